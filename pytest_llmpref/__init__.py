@@ -1,0 +1,32 @@
+"""pytest-llmpref: does what a language model likes show in what it does?
+
+The statistics that suites name are imported from here; they are loaded when first used, since this package is
+imported in every pytest run of an environment that has it.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_llmpref.estimates import Claim, Estimate, Verdict
+    from pytest_llmpref.stats.association import attenuation_corrected, spearman, within_groups
+    from pytest_llmpref.stats.residuals import residuals
+
+__all__ = ["Claim", "Estimate", "Verdict", "attenuation_corrected", "residuals", "spearman", "within_groups"]
+
+_HOMES = {
+    "Claim": "estimates",
+    "Estimate": "estimates",
+    "Verdict": "estimates",
+    "attenuation_corrected": "stats.association",
+    "residuals": "stats.residuals",
+    "spearman": "stats.association",
+    "within_groups": "stats.association",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever is exported under the name
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415 - as the module's docstring says
+
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,31 @@
+"""The recorded interactions of each model: the store, its replay, and the bridge to vcrpy.
+
+Only this package imports vcr, and only when something is recorded or replayed at the wire.
+"""
+
+from pytest_llmpref.cassettes.errors import (
+    CassetteError,
+    CassetteWarning,
+    MissingRecordingError,
+    NetworkRefusedError,
+)
+from pytest_llmpref.cassettes.interaction import Exchange, Interaction, WireRequest, WireResponse
+from pytest_llmpref.cassettes.network import refuse_sockets
+from pytest_llmpref.cassettes.recording import RecordingModel
+from pytest_llmpref.cassettes.replay import ReplayModel
+from pytest_llmpref.cassettes.store import Cassette
+
+__all__ = [
+    "Cassette",
+    "CassetteError",
+    "CassetteWarning",
+    "Exchange",
+    "Interaction",
+    "MissingRecordingError",
+    "NetworkRefusedError",
+    "RecordingModel",
+    "ReplayModel",
+    "WireRequest",
+    "WireResponse",
+    "refuse_sockets",
+]

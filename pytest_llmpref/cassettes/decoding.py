@@ -1,0 +1,144 @@
+"""Reading a cassette's lines, and saying exactly what is wrong with one."""
+
+import contextlib
+import gc
+import gzip
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from pytest_llmpref.cassettes.errors import CassetteError
+from pytest_llmpref.cassettes.interaction import FORMAT, Interaction
+from pytest_llmpref.cassettes.scrub import SCRUBBED
+
+_DECODER = msgspec.json.Decoder(Interaction)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where lines come from, for messages.
+
+    Attributes
+    ----------
+    path
+        The file.
+    model
+        The model whose interactions it must hold.
+    first_line
+        Number of the first line, from 1.
+    """
+
+    path: Path
+    model: str
+    first_line: int = 1
+
+    def error(self, line: int, what: str) -> CassetteError:
+        """Return an error about the line with this index, from 0."""
+        return CassetteError(f"{self.path}:{self.first_line + line}: {what}; {self._fix}")
+
+    def unreadable(self, what: str) -> CassetteError:
+        """Return an error about the file."""
+        return CassetteError(f"{self.path}: {what}; {self._fix}")
+
+    @property
+    def _fix(self) -> str:
+        return (
+            "restore the file from version control, or delete it and record again with: "
+            f"pytest suites --model {self.model} --record-mode new_episodes"
+        )
+
+
+def decode_lines(lines: bytes, source: Source) -> list[Interaction]:
+    """Decode complete lines, and check that each key is that of its request.
+
+    Raises
+    ------
+    CassetteError
+        At the first line that is not an interaction of this model.
+    """
+    try:
+        with _no_garbage_collection():
+            recorded = _DECODER.decode_lines(lines)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise _first_fault(lines, source) from None
+    for number, one in enumerate(recorded):
+        wrong = fault(one, source.model)
+        if wrong is not None:
+            raise source.error(number, wrong)
+    return recorded
+
+
+def decode_packed(source: Source) -> list[Interaction]:
+    """Decode a compressed file.
+
+    Raises
+    ------
+    CassetteError
+        If it is not a gzip file, is cut off or corrupt, or holds a line that is not an interaction of this model.
+    """
+    compressed = source.path.read_bytes()
+    if not compressed:
+        raise source.unreadable("truncated after line 0")
+    try:
+        lines = gzip.decompress(compressed)
+    except EOFError:
+        whole = zlib.decompressobj(wbits=31).decompress(compressed).count(b"\n")
+        raise source.unreadable(f"truncated after line {whole}") from None
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise source.unreadable(f"not a readable gzip file ({error})") from None
+    if lines and not lines.endswith(b"\n"):
+        raise source.error(lines.count(b"\n"), "the last line is cut off")
+    return decode_lines(lines, source)
+
+
+@contextlib.contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Keep Python from searching thousands of new objects for garbage again and again: half of the decoding time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def fault(recorded: Interaction, model: str) -> str | None:
+    """Return what is wrong with an interaction that claims to be this model's, or ``None``."""
+    if recorded.request.model != model:
+        return f"an interaction of {recorded.request.model!r}, not of {model!r}"
+    if recorded.key != recorded.request.key and not _was_scrubbed(recorded):
+        return f"the key {recorded.key} is not that of the request, so the line was changed by hand"
+    return None
+
+
+def _was_scrubbed(recorded: Interaction) -> bool:
+    """Tell whether a secret was taken out of the request after its key was computed."""
+    return any(SCRUBBED in message.content for message in recorded.request.messages)
+
+
+def _first_fault(lines: bytes, source: Source) -> CassetteError:
+    """Find the line that cannot be decoded."""
+    for number, line in enumerate(lines.splitlines()):
+        try:
+            _DECODER.decode(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            version = _version(line)
+            if version not in (None, FORMAT):
+                return CassetteError(
+                    f"{source.path}:{source.first_line + number}: written in format {version}, and this release reads "
+                    f"format {FORMAT}; use the release of pytest-llmpref that recorded it, or record again"
+                )
+            return source.error(number, f"not an interaction ({error})")
+    raise AssertionError("lines that fail together must fail alone")
+
+
+def _version(line: bytes) -> object:
+    try:
+        found = msgspec.json.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    return found.get("v") if isinstance(found, dict) else None

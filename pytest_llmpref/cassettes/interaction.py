@@ -1,0 +1,75 @@
+"""One recorded interaction: a request, its reply, and what went over the wire."""
+
+from datetime import datetime
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from pytest_llmpref.models.chat import Reply, Request
+
+FORMAT: Final = 1
+"""Version of the line format; a change that older releases cannot read raises it."""
+
+Headers = dict[str, list[str]]
+
+
+class WireRequest(msgspec.Struct, frozen=True):
+    """An HTTP request as sent, once scrubbed."""
+
+    method: str
+    uri: str
+    headers: Headers
+    body: str
+
+
+class WireResponse(msgspec.Struct, frozen=True):
+    """An HTTP response as received, its body decompressed, once scrubbed."""
+
+    status: int
+    message: str
+    headers: Headers
+    body: str
+
+
+class Exchange(msgspec.Struct, frozen=True):
+    """The HTTP request and response that a reply came from."""
+
+    request: WireRequest
+    response: WireResponse
+
+
+class Interaction(msgspec.Struct, frozen=True):
+    """One line of a cassette.
+
+    Attributes
+    ----------
+    v
+        Version of the format.
+    key
+        ``request.key`` as it was when asked; it finds the line again.
+    request, reply
+        The question, and the normalised answer.
+    http
+        The exchange as JSON, ``null`` for a model that answered in-process. Kept undecoded, since replay by key never
+        looks at it.
+    at
+        When the reply came, UTC.
+    """
+
+    v: Literal[1]
+    key: str
+    request: Request
+    reply: Reply
+    http: msgspec.Raw
+    at: Annotated[datetime, msgspec.Meta(tz=True)]
+
+    @property
+    def exchange(self) -> Exchange | None:
+        """The HTTP exchange, decoded.
+
+        Raises
+        ------
+        msgspec.ValidationError
+            If the exchange is not one.
+        """
+        return msgspec.json.decode(self.http, type=Exchange | None)

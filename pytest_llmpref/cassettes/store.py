@@ -1,0 +1,281 @@
+"""The cassette: all recorded interactions of one model, in a packed file and a journal."""
+
+import gzip
+import io
+import os
+import threading
+import warnings
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+import msgspec
+from filelock import FileLock
+
+from pytest_llmpref.cassettes import journal
+from pytest_llmpref.cassettes.decoding import Source, decode_lines, decode_packed
+from pytest_llmpref.cassettes.errors import CassetteError, CassetteWarning
+from pytest_llmpref.cassettes.interaction import FORMAT, Exchange, Interaction
+from pytest_llmpref.cassettes.scrub import Scrubber
+from pytest_llmpref.cassettes.slug import slug
+from pytest_llmpref.models.chat import Reply, Request
+
+
+class Cassette:
+    """All recorded interactions of one model. Use `Cassette.open`.
+
+    Threads may share a cassette, and processes may append to one at the same time.
+
+    Attributes
+    ----------
+    model
+        The model's name as given to ``--model``.
+    packed
+        The compressed file, written by `pack`.
+    journal
+        The file that live runs append to, one line as each interaction completes.
+    """
+
+    def __init__(self, folder: Path, model: str) -> None:
+        stem = slug(model)
+        self.model = model
+        self.packed = folder / f"{stem}.jsonl.gz"
+        self.journal = folder / f"{stem}.jsonl"
+        self._lock_file = folder / f"{stem}.lock"
+        self._interactions: dict[str, Interaction] = {}
+        self._packed_state: tuple[int, ...] | None = None
+        self._read = self._lines_read = 0
+        self._scrubber: Scrubber | None = None
+        self._alone = threading.RLock()
+
+    @classmethod
+    def open(cls, folder: Path, model: str) -> Self:
+        """Read the cassette of a model; an empty one if nothing was recorded yet.
+
+        A last line of the journal that a crash cut off is moved to ``<journal>.cut``, with a `CassetteWarning`; the
+        study asks for it again.
+
+        Raises
+        ------
+        CassetteError
+            If a file is corrupt, truncated, of another version or another model's.
+        """
+        cassette = cls(folder, model)
+        cassette.reload()
+        cassette._mend()
+        return cassette
+
+    def __len__(self) -> int:
+        return len(self._interactions)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._interactions
+
+    def get(self, key: str) -> Reply | None:
+        """Return the recorded reply to the request with this key."""
+        found = self._interactions.get(key)
+        return None if found is None else found.reply
+
+    def interaction(self, key: str) -> Interaction | None:
+        """Return all that was recorded of the request with this key."""
+        return self._interactions.get(key)
+
+    def interactions(self) -> Iterator[Interaction]:
+        """Return the interactions in the order in which their requests were first recorded."""
+        return iter(list(self._interactions.values()))
+
+    def lock(self) -> FileLock:
+        """Return a lock for the one process that may run an experiment of this model."""
+        return FileLock(self._lock_file)
+
+    def append(self, request: Request, reply: Reply, exchange: Exchange | None = None) -> Reply:
+        """Record an interaction: scrub it, append its line, and flush.
+
+        Returns
+        -------
+        Reply
+            The reply as recorded, which is what any later replay returns.
+
+        Raises
+        ------
+        CassetteError
+            If the request is another model's, or the journal cannot be written.
+        """
+        return self._record(request.key, request, reply, exchange, datetime.now(UTC)).reply
+
+    def add(self, recorded: Interaction) -> None:
+        """Record an interaction that was recorded elsewhere before, with its key and its time; see `append`."""
+        self._record(recorded.key, recorded.request, recorded.reply, recorded.exchange, recorded.at)
+
+    def reload(self) -> int:
+        """Read what other processes recorded since, from the tail of the journal only.
+
+        Returns
+        -------
+        int
+            How many requests have a reply now that had none.
+
+        Raises
+        ------
+        CassetteError
+            As `open`.
+        """
+        with self._alone:
+            before = len(self._interactions)
+            try:
+                self._reread()
+            except OSError as error:
+                raise CassetteError(f"{error.filename}: cannot read ({error.strerror}); make it readable") from error
+            return len(self._interactions) - before
+
+    def pack(self) -> Path:
+        """Merge the journal into the compressed file; the same interactions always give the same bytes.
+
+        The compressed file is replaced in one step, and the journal removed only then.
+
+        Returns
+        -------
+        Path
+            The compressed file.
+
+        Raises
+        ------
+        CassetteError
+            As `open`.
+        """
+        with self._alone:
+            self.packed.parent.mkdir(parents=True, exist_ok=True)
+            with journal.locked(self.journal) as descriptor:
+                self.reload()
+                self._set_aside(descriptor)
+                _replace(self.packed, _compress(self._interactions.values()))
+                self._packed_state = _state(self.packed)
+                self._read = self._lines_read = 0
+                self.journal.unlink()
+        return self.packed
+
+    def _reread(self) -> None:
+        while True:
+            state = _state(self.packed)
+            if state != self._packed_state:
+                # Packed since: what was read of the journal is part of it, and a new journal may have begun.
+                self._interactions = {}
+                self._read = self._lines_read = 0
+                if state is not None:
+                    self._take(decode_packed(Source(self.packed, self.model)))
+                self._packed_state = state
+            unread = self._unread()
+            if _state(self.packed) == state:
+                break
+        complete = unread[: unread.rfind(b"\n") + 1]
+        if complete:
+            self._take(decode_lines(complete, Source(self.journal, self.model, self._lines_read + 1)))
+            self._lines_read += complete.count(b"\n")
+            self._read += len(complete)
+
+    def _take(self, recorded: list[Interaction]) -> None:
+        for one in recorded:
+            self._interactions[one.key] = one
+
+    def _unread(self) -> bytes:
+        try:
+            with self.journal.open("rb") as file:
+                file.seek(self._read)
+                return file.read()
+        except FileNotFoundError:
+            return b""
+
+    def _mend(self) -> None:
+        """Set a cut-off last line aside, unless it is one that a living process is writing."""
+        if not self._unread():
+            return
+        try:
+            with journal.locked(self.journal) as descriptor:
+                self.reload()
+                self._set_aside(descriptor)
+        except OSError:
+            warnings.warn(f"{self.journal}: the last line is cut off, and was left out", CassetteWarning, stacklevel=3)
+
+    def _set_aside(self, descriptor: int) -> None:
+        """Set aside what follows the last complete line. The journal is locked, so nobody is still writing it."""
+        tail = journal.read_from(descriptor, self._read)
+        if not tail:
+            return
+        moved = journal.set_tail_aside(descriptor, self.journal, tail)
+        where = f"was moved to {self.journal.name}.cut" if moved else "was left out"
+        warnings.warn(
+            f"{self.journal}: the last line is cut off ({len(tail)} bytes, likely of a killed run); it {where}, "
+            "and its question will be asked again by the next recording run",
+            CassetteWarning,
+            stacklevel=4,
+        )
+
+    def _record(self, key: str, request: Request, reply: Reply, exchange: Exchange | None, at: datetime) -> Interaction:
+        if request.model != self.model:
+            raise CassetteError(
+                f"{self.journal}: an interaction of {request.model!r} does not belong into "
+                f"the cassette of {self.model!r}; open the cassette of that model"
+            )
+        with self._alone:
+            if self._scrubber is None:
+                # Not before: importing litellm may read a .env file into the environment.
+                self._scrubber = Scrubber()
+            # The key stays that of the request as asked, so that the same request finds its reply again.
+            request, reply, exchange = self._scrubber.scrub(request, reply, exchange)
+            recorded = Interaction(FORMAT, key, request, reply, msgspec.Raw(msgspec.json.encode(exchange)), at)
+            try:
+                self.journal.parent.mkdir(parents=True, exist_ok=True)
+                self._write(msgspec.json.encode(recorded) + b"\n")
+            except OSError as error:
+                raise CassetteError(
+                    f"{self.journal}: cannot append ({error.strerror}); make the folder writable, or free disk space"
+                ) from error
+            self._interactions[key] = recorded
+        return recorded
+
+    def _write(self, line: bytes) -> None:
+        with journal.locked(self.journal) as descriptor:
+            size = os.fstat(descriptor).st_size
+            if size != self._read:
+                # Another process wrote; if a crash cut its last line off, this line must not be glued to it.
+                self.reload()
+                self._set_aside(descriptor)
+                size = os.fstat(descriptor).st_size
+            written = os.write(descriptor, line)
+            if written != len(line):
+                os.ftruncate(descriptor, size)
+                raise OSError(28, "no space left on device")
+            self._read = size + written
+            self._lines_read += 1
+
+
+def _state(path: Path) -> tuple[int, ...] | None:
+    """Return what changes when a file is replaced."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _compress(recorded: Iterable[Interaction]) -> bytes:
+    buffer = io.BytesIO()
+    # Without a name and a time in its header, the file depends on its content alone.
+    with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0) as file:
+        for one in recorded:
+            file.write(msgspec.json.encode(one) + b"\n")
+    return buffer.getvalue()
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file so that at any time either the old or the new content is there, whole."""
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
+    try:
+        with unfinished.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,161 @@
+"""Export to, and import from, the YAML cassettes of vcrpy."""
+
+import warnings
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import yaml
+
+from pytest_llmpref.cassettes.decoding import fault
+from pytest_llmpref.cassettes.errors import CassetteError, CassetteWarning
+from pytest_llmpref.cassettes.interaction import FORMAT, Exchange, Headers, Interaction, WireRequest, WireResponse
+from pytest_llmpref.cassettes.store import Cassette
+from pytest_llmpref.models.chat import Reply, Request
+
+# libyaml where PyYAML was built with it: 10 times as fast.
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+class _Recorded(msgspec.Struct, frozen=True):
+    """What a cassette holds beside the exchange. Stands inside vcrpy's response, which vcrpy keeps as it finds it."""
+
+    key: str
+    request: Request
+    reply: Reply
+    at: Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class _Request(msgspec.Struct, frozen=True):
+    method: str
+    uri: str
+    headers: Headers
+    body: str | None = None
+
+
+class _Status(msgspec.Struct, frozen=True):
+    code: int
+    message: str | None = None
+
+
+class _Body(msgspec.Struct, frozen=True):
+    string: str | None = None
+
+
+class _Response(msgspec.Struct, frozen=True):
+    status: _Status
+    headers: Headers
+    body: _Body
+    llmpref: _Recorded
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    request: _Request
+    response: _Response
+
+
+def export_vcr_yaml(cassette: Cassette, path: Path) -> int:
+    """Write the interactions that went over HTTP as a cassette that plain vcrpy replays.
+
+    All requests of a model go to one URL, so replay it with ``match_on`` including ``body``.
+
+    Returns
+    -------
+    int
+        How many interactions were written. Those of models that answer in-process have no HTTP and are left out, with
+        a `CassetteWarning`.
+
+    Raises
+    ------
+    CassetteError
+        If the file cannot be written.
+    """
+    entries, without = [], 0
+    for one in cassette.interactions():
+        exchange = one.exchange
+        if exchange is None:
+            without += 1
+        else:
+            entries.append(msgspec.to_builtins(_entry(one, exchange)))
+    if without:
+        warnings.warn(
+            f"{path}: {without} of {len(cassette)} interactions of {cassette.model} have no HTTP and were left out",
+            CassetteWarning,
+            stacklevel=2,
+        )
+    try:
+        with path.open("w", encoding="utf-8") as file:
+            yaml.dump({"interactions": entries, "version": 1}, file, Dumper=_Dumper, allow_unicode=True)
+    except OSError as error:
+        raise CassetteError(f"{path}: cannot write ({error.strerror}); choose another path") from error
+    return len(entries)
+
+
+def import_vcr_yaml(path: Path, cassette: Cassette) -> int:
+    """Append the interactions of a file that `export_vcr_yaml` wrote, and that vcrpy may have rewritten since.
+
+    Returns
+    -------
+    int
+        How many interactions were read.
+
+    Raises
+    ------
+    CassetteError
+        If the file is not such a file, or its interactions are another model's. Nothing is appended then.
+    """
+    recorded = [_interaction(entry, path, number, cassette.model) for number, entry in enumerate(_entries(path))]
+    for one in recorded:
+        cassette.add(one)
+    return len(recorded)
+
+
+def _entry(one: Interaction, exchange: Exchange) -> _Entry:
+    sent, received = exchange.request, exchange.response
+    return _Entry(
+        _Request(sent.method, sent.uri, sent.headers, sent.body),
+        _Response(
+            _Status(received.status, received.message),
+            received.headers,
+            _Body(received.body),
+            _Recorded(one.key, one.request, one.reply, one.at),
+        ),
+    )
+
+
+def _entries(path: Path) -> list[object]:
+    try:
+        with path.open(encoding="utf-8") as file:
+            content = yaml.load(file, Loader=_Loader)  # noqa: S506 - a safe loader, in C where there is one
+    except OSError as error:
+        raise CassetteError(f"{path}: cannot read ({error.strerror}); give the path of a vcrpy cassette") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise CassetteError(f"{path}: not YAML ({error}); export it again with: llmpref cassettes export") from error
+    entries = content.get("interactions") if isinstance(content, dict) else None
+    if not isinstance(entries, list):
+        raise CassetteError(f"{path}: no list of interactions; give a vcrpy cassette in YAML")
+    return entries
+
+
+def _interaction(entry: object, path: Path, number: int, model: str) -> Interaction:
+    where = f"{path}: interactions[{number}]"
+    try:
+        found = msgspec.convert(entry, _Entry)
+    except msgspec.ValidationError as error:
+        raise CassetteError(
+            f"{where}: {error}; only files that pytest-llmpref exported can be imported, since others do not say "
+            "which question a response answers"
+        ) from error
+    sent, received, recorded = found.request, found.response, found.response.llmpref
+    exchange = Exchange(
+        WireRequest(sent.method, sent.uri, sent.headers, sent.body or ""),
+        WireResponse(received.status.code, received.status.message or "", received.headers, received.body.string or ""),
+    )
+    http = msgspec.Raw(msgspec.json.encode(exchange))
+    one = Interaction(FORMAT, recorded.key, recorded.request, recorded.reply, http, recorded.at)
+    wrong = fault(one, model)
+    if wrong is not None:
+        raise CassetteError(f"{where}: {wrong}; export the file again from the cassette of {model}")
+    return one

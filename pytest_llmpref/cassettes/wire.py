@@ -1,0 +1,153 @@
+"""Listen to, and answer at, the HTTP layer through vcrpy.
+
+vcrpy finds a recorded response by scanning its cassette for each request, and rewrites the file at the end. Here a
+context variable tells which `ChatModel` call an exchange belongs to, so both ways take constant time a call.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+
+from pytest_llmpref.cassettes.errors import MissingRecordingError
+from pytest_llmpref.cassettes.interaction import Exchange
+from pytest_llmpref.cassettes.store import Cassette
+from pytest_llmpref.models.chat import ChatModel, Reply, Request
+
+
+class Captured:
+    """What went over the wire inside one `capture`.
+
+    Attributes
+    ----------
+    exchange
+        The last exchange, which is the one that gave the reply: those before it are failed tries and the like.
+        ``None`` where nothing went over the wire.
+    """
+
+    exchange: Exchange | None = None
+
+
+_captured: ContextVar[Captured | None] = ContextVar("llmpref_captured", default=None)
+_answer: ContextVar[Exchange | None] = ContextVar("llmpref_answer", default=None)
+
+
+@contextlib.contextmanager
+def capture() -> Iterator[Captured]:
+    """Catch what the enclosed call of a model sends and receives, while inside `recording_wire`.
+
+    Any number of calls may be in flight, each in its own asyncio task.
+    """
+    captured = Captured()
+    token = _captured.set(captured)
+    try:
+        yield captured
+    finally:
+        _captured.reset(token)
+
+
+@contextlib.contextmanager
+def answer_with(exchange: Exchange) -> Iterator[None]:
+    """Answer what the enclosed call of a model sends with a recorded exchange, while inside `replaying_wire`."""
+    token = _answer.set(exchange)
+    try:
+        yield
+    finally:
+        _answer.reset(token)
+
+
+class _Shared:
+    """A context manager that a process enters once, however many models of a study are inside it.
+
+    vcrpy patches classes, and patches must be undone in the reverse order, which models do not keep to.
+    """
+
+    def __init__(self, make: Callable[[], contextlib.AbstractContextManager[object]]) -> None:
+        self._make = make
+        self._alone = threading.Lock()
+        self._inside = 0
+        self._entered: contextlib.AbstractContextManager[object] | None = None
+
+    @contextlib.contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self._alone:
+            if self._entered is None:
+                entered = self._make()
+                entered.__enter__()
+                self._entered = entered
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._alone:
+                self._inside -= 1
+                if self._inside == 0 and self._entered is not None:
+                    self._entered.__exit__(None, None, None)
+                    self._entered = None
+
+
+def _listening() -> contextlib.AbstractContextManager[object]:
+    from pytest_llmpref.cassettes.vcr_bridge import ListeningCassette, entered  # noqa: PLC0415 - loads vcrpy
+
+    return entered(ListeningCassette, _captured)
+
+
+def _answering() -> contextlib.AbstractContextManager[object]:
+    from pytest_llmpref.cassettes.vcr_bridge import AnsweringCassette, entered  # noqa: PLC0415 - loads vcrpy
+
+    return entered(AnsweringCassette, _answer)
+
+
+recording_wire = _Shared(_listening)
+"""Context manager inside which `capture` sees exchanges. Once for a whole study; may be nested."""
+
+replaying_wire = _Shared(_answering)
+"""Context manager inside which HTTP is answered from `answer_with`, and refused outside it. May be nested."""
+
+
+class WireReplayModel:
+    """A `ChatModel` whose provider's HTTP answers come from its cassette.
+
+    Everything but the provider is the real thing: parameters, litellm, parsing. Its replies must equal the recorded
+    ones, latency aside, which is how replay by key is kept honest.
+
+    Parameters
+    ----------
+    live
+        The model as it would be asked live. Closed with this one.
+    cassette
+        The recordings of that model.
+    """
+
+    def __init__(self, live: ChatModel, cassette: Cassette) -> None:
+        self.name = live.name
+        self._live = live
+        self._cassette = cassette
+        self._wire = contextlib.ExitStack()
+        self._answers = False
+
+    async def ask(self, request: Request) -> Reply:
+        """Ask the live model, and answer it at the wire.
+
+        Raises
+        ------
+        MissingRecordingError
+            If the request, or its exchange on the wire, was never recorded.
+        """
+        recorded = self._cassette.interaction(request.key)
+        exchange = None if recorded is None else recorded.exchange
+        if exchange is None:
+            raise MissingRecordingError(request, str(self._cassette.packed.parent), "recorded HTTP exchange")
+        if not self._answers:
+            self._wire.enter_context(replaying_wire())
+            self._answers = True
+        with answer_with(exchange):
+            return await self._live.ask(request)
+
+    async def close(self) -> None:
+        """Close the live model, and let HTTP through again."""
+        try:
+            await self._live.close()
+        finally:
+            self._wire.close()
+            self._answers = False

@@ -1,0 +1,5 @@
+"""The one base error; every message names the file or option, the field, and the fix."""
+
+
+class LLMPrefError(Exception):
+    """Base of all errors that pytest-llmpref raises on bad input or a failed study."""

@@ -1,0 +1,395 @@
+"""Estimates, what their intervals say of a claim, and the ledger that corrects for a family of claims.
+
+Loaded in every pytest run, so numpy and scipy are imported where they are needed and not before.
+"""
+
+import math
+import textwrap
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from numbers import Real
+from typing import ClassVar, Literal, NoReturn
+
+from pytest_llmpref.intervals import (
+    Exact,
+    FisherZ,
+    Interval,
+    IntervalMethod,
+    Normal,
+    Percentile,
+    Unknown,
+    Wilson,
+    short_number,
+)
+
+__all__ = [
+    "AbsoluteEstimate",
+    "Claim",
+    "Difference",
+    "Estimate",
+    "Exact",
+    "FisherZ",
+    "Interval",
+    "IntervalMethod",
+    "Ledger",
+    "Normal",
+    "Percentile",
+    "Relation",
+    "Unknown",
+    "Verdict",
+    "Wilson",
+    "ledger",
+]
+
+Relation = Literal[">", "<", "abs <"]
+DEFAULT_ALPHA = 0.05
+WIDTH = 80
+"""Columns that a failure text may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Interval of the difference of two independent estimates from their own intervals (MOVER).
+
+    Zou and Donner (2008); for two Wilson intervals it is Newcombe's (1998) method 10.
+    """
+
+    a: "Estimate"
+    b: "Estimate"
+
+    def bounds(self, level: float) -> tuple[float, float]:
+        """Return the interval of ``a - b``."""
+        a, b, value = self.a.interval(level), self.b.interval(level), self.a.value - self.b.value
+        low = value - math.sqrt((self.a.value - a.low) ** 2 + (b.high - self.b.value) ** 2)
+        high = value + math.sqrt((a.high - self.a.value) ** 2 + (self.b.value - b.low) ** 2)
+        return low, high
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Estimate:
+    """A value with its confidence interval, its n and how it came about.
+
+    Compare it with a number, or with another estimate, to make a `Claim`; subtract to get the estimate of a
+    difference. Arithmetic takes two estimates to be independent.
+
+    Attributes
+    ----------
+    value
+        Point estimate; NaN where there is none.
+    n
+        Sample size; of a difference, the smaller of the two.
+    unit
+        What ``n`` counts: ``"entities"``, ``"trials"``, ``"pairs"``.
+    method
+        How value and interval came about, with the source.
+    interval_method
+        Computes the interval at any level.
+    invalid
+        Reasons why the measurement under it failed its checks. Every claim on it is then invalid.
+    label
+        What is estimated, for failure texts.
+    """
+
+    value: float
+    n: int
+    unit: str
+    method: str
+    interval_method: IntervalMethod
+    invalid: tuple[str, ...] = ()
+    label: str = ""
+
+    # numpy would otherwise turn `np.float64(0.5) < estimate` into an array of one.
+    __array_ufunc__: ClassVar[None] = None
+
+    def interval(self, level: float = 0.95) -> Interval:
+        """Return the two-sided confidence interval.
+
+        Raises
+        ------
+        ValueError
+            If ``level`` is not between 0 and 1.
+        """
+        if not 0 < level < 1:
+            raise ValueError(f"level={level!r}: a confidence level lies between 0 and 1, such as 0.95")
+        low, high = self.interval_method.bounds(level)
+        # numpy's floats would reach reports and JSON otherwise.
+        return Interval(float(low), float(high), level)
+
+    def marked(self, reasons: Iterable[str]) -> "Estimate":
+        """Return the estimate with more reasons why the measurement under it is invalid."""
+        return replace(self, invalid=tuple(dict.fromkeys((*self.invalid, *reasons))))
+
+    def __sub__(self, other: "Estimate | float") -> "Estimate":
+        if isinstance(other, Real):
+            constant = float(other)
+            name = short_number(constant)
+            other = Estimate(constant, self.n, self.unit, f"constant {name}", Exact(constant), label=name)
+        if not isinstance(other, Estimate):
+            return NotImplemented
+        return Estimate(
+            value=self.value - other.value,
+            n=min(self.n, other.n),
+            unit=self.unit if self.unit == other.unit else f"{self.unit} or {other.unit}",
+            method="difference (MOVER, Zou and Donner 2008) of: "
+            + "; ".join(dict.fromkeys((self.method, other.method))),
+            interval_method=Difference(self, other),
+            label=f"{self.label or 'estimate'} - {other.label or 'estimate'}",
+        ).marked((*self.invalid, *other.invalid))
+
+    def __abs__(self) -> "AbsoluteEstimate":
+        return AbsoluteEstimate(self)
+
+    def __gt__(self, other: "Estimate | float") -> "Claim":
+        return self._claim(">", other)
+
+    def __lt__(self, other: "Estimate | float") -> "Claim":
+        return self._claim("<", other)
+
+    def _claim(self, relation: Relation, other: object) -> "Claim":
+        if isinstance(other, Estimate):
+            return make_claim(self - other, relation, 0.0)
+        return make_claim(self, relation, other)
+
+    def __ge__(self, other: object) -> NoReturn:
+        _refuse(">=", "an interval lies beyond a bound or not: write `estimate > bound`")
+
+    def __le__(self, other: object) -> NoReturn:
+        _refuse("<=", "an interval lies beyond a bound or not: write `estimate < bound`")
+
+    def __eq__(self, other: object) -> bool:
+        """Compare two estimates field by field; never a claim, and refused for a number."""
+        if isinstance(other, Real):
+            _refuse("==", "an interval is never equal to a number: write `abs(estimate - number) < margin`")
+        return _fields(self) == _fields(other) if isinstance(other, Estimate) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(_fields(self))
+
+    def __repr__(self) -> str:
+        return f"<{self.label or 'estimate'} {short_number(self.value)}, 95% {self.interval()}, n={self.n} {self.unit}>"
+
+
+def _fields(estimate: Estimate) -> tuple[object, ...]:
+    return tuple(getattr(estimate, name) for name in Estimate.__slots__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AbsoluteEstimate:
+    """The size of an estimate, for a claim of equivalence: ``abs(estimate) < bound``, and no other."""
+
+    estimate: Estimate
+    __array_ufunc__: ClassVar[None] = None
+
+    def __lt__(self, bound: float) -> "Claim":
+        return make_claim(self.estimate, "abs <", bound)
+
+    def __gt__(self, bound: object) -> NoReturn:
+        _refuse("abs() >", "only equivalence is tested on both sides: write `abs(estimate) < bound`")
+
+    def __ge__(self, bound: object) -> NoReturn:
+        _refuse("abs() >=", "write `abs(estimate) < bound`")
+
+    def __le__(self, bound: object) -> NoReturn:
+        _refuse("abs() <=", "write `abs(estimate) < bound`")
+
+
+def _refuse(relation: str, advice: str) -> NoReturn:
+    raise TypeError(f"{relation} makes no claim about an estimate; {advice}")
+
+
+class Verdict(StrEnum):
+    """What the interval of an estimate says of a claim."""
+
+    SUPPORTED = "supported"
+    REFUTED = "refuted"
+    INCONCLUSIVE = "inconclusive"
+    INVALID = "invalid"
+
+
+PLAIN_WORDS = {
+    Verdict.SUPPORTED: "the whole interval lies on the claimed side of the bound",
+    Verdict.REFUTED: "none of the interval lies on the claimed side of the bound",
+    Verdict.INCONCLUSIVE: "the interval holds values on both sides of the bound",
+    Verdict.INVALID: "the measurement failed its checks, so it says nothing either way",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An estimate compared with a bound; true where supported. Its truth value records it in the current ledger.
+
+    Attributes
+    ----------
+    estimate, relation, bound
+        What is claimed.
+    level, interval
+        Confidence level, and the interval at that level on which the verdict rests.
+    verdict
+        What the interval says.
+    reasons
+        Why the verdict is invalid; empty where it is not.
+    family_size
+        Number of claims that the level is corrected for (Bonferroni).
+    """
+
+    estimate: Estimate
+    relation: Relation
+    bound: float
+    level: float
+    interval: Interval
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    family_size: int
+
+    def __bool__(self) -> bool:
+        current = _current.get()
+        # pytest asks a failed comparison for its truth a second time.
+        if current is not None and not any(entry is self for entry in current.entries):
+            current.entries.append(self)
+        return self.verdict is Verdict.SUPPORTED
+
+    def __str__(self) -> str:
+        label, bound = self.estimate.label or "estimate", short_number(self.bound)
+        return f"|{label}| < {bound}" if self.relation == "abs <" else f"{label} {self.relation} {bound}"
+
+    def _claimed(self) -> str:
+        bound = short_number(self.bound)
+        return {">": f"above {bound}", "<": f"below {bound}", "abs <": f"between -{bound} and {bound}"}[self.relation]
+
+    def explain(self) -> str:
+        """Return the failure text: value, interval, n, bound, verdict, and what would decide it; 80 columns wide."""
+        family = f" (Bonferroni over a family of {self.family_size})" if self.family_size > 1 else ""
+        rows = [
+            ("value", short_number(self.estimate.value)),
+            ("interval", f"{self.interval} at {_percent(self.level)}{family}"),
+            ("n", f"{self.estimate.n} {self.estimate.unit}"),
+            ("claimed", self._claimed()),
+            ("verdict", f"{self.verdict}: {PLAIN_WORDS[self.verdict]}"),
+            *(("reason", reason) for reason in self.reasons),
+            ("to decide", _what_would_decide(self)),
+            ("method", self.estimate.method),
+        ]
+        rows = [row for row in rows if row[1]]
+        lines = textwrap.wrap(f"{self.verdict.upper()}: {self}", WIDTH)
+        for name, text in rows:
+            lines += textwrap.wrap(text, WIDTH, initial_indent=f"  {name:<11}", subsequent_indent=" " * 13)
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The claims made so far in one test, and the family that they belong to."""
+
+    family_size: int = 1
+    alpha: float = DEFAULT_ALPHA
+    entries: list[Claim] = field(default_factory=list)
+
+
+_current: ContextVar[Ledger | None] = ContextVar("llmpref_ledger", default=None)
+
+
+@contextmanager
+def ledger(family_size: int, alpha: float = DEFAULT_ALPHA) -> Iterator[list[Claim]]:
+    """Collect the claims made within the block, their levels corrected for a family of ``family_size`` claims.
+
+    Raises
+    ------
+    ValueError
+        If ``family_size`` is below 1, or ``alpha`` not between 0 and 0.5.
+    """
+    if family_size < 1:
+        raise ValueError(f"family_size={family_size}: a family holds at least one claim")
+    if not 0 < alpha < 0.5:
+        raise ValueError(f"alpha={alpha}: an error rate lies between 0 and 0.5, such as {DEFAULT_ALPHA}")
+    opened = Ledger(family_size, alpha)
+    token = _current.set(opened)
+    try:
+        yield opened.entries
+    finally:
+        _current.reset(token)
+
+
+def make_claim(estimate: Estimate, relation: Relation, bound: object) -> Claim:
+    """Compare an estimate with a bound at the level of the current family.
+
+    ``>`` and ``<`` rest on the two-sided interval at ``1 - alpha / m``; equivalence on two one-sided tests at
+    ``alpha / m`` each, hence on the interval at ``1 - 2 * alpha / m`` (Schuirmann 1987).
+
+    Raises
+    ------
+    TypeError
+        If the bound is not a number.
+    ValueError
+        If the bound is not finite, or that of an equivalence not above 0.
+    """
+    if not isinstance(bound, Real):
+        raise TypeError(f"an estimate is compared with a number or an estimate, not with {type(bound).__name__}")
+    limit = float(bound)
+    if not math.isfinite(limit) or (relation == "abs <" and limit <= 0):
+        raise ValueError(f"bound={limit}: a bound is finite, and that of `abs(estimate) < bound` above 0")
+    family = _current.get() or Ledger()
+    error_rate = family.alpha / family.family_size
+    level = 1 - 2 * error_rate if relation == "abs <" else 1 - error_rate
+    interval = estimate.interval(level)
+    reasons = estimate.invalid
+    if math.isnan(estimate.value):
+        reasons += ("the value cannot be estimated",)
+    elif math.isnan(interval.low) or math.isnan(interval.high):
+        reasons += (f"no interval can be estimated from {estimate.n} {estimate.unit}",)
+    verdict = Verdict.INVALID if reasons else _judge(interval, relation, limit)
+    return Claim(estimate, relation, limit, level, interval, verdict, reasons, family.family_size)
+
+
+def _judge(interval: Interval, relation: Relation, bound: float) -> Verdict:
+    low, high = interval.low, interval.high
+    if relation == ">":
+        supported, refuted = low > bound, high <= bound
+    elif relation == "<":
+        supported, refuted = high < bound, low >= bound
+    else:
+        supported, refuted = -bound < low and high < bound, low >= bound or high <= -bound
+    return Verdict.SUPPORTED if supported else Verdict.REFUTED if refuted else Verdict.INCONCLUSIVE
+
+
+def _what_would_decide(claim: Claim) -> str:
+    if claim.verdict is Verdict.INVALID:
+        return "mend the measurement (see the reasons) and record it again; until then no bound can be tested"
+    if claim.verdict is not Verdict.INCONCLUSIVE:
+        return ""
+    estimate, interval, value = claim.estimate, claim.interval, claim.estimate.value
+    low_margin = high_margin = math.inf  # how far each end of the interval may lie from the value
+    if claim.relation == "abs <":
+        inside = abs(value) < claim.bound
+        if inside:
+            low_margin, high_margin = value + claim.bound, claim.bound - value
+        elif value > 0:
+            low_margin = value - claim.bound
+        else:
+            high_margin = -claim.bound - value
+    else:
+        inside = value > claim.bound if claim.relation == ">" else value < claim.bound
+        if value > claim.bound:
+            low_margin = value - claim.bound
+        else:
+            high_margin = claim.bound - value
+    if min(low_margin, high_margin) <= 0:
+        return "nothing at the present value, which equals the bound: no n would settle it"
+    shrink = max((value - interval.low) / low_margin, (interval.high - value) / high_margin, 1.0)
+    needed = f"about {_round_up(estimate.n * shrink**2)} {estimate.unit} (now {estimate.n}) at the present value"
+    return needed if inside else f"the value is on the wrong side: {needed} would refute the claim, not support it"
+
+
+def _round_up(n: float) -> int:
+    """Round up to two significant digits: the forecast is no better than that."""
+    step = 10.0 ** max(0, math.floor(math.log10(max(n, 1))) - 1)
+    return int(math.ceil(n / step) * step)
+
+
+def _percent(level: float) -> str:
+    """Write a level with two significant digits of its error rate: 95%, 99.93%."""
+    decimals = max(0, 1 - math.floor(math.log10(100 * (1 - level))))
+    text = f"{100 * level:.{decimals}f}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text) + "%"

@@ -1,0 +1,92 @@
+"""Which pairs are asked, in which order, with which wording and labels: a pure function of ids and seed."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PairQuestion:
+    """One question about an ordered pair.
+
+    Attributes
+    ----------
+    first, second
+        Entity ids in the order in which they are shown.
+    first_is_a
+        Whether the option shown first carries the label A (else B): labels are crossed with position.
+    wording
+        Index of the wording, below the number of wordings of the experiment's prompts.
+    repetition
+        Index of the sample, from 0.
+    """
+
+    first: str
+    second: str
+    first_is_a: bool
+    wording: int
+    repetition: int
+
+
+def _digest(seed: int, *words: str) -> bytes:
+    return hashlib.sha256("\x00".join((str(seed), *words)).encode()).digest()
+
+
+def shuffled(items: Sequence[str], seed: int, *context: str) -> list[str]:
+    """Return the items in an order that depends on the seed, the context and nothing else."""
+    return sorted(items, key=lambda item: _digest(seed, *context, item))
+
+
+def select_entities(groups: dict[str, str], count: int | None, seed: int) -> list[str]:
+    """Choose ``count`` entity ids (``None``: all), as evenly over the groups as can be.
+
+    ``groups`` maps an entity id to its group. A smaller count chooses a subset of a larger one's.
+    """
+    ranks: dict[str, int] = {}
+    place: dict[str, tuple[int, bytes]] = {}
+    for entity in shuffled(list(groups), seed, "entities"):
+        rank = ranks[groups[entity]] = ranks.get(groups[entity], -1) + 1
+        place[entity] = (rank, _digest(seed, "group", groups[entity]))
+    return sorted(groups, key=place.__getitem__)[:count]
+
+
+def pair_questions(
+    ids: Sequence[str], *, partners: int | None, orders: int, repetitions: int, wordings: int, seed: int
+) -> Iterator[PairQuestion]:
+    """Plan the questions of a pairwise experiment.
+
+    The shuffled entities stand on a circle, and step t pairs each with the one ``offset[t]`` places on; so every
+    entity gets two partners a step, and a plan with fewer partners is a prefix of one with more. The first offset
+    is 1: the pairs of even the smallest plan connect all entities. Wordings and label letters rotate along the
+    circle and with the step, so that each is met equally often with every entity and in every step; both orders of
+    a pair share wording and labels, which leaves position as their only difference.
+
+    Parameters
+    ----------
+    ids
+        Entity ids, n of them.
+    partners
+        With how many others each is compared (an odd number is rounded up to the next step); ``None`` for all,
+        n(n-1)/2 pairs.
+    orders
+        2 asks each pair in both orders, 1 in one that is drawn for the pair.
+    repetitions, wordings
+        Samples of each question; number of wordings to rotate over.
+    seed
+        The design depends on nothing but the ids and this seed.
+    """
+    circle = shuffled(ids, seed, "circle")
+    n = len(circle)
+    offsets = [1, *sorted(range(2, n // 2 + 1), key=lambda offset: _digest(seed, "offset", str(offset)))]
+    steps = len(offsets) if partners is None else min(len(offsets), (partners + 1) // 2)
+    cells = 2 * wordings
+    for step, offset in enumerate(offsets[:steps]):
+        opposite = 2 * offset == n
+        for place in range(n // 2 if opposite else n):
+            pair = (circle[place], circle[(place + offset) % n])
+            if _digest(seed, "order", *sorted(pair))[0] % 2:
+                pair = pair[::-1]
+            wording, label = divmod((place + 3 * step) % cells, 2)
+            for first, second in (pair, pair[::-1])[:orders]:
+                for repetition in range(repetitions):
+                    yield PairQuestion(first, second, label == 0, wording, repetition)

@@ -1,0 +1,132 @@
+"""What an experiment yields: an estimate for each entity, the checks of the measurement, and the trials."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pytest_llmpref.entities import Entity
+from pytest_llmpref.estimates import Estimate, Wilson
+from pytest_llmpref.experiments.trials import Outcome, Trial, count_outcomes, count_outcomes_by_entity
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COVERAGE_NEEDED = 0.90
+"""Least share of trials that end in a choice (the paper reports more than 90% valid trials)."""
+RELIABILITY_NEEDED = 0.50
+"""Least split-half reliability: below it more than half of the variance is noise. Our choice."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measure:
+    """A measure of one model.
+
+    Attributes
+    ----------
+    name
+        One of the contract's names: ``preference``, ``direct_ranking``, ``donation_advice``, ...
+    model
+        Name of the model.
+    estimates
+        Entity id -> estimate; its unit is the measure's.
+    groups
+        Entity id -> group.
+    reasons
+        Why the measurement is invalid; empty where it passed its checks. Every claim on an invalid measure is
+        invalid too.
+    reliability
+        Split-half reliability, or ``None`` where it cannot be estimated.
+    diagnostics
+        Counts and checks, ready for JSON.
+    trials
+        Every trial, with its outcome and the key of its transcript.
+    """
+
+    name: str
+    model: str
+    estimates: Mapping[str, Estimate]
+    groups: Mapping[str, str]
+    reasons: tuple[str, ...]
+    reliability: Estimate | None
+    diagnostics: dict[str, Any]
+    trials: Sequence[Trial] = field(repr=False)
+
+    def __getitem__(self, entity: Entity | str) -> Estimate:
+        """Return the estimate for an entity, or for an entity id."""
+        return self.estimates[entity if isinstance(entity, str) else entity.id]
+
+    @property
+    def values(self) -> Mapping[str, float]:
+        """Entity id -> the estimate's value."""
+        return {entity: estimate.value for entity, estimate in self.estimates.items()}
+
+    @property
+    def valid(self) -> bool:
+        """Whether the measurement passed its checks."""
+        return not self.reasons
+
+    @property
+    def coverage(self) -> Mapping[str, Estimate]:
+        """Entity id -> share of its trials that ended in a choice (Wilson interval).
+
+        Counts are what they are even where the measure is invalid, so these estimates stay valid.
+        """
+        return {
+            entity: share(counts[Outcome.CHOICE], sum(counts.values()), f"share of valid {self.name} trials")
+            for entity, counts in count_outcomes_by_entity(self.trials).items()
+        }
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return the trials as a table, one row a trial."""
+        import pandas as pd  # noqa: PLC0415 - slow to import, and needed by few
+
+        return pd.DataFrame([{name: getattr(trial, name) for name in Trial.__slots__} for trial in self.trials])
+
+
+def share(successes: int, n: int, label: str) -> Estimate:
+    """Return a proportion of trials with Wilson's interval."""
+    value = successes / n if n else float("nan")
+    return Estimate(
+        value=value,
+        n=n,
+        unit="trials",
+        method="proportion, Wilson (1927) interval",
+        interval_method=Wilson(successes, n),
+        label=label,
+    )
+
+
+def outcome_diagnostics(trials: Sequence[Trial]) -> dict[str, Any]:
+    """Return the counts that every measure reports: outcomes overall and by entity, coverage, how it was answered."""
+    outcomes = count_outcomes(trials)
+    answered: dict[str, int] = {}
+    for trial in trials:
+        if trial.answered_by:
+            answered[trial.answered_by] = answered.get(trial.answered_by, 0) + 1
+    return {
+        "trials": len(trials),
+        "outcomes": outcomes,
+        "outcomes_by_entity": count_outcomes_by_entity(trials),
+        "coverage": outcomes[Outcome.CHOICE] / len(trials) if trials else 0.0,
+        "answered_by": answered,
+    }
+
+
+def coverage_reasons(diagnostics: Mapping[str, Any]) -> list[str]:
+    """Say why the coverage makes a measure invalid; empty where it does not."""
+    coverage, outcomes = diagnostics["coverage"], diagnostics["outcomes"]
+    if coverage >= COVERAGE_NEEDED:
+        return []
+    others = ", ".join(f"{count} {name}" for name, count in outcomes.items() if count and name != Outcome.CHOICE)
+    return [
+        f"coverage {coverage:.1%} is below {COVERAGE_NEEDED:.0%}: of {diagnostics['trials']} trials, {others or 'none'}"
+    ]
+
+
+def reliability_reasons(reliability: Estimate | None) -> list[str]:
+    """Say why the reliability makes a measure invalid; empty where it does not."""
+    if reliability is None or reliability.value != reliability.value:  # noqa: PLR0124 - NaN
+        return ["reliability cannot be estimated: the answers do not tell the entities apart"]
+    if reliability.value < RELIABILITY_NEEDED:
+        return [f"split-half reliability {reliability.value:.2f} is below {RELIABILITY_NEEDED:.2f}"]
+    return []

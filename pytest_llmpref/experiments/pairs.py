@@ -1,0 +1,236 @@
+"""Experiments that show two entities and ask for one: plan, reading of the answers, and the measure."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pytest_llmpref.estimates import Estimate, Normal
+from pytest_llmpref.experiments.design import PairQuestion, pair_questions
+from pytest_llmpref.experiments.experiment import Answers, Conditions
+from pytest_llmpref.experiments.measure import (
+    Measure,
+    coverage_reasons,
+    outcome_diagnostics,
+    reliability_reasons,
+)
+from pytest_llmpref.experiments.prompts import Prompts
+from pytest_llmpref.experiments.replies import label_probabilities, read_choice
+from pytest_llmpref.experiments.trials import Outcome, Trial
+from pytest_llmpref.models.chat import Message, Reply, Request
+from pytest_llmpref.stats.bias import label_bias, position_bias
+from pytest_llmpref.stats.comparisons import Comparisons
+from pytest_llmpref.stats.rating import Rating, bradley_terry, order_averaged_elo, win_rates
+from pytest_llmpref.stats.reliability import cycle_rate, decided_pairs, split_half
+
+TOP_LOGPROBS = 5
+"""How many log-probabilities of the first token to ask for: the two labels, and room for other spellings."""
+LOGPROBS_NEEDED = 0.95
+"""Under ``auto``, the share of replies with readable log-probabilities from which on they are the answers."""
+ONE_SIDED = 0.95
+"""Share of one position, or of one label, from which on a model carries no preference at all. Our choice."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairExperiment:
+    """Every pair of entities, in both orders, each question in its own context.
+
+    Attributes
+    ----------
+    measure
+        Name of the measure: Bradley-Terry strengths on the Elo scale (mean 1500).
+    prompts
+        The wordings.
+    """
+
+    measure: str
+    prompts: Prompts
+
+    def questions(self, conditions: Conditions) -> list[PairQuestion]:
+        """Return the design, in the order in which it is asked."""
+        profile = conditions.profile
+        return list(
+            pair_questions(
+                list(conditions.groups),
+                partners=profile.partners,
+                orders=profile.orders,
+                repetitions=profile.repetitions,
+                wordings=self.prompts.wordings,
+                seed=conditions.seed,
+            )
+        )
+
+    def plan(self, conditions: Conditions) -> list[Request]:
+        """Return one request a question."""
+        names, profile = conditions.names, conditions.profile
+        return [
+            Request(
+                model=conditions.model,
+                messages=(
+                    Message(
+                        "user",
+                        self.prompts.render(
+                            question.wording,
+                            first_label="A" if question.first_is_a else "B",
+                            second_label="B" if question.first_is_a else "A",
+                            first=names[question.first],
+                            second=names[question.second],
+                        ),
+                    ),
+                ),
+                temperature=profile.temperature,
+                max_tokens=profile.max_tokens,
+                repetition=question.repetition,
+                top_logprobs=0 if conditions.answers == "text" else TOP_LOGPROBS,
+            )
+            for question in self.questions(conditions)
+        ]
+
+    def analyse(self, conditions: Conditions, requests: Sequence[Request], replies: Sequence[Reply]) -> Measure:
+        """Rate the entities, check the measurement, and return the measure."""
+        trials = self._trials(conditions, requests, replies)
+        groups = conditions.groups
+        comparisons = _comparisons(trials, list(groups))
+        diagnostics = outcome_diagnostics(trials)
+        reasons = coverage_reasons(diagnostics)
+        reliability: Estimate | None = None
+        estimates = {entity: _unknown() for entity in groups}
+        if len(comparisons.score):
+            rating = bradley_terry(comparisons)
+            reliability = split_half(comparisons, seed=conditions.seed)
+            diagnostics |= _pair_diagnostics(comparisons, rating, list(groups), conditions.seed)
+            reasons += _one_sided_reasons(diagnostics)
+            if not rating.converged:
+                reasons.append(f"the Bradley-Terry fit did not converge in {rating.iterations} iterations")
+            estimates = _strengths(rating, list(groups), trials)
+        diagnostics["reliability"] = None if reliability is None else _as_dict(reliability)
+        reasons += reliability_reasons(reliability)
+        return Measure(
+            name=self.measure,
+            model=conditions.model,
+            estimates={entity: estimate.marked(reasons) for entity, estimate in estimates.items()},
+            groups=groups,
+            reasons=tuple(reasons),
+            reliability=reliability,
+            diagnostics=diagnostics,
+            trials=trials,
+        )
+
+    def _trials(
+        self, conditions: Conditions, requests: Sequence[Request], replies: Sequence[Reply]
+    ) -> list[Trial]:
+        names = conditions.names
+        use_logprobs = _use_logprobs(conditions.answers, replies)
+        return [
+            _trial(question, request.key, reply, names, use_logprobs)
+            for question, request, reply in zip(
+                self.questions(conditions), requests, replies, strict=True
+            )
+        ]
+
+
+def _use_logprobs(answers: Answers, replies: Sequence[Reply]) -> bool:
+    if answers != "auto":
+        return answers == "logprobs"
+    answered = [reply for reply in replies if reply.finish != "error"]
+    readable = sum(label_probabilities(reply) is not None for reply in answered)
+    return bool(answered) and readable >= LOGPROBS_NEEDED * len(answered)
+
+
+def _trial(question: PairQuestion, key: str, reply: Reply, names: dict[str, str], use_logprobs: bool) -> Trial:
+    first, second = names[question.first], names[question.second]
+    options = {"A": first, "B": second} if question.first_is_a else {"A": second, "B": first}
+    first_label = "A" if question.first_is_a else "B"
+    outcome, label = read_choice(reply, options)
+    answered_by = score = None
+    probabilities = label_probabilities(reply) if use_logprobs else None
+    # A refusal or an abstention in words stays one. A sampled text that is junk does not spoil readable
+    # probabilities: the text is a single draw from them.
+    if probabilities and outcome in {Outcome.CHOICE, Outcome.UNPARSEABLE, Outcome.TRUNCATED}:
+        a, b = probabilities
+        outcome, answered_by, score = Outcome.CHOICE, "logprobs", (a if question.first_is_a else b) / (a + b)
+    elif outcome is Outcome.CHOICE:
+        answered_by, score = "text", float(label == first_label)
+    return Trial(
+        key=key,
+        entities=(question.first, question.second),
+        outcome=outcome,
+        text=reply.text,
+        answered_by=answered_by,
+        score=score,
+        first_is_a=question.first_is_a,
+        wording=question.wording,
+        repetition=question.repetition,
+    )
+
+
+def _comparisons(trials: Sequence[Trial], ids: list[str]) -> Comparisons:
+    index = {entity: number for number, entity in enumerate(ids)}
+    chosen = [trial for trial in trials if trial.score is not None]
+    return Comparisons(
+        first=np.array([index[trial.entities[0]] for trial in chosen], dtype=np.intp),
+        second=np.array([index[trial.entities[1]] for trial in chosen], dtype=np.intp),
+        score=np.array([trial.score for trial in chosen], dtype=np.float64),
+        label_first_is_a=np.array([trial.first_is_a for trial in chosen], dtype=np.bool_),
+        n_entities=len(ids),
+    )
+
+
+def _strengths(rating: Rating, ids: list[str], trials: Sequence[Trial]) -> dict[str, Estimate]:
+    n = Counter(entity for trial in trials if trial.score is not None for entity in trial.entities)
+    return {
+        entity: Estimate(
+            value=float(elo),
+            n=n[entity],
+            unit="trials",
+            method="Bradley-Terry on the Elo scale, standard error clustered by pair",
+            interval_method=Normal(float(elo), float(error)),
+            label=f"Elo of {entity}",
+        )
+        for entity, elo, error in zip(ids, rating.elo, rating.standard_errors, strict=True)
+    }
+
+
+def _unknown() -> Estimate:
+    nan = float("nan")
+    return Estimate(value=nan, n=0, unit="trials", method="no answers", interval_method=Normal(nan, nan))
+
+
+def _pair_diagnostics(comparisons: Comparisons, rating: Rating, ids: list[str], seed: int) -> dict[str, Any]:
+    cycles = cycle_rate(comparisons)
+    elo = order_averaged_elo(comparisons, seed=seed)
+    wins = win_rates(comparisons)
+    return {
+        "converged": rating.converged,
+        "position_bias": _as_dict(position_bias(comparisons)),
+        "label_bias": _as_dict(label_bias(comparisons)),
+        "decided_pairs": _as_dict(decided_pairs(comparisons)),
+        "cycles": {
+            "rate": cycles.rate,
+            "triads": cycles.triads,
+            "cyclic": cycles.cyclic,
+            "undecided_pairs": cycles.undecided_pairs,
+        },
+        "order_averaged_elo": dict(zip(ids, (round(float(value), 2) for value in elo), strict=True)),
+        "win_rate": dict(zip(ids, (round(float(value), 4) for value in wins.value), strict=True)),
+    }
+
+
+def _one_sided_reasons(diagnostics: dict[str, Any]) -> list[str]:
+    reasons = []
+    for bias, ways in (
+        ("position_bias", ("option shown first", "option shown second")),
+        ("label_bias", ("option labelled A", "option labelled B")),
+    ):
+        share = diagnostics[bias]["value"]
+        for value, way in ((share, ways[0]), (1 - share, ways[1])):
+            if value >= ONE_SIDED:
+                reasons.append(f"one-sided: the {way} is chosen {value:.1%} of the time, whatever it names")
+    return reasons
+
+
+def _as_dict(estimate: Estimate) -> dict[str, float | int]:
+    interval = estimate.interval()
+    return {"value": estimate.value, "low": interval.low, "high": interval.high, "n": estimate.n}

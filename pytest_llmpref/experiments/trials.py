@@ -1,0 +1,72 @@
+"""A trial and its outcome; the counts that every measure reports."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How a trial ended: exactly one of these, and none is ever turned into another."""
+
+    CHOICE = "choice"
+    REFUSAL = "refusal"
+    ABSTENTION = "abstention"
+    UNPARSEABLE = "unparseable"
+    TRUNCATED = "truncated"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One question put to a model, and what came of it.
+
+    Attributes
+    ----------
+    key
+        Identity of the request: the line of the cassette that holds the transcript.
+    entities
+        Ids of the entities in the question, in the order in which they were shown.
+    outcome
+        How the trial ended.
+    text
+        The visible reply, or the error's message.
+    answered_by
+        ``text`` or ``logprobs`` where the outcome is a choice, else ``None``.
+    score
+        For a pair: probability in [0, 1] that the first was chosen (0 or 1 by text); ``None`` without a choice.
+    first_is_a
+        For a pair: whether the first option carried label A.
+    wording
+        Index of the wording that was used.
+    repetition
+        Index of the sample.
+    ranking
+        For a ranking: the ids as the reply ranked them, best first.
+    """
+
+    key: str
+    entities: tuple[str, ...]
+    outcome: Outcome
+    text: str
+    answered_by: str | None = None
+    score: float | None = None
+    first_is_a: bool | None = None
+    wording: int = 0
+    repetition: int = 0
+    ranking: tuple[str, ...] = ()
+
+
+def count_outcomes(trials: Iterable[Trial]) -> dict[str, int]:
+    """Count trials by outcome; every outcome is listed, with 0 where none ended so."""
+    counts = Counter(trial.outcome for trial in trials)
+    return {outcome.value: counts[outcome] for outcome in Outcome}
+
+
+def count_outcomes_by_entity(trials: Iterable[Trial]) -> dict[str, dict[str, int]]:
+    """Count trials by entity and outcome; a trial counts for each entity in it."""
+    counts: dict[str, Counter[str]] = {}
+    for trial in trials:
+        for entity in trial.entities:
+            counts.setdefault(entity, Counter())[trial.outcome.value] += 1
+    return {entity: {outcome.value: count[outcome.value] for outcome in Outcome} for entity, count in counts.items()}

@@ -1,0 +1,82 @@
+"""What suites ask for by name. Thin: each asks the study of the model for a measure."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_llmpref.entities import Entity
+    from pytest_llmpref.experiments.measure import Measure
+    from pytest_llmpref.models.chat import Reply
+    from pytest_llmpref.study import Study
+
+MEASURES = {
+    "preferences": "preference",
+    "direct_ranking": "direct_ranking",
+    "donation_advice": "donation_advice",
+}
+"""Fixture -> the measure that it returns."""
+
+
+@pytest.fixture(scope="session")
+def model(request: pytest.FixtureRequest) -> str:
+    """Name of the model under test; parametrized with every ``--model``."""
+    return str(request.param)
+
+
+@pytest.fixture
+def entity(request: pytest.FixtureRequest) -> "Entity":
+    """One entity of the set; parametrized with all of them."""
+    found: Entity = request.param
+    return found
+
+
+@pytest.fixture(scope="session")
+def study(model: str, pytestconfig: pytest.Config) -> "Study":
+    """The study of the model: its conditions, its cassette, and its measures."""
+    from pytest_llmpref.run import RUN  # noqa: PLC0415 - which knows the fixtures
+
+    found: Study = pytestconfig.stash[RUN].study(model)
+    return found
+
+
+@pytest.fixture(scope="session")
+def preferences(study: "Study") -> "Measure":
+    """Preference for each entity, from pairwise questions: Bradley-Terry strength on the Elo scale."""
+    return study.measure(MEASURES["preferences"])
+
+
+@pytest.fixture(scope="session")
+def direct_ranking(study: "Study") -> "Measure":
+    """Preference for each entity, from rankings of the whole list: mean normalised rank, 1 is first."""
+    return study.measure(MEASURES["direct_ranking"])
+
+
+@pytest.fixture(scope="session")
+def donation_advice(study: "Study") -> "Measure":
+    """Advice to give to each entity, from users' questions: Bradley-Terry strength on the Elo scale."""
+    return study.measure(MEASURES["donation_advice"])
+
+
+@pytest.fixture
+def chat(study: "Study") -> Callable[..., Awaitable["Reply"]]:
+    """Ask the model something of your own: ``reply = await chat("...")``; recorded and replayed like all else."""
+
+    async def ask(
+        prompt: str, *, system: str | None = None, temperature: float = 1.0, max_tokens: int = 256, repetition: int = 0
+    ) -> "Reply":
+        from pytest_llmpref.models.chat import Message, Request  # noqa: PLC0415 - as above
+
+        conversation = [Message("system", system)] if system else []
+        return await study.ask(
+            Request(
+                model=study.conditions.model,
+                messages=(*conversation, Message("user", prompt)),
+                temperature=temperature,
+                max_tokens=max_tokens,
+                repetition=repetition,
+            )
+        )
+
+    return ask

@@ -1,0 +1,145 @@
+"""Confidence intervals: small frozen recipes that give the bounds at any level.
+
+Loaded in every pytest run, so numpy and scipy are imported where they are needed and not before.
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A confidence interval; its bounds are NaN where none can be estimated."""
+
+    low: float
+    high: float
+    level: float
+
+    def __str__(self) -> str:
+        return f"[{short_number(self.low)}, {short_number(self.high)}]"
+
+
+class IntervalMethod(Protocol):
+    """How an estimate's interval is computed at any level."""
+
+    def bounds(self, level: float) -> tuple[float, float]:
+        """Return the two-sided interval at ``level`` (0 to 1), as (low, high); NaN where it cannot be estimated."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """No interval can be estimated."""
+
+    def bounds(self, level: float) -> tuple[float, float]:  # noqa: ARG002 - unknown at every level
+        """Return NaN for both bounds."""
+        return math.nan, math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """A known constant: the interval is the value itself."""
+
+    value: float
+
+    def bounds(self, level: float) -> tuple[float, float]:  # noqa: ARG002 - known at every level
+        """Return the value twice."""
+        return self.value, self.value
+
+
+@dataclass(frozen=True, slots=True)
+class FisherZ:
+    """Interval of a correlation on Fisher's z scale (Fisher 1921).
+
+    Attributes
+    ----------
+    r
+        The correlation, -1 to 1.
+    se
+        Standard error of ``atanh(r)``.
+    largest
+        ``|r|`` is taken to be at most this. z is infinite at 1, so without it a perfect correlation has no interval.
+    """
+
+    r: float
+    se: float
+    largest: float = 1.0
+
+    def bounds(self, level: float) -> tuple[float, float]:
+        """Return the interval; it always holds ``r`` itself."""
+        cut = max(-self.largest, min(self.largest, self.r))
+        if not abs(cut) < 1:
+            return math.nan, math.nan
+        z, half = math.atanh(cut), _normal_quantile(level) * self.se
+        if math.isnan(half):
+            return math.nan, math.nan
+        return min(math.tanh(z - half), self.r), max(math.tanh(z + half), self.r)
+
+
+@dataclass(frozen=True, slots=True)
+class Wilson:
+    """Score interval of a proportion (Wilson 1927): sensible at 0% and 100% too.
+
+    ``successes`` and ``n`` may be fractional: an effective number of trials where trials are clustered.
+    """
+
+    successes: float
+    n: float
+
+    def bounds(self, level: float) -> tuple[float, float]:
+        """Return the interval, within 0 and 1; NaN for no trials."""
+        if not self.n > 0:
+            return math.nan, math.nan
+        p, z2 = self.successes / self.n, _normal_quantile(level) ** 2
+        centre = (p + z2 / (2 * self.n)) / (1 + z2 / self.n)
+        half = math.sqrt(z2 * (p * (1 - p) / self.n + z2 / (4 * self.n**2))) / (1 + z2 / self.n)
+        # Rounding must not push a bound past the value at 0% and 100%.
+        return min(max(0.0, centre - half), p), max(min(1.0, centre + half), p)
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """Mean plus or minus a quantile of the normal, or of Student's t with ``df`` degrees of freedom, times ``se``."""
+
+    mean: float
+    se: float
+    df: float = math.inf
+
+    def bounds(self, level: float) -> tuple[float, float]:
+        """Return the interval."""
+        half = self.se * (_normal_quantile(level) if math.isinf(self.df) else _t_quantile(level, self.df))
+        return self.mean - half, self.mean + half
+
+
+@dataclass(frozen=True, slots=True)
+class Percentile:
+    """Percentile interval of resampled values (Efron 1979)."""
+
+    samples: tuple[float, ...] = field(repr=False)
+
+    def bounds(self, level: float) -> tuple[float, float]:
+        """Return the interval; NaN without samples, or where one of them is NaN."""
+        import numpy as np  # noqa: PLC0415 - slow to import
+
+        if not self.samples:
+            return math.nan, math.nan
+        low, high = np.quantile(self.samples, [(1 - level) / 2, (1 + level) / 2])
+        return float(low), float(high)
+
+
+def _normal_quantile(level: float) -> float:
+    from statistics import NormalDist  # noqa: PLC0415 - slow to import
+
+    return NormalDist().inv_cdf((1 + level) / 2)
+
+
+def _t_quantile(level: float, df: float) -> float:
+    from scipy import special  # noqa: PLC0415 - slow to import
+
+    return float(special.stdtrit(df, (1 + level) / 2))
+
+
+def short_number(value: float) -> str:
+    """Write a number with four significant digits."""
+    return f"{value:.4g}"

@@ -1,0 +1,121 @@
+"""What a model is to the rest of the package: something that answers a Request with a Reply."""
+
+import hashlib
+from typing import Literal, Protocol
+
+import msgspec
+
+from pytest_llmpref.errors import LLMPrefError
+
+
+class ModelUnavailableError(LLMPrefError):
+    """The model cannot be asked at all: unknown name, no key, no server, no permission. Ends the study."""
+
+
+class CallFailedError(LLMPrefError):
+    """One call failed for good, retries included. The trial ends as an error, the study goes on."""
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One message of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Request(msgspec.Struct, frozen=True):
+    """One question to one model, as the experiment asks it.
+
+    Attributes
+    ----------
+    model
+        The model's name as given to ``--model``.
+    messages
+        The whole conversation; the model never sees anything else.
+    temperature
+        Sampling temperature.
+    max_tokens
+        Most tokens of visible reply.
+    repetition
+        Index of this sample of the same conversation, from 0. Part of the identity: without it, n repetitions
+        would silently be one sample, n times.
+    top_logprobs
+        How many log-probabilities of the first token to ask for, where the provider returns them; 0 for none.
+        Not part of the identity, since it does not change what is sampled.
+    """
+
+    model: str
+    messages: tuple[Message, ...]
+    temperature: float
+    max_tokens: int
+    repetition: int = 0
+    top_logprobs: int = 0
+
+    @property
+    def key(self) -> str:
+        """Identity of the request and its repetition: 32 hex digits of the SHA-256 of its canonical JSON."""
+        identity = (
+            self.model,
+            [(message.role, message.content) for message in self.messages],
+            self.temperature,
+            self.max_tokens,
+            self.repetition,
+        )
+        return hashlib.sha256(msgspec.json.encode(identity)).hexdigest()[:32]
+
+
+class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What came back, normalised over providers.
+
+    Attributes
+    ----------
+    text
+        The visible reply; empty where the provider sent none (null content).
+    finish
+        The provider's finish reason: ``stop``, ``length``, ``content_filter``, or its own word.
+    refusal
+        The provider's own refusal field, where it has one and set it.
+    top_logprobs
+        Natural log-probability of each of the likeliest first tokens, ``None`` where the provider returned none.
+    prompt_tokens, completion_tokens
+        As billed, hidden reasoning tokens included.
+    cost
+        US dollars; ``None`` where the price is unknown (which is not free). Models that run here cost 0.0.
+    latency
+        Seconds from sending to the last byte, without waiting for a place in the queue or for retries.
+    parameters
+        The parameters that were really sent, after the provider's limits were respected.
+    """
+
+    text: str
+    finish: str
+    refusal: str | None = None
+    top_logprobs: dict[str, float] | None = None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float | None = None
+    latency: float = 0.0
+    parameters: dict[str, str | int | float | bool | None] = {}
+
+
+class ChatModel(Protocol):
+    """Anything that answers requests: a provider, a local server, a simulation, a cassette."""
+
+    name: str
+    """The model's name as given to ``--model``."""
+
+    async def ask(self, request: Request) -> Reply:
+        """Answer one request.
+
+        Raises
+        ------
+        ModelUnavailableError
+            If no request to this model can succeed.
+        CallFailedError
+            If this request failed for good.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release connections and servers. Called once, after the last request."""
+        ...

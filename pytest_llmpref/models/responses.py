@@ -1,0 +1,78 @@
+"""From litellm's response to a Reply."""
+
+from typing import Any
+
+from pytest_llmpref.models.chat import Reply
+from pytest_llmpref.models.parameters import Parameters
+from pytest_llmpref.models.retrying import MalformedResponseError
+
+# Providers' words for a reply that came to its own end. litellm makes "stop" of these, and of every word that it does
+# not know; those are kept as they are.
+_NATURAL_ENDS = frozenset({"stop", "STOP", "end_turn", "stop_sequence", "eos", "eos_token", "EOS", "COMPLETE"})
+_FAULTS = frozenset({"error", "ERROR", "network_error"})
+
+
+def reply_from(response: Any, latency: float, sent: Parameters) -> Reply:
+    """Normalise litellm's ``ModelResponse``.
+
+    Raises
+    ------
+    MalformedResponseError
+        If there is no reply in it.
+    """
+    if not response.choices:
+        raise MalformedResponseError("the provider sent an empty list of choices")
+    choice = response.choices[0]
+    message = choice.message
+    prompt_tokens, completion_tokens = _tokens(getattr(response, "usage", None))
+    return Reply(
+        text=message.content or "",
+        finish=_finish(choice),
+        refusal=_refusal(message),
+        top_logprobs=_top_logprobs(choice),
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+        # litellm has computed its completion_cost already: None where the price is unknown.
+        cost=response._hidden_params.get("response_cost"),  # noqa: SLF001 - where litellm documents that it is
+        latency=latency,
+        parameters=sent,
+    )
+
+
+def _finish(choice: Any) -> str:
+    finish: str = choice.finish_reason
+    native = (getattr(choice, "provider_specific_fields", None) or {}).get("native_finish_reason")
+    if native in _FAULTS:
+        raise MalformedResponseError(f"the provider broke the reply off: finish reason {native!r}")
+    if finish == "stop" and native is not None and native not in _NATURAL_ENDS:
+        return str(native)
+    return finish
+
+
+def _refusal(message: Any) -> str | None:
+    refusal = getattr(message, "refusal", None)
+    if refusal is None:
+        refusal = (getattr(message, "provider_specific_fields", None) or {}).get("refusal")
+    return str(refusal) if refusal else None
+
+
+def _top_logprobs(choice: Any) -> dict[str, float] | None:
+    """Return the log-probabilities of the likeliest first tokens, or of the first token alone where that is all."""
+    tokens = getattr(getattr(choice, "logprobs", None), "content", None)
+    if not tokens:
+        return None
+    likeliest = getattr(tokens[0], "top_logprobs", None) or [tokens[0]]
+    found: dict[str, float] = {}
+    for token in likeliest:
+        if token.logprob is not None:
+            # Tokens that are parts of a character look the same; the first is the likelier.
+            found.setdefault(token.token, float(token.logprob))
+    return found or None
+
+
+def _tokens(usage: Any) -> tuple[int, int]:
+    if usage is None:
+        return 0, 0
+    prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
+    # xAI leaves hidden reasoning out of the completion's tokens, but not out of the total.
+    return prompt, max(completion, (usage.total_tokens or 0) - prompt)

@@ -1,0 +1,212 @@
+"""Which failures of a call are worth another try, and what the others mean.
+
+Providers' failures reach us as litellm's exceptions, which carry a status code even where nothing came over the wire:
+litellm says 500 for a key that is not set, and for a server that refuses connections. So the chain of causes counts.
+"""
+
+import errno
+import re
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from pytest_llmpref.errors import LLMPrefError
+
+WAIT_INITIAL = 0.5
+"""Seconds before the second try; doubled with each further one."""
+
+WAIT_MAX = 30.0
+"""Most seconds between two tries, unless the provider asks for more."""
+
+
+class MalformedResponseError(Exception):
+    """The provider answered with something that is no completion."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryDecision:
+    """Whether a failed call is tried again.
+
+    Attributes
+    ----------
+    retry
+        Whether another try makes sense.
+    wait
+        Seconds that the provider asked to wait; ``None`` where it did not say.
+    """
+
+    retry: bool
+    wait: float | None = None
+
+    @classmethod
+    def no(cls) -> "RetryDecision":
+        """Another try would end the same way."""
+        return cls(retry=False)
+
+    @classmethod
+    def transient(cls) -> "RetryDecision":
+        """The fault may pass."""
+        return cls(retry=True)
+
+    @classmethod
+    def rate_limit(cls, retry_after: float | None) -> "RetryDecision":
+        """The provider wants fewer calls, or none for some seconds."""
+        return cls(retry=True, wait=retry_after)
+
+
+def decide(error: Exception) -> RetryDecision:
+    """Classify the failure of one try."""
+    if isinstance(error, LLMPrefError) or own_error(error) or is_unavailable(error) or is_filtered(error):
+        return RetryDecision.no()
+    status = status_of(error)
+    if status is not None and 400 <= status < 500 and status not in _PASSING:
+        return RetryDecision.no()
+    wait = retry_after(error)
+    return RetryDecision.rate_limit(wait) if status == 429 or wait is not None else RetryDecision.transient()
+
+
+# Request timeout, conflict (lock), too early, too many requests.
+_PASSING = frozenset({408, 409, 425, 429})
+# Unauthorised, payment required, forbidden, not found.
+_CLOSED_DOORS = frozenset({401, 402, 403, 404})
+_HOPELESS = re.compile(
+    r"insufficient_quota|exceeded your current quota|credit balance is too low"
+    r"|(missing|incorrect|invalid|no)\b.{0,40}\b(api[ _-]?key|credentials)|api key not valid"
+    r"|LLM Provider NOT provided|model_not_found|invalid model|model\b.{0,80}\b(does not exist|not found)"
+    r"|UnsupportedParamsError",
+    re.IGNORECASE,
+)
+_FILTERED = re.compile(
+    r"content[ _]?filter|content[ _]policy|content management policy|ContentPolicyViolation|safety system|input was flagged",
+    re.IGNORECASE,
+)
+
+
+def is_unavailable(error: Exception) -> bool:
+    """Whether no call to this model can succeed: no key, no permission, no such model, no such provider."""
+    if is_filtered(error):
+        return False
+    if status_of(error) in _CLOSED_DOORS:
+        return True
+    for cause in causes(error):
+        # The provider's client library is missing, or could not be made into a client.
+        if isinstance(cause, ImportError) or _is(cause, "openai", "OpenAIError"):
+            return True
+    return _HOPELESS.search(_first_line(f"{_code(error)} {error}")) is not None
+
+
+def is_filtered(error: Exception) -> bool:
+    """Whether the provider's content filter refused the question: an answer of its kind, not a fault."""
+    # OpenRouter's moderation says 403.
+    return status_of(error) in {400, 403} and (
+        _FILTERED.search(f"{type(error).__name__} {_code(error)} {_first_line(str(error))}") is not None
+    )
+
+
+def is_unreachable(error: Exception) -> bool:
+    """Whether no connection to the server could be made."""
+    return any(
+        isinstance(cause, ConnectionRefusedError | socket.gaierror)
+        or (isinstance(cause, OSError) and cause.errno in {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH})
+        for cause in causes(error)
+    )
+
+
+def own_error(error: Exception) -> LLMPrefError | None:
+    """Return the error of this package that litellm wrapped, if any: a refused socket, a missing recording."""
+    return next((cause for cause in causes(error) if isinstance(cause, LLMPrefError)), None)
+
+
+def refused_parameters(error: Exception, sent: Mapping[str, object]) -> set[str]:
+    """Return which optional parameters of those sent the provider says that it does not take."""
+    if status_of(error) not in {400, 422}:
+        return set()
+    said = str(error).lower()
+    if not re.search(r"not support|unsupported|not allowed|not available|deprecated|unknown|unrecognized|only the default", said):
+        return set()
+    if "logprobs" in said:
+        return {"logprobs", "top_logprobs"} & sent.keys()
+    return {"temperature"} & sent.keys() if "temperature" in said else set()
+
+
+def status_of(error: Exception) -> int | None:
+    """Return the HTTP status of a failure, as litellm has it; ``None`` where it has none."""
+    status = getattr(error, "status_code", None)
+    return status if isinstance(status, int) else None
+
+
+def retry_after(error: Exception) -> float | None:
+    """Return the seconds that the provider asked to wait.
+
+    ``Retry-After`` is a number of seconds or an HTTP date (RFC 9110, 10.2.3); OpenAI and Azure send
+    ``retry-after-ms`` too, which is finer.
+    """
+    headers = _headers(error)
+    milliseconds, after = headers.get("retry-after-ms"), headers.get("retry-after")
+    for value, unit in ((milliseconds, 1000.0), (after, 1.0)):
+        try:
+            return max(0.0, float(value) / unit) if value else None
+        except ValueError:
+            continue
+    return None if after is None else _until(after)
+
+
+def _until(date: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def describe(error: Exception, secrets: tuple[str, ...]) -> str:
+    """Say in one line what failed, without litellm's prefixes and without keys."""
+    text = _first_line(str(error)) or type(error).__name__
+    text = re.sub(r"^(litellm\.)?(\w+Error|Timeout)( Error)?: |^\w+ ?Exception -? ?|^APITimeoutError - ", "", text)
+    text = _PREFIX.sub("", text)
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return _KEY.sub("***", text).strip()[:300]
+
+
+# What litellm puts before the provider's own words, once or several times.
+_PREFIX = re.compile(r"^((litellm\.)?\w*(Error|Exception|Timeout)( Error)?( Invalid Authentication)?( ?[:-]+ ?|\b ))+")
+# The shapes of common providers' keys, and the forms in which they repeat them, partly masked.
+_KEY = re.compile(r"\b(sk|pk|rk|gsk|xai|hf|pplx|key|fw|AIza|Bearer)[-_ ][\w*.-]{8,}|\bAIza[\w-]{20,}")
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and what caused it, outermost first."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def _headers(error: Exception) -> dict[str, str]:
+    for cause in causes(error):
+        response = getattr(cause, "response", None)
+        for found in (getattr(cause, "litellm_response_headers", None), getattr(response, "headers", None)):
+            if found:
+                return {str(name).lower(): str(value) for name, value in found.items()}
+    return {}
+
+
+def _code(error: Exception) -> str:
+    body = getattr(error, "body", None)
+    return str(body.get("code") or "") if isinstance(body, dict) else ""
+
+
+def _is(error: BaseException, package: str, name: str) -> bool:
+    kind = type(error)
+    return kind.__name__ == name and kind.__module__.split(".")[0] == package
+
+
+def _first_line(text: str) -> str:
+    return text.strip().split("\n", 1)[0]

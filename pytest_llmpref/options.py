@@ -1,0 +1,161 @@
+"""Command line and ini keys, declared once; both end in one frozen Settings."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import pytest
+
+RecordMode = Literal["none", "new_episodes", "all"]
+Replay = Literal["reply", "wire"]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One setting: its flag, its ini key, its default and what it does."""
+
+    flag: str
+    ini: str
+    default: str
+    help: str
+    kind: type = str
+    choices: tuple[str, ...] = ()
+    many: bool = False
+    least: float = 0
+
+    @property
+    def dest(self) -> str:
+        """Where argparse puts the value; apart from any other plugin's."""
+        return f"llmpref_{self.ini}"
+
+
+OPTIONS = (
+    Option("--model", "llmpref_model", "", "Model to measure, by litellm's name, local/NAME or sim/NAME; repeatable", many=True),
+    Option("--profile", "llmpref_profile", "standard", "How large the study is: smoke, standard, paper, or a .toml file"),
+    Option("--report-dir", "llmpref_report_dir", "reports", "Folder in which latest/results.json is written"),
+    Option("--llmpref-entities", "llmpref_entities", "", "Entity set of your own (.toml or .csv); the shipped 72 if left out"),
+    Option("--llmpref-cassettes", "llmpref_cassettes", "cassettes", "Folder of the cassettes, below the root folder unless absolute"),
+    Option("--llmpref-replay", "llmpref_replay", "reply", "Depth of replay: the recorded replies, or the raw HTTP through litellm", choices=("reply", "wire")),
+    Option("--llmpref-answers", "llmpref_answers", "auto", "Read answers from the text, from the labels' log-probabilities, or from these where there are any", choices=("auto", "text", "logprobs")),
+    Option("--llmpref-in-flight", "llmpref_in_flight", "16", "Most questions under way at once", kind=int, least=1),
+    Option("--llmpref-timeout", "llmpref_timeout", "120", "Seconds that one call may take", kind=float, least=0.1),
+    Option("--llmpref-max-tries", "llmpref_max_tries", "6", "Most tries of one call after provider errors and rate limits", kind=int, least=1),
+    Option("--llmpref-max-wait", "llmpref_max_wait", "300", "Seconds that one call and its retries may take in all", kind=float, least=0),
+    Option("--llmpref-alpha", "llmpref_alpha", "0.05", "Error rate of a family of claims", kind=float, least=1e-6),
+    Option("--llmpref-seed", "llmpref_seed", "0", "Seed of the design and of every resampling", kind=int),
+)  # fmt: skip
+RECORD_MODE = Option(
+    "--record-mode",
+    "llmpref_record_mode",
+    "none",
+    "Whether models are asked: none replays only, new_episodes asks what is not recorded, all asks everything anew",
+    choices=get_args(RecordMode),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that the user set, checked."""
+
+    models: tuple[str, ...]
+    profile: str
+    record_mode: RecordMode
+    report_dir: Path
+    entities: Path | None
+    cassettes: Path
+    replay: Replay
+    answers: Literal["auto", "text", "logprobs"]
+    in_flight: int
+    timeout: float
+    max_tries: int
+    max_wait: float
+    alpha: float
+    seed: int
+    began: datetime
+    """When the run began: ``--record-mode all`` asks anew what was recorded before."""
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Register every option but ``--record-mode``."""
+    group = parser.getgroup("llmpref", "behavioural tests of language models")
+    for option in OPTIONS:
+        group.addoption(
+            option.flag,
+            dest=option.dest,
+            action="append" if option.many else "store",
+            default=None,
+            help=_help(option),
+        )
+        parser.addini(option.ini, _help(option), type="args" if option.many else "string", default=None)
+    parser.addini(RECORD_MODE.ini, _help(RECORD_MODE), default=None)
+
+
+def add_record_mode(parser: pytest.Parser, known: object) -> None:
+    """Register ``--record-mode``, unless pytest-recording did; called when all plugins have registered theirs.
+
+    Its option has the same meaning and the same destination. ``known`` holds the options known so far.
+    """
+    if not hasattr(known, "record_mode"):
+        parser.getgroup("llmpref").addoption(RECORD_MODE.flag, dest="record_mode", default=None, help=_help(RECORD_MODE))
+
+
+def _help(option: Option) -> str:
+    default = f" (default: {option.default})" if option.default else ""
+    return option.help + default
+
+
+def names_model(config: pytest.Config) -> bool:
+    """Whether the run names a model, on the command line or in the ini file."""
+    return bool(_value(config, OPTIONS[0], OPTIONS[0].dest))
+
+
+def read_settings(config: pytest.Config, began: datetime) -> Settings:
+    """Read the settings: the command line first, then the ini keys, then the defaults.
+
+    Raises
+    ------
+    pytest.UsageError
+        A value that is not allowed; the message names the option.
+    """
+    values = {option.ini.removeprefix("llmpref_"): _value(config, option, option.dest) for option in OPTIONS}
+    names = tuple(dict.fromkeys(values.pop("model")))
+    entities = values.pop("entities")
+    root = config.rootpath
+    return Settings(
+        models=names,
+        record_mode=_value(config, RECORD_MODE, "record_mode"),
+        entities=config.invocation_params.dir / entities if entities else None,
+        cassettes=root / values.pop("cassettes"),
+        report_dir=root / values.pop("report_dir"),
+        began=began,
+        **values,
+    )
+
+
+def _value(config: pytest.Config, option: Option, dest: str) -> Any:  # noqa: ANN401 - its type is the option's
+    given, source = config.getoption(dest, None), option.flag
+    if given is None:
+        given, source = config.getini(option.ini), f"ini key {option.ini}"
+    if option.many:
+        return list(given or [])
+    text = option.default if given in {None, ""} else str(given)
+    if option.choices and text not in option.choices:
+        raise pytest.UsageError(f"{source} {text}: use one of {', '.join(option.choices)}")
+    try:
+        value = option.kind(text)
+    except ValueError:
+        raise pytest.UsageError(f"{source} {text}: not a number") from None
+    if option.least and value < option.least:
+        raise pytest.UsageError(f"{source} {text}: must be at least {option.least:g}")
+    return value
+
+
+def options_table() -> str:
+    """Return the README's table of options, as Markdown."""
+    rows = ["| option | ini key | default | what it does |", "|---|---|---|---|"]
+    for option in (*OPTIONS[:2], RECORD_MODE, *OPTIONS[2:]):
+        values = f" ({', '.join(f'`{choice}`' for choice in option.choices)})" if option.choices else ""
+        default = f"`{option.default}`" if option.default else ""
+        rows.append(f"| `{option.flag}` | `{option.ini}` | {default} | {option.help}{values} |")
+    return "\n".join(rows)

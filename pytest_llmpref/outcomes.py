@@ -1,0 +1,58 @@
+"""From the claims that a test made to the outcome that pytest reports."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from pytest_llmpref.estimates import Claim, Verdict
+
+LETTERS = {
+    Verdict.SUPPORTED: "+",
+    Verdict.REFUTED: "-",
+    Verdict.INCONCLUSIVE: "?",
+    Verdict.INVALID: "!",
+}
+COLOURS = {
+    Verdict.SUPPORTED: {"green": True},
+    Verdict.REFUTED: {"red": True},
+    Verdict.INCONCLUSIVE: {"yellow": True},
+    Verdict.INVALID: {"purple": True},
+}
+_WORST_FIRST = (Verdict.INVALID, Verdict.REFUTED, Verdict.INCONCLUSIVE, Verdict.SUPPORTED)
+
+
+def verdict_of(claims: Sequence[Claim]) -> Verdict:
+    """Return the verdict of a test: the worst of its claims, so that no ``or`` or ``not`` can hide one."""
+    verdicts = {claim.verdict for claim in claims}
+    return next(verdict for verdict in _WORST_FIRST if verdict in verdicts)
+
+
+def settle(report: pytest.TestReport, claims: Sequence[Claim], *, gate: bool, exploratory: bool) -> None:
+    """Give a test's report the outcome of its claims.
+
+    A refuted claim fails. An inconclusive or invalid one is reported and does not fail, unless the test is a gate: a
+    gate closes when it does not know. An exploratory claim never fails.
+    """
+    verdict = verdict_of(claims)
+    fails = verdict is Verdict.REFUTED or (gate and verdict is not Verdict.SUPPORTED)
+    report.llmpref_verdict = verdict.value
+    if verdict is Verdict.SUPPORTED:
+        report.outcome, report.longrepr = "passed", None
+        return
+    text = "\n\n".join(claim.explain() for claim in claims if claim.verdict is not Verdict.SUPPORTED)
+    if fails and not exploratory:
+        report.outcome = "failed"
+        report.longrepr = ("GATE CLOSED\n" if gate else "") + text
+    else:
+        file, line, _ = report.location
+        report.outcome, report.longrepr = "skipped", (file, (line or 0) + 1, text)
+
+
+def status_of(report: Any) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:  # noqa: ANN401 - any report
+    """Return category, letter and word of a report whose test made claims; ``None`` for any other report."""
+    name = getattr(report, "llmpref_verdict", None)
+    if name is None or report.when != "call":
+        return None
+    verdict = Verdict(name)
+    return verdict.value, LETTERS[verdict], (verdict.value.upper(), COLOURS[verdict])

@@ -1,0 +1,126 @@
+"""The plugin's hooks, and nothing else. What they do is in ``run``, and heavy imports wait for runs that measure."""
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_llmpref import fixtures, options
+from pytest_llmpref.collection import model_of
+from pytest_llmpref.run import RUN, Run
+
+if TYPE_CHECKING:
+    from pytest_llmpref.estimates import Claim
+
+MARKERS = (
+    "gate: the test's claim must be supported; every other verdict fails",
+    "exploratory: the test's claim is reported, and never fails",
+)
+CLAIMS: "pytest.StashKey[list[Claim]]" = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Register the options."""
+    options.add_options(parser)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser) -> None:
+    """Register ``--record-mode`` after every other plugin had its turn: pytest-recording has the same option."""
+    options.add_record_mode(parser, early_config.known_args_namespace)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers, the fixtures and the hooks of this run."""
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+    config.stash[RUN] = run = Run(config)
+    config.pluginmanager.register(fixtures, "llmpref-fixtures")
+    config.pluginmanager.register(RunHooks(run), "llmpref-run")
+    run.check_settings()
+
+
+class RunHooks:
+    """The hooks that share the state of one run."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> None:
+        """Read profile and entity set before anything is collected."""
+        self._run.check_study()
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Parametrize every test that uses ``model`` or ``entity``."""
+        self._run.parametrize(metafunc)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Count the families before anything is deselected: what was collected is what was registered."""
+        self._run.register_families(items)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        """Make sure that every measure can be had. The controller of xdist has no items: its workers find out."""
+        if session.config.option.collectonly:
+            return
+        try:
+            self._run.prepare(getattr(session, "items", []))
+        except pytest.UsageError as error:
+            if not self._run.is_worker:
+                raise
+            session.shouldfail = str(error)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """Collect the claims of a test that measures."""
+        if model_of(item) is None:
+            return (yield)
+        from pytest_llmpref.estimates import ledger  # noqa: PLC0415 - for runs that measure
+
+        with ledger(*self._run.correction(item)) as claims:
+            item.stash[CLAIMS] = claims
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: "pytest.CallInfo[None]"
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Turn claims into outcomes, and errors of ours into plain text."""
+        report = yield
+        if CLAIMS in item.stash:
+            self._run.complete(item, call, report, item.stash[CLAIMS])
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: Any) -> Any:  # noqa: ANN401 - the hook's own types
+        """Give each verdict its letter and its word."""
+        if not hasattr(report, "llmpref_verdict"):
+            return None
+        from pytest_llmpref.outcomes import status_of  # noqa: PLC0415 - for runs that measure
+
+        return status_of(report)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the claims of a finished test."""
+        self._run.keep_claims(report)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 - xdist's
+        """Tell an xdist worker when the run began."""
+        node.workerinput["llmpref_began"] = self._run.began.isoformat()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:  # noqa: ANN401 - xdist's
+        """Take over the measures of an xdist worker."""
+        self._run.keep_measures(getattr(node, "workeroutput", {}).get("llmpref"))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """Stop the models, and write the results."""
+        self._run.finish()
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:  # noqa: ANN401 - private in pytest
+        """Show the measures and the claims."""
+        self._run.show(terminalreporter)

@@ -1,0 +1,91 @@
+"""How large a study is: the shipped profiles and a user's own, read from TOML."""
+
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.resources import data_folder
+
+
+class ProfileError(LLMPrefError):
+    """A profile that cannot be used; the message names the file, the key and the fix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The size of a study.
+
+    Attributes
+    ----------
+    name
+        ``smoke``, ``standard``, ``paper``, or the stem of a user's file.
+    entities
+        How many entities of the set take part; ``None`` for all.
+    partners
+        With how many other entities each entity is compared; ``None`` for all. A smaller number asks a subset
+        of the questions of a larger one.
+    orders
+        1 or 2: whether each pair is asked in one order or in both.
+    repetitions
+        Samples of each question.
+    temperature
+        Sampling temperature.
+    max_tokens
+        Most tokens of visible reply to a pair question.
+    ranking_repetitions
+        How often the whole list is ranked, each time shuffled anew.
+    """
+
+    name: str
+    entities: int | None
+    partners: int | None
+    orders: int
+    repetitions: int
+    temperature: float
+    max_tokens: int
+    ranking_repetitions: int
+
+
+_LOWEST = {"entities": 4, "partners": 2, "orders": 1, "repetitions": 1, "max_tokens": 1, "ranking_repetitions": 2}
+_ALL = frozenset({"entities", "partners"})
+
+
+def load_profile(name: str) -> Profile:
+    """Read a shipped profile by its name, or a user's own by the path of its TOML file.
+
+    Raises
+    ------
+    ProfileError
+        Unknown name, unreadable file, unknown or missing key, or a value out of range.
+    """
+    shipped = data_folder("fixtures") / "profiles"
+    path = Path(name) if name.endswith(".toml") else shipped / f"{name}.toml"
+    if not path.is_file():
+        names = ", ".join(sorted(file.stem for file in shipped.glob("*.toml")))
+        raise ProfileError(f"--profile {name}: no such profile; use one of {names}, or the path of a .toml file")
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ProfileError(f"{path}: not valid TOML: {error}") from error
+    keys = {field.name for field in fields(Profile)} - {"name"}
+    for wrong, what in ((table.keys() - keys, "unknown"), (keys - table.keys(), "missing")):
+        if wrong:
+            allowed = ", ".join(sorted(keys))
+            raise ProfileError(f"{path}: {what} key {', '.join(sorted(wrong))}; a profile has exactly: {allowed}")
+    return Profile(name=path.stem, **{key: _checked(path, key, table[key]) for key in sorted(keys)})
+
+
+def _checked(path: Path, key: str, value: Any) -> Any:  # noqa: ANN401 - whatever the TOML file holds
+    if key in _ALL and value == "all":
+        return None
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if key == "temperature":
+        if number and 0 <= value <= 2:
+            return float(value)
+        raise ProfileError(f"{path}: temperature is {value!r}; it must be a number from 0 to 2")
+    if not number or isinstance(value, float) or value < _LOWEST[key] or (key == "orders" and value > 2):
+        wanted = "1 or 2" if key == "orders" else f"a whole number of at least {_LOWEST[key]}"
+        raise ProfileError(f"{path}: {key} is {value!r}; it must be {wanted}" + (' or "all"' if key in _ALL else ""))
+    return value

@@ -1,0 +1,61 @@
+"""Shows how far the asking is: a live line in a terminal, a line now and then in a log."""
+
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from tqdm import tqdm
+
+from pytest_llmpref.experiments.replies import refused
+from pytest_llmpref.models.chat import Reply
+
+LOG_SECONDS = 10.0
+"""Seconds between two lines where standard error is not a terminal."""
+
+
+class AskingProgress:
+    """Trials done, rate, time left, and refusals, errors and cost so far.
+
+    Parameters
+    ----------
+    title
+        Model and measure.
+    total
+        Trials to ask.
+    uncaptured
+        Returns a context in which standard error is really shown; entered until ``close``.
+    """
+
+    def __init__(self, title: str, total: int, uncaptured: Callable[[], AbstractContextManager[Any]]) -> None:
+        self._shown = uncaptured()
+        self._shown.__enter__()
+        self._terminal = sys.stderr.isatty()
+        self._refusals = self._errors = self._unpriced = 0
+        self._cost = 0.0
+        self._bar = tqdm(
+            total=total,
+            desc=title,
+            unit="trial",
+            file=sys.stderr,
+            dynamic_ncols=self._terminal,
+            mininterval=0.5 if self._terminal else LOG_SECONDS,
+            maxinterval=0.5 if self._terminal else LOG_SECONDS,
+            bar_format=None if self._terminal else "{desc}: {n}/{total}, {rate_fmt}, {remaining} left{postfix}\n",
+            leave=True,
+        )
+
+    def __call__(self, reply: Reply) -> None:
+        """Count one reply."""
+        self._refusals += refused(reply)
+        self._errors += reply.finish == "error"
+        self._unpriced += reply.cost is None and reply.finish != "error"
+        self._cost += reply.cost or 0.0
+        price = f"${self._cost:.2f}" + (f" + {self._unpriced} of unknown price" if self._unpriced else "")
+        self._bar.set_postfix_str(f"{self._refusals} refused, {self._errors} failed, {price}", refresh=False)
+        self._bar.update()
+
+    def close(self) -> None:
+        """Show the last state, and give standard error back."""
+        self._bar.close()
+        self._shown.__exit__(None, None, None)

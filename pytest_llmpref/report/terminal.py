@@ -1,0 +1,127 @@
+"""The terminal summary: for each model a table of measures, then its claims, in 80 columns."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from textwrap import wrap
+from typing import Any
+
+WIDTH = 80
+LETTERS = {"supported": "+", "refuted": "-", "inconclusive": "?", "invalid": "!"}
+COLOURS: dict[str, dict[str, bool]] = {
+    "supported": {"green": True},
+    "refuted": {"red": True},
+    "inconclusive": {"yellow": True},
+    "invalid": {"purple": True},
+}
+EXPLAINED = 3
+"""How many of the claims that one function makes for each entity are explained; all are in results.json."""
+
+
+def show_results(reporter: Any, results: Mapping[str, Any], folder: Path) -> None:  # noqa: ANN401 - pytest's, private
+    """Write the summary through pytest's terminal reporter."""
+    for model, record in results["models"].items():
+        name = f"{model} (simulated)" if record["simulated"] else model
+        reporter.section(f"llmpref: {name}", sep="=", bold=True)
+        for line in measure_lines(record["measures"]):
+            reporter.write_line(line)
+        for verdict, line in claim_lines(record["claims"]):
+            reporter.write_line(line, **COLOURS.get(verdict, {}))
+        explained = list(explanations(record["claims"]))
+        if explained:
+            reporter.write_line("")
+        for verdict, text in explained:
+            for line in text.splitlines():
+                reporter.write_line(line, **COLOURS[verdict])
+    run = results["run"]
+    reporter.write_line("")
+    reporter.write_line(
+        f"profile {run.get('profile', '?')}, record mode {run.get('record_mode', '?')}; "
+        f"all of it in {_short(folder / 'results.json')}"
+    )
+
+
+def measure_lines(measures: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the table of measures: n, coverage, reliability, share of the first option and of label A, validity."""
+    yield f"{'measure':<17}{'trials':>7}{'coverage':>10}{'reliability':>13}{'first':>7}{'A':>6}  {'answers':<9} valid"
+    for name, measure in measures.items():
+        checks = measure["diagnostics"]
+        reliability = (checks.get("reliability") or {}).get("value")
+        yield (
+            f"{name:<17}{checks['trials']:>7,}{checks['coverage']:>10.1%}"
+            f"{'-' if reliability is None else f'{reliability:.2f}':>13}"
+            f"{_share(checks.get('position_bias')):>7}{_share(checks.get('label_bias')):>6}"
+            f"  {'+'.join(sorted(checks['answered_by'])) or '-':<9} {'yes' if measure['valid'] else 'NO'}"
+        )
+        for reason in measure["reasons"]:
+            yield from wrap(f"invalid: {reason}", WIDTH, initial_indent="    ", subsequent_indent="      ")
+    yield ""
+
+
+def claim_lines(claims: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield verdict and line of each claim; claims for each entity are counted on one line."""
+    for suite, of_suite in _grouped(claims, "suite").items():
+        yield "", suite
+        for function, group in _by_function(of_suite).items():
+            mark = " [gate]" if group[0]["gate"] else " [exploratory]" if group[0].get("exploratory") else ""
+            if group[0]["entity"] is None:
+                for claim in group:
+                    verdict = claim["verdict"]
+                    yield verdict, f"  {LETTERS[verdict]} {function}{mark}"
+                    yield verdict, f"      {verdict}: {_statement(claim)}"
+            else:
+                counts = Counter(claim["verdict"] for claim in group)
+                worst = next(verdict for verdict in ("refuted", "invalid", "inconclusive", "supported") if counts[verdict])
+                tally = ", ".join(f"{counts[verdict]} {verdict}" for verdict in LETTERS if counts[verdict])
+                yield worst, f"  {LETTERS[worst]} {function}{mark}"
+                yield worst, f"      each of {len(group)} entities: {tally}"
+
+
+def explanations(claims: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield verdict and failure text of the claims that are not supported, the first few for each function."""
+    for function, group in _by_function(claims).items():
+        unsupported = [claim for claim in group if claim["verdict"] != "supported"]
+        unsupported.sort(key=lambda claim: list(COLOURS).index(claim["verdict"]))
+        for claim in unsupported[:EXPLAINED]:
+            yield claim["verdict"], f"{claim['nodeid'].split('::')[-1]}\n{claim['explanation']}\n "
+        if len(unsupported) > EXPLAINED:
+            yield "inconclusive", f"... and {len(unsupported) - EXPLAINED} more of {function}, in results.json\n"
+
+
+def _statement(claim: Mapping[str, Any]) -> str:
+    estimate = claim["estimate"]
+    bound = f"{claim['bound']:.4g}"
+    relation = f"within ±{bound}" if claim["relation"] == "abs <" else f"{claim['relation']} {bound}"
+    if estimate["value"] is None:
+        return f"no estimate, {relation}"
+    interval = f"[{_number(estimate['low'])}, {_number(estimate['high'])}]"
+    return f"{_number(estimate['value'])} {interval} {relation}, n = {estimate['n']} {estimate['unit']}"
+
+
+def _by_function(claims: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for claim in claims:
+        groups.setdefault(claim["nodeid"].split("::")[-1].split("[")[0], []).append(claim)
+    return groups
+
+
+def _grouped(claims: Sequence[Mapping[str, Any]], key: str) -> dict[str, list[Mapping[str, Any]]]:
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for claim in claims:
+        groups.setdefault(claim[key], []).append(claim)
+    return groups
+
+
+def _share(estimate: Mapping[str, Any] | None) -> str:
+    return "-" if estimate is None or estimate["value"] is None else f"{estimate['value']:.0%}"
+
+
+def _number(value: float | None) -> str:
+    return "?" if value is None else f"{value:.3g}"
+
+
+def _short(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

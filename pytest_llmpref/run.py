@@ -1,0 +1,200 @@
+"""One pytest run: what was collected, the studies under it, the claims that were made, and what is reported."""
+
+import sys
+from collections import Counter
+from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_llmpref import collection
+from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.options import Settings, names_model, read_settings
+
+if TYPE_CHECKING:
+    from pytest_llmpref.estimates import Claim
+    from pytest_llmpref.studies import Studies
+    from pytest_llmpref.study import Progress
+
+RUN: "pytest.StashKey[Run]" = pytest.StashKey()
+
+
+class Run:
+    """The state behind the hooks. Everything heavy is imported when the first test that measures is collected."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        worker = getattr(config, "workerinput", None)
+        self.is_worker = worker is not None
+        # Workers share the controller's time, so that --record-mode all asks nothing twice.
+        self.began = datetime.fromisoformat(worker["llmpref_began"]) if worker else datetime.now(UTC)
+        self._families: Counter[tuple[str, ...]] = Counter()
+        self._claims: dict[str, list[dict[str, Any]]] = {}
+        self._measures: dict[str, dict[str, Any]] = {}
+        self._run_record: dict[str, Any] | None = None
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings; an option that is not allowed is a usage error."""
+        return read_settings(self.config, self.began)
+
+    @cached_property
+    def studies(self) -> "Studies":
+        """The studies of this run; a profile or entity set that cannot be used is a usage error."""
+        from pytest_llmpref.studies import Studies  # noqa: PLC0415 - see the class
+
+        try:
+            return Studies(self.settings, self._progress)
+        except LLMPrefError as error:
+            raise pytest.UsageError(str(error)) from None
+
+    def check_settings(self) -> None:
+        """Check the settings of a run that names a model; another run's are none of our business.
+
+        Raises
+        ------
+        pytest.UsageError
+            If an option is not allowed.
+        """
+        if names_model(self.config):
+            _ = self.settings
+
+    def check_study(self) -> None:
+        """Read profile and entity set in a run that names a model.
+
+        Raises
+        ------
+        pytest.UsageError
+            If one of them cannot be used.
+        """
+        if names_model(self.config):
+            _ = self.studies
+
+    def parametrize(self, metafunc: pytest.Metafunc) -> None:
+        """Parametrize a test over models and entities, if it uses them."""
+        collection.parametrize(metafunc, lambda: self.settings.models, lambda: self.studies.entities())
+
+    def register_families(self, items: list[pytest.Item]) -> None:
+        """Count the families of all collected claims."""
+        self._families = collection.family_sizes(items)
+
+    def correction(self, item: pytest.Item) -> tuple[int, float]:
+        """Return the size of the family of a test's claim, and the family's error rate."""
+        exploratory = item.get_closest_marker("exploratory") is not None
+        return (1 if exploratory else self._families[collection.family_of(item)]), self.settings.alpha
+
+    def prepare(self, items: list[pytest.Item]) -> None:
+        """Make sure that every measure can be had, before the first question and before the first test.
+
+        Raises
+        ------
+        pytest.UsageError
+            If no model was named, or one cannot be replayed, or cannot be asked.
+        """
+        problems = []
+        for model, measures in collection.measures_needed(items).items():
+            try:
+                self.study(model).prepare(measures)
+            except LLMPrefError as error:
+                problems.append(str(error))
+        if problems:
+            raise pytest.UsageError("\n\n".join(problems))
+
+    def study(self, model: str) -> Any:  # noqa: ANN401 - a Study, imported when needed
+        """Return the study of a model.
+
+        Raises
+        ------
+        LLMPrefError
+            If no model was named, or its cassette cannot be read.
+        """
+        if model == collection.NO_MODEL:
+            recorded = sorted(path.name.split(".jsonl")[0] for path in self.settings.cassettes.glob("*.jsonl*"))
+            known = f" (recorded here: {', '.join(name.replace('--', '/', 1) for name in recorded)})" if recorded else ""
+            raise LLMPrefError(f"no model named: add --model NAME{known}")
+        return self.studies[model]
+
+    def complete(
+        self, item: pytest.Item, call: "pytest.CallInfo[None]", report: pytest.TestReport, claims: "list[Claim]"
+    ) -> None:
+        """Give a test that measures its outcome, and attach its claims to the report."""
+        if call.excinfo is not None and isinstance(call.excinfo.value, LLMPrefError):
+            report.longrepr = f"{type(call.excinfo.value).__name__}: {call.excinfo.value}"
+        if report.when != "call" or not claims:
+            return
+        from pytest_llmpref.outcomes import settle  # noqa: PLC0415 - see the class
+        from pytest_llmpref.report.results import claim_record  # noqa: PLC0415
+
+        gate = item.get_closest_marker("gate") is not None
+        exploratory = item.get_closest_marker("exploratory") is not None
+        entity = collection.parameters(item).get("entity")
+        report.llmpref_claims = [  # type: ignore[attr-defined]
+            claim_record(
+                claim,
+                model=collection.model_of(item) or "",
+                nodeid=item.nodeid,
+                entity=None if entity is None else entity.id,
+                gate=gate,
+                exploratory=exploratory,
+            )
+            for claim in claims
+        ]
+        if not _failed_otherwise(call, claims) and not hasattr(report, "wasxfail"):
+            settle(report, claims, gate=gate, exploratory=exploratory)
+
+    def keep_claims(self, report: Any) -> None:  # noqa: ANN401 - a test's or a collector's report
+        """Keep the claims of a finished test, whichever worker ran it."""
+        for record in getattr(report, "llmpref_claims", ()):
+            kept = dict(record)
+            self._claims.setdefault(kept.pop("model"), []).append(kept)
+
+    def keep_measures(self, handed_over: dict[str, Any] | None) -> None:
+        """Take over the measures that a worker computed."""
+        if handed_over:
+            self._run_record = handed_over["run"]
+            for model, measures in handed_over["models"].items():
+                self._measures.setdefault(model, {}).update(measures)
+
+    def finish(self) -> None:
+        """Stop the models; hand the measures to the controller, or write the results."""
+        if "studies" in self.__dict__:
+            self.keep_measures({"run": self.studies.run_record(), "models": self.studies.measures()})
+            self.studies.close()
+        if self.is_worker:
+            self.config.workeroutput["llmpref"] = {"run": self._run_record, "models": self._measures}  # type: ignore[attr-defined]
+        elif self._measures or self._claims:
+            from pytest_llmpref.report.results import write_results  # noqa: PLC0415 - see the class
+
+            write_results(self.results(), self.settings.report_dir)
+
+    def results(self) -> dict[str, Any]:
+        """Return what results.json holds."""
+        from pytest_llmpref.report.results import results_record  # noqa: PLC0415 - see the class
+
+        return results_record(self._run_record or {}, self._measures, self._claims)
+
+    def show(self, reporter: Any) -> None:  # noqa: ANN401 - pytest's terminal reporter, which is private
+        """Show measures and claims in the terminal."""
+        if self._measures or self._claims:
+            from pytest_llmpref.report.terminal import show_results  # noqa: PLC0415 - see the class
+
+            show_results(reporter, self.results(), self.settings.report_dir / "latest")
+
+    def _progress(self, title: str, total: int) -> "Progress":
+        from pytest_llmpref.report.progress import AskingProgress  # noqa: PLC0415 - see the class
+
+        return AskingProgress(title, total, self._uncaptured)
+
+    def _uncaptured(self) -> AbstractContextManager[Any]:
+        capture = self.config.pluginmanager.getplugin("capturemanager")
+        sys.stderr.flush()
+        return nullcontext() if capture is None else capture.global_and_fixture_disabled()
+
+
+def _failed_otherwise(call: "pytest.CallInfo[None]", claims: "list[Claim]") -> bool:
+    """Whether a test failed for another reason than the claim that it made last."""
+    if call.excinfo is None:
+        return False
+    return not isinstance(call.excinfo.value, AssertionError) or claims[-1].verdict == "supported"

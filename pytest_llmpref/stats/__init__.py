@@ -1,0 +1,1 @@
+"""Statistics of comparisons and measures; numpy and scipy only."""

@@ -1,0 +1,236 @@
+"""Do two measures order the entities alike? Spearman's rho: overall, within groups, and corrected for attenuation."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pytest_llmpref.estimates import Estimate, FisherZ, IntervalMethod, Unknown
+from pytest_llmpref.stats.comparisons import FloatArray
+from pytest_llmpref.stats.ranks import FEWEST, largest_rho, rank_correlation, rho_interval
+from pytest_llmpref.stats.reliability import noise_ceiling
+
+
+class HasValues(Protocol):
+    """Anything with a value for each entity: every measure is."""
+
+    @property
+    def name(self) -> str:
+        """Name of the measure."""
+        ...
+
+    @property
+    def values(self) -> Mapping[str, float]:
+        """Entity id -> value; NaN, or left out, where there is none."""
+        ...
+
+    @property
+    def reasons(self) -> Sequence[str]:
+        """Why the measurement is invalid; empty where it is not."""
+        ...
+
+
+class HasGroups(HasValues, Protocol):
+    """Values whose entities come in groups."""
+
+    @property
+    def groups(self) -> Mapping[str, str]:
+        """Entity id -> group."""
+        ...
+
+
+class HasReliability(HasValues, Protocol):
+    """Values whose reliability was estimated."""
+
+    @property
+    def reliability(self) -> Estimate | None:
+        """Reliability of the values, or ``None`` where it cannot be estimated."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Disattenuated:
+    """Interval of a correlation divided by the square root of two reliabilities, cut to -1 and 1."""
+
+    inner: IntervalMethod
+    ceiling: float
+
+    def bounds(self, level: float) -> tuple[float, float]:
+        """Return the scaled interval."""
+        low, high = self.inner.bounds(level)
+        return _cut(low / self.ceiling), _cut(high / self.ceiling)
+
+
+def spearman(x: HasValues, y: HasValues) -> Estimate:
+    """Return Spearman's rho between two measures over the entities that have a value in both.
+
+    Reasons for which either measure is invalid pass on to the estimate.
+    """
+    entities, x_values, y_values = _shared(x, y)
+    estimate = spearman_estimate(x_values, y_values, invalid=_reasons(x, y))
+    return _described(estimate, f"rho({x.name}, {y.name})", x, y, len(entities))
+
+
+def within_groups(x: HasGroups, y: HasValues) -> Estimate:
+    """Return Spearman's rho between two measures within the groups of the first, averaged over the groups."""
+    entities, x_values, y_values = _shared(x, y)
+    groups = [x.groups[entity] for entity in entities]
+    estimate = within_group_spearman(x_values, y_values, groups, invalid=_reasons(x, y))
+    return _described(estimate, f"rho within groups({x.name}, {y.name})", x, y, len(entities))
+
+
+def attenuation_corrected(x: HasReliability, y: HasReliability) -> Estimate:
+    """Return Spearman's rho between two measures as it would be if both were free of noise."""
+    rho = spearman(x, y)
+    return disattenuated(rho, x.reliability, y.reliability)
+
+
+def spearman_estimate(x: ArrayLike, y: ArrayLike, *, invalid: Iterable[str] = (), unit: str = "entities") -> Estimate:
+    """Return Spearman's rho, with an interval on Fisher's z scale.
+
+    The standard error of z is ``sqrt((1 + rho**2 / 2) / (n - 3))`` (Bonett and Wright 2000). For the interval, |rho|
+    is at most ``1 - 6 / (n * (n**2 - 1))``, halfway from perfect agreement to a single swap of neighbours.
+
+    Parameters
+    ----------
+    x, y
+        Values, shape (n,) each. With NaN, fewer than 4 values, or no spread, the estimate is invalid and NaN.
+    invalid
+        Reasons why the measurement is invalid.
+    unit
+        What n counts.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ.
+    """
+    a, b = _vectors(x, y)
+    n, reasons = len(a), [*invalid]
+    method = "Spearman, interval by Fisher's z with the standard error of Bonett and Wright (2000)"
+    rho = math.nan
+    interval_method: IntervalMethod = Unknown()
+    if problem := _problem(a, b, unit):
+        reasons.append(problem)
+    else:
+        rho = rank_correlation(a, b)
+        interval_method = rho_interval(rho, n)
+    return Estimate(rho, n, unit, method, interval_method, tuple(dict.fromkeys(reasons)), "rho")
+
+
+def within_group_spearman(
+    x: ArrayLike, y: ArrayLike, groups: Sequence[str], *, invalid: Iterable[str] = ()
+) -> Estimate:
+    """Return the mean over groups of Spearman's rho, averaged as Fisher's z with weights n - 3.
+
+    The fixed-effect average of correlations (Hedges and Olkin 1985); the standard error of the mean z is
+    ``sqrt((1 + rho**2 / 2) / sum(n - 3))`` with ``rho`` the average. Groups with fewer than 4 entities, or without
+    spread, are left out, and the method says how many.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ.
+    """
+    a, b = _vectors(x, y)
+    if len(groups) != len(a):
+        raise ValueError(f"within_group_spearman: {len(a)} values, but {len(groups)} groups")
+    names = np.asarray(groups, dtype=np.str_)
+    z, sizes = [], []
+    for name in np.unique(names):
+        inside = names == name
+        size = int(inside.sum())
+        if not _problem(a[inside], b[inside], "entities"):
+            rho = rank_correlation(a[inside], b[inside])
+            z.append(math.atanh(max(-largest_rho(size), min(largest_rho(size), rho))))
+            sizes.append(size)
+    left_out = len(np.unique(names)) - len(sizes)
+    method = (
+        f"Spearman within {len(sizes)} groups{f' ({left_out} left out)' if left_out else ''}, mean of Fisher's z "
+        "(Hedges and Olkin 1985) with the standard error of Bonett and Wright (2000)"
+    )
+    if not sizes:
+        reasons = (*invalid, f"no group has {FEWEST} entities with different values")
+        return Estimate(math.nan, 0, "entities", method, Unknown(), reasons, "rho within groups")
+    weights = np.asarray(sizes) - 3.0
+    mean = math.tanh(float(weights @ np.asarray(z)) / weights.sum())
+    se = math.sqrt((1 + mean**2 / 2) / weights.sum())
+    return Estimate(
+        mean, sum(sizes), "entities", method, FisherZ(mean, se), tuple(dict.fromkeys(invalid)), "rho within groups"
+    )
+
+
+def disattenuated(estimate: Estimate, reliability_x: Estimate | None, reliability_y: Estimate | None) -> Estimate:
+    """Return a correlation divided by the noise ceiling of its two measures (Spearman 1904).
+
+    The interval is scaled by the same factor, which takes the reliabilities as known. Value and interval are cut
+    to -1 and 1, and the method says so. Where a reliability is missing, or not above 0, the estimate is invalid.
+    """
+    ceiling = noise_ceiling(reliability_x, reliability_y)
+    label = f"{estimate.label} corrected for attenuation"
+    if not ceiling > 0:
+        reasons = (*estimate.invalid, "no correction for attenuation: a reliability is missing or not above 0")
+        return Estimate(math.nan, estimate.n, estimate.unit, estimate.method, Unknown(), reasons, label)
+    value = estimate.value / ceiling
+    cut = f", cut from {value:.2f}" if abs(value) > 1 else ""
+    return Estimate(
+        value=_cut(value),
+        n=estimate.n,
+        unit=estimate.unit,
+        method=f"{estimate.method}; divided by the noise ceiling {ceiling:.3f} (Spearman 1904){cut}",
+        interval_method=Disattenuated(estimate.interval_method, ceiling),
+        invalid=estimate.invalid,
+        label=label,
+    )
+
+
+def _vectors(x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if a.ndim != 1 or a.shape != b.shape:
+        raise ValueError(f"a correlation needs two arrays of one shape (n,), not {a.shape} and {b.shape}")
+    return a, b
+
+
+def _problem(x: FloatArray, y: FloatArray, unit: str) -> str:
+    """Say why two arrays have no rank correlation; empty where they have one."""
+    if np.isnan(x).any() or np.isnan(y).any():
+        return f"{int((np.isnan(x) | np.isnan(y)).sum())} of {len(x)} {unit} have no value (NaN)"
+    if len(x) < FEWEST:
+        return f"{len(x)} {unit} are too few: a correlation needs at least {FEWEST}"
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        return f"all {unit} have the same value, so their order cannot be compared"
+    return ""
+
+
+def _cut(value: float) -> float:
+    return value if math.isnan(value) else max(-1.0, min(1.0, value))
+
+
+def _shared(x: HasValues, y: HasValues) -> tuple[list[str], list[float], list[float]]:
+    entities = [
+        entity
+        for entity, value in x.values.items()
+        if not math.isnan(value) and not math.isnan(y.values.get(entity, math.nan))
+    ]
+    return entities, [x.values[entity] for entity in entities], [y.values[entity] for entity in entities]
+
+
+def _reasons(x: HasValues, y: HasValues) -> list[str]:
+    return [f"{measure.name}: {reason}" for measure in (x, y) for reason in measure.reasons]
+
+
+def _described(estimate: Estimate, label: str, x: HasValues, y: HasValues, shared: int) -> Estimate:
+    missing = len({*x.values, *y.values}) - shared
+    note = f"; {missing} entities without a value in both are left out" if missing else ""
+    return Estimate(
+        estimate.value,
+        estimate.n,
+        estimate.unit,
+        estimate.method + note,
+        estimate.interval_method,
+        estimate.invalid,
+        label,
+    )

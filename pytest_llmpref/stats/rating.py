@@ -1,0 +1,300 @@
+"""Strengths of entities from comparisons: Bradley-Terry, order-averaged Elo, and win rates."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+from scipy.sparse import coo_array, csgraph
+
+from pytest_llmpref.estimates import Estimate, Normal, Unknown
+from pytest_llmpref.stats.comparisons import Comparisons, FloatArray, IntArray, require_comparisons
+
+ELO_PER_LOGIT = 400 / math.log(10)
+"""Elo points in one unit of log-odds (Elo 1978: 400 points are odds of ten to one)."""
+ELO_MEAN = 1500.0
+PRIOR_SD = math.log(10)
+"""Standard deviation of the prior on strengths, in log-odds: 400 Elo points. Our choice; wide for real models."""
+NUISANCE_SD = 10.0
+"""The same for the position and label effects: all but flat, yet finite for a model that always takes one side."""
+TOLERANCE = 1e-8
+"""Largest change of a parameter, in log-odds, at which Newton's steps have come to rest."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rating:
+    """Strengths with their standard errors.
+
+    Attributes
+    ----------
+    elo
+        Strength on the Elo scale, mean 1500 over the entities that were compared; shape (n_entities,).
+        NaN for an entity that was never compared.
+    standard_errors
+        In Elo points, shape (n_entities,); they carry sampling noise, clustered by unordered pair. All NaN where
+        the comparisons fall apart into groups without a link: only the prior then sets one against another.
+    position_effect, label_effect
+        What being shown first, and carrying label A, is worth in Elo points. The label effect is NaN where labels
+        were not crossed with positions.
+    converged
+        Whether Newton's steps came to rest.
+    iterations
+        How many steps were taken.
+    connected
+        Whether all compared entities hang together.
+    """
+
+    elo: FloatArray
+    standard_errors: FloatArray
+    position_effect: Estimate
+    label_effect: Estimate
+    converged: bool
+    iterations: int
+    connected: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WinRates:
+    """Share of comparisons won, and how many there were; shape (n_entities,). NaN for none."""
+
+    value: FloatArray
+    n: IntArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """Penalised maximum: ``parameters`` are the strengths, the position effect, the label effect, in log-odds."""
+
+    parameters: FloatArray
+    chances: FloatArray
+    information: FloatArray
+    converged: bool
+    iterations: int
+
+
+def bradley_terry(
+    comparisons: Comparisons,
+    *,
+    weights: FloatArray | None = None,
+    prior_sd: float = PRIOR_SD,
+    max_iterations: int = 50,
+) -> Rating:
+    """Rate entities by penalised maximum likelihood, with the position and the label as nuisance effects.
+
+    The log-odds that the first is chosen are ``strength[first] - strength[second] + position + label / 2``, the
+    label with a minus sign where the first carries B (Bradley and Terry 1952; order effect as in Davidson and
+    Beaver 1977). Strengths have a Gaussian prior with mean 0, so that an entity that always wins stays finite.
+    Standard errors are of the sandwich form clustered by unordered pair (Liang and Zeger 1986), so they hold
+    whether or not the two orders of a pair, or repetitions of it, are independent. They are never smaller than
+    the posterior's, which carries the prior's pull on entities that nearly always win or lose (Nychka 1988).
+
+    Parameters
+    ----------
+    comparisons
+        The trials.
+    weights
+        Weight of each comparison, shape (t,), not negative; 1 where left out.
+    prior_sd
+        Standard deviation of the prior on strengths, in log-odds.
+    max_iterations
+        Most Newton steps.
+
+    Raises
+    ------
+    ValueError
+        If there are no comparisons, or weights do not fit them.
+    """
+    require_comparisons(comparisons)
+    weights = _checked(weights, len(comparisons))
+    fit = fit_strengths(comparisons, weights, prior_sd=prior_sd, max_iterations=max_iterations)
+    n = comparisons.n_entities
+    compared, connected = _connection(comparisons, weights)
+    # Centring is part of the estimate, so it is part of its error too.
+    centring = np.eye(n + 2)
+    centring[:n, :n] -= np.where(compared, 1 / compared.sum(), 0.0)
+    parameters = centring @ fit.parameters
+    errors = _standard_errors(comparisons, weights, fit, centring) * ELO_PER_LOGIT
+    crossed = len(np.unique(comparisons.label_first_is_a[weights > 0])) == 2
+    trials = int(np.count_nonzero(weights))
+    return Rating(
+        elo=np.where(compared, ELO_MEAN + ELO_PER_LOGIT * parameters[:n], np.nan),
+        standard_errors=np.where(compared & connected, errors[:n], np.nan),
+        position_effect=_effect("position effect", parameters[n], errors[n], trials),
+        label_effect=_effect("label effect", parameters[-1], errors[-1], trials) if crossed else _not_crossed(trials),
+        converged=fit.converged,
+        iterations=fit.iterations,
+        connected=connected,
+    )
+
+
+def fit_strengths(
+    comparisons: Comparisons,
+    weights: FloatArray,
+    *,
+    prior_sd: float = PRIOR_SD,
+    max_iterations: int = 50,
+    start: FloatArray | None = None,
+) -> Fit:
+    """Maximise the penalised likelihood of `bradley_terry` by Newton's method with step halving.
+
+    ``start`` holds parameters to start from, shape (n_entities + 2,); a near maximum saves steps.
+    """
+    n = comparisons.n_entities
+    label = _label_design(comparisons, weights)
+    precision = np.r_[np.full(n, prior_sd**-2.0), np.full(2, NUISANCE_SD**-2.0)]
+    parameters = np.zeros(n + 2) if start is None else start
+    objective, chances = _objective(comparisons, weights, label, precision, parameters)
+    converged, iteration = False, 0
+    while not converged and iteration < max_iterations:
+        iteration += 1
+        slope = _add_up(comparisons, weights * (comparisons.score - chances), label) - precision * parameters
+        information = _information(comparisons, weights * chances * (1 - chances), label)
+        step = np.linalg.solve(information + np.diag(precision), slope)
+        size = 1.0
+        while True:
+            trial = parameters + size * step
+            new_objective, new_chances = _objective(comparisons, weights, label, precision, trial)
+            # The objective is concave, so halving ends; the slack is its rounding error.
+            if new_objective >= objective - 1e-9 * abs(objective) or size < 1e-6:
+                break
+            size /= 2
+        parameters, objective, chances = trial, new_objective, new_chances
+        converged = bool(np.max(np.abs(step)) <= TOLERANCE)
+    information = _information(comparisons, weights * chances * (1 - chances), label) + np.diag(precision)
+    return Fit(parameters, chances, information, converged, iteration)
+
+
+def order_averaged_elo(comparisons: Comparisons, *, orders: int = 100, k: float = 16.0, seed: int) -> FloatArray:
+    """Return Elo ratings averaged over random orders of the comparisons, shape (n_entities,), mean 1500.
+
+    Online Elo depends on the order of play; at least 100 orders are needed (arXiv 2311.17295). ``k`` is our choice.
+    An entity that was never compared stays at 1500.
+
+    Raises
+    ------
+    ValueError
+        If there are no comparisons.
+    """
+    require_comparisons(comparisons)
+    rng = np.random.default_rng(seed)
+    played = rng.permuted(np.tile(np.arange(len(comparisons)), (orders, 1)), axis=1).T
+    ratings = np.zeros((orders, comparisons.n_entities))
+    rows = np.arange(orders)
+    for first, second, score in zip(
+        comparisons.first[played], comparisons.second[played], comparisons.score[played], strict=True
+    ):
+        expected = special.expit((ratings[rows, first] - ratings[rows, second]) / ELO_PER_LOGIT)
+        change = k * (score - expected)
+        ratings[rows, first] += change
+        ratings[rows, second] -= change
+    return ELO_MEAN + np.asarray(ratings.mean(axis=0))
+
+
+def win_rates(comparisons: Comparisons) -> WinRates:
+    """Return each entity's share of comparisons won, probabilities counted as parts of a win."""
+    n = comparisons.n_entities
+    played = np.bincount(comparisons.first, minlength=n) + np.bincount(comparisons.second, minlength=n)
+    won = np.bincount(comparisons.first, comparisons.score, n) + np.bincount(
+        comparisons.second, 1 - comparisons.score, n
+    )
+    return WinRates(np.where(played > 0, won / np.maximum(played, 1), np.nan), played)
+
+
+def _checked(weights: FloatArray | None, t: int) -> FloatArray:
+    if weights is None:
+        return np.ones(t)
+    if weights.shape != (t,) or not np.all(weights >= 0) or not np.any(weights):
+        raise ValueError(f"weights: one number of at least 0 for each of the {t} comparisons, and not all of them 0")
+    return weights
+
+
+def _label_design(comparisons: Comparisons, weights: FloatArray) -> FloatArray:
+    """Return plus or minus a half, or zeros where every label stands with one position: then it has no effect apart."""
+    used = comparisons.label_first_is_a[weights > 0]
+    if used.all() or not used.any():
+        return np.zeros(len(comparisons))
+    return np.where(comparisons.label_first_is_a, 0.5, -0.5)
+
+
+def _objective(
+    comparisons: Comparisons, weights: FloatArray, label: FloatArray, precision: FloatArray, parameters: FloatArray
+) -> tuple[float, FloatArray]:
+    """Return the penalised log-likelihood, and the chance that the first is chosen, shape (t,)."""
+    logits = parameters[comparisons.first] - parameters[comparisons.second] + parameters[-2] + parameters[-1] * label
+    likelihood = weights @ (comparisons.score * logits - np.logaddexp(0, logits))
+    return float(likelihood - (precision * parameters) @ parameters / 2), special.expit(logits)
+
+
+def _add_up(comparisons: Comparisons, residuals: FloatArray, label: FloatArray) -> FloatArray:
+    """Return the residuals of all comparisons added up by parameter, shape (n_entities + 2,)."""
+    n = comparisons.n_entities
+    strengths = np.bincount(comparisons.first, residuals, n) - np.bincount(comparisons.second, residuals, n)
+    return np.append(strengths, [residuals.sum(), residuals @ label])
+
+
+def _information(comparisons: Comparisons, variance: FloatArray, label: FloatArray) -> FloatArray:
+    """Return the Fisher information, shape (n_entities + 2, n_entities + 2), without the prior's part."""
+    n = comparisons.n_entities
+    met = np.bincount(comparisons.first * n + comparisons.second, variance, n * n).reshape(n, n)
+    information = np.zeros((n + 2, n + 2))
+    information[:n, :n] = np.diag(met.sum(axis=0) + met.sum(axis=1)) - met - met.T
+    information[n] = _add_up(comparisons, variance, label)
+    information[n + 1] = _add_up(comparisons, variance * label, label)
+    information[:, n:] = information[n:].T
+    return information
+
+
+def _standard_errors(comparisons: Comparisons, weights: FloatArray, fit: Fit, centring: FloatArray) -> FloatArray:
+    """Return the standard errors of the centred parameters, in log-odds, shape (n_entities + 2,)."""
+    binomial = float(np.sum(weights * fit.chances * (1 - fit.chances)))
+    residual = float(np.sum(weights * (comparisons.score - fit.chances) ** 2))
+    drawn = bool(np.all((comparisons.score == 0) | (comparisons.score == 1)))
+    # Answers read as probabilities scatter less than draws from them do.
+    dispersion = 1.0 if drawn else min(1.0, residual / binomial)
+    bread = np.asarray(np.linalg.inv(fit.information), dtype=np.float64)
+    posterior = centring @ (dispersion * bread) @ centring.T
+    clustered = centring @ _clustered_covariance(comparisons, weights, fit, bread) @ centring.T
+    return np.sqrt(np.maximum(np.diag(posterior), np.diag(clustered)))
+
+
+def _clustered_covariance(comparisons: Comparisons, weights: FloatArray, fit: Fit, bread: FloatArray) -> FloatArray:
+    """Return the sandwich covariance of all parameters, clustered by unordered pair."""
+    n = comparisons.n_entities
+    residuals = weights * (comparisons.score - fit.chances)
+    label = _label_design(comparisons, weights)
+    pairs, pair_of = comparisons.pairs
+    clusters = np.arange(len(pairs))
+    signed = np.bincount(pair_of, np.where(comparisons.low_first, residuals, -residuals), len(pairs))
+    scores = np.zeros((len(pairs), n + 2))
+    scores[clusters, pairs[:, 0]] = signed
+    scores[clusters, pairs[:, 1]] = -signed
+    scores[:, n] = np.bincount(pair_of, residuals, len(pairs))
+    scores[:, n + 1] = np.bincount(pair_of, residuals * label, len(pairs))
+    variance = weights * fit.chances * (1 - fit.chances)
+    fitted = float(np.sum(bread * _information(comparisons, variance, label)))
+    used = len(np.unique(pair_of[weights > 0]))
+    # Residuals are smaller than errors by the parameters that were fitted to them.
+    correction = used / max(used - fitted, 1.0)
+    return np.asarray(correction * bread @ (scores.T @ scores) @ bread)
+
+
+def _connection(
+    comparisons: Comparisons, weights: FloatArray
+) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], bool]:
+    """Return which entities were compared, and whether these hang together."""
+    n, used = comparisons.n_entities, weights > 0
+    first, second = comparisons.first[used], comparisons.second[used]
+    compared = np.bincount(np.r_[first, second], minlength=n) > 0
+    _, part = csgraph.connected_components(coo_array((np.ones(len(first)), (first, second)), (n, n)), directed=False)
+    return compared, len(np.unique(part[compared])) == 1
+
+
+def _effect(label: str, value: float, error: float, trials: int) -> Estimate:
+    points = float(value) * ELO_PER_LOGIT
+    method = "nuisance effect of the Bradley-Terry fit in Elo points, standard error clustered by pair"
+    return Estimate(points, trials, "trials", method, Normal(points, float(error)), label=label)
+
+
+def _not_crossed(trials: int) -> Estimate:
+    reason = "labels were not crossed with positions, so their effects cannot be told apart"
+    return Estimate(math.nan, trials, "trials", "none", Unknown(), (reason,), "label effect")

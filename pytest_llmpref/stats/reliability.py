@@ -1,0 +1,177 @@
+"""How far comparisons agree with themselves: split halves, cycles, and answers that survive a change of order."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from pytest_llmpref.estimates import Estimate, IntervalMethod, Unknown, Wilson
+from pytest_llmpref.stats.comparisons import BoolArray, Comparisons, FloatArray, IntArray, require_comparisons
+from pytest_llmpref.stats.ranks import FEWEST, rank_correlation, rho_interval
+from pytest_llmpref.stats.rating import fit_strengths
+
+SMALLEST_DIFFERENCE = 1e-6
+"""Strengths in log-odds that differ by less are equal: the rest is rounding error, and must not be ranked."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpearmanBrown:
+    """Interval of the reliability of a whole from that of the correlation of its halves."""
+
+    halves: IntervalMethod
+
+    def bounds(self, level: float) -> tuple[float, float]:
+        """Return the interval of the halves' correlation, stepped up."""
+        low, high = self.halves.bounds(level)
+        return stepped_up(low), stepped_up(high)
+
+
+@dataclass(frozen=True, slots=True)
+class CycleRate:
+    """How often preferences run in a circle.
+
+    Attributes
+    ----------
+    rate
+        Share of the triads that are cyclic; 0.25 by chance, NaN where there is no triad.
+    triads
+        Triads whose three pairs were all observed and decided.
+    cyclic
+        How many of them are cyclic.
+    undecided_pairs
+        Pairs whose answers, averaged over both orders, favour neither entity.
+    """
+
+    rate: float
+    triads: int
+    cyclic: int
+    undecided_pairs: int
+
+
+def split_half(comparisons: Comparisons, *, splits: int = 30, seed: int) -> Estimate:
+    """Estimate the reliability of the strengths: how far two halves of the pairs order the entities alike.
+
+    Unordered pairs are split at random, both orders together; each half is fitted by Bradley-Terry. Spearman's rho
+    between the halves is averaged over splits and stepped up by Spearman-Brown. The interval is that of a single
+    split over n entities, stepped up: conservative, since an average over splits varies less.
+
+    Parameters
+    ----------
+    comparisons
+        The trials.
+    splits
+        Number of random splits.
+    seed
+        Seed of the splits.
+
+    Raises
+    ------
+    ValueError
+        If there are no comparisons.
+    """
+    require_comparisons(comparisons)
+    pairs, pair_of = comparisons.pairs
+    rng = np.random.default_rng(seed)
+    whole = fit_strengths(comparisons, np.ones(len(comparisons))).parameters
+    found = []
+    for _ in range(splits):
+        half_of = rng.permutation(np.arange(len(pairs)) % 2)[pair_of]
+        found.append(_correlate_halves(comparisons, half_of, whole))
+    correlations = [rho for rho, _ in found if not math.isnan(rho)]
+    method = f"split half over pairs, Spearman-Brown, mean of {len(correlations)} splits; interval of a single split"
+    if not correlations:
+        n = max(n for _, n in found)
+        reason = "the halves of the comparisons do not tell at least four entities apart"
+        return Estimate(math.nan, n, "entities", method, Unknown(), (reason,), "split-half reliability")
+    n = min(n for rho, n in found if not math.isnan(rho))
+    rho = float(np.mean(correlations))
+    return Estimate(
+        stepped_up(rho), n, "entities", method, SpearmanBrown(rho_interval(rho, n)), label="split-half reliability"
+    )
+
+
+def stepped_up(rho: float) -> float:
+    """Return the reliability of a whole whose halves correlate ``rho`` (Spearman 1910, Brown 1910).
+
+    A negative correlation stays as it is: stepping it up has no meaning.
+    """
+    return 2 * rho / (1 + rho) if rho > 0 else rho
+
+
+def noise_ceiling(reliability_x: Estimate | None, reliability_y: Estimate | None) -> float:
+    """Return the largest correlation that two measures of such reliability can show: ``sqrt(x * y)``.
+
+    NaN where a reliability is missing or NaN, 0 where one is not above 0.
+    """
+    if reliability_x is None or reliability_y is None:
+        return math.nan
+    x, y = reliability_x.value, reliability_y.value
+    return math.nan if math.isnan(x) or math.isnan(y) else math.sqrt(max(x, 0.0) * max(y, 0.0))
+
+
+def cycle_rate(comparisons: Comparisons) -> CycleRate:
+    """Count cyclic triads (Kendall and Babington Smith 1940) among those fully observed and decided."""
+    beats = np.zeros((comparisons.n_entities, comparisons.n_entities))
+    pairs, share, _ = _by_pair(comparisons)
+    decided = np.abs(share - 0.5) > SMALLEST_DIFFERENCE
+    winners = np.where(share > 0.5, pairs[:, 0], pairs[:, 1])[decided]
+    losers = np.where(share > 0.5, pairs[:, 1], pairs[:, 0])[decided]
+    beats[winners, losers] = 1
+    met = beats + beats.T
+    # Closed walks of three steps: a cyclic triad holds three of them along wins, any triad six along meetings.
+    cyclic = round(float(np.sum((beats @ beats) * beats.T)) / 3)
+    triads = round(float(np.sum((met @ met) * met.T)) / 6)
+    return CycleRate(cyclic / triads if triads else math.nan, triads, cyclic, int(np.sum(~decided)))
+
+
+def decided_pairs(comparisons: Comparisons) -> Estimate:
+    """Estimate the share of pairs whose answer is the same entity in both orders, among those asked in both."""
+    _, _, by_order = _by_pair(comparisons)
+    both = by_order[~np.isnan(by_order).any(axis=1)] - 0.5
+    both[np.abs(both) <= SMALLEST_DIFFERENCE] = 0
+    n, same = len(both), int(np.sum(both[:, 0] * both[:, 1] > 0))
+    return Estimate(
+        value=same / n if n else math.nan,
+        n=n,
+        unit="pairs",
+        method="share of pairs, Wilson (1927) interval",
+        interval_method=Wilson(same, n),
+        invalid=() if n else ("no pair was answered in both orders",),
+        label="share of pairs decided alike in both orders",
+    )
+
+
+def _correlate_halves(comparisons: Comparisons, half_of: IntArray, start: FloatArray) -> tuple[float, int]:
+    """Return Spearman's rho between the strengths in two halves, and over how many entities; NaN for too few."""
+    strengths: list[FloatArray] = []
+    seen: list[BoolArray] = []
+    for half in (0, 1):
+        weights = (half_of == half).astype(np.float64)
+        fit = fit_strengths(comparisons, weights, start=start)
+        if not fit.converged:
+            return math.nan, 0
+        strengths.append(np.round(fit.parameters[: comparisons.n_entities] / SMALLEST_DIFFERENCE))
+        entities = np.r_[comparisons.first, comparisons.second]
+        seen.append(np.bincount(entities, np.r_[weights, weights], comparisons.n_entities) > 0)
+    shared = seen[0] & seen[1]
+    x, y = strengths[0][shared], strengths[1][shared]
+    n = int(shared.sum())
+    if n < FEWEST or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return math.nan, n
+    return rank_correlation(x, y), n
+
+
+def _by_pair(comparisons: Comparisons) -> tuple[IntArray, FloatArray, FloatArray]:
+    """Return pairs (p, 2), the share of the lower entity (p,), and its share by order (p, 2): shown first, second.
+
+    A pair asked in one order only has NaN for the other, and the share of the one.
+    """
+    pairs, pair_of = comparisons.pairs
+    low_chosen = np.where(comparisons.low_first, comparisons.score, 1 - comparisons.score)
+    cell = 2 * pair_of + ~comparisons.low_first
+    counts = np.bincount(cell, minlength=2 * len(pairs))
+    sums = np.bincount(cell, low_chosen, 2 * len(pairs))
+    by_order = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan).reshape(-1, 2)
+    observed = ~np.isnan(by_order)
+    share = np.where(observed, by_order, 0).sum(axis=1) / observed.sum(axis=1)
+    return pairs, share, by_order

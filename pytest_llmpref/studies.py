@@ -1,0 +1,91 @@
+"""The studies of one run: one for each model, opened when first needed, and closed together."""
+
+import importlib.metadata
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+from pytest_llmpref.cassettes import refuse_sockets
+from pytest_llmpref.entities import Entity, EntitySet, load_entities
+from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.options import Settings
+from pytest_llmpref.profiles import load_profile
+from pytest_llmpref.report.results import measure_record
+from pytest_llmpref.study import Progress, Study
+
+
+class Studies:
+    """Opens a study for each model when it is first needed, and closes them all.
+
+    Parameters
+    ----------
+    settings
+        What the user set.
+    progress
+        Opens a display, given a title and the number of trials to ask.
+
+    Raises
+    ------
+    ProfileError, EntityFileError
+        If the profile or the entity set cannot be used.
+    """
+
+    def __init__(self, settings: Settings, progress: Callable[[str, int], Progress]) -> None:
+        self.settings = settings
+        self.profile = load_profile(settings.profile)
+        self.entity_set: EntitySet = load_entities(settings.entities)
+        self._progress = progress
+        self._opened: dict[str, Study] = {}
+        self._closing = ExitStack()
+        if settings.record_mode == "none":
+            self._closing.enter_context(refuse_sockets())
+
+    def __getitem__(self, model: str) -> Study:
+        """Return the study of a model.
+
+        Raises
+        ------
+        CassetteError
+            If the model's cassette cannot be read.
+        """
+        if model not in self._opened:
+            study = Study(self._conditions(model), self.settings, self._progress)
+            self._opened[model] = study
+            self._closing.callback(study.close)
+        return self._opened[model]
+
+    def entities(self) -> list[Entity]:
+        """Return the entities that take part, in the order of their file."""
+        taking_part = self._conditions("").groups
+        return [entity for entity in self.entity_set if entity.id in taking_part]
+
+    def measures(self) -> dict[str, dict[str, Any]]:
+        """Return every measure computed so far, by model and name, as results.json holds it."""
+        return {
+            model: {name: measure_record(measure) for name, measure in study.measures.items()}
+            for model, study in self._opened.items()
+            if study.measures
+        }
+
+    def run_record(self) -> dict[str, Any]:
+        """Return what results.json says of the run."""
+        settings = self.settings
+        return {
+            "version": importlib.metadata.version("pytest-llmpref"),
+            "began": settings.began.isoformat(timespec="seconds"),
+            "profile": self.profile.name,
+            "record_mode": settings.record_mode,
+            "replay": settings.replay,
+            "seed": settings.seed,
+            "alpha": settings.alpha,
+            "entities": self.entity_set.name,
+            "answers": settings.answers,
+        }
+
+    def close(self) -> None:
+        """Stop every model that was started."""
+        self._closing.close()
+
+    def _conditions(self, model: str) -> Conditions:
+        settings = self.settings
+        return Conditions(model, self.entity_set, self.profile, settings.seed, settings.answers)

@@ -1,0 +1,224 @@
+"""One model x one profile: opens the model and its cassette, computes each measure once, and keeps it."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from pytest_llmpref.background import BackgroundLoop
+from pytest_llmpref.cassettes import Cassette, RecordingModel, ReplayModel
+from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.experiments.asking import ask_all
+from pytest_llmpref.experiments.donation import donation_advice
+from pytest_llmpref.experiments.experiment import Conditions, Experiment
+from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.experiments.pairwise import pairwise_preference
+from pytest_llmpref.experiments.ranking import direct_ranking
+from pytest_llmpref.models.chat import ChatModel, Reply, Request
+from pytest_llmpref.models.opening import open_model
+from pytest_llmpref.options import Settings
+
+EXPERIMENTS: dict[str, Callable[[], Experiment]] = {
+    "preference": pairwise_preference,
+    "direct_ranking": direct_ranking,
+    "donation_advice": donation_advice,
+}
+"""Measure -> the experiment that yields it."""
+
+
+class NotRecordedError(LLMPrefError):
+    """Trials that a replay needs are not recorded; the message counts them and says how to record them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Trials of one experiment that are not recorded, of those that are planned."""
+
+    measure: str
+    missing: Sequence[Request]
+    planned: int
+
+
+class Progress(Protocol):
+    """Shows the asking of one experiment."""
+
+    def __call__(self, reply: Reply) -> None:
+        """Count one reply that was just received."""
+        ...
+
+    def close(self) -> None:
+        """Finish the display."""
+        ...
+
+
+class Study:
+    """The measures of one model.
+
+    Parameters
+    ----------
+    conditions
+        Model, entities, profile and seed.
+    settings
+        How models are asked, and where recordings are.
+    progress
+        Opens a display, given a title and the number of trials to ask.
+    """
+
+    def __init__(
+        self, conditions: Conditions, settings: Settings, progress: Callable[[str, int], Progress]
+    ) -> None:
+        self.conditions = conditions
+        self.cassette = Cassette.open(settings.cassettes, conditions.model)
+        self._settings = settings
+        self._progress = progress
+        self._measures: dict[str, Measure] = {}
+        self._failure: LLMPrefError | None = None
+        self._loop = BackgroundLoop()
+        self._opened: dict[str, ChatModel] = {}
+
+    @property
+    def measures(self) -> dict[str, Measure]:
+        """The measures computed so far, by name."""
+        return dict(self._measures)
+
+    def gaps(self, measures: Iterable[str]) -> list[Gap]:
+        """Return what is planned for these measures and has to be asked."""
+        found = []
+        for name in measures:
+            planned = EXPERIMENTS[name]().plan(self.conditions)
+            if missing := [request for request in planned if self._must_ask(request)]:
+                found.append(Gap(name, missing, len(planned)))
+        return found
+
+    def prepare(self, measures: Sequence[str]) -> None:
+        """Make sure, before the first question, that these measures can be had.
+
+        A replay needs every trial recorded. A live model is asked the first question that is missing, which also
+        records it.
+
+        Raises
+        ------
+        NotRecordedError
+            If a replay lacks trials.
+        ModelUnavailableError
+            If the model cannot be asked.
+        """
+        if not (gaps := self.gaps(measures)):
+            return
+        if self._settings.record_mode == "none":
+            raise NotRecordedError(describe_gaps(self.cassette.model, gaps, self.conditions.profile.name))
+        self._ask(gaps[0].missing[:1], title=None)
+
+    def measure(self, name: str) -> Measure:
+        """Return a measure; its trials are asked or replayed the first time.
+
+        Raises
+        ------
+        LLMPrefError
+            What ``prepare`` raises. A failure is remembered, so that the next caller fails at once.
+        """
+        if name in self._measures:
+            return self._measures[name]
+        if self._failure is not None:
+            raise self._failure
+        try:
+            self._measures[name] = self._compute(name)
+        except LLMPrefError as error:
+            self._failure = error
+            raise
+        return self._measures[name]
+
+    async def ask(self, request: Request) -> Reply:
+        """Ask one question of a test's own, recorded and replayed like all else; for use in any event loop."""
+        model = self._replay() if self._settings.record_mode == "none" else self._live()
+        return await asyncio.wrap_future(self._loop.submit(model.ask(request)))
+
+    def close(self) -> None:
+        """Stop the model, and end the background loop."""
+        for model in self._opened.values():
+            self._loop.run(model.close())
+        self._opened.clear()
+        self._loop.close()
+
+    def _compute(self, name: str) -> Measure:
+        experiment = EXPERIMENTS[name]()
+        requests = experiment.plan(self.conditions)
+        if gaps := self.gaps([name]):
+            if self._settings.record_mode == "none":
+                raise NotRecordedError(describe_gaps(self.cassette.model, gaps, self.conditions.profile.name))
+            self._ask(gaps[0].missing, title=f"{self.conditions.model} {name}")
+        # Live or not, what is analysed is what the cassette holds.
+        asking = ask_all(self._replay(), requests, in_flight=self._settings.in_flight, on_reply=lambda _: None)
+        return experiment.analyse(self.conditions, requests, self._loop.run(asking))
+
+    def _ask(self, requests: Sequence[Request], title: str | None) -> None:
+        """Ask what is still missing, and record it. Among workers, the first one asks, and the others find it done."""
+        with self.cassette.lock():
+            self.cassette.reload()
+            missing = [request for request in requests if self._must_ask(request)]
+            if not missing:
+                return
+            display = self._progress(title, len(missing)) if title else None
+            try:
+                on_reply = display or (lambda _: None)
+                self._loop.run(
+                    ask_all(self._live(), missing, in_flight=self._settings.in_flight, on_reply=on_reply)
+                )
+            finally:
+                if display:
+                    display.close()
+
+    def _must_ask(self, request: Request) -> bool:
+        recorded = self.cassette.interaction(request.key)
+        if recorded is None:
+            return True
+        match self._settings.record_mode:
+            case "none":
+                return False
+            case "new_episodes":
+                return recorded.reply.finish == "error"
+            case "all":
+                return recorded.at < self._settings.began
+
+    def _live(self) -> ChatModel:
+        """Return the model itself, everything that it answers being recorded."""
+        if "live" not in self._opened:
+            settings = self._settings
+            mode: Literal["new_episodes", "all"] = "all" if settings.record_mode == "all" else "new_episodes"
+            self._opened["live"] = RecordingModel(self._open(), self.cassette, mode, settings.began)
+        return self._opened["live"]
+
+    def _replay(self) -> ChatModel:
+        """Return a model that answers from the cassette, at the depth that was asked for."""
+        if "replay" not in self._opened:
+            if self._settings.replay == "wire":
+                from pytest_llmpref.cassettes.wire import WireReplayModel  # noqa: PLC0415 - imports vcr
+
+                self._opened["replay"] = WireReplayModel(self._open(), self.cassette)
+            else:
+                self._opened["replay"] = ReplayModel(self.cassette)
+        return self._opened["replay"]
+
+    def _open(self) -> ChatModel:
+        settings = self._settings
+        return open_model(
+            self.conditions.model,
+            timeout=settings.timeout,
+            max_tries=settings.max_tries,
+            max_wait=settings.max_wait,
+        )
+
+
+def describe_gaps(model: str, gaps: Sequence[Gap], profile: str) -> str:
+    """Say how many trials of which experiment are missing, and how to record just those."""
+    missing = [request for gap in gaps for request in gap.missing]
+    lines = [f"{model}: {len(missing):,} trials are not recorded, and --record-mode none asks nothing:"]
+    lines += [f"  {gap.measure}: {len(gap.missing):,} of {gap.planned:,}" for gap in gaps]
+    prompt = sum(len(message.content) for request in missing for message in request.messages) // 4
+    reply = sum(request.max_tokens for request in missing)
+    lines += [
+        "record just those with:",
+        f"  pytest suites --model {model} --profile {profile} --record-mode new_episodes",
+        f"which costs about {prompt:,} tokens of prompts, and at most {reply:,} of replies.",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,64 @@
+"""What the tests of the plugin share: a small simulated model, recorded once."""
+
+import asyncio
+import textwrap
+from pathlib import Path
+
+import pytest
+from planted import PlantedModel
+
+from pytest_llmpref.cassettes import Cassette, RecordingModel
+from pytest_llmpref.entities import EntitySet, load_entities
+from pytest_llmpref.experiments.asking import ask_all
+from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.profiles import load_profile
+from pytest_llmpref.study import EXPERIMENTS
+
+pytest_plugins = ["pytester"]
+
+ENTITIES = 'name,group\n' + "".join(f"the {word} Fund,{'ab'[n % 2]}\n" for n, word in enumerate(
+    "Apple Berry Cedar Daisy Elder Fern Gorse Hazel Iris Juniper Kelp Lotus".split()
+))  # fmt: skip
+
+
+def record(folder: Path, model: PlantedModel, name: str, entities: EntitySet, profile: str = "standard") -> None:
+    """Record every experiment of a simulated model under a name of its own."""
+    model.name = name
+    cassette = Cassette.open(folder, name)
+    recording = RecordingModel(model, cassette)
+    conditions = Conditions(name, entities, load_profile(profile), seed=0, answers="auto")
+    for experiment in EXPERIMENTS.values():
+        requests = experiment().plan(conditions)
+        asyncio.run(ask_all(recording, requests, in_flight=4, on_reply=lambda _: None))
+    cassette.pack()
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory) -> Path:
+    """A folder with an entity set of 12, and the recordings of two simulated models: one plain, one one-sided."""
+    folder = tmp_path_factory.mktemp("recorded")
+    (folder / "twelve.csv").write_text(ENTITIES)
+    entities = load_entities(folder / "twelve.csv")
+    utilities = {entity.name: 0.8 * rank - 4.4 for rank, entity in enumerate(entities)}
+    record(folder / "cassettes", PlantedModel(utilities), "sim/plain", entities)
+    record(folder / "cassettes", PlantedModel(utilities, always="A"), "sim/always-a", entities)
+    return folder
+
+
+@pytest.fixture
+def suite(pytester, recorded):
+    """Write a test file, run it in a process of its own against the recordings, and return the result."""
+
+    def run(source: str, *options: str, model: str = "sim/plain"):
+        pytester.makepyfile(test_it=textwrap.dedent(source))
+        named = ["--model", model] if model else []
+        return pytester.runpytest_subprocess(
+            *named,
+            f"--llmpref-cassettes={recorded / 'cassettes'}",
+            f"--llmpref-entities={recorded / 'twelve.csv'}",
+            "-p",
+            "no:cacheprovider",
+            *options,
+        )
+
+    return run

@@ -1,0 +1,133 @@
+"""Asking through a cassette: what is recorded is not asked again, what failed is."""
+
+import asyncio
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pytest_llmpref.cassettes import Cassette, MissingRecordingError, RecordingModel, ReplayModel
+from pytest_llmpref.models.chat import CallFailedError, Message, ModelUnavailableError, Reply, Request
+
+
+class Oracle:
+    """A model that answers with the number of its calls, or fails as told."""
+
+    name = "m"
+
+    def __init__(self, prefix: str = "", failure: Exception | None = None) -> None:
+        self.prefix = prefix
+        self.failure = failure
+        self.asked: list[Request] = []
+        self.closed = 0
+
+    async def ask(self, request: Request) -> Reply:
+        self.asked.append(request)
+        number = len(self.asked)
+        await asyncio.sleep(0)
+        if self.failure is not None:
+            raise self.failure
+        return Reply(f"{self.prefix}{number}", "stop")
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+def question(number: int, repetition: int = 0) -> Request:
+    return Request("m", (Message("system", "Be brief."), Message("user", f"Q{number}")), 1.0, 8, repetition)
+
+
+async def ask_all(model, requests):
+    try:
+        return [reply.text for reply in await asyncio.gather(*map(model.ask, requests))]
+    finally:
+        await model.close()
+
+
+def test_what_was_recorded_is_not_asked_again(tmp_path):
+    first, second = Oracle(), Oracle("again ")
+    some, more = [question(n) for n in range(3)], [question(n) for n in range(5)]
+    assert asyncio.run(ask_all(RecordingModel(first, Cassette.open(tmp_path, "m")), some)) == ["1", "2", "3"]
+    answers = asyncio.run(ask_all(RecordingModel(second, Cassette.open(tmp_path, "m")), more))
+    assert answers == ["1", "2", "3", "again 1", "again 2"]
+    assert second.asked == more[3:]
+    assert (first.closed, second.closed) == (1, 1)
+    assert asyncio.run(ask_all(ReplayModel(Cassette.open(tmp_path, "m")), more)) == answers
+
+
+def test_a_model_in_process_is_recorded_without_http(tmp_path):
+    cassette = Cassette.open(tmp_path, "m")
+    asyncio.run(ask_all(RecordingModel(Oracle(), cassette), [question(1)]))
+    assert cassette.interaction(question(1).key).exchange is None
+
+
+def test_mode_all_asks_everything_anew_but_only_once(tmp_path):
+    questions = [question(n) for n in range(3)]
+    asyncio.run(ask_all(RecordingModel(Oracle("old "), Cassette.open(tmp_path, "m")), questions))
+    oracle = Oracle("new ")
+    model = RecordingModel(oracle, Cassette.open(tmp_path, "m"), "all")
+    assert asyncio.run(ask_all(model, [*questions, *questions])) == ["new 1", "new 2", "new 3"] * 2
+    assert oracle.asked == questions
+
+
+def test_workers_of_one_run_in_mode_all_share_what_one_of_them_asked(tmp_path):
+    asyncio.run(ask_all(RecordingModel(Oracle("old "), Cassette.open(tmp_path, "m")), [question(1)]))
+    began = datetime.now(UTC)
+    for oracle, asked in ((Oracle("new "), 1), (Oracle("newer "), 0)):
+        model = RecordingModel(oracle, Cassette.open(tmp_path, "m"), "all", began)
+        assert asyncio.run(ask_all(model, [question(1)])) == ["new 1"]
+        assert len(oracle.asked) == asked
+    late = RecordingModel(Oracle("newest "), Cassette.open(tmp_path, "m"), "all", began + timedelta(days=1))
+    assert asyncio.run(ask_all(late, [question(1)])) == ["newest 1"]
+
+
+def test_a_request_in_flight_is_not_sent_twice_and_repetitions_are(tmp_path):
+    oracle = Oracle()
+    model = RecordingModel(oracle, Cassette.open(tmp_path, "m"))
+    answers = asyncio.run(ask_all(model, [question(1), question(1), question(1, 1), question(1)]))
+    assert answers == ["1", "1", "2", "1"]
+    assert oracle.asked == [question(1), question(1, 1)]
+
+
+@pytest.mark.parametrize("failure", [CallFailedError("timed out"), ModelUnavailableError("no such model")])
+def test_a_failed_call_is_not_recorded_and_asked_again(tmp_path, failure):
+    oracle = Oracle(failure=failure)
+    model = RecordingModel(oracle, Cassette.open(tmp_path, "m"))
+
+    async def fail_then_succeed():
+        with pytest.raises(type(failure), match=str(failure)):
+            await model.ask(question(1))
+        oracle.failure = None
+        return await ask_all(model, [question(1)])
+
+    assert asyncio.run(fail_then_succeed()) == ["2"]
+    assert len(Cassette.open(tmp_path, "m")) == 1
+
+
+def test_what_was_not_recorded_is_an_error_that_names_model_key_prompt_and_fix(tmp_path):
+    asked = Request("m", (Message("user", "Which of " + "the two " * 50),), 1.0, 8, repetition=4)
+    with pytest.raises(MissingRecordingError) as caught:
+        asyncio.run(ReplayModel(Cassette.open(tmp_path, "m")).ask(asked))
+    message = str(caught.value)
+    assert caught.value.request is asked
+    for part in (asked.key, "repetition 4", "'Which of the two", "...", "--model m --record-mode new_episodes"):
+        assert part in message
+    assert len(message) < 500 + len(str(tmp_path))
+
+
+def test_replaying_imports_neither_vcr_nor_litellm_nor_a_yaml_reader(tmp_path):
+    asyncio.run(ask_all(RecordingModel(Oracle(), Cassette.open(tmp_path, "m")), [question(1)]))
+    code = f"""
+import asyncio, sys
+from pathlib import Path
+from pytest_llmpref.cassettes import Cassette, ReplayModel, refuse_sockets
+from pytest_llmpref.models.chat import Message, Request
+with refuse_sockets():
+    model = ReplayModel(Cassette.open(Path({str(tmp_path)!r}), "m"))
+    asked = Request("m", (Message("system", "Be brief."), Message("user", "Q1")), 1.0, 8, 0)
+    assert asyncio.run(model.ask(asked)).text == "1"
+print(sorted({{"vcr", "litellm", "httpx", "aiohttp", "yaml"}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

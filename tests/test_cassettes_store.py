@@ -1,0 +1,338 @@
+"""The store: what was recorded comes back, from any process, and nothing else does."""
+
+import gzip
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_llmpref.cassettes import Cassette, CassetteError, CassetteWarning, Exchange, WireRequest, WireResponse
+from pytest_llmpref.cassettes.slug import slug
+from pytest_llmpref.models.chat import Message, Reply, Request
+
+MODEL = "local/gemma-3-270m"
+REPLY = Reply("A", "stop", None, {" A": -0.1, " B": -2.5}, 12, 1, 0.0, 0.25, {"temperature": 1.0, "seed": None})
+EXCHANGE = Exchange(
+    WireRequest(
+        "POST", "http://127.0.0.1:8080/v1/chat/completions", {"content-type": ["application/json"]}, '{"a": 1}'
+    ),
+    WireResponse(200, "OK", {"content-type": ["application/json"]}, '{"choices": []}'),
+)
+
+
+def question(number: int, model: str = MODEL) -> Request:
+    return Request(model, (Message("user", f"Question {number}?"),), 1.0, 8, repetition=number % 3, top_logprobs=5)
+
+
+def recorded(folder: Path, count: int) -> Cassette:
+    cassette = Cassette.open(folder, MODEL)
+    for number in range(count):
+        cassette.append(question(number), Reply(str(number), "stop"), EXCHANGE)
+    return cassette
+
+
+def run(code: str, *arguments: object) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+
+
+APPEND = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[3])
+from test_cassettes_store import Cassette, MODEL, Reply, question
+cassette = Cassette.open(Path(sys.argv[1]), MODEL)
+for number in range(int(sys.argv[2]), int(sys.argv[2]) + 300):
+    cassette.append(question(number), Reply(str(number) + "x" * 5000, "stop"))
+    if number % 100 == 50 and sys.argv[4] == "pack":
+        cassette.pack()
+"""
+
+
+def test_reply_and_exchange_come_back_from_the_journal_and_from_the_packed_file(tmp_path):
+    Cassette.open(tmp_path, MODEL).append(question(1), REPLY, EXCHANGE)
+    for _ in range(2):
+        cassette = Cassette.open(tmp_path, MODEL)
+        assert cassette.get(question(1).key) == REPLY
+        assert cassette.interaction(question(1).key).exchange == EXCHANGE
+        assert cassette.get(question(2).key) is None
+        assert question(1).key in cassette
+        assert question(2).key not in cassette
+        cassette.pack()
+    assert {path.name for path in tmp_path.iterdir()} == {"local--gemma-3-270m.jsonl.gz"}
+
+
+def test_a_line_is_what_the_design_says(tmp_path):
+    before = datetime.now(UTC)
+    Cassette.open(tmp_path, MODEL).append(question(1), REPLY, None)
+    line = json.loads((tmp_path / "local--gemma-3-270m.jsonl").read_text())
+    assert list(line) == ["v", "key", "request", "reply", "http", "at"]
+    assert (line["v"], line["key"], line["http"]) == (1, question(1).key, None)
+    assert line["request"]["messages"] == [{"role": "user", "content": "Question 1?"}]
+    assert before <= datetime.fromisoformat(line["at"]) <= datetime.now(UTC)
+
+
+def test_opening_what_was_never_recorded_leaves_no_trace(tmp_path):
+    cassette = Cassette.open(tmp_path / "absent", MODEL)
+    assert len(cassette) == 0
+    assert not (tmp_path / "absent").exists()
+
+
+def test_the_later_line_of_a_key_wins_and_packing_keeps_only_it(tmp_path):
+    cassette = recorded(tmp_path, 3)
+    cassette.append(question(1), Reply("changed", "stop"))
+    for _ in range(2):
+        again = Cassette.open(tmp_path, MODEL)
+        assert [one.reply.text for one in again.interactions()] == ["0", "changed", "2"]
+        again.pack()
+    assert len(gzip.decompress(again.packed.read_bytes()).splitlines()) == 3
+
+
+def test_repetitions_of_one_conversation_stay_apart(tmp_path):
+    cassette = Cassette.open(tmp_path, MODEL)
+    samples = [Request(MODEL, (Message("user", "Again?"),), 1.0, 8, repetition) for repetition in range(20)]
+    for number, sample in enumerate(samples):
+        cassette.append(sample, Reply(str(number), "stop"))
+    assert [Cassette.open(tmp_path, MODEL).get(sample.key).text for sample in samples] == [str(n) for n in range(20)]
+
+
+def test_packing_is_deterministic_and_can_go_on(tmp_path):
+    cassette = recorded(tmp_path, 20)
+    lines = cassette.journal.read_bytes()
+    packed = cassette.pack().read_bytes()
+    assert gzip.decompress(packed) == lines
+    assert cassette.pack().read_bytes() == packed
+    cassette.append(question(20), Reply("20", "stop"))
+    assert Cassette.open(tmp_path, MODEL).pack().read_bytes() != packed
+    assert [one.reply.text for one in Cassette.open(tmp_path, MODEL).interactions()] == [str(n) for n in range(21)]
+    assert not cassette.journal.exists()
+
+
+def test_reload_sees_what_another_appended_or_packed(tmp_path):
+    mine, other = Cassette.open(tmp_path, MODEL), recorded(tmp_path, 2)
+    assert mine.reload() == 2
+    other.append(question(2), REPLY)
+    mine.append(question(3), REPLY)
+    assert mine.get(question(2).key) == REPLY
+    assert mine.reload() == 0
+    other.pack()
+    other.append(question(4), REPLY)
+    assert mine.reload() == 1
+    mine.append(question(5), REPLY)
+    assert other.reload() == 1
+    assert len(Cassette.open(tmp_path, MODEL)) == len(mine) == len(other) == 6
+
+
+@pytest.mark.parametrize("second", ["append", "pack"])
+def test_two_processes_append_at_once_and_nothing_is_lost(tmp_path, second):
+    here = Path(__file__).parent
+    writers = [run(APPEND, tmp_path, 0, here, "append"), run(APPEND, tmp_path, 300, here, second)]
+    assert [writer.wait() for writer in writers] == [0, 0]
+    cassette = Cassette.open(tmp_path, MODEL)
+    assert len(cassette) == 600
+    assert all(cassette.get(question(n).key).text == str(n) + "x" * 5000 for n in range(600))
+    assert not list(tmp_path.glob("*.cut"))
+
+
+def test_threads_append_at_once_and_nothing_is_lost(tmp_path):
+    cassette = Cassette.open(tmp_path, MODEL)
+
+    def append(first: int) -> None:
+        for number in range(first, first + 100):
+            cassette.append(question(number), Reply(str(number), "stop"))
+
+    threads = [threading.Thread(target=append, args=(first,)) for first in range(0, 800, 100)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    again = Cassette.open(tmp_path, MODEL)
+    assert [again.get(question(number).key).text for number in range(800)] == [str(number) for number in range(800)]
+
+
+def test_a_killed_process_loses_no_completed_line(tmp_path):
+    code = APPEND.replace("int(sys.argv[2]) + 300", "10**9").replace('"stop"))', '"stop")); print(number, flush=True)')
+    writer = run(code, tmp_path, 0, Path(__file__).parent, "append")
+    for line in writer.stdout:
+        if int(line) >= 50:
+            writer.kill()
+            break
+    done = [50, *map(int, re.findall(r"\d+(?=\n)", writer.stdout.read()))]
+    writer.wait()
+    cassette = Cassette.open(tmp_path, MODEL)
+    assert all(cassette.get(question(number).key) is not None for number in range(done[-1] + 1))
+
+
+@pytest.mark.parametrize("kept", [1, 40, 400])
+def test_a_cut_off_last_line_is_set_aside_and_can_be_asked_again(tmp_path, kept):
+    cassette = recorded(tmp_path, 3)
+    lines = cassette.journal.read_bytes().splitlines(keepends=True)
+    cut = lines[2][:kept]
+    cassette.journal.write_bytes(b"".join(lines[:2]) + cut)
+    with pytest.warns(CassetteWarning, match=r"gemma-3-270m\.jsonl: the last line is cut off .* asked again"):
+        again = Cassette.open(tmp_path, MODEL)
+    assert [one.reply.text for one in again.interactions()] == ["0", "1"]
+    assert (tmp_path / "local--gemma-3-270m.jsonl.cut").read_bytes() == cut + b"\n"
+    again.append(question(2), Reply("2", "stop"))
+    assert [one.reply.text for one in Cassette.open(tmp_path, MODEL).interactions()] == ["0", "1", "2"]
+
+
+def test_a_line_is_never_glued_to_one_that_another_process_left_cut_off(tmp_path):
+    cassette = recorded(tmp_path, 2)
+    with cassette.journal.open("ab") as file:
+        file.write(b'{"v": 1, "key": "')
+    with pytest.warns(CassetteWarning):
+        cassette.append(question(2), REPLY)
+    assert [one.reply.text for one in Cassette.open(tmp_path, MODEL).interactions()] == ["0", "1", "A"]
+
+
+def change(field: str, value: object):
+    def spoil(line: bytes) -> bytes:
+        return json.dumps({**json.loads(line), field: value}).encode() + b"\n"
+
+    return spoil
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        pytest.param(lambda line: line[:50] + b"\n", "not an interaction", id="bad json"),
+        pytest.param(lambda line: b"\xff\xfe" + line, "not an interaction", id="not utf-8"),
+        pytest.param(lambda line: line.replace(b"Question", b"\xff\xff"), "not an interaction", id="bad utf-8 text"),
+        pytest.param(lambda _: b"[]\n", "not an interaction", id="a list"),
+        pytest.param(change("v", 2), "written in format 2.* reads format 1.* release", id="version"),
+        pytest.param(change("v", "1"), "written in format 1.* release", id="version type"),
+        pytest.param(change("reply", {"text": 3, "finish": "stop"}), r"reply\.text", id="reply type"),
+        pytest.param(change("reply", {"text": "A"}), "finish", id="reply field"),
+        pytest.param(change("at", "2026-01-01T00:00:00"), r"\$\.at", id="no time zone"),
+        pytest.param(change("key", "0" * 32), "changed by hand", id="key"),
+        pytest.param(lambda line: line.replace(b"Question 1", b"Question 9"), "changed by hand", id="prompt"),
+        pytest.param(lambda line: line.replace(MODEL.encode(), b"other"), "of 'other', not of", id="model"),
+    ],
+)
+def test_a_corrupt_line_is_named(tmp_path, spoil, message, packed):
+    cassette = recorded(tmp_path, 3)
+    lines = cassette.journal.read_bytes().splitlines(keepends=True)
+    spoilt = lines[0] + spoil(lines[1]) + lines[2]
+    cassette.journal.write_bytes(spoilt)
+    name = "local--gemma-3-270m.jsonl"
+    if packed:
+        cassette.journal.unlink()
+        cassette.packed.write_bytes(gzip.compress(spoilt))
+        name += ".gz"
+    with pytest.raises(CassetteError, match=rf"{re.escape(name)}:2: .*{message}.*record"):
+        Cassette.open(tmp_path, MODEL)
+
+
+def test_the_line_number_counts_from_the_start_of_the_journal_when_only_its_tail_is_read(tmp_path):
+    cassette = recorded(tmp_path, 5)
+    with cassette.journal.open("ab") as file:
+        file.write(b"nonsense\n")
+    with pytest.raises(CassetteError, match=r"\.jsonl:6: not an interaction"):
+        cassette.reload()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        pytest.param(lambda data: data[: len(data) // 2], r"gz: truncated after line \d+;", id="truncated"),
+        pytest.param(lambda _: b"", "truncated after line 0", id="empty"),
+        pytest.param(lambda _: b"not gzip", "not a readable gzip file", id="no gzip"),
+        pytest.param(lambda data: data[:-8] + b"\0" * 8, "not a readable gzip file", id="checksum"),
+        pytest.param(
+            lambda data: gzip.compress(gzip.decompress(data)[:-100]), r"gz:20: the last line is cut off", id="cut line"
+        ),
+    ],
+)
+def test_a_corrupt_packed_file_is_named(tmp_path, spoil, message):
+    packed = recorded(tmp_path, 20).pack()
+    packed.write_bytes(spoil(packed.read_bytes()))
+    with pytest.raises(CassetteError, match=rf"local--gemma-3-270m\.jsonl\.{message}|{message}.*restore the file"):
+        Cassette.open(tmp_path, MODEL)
+
+
+def test_another_models_interaction_is_refused(tmp_path):
+    with pytest.raises(CassetteError, match="'other' does not belong into the cassette of"):
+        Cassette.open(tmp_path, MODEL).append(question(1, "other"), REPLY)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_a_file_is_an_error_with_a_fix(tmp_path):
+    folder = tmp_path / "cassettes"
+    cassette = Cassette.open(folder, MODEL)
+    folder.write_text("a file, not a folder")
+    with pytest.raises(CassetteError, match=r"cannot append .* make the folder writable"):
+        cassette.append(question(1), REPLY)
+    with pytest.raises(CassetteError, match=r"cannot read .* make it readable"):
+        Cassette.open(folder, MODEL)
+
+
+def test_text_that_utf8_cannot_express_does_not_lose_the_reply(tmp_path):
+    cassette = Cassette.open(tmp_path, MODEL)
+    returned = cassette.append(question(1), Reply("half a pair: \ud83d", "stop", top_logprobs={"\udc80": -1.0}))
+    assert returned.text == "half a pair: ?"
+    assert Cassette.open(tmp_path, MODEL).get(question(1).key) == returned
+
+
+def test_one_writer_at_a_time_holds_the_lock(tmp_path):
+    cassette = recorded(tmp_path, 1)
+    code = "import sys, filelock; filelock.FileLock(sys.argv[1]).acquire(timeout=0)"
+    with cassette.lock() as lock:
+        assert run(code, lock.lock_file).wait() != 0
+    assert run(code, lock.lock_file).wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("local/gemma-3-270m", "local--gemma-3-270m"),
+        ("gpt-4o", "gpt-4o"),
+        ("anthropic/claude-3.5-sonnet", "anthropic--claude-3.5-sonnet"),
+    ],
+)
+def test_plain_names_give_plain_file_names(model, expected):
+    assert slug(model) == expected
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("a/b", "a--b", "a-/b", "a/-b", "a---b", "A/b", "a//b", "/a/b", "a/b/"),
+        ("gpt-4", "GPT-4", "Gpt-4", "gpt-4 ", "gpt:4", "gpt_4", "gpt~4"),
+        ("m", "m.jsonl", "m.jsonl.jsonl", "m.lock", "m.jsonl.gz"),
+        ("x" * 300, "x" * 299, "x" * 300 + "y", "x" * 100),
+    ],
+)
+def test_different_models_never_share_a_file_even_where_capitals_are_not_told(names):
+    files = [f"{slug(name)}{end}".lower() for name in names for end in (".jsonl", ".jsonl.gz", ".jsonl.cut", ".lock")]
+    assert len(set(files)) == len(files)
+    assert max(map(len, files)) < 200
+
+
+@given(st.text(min_size=1).filter(str.strip))
+def test_a_cassette_never_leaves_its_folder(name):
+    assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._~-]*", slug(name))
+
+
+@pytest.mark.parametrize("name", ["..", ".", "/", "../../etc/passwd", "/etc/passwd", "a/../../b", "\\..\\x", "~", "\0"])
+def test_a_name_that_looks_like_a_path_stays_in_the_folder(tmp_path, name):
+    cassette = Cassette.open(tmp_path, name)
+    cassette.append(question(1, name), REPLY)
+    assert cassette.pack().parent == tmp_path
+    assert cassette.packed.resolve().parent == tmp_path.resolve()
+
+
+@pytest.mark.parametrize("name", ["", "  "])
+def test_a_model_without_a_name_has_no_cassette(tmp_path, name):
+    with pytest.raises(CassetteError, match="needs a name"):
+        Cassette.open(tmp_path, name)

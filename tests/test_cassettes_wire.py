@@ -1,0 +1,272 @@
+"""The wire, for real: litellm asks a server on loopback, vcrpy listens, and later answers in the server's place."""
+
+import asyncio
+import gzip
+import json
+
+import pytest
+from aiohttp import web
+
+from pytest_llmpref.cassettes import Cassette, MissingRecordingError, RecordingModel, ReplayModel, refuse_sockets
+from pytest_llmpref.cassettes.wire import WireReplayModel, capture, recording_wire, replaying_wire
+from pytest_llmpref.models.chat import CallFailedError, Message, Reply, Request
+
+MODEL = "openai/tiny"
+API_KEY = "shapeless credential 4711"
+
+
+@pytest.fixture(autouse=True)
+def _no_price_map_download(monkeypatch):
+    monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+
+
+@pytest.fixture(params=["aiohttp", "httpx"])
+def transport(request, monkeypatch):
+    """Both transports that litellm can send through."""
+    import litellm
+
+    monkeypatch.setattr(litellm, "disable_aiohttp_transport", request.param == "httpx")
+    litellm.in_memory_llm_clients_cache.flush_cache()
+    return request.param
+
+
+class Server:
+    """Answers each question with itself; with failures before, compressed, or late, as told."""
+
+    def __init__(self, failures: int = 0, compress: bool = False, echo_headers: bool = False) -> None:
+        self.failures = failures
+        self.compress = compress
+        self.echo_headers = echo_headers
+        self.seen = 0
+        self.in_flight = self.most_in_flight = 0
+
+    async def __aenter__(self):
+        app = web.Application()
+        app.router.add_post("/v1/chat/completions", self._answer)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/v1"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.cleanup()
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        self.seen += 1
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        await asyncio.sleep(0.01)
+        self.in_flight -= 1
+        if self.failures:
+            self.failures -= 1
+            return web.json_response({"error": {"message": f"slow down, {API_KEY}"}}, status=429)
+        text = body["messages"][-1]["content"] + (f" {dict(request.headers)}" if self.echo_headers else "")
+        content = json.dumps(
+            {
+                "id": "chatcmpl-1",
+                "object": "chat.completion",
+                "created": 1,
+                "model": body["model"],
+                "choices": [
+                    {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": f"{text} é"}}
+                ],
+                "usage": {"prompt_tokens": len(text), "completion_tokens": 2, "total_tokens": len(text) + 2},
+            }
+        ).encode()
+        headers = {"content-type": "application/json", "x-request-id": f"r{self.seen}", "set-cookie": "a=b"}
+        if self.compress:
+            content, headers["content-encoding"] = gzip.compress(content), "gzip"
+        return web.Response(body=content, headers=headers)
+
+
+class Live:
+    """The least that asks through litellm, and tries again once."""
+
+    name = MODEL
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    async def ask(self, request: Request) -> Reply:
+        import litellm
+
+        for _ in range(2):
+            try:
+                response = await litellm.acompletion(
+                    model=MODEL,
+                    api_base=self.url,
+                    api_key=API_KEY,
+                    messages=[{"role": message.role, "content": message.content} for message in request.messages],
+                    temperature=request.temperature,
+                    max_retries=0,
+                    timeout=20,
+                )
+            except litellm.RateLimitError as error:
+                failure = error
+            else:
+                choice, usage = response.choices[0], response.usage
+                return Reply(choice.message.content, choice.finish_reason, prompt_tokens=usage.prompt_tokens)
+        raise CallFailedError(str(failure))
+
+    async def close(self) -> None:
+        import litellm
+
+        await litellm.close_litellm_async_clients()
+
+
+def question(number: int) -> Request:
+    return Request(MODEL, (Message("user", f"Question {number}"),), 1.0, 8)
+
+
+async def ask_all(model, requests, at_once=64):
+    places = asyncio.Semaphore(at_once)
+
+    async def ask(request):
+        async with places:
+            return await model.ask(request)
+
+    try:
+        return await asyncio.gather(*map(ask, requests))
+    finally:
+        await model.close()
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_both_depths_of_replay_give_what_was_recorded_with_64_in_flight(tmp_path, transport, compress):
+    questions = [question(number) for number in range(150)]
+
+    async def record():
+        async with Server(compress=compress) as server:
+            model = RecordingModel(Live(server.url), Cassette.open(tmp_path, MODEL))
+            replies = await ask_all(model, questions)
+            return server.most_in_flight, server.seen, replies
+
+    at_once, seen, replies = asyncio.run(record())
+    assert (at_once, seen) == (64, 150)
+    assert [reply.text for reply in replies] == [f"Question {number} é" for number in range(150)]
+    Cassette.open(tmp_path, MODEL).pack()
+    cassette = Cassette.open(tmp_path, MODEL)
+    with refuse_sockets():
+        assert asyncio.run(ask_all(ReplayModel(cassette), questions)) == replies
+        assert asyncio.run(ask_all(WireReplayModel(Live("http://127.0.0.1:9/v1"), cassette), questions)) == replies
+    assert len(cassette) == 150
+    for one in cassette.interactions():
+        assert json.loads(one.exchange.response.body)["choices"][0]["message"]["content"] == one.reply.text
+        assert json.loads(one.exchange.request.body)["messages"] == [
+            {"role": "user", "content": one.request.messages[0].content}
+        ]
+        assert set(one.exchange.response.headers) == {"content-type", "date", "x-request-id"}
+
+
+def test_of_several_tries_the_exchange_that_gave_the_reply_is_kept(tmp_path, transport):
+    async def record():
+        async with Server(failures=1) as server:
+            model = RecordingModel(Live(server.url), Cassette.open(tmp_path, MODEL))
+            return server, await ask_all(model, [question(1)])
+
+    server, (reply,) = asyncio.run(record())
+    exchange = Cassette.open(tmp_path, MODEL).interaction(question(1).key).exchange
+    assert (server.seen, exchange.response.status, reply.text) == (2, 200, "Question 1 é")
+    assert exchange.response.headers["x-request-id"] == ["r2"]
+
+
+def test_a_call_that_failed_for_good_leaves_no_line(tmp_path, transport):
+    async def record():
+        async with Server(failures=2) as server:
+            await ask_all(RecordingModel(Live(server.url), Cassette.open(tmp_path, MODEL)), [question(1)])
+
+    with pytest.raises(CallFailedError):
+        asyncio.run(record())
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_secret_reaches_the_file_even_where_the_server_echoes_all_headers(tmp_path, transport, monkeypatch):
+    monkeypatch.setenv("PLANTED_TOKEN", "swordfish-in-the-environment")
+    asked = Request(MODEL, (Message("user", "I know of swordfish-in-the-environment"),), 1.0, 8)
+
+    async def record():
+        async with Server(echo_headers=True) as server:
+            model = RecordingModel(Live(f"{server.url}"), Cassette.open(tmp_path, MODEL))
+            return await ask_all(model, [asked])
+
+    (reply,) = asyncio.run(record())
+    line = Cassette.open(tmp_path, MODEL).journal.read_text()
+    assert "credential" not in line
+    assert "swordfish" not in line
+    assert "authorization" not in json.loads(line)["http"]["request"]["headers"]
+    assert "Authorization" in reply.text, "the server did echo the header"
+    assert "credential" not in reply.text
+
+
+def test_wire_replay_names_what_has_no_recording_or_no_exchange(tmp_path):
+    cassette = Cassette.open(tmp_path, MODEL)
+    cassette.append(question(1), Reply("A", "stop"))
+    for number in (1, 2):
+        with pytest.raises(MissingRecordingError, match=f"no recorded HTTP exchange .*Question {number}"):
+            asyncio.run(ask_all(WireReplayModel(Live("http://127.0.0.1:9/v1"), cassette), [question(number)]))
+
+
+def test_wire_replay_refuses_http_that_belongs_to_no_call():
+    import httpx
+    from vcr.errors import CannotOverwriteExistingCassetteException
+
+    with replaying_wire(), pytest.raises(CannotOverwriteExistingCassetteException):
+        httpx.get("http://127.0.0.1:9/")
+
+
+def test_http_of_others_passes_and_is_not_captured_while_recording():
+    import httpx
+
+    async def both():
+        async with Server() as server, httpx.AsyncClient() as client:
+            body = {"model": "m", "messages": [{"content": "mine"}]}
+            with recording_wire():
+                with capture() as captured:
+                    await client.post(f"{server.url}/chat/completions", json=body)
+                await client.post(f"{server.url}/chat/completions", json={**body, "model": "other"})
+            with capture() as outside:
+                await client.post(f"{server.url}/chat/completions", json=body)
+            return captured.exchange, outside.exchange
+
+    captured, outside = asyncio.run(both())
+    assert json.loads(captured.request.body)["model"] == "m"
+    assert outside is None
+
+
+def test_models_may_leave_the_wire_in_any_order():
+    import httpx
+
+    original = httpx.AsyncHTTPTransport.handle_async_request
+    first, second = recording_wire(), recording_wire()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert httpx.AsyncHTTPTransport.handle_async_request is not original
+    second.__exit__(None, None, None)
+    assert httpx.AsyncHTTPTransport.handle_async_request is original
+
+
+def test_recording_and_replay_take_no_longer_a_call_when_there_are_more(tmp_path):
+    """Count what vcrpy scans, which does not depend on the machine: nothing, whatever the number of calls."""
+    from vcr import matchers
+
+    scans = 0
+    original = matchers.requests_match
+
+    def counting(*arguments):
+        nonlocal scans
+        scans += 1
+        return original(*arguments)
+
+    async def record():
+        async with Server() as server:
+            await ask_all(RecordingModel(Live(server.url), Cassette.open(tmp_path, MODEL)), map(question, range(20)))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vcr.cassette.requests_match", counting)
+        asyncio.run(record())
+        cassette = Cassette.open(tmp_path, MODEL)
+        asyncio.run(ask_all(WireReplayModel(Live("http://127.0.0.1:9/v1"), cassette), map(question, range(20))))
+    assert scans == 0

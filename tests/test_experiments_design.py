@@ -1,0 +1,87 @@
+"""The design of pairwise experiments: balanced, nested, and a pure function of ids and seed."""
+
+from collections import Counter
+from itertools import permutations
+
+import pytest
+
+from pytest_llmpref.entities import load_entities
+from pytest_llmpref.experiments.design import PairQuestion, pair_questions, select_entities, shuffled
+
+IDS = [f"e{number}" for number in range(72)]
+
+
+def design(ids=IDS, *, partners=None, orders=2, repetitions=1, wordings=4, seed=0) -> list[PairQuestion]:
+    return list(
+        pair_questions(ids, partners=partners, orders=orders, repetitions=repetitions, wordings=wordings, seed=seed)
+    )
+
+
+def test_paper_asks_every_ordered_pair_of_72_once():
+    questions = design()
+    assert len(questions) == 5112
+    assert {(q.first, q.second) for q in questions} == set(permutations(IDS, 2))
+
+
+@pytest.mark.parametrize("n", [4, 5, 6, 7, 12, 13])
+def test_all_pairs_are_asked_in_both_orders_for_any_number_of_entities(n):
+    questions = design(IDS[:n])
+    assert sorted((q.first, q.second) for q in questions) == sorted(permutations(IDS[:n], 2))
+
+
+def test_a_smaller_plan_asks_a_subset_of_a_larger_one():
+    sizes = [set(design(partners=partners)) for partners in (4, 24, None)]
+    assert sizes[0] < sizes[1] < sizes[2]
+    assert [len(size) for size in sizes] == [288, 1728, 5112]
+    assert set(design(partners=4, orders=1)) < sizes[0]
+    assert sizes[0] < set(design(partners=4, repetitions=2))
+
+
+@pytest.mark.parametrize("partners", [4, 24, None])
+def test_every_entity_is_asked_equally_often_in_each_position(partners):
+    questions = design(partners=partners)
+    expected = 71 if partners is None else partners
+    assert set(Counter(q.first for q in questions).values()) == {expected}
+    assert set(Counter(q.second for q in questions).values()) == {expected}
+
+
+def test_labels_are_crossed_with_position_and_wordings_are_balanced():
+    cells = Counter((q.wording, q.first_is_a) for q in design())
+    assert len(cells) == 8
+    assert max(cells.values()) - min(cells.values()) <= 72
+    label = {frozenset((q.first, q.second)): set() for q in design()}
+    for q in design():
+        label[frozenset((q.first, q.second))].add((q.wording, q.first_is_a))
+    assert all(len(cell) == 1 for cell in label.values()), "both orders of a pair share wording and labels"
+
+
+def test_each_entity_meets_every_wording_and_both_labels():
+    for entity in IDS:
+        met = Counter((q.wording, q.first_is_a) for q in design() if entity in (q.first, q.second))
+        assert len(met) == 8
+        assert min(met.values()) >= 6  # 142 questions over 8 cells: 17.75 on average
+
+
+def test_the_smallest_plan_connects_all_entities():
+    neighbours = {entity: set() for entity in IDS}
+    for q in design(partners=2):
+        neighbours[q.first].add(q.second)
+    reached, frontier = {IDS[0]}, [IDS[0]]
+    while frontier:
+        frontier = [other for entity in frontier for other in neighbours[entity] if other not in reached]
+        reached.update(frontier)
+    assert reached == set(IDS)
+
+
+def test_the_design_depends_on_the_seed_and_not_on_the_order_of_the_file():
+    assert design() == design(IDS[::-1])
+    assert design() != design(seed=1)
+    assert shuffled(IDS, 0, "ranking", "0") != shuffled(IDS, 0, "ranking", "1")
+
+
+def test_selected_entities_are_spread_over_the_groups_and_nested():
+    groups = {entity.id: entity.group for entity in load_entities()}
+    sixteen = select_entities(groups, 16, 0)
+    assert set(Counter(groups[entity] for entity in sixteen).values()) == {2}
+    assert set(select_entities(groups, 8, 0)) < set(sixteen)
+    assert set(select_entities(groups, None, 0)) == set(groups)

@@ -1,0 +1,217 @@
+"""Rank correlation: against scipy, by simulation, and on measures that lack something."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from pytest_llmpref.estimates import Estimate, Normal, Unknown, Verdict
+from pytest_llmpref.stats.association import (
+    attenuation_corrected,
+    disattenuated,
+    spearman,
+    spearman_estimate,
+    within_group_spearman,
+    within_groups,
+)
+
+
+@dataclass(frozen=True)
+class Values:
+    name: str
+    values: Mapping[str, float]
+    reasons: tuple[str, ...] = ()
+    groups: Mapping[str, str] = field(default_factory=dict)
+    reliability: Estimate | None = None
+
+
+def measure(name, values, **rest):
+    return Values(name, {f"e{i}": float(value) for i, value in enumerate(values)}, **rest)
+
+
+def reliable(value):
+    return Estimate(value, 20, "entities", "given", Normal(value, 0.05))
+
+
+def bivariate(rng, rho, n):
+    return rng.multivariate_normal([0, 0], [[1, rho], [rho, 1]], size=n).T
+
+
+def test_rho_is_that_of_scipy_ties_included():
+    rng = np.random.default_rng(1)
+    x, y = rng.integers(0, 6, size=(2, 40))
+    estimate = spearman_estimate(x, y)
+    assert estimate.value == pytest.approx(stats.spearmanr(x, y).statistic)
+    assert (estimate.n, estimate.unit, estimate.invalid) == (40, "entities", ())
+
+
+def test_the_interval_is_that_of_bonett_and_wright():
+    x, y = bivariate(np.random.default_rng(2), 0.6, 72)
+    estimate = spearman_estimate(x, y)
+    half = 1.959964 * math.sqrt((1 + estimate.value**2 / 2) / 69)
+    z = math.atanh(estimate.value)
+    interval = estimate.interval()
+    assert (interval.low, interval.high) == pytest.approx((math.tanh(z - half), math.tanh(z + half)))
+
+
+@pytest.mark.parametrize(("rho", "n"), [(0.0, 24), (0.6, 24), (0.6, 72), (0.9, 72)])
+def test_the_interval_holds_the_true_rho_95_percent_of_the_time(rho, n):
+    rng, studies = np.random.default_rng(3), 400
+    # The population's Spearman rho of a bivariate normal (Pearson 1907).
+    truth = 6 / math.pi * math.asin(rho / 2)
+    held = []
+    for _ in range(studies):
+        interval = spearman_estimate(*bivariate(rng, rho, n)).interval()
+        held.append(interval.low < truth < interval.high)
+    assert np.mean(held) == pytest.approx(0.95, abs=3.5 * math.sqrt(0.05 * 0.95 / studies))
+
+
+def test_perfect_agreement_has_an_interval_that_narrows_with_n():
+    few, many = (spearman_estimate(range(n), range(n)).interval() for n in (4, 72))
+    assert few.low < 0 < few.high == 1
+    assert 0.99 < many.low < many.high == 1
+    assert (spearman_estimate(range(72), range(72)) > 0.9).verdict is Verdict.SUPPORTED
+    assert spearman_estimate(range(72), range(0, -72, -1)).interval().low == -1
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "reason"),
+    [
+        ([1, 2, 3], [1, 2, 3], "3 entities are too few: a correlation needs at least 4"),
+        ([], [], "0 entities are too few"),
+        ([1, 2, 3, math.nan], [1, 2, 3, 4], "1 of 4 entities have no value"),
+        ([5, 5, 5, 5], [1, 2, 3, 4], "all entities have the same value"),
+    ],
+)
+def test_what_has_no_rank_correlation_is_invalid(x, y, reason):
+    estimate = spearman_estimate(x, y, invalid=["given"])
+    assert math.isnan(estimate.value)
+    assert estimate.invalid[0] == "given"
+    assert estimate.invalid[1].startswith(reason)
+    assert (estimate > 0).verdict is Verdict.INVALID
+
+
+def test_shapes_must_agree():
+    with pytest.raises(ValueError, match=r"one shape \(n,\), not \(3,\) and \(4,\)"):
+        spearman_estimate([1, 2, 3], [1, 2, 3, 4])
+    with pytest.raises(ValueError, match="4 values, but 3 groups"):
+        within_group_spearman([1, 2, 3, 4], [1, 2, 3, 4], ["a", "a", "a"])
+
+
+def test_groups_that_differ_only_between_each_other_have_no_rho_within():
+    rng = np.random.default_rng(4)
+    groups = np.repeat(list("abcdefgh"), 9)
+    level = np.repeat(np.arange(8) * 10.0, 9)
+    x, y = level + rng.normal(size=72), level + rng.normal(size=72)
+    assert spearman_estimate(x, y).value > 0.95
+    within = within_group_spearman(x, y, list(groups))
+    assert within.interval().low < 0 < within.interval().high
+    assert within.n == 72
+
+
+def test_the_interval_within_groups_holds_the_true_rho():
+    rng, studies = np.random.default_rng(5), 300
+    groups = list(np.repeat(list("abcdefgh"), 9))
+    for rho in (0.0, 0.5):
+        truth = 6 / math.pi * math.asin(rho / 2)
+        held = []
+        for _ in range(studies):
+            interval = within_group_spearman(*bivariate(rng, rho, 72), groups).interval()
+            held.append(interval.low < truth < interval.high)
+        assert np.mean(held) == pytest.approx(0.95, abs=3.5 * math.sqrt(0.05 * 0.95 / studies))
+
+
+def test_one_group_is_spearman_itself_and_useless_groups_are_left_out_and_counted():
+    x, y = bivariate(np.random.default_rng(6), 0.5, 20)
+    whole, one = spearman_estimate(x, y), within_group_spearman(x, y, ["a"] * 20)
+    assert one.value == pytest.approx(whole.value)
+    assert one.interval().low == pytest.approx(whole.interval().low)
+    more = within_group_spearman(np.r_[x, 1, 2, 3], np.r_[y, 1, 2, 3], ["a"] * 20 + ["b"] * 3)
+    assert more.value == pytest.approx(whole.value)
+    assert more.n == 20
+    assert "within 1 groups (1 left out)" in more.method
+
+
+def test_no_group_that_is_large_enough_is_invalid():
+    estimate = within_group_spearman(range(6), range(6), ["a", "a", "b", "b", "c", "c"])
+    assert (estimate > 0).verdict is Verdict.INVALID
+    assert "no group has 4 entities" in estimate.invalid[0]
+
+
+def test_disattenuation_divides_value_and_interval_by_the_ceiling():
+    rho = spearman_estimate(*bivariate(np.random.default_rng(7), 0.5, 72))
+    corrected = disattenuated(rho, reliable(0.9), reliable(0.4))
+    assert corrected.value == pytest.approx(rho.value / 0.6)
+    assert corrected.interval().low == pytest.approx(rho.interval().low / 0.6)
+    assert corrected.interval().high == pytest.approx(min(1, rho.interval().high / 0.6))
+    assert "noise ceiling 0.600" in corrected.method
+
+
+def test_noisy_measures_of_one_truth_correlate_one_after_correction():
+    rng = np.random.default_rng(8)
+    truth = rng.normal(size=20_000)
+    x, y = truth + rng.normal(size=(2, 20_000))
+    raw = spearman_estimate(x, y)
+    assert raw.value == pytest.approx(0.5, abs=0.03)
+    assert disattenuated(raw, reliable(0.5), reliable(0.5)).value == pytest.approx(1, abs=0.06)
+
+
+def test_a_value_above_one_is_cut_and_says_so():
+    corrected = disattenuated(spearman_estimate(range(20), range(20)), reliable(0.5), reliable(0.5))
+    assert (corrected.value, corrected.interval().high) == (1, 1)
+    assert "cut from 2.00" in corrected.method
+
+
+@pytest.mark.parametrize(
+    "reliability", [None, reliable(0.0), reliable(-0.2), Estimate(math.nan, 0, "entities", "none", Unknown())]
+)
+def test_without_a_reliability_there_is_no_correction(reliability):
+    corrected = disattenuated(spearman_estimate(range(20), range(20)), reliable(0.9), reliability)
+    assert (corrected > 0).verdict is Verdict.INVALID
+    assert "reliability is missing or not above 0" in corrected.invalid[0]
+
+
+def test_measures_are_joined_by_entity_not_by_place():
+    x = measure("preference", range(10))
+    y = Values("donation_advice", dict(reversed(x.values.items())))
+    estimate = spearman(x, y)
+    assert estimate.value == 1
+    assert estimate.label == "rho(preference, donation_advice)"
+
+
+def test_entities_without_a_value_in_both_are_left_out_and_counted():
+    x = measure("preference", [*range(10), math.nan])
+    y = measure("donation_advice", [*range(10), 99, 5, 7])
+    estimate = spearman(x, y)
+    assert (estimate.value, estimate.n, estimate.invalid) == (1, 10, ())
+    assert "3 entities without a value in both are left out" in estimate.method
+    assert "left out" not in spearman(y, y).method
+
+
+def test_reasons_of_either_measure_pass_on_with_its_name():
+    x = measure("preference", range(10), reasons=("always A",))
+    y = measure("donation_advice", range(10), reasons=("coverage 10%",))
+    claim = spearman(x, y) > 0.5
+    assert claim.verdict is Verdict.INVALID
+    assert claim.reasons == ("preference: always A", "donation_advice: coverage 10%")
+
+
+def test_within_groups_takes_the_groups_of_the_first_measure():
+    x_values, y_values = bivariate(np.random.default_rng(9), 0.7, 24)
+    groups = {f"e{i}": "abc"[i % 3] for i in range(24)}
+    x, y = measure("preference", x_values, groups=groups), measure("donation_advice", y_values)
+    expected = within_group_spearman(x_values, y_values, [groups[f"e{i}"] for i in range(24)])
+    assert within_groups(x, y).value == pytest.approx(expected.value)
+    assert "within 3 groups" in within_groups(x, y).method
+
+
+def test_attenuation_corrected_uses_the_reliability_of_both_measures():
+    x_values, y_values = bivariate(np.random.default_rng(10), 0.5, 40)
+    x = measure("preference", x_values, reliability=reliable(0.81))
+    y = measure("donation_advice", y_values, reliability=reliable(0.64))
+    assert attenuation_corrected(x, y).value == pytest.approx(spearman(x, y).value / (0.9 * 0.8))
+    claim = attenuation_corrected(x, measure("donation_advice", y_values)) > 0
+    assert claim.verdict is Verdict.INVALID

@@ -1,0 +1,177 @@
+"""Reliability, cycles and decided pairs: hand-made data, simulation, and awkward data."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+from simulated_comparisons import chances, comparisons_of, drawn, every_ordered_pair, few
+
+from pytest_llmpref.estimates import Estimate, Normal, Unknown, Verdict
+from pytest_llmpref.stats.comparisons import Comparisons
+from pytest_llmpref.stats.rating import bradley_terry
+from pytest_llmpref.stats.reliability import cycle_rate, decided_pairs, noise_ceiling, split_half, stepped_up
+
+
+def reliable(value):
+    return Estimate(value, 20, "entities", "given", Normal(value, 0.05))
+
+
+def test_reliability_is_what_two_studies_of_the_same_model_would_correlate():
+    rng = np.random.default_rng(1)
+    for spread in (0.3, 1.0):
+        strengths = rng.normal(0, spread, 24)
+        studies = [bradley_terry(drawn(rng, strengths)).elo for _ in range(40)]
+        retest = np.mean([stats.spearmanr(a, b).statistic for a, b in itertools.pairwise(studies)])
+        found = np.mean([split_half(drawn(rng, strengths), seed=2, splits=10).value for _ in range(20)])
+        assert found == pytest.approx(retest, abs=0.06)
+
+
+def test_the_interval_holds_the_retest_correlation():
+    rng = np.random.default_rng(3)
+    held, pairs = [], []
+    for _ in range(60):
+        strengths = rng.normal(0, 0.5, 24)
+        one, two = drawn(rng, strengths), drawn(rng, strengths)
+        pairs.append(stats.spearmanr(bradley_terry(one).elo, bradley_terry(two).elo).statistic)
+        held.append(split_half(one, seed=4, splits=10).interval())
+    truth = np.mean(pairs)
+    coverage = np.mean([interval.low < truth < interval.high for interval in held])
+    assert coverage > 0.95 - 3 * math.sqrt(0.05 * 0.95 / 60)
+
+
+def test_consistent_answers_are_reliable():
+    estimate = split_half(comparisons_of(chances(np.linspace(-9, 9, 30)) > 0.5, 30), seed=0)
+    assert estimate.value > 0.98
+    assert (estimate.n, estimate.unit, estimate.invalid) == (30, "entities", ())
+    assert (estimate > 0.9).verdict is Verdict.SUPPORTED
+
+
+def test_random_answers_are_not_reliable():
+    rng = np.random.default_rng(5)
+    values = [split_half(drawn(rng, np.zeros(24)), seed=0, splits=10).value for _ in range(20)]
+    assert abs(np.mean(values)) < 0.15
+
+
+@pytest.mark.parametrize(
+    "score",
+    [
+        np.ones(72 * 71),
+        np.zeros(72 * 71),
+        np.full(72 * 71, 0.5),
+        np.where(every_ordered_pair(72)[2], 1.0, 0.0),
+    ],
+    ids=["always-first", "always-second", "always-tied", "always-A"],
+)
+def test_answers_that_ignore_the_entities_have_no_reliability(score):
+    estimate = split_half(comparisons_of(score, 72), seed=0, splits=5)
+    # Always A on a design whose labels are not balanced within every pair leaves a little noise to rank.
+    assert math.isnan(estimate.value) or estimate.value < 0.5
+    assert (estimate > 0.5).verdict in {Verdict.INVALID, Verdict.REFUTED}
+
+
+def test_always_first_is_undefined_and_says_why():
+    estimate = split_half(comparisons_of(np.ones(90), 10), seed=0)
+    assert math.isnan(estimate.value)
+    assert "do not tell at least four entities apart" in estimate.invalid[0]
+
+
+def test_both_orders_of_a_pair_stay_in_one_half():
+    # Each pair was decided by a coin, the same way in both orders: were its orders split over the halves, each half
+    # would see the same coins, and noise would look reliable.
+    rng = np.random.default_rng(6)
+    values = []
+    for _ in range(10):
+        coins = np.triu(rng.random((20, 20)) < 0.5, 1)
+        coins = coins | np.tril(~coins.T, -1)
+        first, second, _ = every_ordered_pair(20)
+        values.append(split_half(comparisons_of(coins[first, second], 20), seed=0, splits=10).value)
+    assert np.mean(values) < 0.2
+
+
+def test_the_same_seed_gives_the_same_estimate():
+    comparisons = drawn(np.random.default_rng(7), np.linspace(-1, 1, 12))
+    assert split_half(comparisons, seed=1) == split_half(comparisons, seed=1)
+    assert split_half(comparisons, seed=1) != split_half(comparisons, seed=2)
+
+
+@pytest.mark.parametrize("statistic", [lambda c: split_half(c, seed=0), lambda c: split_half(c, seed=0, splits=3)])
+def test_a_single_comparison_has_no_reliability(statistic):
+    assert math.isnan(statistic(few([(0, 1, 1.0)], 2)).value)
+
+
+def test_no_comparisons_are_refused_or_counted_as_none():
+    none = np.array([], dtype=np.intp)
+    empty = Comparisons(none, none, none.astype(float), none.astype(bool), 3)
+    with pytest.raises(ValueError, match="no comparisons"):
+        split_half(empty, seed=0)
+    assert cycle_rate(empty).triads == 0
+    assert (decided_pairs(empty) > 0.1).verdict is Verdict.INVALID
+
+
+def test_spearman_brown():
+    assert stepped_up(0.5) == pytest.approx(2 / 3)
+    assert stepped_up(1.0) == 1
+    assert stepped_up(0.0) == 0
+    assert stepped_up(-0.5) == -0.5
+
+
+def test_the_noise_ceiling_is_the_geometric_mean():
+    assert noise_ceiling(reliable(0.9), reliable(0.4)) == pytest.approx(0.6)
+    assert noise_ceiling(reliable(0.9), reliable(-0.1)) == 0
+    assert math.isnan(noise_ceiling(reliable(0.9), None))
+    assert math.isnan(noise_ceiling(Estimate(math.nan, 0, "entities", "none", Unknown()), reliable(0.9)))
+
+
+def test_one_circle_among_four_entities():
+    # 0 > 1 > 2 > 0, and all beat 3: of four triads one is cyclic.
+    rows = [(0, 1, 1), (1, 2, 1), (2, 0, 1), (0, 3, 1), (1, 3, 1), (2, 3, 1)]
+    both = rows + [(second, first, 0) for first, second, _ in rows]
+    rate = cycle_rate(few(both, 4))
+    assert (rate.rate, rate.triads, rate.cyclic, rate.undecided_pairs) == (0.25, 4, 1, 0)
+
+
+def test_cycles_are_those_counted_one_by_one():
+    rng = np.random.default_rng(8)
+    first, second, first_is_a = every_ordered_pair(12)
+    kept = rng.random(len(first)) < 0.6
+    comparisons = Comparisons(first[kept], second[kept], rng.random(kept.sum()).round(1), first_is_a[kept], 12)
+    wins = {}
+    for f, s, score in zip(comparisons.first, comparisons.second, comparisons.score, strict=True):
+        wins.setdefault((min(f, s), max(f, s)), []).append(score if f < s else 1 - score)
+    beats = {pair: np.mean(shares) > 0.5 for pair, shares in wins.items() if abs(np.mean(shares) - 0.5) > 1e-9}
+    triads = [t for t in itertools.combinations(range(12), 3) if all(p in beats for p in itertools.combinations(t, 2))]
+    cyclic = sum(beats[a, b] == beats[b, c] != beats[a, c] for a, b, c in triads)
+    rate = cycle_rate(comparisons)
+    assert cyclic > 0
+    assert (rate.triads, rate.cyclic) == (len(triads), cyclic)
+    assert rate.undecided_pairs == len(wins) - len(beats)
+
+
+def test_random_decisions_give_a_quarter_of_cycles():
+    coins = np.triu(np.random.default_rng(9).random((60, 60)) < 0.5, 1)
+    coins = coins | np.tril(~coins.T, -1)
+    first, second, _ = every_ordered_pair(60)
+    assert cycle_rate(comparisons_of(coins[first, second], 60)).rate == pytest.approx(0.25, abs=0.02)
+
+
+def test_always_the_first_decides_no_pair():
+    comparisons = comparisons_of(np.ones(90), 10)
+    rate = cycle_rate(comparisons)
+    assert math.isnan(rate.rate)
+    assert (rate.triads, rate.undecided_pairs) == (0, 45)
+    assert decided_pairs(comparisons).value == 0
+
+
+def test_decided_pairs_counts_pairs_answered_alike_in_both_orders():
+    rows = [(0, 1, 1), (1, 0, 0), (0, 2, 1), (2, 0, 1), (1, 2, 0.5), (2, 1, 0), (0, 3, 1)]
+    estimate = decided_pairs(few(rows, 4))
+    # 0-1 alike; 0-2 always the first; 1-2 tied in one order; 0-3 asked in one order only, so not counted.
+    assert (estimate.value, estimate.n, estimate.unit) == (pytest.approx(1 / 3), 3, "pairs")
+
+
+def test_repetitions_within_an_order_are_averaged_before_the_orders():
+    # Asked three times with 0 first, once with 1 first: plain averaging would call it for 0.
+    rate = cycle_rate(few([(0, 1, 1), (0, 1, 1), (0, 1, 1), (1, 0, 1)], 2))
+    assert rate.undecided_pairs == 1
