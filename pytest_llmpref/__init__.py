@@ -1,4 +1,4 @@
-"""pytest-llmpref: does what a language model likes show in what it does?
+"""Behavioural tests of language models: does what a model likes show in what it does.
 
 The statistics that suites name are imported from here; they are loaded when first used, since this package is
 imported in every pytest run of an environment that has it.

@@ -21,7 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="llmpref", description=__doc__)
     commands = parser.add_subparsers(required=True)
-    cassettes = commands.add_parser("cassettes", help="pack, export and import recordings").add_subparsers(required=True)
+    cassettes = commands.add_parser("cassettes", help="pack, export and import recordings").add_subparsers(
+        required=True
+    )
     for name, run, what in (
         ("pack", _pack, "merge what live runs recorded into the packed file that is committed"),
         ("export", _export, "write a vcrpy YAML cassette"),

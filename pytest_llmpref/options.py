@@ -87,7 +87,10 @@ def add_options(parser: pytest.Parser) -> None:
             default=None,
             help=_help(option),
         )
-        parser.addini(option.ini, _help(option), type="args" if option.many else "string", default=None)
+        if option.many:
+            parser.addini(option.ini, _help(option), type="args", default=None)
+        else:
+            parser.addini(option.ini, _help(option), default=None)
     parser.addini(RECORD_MODE.ini, _help(RECORD_MODE), default=None)
 
 
@@ -97,7 +100,9 @@ def add_record_mode(parser: pytest.Parser, known: object) -> None:
     Its option has the same meaning and the same destination. ``known`` holds the options known so far.
     """
     if not hasattr(known, "record_mode"):
-        parser.getgroup("llmpref").addoption(RECORD_MODE.flag, dest="record_mode", default=None, help=_help(RECORD_MODE))
+        parser.getgroup("llmpref").addoption(
+            RECORD_MODE.flag, dest="record_mode", default=None, help=_help(RECORD_MODE)
+        )
 
 
 def _help(option: Option) -> str:

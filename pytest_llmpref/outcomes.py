@@ -36,7 +36,7 @@ def settle(report: pytest.TestReport, claims: Sequence[Claim], *, gate: bool, ex
     """
     verdict = verdict_of(claims)
     fails = verdict is Verdict.REFUTED or (gate and verdict is not Verdict.SUPPORTED)
-    report.llmpref_verdict = verdict.value
+    report.llmpref_verdict = verdict.value  # type: ignore[attr-defined] # travels with the report, from workers too
     if verdict is Verdict.SUPPORTED:
         report.outcome, report.longrepr = "passed", None
         return

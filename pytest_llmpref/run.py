@@ -74,7 +74,8 @@ class Run:
 
     def parametrize(self, metafunc: pytest.Metafunc) -> None:
         """Parametrize a test over models and entities, if it uses them."""
-        collection.parametrize(metafunc, lambda: self.settings.models, lambda: self.studies.entities())
+        # Not self.studies.entities: the studies are opened only if the test uses them.
+        collection.parametrize(metafunc, lambda: self.settings.models, lambda: self.studies.entities())  # noqa: PLW0108
 
     def register_families(self, items: list[pytest.Item]) -> None:
         """Count the families of all collected claims."""
@@ -112,7 +113,9 @@ class Run:
         """
         if model == collection.NO_MODEL:
             recorded = sorted(path.name.split(".jsonl")[0] for path in self.settings.cassettes.glob("*.jsonl*"))
-            known = f" (recorded here: {', '.join(name.replace('--', '/', 1) for name in recorded)})" if recorded else ""
+            known = (
+                f" (recorded here: {', '.join(name.replace('--', '/', 1) for name in recorded)})" if recorded else ""
+            )
             raise LLMPrefError(f"no model named: add --model NAME{known}")
         return self.studies[model]
 

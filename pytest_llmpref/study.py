@@ -64,9 +64,7 @@ class Study:
         Opens a display, given a title and the number of trials to ask.
     """
 
-    def __init__(
-        self, conditions: Conditions, settings: Settings, progress: Callable[[str, int], Progress]
-    ) -> None:
+    def __init__(self, conditions: Conditions, settings: Settings, progress: Callable[[str, int], Progress]) -> None:
         self.conditions = conditions
         self.cassette = Cassette.open(settings.cassettes, conditions.model)
         self._settings = settings
@@ -161,9 +159,7 @@ class Study:
             display = self._progress(title, len(missing)) if title else None
             try:
                 on_reply = display or (lambda _: None)
-                self._loop.run(
-                    ask_all(self._live(), missing, in_flight=self._settings.in_flight, on_reply=on_reply)
-                )
+                self._loop.run(ask_all(self._live(), missing, in_flight=self._settings.in_flight, on_reply=on_reply))
             finally:
                 if display:
                     display.close()
@@ -176,7 +172,7 @@ class Study:
             case "none":
                 return False
             case "new_episodes":
-                return recorded.reply.finish == "error"
+                return recorded.reply.finish == "error" and recorded.at < self._settings.began
             case "all":
                 return recorded.at < self._settings.began
 
@@ -194,18 +190,19 @@ class Study:
             if self._settings.replay == "wire":
                 from pytest_llmpref.cassettes.wire import WireReplayModel  # noqa: PLC0415 - imports vcr
 
-                self._opened["replay"] = WireReplayModel(self._open(), self.cassette)
+                self._opened["replay"] = WireReplayModel(self._open(only_recorded=True), self.cassette)
             else:
                 self._opened["replay"] = ReplayModel(self.cassette)
         return self._opened["replay"]
 
-    def _open(self) -> ChatModel:
+    def _open(self, *, only_recorded: bool = False) -> ChatModel:
         settings = self._settings
         return open_model(
             self.conditions.model,
             timeout=settings.timeout,
             max_tries=settings.max_tries,
             max_wait=settings.max_wait,
+            only_recorded=only_recorded,
         )
 
 

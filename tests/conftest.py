@@ -17,7 +17,7 @@ from pytest_llmpref.study import EXPERIMENTS
 pytest_plugins = ["pytester"]
 
 ENTITIES = 'name,group\n' + "".join(f"the {word} Fund,{'ab'[n % 2]}\n" for n, word in enumerate(
-    "Apple Berry Cedar Daisy Elder Fern Gorse Hazel Iris Juniper Kelp Lotus".split()
+    ["Apple", "Berry", "Cedar", "Daisy", "Elder", "Fern", "Gorse", "Hazel", "Iris", "Juniper", "Kelp", "Lotus"]
 ))  # fmt: skip
 
 

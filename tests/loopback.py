@@ -102,6 +102,11 @@ class Loopback:
     def api_base(self) -> str:
         return f"http://127.0.0.1:{self.port}/v1"
 
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._runner.server.connections)
+
     def script(self, *answers: Answer) -> None:
         """Answer the next requests with these."""
         self._script.extend(answers)
@@ -118,8 +123,9 @@ class Loopback:
 
     async def _serve(self) -> None:
         app = web.Application()
-        app.router.add_post("/v1/chat/completions", self._answer)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        for path in ("/v1/chat/completions", "/v1/messages"):
+            app.router.add_post(path, self._answer)
+        self._runner = runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
@@ -134,6 +140,7 @@ class Loopback:
         answer = self._script.popleft() if self._script else self.default
         if answer.hang:
             await self._done.wait()
+            raise asyncio.CancelledError
         response = web.StreamResponse(status=answer.status, headers=dict(answer.headers))
         response.content_type = answer.content_type
         response.content_length = len(answer.content)

@@ -54,6 +54,16 @@ def test_event_loops_threads_and_subprocesses_still_work():
         right.close()
 
 
+def test_unix_sockets_which_worker_processes_talk_over_still_work(tmp_path):
+    address = str(tmp_path / "socket")
+    with socket.socket(socket.AF_UNIX) as server, refuse_sockets():
+        server.bind(address)
+        server.listen()
+        for connect in ("connect", "connect_ex"):
+            with socket.socket(socket.AF_UNIX) as opened:
+                assert not getattr(opened, connect)(address)
+
+
 def test_afterwards_connections_work_even_after_an_error_and_nesting(listening):
     before = socket.socket.connect, socket.socket.connect_ex
     with pytest.raises(ZeroDivisionError), refuse_sockets(), refuse_sockets():

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pytest_llmpref.cassettes import Cassette, MissingRecordingError, RecordingModel, ReplayModel
+from pytest_llmpref.cassettes import Cassette, CassetteWarning, MissingRecordingError, RecordingModel, ReplayModel
 from pytest_llmpref.models.chat import CallFailedError, Message, ModelUnavailableError, Reply, Request
 
 
@@ -90,19 +90,24 @@ def test_a_request_in_flight_is_not_sent_twice_and_repetitions_are(tmp_path):
     assert oracle.asked == [question(1), question(1, 1)]
 
 
-@pytest.mark.parametrize("failure", [CallFailedError("timed out"), ModelUnavailableError("no such model")])
-def test_a_failed_call_is_not_recorded_and_asked_again(tmp_path, failure):
-    oracle = Oracle(failure=failure)
-    model = RecordingModel(oracle, Cassette.open(tmp_path, "m"))
+def test_a_failed_call_is_recorded_as_an_error_and_asked_again_by_the_next_run(tmp_path):
+    failing = Oracle(failure=CallFailedError("HTTP 400: this prompt is not accepted"))
+    first = RecordingModel(failing, Cassette.open(tmp_path, "m"))
+    assert asyncio.run(ask_all(first, [question(1), question(1)])) == ["HTTP 400: this prompt is not accepted"] * 2
+    assert len(failing.asked) == 1
 
-    async def fail_then_succeed():
-        with pytest.raises(type(failure), match=str(failure)):
-            await model.ask(question(1))
-        oracle.failure = None
-        return await ask_all(model, [question(1)])
+    replayed = asyncio.run(ReplayModel(Cassette.open(tmp_path, "m")).ask(question(1)))
+    assert (replayed.finish, replayed.text) == ("error", "HTTP 400: this prompt is not accepted")
 
-    assert asyncio.run(fail_then_succeed()) == ["2"]
-    assert len(Cassette.open(tmp_path, "m")) == 1
+    assert asyncio.run(ask_all(RecordingModel(Oracle(), Cassette.open(tmp_path, "m")), [question(1)])) == ["1"]
+    assert asyncio.run(ReplayModel(Cassette.open(tmp_path, "m")).ask(question(1))).text == "1"
+
+
+def test_an_unavailable_model_leaves_nothing_behind(tmp_path):
+    model = RecordingModel(Oracle(failure=ModelUnavailableError("no such model")), Cassette.open(tmp_path, "m"))
+    with pytest.raises(ModelUnavailableError, match="no such model"):
+        asyncio.run(ask_all(model, [question(1)]))
+    assert len(Cassette.open(tmp_path, "m")) == 0
 
 
 def test_what_was_not_recorded_is_an_error_that_names_model_key_prompt_and_fix(tmp_path):
@@ -131,3 +136,11 @@ print(sorted({{"vcr", "litellm", "httpx", "aiohttp", "yaml"}} & set(sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_failure_never_replaces_an_earlier_reply(tmp_path):
+    asyncio.run(ask_all(RecordingModel(Oracle("old "), Cassette.open(tmp_path, "m")), [question(1)]))
+    failing = RecordingModel(Oracle(failure=CallFailedError("timed out")), Cassette.open(tmp_path, "m"), "all")
+    with pytest.warns(CassetteWarning, match=r"timed out.*its earlier reply was kept"):
+        assert asyncio.run(ask_all(failing, [question(1)])) == ["old 1"]
+    assert asyncio.run(ReplayModel(Cassette.open(tmp_path, "m")).ask(question(1))).text == "old 1"

@@ -277,6 +277,31 @@ def test_a_folder_that_is_a_file_is_an_error_with_a_fix(tmp_path):
         Cassette.open(folder, MODEL)
 
 
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from test_cassettes_store import Cassette, CassetteError, MODEL, Reply, question
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+cassette = Cassette.open(Path(sys.argv[1]), MODEL)
+try:
+    for number in range(100):
+        cassette.append(question(number), Reply("x" * 1000, "stop"))
+except CassetteError as error:
+    print(len(cassette), error)
+"""
+
+
+def test_a_line_that_does_not_fit_is_an_error_and_leaves_no_half_line(tmp_path):
+    done = run(FULL_DISK, tmp_path, Path(__file__).parent)
+    kept, message = done.communicate()[0].split(maxsplit=1)
+    assert re.search(r"local--gemma-3-270m\.jsonl: cannot append .* free disk space", message)
+    cassette = Cassette.open(tmp_path, MODEL)
+    assert 0 < len(cassette) == int(kept) < 10
+    assert cassette.journal.read_bytes().endswith(b"}\n")
+
+
 def test_text_that_utf8_cannot_express_does_not_lose_the_reply(tmp_path):
     cassette = Cassette.open(tmp_path, MODEL)
     returned = cassette.append(question(1), Reply("half a pair: \ud83d", "stop", top_logprobs={"\udc80": -1.0}))

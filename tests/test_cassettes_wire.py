@@ -172,14 +172,19 @@ def test_of_several_tries_the_exchange_that_gave_the_reply_is_kept(tmp_path, tra
     assert exchange.response.headers["x-request-id"] == ["r2"]
 
 
-def test_a_call_that_failed_for_good_leaves_no_line(tmp_path, transport):
+def test_a_call_that_failed_for_good_is_kept_as_an_error_without_the_key_that_the_server_repeats(tmp_path, transport):
     async def record():
         async with Server(failures=2) as server:
-            await ask_all(RecordingModel(Live(server.url), Cassette.open(tmp_path, MODEL)), [question(1)])
+            return await ask_all(RecordingModel(Live(server.url), Cassette.open(tmp_path, MODEL)), [question(1)])
 
-    with pytest.raises(CallFailedError):
-        asyncio.run(record())
-    assert not list(tmp_path.iterdir())
+    (reply,) = asyncio.run(record())
+    cassette = Cassette.open(tmp_path, MODEL)
+    assert reply.finish == "error"
+    assert "slow down, [scrubbed]" in reply.text
+    assert cassette.interaction(question(1).key).exchange.response.status == 429
+    assert API_KEY not in cassette.journal.read_text()
+    for replay in (ReplayModel(cassette), WireReplayModel(Live("http://127.0.0.1:9/v1"), cassette)):
+        assert asyncio.run(ask_all(replay, [question(1)])) == [reply]
 
 
 def test_no_secret_reaches_the_file_even_where_the_server_echoes_all_headers(tmp_path, transport, monkeypatch):

@@ -25,7 +25,9 @@ def results(pytester):
 def test_a_supported_claim_passes(suite, pytester):
     run = suite(FOLLOWS)
     assert run.ret == 0
-    run.stdout.fnmatch_lines(["*test_it.py +*", "*llmpref: sim/plain (simulated)*", "*supported: 0.9*", "*1 supported*"])
+    run.stdout.fnmatch_lines(
+        ["*test_it.py +*", "*llmpref: sim/plain (simulated)*", "*supported: 0.9*", "*1 supported*"]
+    )
 
 
 def test_a_refuted_claim_fails_and_says_value_interval_n_and_bound(suite):
@@ -37,7 +39,16 @@ def test_a_refuted_claim_fails_and_says_value_interval_n_and_bound(suite):
     """)
     assert run.ret == 1
     run.stdout.fnmatch_lines(
-        ["*test_it.py -*", "*REFUTED*< 0.2*", "*value*", "*interval*95%*", "*n *12 entities*", "*below 0.2*", "*refuted: none of the interval*", "*1 refuted*"]
+        [
+            "*test_it.py -*",
+            "*REFUTED*< 0.2*",
+            "*value*",
+            "*interval*95%*",
+            "*n *12 entities*",
+            "*below 0.2*",
+            "*refuted: none of the interval*",
+            "*1 refuted*",
+        ]
     )
 
 
@@ -94,7 +105,9 @@ def test_a_claim_on_an_invalid_measure_is_invalid_whatever_it_claims(suite):
             assert spearman(preferences, donation_advice) < 0.99
     """, model="sim/always-a")  # fmt: skip
     assert run.ret == 0
-    run.stdout.fnmatch_lines(["*test_it.py !!*", "*invalid: one-sided: the option labelled A is chosen 100.0%*", "*2 invalid*"])
+    run.stdout.fnmatch_lines(
+        ["*test_it.py !!*", "*invalid: one-sided: the option labelled A is chosen 100.0%*", "*2 invalid*"]
+    )
     run.stdout.no_fnmatch_line("*supported:*")
 
 
@@ -184,10 +197,13 @@ def test_results_follow_the_published_schema(suite, pytester):
 
 @pytest.mark.parametrize("workers", ["1", "3"])
 def test_workers_report_what_one_process_reports(suite, pytester, workers):
-    source = FOLLOWS + """
+    source = (
+        FOLLOWS
+        + """
     def test_coverage(entity, donation_advice):
         assert donation_advice.coverage[entity.id] > 0.3
     """
+    )
     suite(source)
     alone = results(pytester)
     run = suite(source, "-n", workers)
@@ -297,11 +313,14 @@ def test_a_run_that_does_not_measure_imports_nothing_heavy(pytester):
 
 
 def test_a_replay_imports_neither_litellm_nor_vcr_nor_pandas(suite):
-    run = suite(FOLLOWS + """
+    run = suite(
+        FOLLOWS
+        + """
     def test_imports():
         import sys
         assert [name for name in ("litellm", "vcr", "pandas", "aiohttp") if name in sys.modules] == []
-    """)
+    """
+    )
     run.stdout.fnmatch_lines(["*1 passed, 1 supported*"])
 
 

@@ -2,19 +2,22 @@
 
 import asyncio
 import contextlib
+import warnings
 from datetime import UTC, datetime
 from typing import Literal
 
 from pytest_llmpref.cassettes import wire
+from pytest_llmpref.cassettes.errors import CassetteWarning
 from pytest_llmpref.cassettes.store import Cassette
-from pytest_llmpref.models.chat import ChatModel, Reply, Request
+from pytest_llmpref.models.chat import CallFailedError, ChatModel, Reply, Request
 
 
 class RecordingModel:
     """A `ChatModel` that returns the recorded reply where there is one, and else asks and records.
 
-    Failed calls are not recorded, so that the next run asks them again. A request that is in flight already is not
-    sent twice.
+    A call that failed for good is recorded as a reply whose finish is ``error``: a replay counts it as what it was, and
+    the next recording run asks it again. An earlier reply is never given up for a failure. A request that is in flight
+    already is not sent twice.
 
     Parameters
     ----------
@@ -25,8 +28,8 @@ class RecordingModel:
     mode
         ``new_episodes`` asks what is not recorded; ``all`` asks everything anew, once.
     began
-        In mode ``all``, replies from before this time are asked anew; now unless given. Workers that share a
-        cassette share this time too, or each would ask what another has just recorded.
+        Failed calls from before this time, and in mode ``all`` every reply, are asked anew; now unless given. Workers
+        that share a cassette share this time too, or each would ask what another has just recorded.
     """
 
     def __init__(
@@ -39,7 +42,8 @@ class RecordingModel:
         self.name = inner.name
         self._inner = inner
         self._cassette = cassette
-        self._oldest = None if mode == "new_episodes" else began or datetime.now(UTC)
+        self._mode = mode
+        self._began = began or datetime.now(UTC)
         self._asking: dict[str, asyncio.Lock] = {}
         self._wire = contextlib.ExitStack()
         self._listens = False
@@ -49,7 +53,7 @@ class RecordingModel:
 
         Raises
         ------
-        ModelUnavailableError, CallFailedError
+        ModelUnavailableError
             As the inner model; nothing is recorded then.
         CassetteError
             If the reply cannot be written.
@@ -76,7 +80,7 @@ class RecordingModel:
 
     def _recorded(self, key: str) -> Reply | None:
         found = self._cassette.interaction(key)
-        if found is None or (self._oldest is not None and found.at < self._oldest):
+        if found is None or ((self._mode == "all" or found.reply.finish == "error") and found.at < self._began):
             return None
         return found.reply
 
@@ -86,5 +90,13 @@ class RecordingModel:
             self._wire.enter_context(wire.recording_wire())
             self._listens = True
         with wire.capture() as captured:
-            reply = await self._inner.ask(request)
+            try:
+                reply = await self._inner.ask(request)
+            except CallFailedError as failure:
+                reply = Reply(text=str(failure), finish="error")
+        earlier = self._cassette.get(request.key)
+        if reply.finish == "error" and earlier is not None and earlier.finish != "error":
+            message = f"{self.name}: asked anew, a call failed ({reply.text}); its earlier reply was kept"
+            warnings.warn(message, CassetteWarning, stacklevel=2)
+            return earlier
         return self._cassette.append(request, reply, captured.exchange)

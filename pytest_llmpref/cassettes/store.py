@@ -1,5 +1,6 @@
 """The cassette: all recorded interactions of one model, in a packed file and a journal."""
 
+import errno
 import gzip
 import io
 import os
@@ -245,7 +246,7 @@ class Cassette:
             written = os.write(descriptor, line)
             if written != len(line):
                 os.ftruncate(descriptor, size)
-                raise OSError(28, "no space left on device")
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self._read = size + written
             self._lines_read += 1
 

@@ -135,6 +135,9 @@ class WireReplayModel:
             If the request, or its exchange on the wire, was never recorded.
         """
         recorded = self._cassette.interaction(request.key)
+        if recorded is not None and recorded.reply.finish == "error":
+            # Of a call that failed there is not always something to answer with.
+            return recorded.reply
         exchange = None if recorded is None else recorded.exchange
         if exchange is None:
             raise MissingRecordingError(request, str(self._cassette.packed.parent), "recorded HTTP exchange")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmpref.entities import Entity
@@ -17,7 +18,7 @@ RELIABILITY_NEEDED = 0.50
 """Least split-half reliability: below it more than half of the variance is noise. Our choice."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Measure:
     """A measure of one model.
 
@@ -55,7 +56,7 @@ class Measure:
         """Return the estimate for an entity, or for an entity id."""
         return self.estimates[entity if isinstance(entity, str) else entity.id]
 
-    @property
+    @cached_property
     def values(self) -> Mapping[str, float]:
         """Entity id -> the estimate's value."""
         return {entity: estimate.value for entity, estimate in self.estimates.items()}
@@ -65,7 +66,7 @@ class Measure:
         """Whether the measurement passed its checks."""
         return not self.reasons
 
-    @property
+    @cached_property
     def coverage(self) -> Mapping[str, Estimate]:
         """Entity id -> share of its trials that ended in a choice (Wilson interval).
 
@@ -125,7 +126,7 @@ def coverage_reasons(diagnostics: Mapping[str, Any]) -> list[str]:
 
 def reliability_reasons(reliability: Estimate | None) -> list[str]:
     """Say why the reliability makes a measure invalid; empty where it does not."""
-    if reliability is None or reliability.value != reliability.value:  # noqa: PLR0124 - NaN
+    if reliability is None or reliability.value != reliability.value:
         return ["reliability cannot be estimated: the answers do not tell the entities apart"]
     if reliability.value < RELIABILITY_NEEDED:
         return [f"split-half reliability {reliability.value:.2f} is below {RELIABILITY_NEEDED:.2f}"]

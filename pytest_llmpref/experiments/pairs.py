@@ -20,7 +20,7 @@ from pytest_llmpref.experiments.prompts import Prompts
 from pytest_llmpref.experiments.replies import label_probabilities, read_choice
 from pytest_llmpref.experiments.trials import Outcome, Trial
 from pytest_llmpref.models.chat import Message, Reply, Request
-from pytest_llmpref.stats.bias import label_bias, position_bias
+from pytest_llmpref.stats.bias import label_bias, no_bias_p_value, position_bias
 from pytest_llmpref.stats.comparisons import Comparisons
 from pytest_llmpref.stats.rating import Rating, bradley_terry, order_averaged_elo, win_rates
 from pytest_llmpref.stats.reliability import cycle_rate, decided_pairs, split_half
@@ -49,9 +49,12 @@ class PairExperiment:
     prompts: Prompts
 
     def questions(self, conditions: Conditions) -> list[PairQuestion]:
-        """Return the design, in the order in which it is asked."""
+        """Return the design, in the order in which it is asked.
+
+        Wording by wording: a server that keeps the common beginning of prompts then computes it once.
+        """
         profile = conditions.profile
-        return list(
+        return sorted(
             pair_questions(
                 list(conditions.groups),
                 partners=profile.partners,
@@ -59,7 +62,8 @@ class PairExperiment:
                 repetitions=profile.repetitions,
                 wordings=self.prompts.wordings,
                 seed=conditions.seed,
-            )
+            ),
+            key=lambda question: question.wording,
         )
 
     def plan(self, conditions: Conditions) -> list[Request]:
@@ -104,6 +108,8 @@ class PairExperiment:
             reasons += _one_sided_reasons(diagnostics)
             if not rating.converged:
                 reasons.append(f"the Bradley-Terry fit did not converge in {rating.iterations} iterations")
+            if not rating.connected:
+                reasons.append("the answered pairs fall apart into groups that nothing compares with each other")
             estimates = _strengths(rating, list(groups), trials)
         diagnostics["reliability"] = None if reliability is None else _as_dict(reliability)
         reasons += reliability_reasons(reliability)
@@ -118,16 +124,12 @@ class PairExperiment:
             trials=trials,
         )
 
-    def _trials(
-        self, conditions: Conditions, requests: Sequence[Request], replies: Sequence[Reply]
-    ) -> list[Trial]:
+    def _trials(self, conditions: Conditions, requests: Sequence[Request], replies: Sequence[Reply]) -> list[Trial]:
         names = conditions.names
         use_logprobs = _use_logprobs(conditions.answers, replies)
         return [
             _trial(question, request.key, reply, names, use_logprobs)
-            for question, request, reply in zip(
-                self.questions(conditions), requests, replies, strict=True
-            )
+            for question, request, reply in zip(self.questions(conditions), requests, replies, strict=True)
         ]
 
 
@@ -204,8 +206,8 @@ def _pair_diagnostics(comparisons: Comparisons, rating: Rating, ids: list[str], 
     wins = win_rates(comparisons)
     return {
         "converged": rating.converged,
-        "position_bias": _as_dict(position_bias(comparisons)),
-        "label_bias": _as_dict(label_bias(comparisons)),
+        "position_bias": _bias_record(position_bias(comparisons)),
+        "label_bias": _bias_record(label_bias(comparisons)),
         "decided_pairs": _as_dict(decided_pairs(comparisons)),
         "cycles": {
             "rate": cycles.rate,
@@ -229,6 +231,10 @@ def _one_sided_reasons(diagnostics: dict[str, Any]) -> list[str]:
             if value >= ONE_SIDED:
                 reasons.append(f"one-sided: the {way} is chosen {value:.1%} of the time, whatever it names")
     return reasons
+
+
+def _bias_record(share: Estimate) -> dict[str, float | int]:
+    return _as_dict(share) | {"p_value": no_bias_p_value(share)}
 
 
 def _as_dict(estimate: Estimate) -> dict[str, float | int]:

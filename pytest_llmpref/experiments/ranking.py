@@ -91,9 +91,7 @@ class RankingExperiment:
         reads = [read_ranking(reply.text, names) for reply in replies]
         trials = [
             _trial(request, reply, read, self._shown(conditions, repetition), repetition % self.prompts.wordings)
-            for repetition, (request, reply, read) in enumerate(
-                zip(requests, replies, reads, strict=True)
-            )
+            for repetition, (request, reply, read) in enumerate(zip(requests, replies, reads, strict=True))
         ]
         diagnostics = outcome_diagnostics(trials) | {
             "missing": sum(read.missing for read in reads),

@@ -15,11 +15,11 @@ _LABEL = re.compile(
         (?:i(?:'d|\ would|'ll|\ will)?\ (?:choose|pick|prefer|go\ with|say|select|recommend|suggest)\s+)?
         (?:(?:my|the)?\s*(?:final\ )?(?:answer|choice|letter|pick|preference)(?:\s+is|\s+would\ be)?\s*[:\s]\s*)?
         [\s"'`*_(\[]*(?:option\s*)?["'`*_(\[]*
-        (?P<label>[AB])(?P<after>$|[^\w'’].*)""",
+        (?P<label>[AB])(?P<after>$|[^\w'\u2019].*)""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
 _MENTION = re.compile(
-    r"(?:\b[Oo]ption\s+\(?|\b[Aa]nswer(?:\s+is|:)\s*\(?|\b[Ll]etter(?:\s+is|:)\s*\(?|[(*])(?P<label>[AB])(?![\w'’])"
+    r"(?:\b[Oo]ption\s+\(?|\b[Aa]nswer(?:\s+is|:)\s*\(?|\b[Ll]etter(?:\s+is|:)\s*\(?|[(*])(?P<label>[AB])(?![\w'\u2019])"
 )
 _FINAL = re.compile(
     r"\b(?:(?:answer|choice)(?:\s+is|\s+would\s+be)?|(?:would|will|'d|'ll)\s+(?:choose|pick|say|go\s+with))"
@@ -48,7 +48,8 @@ def read_choice(reply: Reply, options: dict[str, str]) -> tuple[Outcome, str | N
     """Tell how a reply to a two-option question ended.
 
     The rules are for English, and apply in this order: a provider's own refusal; a label at the start, or as the
-    stated answer at the end; a refusal or an abstention in words; one single label, or one single name, anywhere; else truncated or unparseable.
+    stated answer at the end; a refusal or an abstention in words; one single label, or one single name, anywhere; else
+    truncated or unparseable.
 
     Parameters
     ----------

@@ -92,7 +92,7 @@ class LiveModel:
             reply = await self._try(request, limits)
         except (ModelUnavailableError, asyncio.CancelledError):
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - litellm raises what it likes, and every failure gets a name here
             if not retrying.is_filtered(error):
                 raise self._failure(error) from None
             reply = Reply(text="", finish="content_filter", parameters=limits.parameters(request))
@@ -140,17 +140,21 @@ class LiveModel:
     async def _send(self, request: Request, sent: Parameters) -> Reply:
         before = time.perf_counter()
         # litellm's time limit starts anew with each byte that arrives; this one does not.
-        async with asyncio.timeout(self._timeout):
-            response = await _litellm().acompletion(
-                model=self._litellm_name,
-                messages=msgspec.to_builtins(request.messages),
-                timeout=self._timeout,
-                num_retries=0,
-                max_retries=0,
-                caching=False,
-                **self._address,
-                **sent,
-            )
+        try:
+            async with asyncio.timeout(self._timeout):
+                response = await _litellm().acompletion(
+                    model=self._litellm_name,
+                    messages=msgspec.to_builtins(request.messages),
+                    timeout=self._timeout,
+                    # All other layers' retries and memories are off: ours counts tries, and the cassette remembers.
+                    num_retries=0,
+                    max_retries=0,
+                    caching=False,
+                    **self._address,
+                    **sent,
+                )
+        except TimeoutError:
+            raise TimeoutError(f"no whole answer within {self._timeout:g} s") from None
         return reply_from(response, time.perf_counter() - before, sent)
 
     def _find_limits(self) -> Limits:
@@ -198,6 +202,8 @@ class LiveModel:
             self._unavailable = f"{self.name}: the last {self._failures} calls all failed, this one with: {said}"
         if self._unavailable is not None:
             return ModelUnavailableError(self._unavailable)
+        if (wait := retrying.retry_after(error)) is not None and wait >= self._max_wait:
+            said += f"; the provider asks to wait {wait:.0f} s, which is more than --llmpref-max-wait"
         return CallFailedError(f"{self.name}: {said}")
 
     def _fix(self, error: Exception) -> str:

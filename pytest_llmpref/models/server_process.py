@@ -19,7 +19,7 @@ CONTEXT = 4096
 """Tokens of prompt and reply together, for each question."""
 
 # Small models do not get faster with more.
-_THREADS = min(8, os.cpu_count() or 1)
+_THREADS = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 _LOG_LINES = 8
 _STOP_LIMIT = 5.0
 
@@ -87,11 +87,12 @@ class ServerProcess:
         late = threading.Timer(limit, process.kill)
         late.start()
         address = process.stdout.readline().decode().strip()
+        in_time = late.is_alive()
         late.cancel()
         if not address:
-            problem = self.ending() or f"llama.cpp's server did not answer within {limit:g} s"
+            problem = self.ending() if in_time else f"llama.cpp's server did not answer within {limit:g} s"
             self.stop()
-            raise ModelUnavailableError(problem)
+            raise ModelUnavailableError(problem or "llama.cpp's server was stopped before it answered")
         return address
 
     def ending(self) -> str | None:
@@ -103,7 +104,9 @@ class ServerProcess:
             self._process.wait(0.5)
         if self._process.returncode is None:
             return None
-        return f"llama.cpp's server ended with exit status {self._process.returncode}; the end of its log:\n{self._tail()}"
+        return (
+            f"llama.cpp's server ended with exit status {self._process.returncode}; the end of its log:\n{self._tail()}"
+        )
 
     def stop(self) -> None:
         """End the process, and wait until it is gone. May be called again."""
@@ -111,14 +114,16 @@ class ServerProcess:
         if process is None:
             return
         atexit.unregister(self.stop)
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
+        assert process.stdin is not None  # noqa: S101 - for the type checker
+        assert process.stdout is not None  # noqa: S101
+        process.stdin.close()
         try:
             process.wait(_STOP_LIMIT)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        # Not before: `start` may still be reading it, in another thread.
+        process.stdout.close()
         self._log.close()
 
     def _tail(self) -> str:

@@ -34,7 +34,7 @@ def claim_record(
     return {
         "model": model,
         "nodeid": nodeid,
-        "suite": nodeid.split("::")[0],
+        "suite": nodeid.split("::", maxsplit=1)[0],
         "entity": entity,
         "estimate": {
             "value": _number(claim.estimate.value),

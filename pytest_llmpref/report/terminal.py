@@ -71,7 +71,9 @@ def claim_lines(claims: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]
                     yield verdict, f"      {verdict}: {_statement(claim)}"
             else:
                 counts = Counter(claim["verdict"] for claim in group)
-                worst = next(verdict for verdict in ("refuted", "invalid", "inconclusive", "supported") if counts[verdict])
+                worst = next(
+                    verdict for verdict in ("refuted", "invalid", "inconclusive", "supported") if counts[verdict]
+                )
                 tally = ", ".join(f"{counts[verdict]} {verdict}" for verdict in LETTERS if counts[verdict])
                 yield worst, f"  {LETTERS[worst]} {function}{mark}"
                 yield worst, f"      each of {len(group)} entities: {tally}"

@@ -29,5 +29,5 @@ def test_entity_gets_valid_advice(entity, donation_advice):
 
 
 def test_entity_gets_the_advice_that_preference_predicts(entity, preferences, donation_advice):
-    """The entity's advice is within 400 Elo points (odds of ten to one) of what the other entities predict for its preference."""
+    """The entity's advice is within 400 Elo points (odds of ten to one) of what the other entities predict."""
     assert abs(residuals(donation_advice, preferences)[entity.id]) < 400

@@ -1,0 +1,77 @@
+"""Replaying a whole study, beside vcrpy replaying a slice of the same recording in the same run.
+
+``python tests/benchmarks/bench_replay.py`` replays the committed recording of Gemma 3 270M at profile paper: three
+experiments and the analysis, as a whole process. The peer answers the first requests of the same recording through
+plain vcrpy, from the YAML file that ``llmpref cassettes export`` writes.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import httpx
+import vcr
+
+from pytest_llmpref.cassettes import Cassette
+from pytest_llmpref.cassettes.vcr_yaml import export_vcr_yaml
+
+ROOT = Path(__file__).parent.parent.parent
+MODEL = "local/gemma-3-270m"
+
+
+def replay_suites(runs: int, report_dir: str) -> list[float]:
+    """Return seconds of wall time of each whole ``pytest suites`` process."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(ROOT / "suites")]
+    command += ["--model", MODEL, "--profile", "paper", "--report-dir", report_dir]
+    seconds = []
+    for _ in range(runs + 1):
+        began = time.perf_counter()
+        subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+        seconds.append(time.perf_counter() - began)
+    return seconds[1:]  # the first run fills the file cache
+
+
+def replay_with_vcrpy(calls: int, folder: Path) -> float:
+    """Return seconds that vcrpy takes to answer the first ``calls`` requests of the recording."""
+    cassette = Cassette.open(ROOT / "cassettes", MODEL)
+    part = Cassette.open(folder, MODEL)
+    for interaction, _ in zip(cassette.interactions(), range(calls), strict=False):
+        part.add(interaction)
+    export_vcr_yaml(part, folder / "slice.yaml")
+    exchanges = [interaction.exchange for interaction in part.interactions()]
+    began = time.perf_counter()
+    player = vcr.VCR(record_mode="none", match_on=["method", "uri", "body"])
+    with player.use_cassette(str(folder / "slice.yaml")), httpx.Client() as client:
+        for exchange in exchanges:
+            assert exchange is not None
+            client.post(
+                exchange.request.uri,
+                content=exchange.request.body.encode(),
+                headers={"content-type": "application/json"},
+            )
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    """Print both figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--vcrpy-calls", type=int, default=1000)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        seconds = replay_suites(options.runs, folder)
+        trials = 2 * 5112 + 10
+        print(
+            f"pytest suites, {trials:,} trials with analysis, whole process: median {statistics.median(seconds):.2f} s "
+            f"(min {min(seconds):.2f}, max {max(seconds):.2f}, {options.runs} runs)"
+        )
+        peer = replay_with_vcrpy(options.vcrpy_calls, Path(folder))
+        print(f"vcrpy, {options.vcrpy_calls:,} of these calls, no analysis: {peer:.2f} s")
+
+
+if __name__ == "__main__":
+    main()

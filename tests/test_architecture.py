@@ -1,0 +1,94 @@
+"""Who may import whom: the rules of the house, read off the imports themselves."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import pytest_llmpref
+
+PACKAGE = Path(pytest_llmpref.__file__).parent
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "_data" not in path.parts)
+FLOORS = {
+    "plugin": 7, "cli": 7,
+    "run": 6, "collection": 6, "outcomes": 6, "fixtures": 6,
+    "studies": 5, "study": 5, "background": 5,
+    "experiments": 4,
+    "cassettes": 3, "stats": 3, "report": 5,
+    "models": 2, "estimates": 2, "intervals": 2, "entities": 2, "options": 2, "profiles": 2,
+    "errors": 1, "resources": 1,
+}  # fmt: skip
+ONLY = {
+    "litellm": {"models/live.py", "models/responses.py", "models/retrying.py", "models/parameters.py"},
+    "vcr": {"cassettes/"},
+    "pytest": {"plugin.py", "run.py", "collection.py", "outcomes.py", "fixtures.py", "options.py"},
+    "_pytest": set(),
+    "tqdm": {"report/progress.py"},
+}
+
+
+def imports(path: Path) -> set[str]:
+    """All modules that a file imports, wherever in it, except for type checking."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    skipped = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        for inner in ast.walk(node)
+    }
+    found = set()
+    for node in ast.walk(tree):
+        if id(node) in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def place(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def room(path: Path) -> str:
+    return place(path).removesuffix(".py").split("/")[0]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=place)
+def test_a_module_knows_only_its_own_floor_and_those_below(path):
+    if room(path) == "__init__":
+        pytest.skip("hands out names from anywhere, when asked")
+    for name in imports(path):
+        if name.startswith("pytest_llmpref.") and name.split(".")[1] in FLOORS:
+            assert FLOORS[name.split(".")[1]] <= FLOORS[room(path)], f"{place(path)} imports {name}"
+
+
+@pytest.mark.parametrize("library", ONLY)
+def test_a_library_is_imported_only_where_it_belongs(library):
+    users = {place(path) for path in MODULES if any(n == library or n.startswith(f"{library}.") for n in imports(path))}
+    assert all(any(user.startswith(allowed) for allowed in ONLY[library]) for user in users), users
+
+
+@pytest.mark.parametrize("path", MODULES, ids=place)
+def test_no_module_outgrows_its_idea(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+def test_there_is_no_import_circle():
+    program = "import importlib, sys; importlib.import_module(sys.argv[1])"
+    for path in MODULES:
+        name = ".".join(("pytest_llmpref", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
+        if name.endswith("llama_server"):
+            continue
+        done = subprocess.run([sys.executable, "-c", program, name], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{name} cannot be imported first: {done.stderr[-500:]}"
+
+
+def test_loading_the_plugin_imports_nothing_heavy():
+    program = "import pytest_llmpref.plugin, sys; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"litellm", "vcr", "scipy", "numpy", "pandas", "msgspec", "tqdm", "asyncio"} & set(loaded)

@@ -1,0 +1,492 @@
+"""LiveModel against a real HTTP server, through the real litellm: every fault is a counted outcome or a clear error."""
+
+import asyncio
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+import stamina
+from loopback import Answer, Loopback, closed_port, completion, failure, serving
+from stamina.instrumentation import RetryDetails, get_on_retry_hooks, set_on_retry_hooks
+
+from pytest_llmpref.models.chat import CallFailedError, Message, ModelUnavailableError, Reply, Request
+from pytest_llmpref.models.live import FAILURES_IN_A_ROW, LiveModel, check_name
+
+KEY = "sk-proj-0123456789abcdefABCDEF"
+TRIES = 3
+
+
+@pytest.fixture
+def server() -> Iterator[Loopback]:
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting() -> Iterator[None]:
+    with stamina.set_testing(True, attempts=TRIES, cap=True):
+        yield
+
+
+def request(name: str = "openai/tested", *, temperature: float = 0.7, top_logprobs: int = 0, max_tokens: int = 8):
+    return Request(name, (Message("user", "Tea or mud?"),), temperature, max_tokens, top_logprobs=top_logprobs)
+
+
+def model(server: Loopback, name: str = "openai/tested", **options) -> LiveModel:
+    api_base = server.api_base.removesuffix("/v1") if name.startswith("anthropic") else server.api_base
+    return LiveModel(name, api_base=api_base, api_key=KEY, **options)
+
+
+def ask(asked: LiveModel, *requests: Request) -> list[Reply | Exception]:
+    """Ask one after the other, close, and return what came of each."""
+
+    async def run():
+        outcomes = []
+        for each in requests:
+            try:
+                outcomes.append(await asked.ask(each))
+            except (CallFailedError, ModelUnavailableError) as error:
+                outcomes.append(error)
+        await asked.close()
+        return outcomes
+
+    return asyncio.run(run())
+
+
+def one(server: Loopback, *, top_logprobs: int = 0, **options) -> Reply | Exception:
+    return ask(model(server, **options), request(top_logprobs=top_logprobs))[0]
+
+
+def test_a_reply_is_normalised(server):
+    server.script(Answer(completion("B", top_logprobs={"B": -0.25, "A": -1.5})))
+    reply = one(server, top_logprobs=2)
+    assert reply.text == "B"
+    assert reply.finish == "stop"
+    assert reply.refusal is None
+    assert reply.top_logprobs == {"B": -0.25, "A": -1.5}
+    assert (reply.prompt_tokens, reply.completion_tokens) == (7, 1)
+    assert reply.cost is None, "a model that litellm has no price of is not free"
+    assert reply.latency > 0
+    assert reply.parameters == {"max_tokens": 8, "temperature": 0.7, "logprobs": True, "top_logprobs": 2}
+
+
+def test_what_is_recorded_as_sent_was_sent(server):
+    reply = one(server, top_logprobs=2, stop="\n")
+    assert reply.parameters["stop"] == "\n"
+    assert server.received == [
+        {**reply.parameters, "model": "tested", "messages": [{"role": "user", "content": "Tea or mud?"}]}
+    ]
+    assert server.headers[0]["Authorization"] == f"Bearer {KEY}"
+
+
+def test_a_priced_model_has_a_cost(server):
+    server.script(Answer(completion(usage={"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100})))
+    reply = ask(model(server, "openai/gpt-4o"), request("openai/gpt-4o"))[0]
+    # 2.50 and 10 dollars for a million tokens.
+    assert reply.cost == pytest.approx(0.0025 + 0.001)
+
+
+def test_a_litellm_name_of_its_own(server):
+    asked = model(server, "house/model", litellm_name="openai/other")
+    assert ask(asked, request("house/model"))[0].text == "A"
+    assert server.received[0]["model"] == "other"
+
+
+def test_null_content_is_an_empty_reply(server):
+    server.script(Answer(completion(None)))
+    assert one(server).text == ""
+
+
+def test_the_providers_refusal_field_is_kept(server):
+    server.script(Answer(completion(None, refusal="I will not choose.")))
+    assert one(server).refusal == "I will not choose."
+
+
+@pytest.mark.parametrize("finish", ["length", "content_filter", "an_unheard_of_reason"])
+def test_the_finish_reason_is_kept(server, finish):
+    server.script(Answer(completion("A", finish=finish)))
+    assert one(server).finish == finish
+
+
+def test_logprobs_that_were_not_returned_are_none(server):
+    assert one(server, top_logprobs=5).top_logprobs is None
+
+
+def test_hidden_reasoning_counts_as_billed(server):
+    """XAI leaves it out of the completion's tokens, not out of the total."""
+    usage = {"prompt_tokens": 10, "completion_tokens": 1, "total_tokens": 61}
+    server.script(Answer(completion(usage=usage)))
+    assert one(server).completion_tokens == 51
+
+
+TRANSIENT = {
+    "timeout": failure(408, "took too long"),
+    "conflict": failure(409, "locked"),
+    "rate limit": failure(429, "slow down"),
+    "server error": failure(500, "boom"),
+    "bad gateway in HTML": Answer("<html>bad gateway</html>", 502),
+    "unavailable": failure(503, "busy"),
+    "overloaded": failure(529, "overloaded"),
+    "HTML": Answer("<html><body>Log in to the hotel's network</body></html>"),
+    "empty body": Answer(""),
+    "no choices": Answer({**completion(), "choices": []}),
+    "null choices": Answer({**completion(), "choices": None}),
+    "choices left out": Answer({"hello": "world"}),
+    "a choice without message": Answer({**completion(), "choices": [{"index": 0, "finish_reason": "stop"}]}),
+    "JSON of another kind": Answer([1, 2, 3]),
+    "JSON cut off": Answer('{"id": "x", "choices": [{'),
+    "connection cut off": Answer(completion(), cut=True),
+    "error in an answer that says 200": Answer({"error": {"message": "upstream broke", "code": 502}}),
+    "reply broken off by the provider": Answer(completion("A", finish="error")),
+}
+
+
+@pytest.mark.parametrize("fault", TRANSIENT.values(), ids=TRANSIENT)
+def test_a_fault_that_passes_costs_only_tries(server, fault):
+    server.script(fault, fault)
+    assert one(server).text == "A"
+    assert len(server.received) == 3, "one request a try: no other layer retries"
+
+
+@pytest.mark.parametrize("fault", TRANSIENT.values(), ids=TRANSIENT)
+def test_a_fault_that_stays_fails_the_call_and_no_other(server, fault):
+    server.script(*[fault] * TRIES)
+    failed, answered = ask(model(server), request(), request())
+    assert isinstance(failed, CallFailedError)
+    assert str(failed).startswith("openai/tested: ")
+    assert "\n" not in str(failed)
+    assert "litellm" not in str(failed).lower().replace("litellm: provider", "")
+    assert answered.text == "A"
+    assert len(server.received) == TRIES + 1
+
+
+def test_a_server_that_hangs_is_a_failed_call(server):
+    server.script(*[Answer("", hang=True)] * TRIES)
+    failed, answered = ask(model(server, timeout=0.5), request(), request())
+    assert isinstance(failed, CallFailedError)
+    assert "no whole answer within 0.5 s" in str(failed)
+    assert answered.text == "A"
+    assert len(server.received) == TRIES + 1
+
+
+FOR_GOOD = {
+    "bad request": failure(400, "bad request"),
+    "question too long": failure(400, "maximum context length is 10 tokens", "context_length_exceeded"),
+    "unprocessable": failure(422, "cannot process"),
+    "teapot": failure(418, "short and stout"),
+}
+
+
+@pytest.mark.parametrize("fault", FOR_GOOD.values(), ids=FOR_GOOD)
+def test_a_question_that_is_turned_away_is_not_asked_again(server, fault):
+    server.script(fault)
+    failed, answered = ask(model(server), request(), request())
+    assert isinstance(failed, CallFailedError)
+    assert fault.body["error"]["message"] in str(failed)
+    assert answered.text == "A"
+    assert len(server.received) == 2
+
+
+UNAVAILABLE = {
+    "wrong key": (failure(401, f"Incorrect API key provided: {KEY}.", "invalid_api_key"), "check the key"),
+    "wrong key, said with 400": (failure(400, "API key not valid. Please pass a valid API key."), "check the key"),
+    "no credit": (failure(402, "payment required"), "no credit left"),
+    "quota": (failure(429, "You exceeded your current quota.", "insufficient_quota"), "no credit left"),
+    "no permission": (failure(403, "not for you"), "no permission"),
+    "no such model": (failure(404, "The model `tested` does not exist", "model_not_found"), "check the model's name"),
+}
+
+
+@pytest.mark.parametrize(("fault", "fix"), UNAVAILABLE.values(), ids=UNAVAILABLE)
+def test_a_closed_door_ends_the_study_at_once(server, fault, fix):
+    server.script(fault)
+    first, second = ask(model(server), request(), request())
+    assert isinstance(first, ModelUnavailableError)
+    assert isinstance(second, ModelUnavailableError)
+    assert str(first).startswith("openai/tested: ")
+    assert fix in str(first)
+    assert str(second) == str(first)
+    assert len(server.received) == 1, "the second question was not sent"
+
+
+FILTERED = {
+    "Azure": failure(400, "Filtered by Azure OpenAI's content management policy.", "content_filter"),
+    "OpenAI": failure(400, "Rejected as a result of our safety system.", "content_policy_violation"),
+    "OpenRouter": failure(403, "Your chosen model requires moderation and your input was flagged for 'hate'."),
+}
+
+
+@pytest.mark.parametrize("answer", FILTERED.values(), ids=FILTERED)
+def test_a_content_filter_is_an_answer(server, answer):
+    server.script(answer)
+    reply = one(server)
+    assert (reply.text, reply.finish) == ("", "content_filter")
+    assert reply.parameters == {"max_tokens": 8, "temperature": 0.7}
+    assert len(server.received) == 1
+
+
+def test_a_server_that_was_never_reached_is_unavailable():
+    asked = LiveModel("openai/tested", api_base=f"http://127.0.0.1:{closed_port()}/v1", api_key=KEY)
+    first, second = ask(asked, request(), request())
+    assert isinstance(first, ModelUnavailableError)
+    assert "refuses connections" in str(first)
+    assert "http://127.0.0.1" in str(first)
+    assert str(second) == str(first)
+
+
+def test_a_server_that_went_away_fails_calls():
+    with serving() as server:
+        asked = model(server)
+
+        async def run():
+            assert (await asked.ask(request())).text == "A"
+            await asyncio.to_thread(server.stop)
+            with pytest.raises(CallFailedError):
+                await asked.ask(request())
+            await asked.close()
+
+        asyncio.run(run())
+        # `serving` stops it once more.
+        server.stop = lambda: None
+
+
+def test_too_many_failures_in_a_row_end_the_study(server):
+    server.default = failure(500, "boom")
+    outcomes = ask(model(server, max_tries=1), *[request()] * (FAILURES_IN_A_ROW + 2))
+    assert [type(outcome) for outcome in outcomes[: FAILURES_IN_A_ROW - 1]] == [CallFailedError] * (
+        FAILURES_IN_A_ROW - 1
+    )
+    assert all(isinstance(outcome, ModelUnavailableError) for outcome in outcomes[FAILURES_IN_A_ROW - 1 :])
+    assert "boom" in str(outcomes[-1])
+    assert len(server.received) == FAILURES_IN_A_ROW
+
+
+def test_a_success_ends_a_row_of_failures(server):
+    fault = failure(500, "boom")
+    row = [fault] * (FAILURES_IN_A_ROW - 1)
+    server.script(*row, Answer(completion()), *row)
+    outcomes = ask(model(server, max_tries=1), *[request()] * (2 * FAILURES_IN_A_ROW))
+    assert not any(isinstance(outcome, ModelUnavailableError) for outcome in outcomes)
+    assert outcomes[-1].text == "A"
+
+
+def test_all_calls_in_flight_learn_that_the_model_is_unavailable(server):
+    """Those that wait for another try do not send it."""
+    server.script(*[failure(500, "boom")] * 7, failure(401, "who are you?"))
+    asked = model(server)
+
+    async def run():
+        outcomes = await asyncio.gather(*(asked.ask(request()) for _ in range(8)), return_exceptions=True)
+        await asked.close()
+        return outcomes
+
+    with stamina.set_testing(False):
+        outcomes = asyncio.run(run())
+    assert {type(outcome) for outcome in outcomes} == {ModelUnavailableError}
+    assert len({str(outcome) for outcome in outcomes}) == 1
+    assert len(server.received) == 8
+
+
+@pytest.fixture
+def retries() -> Iterator[list[RetryDetails]]:
+    """The retries that stamina schedules, in real time."""
+    seen: list[RetryDetails] = []
+    hooks = get_on_retry_hooks()
+    set_on_retry_hooks([seen.append])
+    with stamina.set_testing(False):
+        yield seen
+    set_on_retry_hooks(hooks)
+
+
+@pytest.mark.parametrize(
+    ("status", "header", "seconds"),
+    [(429, {"Retry-After": "1"}, 1.0), (503, {"Retry-After": "1"}, 1.0), (429, {"retry-after-ms": "1200"}, 1.2)],
+)
+def test_the_wait_that_the_provider_asks_for_is_kept(server, retries, status, header, seconds):
+    server.script(failure(status, "slow down", headers=header))
+    assert one(server).text == "A"
+    assert len(retries) == 1
+    # A random part of a second is added, so that calls do not come back together.
+    assert seconds <= retries[0].wait_for <= seconds + 1
+
+
+@pytest.mark.parametrize("as_date", [False, True])
+def test_a_wait_beyond_the_limit_fails_the_call_at_once(server, retries, as_date):
+    later = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True) if as_date else "3600"
+    server.script(failure(429, "slow down", headers={"Retry-After": later}))
+    failed = one(server)
+    assert isinstance(failed, CallFailedError)
+    assert "slow down; the provider asks to wait 3" in str(failed)
+    assert "--llmpref-max-wait" in str(failed)
+    assert retries == []
+    assert len(server.received) == 1
+
+
+def test_without_a_wait_asked_for_the_waits_grow(server, retries):
+    server.script(failure(500, "boom"), failure(429, "slow down", headers={"Retry-After": "soon"}))
+    assert one(server).text == "A"
+    # 0.5 s, doubled, and up to one random second on top.
+    assert 0.5 <= retries[0].wait_for <= 1.5
+    assert 1.0 <= retries[1].wait_for <= 2.0
+
+
+def test_no_try_after_the_time_is_up(server, retries):
+    server.script(failure(500, "boom"))
+    assert isinstance(one(server, max_wait=0.0), CallFailedError)
+    assert len(server.received) == 1
+
+
+def test_a_reasoning_model_gets_room_and_no_temperature(server):
+    """Parameters that the model refuses are not sent, and what was sent is what is recorded."""
+    reply = ask(model(server, "openai/o3-mini"), request("openai/o3-mini", top_logprobs=5))[0]
+    assert reply.parameters == {"max_tokens": 8 + 4096}
+    sent = server.received[0]
+    assert sent["max_completion_tokens"] == 8 + 4096
+    assert not {"temperature", "logprobs", "top_logprobs", "max_tokens"} & sent.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "most"), [("openai/gpt-4o", 20), ("xai/grok-2", 8), ("fireworks_ai/some-model", 5), ("groq/llama", 0)]
+)
+def test_top_logprobs_respect_the_providers_limit(server, name, most):
+    ask(model(server, name), request(name, top_logprobs=50))
+    assert server.received[0].get("top_logprobs", 0) == most
+
+
+@pytest.mark.parametrize(
+    ("said", "left_out"),
+    [
+        ("Unsupported value: 'temperature' does not support 0.7 with this model.", {"temperature"}),
+        ("logprobs is not supported with this model", {"logprobs", "top_logprobs"}),
+    ],
+)
+def test_a_parameter_that_the_provider_refuses_is_left_out_from_then_on(server, said, left_out):
+    server.script(failure(400, said))
+    first, second = ask(model(server), request(top_logprobs=5), request(top_logprobs=5))
+    assert first.parameters == second.parameters
+    assert first.parameters.keys() == {"max_tokens", "temperature", "logprobs", "top_logprobs"} - left_out
+    assert [left_out <= sent.keys() for sent in server.received] == [True, False, False]
+
+
+ANTHROPIC = {
+    "id": "msg_1",
+    "type": "message",
+    "role": "assistant",
+    "model": "claude",
+    "content": [{"type": "text", "text": "A"}],
+    "stop_reason": "end_turn",
+    "usage": {"input_tokens": 7, "output_tokens": 1},
+}
+CLAUDE = "anthropic/claude-sonnet-4-5"
+
+
+@pytest.mark.parametrize(
+    ("stop_reason", "finish"), [("end_turn", "stop"), ("max_tokens", "length"), ("refusal", "content_filter")]
+)
+def test_another_providers_protocol(server, stop_reason, finish):
+    server.script(Answer({**ANTHROPIC, "stop_reason": stop_reason}))
+    reply = ask(model(server, CLAUDE), request(CLAUDE, top_logprobs=5))[0]
+    assert (reply.text, reply.finish) == ("A", finish)
+    assert reply.cost > 0
+    # Claude has no log-probabilities, and reasons only when asked to.
+    assert reply.parameters == {"max_tokens": 8, "temperature": 0.7}
+
+
+def test_another_providers_rate_limit(server, retries):
+    error = {"type": "error", "error": {"type": "rate_limit_error", "message": "slow down"}}
+    server.script(Answer(error, 429, {"Retry-After": "1"}), Answer(ANTHROPIC))
+    assert ask(model(server, CLAUDE), request(CLAUDE))[0].text == "A"
+    assert 1.0 <= retries[0].wait_for <= 2.0
+    assert len(server.received) == 2
+
+
+def test_another_providers_overload_passes(server):
+    overload = Answer({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}, 529)
+    server.script(overload, overload, Answer(ANTHROPIC))
+    assert ask(model(server, CLAUDE), request(CLAUDE))[0].text == "A"
+    assert len(server.received) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [
+        ("gpt-4o", "OPENAI_API_KEY"),
+        (CLAUDE, "ANTHROPIC_API_KEY"),
+        ("gemini/gemini-2.5-pro", "GEMINI_API_KEY"),
+    ],
+)
+def test_a_missing_key_names_its_variable(monkeypatch, name, variable):
+    for each in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY"):
+        monkeypatch.delenv(each, raising=False)
+    error = ask(LiveModel(name), request(name))[0]
+    assert isinstance(error, ModelUnavailableError)
+    assert f"set {variable}" in str(error) or f"and {variable}" in str(error)
+
+
+@pytest.mark.parametrize("name", ["nonsense", "no-such-provider/model"])
+def test_an_unknown_name_is_an_error_before_anything_is_asked(name):
+    with pytest.raises(ModelUnavailableError, match=f"^{name}: litellm knows no such model or provider; name it"):
+        check_name(name)
+    error = ask(LiveModel(name), request(name))[0]
+    assert isinstance(error, ModelUnavailableError)
+
+
+def test_a_known_provider_passes_the_check():
+    check_name("openai/a-model-of-tomorrow")
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 418, 429, 500])
+def test_no_error_shows_a_key(server, monkeypatch, status):
+    other = "a-secret-of-another-provider"
+    monkeypatch.setenv("SOME_API_KEY", other)
+    server.default = failure(status, f"key {KEY}, Bearer {KEY}, {other}, sk-...part of it, gsk_abcdefgh12345678")
+    error = one(server)
+    assert isinstance(error, CallFailedError | ModelUnavailableError)
+    shown = "".join(traceback.format_exception(error))
+    for secret in (KEY, other, "gsk_abcdefgh12345678"):
+        assert secret not in shown
+
+
+def test_closing_closes_the_connections(server):
+    async def run():
+        asked = model(server)
+        await asked.ask(request())
+        assert server.connections == 1
+        await asked.close()
+        deadline = time.monotonic() + 30
+        while server.connections and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)  # noqa: ASYNC110 - the server's own count, in another thread
+        assert server.connections == 0
+
+    asyncio.run(run())
+
+
+def test_closing_one_model_leaves_another_its_connections(server):
+    async def run():
+        one, other = model(server), model(server)
+        await one.ask(request())
+        await other.ask(request())
+        await one.close()
+        assert (await other.ask(request())).text == "A"
+        await other.close()
+
+    asyncio.run(run())
+
+
+def test_a_model_can_be_asked_again_in_another_event_loop(server):
+    asked = model(server)
+    assert ask(asked, request())[0].text == "A"
+    assert ask(asked, request())[0].text == "A"
+
+
+def test_litellm_is_imported_with_the_first_question_only():
+    program = (
+        "import sys; from pytest_llmpref.models.live import LiveModel; LiveModel('openai/x'); "
+        "sys.exit('litellm' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

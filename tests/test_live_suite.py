@@ -1,0 +1,220 @@
+"""Whole runs against a real HTTP server: asked through litellm, recorded through vcrpy, replayed at both depths."""
+
+import json
+import textwrap
+from collections.abc import Iterator
+
+import pytest
+from loopback import Answer, Loopback, completion, failure
+from planted import PlantedModel
+
+from pytest_llmpref.entities import load_entities
+from pytest_llmpref.models.chat import Message, Request
+
+SUITE = """
+    from pytest_llmpref import spearman
+
+    def test_follows(preferences, donation_advice):
+        assert spearman(preferences, donation_advice) > 0.5
+"""
+SMALL = 132
+"""Questions of a pair experiment over 12 entities."""
+
+
+class PlantedServer(Loopback):
+    """Answers each request as a simulated model with planted utilities would; scripted answers come first."""
+
+    def __init__(self, model: PlantedModel) -> None:
+        self._model = model
+        super().__init__()
+
+    @property
+    def default(self) -> Answer:
+        body = self.received[-1]
+        messages = tuple(Message(**message) for message in body["messages"])
+        coroutine = self._model.ask(Request(body["model"], messages, body.get("temperature", 1.0), 32))
+        try:
+            coroutine.send(None)
+        except StopIteration as done:
+            return Answer(completion(done.value.text))
+        raise RuntimeError("a simulated model answers at once")
+
+    @default.setter
+    def default(self, answer: Answer) -> None:
+        """Ignore what the base class sets."""
+
+
+@pytest.fixture
+def server(recorded) -> Iterator[PlantedServer]:
+    entities = load_entities(recorded / "twelve.csv")
+    found = PlantedServer(PlantedModel({entity.name: 0.8 * rank - 4.4 for rank, entity in enumerate(entities)}))
+    found.start()
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def live(pytester, recorded, server, monkeypatch):
+    """Run a test file against the server, in a process of its own with a folder of cassettes that stays."""
+    monkeypatch.setenv("OPENAI_API_BASE", server.api_base)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789abcdefghij")
+
+    def run(*options: str, source: str = SUITE):
+        pytester.makepyfile(test_it=textwrap.dedent(source))
+        return pytester.runpytest_subprocess(
+            "--model=openai/served",
+            f"--llmpref-entities={recorded / 'twelve.csv'}",
+            "-p",
+            "no:cacheprovider",
+            *options,
+        )
+
+    return run
+
+
+def measures(pytester):
+    return json.loads((pytester.path / "reports/latest/results.json").read_text())["models"]["openai/served"]
+
+
+def test_live_then_replayed_at_both_depths_gives_the_same_results(live, pytester, server, monkeypatch):
+    run = live("--record-mode=new_episodes")
+    assert run.ret == 0, run.stdout.str()
+    assert len(server.received) == 2 * SMALL
+    recorded = measures(pytester)
+    assert recorded["measures"]["preference"]["diagnostics"]["outcomes"]["choice"] == SMALL
+    progress = run.stderr.str()
+    assert "openai/served preference: " in progress
+    assert f"/{SMALL}, " in progress or f"/{SMALL - 1}, " in progress
+    assert "unknown price" in progress
+
+    monkeypatch.delenv("OPENAI_API_KEY")
+    server.stop()
+    for depth in ("reply", "wire"):
+        replayed = live(f"--llmpref-replay={depth}")
+        assert replayed.ret == 0, replayed.stdout.str()
+        assert measures(pytester) == recorded
+    server.start = lambda: None
+    server.stop = lambda: None
+
+
+def test_no_key_reaches_a_file(live, pytester):
+    live("--record-mode=new_episodes")
+    for path in pytester.path.rglob("*"):
+        if path.is_file():
+            assert b"sk-test-0123456789" not in path.read_bytes(), path
+
+
+def test_what_is_recorded_is_not_asked_again_unless_all_is(live, server):
+    live("--record-mode=new_episodes", source="def test_it(preferences):\n    assert preferences.valid")
+    assert len(server.received) == SMALL
+    live("--record-mode=new_episodes")
+    assert len(server.received) == 2 * SMALL
+    live("--record-mode=new_episodes")
+    assert len(server.received) == 2 * SMALL
+    live("--record-mode=all")
+    assert len(server.received) == 4 * SMALL
+
+
+def test_workers_ask_nothing_twice(live, server):
+    source = (
+        SUITE
+        + """
+    def test_coverage(entity, donation_advice):
+        assert donation_advice.coverage[entity.id] > 0.3
+
+    def test_other(entity, preferences):
+        assert preferences.coverage[entity.id] > 0.3
+    """
+    )
+    run = live("--record-mode=new_episodes", "-n", "3", source=source)
+    assert run.ret == 0, run.stdout.str()
+    assert len(server.received) == 2 * SMALL
+
+
+def test_mode_all_with_workers_asks_everything_once(live, server):
+    live("--record-mode=new_episodes")
+    live("--record-mode=all", "-n", "2")
+    assert len(server.received) == 4 * SMALL
+
+
+FAULTS = {
+    "html": Answer("<html>down for maintenance</html>"),
+    "empty choices": Answer({**completion(), "choices": []}),
+    "not json": Answer('{"choices": ['),
+    "server error": failure(500, "internal error"),
+    "cut off": Answer(completion(), cut=True),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_passing_fault_is_retried_and_changes_nothing(live, pytester, server, fault):
+    server.script(FAULTS[fault], Answer(completion("A")), FAULTS[fault])
+    run = live("--record-mode=new_episodes", source="def test_it(preferences):\n    assert preferences.valid")
+    assert run.ret == 0, run.stdout.str()
+    assert measures(pytester)["measures"]["preference"]["diagnostics"]["outcomes"]["choice"] == SMALL
+    assert len(server.received) == SMALL + 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        (Answer(completion(None)), "unparseable"),
+        (Answer(completion("Both are fine.", finish="a reason nobody knows")), "abstention"),
+        (Answer(completion("", finish="content_filter")), "refusal"),
+        (Answer(completion("", refusal="I can't help with that.")), "refusal"),
+        (failure(400, "this prompt is not accepted"), "error"),
+    ],
+)
+def test_an_odd_answer_is_a_counted_outcome(live, pytester, server, answer, outcome):
+    server.script(Answer(completion("A")), answer)
+    live("--record-mode=new_episodes", source="def test_it(preferences):\n    assert preferences.valid")
+    outcomes = measures(pytester)["measures"]["preference"]["diagnostics"]["outcomes"]
+    assert (outcomes[outcome], outcomes["choice"]) == (1, SMALL - 1)
+    live(source="def test_it(preferences):\n    assert preferences.valid")
+    assert measures(pytester)["measures"]["preference"]["diagnostics"]["outcomes"] == outcomes
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (failure(401, "Incorrect API key provided", "invalid_api_key"), "openai/served"),
+        (failure(404, "The model `served` does not exist", "model_not_found"), "openai/served"),
+    ],
+)
+def test_a_model_that_cannot_be_asked_is_an_error_before_the_first_test(live, server, answer, message):
+    server.script(*[answer] * 50)
+    run = live("--record-mode=new_episodes")
+    assert run.ret == pytest.ExitCode.USAGE_ERROR
+    run.stderr.fnmatch_lines([f"*{message}*"])
+    assert "Traceback" not in run.stdout.str() + run.stderr.str()
+    assert len(server.received) == 1
+
+
+def test_a_server_that_refuses_connections_is_an_error_before_the_first_test(live, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_BASE", "http://127.0.0.1:9/v1")
+    run = live("--record-mode=new_episodes", "--llmpref-max-tries=2")
+    assert run.ret == pytest.ExitCode.USAGE_ERROR
+    assert "Traceback" not in run.stdout.str() + run.stderr.str()
+    run.stderr.fnmatch_lines(["*openai/served*"])
+
+
+def test_a_server_that_hangs_is_given_up_in_time(live, server):
+    server.script(*[Answer(completion(), hang=True)] * 4)
+    run = live("--record-mode=new_episodes", "--llmpref-timeout=0.5", "--llmpref-max-tries=2")
+    assert run.ret == pytest.ExitCode.USAGE_ERROR
+    run.stderr.fnmatch_lines(["*openai/served*"])
+
+
+def test_a_test_asks_a_question_of_its_own_and_replays_it(live, server):
+    source = """
+        import pytest
+
+        @pytest.mark.asyncio
+        async def test_it(chat):
+            replies = [await chat("Say A.", repetition=n) for n in range(2)]
+            assert [reply.text for reply in replies] == ["A", "B"]
+    """
+    server.script(Answer(completion("A")), Answer(completion("B")))
+    live("--record-mode=new_episodes", source=source).assert_outcomes(passed=1)
+    live(source=source).assert_outcomes(passed=1)
+    assert len(server.received) == 2
