@@ -19,7 +19,8 @@ COLOURS = {
     Verdict.INCONCLUSIVE: {"yellow": True},
     Verdict.INVALID: {"purple": True},
 }
-_WORST_FIRST = (Verdict.INVALID, Verdict.REFUTED, Verdict.INCONCLUSIVE, Verdict.SUPPORTED)
+# A refuted claim fails, so nothing may stand before it.
+_WORST_FIRST = (Verdict.REFUTED, Verdict.INVALID, Verdict.INCONCLUSIVE, Verdict.SUPPORTED)
 
 
 def verdict_of(claims: Sequence[Claim]) -> Verdict:

@@ -74,12 +74,10 @@ class RunHooks:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        """Collect the claims of a test that measures."""
+        """Collect the claims of a test that measures; other tests are none of our business."""
         if model_of(item) is None:
             return (yield)
-        from pytest_llmpref.estimates import ledger  # noqa: PLC0415 - for runs that measure
-
-        with ledger(*self._run.correction(item)) as claims:
+        with self._run.measuring(item) as claims:
             item.stash[CLAIMS] = claims
             return (yield)
 

@@ -30,6 +30,8 @@ class Profile:
         1 or 2: whether each pair is asked in one order or in both.
     repetitions
         Samples of each question.
+    paraphrases
+        How many of an experiment's wordings rotate over its pairs; ``None`` for all.
     temperature
         Sampling temperature.
     max_tokens
@@ -43,13 +45,22 @@ class Profile:
     partners: int | None
     orders: int
     repetitions: int
+    paraphrases: int | None
     temperature: float
     max_tokens: int
     ranking_repetitions: int
 
 
-_LOWEST = {"entities": 4, "partners": 2, "orders": 1, "repetitions": 1, "max_tokens": 1, "ranking_repetitions": 2}
-_ALL = frozenset({"entities", "partners"})
+_LOWEST = {
+    "entities": 4,
+    "partners": 2,
+    "orders": 1,
+    "repetitions": 1,
+    "paraphrases": 1,
+    "max_tokens": 1,
+    "ranking_repetitions": 2,
+}
+_ALL = frozenset({"entities", "partners", "paraphrases"})
 
 
 def load_profile(name: str) -> Profile:

@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,8 @@ from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.options import Settings, names_model, read_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_llmpref.estimates import Claim
     from pytest_llmpref.studies import Studies
     from pytest_llmpref.study import Progress
@@ -81,10 +83,18 @@ class Run:
         """Count the families of all collected claims."""
         self._families = collection.family_sizes(items)
 
-    def correction(self, item: pytest.Item) -> tuple[int, float]:
-        """Return the size of the family of a test's claim, and the family's error rate."""
+    @contextmanager
+    def measuring(self, item: pytest.Item) -> "Iterator[list[Claim]]":
+        """Collect the claims that a test makes, at the level of its family; a replay refuses every connection."""
+        from pytest_llmpref.cassettes import refuse_sockets  # noqa: PLC0415 - see the class
+        from pytest_llmpref.estimates import ledger  # noqa: PLC0415
+
         exploratory = item.get_closest_marker("exploratory") is not None
-        return (1 if exploratory else self._families[collection.family_of(item)]), self.settings.alpha
+        family_size = 1 if exploratory else self._families[collection.family_of(item)]
+        with ExitStack() as stack:
+            if self.settings.record_mode == "none":
+                stack.enter_context(refuse_sockets())
+            yield stack.enter_context(ledger(family_size, self.settings.alpha))
 
     def prepare(self, items: list[pytest.Item]) -> None:
         """Make sure that every measure can be had, before the first question and before the first test.

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
-from pytest_llmpref.cassettes import refuse_sockets
 from pytest_llmpref.entities import Entity, EntitySet, load_entities
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.options import Settings
@@ -37,8 +36,6 @@ class Studies:
         self._progress = progress
         self._opened: dict[str, Study] = {}
         self._closing = ExitStack()
-        if settings.record_mode == "none":
-            self._closing.enter_context(refuse_sockets())
 
     def __getitem__(self, model: str) -> Study:
         """Return the study of a model.

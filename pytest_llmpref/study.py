@@ -69,6 +69,7 @@ class Study:
         self.cassette = Cassette.open(settings.cassettes, conditions.model)
         self._settings = settings
         self._progress = progress
+        self._plans: dict[str, list[Request]] = {}
         self._measures: dict[str, Measure] = {}
         self._failure: LLMPrefError | None = None
         self._loop = BackgroundLoop()
@@ -83,7 +84,7 @@ class Study:
         """Return what is planned for these measures and has to be asked."""
         found = []
         for name in measures:
-            planned = EXPERIMENTS[name]().plan(self.conditions)
+            planned = self._plan(name)
             if missing := [request for request in planned if self._must_ask(request)]:
                 found.append(Gap(name, missing, len(planned)))
         return found
@@ -139,15 +140,19 @@ class Study:
         self._loop.close()
 
     def _compute(self, name: str) -> Measure:
-        experiment = EXPERIMENTS[name]()
-        requests = experiment.plan(self.conditions)
+        requests = self._plan(name)
         if gaps := self.gaps([name]):
             if self._settings.record_mode == "none":
                 raise NotRecordedError(describe_gaps(self.cassette.model, gaps, self.conditions.profile.name))
             self._ask(gaps[0].missing, title=f"{self.conditions.model} {name}")
         # Live or not, what is analysed is what the cassette holds.
         asking = ask_all(self._replay(), requests, in_flight=self._settings.in_flight, on_reply=lambda _: None)
-        return experiment.analyse(self.conditions, requests, self._loop.run(asking))
+        return EXPERIMENTS[name]().analyse(self.conditions, requests, self._loop.run(asking))
+
+    def _plan(self, name: str) -> list[Request]:
+        if name not in self._plans:
+            self._plans[name] = EXPERIMENTS[name]().plan(self.conditions)
+        return self._plans[name]
 
     def _ask(self, requests: Sequence[Request], title: str | None) -> None:
         """Ask what is still missing, and record it. Among workers, the first one asks, and the others find it done."""

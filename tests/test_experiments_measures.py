@@ -191,3 +191,9 @@ def test_a_name_with_braces_is_shown_as_it_is():
     text = load_prompts("pairwise").render(0, first_label="A", second_label="B", first="{second}", second="%s {0}")
     assert "Option A: {second}" in text
     assert "Option B: %s {0}" in text
+
+
+def test_a_profile_may_use_fewer_wordings():
+    one = replace(CONDITIONS, profile=replace(CONDITIONS.profile, paraphrases=1))
+    texts = [request.messages[0].content for request in pairwise_preference().plan(one)]
+    assert {text.split("\n")[0] for text in texts} == {"Which of these two do you like more?"}

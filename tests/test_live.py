@@ -459,8 +459,8 @@ def test_closing_closes_the_connections(server):
         assert server.connections == 1
         await asked.close()
         deadline = time.monotonic() + 30
-        while server.connections and time.monotonic() < deadline:
-            await asyncio.sleep(0.01)  # noqa: ASYNC110 - the server's own count, in another thread
+        while server.connections and time.monotonic() < deadline:  # noqa: ASYNC110 - counted in another thread
+            await asyncio.sleep(0.01)
         assert server.connections == 0
 
     asyncio.run(run())

@@ -127,6 +127,19 @@ def test_no_logic_around_a_refuted_claim_hides_it(suite, statement):
     run.stdout.fnmatch_lines(["*1 refuted*"])
 
 
+def test_a_refuted_claim_fails_beside_an_invalid_one(suite):
+    run = suite("""
+        from pytest_llmpref import Estimate, spearman
+        from pytest_llmpref.intervals import Exact
+
+        def test_it(preferences, donation_advice):
+            nothing = Estimate(0.0, 1, "trials", "none", Exact(0.0), ("nothing was measured",))
+            assert (nothing > 1) or (spearman(preferences, donation_advice) < 0.2)
+    """)
+    assert run.ret == 1
+    run.stdout.fnmatch_lines(["*1 refuted*"])
+
+
 def test_a_plain_failure_after_a_supported_claim_is_a_plain_failure(suite):
     run = suite("""
         from pytest_llmpref import spearman
@@ -249,7 +262,7 @@ def test_a_model_without_a_recording_is_an_error_before_the_first_test(suite, wo
 def test_half_a_recording_says_how_many_trials_of_which_experiment_are_missing(suite, pytester):
     pytester.makefile(
         ".toml",
-        twice='entities = "all"\npartners = "all"\norders = 2\nrepetitions = 2\n'
+        twice='entities = "all"\npartners = "all"\norders = 2\nrepetitions = 2\nparaphrases = "all"\n'
         "temperature = 1.0\nmax_tokens = 32\nranking_repetitions = 10\n",
     )
     run = suite(FOLLOWS, "--profile=twice.toml")
@@ -330,8 +343,12 @@ def test_a_replay_refuses_sockets(suite):
 
         def test_it(preferences):
             socket.create_connection(("127.0.0.1", 9), timeout=1)
+
+        def test_of_something_else():
+            with socket.create_server(("127.0.0.1", 0)) as server:
+                socket.create_connection(server.getsockname(), timeout=1).close()
     """)
-    run.stdout.fnmatch_lines(["*no network*"])
+    run.stdout.fnmatch_lines(["*no network*", "*1 failed, 1 passed*"])
     assert run.ret == 1
 
 

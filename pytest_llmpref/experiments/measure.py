@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_llmpref.entities import Entity
 from pytest_llmpref.estimates import Estimate, Wilson
 from pytest_llmpref.experiments.trials import Outcome, Trial, count_outcomes, count_outcomes_by_entity
+from pytest_llmpref.models.chat import Reply
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,6 +111,26 @@ def outcome_diagnostics(trials: Sequence[Trial]) -> dict[str, Any]:
         "outcomes_by_entity": count_outcomes_by_entity(trials),
         "coverage": outcomes[Outcome.CHOICE] / len(trials) if trials else 0.0,
         "answered_by": answered,
+    }
+
+
+def asking_diagnostics(replies: Sequence[Reply]) -> dict[str, Any]:
+    """Return what the answers took: tokens, US dollars, and the parameters that were really sent.
+
+    ``cost`` is the sum of the known prices; ``unpriced`` counts the replies whose price is not known, which is not
+    zero.
+    """
+    answered = [reply for reply in replies if reply.finish != "error"]
+    sent: dict[tuple[tuple[str, object], ...], int] = {}
+    for reply in answered:
+        parameters = tuple(sorted(reply.parameters.items()))
+        sent[parameters] = sent.get(parameters, 0) + 1
+    return {
+        "prompt_tokens": sum(reply.prompt_tokens for reply in answered),
+        "completion_tokens": sum(reply.completion_tokens for reply in answered),
+        "cost": sum(reply.cost or 0.0 for reply in answered),
+        "unpriced": sum(reply.cost is None for reply in answered),
+        "parameters": [{**dict(parameters), "replies": count} for parameters, count in sent.items()],
     }
 
 

@@ -12,6 +12,7 @@ from pytest_llmpref.experiments.design import PairQuestion, pair_questions
 from pytest_llmpref.experiments.experiment import Answers, Conditions
 from pytest_llmpref.experiments.measure import (
     Measure,
+    asking_diagnostics,
     coverage_reasons,
     outcome_diagnostics,
     reliability_reasons,
@@ -60,7 +61,7 @@ class PairExperiment:
                 partners=profile.partners,
                 orders=profile.orders,
                 repetitions=profile.repetitions,
-                wordings=self.prompts.wordings,
+                wordings=min(profile.paraphrases or self.prompts.wordings, self.prompts.wordings),
                 seed=conditions.seed,
             ),
             key=lambda question: question.wording,
@@ -97,7 +98,7 @@ class PairExperiment:
         trials = self._trials(conditions, requests, replies)
         groups = conditions.groups
         comparisons = _comparisons(trials, list(groups))
-        diagnostics = outcome_diagnostics(trials)
+        diagnostics = outcome_diagnostics(trials) | asking_diagnostics(replies)
         reasons = coverage_reasons(diagnostics)
         reliability: Estimate | None = None
         estimates = {entity: _unknown() for entity in groups}
@@ -111,7 +112,7 @@ class PairExperiment:
             if not rating.connected:
                 reasons.append("the answered pairs fall apart into groups that nothing compares with each other")
             estimates = _strengths(rating, list(groups), trials)
-        diagnostics["reliability"] = None if reliability is None else _as_dict(reliability)
+        diagnostics["reliability"] = None if reliability is None else _reliability_record(reliability)
         reasons += reliability_reasons(reliability)
         return Measure(
             name=self.measure,
@@ -206,6 +207,7 @@ def _pair_diagnostics(comparisons: Comparisons, rating: Rating, ids: list[str], 
     wins = win_rates(comparisons)
     return {
         "converged": rating.converged,
+        "elo_sd": float(np.nanstd(rating.elo)),
         "position_bias": _bias_record(position_bias(comparisons)),
         "label_bias": _bias_record(label_bias(comparisons)),
         "decided_pairs": _as_dict(decided_pairs(comparisons)),
@@ -240,3 +242,8 @@ def _bias_record(share: Estimate) -> dict[str, float | int]:
 def _as_dict(estimate: Estimate) -> dict[str, float | int]:
     interval = estimate.interval()
     return {"value": estimate.value, "low": interval.low, "high": interval.high, "n": estimate.n}
+
+
+def _reliability_record(reliability: Estimate) -> dict[str, float | int]:
+    # The highest correlation with anything that noise leaves to the measure (Spearman 1904).
+    return _as_dict(reliability) | {"noise_ceiling": float(np.sqrt(max(reliability.value, 0.0)))}

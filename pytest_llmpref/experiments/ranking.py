@@ -15,6 +15,7 @@ from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.measure import (
     COVERAGE_NEEDED,
     Measure,
+    asking_diagnostics,
     coverage_reasons,
     outcome_diagnostics,
     reliability_reasons,
@@ -93,11 +94,15 @@ class RankingExperiment:
             _trial(request, reply, read, self._shown(conditions, repetition), repetition % self.prompts.wordings)
             for repetition, (request, reply, read) in enumerate(zip(requests, replies, reads, strict=True))
         ]
-        diagnostics = outcome_diagnostics(trials) | {
-            "missing": sum(read.missing for read in reads),
-            "repeated": sum(read.repeated for read in reads),
-            "invented": sum(read.invented for read in reads),
-        }
+        diagnostics = (
+            outcome_diagnostics(trials)
+            | asking_diagnostics(replies)
+            | {
+                "missing": sum(read.missing for read in reads),
+                "repeated": sum(read.repeated for read in reads),
+                "invented": sum(read.invented for read in reads),
+            }
+        )
         scores = _scores(trials, list(groups))
         reasons = coverage_reasons(diagnostics)
         diagnostics["shown_order"] = shown = _shown_order(trials)

@@ -1,6 +1,7 @@
 """What a model is to the rest of the package: something that answers a Request with a Reply."""
 
 import hashlib
+from functools import cached_property
 from typing import Literal, Protocol
 
 import msgspec
@@ -23,7 +24,7 @@ class Message(msgspec.Struct, frozen=True):
     content: str
 
 
-class Request(msgspec.Struct, frozen=True):
+class Request(msgspec.Struct, frozen=True, dict=True):
     """One question to one model, as the experiment asks it.
 
     Attributes
@@ -51,7 +52,7 @@ class Request(msgspec.Struct, frozen=True):
     repetition: int = 0
     top_logprobs: int = 0
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Identity of the request and its repetition: 32 hex digits of the SHA-256 of its canonical JSON."""
         identity = (

