@@ -6,19 +6,8 @@ from typing import Any
 import pytest
 
 from pytest_llmpref.estimates import Claim, Verdict
+from pytest_llmpref.report.terminal import COLOURS, LETTERS
 
-LETTERS = {
-    Verdict.SUPPORTED: "+",
-    Verdict.REFUTED: "-",
-    Verdict.INCONCLUSIVE: "?",
-    Verdict.INVALID: "!",
-}
-COLOURS = {
-    Verdict.SUPPORTED: {"green": True},
-    Verdict.REFUTED: {"red": True},
-    Verdict.INCONCLUSIVE: {"yellow": True},
-    Verdict.INVALID: {"purple": True},
-}
 # A refuted claim fails, so nothing may stand before it.
 _WORST_FIRST = (Verdict.REFUTED, Verdict.INVALID, Verdict.INCONCLUSIVE, Verdict.SUPPORTED)
 

@@ -27,6 +27,8 @@ class Answer:
         Announce the whole body, send half of it, and hang up.
     hang
         Never answer.
+    held
+        Answer once this is set.
     """
 
     body: Body | list[Any] | str
@@ -34,6 +36,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     cut: bool = False
     hang: bool = False
+    held: threading.Event | None = None
 
     @property
     def content(self) -> bytes:
@@ -141,6 +144,8 @@ class Loopback:
         if answer.hang:
             await self._done.wait()
             raise asyncio.CancelledError
+        if answer.held is not None:
+            await asyncio.to_thread(answer.held.wait)
         response = web.StreamResponse(status=answer.status, headers=dict(answer.headers))
         response.content_type = answer.content_type
         response.content_length = len(answer.content)

@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Iterator
@@ -467,15 +468,22 @@ def test_closing_closes_the_connections(server):
 
 
 def test_closing_one_model_leaves_another_its_connections(server):
+    held = threading.Event()
+
     async def run():
         one, other = model(server), model(server)
         await one.ask(request())
-        await other.ask(request())
+        server.script(Answer(completion("B"), held=held))
+        under_way = asyncio.create_task(other.ask(request()))
+        while len(server.received) < 2:  # noqa: ASYNC110 - counted in another thread
+            await asyncio.sleep(0.01)
         await one.close()
-        assert (await other.ask(request())).text == "A"
+        held.set()
+        assert (await under_way).text == "B"
         await other.close()
 
     asyncio.run(run())
+    assert len(server.received) == 2, "the call under way was not cut off and sent again"
 
 
 def test_a_model_can_be_asked_again_in_another_event_loop(server):

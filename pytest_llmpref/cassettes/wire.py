@@ -139,13 +139,14 @@ class WireReplayModel:
             # Of a call that failed there is not always something to answer with.
             return recorded.reply
         exchange = None if recorded is None else recorded.exchange
-        if exchange is None:
+        if recorded is None or exchange is None:
             raise MissingRecordingError(request, str(self._cassette.packed.parent), "recorded HTTP exchange")
         if not self._answers:
             self._wire.enter_context(replaying_wire())
             self._answers = True
+        # As it was asked then: log-probabilities, say, are no part of a request's identity.
         with answer_with(exchange):
-            return await self._live.ask(request)
+            return await self._live.ask(recorded.request)
 
     async def close(self) -> None:
         """Close the live model, and let HTTP through again."""

@@ -146,9 +146,9 @@ class LiveModel:
                     model=self._litellm_name,
                     messages=msgspec.to_builtins(request.messages),
                     timeout=self._timeout,
-                    # All other layers' retries and memories are off: ours counts tries, and the cassette remembers.
+                    # Its retries, and those of the provider's client, are off: ours are the only ones.
                     num_retries=0,
-                    max_retries=0,
+                    # Repetitions of a question are different samples.
                     caching=False,
                     **self._address,
                     **sent,

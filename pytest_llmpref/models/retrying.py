@@ -87,9 +87,10 @@ _FILTERED = re.compile(
 
 
 def is_unavailable(error: Exception) -> bool:
-    """Whether no call to this model can succeed: no key, no permission, no such model, no such provider."""
-    if is_filtered(error):
-        return False
+    """Whether no call to this model can succeed: no key, no permission, no such model, no such provider.
+
+    To be asked of failures that are not `is_filtered`.
+    """
     if status_of(error) in _CLOSED_DOORS:
         return True
     for cause in causes(error):
