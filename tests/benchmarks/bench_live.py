@@ -3,7 +3,7 @@
 Both ask a loopback server, in a process of its own, that answers at once. Rounds of the two take turns, so that what
 else the machine does falls on both.
 
-Usage: ``python tests/benchmarks/bench_live.py [--calls 600] [--rounds 7]``
+Usage: ``python tests/benchmarks/bench_live.py [--calls 200] [--rounds 21]``
 """
 
 import argparse
@@ -119,8 +119,8 @@ async def measure(port: int, calls: int, rounds: int) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--calls", type=int, default=600)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--calls", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=21)
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
