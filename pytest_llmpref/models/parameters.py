@@ -11,17 +11,21 @@ REASONING_ALLOWANCE = 4096
 """Tokens for hidden reasoning, which providers count against the same limit as the visible reply. Our choice."""
 
 MOST_TOP_LOGPROBS = {
-    "openai": 20,  # API reference, chat completions: "an integer between 0 and 20"
-    "azure": 20,  # as OpenAI
-    "openrouter": 20,  # API reference, parameters
-    "deepseek": 20,  # API reference, chat completions
-    "gemini": 20,  # GenerationConfig.logprobs: 0 to 20
-    "vertex_ai": 20,  # as Gemini
-    "xai": 8,  # API reference, chat completions: "an integer between 0 and 8"
-    "fireworks_ai": 5,  # API reference, chat completions: 0 to 5
-    "groq": 0,  # API reference: taken, but no model returns them
+    "openai": 20,  # checked in the documentation strings of its Python SDK
+    "azure": 20,
+    "openrouter": 20,
+    "deepseek": 20,
+    "gemini": 20,
+    "vertex_ai": 20,
+    "xai": 8,
+    "fireworks_ai": 5,
+    "groq": 0,
 }
-"""Most top log-probabilities that each provider returns, by litellm's name of it."""
+"""Most top log-probabilities that each provider returns, by litellm's name of it.
+
+Only OpenAI's is checked against its source; the others are believed, and not verified. A provider that refuses the
+parameter is asked again without it.
+"""
 
 TOP_LOGPROBS_ELSEWHERE = 5
 """What is asked of providers whose limit we do not know."""
