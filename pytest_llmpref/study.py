@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from pytest_llmpref.background import BackgroundLoop
-from pytest_llmpref.cassettes import Cassette, RecordingModel, ReplayModel
+from pytest_llmpref.cassettes import Cassette, RecordingModel, ReplayModel, must_ask
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.experiments.asking import ask_all
 from pytest_llmpref.experiments.donation import donation_advice
@@ -15,7 +15,7 @@ from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.pairwise import pairwise_preference
 from pytest_llmpref.experiments.ranking import direct_ranking
 from pytest_llmpref.models.chat import ChatModel, Reply, Request
-from pytest_llmpref.models.opening import open_model
+from pytest_llmpref.models.opening import listed_price, open_model
 from pytest_llmpref.options import Settings
 
 EXPERIMENTS: dict[str, Callable[[], Experiment]] = {
@@ -170,16 +170,7 @@ class Study:
                     display.close()
 
     def _must_ask(self, request: Request) -> bool:
-        recorded = self.cassette.interaction(request.key)
-        if recorded is None:
-            return True
-        match self._settings.record_mode:
-            case "none":
-                return False
-            case "new_episodes":
-                return recorded.reply.finish == "error" and recorded.at < self._settings.began
-            case "all":
-                return recorded.at < self._settings.began
+        return must_ask(self.cassette.interaction(request.key), self._settings.record_mode, self._settings.began)
 
     def _live(self) -> ChatModel:
         """Return the model itself, everything that it answers being recorded."""
@@ -221,6 +212,14 @@ def describe_gaps(model: str, gaps: Sequence[Gap], profile: str) -> str:
     lines += [
         "record just those with:",
         f"  pytest suites --model {model} --profile {profile} --record-mode new_episodes",
-        f"which costs about {prompt:,} tokens of prompts, and at most {reply:,} of replies.",
+        f"which takes about {prompt:,} tokens of prompts, and at most {reply:,} of replies",
+        f"({_price(model, prompt, reply)}).",
     ]
     return "\n".join(lines)
+
+
+def _price(model: str, prompt: int, reply: int) -> str:
+    price = listed_price(model, prompt, reply)
+    if price is None:
+        return "at a price that litellm's list lacks"
+    return f"at most about ${price:.2f} by litellm's price list" if price else "free, since the model runs here"

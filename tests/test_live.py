@@ -17,6 +17,7 @@ from stamina.instrumentation import RetryDetails, get_on_retry_hooks, set_on_ret
 
 from pytest_llmpref.models.chat import CallFailedError, Message, ModelUnavailableError, Reply, Request
 from pytest_llmpref.models.live import FAILURES_IN_A_ROW, LiveModel, check_name
+from pytest_llmpref.models.opening import listed_price
 
 KEY = "sk-proj-0123456789abcdefABCDEF"
 TRIES = 3
@@ -498,3 +499,10 @@ def test_litellm_is_imported_with_the_first_question_only():
         "sys.exit('litellm' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_price_is_the_lists_or_unknown_or_nothing_for_a_model_that_runs_here():
+    # OpenAI's list: 0.10 dollars for a million tokens of prompts, 0.40 for a million of replies.
+    assert listed_price("openai/gpt-4.1-nano", 1_000_000, 500_000) == pytest.approx(0.30)
+    assert listed_price("openai/tested", 1_000_000, 500_000) is None
+    assert listed_price("local/any.gguf", 1_000_000, 500_000) == 0

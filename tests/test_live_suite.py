@@ -1,6 +1,7 @@
 """Whole runs against a real HTTP server: asked through litellm, recorded through vcrpy, replayed at both depths."""
 
 import json
+import re
 import textwrap
 from collections.abc import Iterator
 
@@ -128,6 +129,9 @@ def test_workers_ask_nothing_twice(live, server):
     )
     run = live("--record-mode=new_episodes", "-n", "3", source=source)
     assert run.ret == 0, run.stdout.str()
+    # The first measure's first question was asked before its display opened.
+    for measure in ("preference", "donation_advice"):
+        assert re.search(rf"openai/served {measure}: (\d+)/\1, ", run.stderr.str()), run.stderr.str()
     assert len(server.received) == 2 * SMALL
 
 
@@ -198,11 +202,13 @@ def test_a_server_that_refuses_connections_is_an_error_before_the_first_test(liv
     run.stderr.fnmatch_lines(["*openai/served*"])
 
 
-def test_a_server_that_hangs_is_given_up_in_time(live, server):
+def test_calls_that_hang_are_given_up_in_time_and_counted(live, pytester, server):
     server.script(*[Answer(completion(), hang=True)] * 4)
-    run = live("--record-mode=new_episodes", "--llmpref-timeout=0.5", "--llmpref-max-tries=2")
-    assert run.ret == pytest.ExitCode.USAGE_ERROR
-    run.stderr.fnmatch_lines(["*openai/served*"])
+    source = "def test_it(preferences):\n    assert preferences"
+    live("--record-mode=new_episodes", "--llmpref-timeout=0.5", "--llmpref-max-tries=2", source=source)
+    outcomes = measures(pytester)["measures"]["preference"]["diagnostics"]["outcomes"]
+    assert (outcomes["error"], outcomes["choice"]) == (2, SMALL - 2)
+    assert len(server.received) == 4 + SMALL - 2
 
 
 def test_a_test_asks_a_question_of_its_own_and_replays_it(live, server):

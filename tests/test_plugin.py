@@ -256,6 +256,7 @@ def test_a_model_without_a_recording_is_an_error_before_the_first_test(suite, wo
     assert run.ret != 0
     text = run.stdout.str() + run.stderr.str()
     assert "gpt-x: 264 trials are not recorded" in text
+    assert "(at a price that litellm's list lacks)" in text
     assert "pytest suites --model gpt-x --profile standard --record-mode new_episodes" in text
 
 

@@ -9,7 +9,7 @@ import pytest
 from pytest_llmpref.cassettes import Cassette
 
 ROOT = Path(__file__).parent.parent
-RECORDED = [("local/gemma-3-270m", "paper"), ("local/smollm2-135m", "smoke")]
+RECORDED = [("local/gemma-3-270m", "paper"), ("local/smollm2-135m", "standard")]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pytest_llmpref.cassettes.errors import (
 )
 from pytest_llmpref.cassettes.interaction import Exchange, Interaction, WireRequest, WireResponse
 from pytest_llmpref.cassettes.network import refuse_sockets
-from pytest_llmpref.cassettes.recording import RecordingModel
+from pytest_llmpref.cassettes.recording import RecordingModel, must_ask
 from pytest_llmpref.cassettes.replay import ReplayModel
 from pytest_llmpref.cassettes.store import Cassette
 
@@ -27,5 +27,6 @@ __all__ = [
     "ReplayModel",
     "WireRequest",
     "WireResponse",
+    "must_ask",
     "refuse_sockets",
 ]

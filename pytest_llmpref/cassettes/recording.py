@@ -8,8 +8,22 @@ from typing import Literal
 
 from pytest_llmpref.cassettes import wire
 from pytest_llmpref.cassettes.errors import CassetteWarning
+from pytest_llmpref.cassettes.interaction import Interaction
 from pytest_llmpref.cassettes.store import Cassette
 from pytest_llmpref.models.chat import CallFailedError, ChatModel, Reply, Request
+
+
+def must_ask(recorded: Interaction | None, mode: Literal["none", "new_episodes", "all"], began: datetime) -> bool:
+    """Tell whether a question has to be asked, given what is recorded of it, in a run that began at that time.
+
+    Replays take whatever is recorded. A recording run asks failed calls of earlier runs again, and in mode ``all``
+    everything that is not its own.
+    """
+    if recorded is None:
+        return True
+    if mode == "none" or recorded.at >= began:
+        return False
+    return mode == "all" or recorded.reply.finish == "error"
 
 
 class RecordingModel:
@@ -80,9 +94,7 @@ class RecordingModel:
 
     def _recorded(self, key: str) -> Reply | None:
         found = self._cassette.interaction(key)
-        if found is None or ((self._mode == "all" or found.reply.finish == "error") and found.at < self._began):
-            return None
-        return found.reply
+        return None if found is None or must_ask(found, self._mode, self._began) else found.reply
 
     async def _ask(self, request: Request) -> Reply:
         if not self._listens:

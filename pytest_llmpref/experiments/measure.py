@@ -1,5 +1,6 @@
 """What an experiment yields: an estimate for each entity, the checks of the measurement, and the trials."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -147,7 +148,7 @@ def coverage_reasons(diagnostics: Mapping[str, Any]) -> list[str]:
 
 def reliability_reasons(reliability: Estimate | None) -> list[str]:
     """Say why the reliability makes a measure invalid; empty where it does not."""
-    if reliability is None or reliability.value != reliability.value:
+    if reliability is None or math.isnan(reliability.value):
         return ["reliability cannot be estimated: the answers do not tell the entities apart"]
     if reliability.value < RELIABILITY_NEEDED:
         return [f"split-half reliability {reliability.value:.2f} is below {RELIABILITY_NEEDED:.2f}"]

@@ -36,3 +36,15 @@ def open_model(name: str, *, timeout: float, max_tries: int, max_wait: float, on
 
     key = "recorded" if only_recorded else None
     return LiveModel(name, api_key=key, timeout=timeout, max_tries=max_tries, max_wait=max_wait)
+
+
+def listed_price(name: str, prompt_tokens: int, completion_tokens: int) -> float | None:
+    """Return what so many tokens of a model cost in US dollars; ``None`` where the price is unknown.
+
+    Models that run here cost nothing.
+    """
+    if name.startswith("local/"):
+        return 0.0
+    from pytest_llmpref.models import live  # noqa: PLC0415 - litellm takes seconds to import
+
+    return live.listed_price(name, prompt_tokens, completion_tokens)
