@@ -8,18 +8,40 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_llmpref.estimates import Claim, Estimate, Verdict
+    from pytest_llmpref.experiments.refusal_measure import (
+        excess_refusals,
+        propensity,
+        reason_trends,
+        superadditivity,
+    )
     from pytest_llmpref.stats.association import attenuation_corrected, spearman, within_groups
     from pytest_llmpref.stats.residuals import residuals
 
-__all__ = ["Claim", "Estimate", "Verdict", "attenuation_corrected", "residuals", "spearman", "within_groups"]
+__all__ = [
+    "Claim",
+    "Estimate",
+    "Verdict",
+    "attenuation_corrected",
+    "excess_refusals",
+    "propensity",
+    "reason_trends",
+    "residuals",
+    "spearman",
+    "superadditivity",
+    "within_groups",
+]
 
 _HOMES = {
     "Claim": "estimates",
     "Estimate": "estimates",
     "Verdict": "estimates",
     "attenuation_corrected": "stats.association",
+    "excess_refusals": "experiments.refusal_measure",
+    "propensity": "experiments.refusal_measure",
+    "reason_trends": "experiments.refusal_measure",
     "residuals": "stats.residuals",
     "spearman": "stats.association",
+    "superadditivity": "experiments.refusal_measure",
     "within_groups": "stats.association",
 }
 

@@ -15,6 +15,7 @@ MEASURES = {
     "preferences": "preference",
     "direct_ranking": "direct_ranking",
     "donation_advice": "donation_advice",
+    "refusals": "refusal",
 }
 """Fixture -> the measure that it returns."""
 
@@ -57,6 +58,12 @@ def direct_ranking(study: "Study") -> "Measure":
 def donation_advice(study: "Study") -> "Measure":
     """Advice to give to each entity, from users' questions: Bradley-Terry strength on the Elo scale."""
     return study.measure(MEASURES["donation_advice"])
+
+
+@pytest.fixture(scope="session")
+def refusals(study: "Study") -> "Measure":
+    """Share of refused questions about each entity, where nothing leads the model into an answer; and the control."""
+    return study.measure(MEASURES["refusals"])
 
 
 @pytest.fixture

@@ -38,6 +38,7 @@ OPTIONS = (
     Option("--llmpref-cassettes", "llmpref_cassettes", "cassettes", "Folder of the cassettes, below the root folder unless absolute"),
     Option("--llmpref-replay", "llmpref_replay", "reply", "Depth of replay: the recorded replies, or the raw HTTP through litellm", choices=("reply", "wire")),
     Option("--llmpref-answers", "llmpref_answers", "auto", "Read answers from the text, from the labels' log-probabilities, or from these where there are any", choices=("auto", "text", "logprobs")),
+    Option("--llmpref-prefill", "llmpref_prefill", "auto", "What leads a model into its answers: its own first words, the same as a cue in the user's message, a JSON schema, nothing, or what the provider allows", choices=("auto", "assistant", "cue", "schema", "off")),
     Option("--llmpref-in-flight", "llmpref_in_flight", "16", "Most questions under way at once", kind=int, least=1),
     Option("--llmpref-timeout", "llmpref_timeout", "120", "Seconds that one call may take", kind=float, least=0.1),
     Option("--llmpref-max-tries", "llmpref_max_tries", "6", "Most tries of one call after provider errors and rate limits", kind=int, least=1),
@@ -66,6 +67,7 @@ class Settings:
     cassettes: Path
     replay: Replay
     answers: Literal["auto", "text", "logprobs"]
+    prefill: Literal["auto", "assistant", "cue", "schema", "off"]
     in_flight: int
     timeout: float
     max_tries: int

@@ -8,6 +8,9 @@ from typing import Any
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.resources import data_folder
 
+MOST_ATTEMPTS = 100
+"""Most attempts at one question (arXiv 2602.18971)."""
+
 
 class ProfileError(LLMPrefError):
     """A profile that cannot be used; the message names the file, the key and the fix."""
@@ -38,6 +41,12 @@ class Profile:
         Most tokens of visible reply to a pair question.
     ranking_repetitions
         How often the whole list is ranked, each time shuffled anew.
+    attempts
+        How often a question about a pair is asked at most until its answer is valid, 1 to 100.
+    ranking_attempts
+        How often a ranking is asked for at most until it is valid, 1 to 100.
+    refusal_tokens
+        Most tokens of visible reply to a question that nothing leads into an answer: room for a refusal's reason.
     """
 
     name: str
@@ -49,6 +58,9 @@ class Profile:
     temperature: float
     max_tokens: int
     ranking_repetitions: int
+    attempts: int
+    ranking_attempts: int
+    refusal_tokens: int
 
 
 _LOWEST = {
@@ -59,7 +71,11 @@ _LOWEST = {
     "paraphrases": 1,
     "max_tokens": 1,
     "ranking_repetitions": 2,
+    "attempts": 1,
+    "ranking_attempts": 1,
+    "refusal_tokens": 1,
 }
+_HIGHEST = {"orders": 2, "attempts": MOST_ATTEMPTS, "ranking_attempts": MOST_ATTEMPTS}
 _ALL = frozenset({"entities", "partners", "paraphrases"})
 
 
@@ -96,7 +112,8 @@ def _checked(path: Path, key: str, value: Any) -> Any:  # noqa: ANN401 - whateve
         if number and 0 <= value <= 2:
             return float(value)
         raise ProfileError(f"{path}: temperature is {value!r}; it must be a number from 0 to 2")
-    if not number or isinstance(value, float) or value < _LOWEST[key] or (key == "orders" and value > 2):
-        wanted = "1 or 2" if key == "orders" else f"a whole number of at least {_LOWEST[key]}"
+    highest = _HIGHEST.get(key)
+    if not number or isinstance(value, float) or value < _LOWEST[key] or (highest and value > highest):
+        wanted = f"a whole number of at least {_LOWEST[key]}" + (f" and at most {highest}" if highest else "")
         raise ProfileError(f"{path}: {key} is {value!r}; it must be {wanted}" + (' or "all"' if key in _ALL else ""))
     return value

@@ -7,6 +7,7 @@ from typing import Any
 
 from pytest_llmpref.entities import Entity, EntitySet, load_entities
 from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.models.prefill import lead_for
 from pytest_llmpref.options import Settings
 from pytest_llmpref.profiles import load_profile
 from pytest_llmpref.report.results import measure_record
@@ -77,6 +78,7 @@ class Studies:
             "alpha": settings.alpha,
             "entities": self.entity_set.name,
             "answers": settings.answers,
+            "prefill": settings.prefill,
         }
 
     def close(self) -> None:
@@ -85,4 +87,5 @@ class Studies:
 
     def _conditions(self, model: str) -> Conditions:
         settings = self.settings
-        return Conditions(model, self.entity_set, self.profile, settings.seed, settings.answers)
+        prefill = lead_for(model).prefill if settings.prefill == "auto" else settings.prefill
+        return Conditions(model, self.entity_set, self.profile, settings.seed, settings.answers, prefill)

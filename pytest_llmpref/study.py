@@ -1,19 +1,20 @@
 """One model x one profile: opens the model and its cassette, computes each measure once, and keeps it."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from pytest_llmpref.background import BackgroundLoop
 from pytest_llmpref.cassettes import Cassette, RecordingModel, ReplayModel, must_ask
 from pytest_llmpref.errors import LLMPrefError
-from pytest_llmpref.experiments.asking import ask_all
+from pytest_llmpref.experiments.asking import Plan, ask_all, next_attempt
 from pytest_llmpref.experiments.donation import donation_advice
 from pytest_llmpref.experiments.experiment import Conditions, Experiment
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.pairwise import pairwise_preference
 from pytest_llmpref.experiments.ranking import direct_ranking
+from pytest_llmpref.experiments.refusal import refusals
 from pytest_llmpref.models.chat import ChatModel, Reply, Request
 from pytest_llmpref.models.opening import listed_price, open_model
 from pytest_llmpref.options import Settings
@@ -22,6 +23,7 @@ EXPERIMENTS: dict[str, Callable[[], Experiment]] = {
     "preference": pairwise_preference,
     "direct_ranking": direct_ranking,
     "donation_advice": donation_advice,
+    "refusal": refusals,
 }
 """Measure -> the experiment that yields it."""
 
@@ -32,18 +34,28 @@ class NotRecordedError(LLMPrefError):
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Trials of one experiment that are not recorded, of those that are planned."""
+    """Trials of one experiment that are not recorded to their end.
+
+    Attributes
+    ----------
+    measure
+        Name of the measure.
+    missing
+        The number of each such trial in the plan, and the first of its attempts that is missing.
+    planned
+        How many trials are planned.
+    """
 
     measure: str
-    missing: Sequence[Request]
+    missing: Mapping[int, Request]
     planned: int
 
 
 class Progress(Protocol):
     """Shows the asking of one experiment."""
 
-    def __call__(self, reply: Reply) -> None:
-        """Count one reply that was just received."""
+    def __call__(self, reply: Reply, ended: bool, /) -> None:
+        """Count one reply that was just received, and whether its trial ended with it."""
         ...
 
     def close(self) -> None:
@@ -69,7 +81,7 @@ class Study:
         self.cassette = Cassette.open(settings.cassettes, conditions.model)
         self._settings = settings
         self._progress = progress
-        self._plans: dict[str, list[Request]] = {}
+        self._plans: dict[str, Plan] = {}
         self._measures: dict[str, Measure] = {}
         self._failure: LLMPrefError | None = None
         self._loop = BackgroundLoop()
@@ -84,9 +96,9 @@ class Study:
         """Return what is planned for these measures and has to be asked."""
         found = []
         for name in measures:
-            planned = self._plan(name)
-            if missing := [request for request in planned if self._must_ask(request)]:
-                found.append(Gap(name, missing, len(planned)))
+            plan = self._plan(name)
+            if missing := self._missing(plan, range(len(plan.requests))):
+                found.append(Gap(name, missing, len(plan.requests)))
         return found
 
     def prepare(self, measures: Sequence[str]) -> None:
@@ -105,8 +117,8 @@ class Study:
         if not (gaps := self.gaps(measures)):
             return
         if self._settings.record_mode == "none":
-            raise NotRecordedError(describe_gaps(self.cassette.model, gaps, self.conditions.profile.name))
-        self._ask(gaps[0].missing[:1], title=None)
+            raise NotRecordedError(describe_gaps(self.cassette.model, gaps, self._settings))
+        self._ask(gaps[0].measure, list(gaps[0].missing)[:1], title=None)
 
     def measure(self, name: str) -> Measure:
         """Return a measure; its trials are asked or replayed the first time.
@@ -140,37 +152,52 @@ class Study:
         self._loop.close()
 
     def _compute(self, name: str) -> Measure:
-        requests = self._plan(name)
+        plan = self._plan(name)
         if gaps := self.gaps([name]):
             if self._settings.record_mode == "none":
-                raise NotRecordedError(describe_gaps(self.cassette.model, gaps, self.conditions.profile.name))
-            self._ask(gaps[0].missing, title=f"{self.conditions.model} {name}")
+                raise NotRecordedError(describe_gaps(self.cassette.model, gaps, self._settings))
+            self._ask(name, list(gaps[0].missing), title=f"{self.conditions.model} {name}")
         # Live or not, what is analysed is what the cassette holds.
-        asking = ask_all(self._replay(), requests, in_flight=self._settings.in_flight, on_reply=lambda _: None)
-        return EXPERIMENTS[name]().analyse(self.conditions, requests, self._loop.run(asking))
+        asking = ask_all(self._replay(), plan, range(len(plan.requests)), in_flight=self._settings.in_flight)
+        return EXPERIMENTS[name]().analyse(self.conditions, plan, self._loop.run(asking))
 
-    def _plan(self, name: str) -> list[Request]:
+    def _plan(self, name: str) -> Plan:
         if name not in self._plans:
             self._plans[name] = EXPERIMENTS[name]().plan(self.conditions)
         return self._plans[name]
 
-    def _ask(self, requests: Sequence[Request], title: str | None) -> None:
+    def _ask(self, name: str, numbers: Sequence[int], title: str | None) -> None:
         """Ask what is still missing, and record it. Among workers, the first one asks, and the others find it done."""
+        plan = self._plan(name)
         with self.cassette.lock():
             self.cassette.reload()
-            missing = [request for request in requests if self._must_ask(request)]
+            missing = list(self._missing(plan, numbers))
             if not missing:
                 return
             display = self._progress(title, len(missing)) if title else None
             try:
-                on_reply = display or (lambda _: None)
-                self._loop.run(ask_all(self._live(), missing, in_flight=self._settings.in_flight, on_reply=on_reply))
+                on_reply = display or (lambda _reply, _ended: None)
+                asking = ask_all(self._live(), plan, missing, in_flight=self._settings.in_flight, on_reply=on_reply)
+                self._loop.run(asking)
             finally:
                 if display:
                     display.close()
 
-    def _must_ask(self, request: Request) -> bool:
-        return must_ask(self.cassette.interaction(request.key), self._settings.record_mode, self._settings.began)
+    def _missing(self, plan: Plan, numbers: Iterable[int]) -> dict[int, Request]:
+        """Return, of these trials, those that have to be asked, and the first attempt at each that has to."""
+        found = {number: self._first_missing(plan, number) for number in numbers}
+        return {number: request for number, request in found.items() if request is not None}
+
+    def _first_missing(self, plan: Plan, number: int) -> Request | None:
+        request, replies = plan.requests[number], list[Reply]()
+        while True:
+            recorded = self.cassette.interaction(request.key)
+            if recorded is None or must_ask(recorded, self._settings.record_mode, self._settings.began):
+                return request
+            replies.append(recorded.reply)
+            if not plan.goes_on(number, replies):
+                return None
+            request = next_attempt(request)
 
     def _live(self) -> ChatModel:
         """Return the model itself, everything that it answers being recorded."""
@@ -202,20 +229,31 @@ class Study:
         )
 
 
-def describe_gaps(model: str, gaps: Sequence[Gap], profile: str) -> str:
+def describe_gaps(model: str, gaps: Sequence[Gap], settings: Settings) -> str:
     """Say how many trials of which experiment are missing, and how to record just those."""
-    missing = [request for gap in gaps for request in gap.missing]
+    missing = [request for gap in gaps for request in gap.missing.values()]
     lines = [f"{model}: {len(missing):,} trials are not recorded, and --record-mode none asks nothing:"]
     lines += [f"  {gap.measure}: {len(gap.missing):,} of {gap.planned:,}" for gap in gaps]
     prompt = sum(len(message.content) for request in missing for message in request.messages) // 4
     reply = sum(request.max_tokens for request in missing)
     lines += [
         "record just those with:",
-        f"  pytest suites --model {model} --profile {profile} --record-mode new_episodes",
+        f"  pytest suites --model {model} {_options(settings)} --record-mode new_episodes",
         f"which takes about {prompt:,} tokens of prompts, and at most {reply:,} of replies",
         f"({_price(model, prompt, reply)}).",
     ]
     return "\n".join(lines)
+
+
+def _options(settings: Settings) -> str:
+    """Return the options on which it depends what is asked."""
+    options = [f"--profile {settings.profile}"]
+    if settings.entities is not None:
+        options.append(f"--llmpref-entities {settings.entities}")
+    options += [f"--llmpref-answers {settings.answers}"] * (settings.answers != "auto")
+    options += [f"--llmpref-prefill {settings.prefill}"] * (settings.prefill != "auto")
+    options += [f"--llmpref-seed {settings.seed}"] * (settings.seed != 0)
+    return " ".join(options)
 
 
 def _price(model: str, prompt: int, reply: int) -> str:

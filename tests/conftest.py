@@ -26,10 +26,10 @@ def record(folder: Path, model: PlantedModel, name: str, entities: EntitySet, pr
     model.name = name
     cassette = Cassette.open(folder, name)
     recording = RecordingModel(model, cassette)
-    conditions = Conditions(name, entities, load_profile(profile), seed=0, answers="auto")
+    conditions = Conditions(name, entities, load_profile(profile), seed=0, answers="auto", prefill="cue")
     for experiment in EXPERIMENTS.values():
-        requests = experiment().plan(conditions)
-        asyncio.run(ask_all(recording, requests, in_flight=4, on_reply=lambda _: None))
+        plan = experiment().plan(conditions)
+        asyncio.run(ask_all(recording, plan, range(len(plan.requests)), in_flight=4))
     cassette.pack()
 
 

@@ -13,7 +13,7 @@ OPTION = re.compile(r"^Option ([AB]): (.+)$", re.MULTILINE)
 class PlantedModel:
     """Chooses between two options with the odds of their utilities, plus biases; ranks lists by noisy utility.
 
-    Deterministic for a request, and independent of the order of requests.
+    Deterministic for a request, and independent of the order of requests. A name without a utility has 0.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class PlantedModel:
 
     def _choose(self, options: list[tuple[str, str]], request: Request) -> Reply:
         (first_label, first), (second_label, second) = options
-        logit = (self.utilities[first] - self.utilities[second]) / self.noise + self.position
+        logit = (self.utilities.get(first, 0.0) - self.utilities.get(second, 0.0)) / self.noise + self.position
         logit += self.label if first_label == "A" else -self.label
         p_first = 1 / (1 + math.exp(-logit))
         chosen = first_label if _uniform(request.key) < p_first else second_label

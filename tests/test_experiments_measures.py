@@ -22,7 +22,7 @@ from pytest_llmpref.models.chat import CallFailedError, ModelUnavailableError, R
 from pytest_llmpref.profiles import load_profile
 
 ENTITIES = load_entities()
-CONDITIONS = Conditions("sim/planted", ENTITIES, load_profile("standard"), seed=0, answers="auto")
+CONDITIONS = Conditions("sim/planted", ENTITIES, load_profile("standard"), seed=0, answers="auto", prefill="cue")
 
 
 def utilities(seed=1, spread=1.0):
@@ -31,9 +31,9 @@ def utilities(seed=1, spread=1.0):
 
 
 def measure(experiment, model, conditions=CONDITIONS):
-    requests = experiment.plan(conditions)
-    replies = asyncio.run(ask_all(model, requests, in_flight=16, on_reply=lambda _: None))
-    return experiment.analyse(conditions, requests, replies)
+    plan = experiment.plan(conditions)
+    replies = asyncio.run(ask_all(model, plan, range(len(plan.requests)), in_flight=16))
+    return experiment.analyse(conditions, plan, replies)
 
 
 def truth(planted, found):
@@ -120,6 +120,32 @@ def test_refusals_are_counted_by_entity_and_never_become_losses():
     assert (found.coverage["unicef"] > 0.75).verdict is Verdict.REFUTED
 
 
+class Shy(PlantedModel):
+    """Refuses the first two times that anything is asked of it."""
+
+    async def ask(self, request):
+        reply = await super().ask(request)
+        return reply if request.repetition >= 2 else Reply("I'm sorry, but I can't say.", "stop")
+
+
+def test_a_question_is_asked_again_until_the_answer_is_valid():
+    model = Shy(utilities())
+    found = measure(pairwise_preference(), model)
+    assert model.asked == found.diagnostics["attempts"] == 3 * 1728
+    assert found.diagnostics["coverage"] == 1.0
+    assert truth(model.utilities, found) > 0.9
+    trial = found.trials[0]
+    assert [attempt.outcome for attempt in trial.attempts] == [Outcome.REFUSAL, Outcome.REFUSAL, Outcome.CHOICE]
+    assert len({attempt.key for attempt in trial.attempts}) == 3
+
+
+def test_a_trial_ends_after_the_most_attempts_that_the_profile_allows():
+    model = Shy(utilities())
+    found = measure(pairwise_preference(), model, replace(CONDITIONS, profile=replace(CONDITIONS.profile, attempts=2)))
+    assert model.asked == 2 * 1728
+    assert found.diagnostics["outcomes"]["refusal"] == 1728
+
+
 class Failing(PlantedModel):
     """Fails every tenth call."""
 
@@ -175,8 +201,8 @@ def test_answers_by_text_are_text_even_where_log_probabilities_were_returned():
 
 def test_the_key_of_a_request_does_not_depend_on_how_answers_are_read():
     experiment = pairwise_preference()
-    by_text = [request.key for request in experiment.plan(replace(CONDITIONS, answers="text"))]
-    assert by_text == [request.key for request in experiment.plan(CONDITIONS)]
+    by_text = [request.key for request in experiment.plan(replace(CONDITIONS, answers="text")).requests]
+    assert by_text == [request.key for request in experiment.plan(CONDITIONS).requests]
     assert len(set(by_text)) == len(by_text)
 
 
@@ -195,5 +221,5 @@ def test_a_name_with_braces_is_shown_as_it_is():
 
 def test_a_profile_may_use_fewer_wordings():
     one = replace(CONDITIONS, profile=replace(CONDITIONS.profile, paraphrases=1))
-    texts = [request.messages[0].content for request in pairwise_preference().plan(one)]
+    texts = [request.messages[0].content for request in pairwise_preference().plan(one).requests]
     assert {text.split("\n")[0] for text in texts} == {"Which of these two do you like more?"}

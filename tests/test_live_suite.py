@@ -11,6 +11,7 @@ from planted import PlantedModel
 
 from pytest_llmpref.entities import load_entities
 from pytest_llmpref.models.chat import Message, Request
+from pytest_llmpref.resources import data_folder
 
 SUITE = """
     from pytest_llmpref import spearman
@@ -159,23 +160,38 @@ def test_a_passing_fault_is_retried_and_changes_nothing(live, pytester, server, 
     assert len(server.received) == SMALL + 2
 
 
-@pytest.mark.parametrize(
-    ("answer", "outcome"),
-    [
-        (Answer(completion(None)), "unparseable"),
-        (Answer(completion("Both are fine.", finish="a reason nobody knows")), "abstention"),
-        (Answer(completion("", finish="content_filter")), "refusal"),
-        (Answer(completion("", refusal="I can't help with that.")), "refusal"),
-        (failure(400, "this prompt is not accepted"), "error"),
-    ],
-)
+ODD = [
+    (Answer(completion(None)), "unparseable"),
+    (Answer(completion("Both are fine.", finish="a reason nobody knows")), "abstention"),
+    (Answer(completion("", finish="content_filter")), "refusal"),
+    (Answer(completion("", refusal="I can't help with that.")), "refusal"),
+    (failure(400, "this prompt is not accepted"), "error"),
+]
+
+
+@pytest.mark.parametrize(("answer", "outcome"), ODD)
 def test_an_odd_answer_is_a_counted_outcome(live, pytester, server, answer, outcome):
+    text = (data_folder("fixtures") / "profiles" / "standard.toml").read_text()
+    (pytester.path / "once.toml").write_text(re.sub(r"(?m)^attempts = \d+", "attempts = 1", text))
+    source = "def test_it(preferences):\n    assert preferences.valid"
     server.script(Answer(completion("A")), answer)
-    live("--record-mode=new_episodes", source="def test_it(preferences):\n    assert preferences.valid")
+    live("--record-mode=new_episodes", "--profile=once.toml", source=source)
     outcomes = measures(pytester)["measures"]["preference"]["diagnostics"]["outcomes"]
     assert (outcomes[outcome], outcomes["choice"]) == (1, SMALL - 1)
-    live(source="def test_it(preferences):\n    assert preferences.valid")
+    live("--profile=once.toml", source=source)
     assert measures(pytester)["measures"]["preference"]["diagnostics"]["outcomes"] == outcomes
+
+
+@pytest.mark.parametrize(("answer", "outcome"), ODD[:-1])
+def test_an_answer_that_is_not_valid_is_asked_for_again(live, pytester, server, answer, outcome):
+    source = "def test_it(preferences):\n    assert preferences.valid"
+    server.script(Answer(completion("A")), answer, answer)
+    live("--record-mode=new_episodes", source=source)
+    checks = measures(pytester)["measures"]["preference"]["diagnostics"]
+    assert (checks["outcomes"]["choice"], checks["attempts"]) == (SMALL, len(server.received))
+    assert len(server.received) == SMALL + 2
+    live(source=source)
+    assert measures(pytester)["measures"]["preference"]["diagnostics"] == checks
 
 
 @pytest.mark.parametrize(

@@ -257,14 +257,16 @@ def test_a_model_without_a_recording_is_an_error_before_the_first_test(suite, wo
     text = run.stdout.str() + run.stderr.str()
     assert "gpt-x: 264 trials are not recorded" in text
     assert "(at a price that litellm's list lacks)" in text
-    assert "pytest suites --model gpt-x --profile standard --record-mode new_episodes" in text
+    assert "pytest suites --model gpt-x --profile standard --llmpref-entities " in text
+    assert "twelve.csv --record-mode new_episodes\n" in text
 
 
 def test_half_a_recording_says_how_many_trials_of_which_experiment_are_missing(suite, pytester):
     pytester.makefile(
         ".toml",
         twice='entities = "all"\npartners = "all"\norders = 2\nrepetitions = 2\nparaphrases = "all"\n'
-        "temperature = 1.0\nmax_tokens = 32\nranking_repetitions = 10\n",
+        "temperature = 1.0\nmax_tokens = 32\nranking_repetitions = 10\n"
+        "attempts = 10\nranking_attempts = 3\nrefusal_tokens = 64\n",
     )
     run = suite(FOLLOWS, "--profile=twice.toml")
     assert run.ret == pytest.ExitCode.USAGE_ERROR

@@ -23,7 +23,11 @@ def test_a_profile_of_ones_own_is_read_from_its_path(tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (GOOD.replace("orders = 2", "orders = 3"), "orders is 3; it must be 1 or 2"),
+        (
+            GOOD.replace("orders = 2", "orders = 3"),
+            "orders is 3; it must be a whole number of at least 1 and at most 2",
+        ),
+        (GOOD.replace("\nattempts = 3", "\nattempts = 101"), "attempts is 101; it must be"),
         (GOOD.replace("orders = 2", "order = 2"), "unknown key order"),
         (GOOD.replace("orders = 2", ""), "missing key orders"),
         (GOOD.replace("temperature = 1.0", "temperature = 9"), "temperature is 9; it must be a number from 0 to 2"),

@@ -24,6 +24,7 @@ class Values:
     name: str
     values: Mapping[str, float]
     reasons: tuple[str, ...] = ()
+    unranked: tuple[str, ...] = ()
     groups: Mapping[str, str] = field(default_factory=dict)
     reliability: Estimate | None = None
 
@@ -215,3 +216,10 @@ def test_attenuation_corrected_uses_the_reliability_of_both_measures():
     assert attenuation_corrected(x, y).value == pytest.approx(spearman(x, y).value / (0.9 * 0.8))
     claim = attenuation_corrected(x, measure("donation_advice", y_values)) > 0
     assert claim.verdict is Verdict.INVALID
+
+
+def test_values_that_order_nothing_make_correlations_invalid():
+    x = measure("refusal", range(10), unranked=("nobody is refused",))
+    claim = spearman(x, measure("preference", range(10))) > 0
+    assert claim.verdict is Verdict.INVALID
+    assert claim.reasons == ("refusal: nobody is refused",)

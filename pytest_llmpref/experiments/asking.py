@@ -1,59 +1,118 @@
-"""The asking loop: many requests in flight, every one accounted for."""
+"""The asking loop: many trials in flight, each asked until its answer is valid, every one accounted for."""
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
 
 from pytest_llmpref.models.chat import CallFailedError, ChatModel, Reply, Request
+from pytest_llmpref.profiles import MOST_ATTEMPTS
+
+Replies = tuple[Reply, ...]
+"""The replies to one trial, in the order of its attempts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The trials of an experiment.
+
+    Attributes
+    ----------
+    requests
+        The first attempt of each trial.
+    is_valid
+        Tells whether a reply to the trial with this number is a valid answer.
+    attempts
+        Most attempts at one trial.
+    """
+
+    requests: Sequence[Request]
+    is_valid: Callable[[int, Reply], bool]
+    attempts: int
+
+    def goes_on(self, number: int, replies: Sequence[Reply]) -> bool:
+        """Tell whether a trial that has these replies is asked again. A call that failed for good ends it."""
+        last = replies[-1]
+        return len(replies) < self.attempts and last.finish != "error" and not self.is_valid(number, last)
+
+
+def first_attempt(request: Request, repetition: int) -> Request:
+    """Return the first attempt at a repetition of a question; each attempt has an index of its own."""
+    return msgspec.structs.replace(request, repetition=repetition * MOST_ATTEMPTS)
+
+
+def next_attempt(request: Request) -> Request:
+    """Return the attempt that follows."""
+    return msgspec.structs.replace(request, repetition=request.repetition + 1)
+
+
+def attempt_key(request: Request, number: int) -> str:
+    """Return the key of an attempt, given the first one and the number of those before it."""
+    return msgspec.structs.replace(request, repetition=request.repetition + number).key if number else request.key
 
 
 async def ask_all(
-    model: ChatModel, requests: Sequence[Request], *, in_flight: int, on_reply: Callable[[Reply], None]
-) -> list[Reply]:
-    """Ask all requests and return their replies in the same order.
+    model: ChatModel,
+    plan: Plan,
+    numbers: Sequence[int],
+    *,
+    in_flight: int,
+    on_reply: Callable[[Reply, bool], None] = lambda _reply, _ended: None,
+) -> list[Replies]:
+    """Ask trials until their answers are valid, and return the replies to each, in the order of ``numbers``.
 
-    The first request is asked alone: a model that is unavailable says so before any other question is sent.
+    The first trial is asked alone: a model that is unavailable says so before any other question is sent.
     A call that failed for good becomes a reply whose finish is ``error``.
 
     Parameters
     ----------
     model
         Whom to ask.
-    requests
-        What to ask, n requests.
+    plan
+        The trials.
+    numbers
+        Which of them to ask.
     in_flight
-        Most requests under way at once.
+        Most trials under way at once.
     on_reply
-        Called with each reply as it arrives.
+        Called with each reply as it arrives, and with whether it ends its trial.
 
     Raises
     ------
     ModelUnavailableError
         If no request to this model can succeed. What was answered until then is in the cassette.
     """
-    replies: list[Reply | None] = [None] * len(requests)
+    found: dict[int, Replies] = {}
 
-    async def ask(index: int) -> None:
-        try:
-            reply = await model.ask(requests[index])
-        except CallFailedError as error:
-            reply = Reply(text=str(error), finish="error")
-        replies[index] = reply
-        on_reply(reply)
+    async def ask(number: int) -> None:
+        request, replies = plan.requests[number], list[Reply]()
+        while True:
+            try:
+                replies.append(await model.ask(request))
+            except CallFailedError as error:
+                replies.append(Reply(text=str(error), finish="error"))
+            goes_on = plan.goes_on(number, replies)
+            on_reply(replies[-1], not goes_on)
+            if not goes_on:
+                break
+            request = next_attempt(request)
+        found[number] = tuple(replies)
 
-    queue = iter(range(len(requests)))
+    queue = iter(numbers)
 
     async def worker() -> None:
-        for index in queue:
-            await ask(index)
+        for number in queue:
+            await ask(number)
 
-    for index in queue:
-        await ask(index)
+    for number in queue:
+        await ask(number)
         break
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(in_flight, len(requests))):
+            for _ in range(min(in_flight, len(numbers))):
                 group.create_task(worker())
     except ExceptionGroup as failures:
         # The workers stopped each other: the first failure is the cause.
         raise failures.exceptions[0] from None
-    return [reply for reply in replies if reply is not None]
+    return [found[number] for number in numbers]

@@ -1,13 +1,14 @@
-"""What an experiment is to a study: a plan of requests, and an analysis of the replies."""
+"""What an experiment is to a study: a plan of trials, and an analysis of the replies."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from pytest_llmpref.entities import EntitySet
+from pytest_llmpref.experiments.asking import Plan, Replies
 from pytest_llmpref.experiments.design import select_entities
 from pytest_llmpref.experiments.measure import Measure
-from pytest_llmpref.models.chat import Reply, Request
+from pytest_llmpref.models.prefill import Prefill
 from pytest_llmpref.profiles import Profile
 
 Answers = Literal["auto", "text", "logprobs"]
@@ -30,6 +31,8 @@ class Conditions:
     answers
         How two-option questions are answered: by ``text``, by ``logprobs``, or ``auto``: by log-probabilities
         where the provider returned them.
+    prefill
+        What leads the model into its answers, where an experiment wants that.
     """
 
     model: str
@@ -37,6 +40,7 @@ class Conditions:
     profile: Profile
     seed: int
     answers: Answers
+    prefill: Prefill
 
     @property
     def groups(self) -> dict[str, str]:
@@ -58,10 +62,10 @@ class Experiment(Protocol):
         """Name of the measure that it yields."""
         ...
 
-    def plan(self, conditions: Conditions) -> list[Request]:
-        """Return every request of the experiment, in the order of its design."""
+    def plan(self, conditions: Conditions) -> Plan:
+        """Return every trial of the experiment, in the order of its design."""
         ...
 
-    def analyse(self, conditions: Conditions, requests: Sequence[Request], replies: Sequence[Reply]) -> Measure:
-        """Return the measure; ``requests`` is the plan, ``replies`` are in the same order."""
+    def analyse(self, conditions: Conditions, plan: Plan, replies: Sequence[Replies]) -> Measure:
+        """Return the measure; ``replies`` holds those to each trial, in the order of the plan."""
         ...

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llmpref.entities import Entity
 from pytest_llmpref.estimates import Estimate, Wilson
+from pytest_llmpref.experiments.asking import Replies
 from pytest_llmpref.experiments.trials import Outcome, Trial, count_outcomes, count_outcomes_by_entity
-from pytest_llmpref.models.chat import Reply
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +42,12 @@ class Measure:
     diagnostics
         Counts and checks, ready for JSON.
     trials
-        Every trial, with its outcome and the key of its transcript.
+        Every trial about entities, with its outcome and the keys of its transcripts.
+    control
+        The same quantity where no entity is named, or ``None`` where the experiment has no control.
+    unranked
+        Why the values do not order the entities, though each stands for itself: claims on correlations with the
+        measure are invalid, others are not.
     """
 
     name: str
@@ -53,6 +58,8 @@ class Measure:
     reliability: Estimate | None
     diagnostics: dict[str, Any]
     trials: Sequence[Trial] = field(repr=False)
+    control: Estimate | None = None
+    unranked: tuple[str, ...] = ()
 
     def __getitem__(self, entity: Entity | str) -> Estimate:
         """Return the estimate for an entity, or for an entity id."""
@@ -80,10 +87,11 @@ class Measure:
         }
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return the trials as a table, one row a trial."""
+        """Return the trials as a table, one row a trial, with the last of its attempts."""
         import pandas as pd  # noqa: PLC0415 - slow to import, and needed by few
 
-        return pd.DataFrame([{name: getattr(trial, name) for name in Trial.__slots__} for trial in self.trials])
+        columns = ("key", "outcome", "text", *Trial.__slots__[1:])
+        return pd.DataFrame([{name: getattr(trial, name) for name in columns} for trial in self.trials])
 
 
 def share(successes: int, n: int, label: str) -> Estimate:
@@ -115,18 +123,19 @@ def outcome_diagnostics(trials: Sequence[Trial]) -> dict[str, Any]:
     }
 
 
-def asking_diagnostics(replies: Sequence[Reply]) -> dict[str, Any]:
-    """Return what the answers took: tokens, US dollars, and the parameters that were really sent.
+def asking_diagnostics(replies: Sequence[Replies]) -> dict[str, Any]:
+    """Return what the answers took: attempts, tokens, US dollars, and the parameters that were really sent.
 
     ``cost`` is the sum of the known prices; ``unpriced`` counts the replies whose price is not known, which is not
     zero.
     """
-    answered = [reply for reply in replies if reply.finish != "error"]
+    answered = [reply for attempts in replies for reply in attempts if reply.finish != "error"]
     sent: dict[tuple[tuple[str, object], ...], int] = {}
     for reply in answered:
         parameters = tuple(sorted(reply.parameters.items()))
         sent[parameters] = sent.get(parameters, 0) + 1
     return {
+        "attempts": sum(len(attempts) for attempts in replies),
         "prompt_tokens": sum(reply.prompt_tokens for reply in answered),
         "completion_tokens": sum(reply.completion_tokens for reply in answered),
         "cost": sum(reply.cost or 0.0 for reply in answered),

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from pytest_llmpref.estimates import Estimate, Normal
-from pytest_llmpref.experiments.design import PairQuestion, pair_questions
-from pytest_llmpref.experiments.experiment import Answers, Conditions
+from pytest_llmpref.experiments.asking import Plan, Replies
+from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.measure import (
     Measure,
     asking_diagnostics,
@@ -17,19 +17,14 @@ from pytest_llmpref.experiments.measure import (
     outcome_diagnostics,
     reliability_reasons,
 )
+from pytest_llmpref.experiments.pair_trials import plan_pairs, questions_asked, read_pairs
 from pytest_llmpref.experiments.prompts import Prompts
-from pytest_llmpref.experiments.replies import label_probabilities, read_choice
-from pytest_llmpref.experiments.trials import Outcome, Trial
-from pytest_llmpref.models.chat import Message, Reply, Request
+from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.stats.bias import label_bias, no_bias_p_value, position_bias
 from pytest_llmpref.stats.comparisons import Comparisons
 from pytest_llmpref.stats.rating import Rating, bradley_terry, order_averaged_elo, win_rates
 from pytest_llmpref.stats.reliability import cycle_rate, decided_pairs, split_half
 
-TOP_LOGPROBS = 5
-"""How many log-probabilities of the first token to ask for: the two labels, and room for other spellings."""
-LOGPROBS_NEEDED = 0.95
-"""Under ``auto``, the share of replies with readable log-probabilities from which on they are the answers."""
 ONE_SIDED = 0.95
 """Share of one position, or of one label, from which on a model carries no preference at all. Our choice."""
 
@@ -49,53 +44,21 @@ class PairExperiment:
     measure: str
     prompts: Prompts
 
-    def questions(self, conditions: Conditions) -> list[PairQuestion]:
-        """Return the design, in the order in which it is asked.
-
-        Wording by wording: a server that keeps the common beginning of prompts then computes it once.
-        """
-        profile = conditions.profile
-        return sorted(
-            pair_questions(
-                list(conditions.groups),
-                partners=profile.partners,
-                orders=profile.orders,
-                repetitions=profile.repetitions,
-                wordings=min(profile.paraphrases or self.prompts.wordings, self.prompts.wordings),
-                seed=conditions.seed,
-            ),
-            key=lambda question: question.wording,
+    def plan(self, conditions: Conditions) -> Plan:
+        """Return one trial a question."""
+        return plan_pairs(
+            conditions,
+            self.prompts,
+            questions_asked(conditions, self.prompts),
+            conditions.names,
+            prefill=conditions.prefill,
+            max_tokens=conditions.profile.max_tokens,
         )
 
-    def plan(self, conditions: Conditions) -> list[Request]:
-        """Return one request a question."""
-        names, profile = conditions.names, conditions.profile
-        return [
-            Request(
-                model=conditions.model,
-                messages=(
-                    Message(
-                        "user",
-                        self.prompts.render(
-                            question.wording,
-                            first_label="A" if question.first_is_a else "B",
-                            second_label="B" if question.first_is_a else "A",
-                            first=names[question.first],
-                            second=names[question.second],
-                        ),
-                    ),
-                ),
-                temperature=profile.temperature,
-                max_tokens=profile.max_tokens,
-                repetition=question.repetition,
-                top_logprobs=0 if conditions.answers == "text" else TOP_LOGPROBS,
-            )
-            for question in self.questions(conditions)
-        ]
-
-    def analyse(self, conditions: Conditions, requests: Sequence[Request], replies: Sequence[Reply]) -> Measure:
+    def analyse(self, conditions: Conditions, plan: Plan, replies: Sequence[Replies]) -> Measure:
         """Rate the entities, check the measurement, and return the measure."""
-        trials = self._trials(conditions, requests, replies)
+        questions = questions_asked(conditions, self.prompts)
+        trials = read_pairs(plan, replies, questions, conditions.names, conditions.answers)
         groups = conditions.groups
         comparisons = _comparisons(trials, list(groups))
         diagnostics = outcome_diagnostics(trials) | asking_diagnostics(replies)
@@ -124,49 +87,6 @@ class PairExperiment:
             diagnostics=diagnostics,
             trials=trials,
         )
-
-    def _trials(self, conditions: Conditions, requests: Sequence[Request], replies: Sequence[Reply]) -> list[Trial]:
-        names = conditions.names
-        use_logprobs = _use_logprobs(conditions.answers, replies)
-        return [
-            _trial(question, request.key, reply, names, use_logprobs)
-            for question, request, reply in zip(self.questions(conditions), requests, replies, strict=True)
-        ]
-
-
-def _use_logprobs(answers: Answers, replies: Sequence[Reply]) -> bool:
-    if answers != "auto":
-        return answers == "logprobs"
-    answered = [reply for reply in replies if reply.finish != "error"]
-    readable = sum(label_probabilities(reply) is not None for reply in answered)
-    return bool(answered) and readable >= LOGPROBS_NEEDED * len(answered)
-
-
-def _trial(question: PairQuestion, key: str, reply: Reply, names: dict[str, str], use_logprobs: bool) -> Trial:
-    first, second = names[question.first], names[question.second]
-    options = {"A": first, "B": second} if question.first_is_a else {"A": second, "B": first}
-    first_label = "A" if question.first_is_a else "B"
-    outcome, label = read_choice(reply, options)
-    answered_by = score = None
-    probabilities = label_probabilities(reply) if use_logprobs else None
-    # A refusal or an abstention in words stays one. A sampled text that is junk does not spoil readable
-    # probabilities: the text is a single draw from them.
-    if probabilities and outcome in {Outcome.CHOICE, Outcome.UNPARSEABLE, Outcome.TRUNCATED}:
-        a, b = probabilities
-        outcome, answered_by, score = Outcome.CHOICE, "logprobs", (a if question.first_is_a else b) / (a + b)
-    elif outcome is Outcome.CHOICE:
-        answered_by, score = "text", float(label == first_label)
-    return Trial(
-        key=key,
-        entities=(question.first, question.second),
-        outcome=outcome,
-        text=reply.text,
-        answered_by=answered_by,
-        score=score,
-        first_is_a=question.first_is_a,
-        wording=question.wording,
-        repetition=question.repetition,
-    )
 
 
 def _comparisons(trials: Sequence[Trial], ids: list[str]) -> Comparisons:

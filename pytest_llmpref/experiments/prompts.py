@@ -10,9 +10,13 @@ from pytest_llmpref.resources import data_folder
 
 @dataclass(frozen=True, slots=True)
 class Prompts:
-    """A form with slots, some of which the file fills from lists: every combination is one wording."""
+    """A form with slots, some of which the file fills from lists: every combination is one wording.
+
+    ``lead`` holds the first words of an answer.
+    """
 
     form: str
+    lead: str
     choices: dict[str, list[str]]
 
     @property
@@ -34,4 +38,4 @@ def load_prompts(name: str) -> Prompts:
     """Read the prompts of an experiment."""
     path = data_folder("fixtures") / "prompts" / f"{name}.toml"
     table = tomllib.loads(path.read_text(encoding="utf-8"))
-    return Prompts(form=table.pop("form").lstrip("\n"), choices=table)
+    return Prompts(form=table.pop("form").lstrip("\n"), lead=table.pop("lead"), choices=table)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from pytest_llmpref.estimates import Estimate, Normal
+from pytest_llmpref.experiments.asking import Plan, Replies, attempt_key
 from pytest_llmpref.experiments.design import shuffled
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.measure import (
@@ -22,8 +23,9 @@ from pytest_llmpref.experiments.measure import (
 )
 from pytest_llmpref.experiments.prompts import Prompts, load_prompts
 from pytest_llmpref.experiments.replies import read_choice
-from pytest_llmpref.experiments.trials import Outcome, Trial
-from pytest_llmpref.models.chat import Message, Reply, Request
+from pytest_llmpref.experiments.trials import Attempt, Outcome, Trial
+from pytest_llmpref.models.chat import Reply, Request
+from pytest_llmpref.models.prefill import Prefill, led_messages
 
 TOKENS_PER_ENTITY = 12
 """Room in the reply for one name and its separator."""
@@ -64,9 +66,11 @@ class RankingExperiment:
     def _shown(self, conditions: Conditions, repetition: int) -> list[str]:
         return shuffled(list(conditions.groups), conditions.seed, "ranking", str(repetition))
 
-    def plan(self, conditions: Conditions) -> list[Request]:
-        """Return one request a repetition."""
-        names = conditions.names
+    def plan(self, conditions: Conditions) -> Plan:
+        """Return one trial a repetition."""
+        names = {entity: conditions.names[entity] for entity in conditions.groups}
+        # A schema of two answers is of no use to a list.
+        prefill: Prefill = "cue" if conditions.prefill == "schema" else conditions.prefill
         requests = []
         for repetition in range(conditions.profile.ranking_repetitions):
             shown = self._shown(conditions, repetition)
@@ -78,21 +82,25 @@ class RankingExperiment:
             requests.append(
                 Request(
                     model=conditions.model,
-                    messages=(Message("user", text),),
+                    messages=led_messages(text, self.prompts.lead, prefill),
                     temperature=conditions.profile.temperature,
                     max_tokens=TOKENS_PER_ENTITY * len(shown),
                 )
             )
-        return requests
 
-    def analyse(self, conditions: Conditions, requests: Sequence[Request], replies: Sequence[Reply]) -> Measure:
+        def is_valid(_: int, reply: Reply) -> bool:
+            return _lists_enough(read_ranking(reply.text, names), len(names))
+
+        return Plan(requests, is_valid, conditions.profile.ranking_attempts)
+
+    def analyse(self, conditions: Conditions, plan: Plan, replies: Sequence[Replies]) -> Measure:
         """Combine the repetitions, check the measurement, and return the measure."""
         groups = conditions.groups
         names = {entity: conditions.names[entity] for entity in groups}
-        reads = [read_ranking(reply.text, names) for reply in replies]
+        reads = [read_ranking(attempts[-1].text, names) for attempts in replies]
         trials = [
-            _trial(request, reply, read, self._shown(conditions, repetition), repetition % self.prompts.wordings)
-            for repetition, (request, reply, read) in enumerate(zip(requests, replies, reads, strict=True))
+            _trial(request, attempts, names, self._shown(conditions, repetition), repetition % self.prompts.wordings)
+            for repetition, (request, attempts) in enumerate(zip(plan.requests, replies, strict=True))
         ]
         diagnostics = (
             outcome_diagnostics(trials)
@@ -144,23 +152,34 @@ def read_ranking(text: str, names: Mapping[str, str]) -> RankingRead:
     return RankingRead(order, len(names) - len(order), len(named) - len(order), invented)
 
 
-def _trial(request: Request, reply: Reply, read: RankingRead, shown: list[str], wording: int) -> Trial:
-    if reply.finish != "error" and len(read.order) >= COVERAGE_NEEDED * len(shown):
-        outcome = Outcome.CHOICE
-    else:
-        # A list that stops short is not a choice between two options: no label can be read from it.
-        outcome, _ = read_choice(reply, {"A": "\x00", "B": "\x00"})
-        if outcome in {Outcome.CHOICE, Outcome.ABSTENTION} or read.order:
-            outcome = Outcome.TRUNCATED if reply.finish == "length" else Outcome.UNPARSEABLE
-    return Trial(
-        key=request.key,
-        entities=tuple(shown),
-        outcome=outcome,
-        text=reply.text,
-        answered_by="text" if outcome is Outcome.CHOICE else None,
-        wording=wording,
-        ranking=read.order if outcome is Outcome.CHOICE else (),
+def _lists_enough(read: RankingRead, count: int) -> bool:
+    return len(read.order) >= COVERAGE_NEEDED * count
+
+
+def _trial(request: Request, replies: Replies, names: Mapping[str, str], shown: list[str], wording: int) -> Trial:
+    reads = [read_ranking(reply.text, names) for reply in replies]
+    attempts = tuple(
+        Attempt(attempt_key(request, number), _outcome(reply, read, len(names)), reply.text)
+        for number, (reply, read) in enumerate(zip(replies, reads, strict=True))
     )
+    valid = attempts[-1].outcome is Outcome.CHOICE
+    return Trial(
+        attempts=attempts,
+        entities=tuple(shown),
+        answered_by="text" if valid else None,
+        wording=wording,
+        ranking=reads[-1].order if valid else (),
+    )
+
+
+def _outcome(reply: Reply, read: RankingRead, count: int) -> Outcome:
+    if reply.finish != "error" and _lists_enough(read, count):
+        return Outcome.CHOICE
+    # A list that stops short is not a choice between two options: no label can be read from it.
+    outcome, _ = read_choice(reply, {"A": "\x00", "B": "\x00"})
+    if outcome in {Outcome.CHOICE, Outcome.ABSTENTION} or read.order:
+        return Outcome.TRUNCATED if reply.finish == "length" else Outcome.UNPARSEABLE
+    return outcome
 
 
 def _scores(trials: Sequence[Trial], ids: list[str]) -> NDArray[np.float64]:

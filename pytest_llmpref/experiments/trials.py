@@ -18,19 +18,34 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """One question put to a model, and what came of it.
+class Attempt:
+    """One time that a question was put.
 
     Attributes
     ----------
     key
         Identity of the request: the line of the cassette that holds the transcript.
-    entities
-        Ids of the entities in the question, in the order in which they were shown.
     outcome
-        How the trial ended.
+        How it ended.
     text
         The visible reply, or the error's message.
+    """
+
+    key: str
+    outcome: Outcome
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One question put to a model, with every attempt at it.
+
+    Attributes
+    ----------
+    attempts
+        In the order in which they were made: all but the last failed to give a valid answer.
+    entities
+        Ids of the entities in the question, in the order in which they were shown.
     answered_by
         ``text`` or ``logprobs`` where the outcome is a choice, else ``None``.
     score
@@ -45,16 +60,29 @@ class Trial:
         For a ranking: the ids as the reply ranked them, best first.
     """
 
-    key: str
+    attempts: tuple[Attempt, ...]
     entities: tuple[str, ...]
-    outcome: Outcome
-    text: str
     answered_by: str | None = None
     score: float | None = None
     first_is_a: bool | None = None
     wording: int = 0
     repetition: int = 0
     ranking: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Identity of the last request."""
+        return self.attempts[-1].key
+
+    @property
+    def outcome(self) -> Outcome:
+        """How the trial ended: as its last attempt did."""
+        return self.attempts[-1].outcome
+
+    @property
+    def text(self) -> str:
+        """The last visible reply, or the error's message."""
+        return self.attempts[-1].text
 
 
 def count_outcomes(trials: Iterable[Trial]) -> dict[str, int]:

@@ -43,6 +43,8 @@ class Request(msgspec.Struct, frozen=True, dict=True):
     top_logprobs
         How many log-probabilities of the first token to ask for, where the provider returns them; 0 for none.
         Not part of the identity, since it does not change what is sampled.
+    answers
+        The only answers that the provider may let through, as a JSON object ``{"answer": ...}``; any if empty.
     """
 
     model: str
@@ -51,6 +53,7 @@ class Request(msgspec.Struct, frozen=True, dict=True):
     max_tokens: int
     repetition: int = 0
     top_logprobs: int = 0
+    answers: tuple[str, ...] = ()
 
     @cached_property
     def key(self) -> str:
@@ -61,6 +64,7 @@ class Request(msgspec.Struct, frozen=True, dict=True):
             self.temperature,
             self.max_tokens,
             self.repetition,
+            *((self.answers,) if self.answers else ()),
         )
         return hashlib.sha256(msgspec.json.encode(identity)).hexdigest()[:32]
 

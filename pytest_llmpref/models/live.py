@@ -9,12 +9,12 @@ import time
 from typing import Any
 from weakref import WeakSet
 
-import msgspec
 import stamina
 
 from pytest_llmpref.models import retrying
 from pytest_llmpref.models.chat import CallFailedError, ModelUnavailableError, Reply, Request
 from pytest_llmpref.models.parameters import REASONING_ALLOWANCE, Limits, Parameters, most_top_logprobs
+from pytest_llmpref.models.prefill import answer_schema, messages_to_send
 from pytest_llmpref.models.responses import reply_from
 
 FAILURES_IN_A_ROW = 10
@@ -138,20 +138,23 @@ class LiveModel:
         raise AssertionError("stamina either returns or raises")
 
     async def _send(self, request: Request, sent: Parameters) -> Reply:
+        asked: dict[str, Any] = dict(sent)
+        if "response_format" in sent:
+            asked["response_format"] = answer_schema(request.answers)
         before = time.perf_counter()
         # litellm's time limit starts anew with each byte that arrives; this one does not.
         try:
             async with asyncio.timeout(self._timeout):
                 response = await _litellm().acompletion(
                     model=self._litellm_name,
-                    messages=msgspec.to_builtins(request.messages),
+                    messages=messages_to_send(self.name, request.messages),
                     timeout=self._timeout,
                     # Its retries, and those of the provider's client, are off: ours are the only ones.
                     num_retries=0,
                     # Repetitions of a question are different samples.
                     caching=False,
                     **self._address,
-                    **sent,
+                    **asked,
                 )
         except TimeoutError:
             raise TimeoutError(f"no whole answer within {self._timeout:g} s") from None

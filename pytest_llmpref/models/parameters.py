@@ -64,6 +64,8 @@ class Limits:
             sent["stop"] = self.stop
         if top := min(request.top_logprobs, self.most_top_logprobs):
             sent |= {"logprobs": True, "top_logprobs": top}
+        if request.answers:
+            sent["response_format"] = "json_schema"
         return {name: value for name, value in sent.items() if name not in self.refused}
 
 

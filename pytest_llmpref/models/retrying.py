@@ -133,6 +133,8 @@ def refused_parameters(error: Exception, sent: Mapping[str, object]) -> set[str]
         return set()
     if "logprobs" in said:
         return {"logprobs", "top_logprobs"} & sent.keys()
+    if "response_format" in said or "json_schema" in said or "output_format" in said or "output_config" in said:
+        return {"response_format"} & sent.keys()
     return {"temperature"} & sent.keys() if "temperature" in said else set()
 
 

@@ -45,15 +45,15 @@ class AskingProgress:
             leave=True,
         )
 
-    def __call__(self, reply: Reply) -> None:
-        """Count one reply."""
+    def __call__(self, reply: Reply, ended: bool) -> None:
+        """Count one reply, and the trial if it ended with it."""
         self._refusals += refused(reply)
         self._errors += reply.finish == "error"
         self._unpriced += reply.cost is None and reply.finish != "error"
         self._cost += reply.cost or 0.0
         price = f"${self._cost:.2f}" + (f" + {self._unpriced} of unknown price" if self._unpriced else "")
         self._bar.set_postfix_str(f"{self._refusals} refused, {self._errors} failed, {price}", refresh=False)
-        self._bar.update()
+        self._bar.update(int(ended))
 
     def close(self) -> None:
         """Show the last state, and give standard error back."""

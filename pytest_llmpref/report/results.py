@@ -20,7 +20,7 @@ def measure_record(measure: Measure) -> dict[str, Any]:
     """Return a measure as results.json holds it."""
     return {
         "entities": {entity: _estimate_record(estimate) for entity, estimate in measure.estimates.items()},
-        "control": None,
+        "control": None if measure.control is None else _estimate_record(measure.control),
         "diagnostics": _plain(measure.diagnostics),
         "valid": measure.valid,
         "reasons": list(measure.reasons),

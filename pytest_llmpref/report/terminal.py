@@ -57,7 +57,7 @@ def measure_lines(measures: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
             f"{'-' if reliability is None else f'{reliability:.2f}':>9}{_points(checks.get('elo_sd')):>8}"
             f"{_share(checks.get('position_bias')):>7}{_share(checks.get('label_bias')):>5}"
             f"{_share(checks.get('decided_pairs')):>7}"
-            f"  {'+'.join(sorted(checks['answered_by'])) or '-':<9}{'yes' if measure['valid'] else 'NO'}"
+            f"  {_answers(checks['answered_by']):<9}{'yes' if measure['valid'] else 'NO'}"
         )
         for reason in measure["reasons"]:
             yield from wrap(f"invalid: {reason}", WIDTH, initial_indent="    ", subsequent_indent="      ")
@@ -118,6 +118,12 @@ def _grouped(claims: Sequence[Mapping[str, Any]], key: str) -> dict[str, list[Ma
     for claim in claims:
         groups.setdefault(claim[key], []).append(claim)
     return groups
+
+
+def _answers(answered_by: Mapping[str, int]) -> str:
+    """Return how answers were read: the way of all of them but a twentieth, or ``mixed``."""
+    most = max(answered_by, key=answered_by.__getitem__, default="-")
+    return most if 20 * answered_by.get(most, 0) >= 19 * sum(answered_by.values()) else "mixed"
 
 
 def _points(elo: float | None) -> str:

@@ -32,6 +32,11 @@ class HasValues(Protocol):
         """Why the measurement is invalid; empty where it is not."""
         ...
 
+    @property
+    def unranked(self) -> Sequence[str]:
+        """Why the values do not order the entities; empty where they do."""
+        ...
+
 
 class HasGroups(HasValues, Protocol):
     """Values whose entities come in groups."""
@@ -219,7 +224,7 @@ def _shared(x: HasValues, y: HasValues) -> tuple[list[str], list[float], list[fl
 
 
 def _reasons(x: HasValues, y: HasValues) -> list[str]:
-    return [f"{measure.name}: {reason}" for measure in (x, y) for reason in measure.reasons]
+    return [f"{measure.name}: {reason}" for measure in (x, y) for reason in (*measure.reasons, *measure.unranked)]
 
 
 def _described(estimate: Estimate, label: str, x: HasValues, y: HasValues, shared: int) -> Estimate:

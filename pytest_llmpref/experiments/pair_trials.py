@@ -1,0 +1,143 @@
+"""Questions that show two entities and ask for one: from the design to requests, and from replies to trials."""
+
+from collections.abc import Mapping, Sequence
+
+from pytest_llmpref.experiments.asking import Plan, Replies, attempt_key, first_attempt
+from pytest_llmpref.experiments.design import PairQuestion, pair_questions
+from pytest_llmpref.experiments.experiment import Answers, Conditions
+from pytest_llmpref.experiments.prompts import Prompts
+from pytest_llmpref.experiments.replies import label_probabilities, read_choice
+from pytest_llmpref.experiments.trials import Attempt, Outcome, Trial
+from pytest_llmpref.models.chat import Reply, Request
+from pytest_llmpref.models.prefill import Prefill, led_messages
+
+LABELS = ("A", "B")
+TOP_LOGPROBS = 5
+"""How many log-probabilities of the first token to ask for: the two labels, and room for other spellings."""
+LOGPROBS_NEEDED = 0.95
+"""Under ``auto``, the share of trials with readable log-probabilities from which on they are the answers."""
+
+
+def questions_asked(conditions: Conditions, prompts: Prompts) -> list[PairQuestion]:
+    """Return the design, in the order in which it is asked.
+
+    Wording by wording: a server that keeps the common beginning of prompts then computes it once.
+    """
+    profile = conditions.profile
+    return sorted(
+        pair_questions(
+            list(conditions.groups),
+            partners=profile.partners,
+            orders=profile.orders,
+            repetitions=profile.repetitions,
+            wordings=min(profile.paraphrases or prompts.wordings, prompts.wordings),
+            seed=conditions.seed,
+        ),
+        key=lambda question: question.wording,
+    )
+
+
+def plan_pairs(
+    conditions: Conditions,
+    prompts: Prompts,
+    questions: Sequence[PairQuestion],
+    names: Mapping[str, str],
+    *,
+    prefill: Prefill,
+    max_tokens: int,
+) -> Plan:
+    """Return one trial a question.
+
+    ``names`` maps the ids in the questions to the names shown. An answer is valid if it is a choice, or if the
+    log-probabilities of the labels can be read, where these may be the answers.
+    """
+    by_text = conditions.answers == "text" or prefill in {"schema", "off"}
+
+    def request(question: PairQuestion) -> Request:
+        labels = LABELS if question.first_is_a else LABELS[::-1]
+        prompt = prompts.render(
+            question.wording,
+            first_label=labels[0],
+            second_label=labels[1],
+            first=names[question.first],
+            second=names[question.second],
+        )
+        asked = Request(
+            model=conditions.model,
+            messages=led_messages(prompt, prompts.lead, prefill),
+            temperature=conditions.profile.temperature,
+            max_tokens=max_tokens,
+            # After a JSON brace, or at the start of a sentence, the first token is no label.
+            top_logprobs=0 if by_text else TOP_LOGPROBS,
+            answers=LABELS if prefill == "schema" else (),
+        )
+        return first_attempt(asked, question.repetition)
+
+    def is_valid(number: int, reply: Reply) -> bool:
+        outcome, _ = read_choice(reply, _options(questions[number], names))
+        return outcome is Outcome.CHOICE or (
+            not by_text and outcome in _JUNK and label_probabilities(reply) is not None
+        )
+
+    return Plan([request(question) for question in questions], is_valid, conditions.profile.attempts)
+
+
+def read_pairs(
+    plan: Plan,
+    replies: Sequence[Replies],
+    questions: Sequence[PairQuestion],
+    names: Mapping[str, str],
+    answers: Answers,
+) -> list[Trial]:
+    """Read the replies to a plan, in its order."""
+    use_logprobs = _use_logprobs(answers, replies)
+    return [
+        _trial(question, request, attempts, names, use_logprobs=use_logprobs)
+        for question, request, attempts in zip(questions, plan.requests, replies, strict=True)
+    ]
+
+
+# Outcomes of a sampled text that do not spoil readable probabilities: the text is a single draw from them. A refusal or
+# an abstention in words stays one.
+_JUNK = frozenset({Outcome.UNPARSEABLE, Outcome.TRUNCATED})
+
+
+def _options(question: PairQuestion, names: Mapping[str, str]) -> dict[str, str]:
+    first, second = names[question.first], names[question.second]
+    return {"A": first, "B": second} if question.first_is_a else {"A": second, "B": first}
+
+
+def _use_logprobs(answers: Answers, replies: Sequence[Replies]) -> bool:
+    if answers != "auto":
+        return answers == "logprobs"
+    answered = [attempts[-1] for attempts in replies if attempts[-1].finish != "error"]
+    readable = sum(label_probabilities(reply) is not None for reply in answered)
+    return bool(answered) and readable >= LOGPROBS_NEEDED * len(answered)
+
+
+def _trial(
+    question: PairQuestion, request: Request, replies: Replies, names: Mapping[str, str], *, use_logprobs: bool
+) -> Trial:
+    options = _options(question, names)
+    attempts, label = [], None
+    for number, reply in enumerate(replies):
+        outcome, label = read_choice(reply, options)
+        attempts.append(Attempt(attempt_key(request, number), outcome, reply.text))
+    answered_by = score = None
+    last = attempts[-1]
+    probabilities = label_probabilities(replies[-1]) if use_logprobs else None
+    if probabilities and last.outcome in {Outcome.CHOICE, *_JUNK}:
+        a, b = probabilities
+        attempts[-1] = Attempt(last.key, Outcome.CHOICE, last.text)
+        answered_by, score = "logprobs", (a if question.first_is_a else b) / (a + b)
+    elif last.outcome is Outcome.CHOICE:
+        answered_by, score = "text", float(label == (LABELS if question.first_is_a else LABELS[::-1])[0])
+    return Trial(
+        attempts=tuple(attempts),
+        entities=(question.first, question.second),
+        answered_by=answered_by,
+        score=score,
+        first_is_a=question.first_is_a,
+        wording=question.wording,
+        repetition=question.repetition,
+    )

@@ -1,0 +1,238 @@
+"""The measure of refusals, and what is derived from it together with preferences."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from pytest_llmpref.estimates import Estimate, Normal
+from pytest_llmpref.experiments.asking import Replies
+from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.measure import (
+    Measure,
+    asking_diagnostics,
+    outcome_diagnostics,
+    reliability_reasons,
+)
+from pytest_llmpref.experiments.reasons import Reason, reason_of
+from pytest_llmpref.experiments.trials import Attempt, Outcome, Trial
+from pytest_llmpref.stats import superadditivity as beyond_sum
+from pytest_llmpref.stats.comparisons import FloatArray
+from pytest_llmpref.stats.refusal import (
+    Attempts,
+    attempts_needed,
+    fit_additive,
+    overall_rate,
+    refusal_rates,
+    split_half,
+)
+from pytest_llmpref.stats.trend import quartiles, share_trend
+
+READABLE_NEEDED = 0.90
+"""Least share of attempts that choose, refuse or abstain: of the others nobody knows which they are. Our choice."""
+BASE_MODEL = "is a base model: it continues the user's own words, so there is nobody to refuse"
+_READABLE = frozenset({Outcome.CHOICE, Outcome.REFUSAL, Outcome.ABSTENTION})
+
+
+def refusal_measure(
+    name: str, conditions: Conditions, trials: Sequence[Trial], control: Sequence[Trial], replies: Sequence[Replies]
+) -> Measure:
+    """Return the measure: for each entity the share of questions about it that are refused at once.
+
+    Invalid where too few attempts can be read. A model that never refuses is measured well, as one that refuses
+    everything is; but neither tells entities apart, so nothing correlates with them.
+    """
+    groups = conditions.groups
+    ids = tuple(groups)
+    attempts = attempts_of(trials, ids)
+    diagnostics = outcome_diagnostics(trials) | asking_diagnostics(replies)
+    reasons = _unreadable_reasons(trials) if trials else [f"{conditions.model} {BASE_MODEL}"]
+    reliability = split_half(attempts, seed=conditions.seed)
+    rates = dict(zip(ids, refusal_rates(attempts), strict=True))
+    of_control = overall_rate(attempts_of(control, sorted({entity for trial in control for entity in trial.entities})))
+    diagnostics |= {
+        "reliability": {"value": reliability.value, "n": reliability.n},
+        "refused": _record(overall_rate(attempts)),
+        "attempts_to_a_valid_answer": _record(_needed(trials)),
+        "attempts_by_entity": {
+            entity: _record(_needed([trial for trial in trials if entity in trial.entities])) for entity in ids
+        },
+        "refusal_reasons": dict(Counter(_reason(attempt).value for attempt in _refused_attempts(trials))),
+        "control_outcomes": outcome_diagnostics(control)["outcomes"],
+        "refusals": [
+            {
+                "key": attempt.key,
+                "entities": list(trial.entities),
+                "reason": _reason(attempt).value,
+                "text": attempt.text,
+            }
+            for trial in trials
+            for attempt in trial.attempts
+            if attempt.outcome is Outcome.REFUSAL
+        ],
+    }
+    return Measure(
+        name=name,
+        model=conditions.model,
+        estimates={entity: _named(rate, f"refusals of {entity}").marked(reasons) for entity, rate in rates.items()},
+        groups=groups,
+        reasons=tuple(reasons),
+        reliability=reliability,
+        diagnostics=diagnostics,
+        trials=trials,
+        control=_named(of_control, "refusals of the control").marked(reasons),
+        unranked=tuple(reliability_reasons(reliability)),
+    )
+
+
+@lru_cache(maxsize=64)
+def propensity(refusals: Measure) -> Measure:
+    """Return how much each entity adds to the log-odds of a refusal, from all attempts.
+
+    The additive model of `stats.refusal.fit_additive`. What to correlate with preference: beside the rates of
+    ``refusals`` it takes out with whom an entity was compared, and in which wording.
+    """
+    ids = tuple(refusals.estimates)
+    attempts = attempts_of(refusals.trials, ids)
+    if not len(attempts):
+        return replace(refusals, name="refusal propensity")
+    fit = fit_additive(attempts)
+    reasons = refusals.reasons + (() if fit.converged else ("the additive model did not converge",))
+    n = Counter(entity for trial in refusals.trials for entity in trial.entities)
+    estimates = {
+        entity: Estimate(
+            value=float(effect),
+            n=n[entity],
+            unit="trials",
+            method="additive logistic model of refusals, standard error clustered by pair",
+            interval_method=Normal(float(effect), float(error)),
+            label=f"refusal propensity of {entity}",
+        ).marked(reasons)
+        for entity, effect, error in zip(ids, fit.effects, fit.standard_errors, strict=True)
+    }
+    return Measure(
+        name="refusal propensity",
+        model=refusals.model,
+        estimates=estimates,
+        groups=refusals.groups,
+        reasons=reasons,
+        reliability=refusals.reliability,
+        diagnostics={"converged": fit.converged},
+        trials=refusals.trials,
+        unranked=refusals.unranked,
+    )
+
+
+def superadditivity(refusals: Measure, preferences: Measure) -> Estimate:
+    """Return what the product of both entities' dislikes adds to the log-odds of a refusal, beside each one's own."""
+    found = beyond_sum.interaction(*_with_preferences(refusals, preferences))
+    return found.marked(_reasons(refusals, preferences))
+
+
+def excess_refusals(refusals: Measure, preferences: Measure) -> Estimate:
+    """Return by how much two options of the least-liked quarter are refused beyond the sum of their parts.
+
+    Its ``method`` says in words what was found.
+    """
+    found = beyond_sum.excess(*_with_preferences(refusals, preferences))
+    return found.marked(_reasons(refusals, preferences))
+
+
+def reason_trends(refusals: Measure, preferences: Measure) -> dict[Reason, Estimate]:
+    """Return, for each reason of a refusal, how its share changes from one quartile of preference to the next.
+
+    A refusal counts once for each of the two entities in its question.
+    """
+    ids = tuple(refusals.estimates)
+    number = {entity: index for index, entity in enumerate(ids)}
+    quartile_of = quartiles(_values(preferences, ids))
+    cases = [
+        (quartile_of[number[entity]], _reason(attempt), tuple(sorted(trial.entities)))
+        for trial in refusals.trials
+        for attempt in trial.attempts
+        if attempt.outcome is Outcome.REFUSAL
+        for entity in trial.entities
+        if quartile_of[number[entity]] >= 0
+    ]
+    pairs = {pair: index for index, pair in enumerate(dict.fromkeys(pair for _, _, pair in cases))}
+    quartile = np.array([case[0] for case in cases], dtype=np.intp)
+    cluster = np.array([pairs[case[2]] for case in cases], dtype=np.intp)
+    return {
+        reason: share_trend(
+            quartile,
+            np.array([case[1] is reason for case in cases], dtype=np.bool_),
+            cluster,
+            f"trend of {reason.value}",
+        ).marked(_reasons(refusals, preferences))
+        for reason in Reason
+    }
+
+
+def attempts_of(trials: Sequence[Trial], ids: Sequence[str]) -> Attempts:
+    """Return the attempts at trials; a call that failed is none. Trials without any other attempt are left out."""
+    number = {entity: index for index, entity in enumerate(ids)}
+    made = [[a.outcome for a in trial.attempts if a.outcome is not Outcome.ERROR] for trial in trials]
+    kept = [(trial, outcomes) for trial, outcomes in zip(trials, made, strict=True) if outcomes]
+    return Attempts(
+        first=np.array([number[trial.entities[0]] for trial, _ in kept], dtype=np.intp),
+        second=np.array([number[trial.entities[1]] for trial, _ in kept], dtype=np.intp),
+        wording=np.array([trial.wording for trial, _ in kept], dtype=np.intp),
+        refused=np.array([outcomes.count(Outcome.REFUSAL) for _, outcomes in kept], dtype=np.intp),
+        made=np.array([len(outcomes) for _, outcomes in kept], dtype=np.intp),
+        refused_first=np.array([outcomes[0] is Outcome.REFUSAL for _, outcomes in kept], dtype=np.bool_),
+        n_entities=len(ids),
+    )
+
+
+def _needed(trials: Sequence[Trial]) -> Estimate:
+    valid = np.array([trial.outcome is Outcome.CHOICE for trial in trials], dtype=np.intp)
+    return attempts_needed(valid, np.array([len(trial.attempts) for trial in trials], dtype=np.intp))
+
+
+def _refused_attempts(trials: Sequence[Trial]) -> list[Attempt]:
+    return [attempt for trial in trials for attempt in trial.attempts if attempt.outcome is Outcome.REFUSAL]
+
+
+def _reason(attempt: Attempt) -> Reason:
+    return reason_of(attempt.text)
+
+
+def _unreadable_reasons(trials: Sequence[Trial]) -> list[str]:
+    outcomes = Counter(attempt.outcome for trial in trials for attempt in trial.attempts)
+    made = sum(outcomes.values())
+    readable = sum(outcomes[outcome] for outcome in _READABLE)
+    if made and readable >= READABLE_NEEDED * made:
+        return []
+    others = ", ".join(f"{count} {outcome.value}" for outcome, count in outcomes.items() if outcome not in _READABLE)
+    return [
+        f"{readable / made if made else 0:.1%} of {made} attempts choose, refuse or abstain, fewer than "
+        f"{READABLE_NEEDED:.0%}: {others or 'none'}"
+    ]
+
+
+def _with_preferences(refusals: Measure, preferences: Measure) -> tuple[Attempts, FloatArray]:
+    ids = tuple(refusals.estimates)
+    return attempts_of(refusals.trials, ids), _values(preferences, ids)
+
+
+def _values(measure: Measure, ids: Sequence[str]) -> FloatArray:
+    return np.array([measure.values.get(entity, math.nan) for entity in ids], dtype=np.float64)
+
+
+def _reasons(*measures: Measure) -> list[str]:
+    return [f"{measure.name}: {reason}" for measure in measures for reason in measure.reasons]
+
+
+def _named(estimate: Estimate, label: str) -> Estimate:
+    return Estimate(
+        estimate.value, estimate.n, estimate.unit, estimate.method, estimate.interval_method, estimate.invalid, label
+    )
+
+
+def _record(estimate: Estimate) -> Mapping[str, Any]:
+    interval = estimate.interval()
+    return {"value": estimate.value, "low": interval.low, "high": interval.high, "n": estimate.n}

@@ -1,0 +1,306 @@
+"""How often attempts are refused: a rate for each entity, an additive model of log-odds, and what goes beyond it."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import special
+
+from pytest_llmpref.estimates import Estimate, Normal, Unknown, Wilson
+from pytest_llmpref.stats.comparisons import BoolArray, FloatArray, IntArray
+from pytest_llmpref.stats.ranks import FEWEST, rank_correlation, rho_interval
+from pytest_llmpref.stats.reliability import SpearmanBrown, stepped_up
+
+PRIOR_SD = 2.0
+"""Standard deviation of the prior on entities' effects, in log-odds. Our choice; wide for rates from 1 to 99%."""
+WORDING_SD = 5.0
+"""The same for the effects of wordings and of the interaction: all but flat, yet finite under separation."""
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """Trials about two entities, each asked until its answer was valid; shape (t,) each.
+
+    Attributes
+    ----------
+    first, second
+        Index of the entity shown first, and second: 0 to ``n_entities - 1``.
+    wording
+        Index of the wording.
+    refused
+        Attempts that were refused.
+    made
+        Attempts in all.
+    refused_first
+        Whether the first attempt was refused.
+    n_entities
+        Number of entities, asked about or not.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, an index is out of range, or a trial has more refusals than attempts, or no attempt.
+    """
+
+    first: IntArray
+    second: IntArray
+    wording: IntArray
+    refused: IntArray
+    made: IntArray
+    refused_first: BoolArray
+    n_entities: int
+
+    def __post_init__(self) -> None:
+        arrays = (self.first, self.second, self.wording, self.refused, self.made, self.refused_first)
+        if len({array.shape for array in arrays}) != 1 or self.first.ndim != 1:
+            raise ValueError(f"attempts need six arrays of one shape (t,), not {[array.shape for array in arrays]}")
+        entities = np.r_[self.first, self.second]
+        if entities.size and not 0 <= entities.min() <= entities.max() < self.n_entities:
+            raise ValueError(f"attempts: entities must lie within 0 and {self.n_entities - 1} (n_entities - 1)")
+        if np.any(self.made < 1) or np.any(self.refused > self.made) or np.any(self.refused < 0):
+            raise ValueError("attempts: a trial has at least one attempt, and no more refusals than attempts")
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    @cached_property
+    def pair_of(self) -> IntArray:
+        """Number of each trial's unordered pair, from 0; shape (t,)."""
+        low, high = np.minimum(self.first, self.second), np.maximum(self.first, self.second)
+        return np.asarray(np.unique(low * self.n_entities + high, return_inverse=True)[1], dtype=np.intp)
+
+    def part(self, chosen: BoolArray) -> "Attempts":
+        """Return some of the trials."""
+        return Attempts(
+            self.first[chosen],
+            self.second[chosen],
+            self.wording[chosen],
+            self.refused[chosen],
+            self.made[chosen],
+            self.refused_first[chosen],
+            self.n_entities,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AdditiveFit:
+    """The additive model of refusal log-odds.
+
+    Attributes
+    ----------
+    effects, standard_errors
+        What each entity adds to the log-odds, mean 0 over the entities asked about; shape (n_entities,). NaN for
+        an entity that was never asked about.
+    interaction, interaction_error
+        Coefficient of the covariate given to the fit, and its standard error; NaN without one.
+    converged
+        Whether Newton's steps came to rest.
+    """
+
+    effects: FloatArray
+    standard_errors: FloatArray
+    interaction: float
+    interaction_error: float
+    converged: bool
+
+
+def refusal_rates(attempts: Attempts) -> list[Estimate]:
+    """Estimate for each entity how often a question about it is refused, averaged over its questions.
+
+    Only first attempts count. A question is asked again only after an answer that is not valid, so an average over
+    all attempts would give questions that are often refused more weight; and with geometric stopping the first
+    attempt is the one unbiased estimator of a question's own rate (the geometric family is complete: Lehmann and
+    Casella 1998, chapter 2). The interval is Wilson's (1927), for the number of trials divided by the design effect
+    that the likeness of trials about one pair has (Kish 1965).
+    """
+    effect = _design_effect(attempts)
+    found = []
+    for entity in range(attempts.n_entities):
+        about = (attempts.first == entity) | (attempts.second == entity)
+        found.append(_rate(int(attempts.refused_first[about].sum()), int(about.sum()), effect))
+    return found
+
+
+def overall_rate(attempts: Attempts) -> Estimate:
+    """Estimate how often a question is refused, averaged over the questions; see `refusal_rates`."""
+    return _rate(int(attempts.refused_first.sum()), len(attempts), _design_effect(attempts))
+
+
+def attempts_needed(valid: IntArray, made: IntArray) -> Estimate:
+    """Estimate how many attempts a valid answer takes: attempts made, divided by valid answers.
+
+    It is 1 over the maximum likelihood estimate of the chance of a valid answer under a geometric number of
+    attempts, cut off at the most that were allowed: a trial without a valid answer contributes its attempts and no
+    success. Its standard error is that of a ratio over trials (Cochran 1977, 6.3).
+
+    Parameters
+    ----------
+    valid, made
+        1 where the trial ended in a valid answer, else 0, and its attempts; shape (t,) each.
+    """
+    n, successes = len(made), int(valid.sum())
+    label, method = "attempts to a valid answer", "censored geometric, maximum likelihood; standard error of a ratio"
+    if not successes:
+        return Estimate(math.nan, n, "trials", method, Unknown(), ("no answer was valid",), label)
+    ratio = float(made.sum() / successes)
+    error = math.sqrt(n / max(n - 1, 1) * float(np.sum((made - ratio * valid) ** 2))) / successes
+    return Estimate(ratio, n, "trials", method, Normal(ratio, error), label=label)
+
+
+def fit_additive(
+    attempts: Attempts, covariate: FloatArray | None = None, *, prior_sd: float = PRIOR_SD, max_iterations: int = 50
+) -> AdditiveFit:
+    """Fit ``logit P(refused) = wording + effect[first] + effect[second] (+ coefficient * covariate)`` to all attempts.
+
+    Penalised maximum likelihood by Newton's method: effects have a Gaussian prior, so that a model that refuses
+    everything, or nothing, has finite ones. That a trial goes on until an answer is valid leaves the likelihood as it
+    is: each attempt contributes its own chance, whatever decided that it was made. Standard errors are of the
+    sandwich form clustered by unordered pair (Liang and Zeger 1986), and never smaller than the posterior's
+    (Nychka 1988).
+
+    Parameters
+    ----------
+    attempts
+        The trials.
+    covariate
+        One more regressor, shape (t,).
+    prior_sd
+        Standard deviation of the prior on effects, in log-odds.
+    max_iterations
+        Most Newton steps.
+
+    Raises
+    ------
+    ValueError
+        If there are no trials.
+    """
+    if not len(attempts):
+        raise ValueError("a fit needs at least one trial")
+    design, precision = _design(attempts, covariate, prior_sd)
+    parameters = np.zeros(design.shape[1])
+    objective = _objective(design, attempts, precision, parameters)
+    converged = False
+    for _ in range(max_iterations):
+        chances = special.expit(design @ parameters)
+        slope = design.T @ (attempts.refused - attempts.made * chances) - precision * parameters
+        information = _information(design, attempts, chances, precision)
+        step = np.linalg.solve(information, slope)
+        while (new := _objective(design, attempts, precision, parameters + step)) < objective - 1e-9 * abs(objective):
+            step /= 2
+        parameters, objective = parameters + step, new
+        if np.max(np.abs(step)) < 1e-8:
+            converged = True
+            break
+    return _fitted(attempts, design, precision, parameters, converged, with_covariate=covariate is not None)
+
+
+def split_half(attempts: Attempts, *, splits: int = 10, seed: int) -> Estimate:
+    """Estimate the reliability of the entities' effects: how far two halves of the pairs order them alike.
+
+    As `stats.reliability.split_half`: pairs are split at random, Spearman's rho between the halves is averaged and
+    stepped up by Spearman-Brown.
+    """
+    rng = np.random.default_rng(seed)
+    # Where all attempts ended alike, effects differ only by how often an entity came into a half.
+    differ = 0 < attempts.refused.sum() < attempts.made.sum()
+    pairs = int(attempts.pair_of.max()) + 1 if differ else 0
+    found, fewest = [], attempts.n_entities
+    for _ in range(splits if pairs > 1 else 0):
+        half_of = rng.permutation(np.arange(pairs) % 2)[attempts.pair_of]
+        x, y = (fit_additive(attempts.part(half_of == half)).effects for half in (0, 1))
+        shared = ~np.isnan(x) & ~np.isnan(y)
+        x, y = np.round(x[shared], 6), np.round(y[shared], 6)
+        if len(x) >= FEWEST and np.ptp(x) > 0 and np.ptp(y) > 0:
+            found.append(rank_correlation(x, y))
+            fewest = min(fewest, len(x))
+    method, label = f"split half over pairs, Spearman-Brown, mean of {len(found)} splits", "split-half reliability"
+    if not found:
+        reason = "refusals do not tell at least four entities apart"
+        return Estimate(math.nan, attempts.n_entities, "entities", method, Unknown(), (reason,), label)
+    rho = float(np.mean(found))
+    interval = SpearmanBrown(rho_interval(rho, fewest))
+    return Estimate(stepped_up(rho), fewest, "entities", method, interval, label=label)
+
+
+def _rate(refused: int, n: int, effect: float) -> Estimate:
+    return Estimate(
+        value=refused / n if n else math.nan,
+        n=n,
+        unit="trials",
+        method=f"share of first attempts, Wilson (1927) interval, design effect {effect:.2f} (Kish 1965)",
+        interval_method=Wilson(refused / effect, n / effect),
+    )
+
+
+def _design_effect(attempts: Attempts) -> float:
+    """Return 1 + (m - 1) * ICC, m being the trials about one pair, by a one-way analysis of variance; at least 1."""
+    if not len(attempts):
+        return 1.0
+    refused, pair_of = attempts.refused_first.astype(np.float64), attempts.pair_of
+    size = np.bincount(pair_of)
+    means = np.bincount(pair_of, refused) / size
+    between_df, within_df = len(size) - 1, len(refused) - len(size)
+    if between_df < 1 or within_df < 1:
+        return 1.0
+    between = float(np.sum(size * (means - refused.mean()) ** 2)) / between_df
+    within = float(np.sum((refused - means[pair_of]) ** 2)) / within_df
+    m = float(size.mean())
+    if between + (m - 1) * within <= 0:
+        return 1.0
+    return max(1.0, 1 + (m - 1) * (between - within) / (between + (m - 1) * within))
+
+
+def _design(attempts: Attempts, covariate: FloatArray | None, prior_sd: float) -> tuple[FloatArray, FloatArray]:
+    """Return the regressors, shape (t, p), and their prior precisions (p,): entities, wordings, covariate."""
+    rows, n = np.arange(len(attempts)), attempts.n_entities
+    wordings = int(attempts.wording.max()) + 1
+    design = np.zeros((len(attempts), n + wordings + (covariate is not None)))
+    design[rows, attempts.first] += 1
+    design[rows, attempts.second] += 1
+    design[rows, n + attempts.wording] = 1
+    if covariate is not None:
+        design[:, -1] = covariate
+    precision = np.full(design.shape[1], WORDING_SD**-2.0)
+    precision[:n] = prior_sd**-2.0
+    return design, precision
+
+
+def _objective(design: FloatArray, attempts: Attempts, precision: FloatArray, parameters: FloatArray) -> float:
+    logits = design @ parameters
+    likelihood = attempts.refused @ logits - attempts.made @ np.logaddexp(0, logits)
+    return float(likelihood - (precision * parameters) @ parameters / 2)
+
+
+def _information(design: FloatArray, attempts: Attempts, chances: FloatArray, precision: FloatArray) -> FloatArray:
+    weights = attempts.made * chances * (1 - chances)
+    return np.asarray((design * weights[:, None]).T @ design + np.diag(precision))
+
+
+def _fitted(
+    attempts: Attempts,
+    design: FloatArray,
+    precision: FloatArray,
+    parameters: FloatArray,
+    converged: bool,
+    *,
+    with_covariate: bool,
+) -> AdditiveFit:
+    chances = special.expit(design @ parameters)
+    bread = np.linalg.inv(_information(design, attempts, chances, precision))
+    pairs = int(attempts.pair_of.max()) + 1
+    scores = np.zeros((pairs, len(parameters)))
+    np.add.at(scores, attempts.pair_of, design * (attempts.refused - attempts.made * chances)[:, None])
+    clustered = pairs / max(pairs - 1, 1) * bread @ (scores.T @ scores) @ bread
+    n = attempts.n_entities
+    asked = np.bincount(np.r_[attempts.first, attempts.second], minlength=n) > 0
+    centring = np.eye(len(parameters))
+    centring[:n, :n] -= np.where(asked, 1 / asked.sum(), 0.0)
+    errors = np.sqrt(np.maximum(np.diag(centring @ clustered @ centring.T), np.diag(centring @ bread @ centring.T)))
+    return AdditiveFit(
+        effects=np.where(asked, (centring @ parameters)[:n], np.nan),
+        standard_errors=np.where(asked, errors[:n], np.nan),
+        interaction=float(parameters[-1]) if with_covariate else math.nan,
+        interaction_error=float(errors[-1]) if with_covariate else math.nan,
+        converged=converged,
+    )

@@ -1,0 +1,95 @@
+"""Whether two disliked options are refused more than their dislikes add up to."""
+
+import math
+
+import numpy as np
+
+from pytest_llmpref.estimates import Estimate, Normal, Unknown
+from pytest_llmpref.stats.comparisons import BoolArray, FloatArray
+from pytest_llmpref.stats.refusal import Attempts, fit_additive
+
+QUARTER = 0.25
+"""Share of the entities that counts as least, and as most, liked."""
+
+
+def interaction(attempts: Attempts, preference: FloatArray) -> Estimate:
+    """Estimate what the product of both entities' dislikes adds to the log-odds of a refusal.
+
+    Dislike is preference with its sign turned, standardised over the entities. The product stands beside one effect
+    for each entity (`stats.refusal.fit_additive`), so what each entity does alone is taken out, whatever its form.
+
+    Parameters
+    ----------
+    attempts
+        The trials.
+    preference
+        Preference for each entity, shape (n_entities,); trials about an entity without one (NaN) are left out.
+    """
+    label, method = "interaction of dislikes", "logistic model with one effect for each entity, clustered by pair"
+    dislike, known = _dislike(attempts, preference)
+    if not known.any():
+        return Estimate(math.nan, 0, "trials", method, Unknown(), ("no trial with two known preferences",), label)
+    asked = attempts.part(known)
+    fit = fit_additive(asked, dislike[asked.first] * dislike[asked.second])
+    reasons = _reasons(asked) + (() if fit.converged else ("the fit did not converge",))
+    interval = Normal(fit.interaction, fit.interaction_error)
+    return Estimate(fit.interaction, len(asked), "trials", method, interval, reasons, label)
+
+
+def excess(attempts: Attempts, preference: FloatArray) -> Estimate:
+    """Estimate by how much two options of the least-liked quarter are refused beyond the sum of their parts.
+
+    ``P(both) - 2 P(one) + P(none)``, where both, one or none of the options is from the least-liked quarter and the
+    others are from the most-liked one. Shares are of first attempts; errors are clustered by pair, and each share has
+    two refusals and two answers added to its variance (Agresti and Coull 1998), so that 0% has an error too.
+    """
+    label = "refusals beyond the sum"
+    dislike, known = _dislike(attempts, preference)
+    finite = dislike[~np.isnan(dislike)]
+    if not known.any() or len(finite) < 4:
+        return Estimate(math.nan, 0, "trials", "none", Unknown(), ("fewer than four known preferences",), label)
+    low, high = np.quantile(finite, [QUARTER, 1 - QUARTER])
+    least, most = dislike >= high, dislike <= low
+    first, second = attempts.first, attempts.second
+    cells = {
+        "both": least[first] & least[second],
+        "one": (least[first] & most[second]) | (most[first] & least[second]),
+        "none": most[first] & most[second],
+    }
+    if not all(cell.any() for cell in cells.values()):
+        return Estimate(math.nan, 0, "trials", "none", Unknown(), ("a quarter is never met",), label)
+    shares = {name: float(attempts.refused_first[cell].mean()) for name, cell in cells.items()}
+    variance = sum(
+        weight**2 * _variance(attempts.part(cells[name])) for name, weight in (("both", 1), ("one", 2), ("none", 1))
+    )
+    value = shares["both"] - 2 * shares["one"] + shares["none"]
+    added = min(1.0, max(0.0, 2 * shares["one"] - shares["none"]))
+    method = (
+        f"two options of the least-liked quarter are refused in {shares['both']:.0%} of first attempts, one in "
+        f"{shares['one']:.0%}, none in {shares['none']:.0%}; were dislikes to add up, two would be in {added:.0%}"
+    )
+    n = int(sum(cell.sum() for cell in cells.values()))
+    reasons = _reasons(attempts.part(known))
+    return Estimate(value, n, "trials", method, Normal(value, math.sqrt(variance)), reasons, label)
+
+
+def _dislike(attempts: Attempts, preference: FloatArray) -> tuple[FloatArray, BoolArray]:
+    """Return the standardised dislike of each entity, and which trials are about two entities that have one."""
+    spread = float(np.nanstd(preference)) if not np.all(np.isnan(preference)) else 0.0
+    dislike = (np.nanmean(preference) - preference) / spread if spread > 0 else np.full_like(preference, np.nan)
+    return dislike, ~np.isnan(dislike[attempts.first]) & ~np.isnan(dislike[attempts.second])
+
+
+def _reasons(attempts: Attempts) -> tuple[str, ...]:
+    refused, made = int(attempts.refused.sum()), int(attempts.made.sum())
+    if refused in {0, made}:
+        return (f"{'no' if not refused else 'every'} attempt was refused: nothing can add up",)
+    return ()
+
+
+def _variance(cell: Attempts) -> float:
+    """Return the variance of the share of refused first attempts, clustered by pair."""
+    n, refused = len(cell), cell.refused_first.astype(np.float64)
+    p = (refused.sum() + 2) / (n + 4)
+    by_pair = np.bincount(cell.pair_of, refused - refused.mean())
+    return max(float(p * (1 - p) / (n + 4)), float(np.sum(by_pair**2)) / n**2)

@@ -1,0 +1,224 @@
+"""Refusal statistics: against statsmodels, and by simulation with planted rates, effects and superadditivity."""
+
+import math
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from scipy import special, stats
+
+from pytest_llmpref.stats import superadditivity
+from pytest_llmpref.stats.refusal import (
+    Attempts,
+    attempts_needed,
+    fit_additive,
+    overall_rate,
+    refusal_rates,
+    split_half,
+)
+from pytest_llmpref.stats.trend import quartiles, share_trend
+
+
+def pairs(n, orders=2):
+    first, second = np.triu_indices(n, 1)
+    return np.r_[first, second][: orders * len(first)], np.r_[second, first][: orders * len(first)]
+
+
+def asked(rng, first, second, chance, wording=None, most=10, n=None):
+    """Ask each question until it is not refused, at most ``most`` times."""
+    draws = rng.random((len(first), most)) < chance[:, None]
+    refused = np.where(draws.all(axis=1), most, draws.argmin(axis=1))
+    wording = np.zeros(len(first), dtype=np.intp) if wording is None else wording
+    made = np.minimum(refused + 1, most)
+    return Attempts(first, second, wording, refused, made, draws[:, 0], n or int(max(first.max(), second.max())) + 1)
+
+
+def test_a_rate_is_the_average_over_questions_whatever_is_asked_again():
+    """Half of the questions are refused nine times in ten, half of them one time in ten."""
+    rng = np.random.default_rng(1)
+    first, second = pairs(12)
+    rates, pooled = [], []
+    for _ in range(200):
+        attempts = asked(rng, first, second, rng.permutation(np.where(np.arange(len(first)) % 2, 0.9, 0.1)), most=50)
+        rates.append(overall_rate(attempts).value)
+        pooled.append(attempts.refused.sum() / attempts.made.sum())
+    assert np.mean(rates) == pytest.approx(0.5, abs=0.01)
+    assert np.mean(pooled) > 0.75, "which is why only first attempts count"
+
+
+def test_rates_have_an_interval_at_0_and_100_percent():
+    first, second = pairs(5)
+    never = asked(np.random.default_rng(1), first, second, np.zeros(len(first)))
+    always = asked(np.random.default_rng(1), first, second, np.ones(len(first)))
+    assert [rate.value for rate in refusal_rates(never)] == [0.0] * 5
+    assert [rate.value for rate in refusal_rates(always)] == [1.0] * 5
+    assert 0 < refusal_rates(never)[0].interval().high < 0.5
+    assert 0.5 < refusal_rates(always)[0].interval().low < 1
+    assert (always.refused == 10).all()
+    assert (always.made == 10).all()
+
+
+def test_intervals_of_rates_cover_where_both_orders_of_a_pair_are_alike():
+    rng = np.random.default_rng(2)
+    first, second = pairs(24)
+    half = len(first) // 2
+    covered, naive = [], []
+    for _ in range(150):
+        of_pair = rng.beta(0.3, 0.7, half)
+        attempts = asked(rng, first, second, np.r_[of_pair, of_pair])
+        for rate in refusal_rates(attempts):
+            interval = rate.interval()
+            covered.append(interval.low <= 0.3 <= interval.high)
+            naive.append(abs(rate.value - 0.3) < 1.96 * math.sqrt(0.21 / rate.n))
+    assert 0.92 < np.mean(covered) < 0.98
+    assert np.mean(naive) < 0.90
+
+
+def test_the_attempts_that_a_valid_answer_takes_are_those_of_a_censored_geometric():
+    rng = np.random.default_rng(3)
+    found = []
+    for _ in range(300):
+        draws = rng.geometric(0.25, 200)
+        estimate = attempts_needed((draws <= 5).astype(int), np.minimum(draws, 5))
+        interval = estimate.interval()
+        found.append((estimate.value, interval.low <= 4 <= interval.high))
+    values, covered = zip(*found, strict=True)
+    assert np.mean(values) == pytest.approx(4.0, abs=0.06)
+    assert 0.92 < np.mean(covered) < 0.98
+    assert math.isnan(attempts_needed(np.zeros(3, dtype=int), np.full(3, 5)).value)
+
+
+@pytest.fixture
+def world():
+    rng = np.random.default_rng(4)
+    first, second = pairs(16)
+    effects = rng.normal(0, 1, 16)
+    wording = rng.integers(0, 4, len(first))
+    chance = special.expit(-1 + np.array([0.5, -0.5, 0.2, -0.2])[wording] + effects[first] + effects[second])
+    return effects, asked(rng, first, second, chance, wording)
+
+
+def test_the_additive_model_agrees_with_statsmodels(world):
+    _, attempts = world
+    rows, n = np.arange(len(attempts)), attempts.n_entities
+    design = np.zeros((len(attempts), n + 4))
+    design[rows, attempts.first] = 1
+    design[rows, attempts.second] = 1
+    design[rows, n + attempts.wording] = 1
+    # The last entity is the reference: effects are told from the wordings' only as differences.
+    outcome = np.c_[attempts.refused, attempts.made - attempts.refused]
+    model = sm.GLM(outcome, np.delete(design, n - 1, axis=1), family=sm.families.Binomial())
+    theirs = model.fit(cov_type="cluster", cov_kwds={"groups": attempts.pair_of, "use_correction": False})
+    effects = np.append(theirs.params[: n - 1], 0.0)
+    ours = fit_additive(attempts, prior_sd=1e4)
+    np.testing.assert_allclose(ours.effects, effects - effects.mean(), atol=0.02)
+    contrast = np.eye(n)[0] - 1 / n
+    error = math.sqrt(contrast[: n - 1] @ theirs.cov_params()[: n - 1, : n - 1] @ contrast[: n - 1])
+    assert ours.standard_errors[0] >= 0.97 * error
+
+
+def test_planted_effects_are_recovered_and_covered():
+    rng = np.random.default_rng(5)
+    first, second = pairs(16)
+    covered, rho = [], []
+    for _ in range(60):
+        effects = rng.normal(0, 1, 16)
+        fit = fit_additive(asked(rng, first, second, special.expit(-1 + effects[first] + effects[second])))
+        assert fit.converged
+        covered.append(np.abs(fit.effects - (effects - effects.mean())) < 1.96 * fit.standard_errors)
+        rho.append(stats.spearmanr(effects, fit.effects).statistic)
+    assert 0.92 < np.mean(covered) < 0.98
+    assert np.mean(rho) > 0.9
+
+
+@pytest.mark.parametrize("chance", [0.0, 1.0])
+def test_a_model_that_always_does_the_same_has_finite_effects_and_no_reliability(chance):
+    first, second = pairs(8)
+    attempts = asked(np.random.default_rng(1), first, second, np.full(len(first), chance))
+    fit = fit_additive(attempts)
+    assert fit.converged
+    np.testing.assert_allclose(fit.effects, 0, atol=1e-6)
+    assert np.isfinite(fit.standard_errors).all()
+    assert math.isnan(split_half(attempts, seed=0).value)
+    assert superadditivity.interaction(attempts, np.arange(8.0)).invalid
+
+
+def test_reliability_is_high_where_refusals_tell_entities_apart_and_low_where_not(world):
+    _, attempts = world
+    assert split_half(attempts, seed=0).value > 0.7
+    rng = np.random.default_rng(6)
+    first, second = pairs(16)
+    noise = [split_half(asked(rng, first, second, np.full(len(first), 0.3)), seed=0).value for _ in range(20)]
+    assert abs(np.mean(noise)) < 0.25
+
+
+def studies(rng, beyond, count):
+    """Simulate studies in which the product of dislikes adds ``beyond`` to the log-odds; return both estimates."""
+    first, second = pairs(24)
+    for _ in range(count):
+        preference = rng.normal(0, 1, 24)
+        dislike = (preference.mean() - preference) / preference.std()
+        own = 0.6 * dislike + rng.normal(0, 0.3, 24)
+        chance = special.expit(-2 + own[first] + own[second] + beyond * dislike[first] * dislike[second])
+        attempts = asked(rng, first, second, chance)
+        yield superadditivity.interaction(attempts, preference), superadditivity.excess(attempts, preference)
+
+
+def test_no_superadditivity_is_found_where_there_is_none():
+    found = [estimate.interval() for estimate, _ in studies(np.random.default_rng(7), 0.0, 100)]
+    alarms = np.mean([not interval.low < 0 < interval.high for interval in found])
+    assert alarms <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 100)
+
+
+def test_planted_superadditivity_is_found_and_covered():
+    found = list(studies(np.random.default_rng(8), 0.5, 40))
+    intervals = [estimate.interval() for estimate, _ in found]
+    assert np.mean([interval.low > 0 for interval in intervals]) > 0.9
+    assert np.mean([interval.low < 0.5 < interval.high for interval in intervals]) >= 0.85
+    beyond = [estimate for _, estimate in found]
+    assert np.mean([estimate.value for estimate in beyond]) > 0.1
+    assert "of first attempts" in beyond[0].method
+
+
+def test_quartiles_hold_a_quarter_each_and_leave_out_what_has_no_value():
+    values = np.array([3.0, np.nan, 1.0, 2.0, 4.0])
+    assert quartiles(values).tolist() == [2, -1, 0, 1, 3]
+    assert np.bincount(quartiles(np.random.default_rng(1).normal(size=72))).tolist() == [18] * 4
+
+
+def test_a_trend_is_found_where_planted_and_covers():
+    rng = np.random.default_rng(9)
+    covered, alarms = [], []
+    for _ in range(300):
+        quartile = rng.integers(0, 4, 240)
+        cluster = np.arange(240) // 2
+        with_trend = rng.random(240) < 0.2 + 0.1 * quartile
+        interval = share_trend(quartile, with_trend, cluster, "x").interval()
+        covered.append(interval.low <= 0.1 <= interval.high)
+        alike = np.repeat(rng.random(120) < 0.3, 2)
+        none = share_trend(quartile, alike, cluster, "x").interval()
+        alarms.append(not none.low <= 0 <= none.high)
+    assert 0.92 < np.mean(covered) < 0.98
+    assert np.mean(alarms) < 0.10
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"first": np.array([0, 5])},
+        {"made": np.array([0, 1])},
+        {"refused": np.array([2, 0])},
+        {"wording": np.array([0])},
+    ],
+)
+def test_attempts_that_cannot_be_are_refused(change):
+    good = {
+        "first": np.array([0, 1]),
+        "second": np.array([1, 2]),
+        "wording": np.array([0, 0]),
+        "refused": np.array([0, 1]),
+        "made": np.array([1, 2]),
+        "refused_first": np.array([False, True]),
+    }
+    with pytest.raises(ValueError, match="attempts"):
+        Attempts(**(good | change), n_entities=3)
