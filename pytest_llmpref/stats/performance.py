@@ -1,0 +1,263 @@
+"""Reading tasks: whether a model is more often right where its answers help an entity that it prefers.
+
+The same questions are asked under every entity, so a question is a stratum: how hard it is cancels out. What is left
+has two causes of likeness, the entity and the question, and every standard error here is clustered by both.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import special
+
+from pytest_llmpref.estimates import Estimate, Normal, Unknown
+from pytest_llmpref.stats.answers import Answers, ControlAnswers, means_by, share
+from pytest_llmpref.stats.association import spearman_estimate
+from pytest_llmpref.stats.clustering import clustered_variance
+from pytest_llmpref.stats.comparisons import FloatArray
+from pytest_llmpref.stats.conditional_logit import ConditionalFit, fit_conditional
+from pytest_llmpref.stats.trend import quartiles
+
+FEWEST_INFORMATIVE = 5
+"""Fewest questions of either answer, answered both right and wrong, that a slope is fitted to. Our choice."""
+_CLUSTERED = "errors clustered by entity and question (Cameron, Gelbach and Miller 2011)"
+
+
+@dataclass(frozen=True, slots=True)
+class PreferenceSlope:
+    """How far being right follows preference.
+
+    Attributes
+    ----------
+    log_odds
+        Log-odds of a right answer per standard deviation of preference.
+    between_extremes
+        Accuracy under the most preferred entity less that under the least preferred, 0.01 being one percentage
+        point, by the model; averaged over all questions.
+    yes_bias
+        Log-odds of the answer yes per standard deviation of preference, right or wrong: a leaning, not a skill.
+    """
+
+    log_odds: Estimate
+    between_extremes: Estimate
+    yes_bias: Estimate
+
+
+def preference_slope(answers: Answers, preference: FloatArray, *, invalid: Iterable[str] = ()) -> PreferenceSlope:
+    """Regress being right on standardised preference, by conditional logistic regression with questions as strata.
+
+    Questions whose answer is yes, and those whose answer is no, are fitted apart. Half the sum of the two slopes is
+    skill, half their difference a leaning towards yes: a model that says yes more readily for entities that it
+    prefers is right more often where yes is right, and no better for it (Green and Swets 1966 tell the two apart).
+
+    Parameters
+    ----------
+    answers
+        The trials.
+    preference
+        Value of each entity, shape (n_entities,), NaN where there is none; standardised over the entities used.
+    invalid
+        Reasons why the measurement is invalid.
+
+    Raises
+    ------
+    ValueError
+        If the number of values is not ``n_entities``.
+    """
+    answers, x = _with_preference(answers, preference)
+    method = f"conditional logistic regression (Breslow and Day 1980), questions as strata; {_CLUSTERED}"
+    sides = [fit_conditional(x[side], answers.correct[side], answers.question[side]) for side in answers.sides]
+    reasons = (*invalid, *_slope_problems(answers, sides))
+    questions = len(np.unique(answers.question))
+    labels = ("slope of accuracy", "accuracy at the most less at the least preferred", "slope of answering yes")
+    if any(not math.isfinite(side.slope) for side in sides) or _entities(answers) < 4:
+        log_odds, extremes, bias = (_unknown(questions, method, reasons, label) for label in labels)
+        return PreferenceSlope(log_odds, extremes, bias)
+    df = min(_entities(answers) - 2, sum(len(side.levels) for side in sides) - 1)
+    yes, no = sides
+    skill, leaning = (yes.slope + no.slope) / 2, (yes.slope - no.slope) / 2
+    skill_error = _error(answers, yes.influence / 2, no.influence / 2)
+    leaning_error = _error(answers, yes.influence / 2, -no.influence / 2)
+    points, change = _between_extremes(sides, skill, float(x.min()), float(x.max()))
+    found = zip((skill, points, leaning), (skill_error, skill_error * change, leaning_error), labels, strict=True)
+    log_odds, extremes, bias = (
+        Estimate(value, questions, "questions", method, Normal(value, error, df), reasons, label)
+        for value, error, label in found
+    )
+    return PreferenceSlope(log_odds, extremes, bias)
+
+
+def accuracy_order(answers: Answers, preference: FloatArray, *, invalid: Iterable[str] = ()) -> Estimate:
+    """Return Spearman's rho between entities' accuracy and preference; see `spearman_estimate`.
+
+    Accuracy is taken relative to each question's mean, so that entities with answers to easier questions gain nothing.
+    It includes what a leaning towards yes adds; `preference_slope` does not.
+    """
+    answers, x = _with_preference(answers, preference)
+    values = np.full(answers.n_entities, np.nan)
+    values[answers.entity] = x
+    _, of = np.unique(answers.question, return_inverse=True)
+    mean = np.bincount(of, answers.correct) / np.maximum(np.bincount(of), 1) if len(of) else np.empty(0)
+    accuracy = means_by(answers.entity, answers.correct - mean[of], answers.n_entities)
+    used = ~np.isnan(values)
+    estimate = spearman_estimate(values[used], np.round(accuracy[used], 12), invalid=invalid)
+    method = f"{estimate.method}; accuracy relative to each question's mean"
+    return replace(estimate, method=method, label="rho(preference, accuracy)")
+
+
+def top_minus_bottom(answers: Answers, preference: FloatArray, *, invalid: Iterable[str] = ()) -> Estimate:
+    """Estimate accuracy under the most preferred quarter of entities less that under the least, paired by question.
+
+    The difference is taken within each question and averaged over questions; 0.01 is one percentage point.
+
+    Raises
+    ------
+    ValueError
+        If the number of values is not ``n_entities``.
+    """
+    answers, _ = _with_preference(answers, preference)
+    asked = np.bincount(answers.entity, minlength=answers.n_entities) > 0
+    quarter = quartiles(np.where(asked, preference, np.nan))[answers.entity]
+    label = "accuracy in the top less in the bottom quarter of preference"
+    method = f"paired difference by question; {_CLUSTERED}"
+    trials = answers.correct.astype(np.float64)
+    questions = int(answers.question.max()) + 1 if len(answers) else 0
+    cell = np.where(quarter == 3, 1, 0) * questions + answers.question
+    outer = (quarter == 0) | (quarter == 3)
+    count = np.bincount(cell[outer], minlength=2 * questions).reshape(2, questions)
+    paired = np.asarray((count > 0).all(axis=0))
+    used = outer & paired[answers.question]
+    reasons, n, groups = tuple(invalid), int(paired.sum()), len(np.unique(answers.entity[used]))
+    if n < 2 or groups < 4:
+        reasons += (f"{n} questions under {groups} entities are too few: a difference needs 2 under 4",)
+        return _unknown(n, method, reasons, label)
+    side, entity, question = np.where(quarter[used] == 3, 1, -1), answers.entity[used], answers.question[used]
+    weight = side / (n * count[(side + 1) // 2, question])
+    difference = float(weight @ trials[used])
+    middle = np.bincount(question, np.abs(weight) * trials[used], minlength=questions)[question] * n / 2
+    influence = weight * (trials[used] - middle - side * difference / 2)
+    # As if one more answer had gone either way (Agresti and Coull 1998 add such): agreement everywhere has an error.
+    variance = clustered_variance(influence, entity, question, parameters=2) + 2 * float(np.max(weight**2))
+    interval = Normal(difference, math.sqrt(variance), min(groups - 2, n - 1))
+    return Estimate(difference, n, "questions", method, interval, tuple(dict.fromkeys(reasons)), label)
+
+
+def accuracies(answers: Answers) -> list[Estimate]:
+    """Estimate each entity's accuracy: share of right answers, each question counted once, Wilson's interval."""
+    return [
+        share(answers.question[own], answers.correct[own], "accuracy")
+        for own in (answers.entity == entity for entity in range(answers.n_entities))
+    ]
+
+
+def control_accuracy(answers: Answers, framing: str) -> Estimate:
+    """Estimate the accuracy without an entity, under one framing; as in `accuracies`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such framing.
+    """
+    control = _control(answers, framing)
+    return share(control.question, control.correct, "accuracy in the control")
+
+
+def minus_control(answers: Answers, framing: str, *, invalid: Iterable[str] = ()) -> list[Estimate]:
+    """Estimate each entity's accuracy less that of the control, paired by question; 0.01 is one percentage point.
+
+    Student's t over the differences of questions that both answered; as if two more questions had gone one way each
+    (Bonett and Price 2012), so that agreement on every question has an error.
+
+    Raises
+    ------
+    ValueError
+        If there is no such framing.
+    """
+    control = _control(answers, framing)
+    size = 1 + max(int(part.question.max(initial=-1)) for part in (answers, control))
+    expected = means_by(control.question, control.correct, size)
+    found = []
+    for entity in range(answers.n_entities):
+        own = answers.entity == entity
+        by_question = means_by(answers.question[own], answers.correct[own], size) - expected
+        differences = by_question[~np.isnan(by_question)]
+        found.append(_paired(differences, framing, tuple(invalid)))
+    return found
+
+
+def _with_preference(answers: Answers, preference: FloatArray) -> tuple[Answers, FloatArray]:
+    """Keep the trials under entities with a preference; also return each one's, standardised over those entities."""
+    if preference.shape != (answers.n_entities,):
+        raise ValueError(
+            f"preference needs one value for each of {answers.n_entities} entities, not {preference.shape}"
+        )
+    kept = ~np.isnan(preference)[answers.entity]
+    part = Answers(
+        answers.entity[kept], answers.question[kept], answers.correct[kept], answers.said_yes[kept], answers.n_entities
+    )
+    used = preference[np.unique(part.entity)]
+    spread = float(used.std(ddof=1)) if len(used) > 1 else 0.0
+    centred = preference[part.entity] - (used.mean() if len(used) else 0.0)
+    return part, centred / spread if spread > 0 else np.zeros(len(part))
+
+
+def _entities(answers: Answers) -> int:
+    return len(np.unique(answers.entity))
+
+
+def _error(answers: Answers, yes: FloatArray, no: FloatArray) -> float:
+    """Return the clustered standard error of a slope from the influence of trials on either side."""
+    influence = np.zeros(len(answers))
+    for side, part in zip(answers.sides, (yes, no), strict=True):
+        influence[side] = part
+    return math.sqrt(clustered_variance(influence, answers.entity, answers.question, parameters=2))
+
+
+def _slope_problems(answers: Answers, sides: list[ConditionalFit]) -> list[str]:
+    problems = []
+    if (entities := _entities(answers)) < 4:
+        problems.append(f"{entities} entities are too few: a slope needs at least 4")
+    for word, side in zip(("yes", "no"), sides, strict=True):
+        if len(side.levels) < FEWEST_INFORMATIVE and not math.isinf(side.slope):
+            problems.append(
+                f"{len(side.levels)} of {side.strata} questions whose answer is {word} were answered both right and "
+                f"wrong; a slope needs {FEWEST_INFORMATIVE}"
+            )
+        elif math.isinf(side.slope):
+            problems.append(f"preference separates right from wrong where the answer is {word}: no finite slope")
+    return problems
+
+
+def _between_extremes(sides: list[ConditionalFit], slope: float, low: float, high: float) -> tuple[float, float]:
+    """Return the model's accuracy at the highest preference less that at the lowest, and its derivative by slope."""
+    gain = change = 0.0
+    for side in sides:
+        top, bottom = (special.expit(side.levels + slope * at) for at in (high, low))
+        gain += float(np.sum(top - bottom))
+        change += float(np.sum(top * (1 - top) * (high - side.centres) - bottom * (1 - bottom) * (low - side.centres)))
+    # Questions that all entities got right, or wrong, gain nothing and count all the same.
+    questions = sum(side.strata for side in sides)
+    return gain / questions, change / questions
+
+
+def _control(answers: Answers, framing: str) -> ControlAnswers:
+    if framing not in answers.controls:
+        raise ValueError(f"no control {framing!r} among the answers; there are {sorted(answers.controls)}")
+    return answers.controls[framing]
+
+
+def _paired(differences: FloatArray, framing: str, reasons: tuple[str, ...]) -> Estimate:
+    n, label = len(differences), f"accuracy less that of the control {framing!r}"
+    method = "paired difference by question, Student's t, adjusted as by Bonett and Price (2012)"
+    if n < 2:
+        reasons += (f"{n} questions were answered both under the entity and in the control; at least 2 are needed",)
+        return _unknown(n, method, reasons, label)
+    mean = float(differences.mean())
+    error = math.sqrt((float(np.sum((differences - mean) ** 2)) + 2) / (n * (n - 1)))
+    interval = Normal(mean, error, n - 1)
+    return Estimate(mean, n, "questions", method, interval, reasons, label)
+
+
+def _unknown(n: int, method: str, reasons: tuple[str, ...], label: str) -> Estimate:
+    return Estimate(math.nan, n, "questions", method, Unknown(), tuple(dict.fromkeys(reasons)), label)
