@@ -13,7 +13,7 @@ import pytest_llmpref
 PACKAGE = Path(pytest_llmpref.__file__).parent
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "_data" not in path.parts)
 FLOORS = {
-    "plugin": 7, "cli": 7,
+    "plugin": 7, "cli": 7, "commands": 7,
     "run": 6, "collection": 6, "outcomes": 6, "fixtures": 6,
     "studies": 5, "study": 5, "background": 5,
     "experiments": 4,

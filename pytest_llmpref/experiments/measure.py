@@ -45,6 +45,8 @@ class Measure:
         Every trial about entities, with its outcome and the keys of its transcripts.
     control
         The same quantity where no entity is named, or ``None`` where the experiment has no control.
+    controls
+        The trials behind it.
     unranked
         Why the values do not order the entities, though each stands for itself: claims on correlations with the
         measure are invalid, others are not.
@@ -59,6 +61,7 @@ class Measure:
     diagnostics: dict[str, Any]
     trials: Sequence[Trial] = field(repr=False)
     control: Estimate | None = None
+    controls: Sequence[Trial] = field(default=(), repr=False)
     unranked: tuple[str, ...] = ()
 
     def __getitem__(self, entity: Entity | str) -> Estimate:

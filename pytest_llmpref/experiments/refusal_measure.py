@@ -85,6 +85,7 @@ def refusal_measure(
         diagnostics=diagnostics,
         trials=trials,
         control=_named(of_control, "refusals of the control").marked(reasons),
+        controls=control,
         unranked=tuple(reliability_reasons(reliability)),
     )
 

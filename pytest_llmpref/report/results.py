@@ -1,19 +1,23 @@
 """results.json: every measure, its checks and its estimates, and every claim with its verdict."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from pytest_llmpref.estimates import Claim, Estimate
 from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.experiments.trials import Trial
 
 SCHEMA = 1
 """Version of the format; raised only when something is removed or changes its meaning."""
 MEASURES = ("preference", "direct_ranking", "donation_advice", "refusal", "boolq", "agentic")
 """Names of the measures, in the order of the report."""
 SCHEMA_FILE = Path(__file__).with_name("results.schema.json")
+LONGEST_TEXT = 300
+"""Characters of a reply that results.json holds; the cassette has all of it."""
 
 
 def measure_record(measure: Measure) -> dict[str, Any]:
@@ -24,6 +28,27 @@ def measure_record(measure: Measure) -> dict[str, Any]:
         "diagnostics": _plain(measure.diagnostics),
         "valid": measure.valid,
         "reasons": list(measure.reasons),
+        "trials": trials_record(measure.trials, measure.controls),
+    }
+
+
+def trials_record(trials: Sequence[Trial], controls: Sequence[Trial]) -> dict[str, list[Any]]:
+    """Return trials as columns, in the order of the plan, those of the control last.
+
+    ``key`` is that of the last attempt, whose outcome and text stand beside it.
+    """
+    listed = [*trials, *controls]
+    return {
+        "control": [False] * len(trials) + [True] * len(controls),
+        "key": [trial.key for trial in listed],
+        "entities": [list(trial.entities) for trial in listed],
+        "outcome": [trial.outcome.value for trial in listed],
+        "attempts": [len(trial.attempts) for trial in listed],
+        "score": [None if trial.score is None else _number(trial.score) for trial in listed],
+        "first_is_a": [trial.first_is_a for trial in listed],
+        "wording": [trial.wording for trial in listed],
+        "repetition": [trial.repetition for trial in listed],
+        "text": [_clipped(trial.text) for trial in listed],
     }
 
 
@@ -79,7 +104,7 @@ def write_results(record: Mapping[str, Any], report_dir: Path) -> Path:
     path = report_dir / "latest" / "results.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".json.part")
-    draft.write_text(json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    draft.write_bytes(msgspec.json.encode(record) + b"\n")
     draft.replace(path)
     return path
 
@@ -96,6 +121,12 @@ def _estimate_record(estimate: Estimate) -> dict[str, float | int | None]:
 
 def _number(value: float) -> float | None:
     return round(value, 6) if math.isfinite(value) else None
+
+
+def _clipped(text: str) -> str:
+    # Lone surrogates, which a provider's broken JSON can hold, have no place in UTF-8.
+    clipped = text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}\u2026"
+    return clipped.encode("utf-8", "replace").decode()
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON is recursive

@@ -1,0 +1,1 @@
+"""The subcommands of ``llmpref``, one module each: ``add`` declares its arguments, and names what runs it."""
