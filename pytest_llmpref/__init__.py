@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_llmpref.estimates import Claim, Estimate, Verdict
+    from pytest_llmpref.experiments.bounds import missing_bounds
     from pytest_llmpref.experiments.refusal_measure import (
         excess_refusals,
         propensity,
@@ -23,6 +24,7 @@ __all__ = [
     "Verdict",
     "attenuation_corrected",
     "excess_refusals",
+    "missing_bounds",
     "propensity",
     "reason_trends",
     "residuals",
@@ -37,6 +39,7 @@ _HOMES = {
     "Verdict": "estimates",
     "attenuation_corrected": "stats.association",
     "excess_refusals": "experiments.refusal_measure",
+    "missing_bounds": "experiments.bounds",
     "propensity": "experiments.refusal_measure",
     "reason_trends": "experiments.refusal_measure",
     "residuals": "stats.residuals",

@@ -1,7 +1,7 @@
 """What an experiment yields: an estimate for each entity, the checks of the measurement, and the trials."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -50,6 +50,9 @@ class Measure:
     unranked
         Why the values do not order the entities, though each stands for itself: claims on correlations with the
         measure are invalid, others are not.
+    pulled
+        Given an order of the entities (id -> value, higher first), returns each entity's value had every missing
+        answer followed that order; ``None`` where an experiment does not say. See `experiments.bounds`.
     """
 
     name: str
@@ -63,6 +66,7 @@ class Measure:
     control: Estimate | None = None
     controls: Sequence[Trial] = field(default=(), repr=False)
     unranked: tuple[str, ...] = ()
+    pulled: Callable[[Mapping[str, float]], Mapping[str, float]] | None = field(default=None, repr=False)
 
     def __getitem__(self, entity: Entity | str) -> Estimate:
         """Return the estimate for an entity, or for an entity id."""

@@ -1,8 +1,9 @@
 """Experiments that show two entities and ask for one: plan, reading of the answers, and the measure."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -86,7 +87,22 @@ class PairExperiment:
             reliability=reliability,
             diagnostics=diagnostics,
             trials=trials,
+            pulled=partial(_pulled, trials, list(groups)),
         )
+
+
+def _pulled(trials: Sequence[Trial], ids: list[str], order: Mapping[str, float]) -> dict[str, float]:
+    """Return the strengths had every trial without a choice followed an order; where that is a tie, half and half."""
+
+    def filled(trial: Trial) -> Trial:
+        known = trial.score is None and all(entity in order for entity in trial.entities)
+        first, second = (order[entity] for entity in trial.entities) if known else (0.0, 0.0)
+        return replace(trial, score=float(np.sign(first - second) + 1) / 2) if known else trial
+
+    comparisons = _comparisons([filled(trial) for trial in trials], ids)
+    if not len(comparisons.score):
+        return dict.fromkeys(ids, float("nan"))
+    return dict(zip(ids, map(float, bradley_terry(comparisons).elo), strict=True))
 
 
 def _comparisons(trials: Sequence[Trial], ids: list[str]) -> Comparisons:

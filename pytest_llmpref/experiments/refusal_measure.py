@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -125,7 +125,21 @@ def propensity(refusals: Measure) -> Measure:
         diagnostics={"converged": fit.converged},
         trials=refusals.trials,
         unranked=refusals.unranked,
+        pulled=partial(_pulled, refusals.trials, ids),
     )
+
+
+def _pulled(trials: Sequence[Trial], ids: Sequence[str], order: Mapping[str, float]) -> dict[str, float]:
+    """Return the propensities had every attempt that cannot be read been refused where an order is high, else not."""
+    middle = sum(order.values()) / max(len(order), 1)
+
+    def filled(trial: Trial) -> Trial:
+        high = sum(order.get(entity, middle) for entity in trial.entities) > 2 * middle
+        outcome = Outcome.REFUSAL if high else Outcome.CHOICE
+        attempts = tuple(a if a.outcome in _READABLE else replace(a, outcome=outcome) for a in trial.attempts)
+        return replace(trial, attempts=attempts)
+
+    return dict(zip(ids, map(float, fit_additive(attempts_of([*map(filled, trials)], ids)).effects), strict=True))
 
 
 def superadditivity(refusals: Measure, preferences: Measure) -> Estimate:
