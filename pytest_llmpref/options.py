@@ -39,6 +39,7 @@ OPTIONS = (
     Option("--llmpref-replay", "llmpref_replay", "reply", "Depth of replay: the recorded replies, or the raw HTTP through litellm", choices=("reply", "wire")),
     Option("--llmpref-answers", "llmpref_answers", "auto", "Read answers from the text, from the labels' log-probabilities, or from these where there are any", choices=("auto", "text", "logprobs")),
     Option("--llmpref-prefill", "llmpref_prefill", "auto", "What leads a model into its answers: its own first words, the same as a cue in the user's message, a JSON schema, nothing, or what the provider allows", choices=("auto", "assistant", "cue", "schema", "off")),
+    Option("--llmpref-judge", "llmpref_judge", "", "Model that judges replies which rules do not read as a choice; asked, recorded and replayed like the others"),
     Option("--llmpref-in-flight", "llmpref_in_flight", "16", "Most questions under way at once", kind=int, least=1),
     Option("--llmpref-timeout", "llmpref_timeout", "120", "Seconds that one call may take", kind=float, least=0.1),
     Option("--llmpref-max-tries", "llmpref_max_tries", "6", "Most tries of one call after provider errors and rate limits", kind=int, least=1),
@@ -68,6 +69,8 @@ class Settings:
     replay: Replay
     answers: Literal["auto", "text", "logprobs"]
     prefill: Literal["auto", "assistant", "cue", "schema", "off"]
+    judge: str
+    """A model's name; empty for rules alone."""
     in_flight: int
     timeout: float
     max_tries: int

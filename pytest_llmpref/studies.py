@@ -79,6 +79,7 @@ class Studies:
             "entities": self.entity_set.name,
             "answers": settings.answers,
             "prefill": settings.prefill,
+            "judge": settings.judge or None,
         }
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.experiments.asking import Plan, ask_all, next_attempt
 from pytest_llmpref.experiments.donation import donation_advice
 from pytest_llmpref.experiments.experiment import Conditions, Experiment
+from pytest_llmpref.experiments.judging import JudgedModel, judged, question_to_judge
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.pairwise import pairwise_preference
 from pytest_llmpref.experiments.ranking import direct_ranking
@@ -79,6 +80,7 @@ class Study:
     def __init__(self, conditions: Conditions, settings: Settings, progress: Callable[[str, int], Progress]) -> None:
         self.conditions = conditions
         self.cassette = Cassette.open(settings.cassettes, conditions.model)
+        self._judge = Cassette.open(settings.cassettes, settings.judge) if settings.judge else None
         self._settings = settings
         self._progress = progress
         self._plans: dict[str, Plan] = {}
@@ -141,7 +143,7 @@ class Study:
 
     async def ask(self, request: Request) -> Reply:
         """Ask one question of a test's own, recorded and replayed like all else; for use in any event loop."""
-        model = self._replay() if self._settings.record_mode == "none" else self._live()
+        model = self._replay(self.cassette) if self._settings.record_mode == "none" else self._live(self.cassette)
         return await asyncio.wrap_future(self._loop.submit(model.ask(request)))
 
     def close(self) -> None:
@@ -158,7 +160,9 @@ class Study:
                 raise NotRecordedError(describe_gaps(self.cassette.model, gaps, self._settings))
             self._ask(name, list(gaps[0].missing), title=f"{self.conditions.model} {name}")
         # Live or not, what is analysed is what the cassette holds.
-        asking = ask_all(self._replay(), plan, range(len(plan.requests)), in_flight=self._settings.in_flight)
+        asking = ask_all(
+            self._asked(plan, self._replay), plan, range(len(plan.requests)), in_flight=self._settings.in_flight
+        )
         return EXPERIMENTS[name]().analyse(self.conditions, plan, self._loop.run(asking))
 
     def _plan(self, name: str) -> Plan:
@@ -171,13 +175,16 @@ class Study:
         plan = self._plan(name)
         with self.cassette.lock():
             self.cassette.reload()
+            if self._judge is not None:
+                self._judge.reload()
             missing = list(self._missing(plan, numbers))
             if not missing:
                 return
             display = self._progress(title, len(missing)) if title else None
             try:
                 on_reply = display or (lambda _reply, _ended: None)
-                asking = ask_all(self._live(), plan, missing, in_flight=self._settings.in_flight, on_reply=on_reply)
+                model = self._asked(plan, self._live)
+                asking = ask_all(model, plan, missing, in_flight=self._settings.in_flight, on_reply=on_reply)
                 self._loop.run(asking)
             finally:
                 if display:
@@ -191,37 +198,56 @@ class Study:
     def _first_missing(self, plan: Plan, number: int) -> Request | None:
         request, replies = plan.requests[number], list[Reply]()
         while True:
-            recorded = self.cassette.interaction(request.key)
-            if recorded is None or must_ask(recorded, self._settings.record_mode, self._settings.began):
+            reply = self._recorded(self.cassette, request)
+            if reply is not None and plan.can_be_judged and self._judge is not None:
+                question = question_to_judge(self._judge.model, request, reply)
+                answer = None if question is None else self._recorded(self._judge, question)
+                # Without the judge's word it is not known whether the trial goes on.
+                reply = reply if question is None else judged(reply, answer) if answer is not None else None
+            if reply is None:
                 return request
-            replies.append(recorded.reply)
+            replies.append(reply)
             if not plan.goes_on(number, replies):
                 return None
             request = next_attempt(request)
 
-    def _live(self) -> ChatModel:
-        """Return the model itself, everything that it answers being recorded."""
-        if "live" not in self._opened:
+    def _recorded(self, cassette: Cassette, request: Request) -> Reply | None:
+        """Return the recorded reply to a request; ``None`` where it has to be asked."""
+        found = cassette.interaction(request.key)
+        if found is None or must_ask(found, self._settings.record_mode, self._settings.began):
+            return None
+        return found.reply
+
+    def _asked(self, plan: Plan, model_of: Callable[[Cassette], ChatModel]) -> ChatModel:
+        """Return the model that a plan's questions are put to, its replies judged if a judge was named."""
+        model = model_of(self.cassette)
+        return model if self._judge is None or not plan.can_be_judged else JudgedModel(model, model_of(self._judge))
+
+    def _live(self, cassette: Cassette) -> ChatModel:
+        """Return the model of a cassette itself, everything that it answers being recorded there."""
+        key = f"live {cassette.model}"
+        if key not in self._opened:
             settings = self._settings
             mode: Literal["new_episodes", "all"] = "all" if settings.record_mode == "all" else "new_episodes"
-            self._opened["live"] = RecordingModel(self._open(), self.cassette, mode, settings.began)
-        return self._opened["live"]
+            self._opened[key] = RecordingModel(self._open(cassette), cassette, mode, settings.began)
+        return self._opened[key]
 
-    def _replay(self) -> ChatModel:
-        """Return a model that answers from the cassette, at the depth that was asked for."""
-        if "replay" not in self._opened:
+    def _replay(self, cassette: Cassette) -> ChatModel:
+        """Return a model that answers from a cassette, at the depth that was asked for."""
+        key = f"replay {cassette.model}"
+        if key not in self._opened:
             if self._settings.replay == "wire":
                 from pytest_llmpref.cassettes.wire import WireReplayModel  # noqa: PLC0415 - imports vcr
 
-                self._opened["replay"] = WireReplayModel(self._open(only_recorded=True), self.cassette)
+                self._opened[key] = WireReplayModel(self._open(cassette, only_recorded=True), cassette)
             else:
-                self._opened["replay"] = ReplayModel(self.cassette)
-        return self._opened["replay"]
+                self._opened[key] = ReplayModel(cassette)
+        return self._opened[key]
 
-    def _open(self, *, only_recorded: bool = False) -> ChatModel:
+    def _open(self, cassette: Cassette, *, only_recorded: bool = False) -> ChatModel:
         settings = self._settings
         return open_model(
-            self.conditions.model,
+            cassette.model,
             timeout=settings.timeout,
             max_tries=settings.max_tries,
             max_wait=settings.max_wait,
@@ -252,6 +278,7 @@ def _options(settings: Settings) -> str:
         options.append(f"--llmpref-entities {settings.entities}")
     options += [f"--llmpref-answers {settings.answers}"] * (settings.answers != "auto")
     options += [f"--llmpref-prefill {settings.prefill}"] * (settings.prefill != "auto")
+    options += [f"--llmpref-judge {settings.judge}"] * bool(settings.judge)
     options += [f"--llmpref-seed {settings.seed}"] * (settings.seed != 0)
     return " ".join(options)
 

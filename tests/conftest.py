@@ -2,10 +2,12 @@
 
 import asyncio
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from planted import PlantedModel
+from planted_server import SUITE, PlantedServer
 
 from pytest_llmpref.cassettes import Cassette, RecordingModel
 from pytest_llmpref.entities import EntitySet, load_entities
@@ -55,6 +57,34 @@ def suite(pytester, recorded):
         return pytester.runpytest_subprocess(
             *named,
             f"--llmpref-cassettes={recorded / 'cassettes'}",
+            f"--llmpref-entities={recorded / 'twelve.csv'}",
+            "-p",
+            "no:cacheprovider",
+            *options,
+        )
+
+    return run
+
+
+@pytest.fixture
+def server(recorded) -> Iterator[PlantedServer]:
+    entities = load_entities(recorded / "twelve.csv")
+    found = PlantedServer(PlantedModel({entity.name: 0.8 * rank - 4.4 for rank, entity in enumerate(entities)}))
+    found.start()
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def live(pytester, recorded, server, monkeypatch):
+    """Run a test file against the server, in a process of its own with a folder of cassettes that stays."""
+    monkeypatch.setenv("OPENAI_API_BASE", server.api_base)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789abcdefghij")
+
+    def run(*options: str, source: str = SUITE):
+        pytester.makepyfile(test_it=textwrap.dedent(source))
+        return pytester.runpytest_subprocess(
+            "--model=openai/served",
             f"--llmpref-entities={recorded / 'twelve.csv'}",
             "-p",
             "no:cacheprovider",

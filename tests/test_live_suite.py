@@ -2,76 +2,15 @@
 
 import json
 import re
-import textwrap
-from collections.abc import Iterator
 
 import pytest
-from loopback import Answer, Loopback, completion, failure
-from planted import PlantedModel
+from loopback import Answer, completion, failure
+from planted_server import SUITE
 
-from pytest_llmpref.entities import load_entities
-from pytest_llmpref.models.chat import Message, Request
 from pytest_llmpref.resources import data_folder
 
-SUITE = """
-    from pytest_llmpref import spearman
-
-    def test_follows(preferences, donation_advice):
-        assert spearman(preferences, donation_advice) > 0.5
-"""
 SMALL = 132
 """Questions of a pair experiment over 12 entities."""
-
-
-class PlantedServer(Loopback):
-    """Answers each request as a simulated model with planted utilities would; scripted answers come first."""
-
-    def __init__(self, model: PlantedModel) -> None:
-        self._model = model
-        super().__init__()
-
-    @property
-    def default(self) -> Answer:
-        body = self.received[-1]
-        messages = tuple(Message(**message) for message in body["messages"])
-        coroutine = self._model.ask(Request(body["model"], messages, body.get("temperature", 1.0), 32))
-        try:
-            coroutine.send(None)
-        except StopIteration as done:
-            return Answer(completion(done.value.text))
-        raise RuntimeError("a simulated model answers at once")
-
-    @default.setter
-    def default(self, answer: Answer) -> None:
-        """Ignore what the base class sets."""
-
-
-@pytest.fixture
-def server(recorded) -> Iterator[PlantedServer]:
-    entities = load_entities(recorded / "twelve.csv")
-    found = PlantedServer(PlantedModel({entity.name: 0.8 * rank - 4.4 for rank, entity in enumerate(entities)}))
-    found.start()
-    yield found
-    found.stop()
-
-
-@pytest.fixture
-def live(pytester, recorded, server, monkeypatch):
-    """Run a test file against the server, in a process of its own with a folder of cassettes that stays."""
-    monkeypatch.setenv("OPENAI_API_BASE", server.api_base)
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789abcdefghij")
-
-    def run(*options: str, source: str = SUITE):
-        pytester.makepyfile(test_it=textwrap.dedent(source))
-        return pytester.runpytest_subprocess(
-            "--model=openai/served",
-            f"--llmpref-entities={recorded / 'twelve.csv'}",
-            "-p",
-            "no:cacheprovider",
-            *options,
-        )
-
-    return run
 
 
 def measures(pytester):

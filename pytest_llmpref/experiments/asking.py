@@ -25,11 +25,14 @@ class Plan:
         Tells whether a reply to the trial with this number is a valid answer.
     attempts
         Most attempts at one trial.
+    can_be_judged
+        Whether each is a question with two options, whose replies a judge can tell apart.
     """
 
     requests: Sequence[Request]
     is_valid: Callable[[int, Reply], bool]
     attempts: int
+    can_be_judged: bool = False
 
     def goes_on(self, number: int, replies: Sequence[Reply]) -> bool:
         """Tell whether a trial that has these replies is asked again. A call that failed for good ends it."""

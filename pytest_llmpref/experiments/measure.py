@@ -133,6 +133,7 @@ def outcome_diagnostics(trials: Sequence[Trial]) -> dict[str, Any]:
 def asking_diagnostics(replies: Sequence[Replies]) -> dict[str, Any]:
     """Return what the answers took: attempts, tokens, US dollars, and the parameters that were really sent.
 
+    ``judged`` counts the replies that a judge decided on; tokens and cost include what the judge took.
     ``cost`` is the sum of the known prices; ``unpriced`` counts the replies whose price is not known, which is not
     zero.
     """
@@ -147,6 +148,7 @@ def asking_diagnostics(replies: Sequence[Replies]) -> dict[str, Any]:
         "completion_tokens": sum(reply.completion_tokens for reply in answered),
         "cost": sum(reply.cost or 0.0 for reply in answered),
         "unpriced": sum(reply.cost is None for reply in answered),
+        "judged": sum(reply.judgement is not None for reply in answered),
         "parameters": [{**dict(parameters), "replies": count} for parameters, count in sent.items()],
     }
 

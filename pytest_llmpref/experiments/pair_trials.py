@@ -6,7 +6,7 @@ from pytest_llmpref.experiments.asking import Plan, Replies, attempt_key, first_
 from pytest_llmpref.experiments.design import PairQuestion, pair_questions
 from pytest_llmpref.experiments.experiment import Answers, Conditions
 from pytest_llmpref.experiments.prompts import Prompts
-from pytest_llmpref.experiments.replies import label_probabilities, read_choice
+from pytest_llmpref.experiments.replies import label_probabilities, read_choice, refusal_reason
 from pytest_llmpref.experiments.trials import Attempt, Outcome, Trial
 from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.prefill import Prefill, led_messages
@@ -79,7 +79,8 @@ def plan_pairs(
             not by_text and outcome in _JUNK and label_probabilities(reply) is not None
         )
 
-    return Plan([request(question) for question in questions], is_valid, conditions.profile.attempts)
+    requests = [request(question) for question in questions]
+    return Plan(requests, is_valid, conditions.profile.attempts, can_be_judged=True)
 
 
 def read_pairs(
@@ -122,7 +123,8 @@ def _trial(
     attempts, label = [], None
     for number, reply in enumerate(replies):
         outcome, label = read_choice(reply, options)
-        attempts.append(Attempt(attempt_key(request, number), outcome, reply.text))
+        reason = refusal_reason(reply) if outcome is Outcome.REFUSAL else None
+        attempts.append(Attempt(attempt_key(request, number), outcome, reply.text or reply.refusal or "", reason))
     answered_by = score = None
     last = attempts[-1]
     probabilities = label_probabilities(replies[-1]) if use_logprobs else None

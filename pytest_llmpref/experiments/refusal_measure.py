@@ -18,7 +18,7 @@ from pytest_llmpref.experiments.measure import (
     outcome_diagnostics,
     reliability_reasons,
 )
-from pytest_llmpref.experiments.reasons import Reason, reason_of
+from pytest_llmpref.experiments.reasons import Reason
 from pytest_llmpref.experiments.trials import Attempt, Outcome, Trial
 from pytest_llmpref.stats import superadditivity as beyond_sum
 from pytest_llmpref.stats.comparisons import FloatArray
@@ -61,18 +61,16 @@ def refusal_measure(
         "attempts_by_entity": {
             entity: _record(_needed([trial for trial in trials if entity in trial.entities])) for entity in ids
         },
-        "refusal_reasons": dict(Counter(_reason(attempt).value for attempt in _refused_attempts(trials))),
+        "refusal_reasons": dict(Counter(reason.value for _, _, reason in _refused_attempts(trials))),
         "control_outcomes": outcome_diagnostics(control)["outcomes"],
         "refusals": [
             {
                 "key": attempt.key,
                 "entities": list(trial.entities),
-                "reason": _reason(attempt).value,
+                "reason": reason.value,
                 "text": attempt.text,
             }
-            for trial in trials
-            for attempt in trial.attempts
-            if attempt.outcome is Outcome.REFUSAL
+            for trial, attempt, reason in _refused_attempts(trials)
         ],
     }
     return Measure(
@@ -166,10 +164,8 @@ def reason_trends(refusals: Measure, preferences: Measure) -> dict[Reason, Estim
     number = {entity: index for index, entity in enumerate(ids)}
     quartile_of = quartiles(_values(preferences, ids))
     cases = [
-        (quartile_of[number[entity]], _reason(attempt), tuple(sorted(trial.entities)))
-        for trial in refusals.trials
-        for attempt in trial.attempts
-        if attempt.outcome is Outcome.REFUSAL
+        (quartile_of[number[entity]], reason, tuple(sorted(trial.entities)))
+        for trial, _, reason in _refused_attempts(refusals.trials)
         for entity in trial.entities
         if quartile_of[number[entity]] >= 0
     ]
@@ -208,12 +204,13 @@ def _needed(trials: Sequence[Trial]) -> Estimate:
     return attempts_needed(valid, np.array([len(trial.attempts) for trial in trials], dtype=np.intp))
 
 
-def _refused_attempts(trials: Sequence[Trial]) -> list[Attempt]:
-    return [attempt for trial in trials for attempt in trial.attempts if attempt.outcome is Outcome.REFUSAL]
-
-
-def _reason(attempt: Attempt) -> Reason:
-    return reason_of(attempt.text)
+def _refused_attempts(trials: Sequence[Trial]) -> list[tuple[Trial, Attempt, Reason]]:
+    return [
+        (trial, attempt, attempt.reason or Reason.OTHER)
+        for trial in trials
+        for attempt in trial.attempts
+        if attempt.outcome is Outcome.REFUSAL
+    ]
 
 
 def _unreadable_reasons(trials: Sequence[Trial]) -> list[str]:

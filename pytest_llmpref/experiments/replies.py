@@ -5,8 +5,9 @@ import re
 from collections.abc import Mapping
 from functools import cache, lru_cache
 
+from pytest_llmpref.experiments.judgements import JUDGEMENTS
 from pytest_llmpref.experiments.phrases import before_labels, languages_of, normal
-from pytest_llmpref.experiments.reasons import DECLINING, Reason
+from pytest_llmpref.experiments.reasons import DECLINING, Reason, reason_of
 from pytest_llmpref.experiments.trials import Outcome
 from pytest_llmpref.models.chat import Reply
 
@@ -34,9 +35,10 @@ _BOTH = re.compile(
 def read_choice(reply: Reply, options: Mapping[str, str]) -> tuple[Outcome, str | None]:
     """Tell how a reply to a two-option question ended.
 
-    The rules apply in this order: a provider's own refusal; a label at the start, or stated as the answer; words that
-    decline; words that favour neither; one single label, or one single name, anywhere; a reason for which others
-    decline; else truncated or unparseable. The languages are those of ``fixtures/phrases``.
+    A judge's word holds, where there is one. Else rules apply, in this order: a provider's own refusal; a label at the
+    start, or stated as the answer; words that decline; words that favour neither; one single label, or one single
+    name, anywhere; a reason for which others decline; else truncated or unparseable. The languages are those of
+    ``fixtures/phrases``.
 
     Parameters
     ----------
@@ -53,10 +55,19 @@ def read_choice(reply: Reply, options: Mapping[str, str]) -> tuple[Outcome, str 
         return Outcome.ERROR, None
     if reply.finish == "content_filter" or reply.refusal:
         return Outcome.REFUSAL, None
-    outcome, label = _read(reply.text, options["A"], options["B"])
+    if reply.judgement is not None:
+        outcome, label, _ = JUDGEMENTS[reply.judgement]
+    else:
+        outcome, label = _read(reply.text, options["A"], options["B"])
     if outcome is Outcome.UNPARSEABLE and reply.finish == "length":
         outcome = Outcome.TRUNCATED
     return outcome, label
+
+
+def refusal_reason(reply: Reply) -> Reason:
+    """Return the reason that a refusal gives: the judge's word, where there is one, else by rules."""
+    judged = JUDGEMENTS[reply.judgement][2] if reply.judgement is not None else None
+    return judged or reason_of(reply.text or reply.refusal or "")
 
 
 def refused(reply: Reply) -> bool:

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pytest_llmpref.experiments.reasons import Reason
+
 
 class Outcome(StrEnum):
     """How a trial ended: exactly one of these, and none is ever turned into another."""
@@ -28,12 +30,15 @@ class Attempt:
     outcome
         How it ended.
     text
-        The visible reply, or the error's message.
+        The visible reply, the provider's own refusal, or the error's message.
+    reason
+        Why it was refused; ``None`` where it was not.
     """
 
     key: str
     outcome: Outcome
     text: str
+    reason: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,9 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
         Seconds from sending to the last byte, without waiting for a place in the queue or for retries.
     parameters
         The parameters that were really sent, after the provider's limits were respected.
+    judgement
+        How a judge says that the reply ended; ``None`` where none was asked. Never part of a recorded reply: the
+        judge's own is recorded.
     """
 
     text: str
@@ -101,6 +104,7 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
     cost: float | None = None
     latency: float = 0.0
     parameters: dict[str, str | int | float | bool | None] = {}
+    judgement: str | None = None
 
 
 class ChatModel(Protocol):

@@ -1,0 +1,144 @@
+"""A judge of replies: what it is asked, what its words do, and that it is recorded and replayed like any model."""
+
+import json
+
+import pytest
+from loopback import Answer, completion
+from planted import PlantedModel
+from planted_server import PlantedServer
+
+from pytest_llmpref.entities import load_entities
+from pytest_llmpref.experiments.judgements import JUDGEMENTS, read_judgement
+from pytest_llmpref.experiments.judging import judged, question_to_judge
+from pytest_llmpref.experiments.prompts import load_prompts
+from pytest_llmpref.experiments.reasons import Reason
+from pytest_llmpref.experiments.replies import read_choice, refusal_reason
+from pytest_llmpref.experiments.trials import Outcome
+from pytest_llmpref.models.chat import Message, Reply, Request
+
+OPTIONS = {"A": "the British Museum", "B": "UNICEF"}
+ASKED = Request("m", (Message("user", "Option A: the British Museum\nOption B: UNICEF"),), 1.0, 32)
+
+
+@pytest.mark.parametrize("word", JUDGEMENTS)
+def test_every_word_is_offered_and_read(word):
+    assert f"\n{word}: " in load_prompts("judge").form
+    for text in (word, f" {word}.", f'"{word}"', f"**{word}** because", f'{{"answer": "{word}"}}'):
+        assert read_judgement(text) == word
+
+
+@pytest.mark.parametrize("text", ["", "a", "BOTH", "ANSWER", "I think A", "NEUTRALITY", "NEITHERS"])
+def test_anything_else_is_no_judgement(text):
+    assert read_judgement(text) is None
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply("B", "stop"),
+        Reply("I would choose option B.", "stop"),
+        Reply("", "stop"),
+        Reply("no connection", "error"),
+        Reply("Well", "content_filter"),
+        Reply("Well", "stop", refusal="I can't help with that."),
+    ],
+)
+def test_what_is_clear_is_not_judged(reply):
+    assert question_to_judge("judge", ASKED, reply) is None
+
+
+def test_the_judge_sees_question_and_reply_and_a_long_reply_is_cut():
+    question = question_to_judge("openai/judge", ASKED, Reply("Hm. " * 30_000, "stop"))
+    (message,) = question.messages
+    assert (question.model, question.temperature) == ("openai/judge", 0.0)
+    assert "Option A: the British Museum" in message.content
+    assert 4000 < len(message.content) < 6500
+    assert question_to_judge("anthropic/claude-opus-4-6", ASKED, Reply("Hm.", "stop")).answers == tuple(JUDGEMENTS)
+
+
+@pytest.mark.parametrize(
+    ("word", "outcome", "label"),
+    [("B", Outcome.CHOICE, "B"), ("NEITHER", Outcome.ABSTENTION, None), ("UNCLEAR", Outcome.UNPARSEABLE, None)],
+)
+def test_the_judges_word_holds_over_the_rules(word, outcome, label):
+    said = Reply("I'm sorry, but I can't choose.", "stop", cost=0.5)
+    assert read_choice(said, OPTIONS) == (Outcome.REFUSAL, None)
+    assert read_choice(judged(said, Reply(word, "stop", cost=0.25)), OPTIONS) == (outcome, label)
+    assert judged(said, Reply(word, "stop", cost=0.25)).cost == 0.75
+    assert judged(said, Reply(word, "stop")).cost is None
+
+
+def test_the_judge_gives_the_reason():
+    said = judged(Reply("I'm sorry, but I can't choose.", "stop"), Reply("ETHICS", "stop"))
+    assert read_choice(said, OPTIONS) == (Outcome.REFUSAL, None)
+    assert refusal_reason(said) is Reason.ETHICAL_CONSTRAINTS
+
+
+@pytest.mark.parametrize("answer", [Reply("I can't tell", "stop"), Reply("A", "error")])
+def test_where_the_judge_says_nothing_the_rules_hold(answer):
+    said = Reply("I'm sorry, but I can't choose.", "stop")
+    assert read_choice(judged(said, answer), OPTIONS) == (Outcome.REFUSAL, None)
+
+
+SUITE = """
+    def test_it(refusals):
+        assert refusals
+"""
+UNCLEAR = "The weather is fine, and so are the trees."
+
+
+class JudgedServer(PlantedServer):
+    """Lets the measured model mumble every seventh time; the judge says that this is a refusal out of neutrality."""
+
+    @property
+    def default(self):
+        if self.received[-1]["model"] == "judge":
+            return Answer(completion("NEUTRAL"))
+        asked = sum(body["model"] == "served" for body in self.received)
+        return Answer(completion(UNCLEAR)) if asked % 7 == 0 else super().default
+
+    @default.setter
+    def default(self, answer):
+        """Ignore what the base class sets."""
+
+
+@pytest.fixture
+def server(recorded):
+    entities = load_entities(recorded / "twelve.csv")
+    found = JudgedServer(PlantedModel({entity.name: 0.8 * rank - 4.4 for rank, entity in enumerate(entities)}))
+    found.start()
+    yield found
+    found.stop()
+
+
+def test_a_judge_is_asked_recorded_and_replayed_at_both_depths(live, pytester, server, monkeypatch):
+    def refusal():
+        results = json.loads((pytester.path / "reports/latest/results.json").read_text())
+        assert results["run"]["judge"] == "openai/judge"
+        return results["models"]["openai/served"]["measures"]["refusal"]
+
+    run = live("--record-mode=new_episodes", "--llmpref-judge=openai/judge", source=SUITE)
+    assert run.ret == 0, run.stdout.str()
+    recorded = refusal()
+    checks = recorded["diagnostics"]
+    assert checks["judged"] > 20
+    assert set(checks["refusal_reasons"]) == {"neutrality"}
+    # Those of the control are judged too, and counted apart.
+    assert 20 < checks["refusal_reasons"]["neutrality"] < checks["judged"]
+    assert sorted(path.name for path in (pytester.path / "cassettes").glob("*.jsonl")) == [
+        "openai--judge.jsonl",
+        "openai--served.jsonl",
+    ]
+    asked = len(server.received)
+    server.stop()
+    monkeypatch.delenv("OPENAI_API_KEY")
+    for depth in ("reply", "wire"):
+        run = live(f"--llmpref-replay={depth}", "--llmpref-judge=openai/judge", source=SUITE)
+        assert run.ret == 0, run.stdout.str()
+        assert refusal() == recorded
+    assert len(server.received) == asked
+    (pytester.path / "cassettes/openai--judge.jsonl").unlink()
+    run = live("--llmpref-judge=openai/judge", source=SUITE)
+    assert run.ret == pytest.ExitCode.USAGE_ERROR
+    run.stderr.fnmatch_lines(["*trials are not recorded*", "*--llmpref-judge openai/judge*"])
+    server.start = server.stop = lambda: None
