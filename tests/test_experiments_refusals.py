@@ -155,6 +155,20 @@ def test_junk_is_no_refusal_and_makes_the_measure_invalid():
 
 
 @pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("la " * 33_334, Outcome.UNPARSEABLE),
+        ("I cannot help with that. " + "la " * 33_334, Outcome.REFUSAL),
+        ("(" * 100_000, Outcome.UNPARSEABLE),
+        ("la " * 33_334 + "My answer is B.", Outcome.CHOICE),
+    ],
+)
+def test_a_reply_of_100_000_characters_is_one_outcome(text, outcome):
+    found = measure(refusals(), Refuser(base=50.0, text=text), replace(CONDITIONS, profile=load_profile("smoke")))
+    assert found.diagnostics["outcomes"][outcome] == 288
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "Es tut mir leid, aber dazu kann ich nichts sagen.",

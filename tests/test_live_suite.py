@@ -133,6 +133,19 @@ def test_an_answer_that_is_not_valid_is_asked_for_again(live, pytester, server, 
     assert measures(pytester)["measures"]["preference"]["diagnostics"] == checks
 
 
+def test_a_moderation_error_is_a_refusal_with_its_transcript_and_is_asked_again(live, pytester, server):
+    moderated = failure(400, "The response was filtered", "content_filter")
+    server.script(Answer(completion("A")), *[moderated] * 12)
+    live("--record-mode=new_episodes", source="def test_it(refusals):\n    assert refusals.valid")
+    found = measures(pytester)["measures"]["refusal"]
+    # Twelve attempts were moderated, whichever questions they were at, and each of these was asked again.
+    assert found["diagnostics"]["attempts"] == len(server.received)
+    assert len(found["diagnostics"]["refusals"]) == 12
+    assert found["valid"]
+    live(source="def test_it(refusals):\n    assert refusals.valid")
+    assert measures(pytester)["measures"]["refusal"] == found
+
+
 @pytest.mark.parametrize(
     ("answer", "message"),
     [

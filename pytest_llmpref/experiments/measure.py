@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ RELIABILITY_NEEDED = 0.50
 """Least split-half reliability: below it more than half of the variance is noise. Our choice."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Measure:
     """A measure of one model.
 
@@ -62,11 +62,16 @@ class Measure:
     reasons: tuple[str, ...]
     reliability: Estimate | None
     diagnostics: dict[str, Any]
-    trials: Sequence[Trial] = field(repr=False)
+    trials: Sequence[Trial]
     control: Estimate | None = None
-    controls: Sequence[Trial] = field(default=(), repr=False)
+    controls: Sequence[Trial] = ()
     unranked: tuple[str, ...] = ()
-    pulled: Callable[[Mapping[str, float]], Mapping[str, float]] | None = field(default=None, repr=False)
+    pulled: Callable[[Mapping[str, float]], Mapping[str, float]] | None = None
+
+    def __repr__(self) -> str:
+        # pytest represents every value of a failed test, and this one holds thousands of trials.
+        checks = "valid" if self.valid else "invalid"
+        return f"<{self.name} of {self.model}: {len(self.estimates)} entities, {len(self.trials)} trials, {checks}>"
 
     def __getitem__(self, entity: Entity | str) -> Estimate:
         """Return the estimate for an entity, or for an entity id."""
