@@ -9,6 +9,7 @@ from scipy.sparse import coo_array, csgraph
 
 from pytest_llmpref.estimates import Estimate, Normal, Unknown
 from pytest_llmpref.stats.comparisons import Comparisons, FloatArray, IntArray, require_comparisons
+from pytest_llmpref.stats.pair_logit import PairFits, PairRegression
 
 ELO_PER_LOGIT = 400 / math.log(10)
 """Elo points in one unit of log-odds (Elo 1978: 400 points are odds of ten to one)."""
@@ -17,8 +18,6 @@ PRIOR_SD = math.log(10)
 """Standard deviation of the prior on strengths, in log-odds: 400 Elo points. Our choice; wide for real models."""
 NUISANCE_SD = 10.0
 """The same for the position and label effects: all but flat, yet finite for a model that always takes one side."""
-TOLERANCE = 1e-8
-"""Largest change of a parameter, in log-odds, at which Newton's steps have come to rest."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,17 +60,6 @@ class WinRates:
     n: IntArray
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Fit:
-    """Penalised maximum: ``parameters`` are the strengths, the position effect, the label effect, in log-odds."""
-
-    parameters: FloatArray
-    chances: FloatArray
-    information: FloatArray
-    converged: bool
-    iterations: int
-
-
 def bradley_terry(
     comparisons: Comparisons,
     *,
@@ -106,14 +94,14 @@ def bradley_terry(
     """
     require_comparisons(comparisons)
     weights = _checked(weights, len(comparisons))
-    fit = fit_strengths(comparisons, weights, prior_sd=prior_sd, max_iterations=max_iterations)
+    fits, model = fit_strengths(comparisons, weights[:, None], prior_sd=prior_sd, max_iterations=max_iterations)
     n = comparisons.n_entities
     compared, connected = _connection(comparisons, weights)
     # Centring is part of the estimate, so it is part of its error too.
     centring = np.eye(n + 2)
     centring[:n, :n] -= np.where(compared, 1 / compared.sum(), 0.0)
-    parameters = centring @ fit.parameters
-    errors = _standard_errors(comparisons, weights, fit, centring) * ELO_PER_LOGIT
+    parameters = centring @ fits.parameters[:, 0]
+    errors = _standard_errors(comparisons, weights, fits.chances[:, 0], model, centring) * ELO_PER_LOGIT
     crossed = len(np.unique(comparisons.label_first_is_a[weights > 0])) == 2
     trials = int(np.count_nonzero(weights))
     return Rating(
@@ -121,8 +109,8 @@ def bradley_terry(
         standard_errors=np.where(compared & connected, errors[:n], np.nan),
         position_effect=_effect("position effect", parameters[n], errors[n], trials),
         label_effect=_effect("label effect", parameters[-1], errors[-1], trials) if crossed else _not_crossed(trials),
-        converged=fit.converged,
-        iterations=fit.iterations,
+        converged=bool(fits.converged[0]),
+        iterations=int(fits.iterations[0]),
         connected=connected,
     )
 
@@ -134,34 +122,23 @@ def fit_strengths(
     prior_sd: float = PRIOR_SD,
     max_iterations: int = 50,
     start: FloatArray | None = None,
-) -> Fit:
-    """Maximise the penalised likelihood of `bradley_terry` by Newton's method with step halving.
+) -> tuple[PairFits, PairRegression]:
+    """Maximise the penalised likelihood of `bradley_terry`, for several weightings of the comparisons at once.
 
-    ``start`` holds parameters to start from, shape (n_entities + 2,); a near maximum saves steps.
+    Parameters
+    ----------
+    weights
+        Weights of the comparisons in each fit; shape (t, b).
+    start
+        Parameters to start from, shape (n_entities + 2,): strengths, position effect, label effect.
     """
-    n = comparisons.n_entities
-    label = _label_design(comparisons, weights)
-    precision = np.r_[np.full(n, prior_sd**-2.0), np.full(2, NUISANCE_SD**-2.0)]
-    parameters = np.zeros(n + 2) if start is None else start
-    objective, chances = _objective(comparisons, weights, label, precision, parameters)
-    converged, iteration = False, 0
-    while not converged and iteration < max_iterations:
-        iteration += 1
-        slope = _add_up(comparisons, weights * (comparisons.score - chances), label) - precision * parameters
-        information = _information(comparisons, weights * chances * (1 - chances), label)
-        step = np.linalg.solve(information + np.diag(precision), slope)
-        size = 1.0
-        while True:
-            trial = parameters + size * step
-            new_objective, new_chances = _objective(comparisons, weights, label, precision, trial)
-            # The objective is concave, so halving ends; the slack is its rounding error.
-            if new_objective >= objective - 1e-9 * abs(objective) or size < 1e-6:
-                break
-            size /= 2
-        parameters, objective, chances = trial, new_objective, new_chances
-        converged = bool(np.max(np.abs(step)) <= TOLERANCE)
-    information = _information(comparisons, weights * chances * (1 - chances), label) + np.diag(precision)
-    return Fit(parameters, chances, information, converged, iteration)
+    others = np.stack([np.ones(len(comparisons)), _label_design(comparisons, weights.sum(axis=1))], axis=1)
+    precision = np.r_[np.full(comparisons.n_entities, prior_sd**-2.0), np.full(2, NUISANCE_SD**-2.0)]
+    model = PairRegression(
+        comparisons.first, comparisons.second, comparisons.n_entities, sign=-1.0, others=others, precision=precision
+    )
+    score = comparisons.score[:, None]
+    return model.fit(weights * score, weights, max_iterations=max_iterations, start=start), model
 
 
 def order_averaged_elo(comparisons: Comparisons, *, orders: int = 100, k: float = 16.0, seed: int) -> FloatArray:
@@ -216,66 +193,25 @@ def _label_design(comparisons: Comparisons, weights: FloatArray) -> FloatArray:
     return np.where(comparisons.label_first_is_a, 0.5, -0.5)
 
 
-def _objective(
-    comparisons: Comparisons, weights: FloatArray, label: FloatArray, precision: FloatArray, parameters: FloatArray
-) -> tuple[float, FloatArray]:
-    """Return the penalised log-likelihood, and the chance that the first is chosen, shape (t,)."""
-    logits = parameters[comparisons.first] - parameters[comparisons.second] + parameters[-2] + parameters[-1] * label
-    likelihood = weights @ (comparisons.score * logits - np.logaddexp(0, logits))
-    return float(likelihood - (precision * parameters) @ parameters / 2), special.expit(logits)
-
-
-def _add_up(comparisons: Comparisons, residuals: FloatArray, label: FloatArray) -> FloatArray:
-    """Return the residuals of all comparisons added up by parameter, shape (n_entities + 2,)."""
-    n = comparisons.n_entities
-    strengths = np.bincount(comparisons.first, residuals, n) - np.bincount(comparisons.second, residuals, n)
-    return np.append(strengths, [residuals.sum(), residuals @ label])
-
-
-def _information(comparisons: Comparisons, variance: FloatArray, label: FloatArray) -> FloatArray:
-    """Return the Fisher information, shape (n_entities + 2, n_entities + 2), without the prior's part."""
-    n = comparisons.n_entities
-    met = np.bincount(comparisons.first * n + comparisons.second, variance, n * n).reshape(n, n)
-    information = np.zeros((n + 2, n + 2))
-    information[:n, :n] = np.diag(met.sum(axis=0) + met.sum(axis=1)) - met - met.T
-    information[n] = _add_up(comparisons, variance, label)
-    information[n + 1] = _add_up(comparisons, variance * label, label)
-    information[:, n:] = information[n:].T
-    return information
-
-
-def _standard_errors(comparisons: Comparisons, weights: FloatArray, fit: Fit, centring: FloatArray) -> FloatArray:
+def _standard_errors(
+    comparisons: Comparisons, weights: FloatArray, chances: FloatArray, model: PairRegression, centring: FloatArray
+) -> FloatArray:
     """Return the standard errors of the centred parameters, in log-odds, shape (n_entities + 2,)."""
-    binomial = float(np.sum(weights * fit.chances * (1 - fit.chances)))
-    residual = float(np.sum(weights * (comparisons.score - fit.chances) ** 2))
+    variance = weights * chances * (1 - chances)
+    residual = float(np.sum(weights * (comparisons.score - chances) ** 2))
     drawn = bool(np.all((comparisons.score == 0) | (comparisons.score == 1)))
     # Answers read as probabilities scatter less than draws from them do.
-    dispersion = 1.0 if drawn else min(1.0, residual / binomial)
-    bread = np.asarray(np.linalg.inv(fit.information), dtype=np.float64)
+    dispersion = 1.0 if drawn else min(1.0, residual / float(np.sum(variance)))
+    bread = np.asarray(np.linalg.inv(model.information(variance[:, None])[0]), dtype=np.float64)
     posterior = centring @ (dispersion * bread) @ centring.T
-    clustered = centring @ _clustered_covariance(comparisons, weights, fit, bread) @ centring.T
-    return np.sqrt(np.maximum(np.diag(posterior), np.diag(clustered)))
-
-
-def _clustered_covariance(comparisons: Comparisons, weights: FloatArray, fit: Fit, bread: FloatArray) -> FloatArray:
-    """Return the sandwich covariance of all parameters, clustered by unordered pair."""
-    n = comparisons.n_entities
-    residuals = weights * (comparisons.score - fit.chances)
-    label = _label_design(comparisons, weights)
-    pairs, pair_of = comparisons.pairs
-    clusters = np.arange(len(pairs))
-    signed = np.bincount(pair_of, np.where(comparisons.low_first, residuals, -residuals), len(pairs))
-    scores = np.zeros((len(pairs), n + 2))
-    scores[clusters, pairs[:, 0]] = signed
-    scores[clusters, pairs[:, 1]] = -signed
-    scores[:, n] = np.bincount(pair_of, residuals, len(pairs))
-    scores[:, n + 1] = np.bincount(pair_of, residuals * label, len(pairs))
-    variance = weights * fit.chances * (1 - fit.chances)
-    fitted = float(np.sum(bread * _information(comparisons, variance, label)))
+    _, pair_of = comparisons.pairs
+    fitted = float(np.sum(bread * model.information(variance[:, None], with_prior=False)[0]))
     used = len(np.unique(pair_of[weights > 0]))
     # Residuals are smaller than errors by the parameters that were fitted to them.
     correction = used / max(used - fitted, 1.0)
-    return np.asarray(correction * bread @ (scores.T @ scores) @ bread)
+    scores = model.clustered_scores(weights * (comparisons.score - chances), pair_of)
+    clustered = centring @ (correction * bread @ scores @ bread) @ centring.T
+    return np.sqrt(np.maximum(np.diag(posterior), np.diag(clustered)))
 
 
 def _connection(

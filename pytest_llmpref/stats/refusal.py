@@ -1,14 +1,15 @@
 """How often attempts are refused: a rate for each entity, an additive model of log-odds, and what goes beyond it."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import special
 
 from pytest_llmpref.estimates import Estimate, Normal, Unknown, Wilson
 from pytest_llmpref.stats.comparisons import BoolArray, FloatArray, IntArray
+from pytest_llmpref.stats.pair_logit import PairRegression
 from pytest_llmpref.stats.ranks import FEWEST, rank_correlation, rho_interval
 from pytest_llmpref.stats.reliability import SpearmanBrown, stepped_up
 
@@ -177,22 +178,26 @@ def fit_additive(
     """
     if not len(attempts):
         raise ValueError("a fit needs at least one trial")
-    design, precision = _design(attempts, covariate, prior_sd)
-    parameters = np.zeros(design.shape[1])
-    objective = _objective(design, attempts, precision, parameters)
-    converged = False
-    for _ in range(max_iterations):
-        chances = special.expit(design @ parameters)
-        slope = design.T @ (attempts.refused - attempts.made * chances) - precision * parameters
-        information = _information(design, attempts, chances, precision)
-        step = np.linalg.solve(information, slope)
-        while (new := _objective(design, attempts, precision, parameters + step)) < objective - 1e-9 * abs(objective):
-            step /= 2
-        parameters, objective = parameters + step, new
-        if np.max(np.abs(step)) < 1e-8:
-            converged = True
-            break
-    return _fitted(attempts, design, precision, parameters, converged, with_covariate=covariate is not None)
+    model = _regression(attempts, covariate, prior_sd)
+    successes, made = attempts.refused.astype(np.float64), attempts.made.astype(np.float64)
+    fits = model.fit(successes[:, None], made[:, None], max_iterations=max_iterations)
+    chances = fits.chances[:, 0]
+    bread = np.linalg.inv(model.information((made * chances * (1 - chances))[:, None])[0])
+    pairs = int(attempts.pair_of.max()) + 1
+    scores = model.clustered_scores(successes - made * chances, attempts.pair_of)
+    clustered = pairs / max(pairs - 1, 1) * bread @ scores @ bread
+    n = attempts.n_entities
+    asked = model.met(np.ones((len(attempts), 1)))[:, 0] > 0
+    centring = np.eye(len(bread))
+    centring[:n, :n] -= np.where(asked, 1 / asked.sum(), 0.0)
+    errors = np.sqrt(np.maximum(np.diag(centring @ clustered @ centring.T), np.diag(centring @ bread @ centring.T)))
+    return AdditiveFit(
+        effects=np.where(asked, (centring @ fits.parameters)[:n, 0], np.nan),
+        standard_errors=np.where(asked, errors[:n], np.nan),
+        interaction=math.nan if covariate is None else float(fits.parameters[-1, 0]),
+        interaction_error=math.nan if covariate is None else float(errors[-1]),
+        converged=bool(fits.converged[0]),
+    )
 
 
 def split_half(attempts: Attempts, *, splits: int = 10, seed: int) -> Estimate:
@@ -206,11 +211,10 @@ def split_half(attempts: Attempts, *, splits: int = 10, seed: int) -> Estimate:
     differ = 0 < attempts.refused.sum() < attempts.made.sum()
     pairs = int(attempts.pair_of.max()) + 1 if differ else 0
     found, fewest = [], attempts.n_entities
-    for _ in range(splits if pairs > 1 else 0):
-        half_of = rng.permutation(np.arange(pairs) % 2)[attempts.pair_of]
-        x, y = (fit_additive(attempts.part(half_of == half)).effects for half in (0, 1))
-        shared = ~np.isnan(x) & ~np.isnan(y)
-        x, y = np.round(x[shared], 6), np.round(y[shared], 6)
+    halves = [rng.permutation(np.arange(pairs) % 2)[attempts.pair_of] for _ in range(splits if pairs > 1 else 0)]
+    for one, other in _fit_halves(attempts, np.stack(halves, axis=1)) if halves else ():
+        shared = ~np.isnan(one) & ~np.isnan(other)
+        x, y = np.round(one[shared], 6), np.round(other[shared], 6)
         if len(x) >= FEWEST and np.ptp(x) > 0 and np.ptp(y) > 0:
             found.append(rank_correlation(x, y))
             fewest = min(fewest, len(x))
@@ -251,56 +255,22 @@ def _design_effect(attempts: Attempts) -> float:
     return max(1.0, 1 + (m - 1) * (between - within) / (between + (m - 1) * within))
 
 
-def _design(attempts: Attempts, covariate: FloatArray | None, prior_sd: float) -> tuple[FloatArray, FloatArray]:
-    """Return the regressors, shape (t, p), and their prior precisions (p,): entities, wordings, covariate."""
-    rows, n = np.arange(len(attempts)), attempts.n_entities
-    wordings = int(attempts.wording.max()) + 1
-    design = np.zeros((len(attempts), n + wordings + (covariate is not None)))
-    design[rows, attempts.first] += 1
-    design[rows, attempts.second] += 1
-    design[rows, n + attempts.wording] = 1
+def _fit_halves(attempts: Attempts, halves: IntArray) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """Yield entities' effects in either half of the trials, NaN for an entity without any; halves (t, splits)."""
+    weights = np.concatenate([halves == 0, halves == 1], axis=1).astype(np.float64)
+    model = _regression(attempts, None, PRIOR_SD)
+    fits = model.fit(attempts.refused[:, None] * weights, attempts.made[:, None] * weights)
+    effects = np.where(model.met(weights) > 0, fits.parameters[: attempts.n_entities], np.nan)
+    effects -= np.nanmean(effects, axis=0)
+    splits = halves.shape[1]
+    yield from zip(effects.T[:splits], effects.T[splits:], strict=True)
+
+
+def _regression(attempts: Attempts, covariate: FloatArray | None, prior_sd: float) -> PairRegression:
+    """Return the additive model: effects of entities, of wordings, and the covariate's coefficient."""
+    others = np.eye(int(attempts.wording.max()) + 1)[attempts.wording]
     if covariate is not None:
-        design[:, -1] = covariate
-    precision = np.full(design.shape[1], WORDING_SD**-2.0)
-    precision[:n] = prior_sd**-2.0
-    return design, precision
-
-
-def _objective(design: FloatArray, attempts: Attempts, precision: FloatArray, parameters: FloatArray) -> float:
-    logits = design @ parameters
-    likelihood = attempts.refused @ logits - attempts.made @ np.logaddexp(0, logits)
-    return float(likelihood - (precision * parameters) @ parameters / 2)
-
-
-def _information(design: FloatArray, attempts: Attempts, chances: FloatArray, precision: FloatArray) -> FloatArray:
-    weights = attempts.made * chances * (1 - chances)
-    return np.asarray((design * weights[:, None]).T @ design + np.diag(precision))
-
-
-def _fitted(
-    attempts: Attempts,
-    design: FloatArray,
-    precision: FloatArray,
-    parameters: FloatArray,
-    converged: bool,
-    *,
-    with_covariate: bool,
-) -> AdditiveFit:
-    chances = special.expit(design @ parameters)
-    bread = np.linalg.inv(_information(design, attempts, chances, precision))
-    pairs = int(attempts.pair_of.max()) + 1
-    scores = np.zeros((pairs, len(parameters)))
-    np.add.at(scores, attempts.pair_of, design * (attempts.refused - attempts.made * chances)[:, None])
-    clustered = pairs / max(pairs - 1, 1) * bread @ (scores.T @ scores) @ bread
+        others = np.column_stack([others, covariate])
     n = attempts.n_entities
-    asked = np.bincount(np.r_[attempts.first, attempts.second], minlength=n) > 0
-    centring = np.eye(len(parameters))
-    centring[:n, :n] -= np.where(asked, 1 / asked.sum(), 0.0)
-    errors = np.sqrt(np.maximum(np.diag(centring @ clustered @ centring.T), np.diag(centring @ bread @ centring.T)))
-    return AdditiveFit(
-        effects=np.where(asked, (centring @ parameters)[:n], np.nan),
-        standard_errors=np.where(asked, errors[:n], np.nan),
-        interaction=float(parameters[-1]) if with_covariate else math.nan,
-        interaction_error=float(errors[-1]) if with_covariate else math.nan,
-        converged=converged,
-    )
+    precision = np.r_[np.full(n, prior_sd**-2.0), np.full(others.shape[1], WORDING_SD**-2.0)]
+    return PairRegression(attempts.first, attempts.second, n, sign=1.0, others=others, precision=precision)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pytest_llmpref.estimates import Estimate, IntervalMethod, Unknown, Wilson
-from pytest_llmpref.stats.comparisons import BoolArray, Comparisons, FloatArray, IntArray, require_comparisons
+from pytest_llmpref.stats.comparisons import Comparisons, FloatArray, IntArray, require_comparisons
 from pytest_llmpref.stats.ranks import FEWEST, rank_correlation, rho_interval
 from pytest_llmpref.stats.rating import fit_strengths
 
@@ -72,11 +72,8 @@ def split_half(comparisons: Comparisons, *, splits: int = 30, seed: int) -> Esti
     require_comparisons(comparisons)
     pairs, pair_of = comparisons.pairs
     rng = np.random.default_rng(seed)
-    whole = fit_strengths(comparisons, np.ones(len(comparisons))).parameters
-    found = []
-    for _ in range(splits):
-        half_of = rng.permutation(np.arange(len(pairs)) % 2)[pair_of]
-        found.append(_correlate_halves(comparisons, half_of, whole))
+    halves = np.stack([rng.permutation(np.arange(len(pairs)) % 2)[pair_of] for _ in range(splits)], axis=1)
+    found = _correlate_halves(comparisons, halves)
     correlations = [rho for rho, _ in found if not math.isnan(rho)]
     method = f"split half over pairs, Spearman-Brown, mean of {len(correlations)} splits; interval of a single split"
     if not correlations:
@@ -141,24 +138,28 @@ def decided_pairs(comparisons: Comparisons) -> Estimate:
     )
 
 
-def _correlate_halves(comparisons: Comparisons, half_of: IntArray, start: FloatArray) -> tuple[float, int]:
-    """Return Spearman's rho between the strengths in two halves, and over how many entities; NaN for too few."""
-    strengths: list[FloatArray] = []
-    seen: list[BoolArray] = []
-    for half in (0, 1):
-        weights = (half_of == half).astype(np.float64)
-        fit = fit_strengths(comparisons, weights, start=start)
-        if not fit.converged:
-            return math.nan, 0
-        strengths.append(np.round(fit.parameters[: comparisons.n_entities] / SMALLEST_DIFFERENCE))
-        entities = np.r_[comparisons.first, comparisons.second]
-        seen.append(np.bincount(entities, np.r_[weights, weights], comparisons.n_entities) > 0)
-    shared = seen[0] & seen[1]
-    x, y = strengths[0][shared], strengths[1][shared]
-    n = int(shared.sum())
-    if n < FEWEST or np.ptp(x) == 0 or np.ptp(y) == 0:
-        return math.nan, n
-    return rank_correlation(x, y), n
+def _correlate_halves(comparisons: Comparisons, halves: IntArray) -> list[tuple[float, int]]:
+    """Return Spearman's rho between the strengths in two halves, and over how many entities; NaN for too few.
+
+    ``halves`` holds the half of each comparison, 0 or 1, in each split; shape (t, splits).
+    """
+    n, splits = comparisons.n_entities, halves.shape[1]
+    weights = np.concatenate([halves == 0, halves == 1], axis=1).astype(np.float64)
+    whole, _ = fit_strengths(comparisons, np.ones((len(comparisons), 1)))
+    fits, model = fit_strengths(comparisons, weights, start=whole.parameters)
+    seen = model.met(weights) > 0
+    strengths = np.round(fits.parameters[:n] / SMALLEST_DIFFERENCE)
+    found = []
+    for one, other in zip(range(splits), range(splits, 2 * splits), strict=True):
+        shared = seen[:, one] & seen[:, other]
+        x, y = strengths[shared, one], strengths[shared, other]
+        if not fits.converged[[one, other]].all():
+            found.append((math.nan, 0))
+        elif (count := len(x)) < FEWEST or np.ptp(x) == 0 or np.ptp(y) == 0:
+            found.append((math.nan, count))
+        else:
+            found.append((rank_correlation(x, y), count))
+    return found
 
 
 def _by_pair(comparisons: Comparisons) -> tuple[IntArray, FloatArray, FloatArray]:

@@ -1,0 +1,152 @@
+"""Logistic regression with one effect for each entity of a pair, penalised; many fits side by side.
+
+Strengths of entities that compete, and refusals that add up, are this one model with the sign of the second entity
+turned. Fits to many halves of the same trials differ only by their weights, so they take their Newton steps together.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import coo_array, csr_array
+
+from pytest_llmpref.stats.comparisons import BoolArray, FloatArray, IntArray
+
+TOLERANCE = 1e-6
+"""Largest step of a parameter, in log-odds, at which Newton's method has come to rest: what is left is its square."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PairFits:
+    """Penalised maxima, side by side: ``b`` fits of ``p`` parameters to ``t`` trials.
+
+    Attributes
+    ----------
+    parameters
+        Entities' effects, then the others', in log-odds; shape (p, b).
+    chances
+        Fitted chance of a success in each trial; shape (t, b).
+    converged, iterations
+        Whether Newton's steps came to rest, and how many were taken; shape (b,).
+    """
+
+    parameters: FloatArray
+    chances: FloatArray
+    converged: BoolArray
+    iterations: IntArray
+
+
+class PairRegression:
+    """The model ``logit P(success) = effect[first] + sign * effect[second] + others @ coefficients``.
+
+    Parameters
+    ----------
+    first, second
+        Index of the entity shown first, and second; shape (t,).
+    n_entities
+        Number of entities.
+    sign
+        -1 where the two compete, 1 where they add up.
+    others
+        Further regressors, shape (t, k).
+    precision
+        Inverse variance of the Gaussian prior on each parameter, mean 0; shape (n_entities + k,).
+    """
+
+    def __init__(
+        self,
+        first: IntArray,
+        second: IntArray,
+        n_entities: int,
+        *,
+        sign: float,
+        others: FloatArray,
+        precision: FloatArray,
+    ) -> None:
+        t, k = others.shape
+        rows = np.arange(t)
+        self._n, self._sign, self._others, self._precision = n_entities, sign, others, precision
+        values = np.concatenate([np.ones(t), np.full(t, sign), *others.T])
+        columns = np.concatenate([first, second, *(np.full(t, n_entities + column) for column in range(k))])
+        self._design = csr_array(coo_array((values, (np.tile(rows, 2 + k), columns)), (t, n_entities + k)))
+        self._turned = csr_array(self._design.T)
+        self._met = csr_array(coo_array((np.ones(t), (first * n_entities + second, rows)), (n_entities**2, t)))
+
+    def fit(
+        self, successes: FloatArray, made: FloatArray, *, max_iterations: int = 50, start: FloatArray | None = None
+    ) -> PairFits:
+        """Maximise the penalised likelihood by Newton's method with step halving.
+
+        Parameters
+        ----------
+        successes, made
+            Successes and tries of each trial, possibly weighted, in each fit; shape (t, b).
+        max_iterations
+            Most Newton steps.
+        start
+            Parameters to start from, shape (p,) or (p, b); a near maximum saves steps.
+        """
+        p, b = self._design.shape[1], successes.shape[1]
+        origin = np.zeros(p) if start is None else start
+        parameters = np.array(np.broadcast_to(origin.reshape(p, -1), (p, b)), dtype=np.float64)
+        objective, chances = self._evaluate(successes, made, parameters)
+        iterations, converged = np.zeros(b, dtype=np.intp), np.zeros(b, dtype=np.bool_)
+        for _ in range(max_iterations):
+            going = np.flatnonzero(~converged)
+            if not len(going):
+                break
+            iterations[going] += 1
+            s, m, at = successes[:, going], made[:, going], parameters[:, going]
+            slope = self.add_up(s - m * chances[:, going]) - self._precision[:, None] * at
+            information = self.information(m * chances[:, going] * (1 - chances[:, going]))
+            step = np.linalg.solve(information, slope.T[:, :, None])[:, :, 0].T
+            size = np.ones(len(going))
+            new, new_chances = self._evaluate(s, m, at + step)
+            # The objective is concave, so halving ends; the slack is its rounding error.
+            while (worse := (new < objective[going] - 1e-9 * np.abs(objective[going])) & (size >= 1e-6)).any():
+                size[worse] /= 2
+                new[worse], new_chances[:, worse] = self._evaluate(
+                    s[:, worse], m[:, worse], at[:, worse] + size[worse] * step[:, worse]
+                )
+            parameters[:, going], objective[going], chances[:, going] = at + size * step, new, new_chances
+            converged[going] = np.max(np.abs(step), axis=0) <= TOLERANCE
+        return PairFits(parameters, chances, converged, iterations)
+
+    def add_up(self, values: FloatArray) -> FloatArray:
+        """Return the values of all trials, shape (t, b), added up by parameter; shape (p, b)."""
+        return np.asarray(self._turned @ values)
+
+    def met(self, weights: FloatArray) -> FloatArray:
+        """Return the weight of the trials about each entity; shape (n_entities, b) for weights of shape (t, b)."""
+        return np.asarray(abs(self._turned[: self._n]) @ weights)
+
+    def information(self, variance: FloatArray, *, with_prior: bool = True) -> FloatArray:
+        """Return the Fisher information where trials vary so much, shape (t, b); shape (b, p, p)."""
+        n, (p, b) = self._n, (self._design.shape[1], variance.shape[1])
+        found = np.empty((b, p, p))
+        met = np.moveaxis((self._met @ variance).reshape(n, n, b), -1, 0)
+        between = self._sign * (met + met.transpose(0, 2, 1))
+        between[:, np.arange(n), np.arange(n)] += met.sum(axis=1) + met.sum(axis=2)
+        found[:, :n, :n] = between
+        for column, regressor in enumerate(self._others.T):
+            found[:, n + column] = self.add_up(variance * regressor[:, None]).T
+            found[:, :n, n + column] = found[:, n + column, :n]
+        if with_prior:
+            found[:, np.arange(p), np.arange(p)] += self._precision
+        return found
+
+    def clustered_scores(self, residuals: FloatArray, cluster: IntArray) -> FloatArray:
+        """Return the outer product of the scores' sums over clusters, shape (p, p); residuals have shape (t,)."""
+        gathered = coo_array((residuals, (cluster, np.arange(len(cluster)))), (int(cluster.max()) + 1, len(cluster)))
+        sums = csr_array(gathered) @ self._design
+        return np.asarray((sums.T @ sums).toarray())
+
+    def _evaluate(
+        self, successes: FloatArray, made: FloatArray, parameters: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the penalised log-likelihood, shape (b,), and the chances, shape (t, b)."""
+        logits = self._design @ parameters
+        decay = np.exp(-np.abs(logits))
+        chances = np.where(logits >= 0, 1.0, decay) / (1 + decay)
+        softplus = np.maximum(logits, 0) + np.log1p(decay)
+        likelihood = np.einsum("tb,tb->b", successes, logits) - np.einsum("tb,tb->b", made, softplus)
+        return likelihood - self._precision @ parameters**2 / 2, chances

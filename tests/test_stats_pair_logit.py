@@ -1,0 +1,60 @@
+"""The regression behind strengths and refusals: against statsmodels, and many fits at once against one at a time."""
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from scipy import special
+from simulated_comparisons import drawn, every_ordered_pair
+
+from pytest_llmpref.stats.pair_logit import PairRegression
+from pytest_llmpref.stats.rating import fit_strengths
+
+
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+def test_a_fit_without_a_prior_is_that_of_statsmodels(sign):
+    rng = np.random.default_rng(1)
+    n = 10
+    first, second, _ = every_ordered_pair(n)
+    others = np.column_stack([np.ones(len(first)), rng.normal(size=len(first))])
+    effects = rng.normal(0, 0.7, n)
+    made = rng.integers(1, 5, len(first))
+    successes = rng.binomial(made, special.expit(effects[first] + sign * effects[second] + others @ [0.4, -0.6]))
+    precision = np.r_[np.full(n, 1e-9), 0.0, 0.0]
+    model = PairRegression(first, second, n, sign=sign, others=others, precision=precision)
+    fits = model.fit(successes[:, None].astype(float), made[:, None].astype(float))
+    design = np.zeros((len(first), n))
+    design[np.arange(len(first)), first] += 1
+    design[np.arange(len(first)), second] += sign
+    theirs = sm.GLM(
+        np.c_[successes, made - successes], np.c_[design[:, 1:], others], family=sm.families.Binomial()
+    ).fit()
+    assert fits.converged.all()
+    np.testing.assert_allclose(fits.chances[:, 0], theirs.fittedvalues, atol=1e-6)
+    np.testing.assert_allclose(fits.parameters[-1, 0], theirs.params[-1], atol=1e-6)
+    variance = (made * fits.chances[:, 0] * (1 - fits.chances[:, 0]))[:, None]
+    found = model.information(variance, with_prior=False)[0]
+    full = np.c_[design, others]
+    np.testing.assert_allclose(found, (full * variance).T @ full, atol=1e-9)
+
+
+def test_many_fits_at_once_are_those_of_one_at_a_time():
+    rng = np.random.default_rng(2)
+    comparisons = drawn(rng, np.r_[12.0, rng.normal(0, 2, 13)], position=1.0)
+    weights = rng.integers(0, 3, (len(comparisons), 7)).astype(float)
+    together, _ = fit_strengths(comparisons, weights)
+    apart = [fit_strengths(comparisons, weights[:, [fit]])[0] for fit in range(7)]
+    assert together.converged.all()
+    np.testing.assert_allclose(together.parameters, np.column_stack([fit.parameters for fit in apart]), atol=1e-9)
+    assert together.iterations.tolist() == [int(fit.iterations[0]) for fit in apart]
+
+
+def test_scores_are_added_up_by_cluster():
+    rng = np.random.default_rng(3)
+    comparisons = drawn(rng, rng.normal(0, 1, 6))
+    _, model = fit_strengths(comparisons, np.ones((len(comparisons), 1)))
+    residuals, (_, pair_of) = rng.normal(size=len(comparisons)), comparisons.pairs
+    expected = np.zeros((8, 8))
+    for pair in np.unique(pair_of):
+        total = model.add_up(np.where(pair_of == pair, residuals, 0.0)[:, None])
+        expected += total @ total.T
+    np.testing.assert_allclose(model.clustered_scores(residuals, pair_of), expected, atol=1e-9)
