@@ -79,7 +79,12 @@ class Studies:
             "entities": self.entity_set.name,
             "answers": settings.answers,
             "prefill": settings.prefill,
+            "cassettes": settings.cassettes.name,
         }
+
+    def entities_record(self) -> dict[str, dict[str, str]]:
+        """Return what results.json says of the entities that take part."""
+        return {entity.id: {"name": entity.name, "group": entity.group} for entity in self.entities()}
 
     def close(self) -> None:
         """Stop every model that was started."""
