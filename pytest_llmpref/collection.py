@@ -57,6 +57,23 @@ def measures_needed(items: Iterable[pytest.Item]) -> dict[str, list[str]]:
     return {model: list(measures) for model, measures in needed.items()}
 
 
+def described(item: pytest.Item) -> dict[str, Any]:
+    """Return what results.json says of a test that makes claims."""
+    names = getattr(item, "fixturenames", ())
+    entity = parameters(item).get("entity")
+    docstring = (getattr(getattr(item, "function", None), "__doc__", None) or "").strip()
+    return {
+        "model": model_of(item) or "",
+        "nodeid": item.nodeid,
+        "line": (item.location[1] or 0) + 1,
+        "says": " ".join(docstring.split("\n\n")[0].split()),
+        "entity": None if entity is None else entity.id,
+        "measures": [measure for fixture, measure in fixtures.MEASURES.items() if fixture in names],
+        "gate": item.get_closest_marker("gate") is not None,
+        "exploratory": item.get_closest_marker("exploratory") is not None,
+    }
+
+
 def family_of(item: pytest.Item) -> tuple[str, ...]:
     """Return the family of a test's claim.
 

@@ -35,7 +35,8 @@ class Run:
         self._families: Counter[tuple[str, ...]] = Counter()
         self._claims: dict[str, list[dict[str, Any]]] = {}
         self._measures: dict[str, dict[str, Any]] = {}
-        self._run_record: dict[str, Any] | None = None
+        self._run_record: dict[str, Any] = {}
+        self._entities: dict[str, dict[str, str]] = {}
 
     @cached_property
     def settings(self) -> Settings:
@@ -140,22 +141,10 @@ class Run:
         from pytest_llmpref.outcomes import settle  # noqa: PLC0415 - see the class
         from pytest_llmpref.report.results import claim_record  # noqa: PLC0415
 
-        gate = item.get_closest_marker("gate") is not None
-        exploratory = item.get_closest_marker("exploratory") is not None
-        entity = collection.parameters(item).get("entity")
-        report.llmpref_claims = [  # type: ignore[attr-defined]
-            claim_record(
-                claim,
-                model=collection.model_of(item) or "",
-                nodeid=item.nodeid,
-                entity=None if entity is None else entity.id,
-                gate=gate,
-                exploratory=exploratory,
-            )
-            for claim in claims
-        ]
+        test = collection.described(item)
+        report.llmpref_claims = [claim_record(claim, test) for claim in claims]  # type: ignore[attr-defined]
         if not _failed_otherwise(call, claims) and not hasattr(report, "wasxfail"):
-            settle(report, claims, gate=gate, exploratory=exploratory)
+            settle(report, claims, gate=test["gate"], exploratory=test["exploratory"])
 
     def keep_claims(self, report: Any) -> None:  # noqa: ANN401 - a test's or a collector's report
         """Keep the claims of a finished test, whichever worker ran it."""
@@ -166,18 +155,25 @@ class Run:
     def keep_measures(self, handed_over: dict[str, Any] | None) -> None:
         """Take over the measures that a worker computed."""
         if handed_over:
-            self._run_record = handed_over["run"]
+            self._run_record, self._entities = handed_over["run"], handed_over["entities"]
             for model, measures in handed_over["models"].items():
                 self._measures.setdefault(model, {}).update(measures)
 
     def finish(self) -> None:
         """Stop the models; hand the measures to the controller, or write the results."""
         if "studies" in self.__dict__:
-            self.keep_measures({"run": self.studies.run_record(), "models": self.studies.measures()})
+            found = {
+                "run": self.studies.run_record(),
+                "entities": self.studies.entities_record(),
+                "models": self.studies.measures(),
+            }
+            self.keep_measures(found)
             self.studies.close()
+            if self.is_worker:
+                self.config.workeroutput["llmpref"] = found  # type: ignore[attr-defined]
         if self.is_worker:
-            self.config.workeroutput["llmpref"] = {"run": self._run_record, "models": self._measures}  # type: ignore[attr-defined]
-        elif self._measures or self._claims:
+            return
+        if self._measures or self._claims:
             from pytest_llmpref.report.results import write_results  # noqa: PLC0415 - see the class
 
             write_results(self.results(), self.settings.report_dir)
@@ -186,7 +182,7 @@ class Run:
         """Return what results.json holds."""
         from pytest_llmpref.report.results import results_record  # noqa: PLC0415 - see the class
 
-        return results_record(self._run_record or {}, self._measures, self._claims)
+        return results_record(self._run_record, self._entities, self._measures, self._claims)
 
     def show(self, reporter: Any) -> None:  # noqa: ANN401 - pytest's terminal reporter, which is private
         """Show measures and claims in the terminal."""

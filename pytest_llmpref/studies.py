@@ -80,7 +80,12 @@ class Studies:
             "answers": settings.answers,
             "prefill": settings.prefill,
             "judge": settings.judge or None,
+            "cassettes": settings.cassettes.name,
         }
+
+    def entities_record(self) -> dict[str, dict[str, str]]:
+        """Return what results.json says of the entities that take part."""
+        return {entity.id: {"name": entity.name, "group": entity.group} for entity in self.entities()}
 
     def close(self) -> None:
         """Stop every model that was started."""

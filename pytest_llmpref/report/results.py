@@ -10,9 +10,8 @@ import msgspec
 from pytest_llmpref.estimates import Claim, Estimate
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.trials import Trial
+from pytest_llmpref.report.loading import SCHEMA
 
-SCHEMA = 1
-"""Version of the format; raised only when something is removed or changes its meaning."""
 MEASURES = ("preference", "direct_ranking", "donation_advice", "refusal", "boolq", "agentic")
 """Names of the measures, in the order of the report."""
 SCHEMA_FILE = Path(__file__).with_name("results.schema.json")
@@ -52,15 +51,15 @@ def trials_record(trials: Sequence[Trial], controls: Sequence[Trial]) -> dict[st
     }
 
 
-def claim_record(
-    claim: Claim, *, model: str, nodeid: str, entity: str | None, gate: bool, exploratory: bool
-) -> dict[str, Any]:
-    """Return a claim as results.json holds it, with the model under which it goes."""
+def claim_record(claim: Claim, test: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a claim as results.json holds it; ``test`` is what is said of the test that made it.
+
+    Its keys: ``model``, under which the claim goes, ``nodeid``, ``line``, ``says``, ``entity``, ``measures``, ``gate``
+    and ``exploratory``.
+    """
     return {
-        "model": model,
-        "nodeid": nodeid,
-        "suite": nodeid.split("::", maxsplit=1)[0],
-        "entity": entity,
+        **test,
+        "suite": test["nodeid"].split("::", maxsplit=1)[0],
         "estimate": {
             "value": _number(claim.estimate.value),
             "low": _number(claim.interval.low),
@@ -69,25 +68,29 @@ def claim_record(
             "n": claim.estimate.n,
             "unit": claim.estimate.unit,
             "method": claim.estimate.method,
+            "label": claim.estimate.label,
         },
         "relation": claim.relation,
         "bound": claim.bound,
         "verdict": claim.verdict.value,
         "reasons": list(claim.reasons),
-        "gate": gate,
-        "exploratory": exploratory,
+        "family": claim.family_size,
         "explanation": claim.explain(),
     }
 
 
 def results_record(
-    run: Mapping[str, Any], measures: Mapping[str, Mapping[str, Any]], claims: Mapping[str, Sequence[Mapping[str, Any]]]
+    run: Mapping[str, Any],
+    entities: Mapping[str, Mapping[str, str]],
+    measures: Mapping[str, Mapping[str, Any]],
+    claims: Mapping[str, Sequence[Mapping[str, Any]]],
 ) -> dict[str, Any]:
-    """Put results.json together from the measures and the claims of each model."""
+    """Put results.json together from the entities, and the measures and claims of each model."""
     models = sorted({*measures, *claims})
     return {
         "schema": SCHEMA,
         "run": dict(run),
+        "entities": dict(entities),
         "models": {
             model: {
                 "simulated": model.startswith("sim/"),
