@@ -10,9 +10,8 @@ import msgspec
 from pytest_llmpref.estimates import Claim, Estimate
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.trials import Trial
+from pytest_llmpref.report.loading import SCHEMA
 
-SCHEMA = 1
-"""Version of the format; raised only when something is removed or changes its meaning."""
 MEASURES = ("preference", "direct_ranking", "donation_advice", "refusal", "boolq", "agentic")
 """Names of the measures, in the order of the report."""
 SCHEMA_FILE = Path(__file__).with_name("results.schema.json")

@@ -1,0 +1,315 @@
+"""Reads results.json, checked: a file that is cut off, of another schema or edited by hand is named, with the field."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from pytest_llmpref.errors import LLMPrefError
+
+SCHEMA = 1
+"""Version of the format; raised only when something is removed or changes its meaning."""
+ROUNDING = 1e-6
+"""How far a written number may be from the one that was judged: results.json has six decimals."""
+
+
+class ResultsFileError(LLMPrefError):
+    """A results file that cannot be used; the message names the file, the field and the fix."""
+
+
+class EstimateRecord(msgspec.Struct, frozen=True):
+    """A value with its interval; ``None`` where it cannot be estimated. ``level`` is 0.95 where none is given."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    level: float = 0.95
+    unit: str = ""
+    method: str = ""
+    label: str = ""
+
+
+class MeasureRecord(msgspec.Struct, frozen=True):
+    """A measure of one model.
+
+    Attributes
+    ----------
+    entities
+        Entity id -> estimate.
+    control
+        The same where no entity is named.
+    diagnostics
+        Counts and checks; which of them there are depends on the measure.
+    valid, reasons
+        Whether it passed its checks, and why not.
+    trials
+        Columns of one length, a trial in each place; empty in files that hold none.
+    """
+
+    entities: dict[str, EstimateRecord]
+    control: EstimateRecord | None
+    diagnostics: dict[str, Any]
+    valid: bool
+    reasons: list[str]
+    trials: dict[str, list[Any]] = {}
+
+
+class ClaimRecord(msgspec.Struct, frozen=True):
+    """A claim and its verdict.
+
+    Attributes
+    ----------
+    measures
+        Names of the measures that the test asked for.
+    says
+        First line of the test's docstring: the claim in words.
+    family
+        Number of claims that the level is corrected for.
+    line
+        Line of the test in its file, from 1; 0 where it is not known.
+    """
+
+    nodeid: str
+    suite: str
+    entity: str | None
+    estimate: EstimateRecord
+    relation: Literal[">", "<", "abs <"]
+    bound: float
+    verdict: Literal["supported", "refuted", "inconclusive", "invalid"]
+    gate: bool
+    reasons: list[str] = []
+    exploratory: bool = False
+    explanation: str = ""
+    measures: list[str] = []
+    says: str = ""
+    family: int = 1
+    line: int = 0
+
+    @property
+    def function(self) -> str:
+        """Name of the test function, without parameters."""
+        return self.nodeid.split("::")[-1].split("[")[0]
+
+
+class ModelRecord(msgspec.Struct, frozen=True):
+    """What was found of one model."""
+
+    simulated: bool
+    measures: dict[str, MeasureRecord]
+    claims: list[ClaimRecord]
+
+
+class RunRecord(msgspec.Struct, frozen=True):
+    """How the run was set up. ``entities`` is the name of the entity set."""
+
+    version: str
+    began: str
+    profile: str
+    record_mode: str
+    seed: int
+    alpha: float
+    entities: str
+    answers: str
+    prefill: str = ""
+    replay: str = ""
+    cassettes: str = ""
+
+
+class EntityRecord(msgspec.Struct, frozen=True):
+    """Name and group of an entity."""
+
+    name: str
+    group: str
+
+
+class Results(msgspec.Struct, frozen=True):
+    """A results file: ``entities`` and ``models`` by id and name."""
+
+    run: RunRecord
+    models: dict[str, ModelRecord]
+    entities: dict[str, EntityRecord] = {}
+
+
+def load_results(path: Path) -> Results:
+    """Read and check a results file.
+
+    Raises
+    ------
+    ResultsFileError
+        If there is no such file, or it is cut off, no JSON, of another schema, lacks a field, holds one of a wrong
+        type, has columns of trials that do not match, or a verdict that its interval contradicts.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ResultsFileError(
+            f"{path}: {error.strerror or error}; name the results.json of a run, such as reports/latest/results.json"
+        ) from None
+    return parse_results(_decode(content, path), str(path))
+
+
+def parse_results(record: object, source: str) -> Results:
+    """Check what results.json holds, decoded; ``source`` is named in errors, which are those of `load_results`."""
+    if not isinstance(record, dict):
+        raise ResultsFileError(f"{source}: a {type(record).__name__}, not a results file's object; {_FIX}")
+    _check_schema(record, source)
+    at = _Place(source)
+    models = at.table(record, "models")
+    results = Results(
+        run=at.convert(record.get("run"), RunRecord, "run"),
+        models={name: _model(found, at.inside("models", name)) for name, found in models.items()},
+        entities=at.convert(record.get("entities", {}), dict[str, EntityRecord], "entities"),
+    )
+    if not results.models:
+        raise ResultsFileError(f"{source}: field models: it names no model, so nothing was measured; {_FIX}")
+    return results
+
+
+_FIX = "use the file as the run wrote it, or run pytest again to write a new one"
+
+
+def _decode(content: bytes, path: Path) -> object:
+    if not content.strip():
+        raise ResultsFileError(f"{path}: empty; {_FIX}")
+    try:
+        return msgspec.json.decode(content)
+    except msgspec.DecodeError as error:
+        text = str(error)
+        if "truncated" in text:
+            raise ResultsFileError(f"{path}: cut off after {len(content):,} bytes; {_FIX}") from None
+        raise ResultsFileError(f"{path}: {text}; {_FIX}") from None
+    except RecursionError:
+        raise ResultsFileError(f"{path}: nested too deeply to be a results file; {_FIX}") from None
+
+
+def _check_schema(record: Mapping[str, Any], source: str) -> None:
+    version = record.get("schema")
+    if version == SCHEMA and version is not True:
+        return
+    if version is None:
+        raise ResultsFileError(f"{source}: field schema is missing, so this is no results file; {_FIX}")
+    newer = isinstance(version, int) and version > SCHEMA
+    fix = "install a newer pytest-llmpref, or run pytest again with this one" if newer else _FIX
+    raise ResultsFileError(f"{source}: field schema is {version!r}, and this release reads schema {SCHEMA}; {fix}")
+
+
+class _Place:
+    """A place in a file, which errors name: ``models."sim/plain".measures.refusal.trials.key``."""
+
+    def __init__(self, source: str, *path: str) -> None:
+        self._source, self._path = source, path
+
+    def inside(self, *names: str) -> "_Place":
+        """Return a place inside this one."""
+        return _Place(self._source, *self._path, *names)
+
+    def error(self, what: str, *names: str) -> ResultsFileError:
+        """Return an error about a field inside this place."""
+        shown = (name if re.fullmatch(r"[\w\[\]]+", name) else f'"{name}"' for name in (*self._path, *names))
+        field = ".".join(shown).replace(".[", "[")
+        return ResultsFileError(f"{self._source}: field {field}: {what}; {_FIX}")
+
+    def convert(self, value: Any, kind: Any, *names: str) -> Any:  # noqa: ANN401 - the type that is asked for
+        """Check a value against a type."""
+        try:
+            return msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            what, _, where = str(error).partition(" - at ")
+            deeper = [part for part in where.strip("`$").split(".") if part]
+            raise self.error(what, *names, *deeper) from None
+
+    def table(self, record: Mapping[str, Any], name: str) -> dict[str, Any]:
+        """Return a field that must hold an object."""
+        found = record.get(name)
+        if not isinstance(found, dict):
+            what = "it is missing" if found is None else f"an object is needed, not {type(found).__name__}"
+            raise self.error(what, name)
+        return found
+
+
+def _model(record: object, at: _Place) -> ModelRecord:
+    if not isinstance(record, dict):
+        raise at.error("an object is needed")
+    measures = at.table(record, "measures")
+    listed = record.get("claims")
+    if not isinstance(listed, list):
+        raise at.error("a list is needed", "claims")
+    claims = [at.convert(claim, ClaimRecord, f"claims[{number}]") for number, claim in enumerate(listed)]
+    for number, claim in enumerate(claims):
+        _check_verdict(claim, at.inside(f"claims[{number}]"))
+    return ModelRecord(
+        simulated=at.convert(record.get("simulated"), bool, "simulated"),
+        measures={name: _measure(found, at.inside("measures", name)) for name, found in measures.items()},
+        claims=claims,
+    )
+
+
+def _measure(record: object, at: _Place) -> MeasureRecord:
+    if not isinstance(record, dict):
+        raise at.error("an object is needed")
+    for entity, estimate in at.table(record, "entities").items():
+        at.convert(estimate, EstimateRecord, "entities", entity)
+    measure: MeasureRecord = at.convert(record, MeasureRecord)
+    for name, kind in _DIAGNOSTICS.items():
+        at.convert(measure.diagnostics.get(name), kind, "diagnostics", name)
+    if measure.trials:
+        _check_trials(measure.trials, at.inside("trials"))
+    return measure
+
+
+_DIAGNOSTICS = {
+    "trials": int,
+    "outcomes": dict[str, int],
+    "outcomes_by_entity": dict[str, dict[str, int]],
+    "coverage": float,
+    "answered_by": dict[str, int],
+}
+_COLUMNS: dict[str, Any] = {
+    "control": list[bool],
+    "key": list[str],
+    "entities": list[list[str]],
+    "outcome": list[str],
+    "attempts": list[int],
+    "score": list[float | None],
+    "wording": list[int],
+    "repetition": list[int],
+    "text": list[str],
+}
+"""The columns that every measure has; a measure may add its own."""
+
+
+def _check_trials(trials: Mapping[str, list[Any]], at: _Place) -> None:
+    for name, kind in _COLUMNS.items():
+        if name not in trials:
+            raise at.error("the column is missing", name)
+        at.convert(trials[name], kind, name)
+    length = len(trials["key"])
+    for name, column in trials.items():
+        if len(column) != length:
+            raise at.error(f"the column has {len(column):,} trials, and key has {length:,}", name)
+
+
+def _check_verdict(claim: ClaimRecord, at: _Place) -> None:
+    """Check that the verdict is what the interval says."""
+    low, high, bound = claim.estimate.low, claim.estimate.high, claim.bound
+    if claim.verdict == "invalid":
+        return
+    if low is None or high is None:
+        raise at.error(f"it is {claim.verdict!r} without an interval", "verdict")
+    above, below = {
+        ">": (low - bound, bound - high),
+        "<": (bound - high, low - bound),
+        "abs <": (min(low + bound, bound - high), max(low - bound, -bound - high)),
+    }[claim.relation]
+    possible = {
+        "supported": above > -ROUNDING,
+        "refuted": below >= -ROUNDING,
+        "inconclusive": above <= ROUNDING and below < ROUNDING,
+    }
+    if not possible[claim.verdict]:
+        raise at.error(
+            f"{claim.verdict!r} is not what {low:g} to {high:g} says of {claim.relation} {bound:g}", "verdict"
+        )

@@ -1,0 +1,179 @@
+"""results.json read back: whole files, and files that are cut off, of another schema, or edited by hand."""
+
+import copy
+import json
+
+import msgspec
+import pytest
+
+from pytest_llmpref.report import loading
+from pytest_llmpref.report.loading import ResultsFileError, load_results, parse_results
+from pytest_llmpref.report.results import SCHEMA_FILE
+
+ESTIMATE = {"value": 0.8, "low": 0.6, "high": 0.9, "n": 12, "level": 0.95, "unit": "entities", "method": "Spearman"}
+OUTCOMES = {"choice": 1, "refusal": 1, "abstention": 0, "unparseable": 0, "truncated": 0, "error": 0}
+RECORD = {
+    "schema": 1,
+    "run": {
+        "version": "0.1.0", "began": "2026-01-01T00:00:00+00:00", "profile": "smoke", "record_mode": "none",
+        "seed": 0, "alpha": 0.05, "entities": "twelve", "answers": "auto",
+    },
+    "entities": {"apple": {"name": "the Apple Fund", "group": "a"}},
+    "models": {"sim/plain": {"simulated": True, "claims": [{
+        "nodeid": "suites/test_it.py::test_it[sim/plain]", "suite": "suites/test_it.py", "entity": None,
+        "estimate": ESTIMATE, "relation": ">", "bound": 0.5, "verdict": "supported", "gate": False,
+    }], "measures": {"preference": {
+        "entities": {"apple": {"value": 1500.0, "low": 1400.0, "high": 1600.0, "n": 12}},
+        "control": None, "valid": True, "reasons": [],
+        "diagnostics": {
+            "trials": 2, "outcomes": OUTCOMES, "outcomes_by_entity": {"apple": OUTCOMES}, "coverage": 0.5,
+            "answered_by": {"text": 1},
+        },
+        "trials": {
+            "control": [False, False], "key": ["0" * 32, "1" * 32], "entities": [["apple", "pear"], ["pear", "apple"]],
+            "outcome": ["choice", "refusal"], "attempts": [1, 2], "score": [1.0, None], "first_is_a": [True, False],
+            "wording": [0, 1], "repetition": [0, 0], "text": [" A", "I'd rather not."],
+        },
+    }}}},
+}  # fmt: skip
+CLAIM = ("models", "sim/plain", "claims", 0)
+MEASURE = ("models", "sim/plain", "measures", "preference")
+GONE = object()
+
+
+def changed(path, value):
+    record = copy.deepcopy(RECORD)
+    *way, last = path
+    place = record
+    for step in way:
+        place = place[step]
+    if value is GONE:
+        del place[last]
+    else:
+        place[last] = value
+    return record
+
+
+def written(folder, content):
+    path = folder / "results.json"
+    path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    return path
+
+
+def test_a_whole_file_is_read(tmp_path):
+    results = load_results(written(tmp_path, RECORD))
+    model = results.models["sim/plain"]
+    assert results.entities["apple"].name == "the Apple Fund"
+    assert model.claims[0].verdict == "supported"
+    assert model.claims[0].function == "test_it"
+    assert model.measures["preference"].trials["outcome"] == ["choice", "refusal"]
+
+
+def test_what_a_run_writes_is_read(suite, pytester):
+    suite("""
+        def test_coverage(entity, preferences):
+            assert preferences.coverage[entity.id] > 0.3
+    """)
+    results = load_results(pytester.path / "reports/latest/results.json")
+    assert len(results.models["sim/plain"].claims) == 12
+
+
+def test_fields_of_a_later_release_are_let_be():
+    assert parse_results(changed(("run", "weather"), "fine"), "x").run.profile == "smoke"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (("schema",), 2, "field schema is 2, and this release reads schema 1; install a newer pytest-llmpref"),
+        (("schema",), "1", "field schema is '1'"),
+        (("schema",), True, "field schema is True"),
+        (("schema",), GONE, "field schema is missing"),
+        (("run",), GONE, "field run: Expected `object`, got `null`"),
+        (("run", "profile"), GONE, "field run: Object missing required field `profile`"),
+        (("run", "seed"), "0", "field run.seed: Expected `int`, got `str`"),
+        (("models",), GONE, "field models: it is missing"),
+        (("models",), [], "field models: an object is needed, not list"),
+        (("models",), {}, "field models: it names no model"),
+        (("models", "sim/plain"), 3, 'field models."sim/plain": an object is needed'),
+        (("models", "sim/plain", "claims"), None, 'field models."sim/plain".claims: a list is needed'),
+        ((*CLAIM, "bound"), "half", 'field models."sim/plain".claims[0].bound: Expected `float`, got `str`'),
+        ((*CLAIM, "verdict"), "passed", 'field models."sim/plain".claims[0].verdict: Invalid enum value'),
+        ((*CLAIM, "verdict"), "refuted", ".verdict: 'refuted' is not what 0.6 to 0.9 says of > 0.5"),
+        ((*CLAIM, "bound"), 0.7, ".verdict: 'supported' is not what 0.6 to 0.9 says of > 0.7"),
+        ((*CLAIM, "estimate", "low"), None, ".verdict: it is 'supported' without an interval"),
+        ((*MEASURE, "valid"), GONE, 'field models."sim/plain".measures.preference: Object missing required field'),
+        ((*MEASURE, "entities", "apple", "value"), "x", ".measures.preference.entities.apple.value: Expected `float"),
+        ((*MEASURE, "diagnostics", "coverage"), GONE, ".preference.diagnostics.coverage: Expected `float`"),
+        ((*MEASURE, "trials", "key"), GONE, ".preference.trials.key: the column is missing"),
+        ((*MEASURE, "trials", "text"), ["x"], ".preference.trials.text: the column has 1 trials, and key has 2"),
+        ((*MEASURE, "trials", "score"), [1.0, "x"], ".preference.trials.score[1]: Expected `"),
+        ((*MEASURE, "trials", "weather"), ["x"], ".preference.trials.weather: the column has 1 trials"),
+        ((*MEASURE, "trials", "entities"), ["x", "y"], ".preference.trials.entities[0]: Expected `array`, got `str`"),
+    ],
+)  # fmt: skip
+def test_what_was_edited_is_named(path, value, said):
+    with pytest.raises(ResultsFileError) as error:
+        parse_results(changed(path, value), "old.json")
+    assert str(error.value).startswith("old.json: ")
+    assert said in str(error.value)
+    assert "run pytest again" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "results.json: empty"),
+        (json.dumps(RECORD).encode()[:700], "results.json: cut off after 700 bytes"),
+        (b'{\n "schema": nan}', "results.json: JSON is malformed"),
+        (b'{"schema": 1} x', "results.json: JSON is malformed: trailing characters"),
+        (b"\x1f\x8b\x08", "results.json: JSON is malformed"),
+        (b"[1]", "results.json: a list, not a results file's object"),
+        (b"[" * 100_000, "results.json: "),
+        (b"\xff\xfe{\x00", "results.json: JSON is malformed"),
+    ],
+)
+def test_what_is_no_results_file_is_said(tmp_path, content, said):
+    with pytest.raises(ResultsFileError) as error:
+        load_results(written(tmp_path, content))
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["nowhere.json", "."])
+def test_a_file_that_cannot_be_opened_is_said(tmp_path, name):
+    with pytest.raises(ResultsFileError, match=r"name the results\.json of a run"):
+        load_results(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("relation", "low", "high", "bound", "verdict"),
+    [
+        (">", 0.5, 0.9, 0.5, "supported"),  # the low end was 0.5000004 when it was judged
+        (">", 0.5, 0.9, 0.5, "inconclusive"),
+        ("<", -0.9, -0.4, -0.3, "supported"),
+        ("<", -0.2, 0.1, -0.3, "refuted"),
+        ("abs <", -0.1, 0.1, 0.2, "supported"),
+        ("abs <", -0.3, 0.1, 0.2, "inconclusive"),
+        ("abs <", -0.4, -0.3, 0.2, "refuted"),
+        ("abs <", 0.3, 0.4, 0.2, "refuted"),
+        (">", None, None, 0.2, "invalid"),
+    ],
+)
+def test_a_verdict_that_follows_from_its_interval_passes(relation, low, high, bound, verdict):
+    record = changed((*CLAIM, "estimate"), ESTIMATE | {"low": low, "high": high})
+    record["models"]["sim/plain"]["claims"][0] |= {"relation": relation, "bound": bound, "verdict": verdict}
+    assert parse_results(record, "x").models["sim/plain"].claims[0].verdict == verdict
+
+
+def test_the_reader_needs_what_the_published_schema_requires():
+    schema = json.loads(SCHEMA_FILE.read_text())
+    for kind, required in {
+        loading.RunRecord: schema["properties"]["run"]["required"],
+        loading.ModelRecord: schema["$defs"]["model"]["required"],
+        loading.MeasureRecord: schema["$defs"]["measure"]["required"],
+        loading.ClaimRecord: schema["$defs"]["claim"]["required"],
+        loading.EstimateRecord: schema["$defs"]["estimate"]["required"],
+    }.items():
+        assert {field.name for field in msgspec.structs.fields(kind) if field.required} == set(required), kind
+    assert set(loading._COLUMNS) == set(schema["$defs"]["trials"]["required"])
+    assert set(loading._DIAGNOSTICS) == set(schema["$defs"]["measure"]["properties"]["diagnostics"]["required"])
