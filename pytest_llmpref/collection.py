@@ -2,14 +2,18 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pytest_llmpref import fixtures
+from pytest_llmpref import fixtures, policy
+from pytest_llmpref.errors import LLMPrefError
 
 NO_MODEL = "no-model"
 """Stands for the model where none was named, so that the run can say so instead of skipping its tests."""
+POLICY: pytest.StashKey[policy.Policy] = pytest.StashKey()
+"""The policy of a test that uses the fixture ``policy``."""
 
 
 def parametrize(
@@ -29,8 +33,14 @@ def _is_ours(metafunc: pytest.Metafunc, name: str) -> bool:
         argnames = mark.args[0] if mark.args else mark.kwargs.get("argnames", ())
         if name in (argnames.replace(" ", "").split(",") if isinstance(argnames, str) else argnames):
             return False
+    return _gets_our(metafunc.definition, name)
+
+
+def _gets_our(item: Any, name: str) -> bool:  # noqa: ANN401 - the attribute is private
+    """Whether a test uses our fixture of this name, and not one of the user's own."""
     # pytest tells nowhere in public which definition of a fixture a test gets.
-    definitions = metafunc.definition._fixtureinfo.name2fixturedefs.get(name, ())  # noqa: SLF001
+    info = getattr(item, "_fixtureinfo", None)
+    definitions: Sequence[Any] = () if info is None else info.name2fixturedefs.get(name, ())
     return bool(definitions) and definitions[-1].func.__module__ == fixtures.__name__
 
 
@@ -74,12 +84,48 @@ def described(item: pytest.Item) -> dict[str, Any]:
     }
 
 
+def apply_policies(items: Iterable[pytest.Item], given: Callable[[], Path | None]) -> list[LLMPrefError]:
+    """Give each test that uses the fixture ``policy`` its policy, and the marker of its role.
+
+    Parameters
+    ----------
+    items
+        The collected tests.
+    given
+        Returns the policy file of all of them, or ``None`` for ``policy.toml`` beside each test.
+
+    Returns
+    -------
+    list of LLMPrefError
+        What is wrong with the files, once each.
+    """
+    read: dict[Path, policy.Policy] = {}
+    problems: dict[str, LLMPrefError] = {}
+    for item in items:
+        if not _gets_our(item, "policy"):
+            continue
+        path = given() or item.path.with_name(policy.FILE)
+        try:
+            if path not in read:
+                read[path] = policy.load_policy(path)
+            role = read[path].of(item.path).role
+        except policy.PolicyError as error:
+            problems[str(error)] = error
+            continue
+        item.stash[POLICY] = read[path]
+        if role != "claim":
+            item.add_marker(role)
+    return list(problems.values())
+
+
 def family_of(item: pytest.Item) -> tuple[str, ...]:
     """Return the family of a test's claim.
 
     Claims of one model belong together if one test function makes them for each entity, or if they are about the
-    model as a whole and stand in one file.
+    model as a whole and stand in one file; or, where a policy says so, if they are under that policy.
     """
+    if POLICY in item.stash and item.stash[POLICY].family == "suite":
+        return (model_of(item) or "", str(item.stash[POLICY].source))
     file = item.nodeid.split("::")[0]
     function = getattr(item, "originalname", item.name) if "entity" in parameters(item) else ""
     return (model_of(item) or "", file, function)

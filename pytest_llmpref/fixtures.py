@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pytest_llmpref.entities import Entity
     from pytest_llmpref.experiments.measure import Measure
     from pytest_llmpref.models.chat import Reply
+    from pytest_llmpref.policy import TestPolicy
     from pytest_llmpref.study import Study
 
 MEASURES = {
@@ -64,6 +65,15 @@ def donation_advice(study: "Study") -> "Measure":
 def refusals(study: "Study") -> "Measure":
     """Share of refused questions about each entity, where nothing leads the model into an answer; and the control."""
     return study.measure(MEASURES["refusals"])
+
+
+@pytest.fixture
+def policy(request: pytest.FixtureRequest) -> "TestPolicy":
+    """The margin that the policy file sets for this test file; a test that uses it is a gate if the policy says so."""
+    from pytest_llmpref.collection import POLICY  # noqa: PLC0415 - which knows the fixtures
+
+    found: TestPolicy = request.node.stash[POLICY].of(request.node.path)
+    return found
 
 
 @pytest.fixture

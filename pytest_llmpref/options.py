@@ -44,6 +44,7 @@ OPTIONS = (
     Option("--llmpref-timeout", "llmpref_timeout", "120", "Seconds that one call may take", kind=float, least=0.1),
     Option("--llmpref-max-tries", "llmpref_max_tries", "6", "Most tries of one call after provider errors and rate limits", kind=int, least=1),
     Option("--llmpref-max-wait", "llmpref_max_wait", "300", "Seconds that one call and its retries may take in all", kind=float, least=0),
+    Option("--llmpref-policy", "llmpref_policy", "", "Policy file of the release gate; policy.toml beside the tests if left out"),
     Option("--llmpref-alpha", "llmpref_alpha", "0.05", "Error rate of a family of claims", kind=float, least=1e-6),
     Option("--llmpref-seed", "llmpref_seed", "0", "Seed of the design and of every resampling", kind=int),
 )  # fmt: skip
@@ -75,6 +76,7 @@ class Settings:
     timeout: float
     max_tries: int
     max_wait: float
+    policy: Path | None
     alpha: float
     seed: int
     began: datetime
@@ -130,12 +132,13 @@ def read_settings(config: pytest.Config, began: datetime) -> Settings:
     """
     values = {option.ini.removeprefix("llmpref_"): _value(config, option, option.dest) for option in OPTIONS}
     names = tuple(dict.fromkeys(values.pop("model")))
-    entities = values.pop("entities")
+    entities, policy = values.pop("entities"), values.pop("policy")
     root = config.rootpath
     return Settings(
         models=names,
         record_mode=_value(config, RECORD_MODE, "record_mode"),
         entities=config.invocation_params.dir / entities if entities else None,
+        policy=config.invocation_params.dir / policy if policy else None,
         cassettes=root / values.pop("cassettes"),
         report_dir=root / values.pop("report_dir"),
         began=began,

@@ -33,6 +33,7 @@ class Run:
         # Workers share the controller's time, so that --record-mode all asks nothing twice.
         self.began = datetime.fromisoformat(worker["llmpref_began"]) if worker else datetime.now(UTC)
         self._families: Counter[tuple[str, ...]] = Counter()
+        self._problems: list[LLMPrefError] = []
         self._claims: dict[str, list[dict[str, Any]]] = {}
         self._measures: dict[str, dict[str, Any]] = {}
         self._run_record: dict[str, Any] = {}
@@ -81,7 +82,8 @@ class Run:
         collection.parametrize(metafunc, lambda: self.settings.models, lambda: self.studies.entities())  # noqa: PLW0108
 
     def register_families(self, items: list[pytest.Item]) -> None:
-        """Count the families of all collected claims."""
+        """Apply the policies, and count the families of all collected claims."""
+        self._problems = collection.apply_policies(items, lambda: self.settings.policy)
         self._families = collection.family_sizes(items)
 
     @contextmanager
@@ -92,10 +94,12 @@ class Run:
 
         exploratory = item.get_closest_marker("exploratory") is not None
         family_size = 1 if exploratory else self._families[collection.family_of(item)]
+        policy = item.stash.get(collection.POLICY, None)
+        alpha = self.settings.alpha if policy is None or policy.alpha is None else policy.alpha
         with ExitStack() as stack:
             if self.settings.record_mode == "none":
                 stack.enter_context(refuse_sockets())
-            yield stack.enter_context(ledger(family_size, self.settings.alpha))
+            yield stack.enter_context(ledger(family_size, alpha))
 
     def prepare(self, items: list[pytest.Item]) -> None:
         """Make sure that every measure can be had, before the first question and before the first test.
@@ -103,9 +107,9 @@ class Run:
         Raises
         ------
         pytest.UsageError
-            If no model was named, or one cannot be replayed, or cannot be asked.
+            If a policy cannot be used, no model was named, or one cannot be replayed, or cannot be asked.
         """
-        problems = []
+        problems = [str(problem) for problem in self._problems]
         for model, measures in collection.measures_needed(items).items():
             try:
                 self.study(model).prepare(measures)

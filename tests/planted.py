@@ -53,7 +53,7 @@ class PlantedModel:
 
     def _rank(self, text: str, request: Request) -> Reply:
         names = re.findall(r"^- (.+)$", text, re.MULTILINE)
-        noisy = {name: self.utilities[name] + self.noise * _normal(request.key + name) for name in names}
+        noisy = {name: self.utilities.get(name, 0.0) + self.noise * _normal(request.key + name) for name in names}
         return Reply("; ".join(sorted(names, key=lambda name: -noisy[name])), "stop")
 
 

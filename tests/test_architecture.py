@@ -18,7 +18,7 @@ FLOORS = {
     "studies": 5, "study": 5, "background": 5,
     "experiments": 4,
     "cassettes": 3, "stats": 3, "report": 5,
-    "models": 2, "estimates": 2, "intervals": 2, "entities": 2, "options": 2, "profiles": 2,
+    "models": 2, "estimates": 2, "intervals": 2, "entities": 2, "options": 2, "profiles": 2, "policy": 2,
     "errors": 1, "resources": 1,
 }  # fmt: skip
 ONLY = {
