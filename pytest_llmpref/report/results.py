@@ -10,6 +10,7 @@ import msgspec
 from pytest_llmpref.estimates import Claim, Estimate
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.trials import Trial
+from pytest_llmpref.secrets import Secrets
 
 SCHEMA = 1
 """Version of the format; raised only when something is removed or changes its meaning."""
@@ -81,11 +82,14 @@ def claim_record(
 
 
 def results_record(
-    run: Mapping[str, Any], measures: Mapping[str, Mapping[str, Any]], claims: Mapping[str, Sequence[Mapping[str, Any]]]
+    run: Mapping[str, Any],
+    measures: Mapping[str, Mapping[str, Any]],
+    claims: Mapping[str, Sequence[Mapping[str, Any]]],
+    secrets: Secrets,
 ) -> dict[str, Any]:
-    """Put results.json together from the measures and the claims of each model."""
+    """Put results.json together from the measures and the claims of each model, without any of the secrets."""
     models = sorted({*measures, *claims})
-    return {
+    record = {
         "schema": SCHEMA,
         "run": dict(run),
         "models": {
@@ -97,6 +101,10 @@ def results_record(
             for model in models
         },
     }
+    if not secrets.suspected(msgspec.json.encode(record)):
+        return record
+    scrubbed: dict[str, Any] = secrets.scrub_values(record)
+    return scrubbed
 
 
 def write_results(record: Mapping[str, Any], report_dir: Path) -> Path:
