@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_llmpref.estimates import Claim
+    from pytest_llmpref.secrets import Secrets
     from pytest_llmpref.studies import Studies
     from pytest_llmpref.study import Progress
 
@@ -91,6 +92,7 @@ class Run:
         """Collect the claims that a test makes, at the level of its family; a replay refuses every connection."""
         from pytest_llmpref.cassettes import refuse_sockets  # noqa: PLC0415 - see the class
         from pytest_llmpref.estimates import ledger  # noqa: PLC0415
+        from pytest_llmpref.secrets import scrub_log_records  # noqa: PLC0415
 
         exploratory = item.get_closest_marker("exploratory") is not None
         family_size = 1 if exploratory else self._families[collection.family_of(item)]
@@ -99,6 +101,9 @@ class Run:
         with ExitStack() as stack:
             if self.settings.record_mode == "none":
                 stack.enter_context(refuse_sockets())
+            else:
+                # In each worker, whichever of them asks.
+                scrub_log_records()
             yield stack.enter_context(ledger(family_size, alpha))
 
     def prepare(self, items: list[pytest.Item]) -> None:
@@ -140,6 +145,7 @@ class Run:
         """Give a test that measures its outcome, and attach its claims to the report."""
         if call.excinfo is not None and isinstance(call.excinfo.value, LLMPrefError):
             report.longrepr = f"{type(call.excinfo.value).__name__}: {call.excinfo.value}"
+        self._scrub(report)
         if report.when != "call" or not claims:
             return
         from pytest_llmpref.outcomes import settle  # noqa: PLC0415 - see the class
@@ -186,7 +192,7 @@ class Run:
         """Return what results.json holds."""
         from pytest_llmpref.report.results import results_record  # noqa: PLC0415 - see the class
 
-        return results_record(self._run_record, self._entities, self._measures, self._claims)
+        return results_record(self._run_record, self._entities, self._measures, self._claims, self._secrets)
 
     def show(self, reporter: Any) -> None:  # noqa: ANN401 - pytest's terminal reporter, which is private
         """Show measures and claims in the terminal."""
@@ -194,6 +200,21 @@ class Run:
             from pytest_llmpref.report.terminal import show_results  # noqa: PLC0415 - see the class
 
             show_results(reporter, self.results(), self.settings.report_dir / "latest")
+
+    @cached_property
+    def _secrets(self) -> "Secrets":
+        """What nothing that this run shows or writes may hold. A replay reads no key of the user's."""
+        from pytest_llmpref.secrets import Secrets, environment_secrets  # noqa: PLC0415 - see the class
+
+        return Secrets([] if self.settings.record_mode == "none" else environment_secrets())
+
+    def _scrub(self, report: pytest.TestReport) -> None:
+        """Take secrets out of the traceback and the captured output of a test, which JUnit's XML repeats."""
+        if report.longrepr is not None and not isinstance(report.longrepr, tuple):
+            shown = str(report.longrepr)
+            if (scrubbed := self._secrets.scrub(shown)) != shown:
+                report.longrepr = scrubbed
+        report.sections = [(name, self._secrets.scrub(text)) for name, text in report.sections]
 
     def _progress(self, title: str, total: int) -> "Progress":
         from pytest_llmpref.report.progress import AskingProgress  # noqa: PLC0415 - see the class

@@ -11,6 +11,7 @@ from pytest_llmpref.cassettes.errors import CassetteWarning
 from pytest_llmpref.cassettes.interaction import Interaction
 from pytest_llmpref.cassettes.store import Cassette
 from pytest_llmpref.models.chat import CallFailedError, ChatModel, Reply, Request
+from pytest_llmpref.secrets import scrub_log_records
 
 
 def must_ask(recorded: Interaction | None, mode: Literal["none", "new_episodes", "all"], began: datetime) -> bool:
@@ -100,12 +101,16 @@ class RecordingModel:
         if not self._listens:
             # Here and not at the start: a run that finds everything recorded need not load vcrpy.
             self._wire.enter_context(wire.recording_wire())
-            self._listens = True
+            scrub_log_records()
         with wire.capture() as captured:
             try:
                 reply = await self._inner.ask(request)
             except CallFailedError as failure:
                 reply = Reply(text=str(failure), finish="error")
+        if not self._listens:
+            # Importing litellm may have read a .env file.
+            scrub_log_records()
+            self._listens = True
         earlier = self._cassette.get(request.key)
         if reply.finish == "error" and earlier is not None and earlier.finish != "error":
             message = f"{self.name}: asked anew, a call failed ({reply.text}); its earlier reply was kept"

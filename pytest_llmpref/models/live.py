@@ -16,6 +16,7 @@ from pytest_llmpref.models.chat import CallFailedError, ModelUnavailableError, R
 from pytest_llmpref.models.parameters import REASONING_ALLOWANCE, Limits, Parameters, most_top_logprobs
 from pytest_llmpref.models.prefill import answer_schema, messages_to_send
 from pytest_llmpref.models.responses import reply_from
+from pytest_llmpref.secrets import Secrets, environment_secrets
 
 FAILURES_IN_A_ROW = 10
 """Calls that failed for good, none succeeding in between, after which the model counts as unavailable. Our choice."""
@@ -191,7 +192,7 @@ class LiveModel:
         """Return what a call that failed for good raises."""
         if own := retrying.own_error(error):
             return own
-        said = retrying.describe(error, _secrets(self._address.get("api_key")))
+        said = retrying.describe(error, self._secrets())
         self._failures += 1
         if retrying.is_unavailable(error):
             self._unavailable = f"{self.name}: {said}; {self._fix(error)}"
@@ -208,6 +209,10 @@ class LiveModel:
         if (wait := retrying.retry_after(error)) is not None and wait >= self._max_wait:
             said += f"; the provider asks to wait {wait:.0f} s, which is more than --llmpref-max-wait"
         return CallFailedError(f"{self.name}: {said}")
+
+    def _secrets(self) -> Secrets:
+        """Return what no message may repeat: the model's key, and those in the environment."""
+        return Secrets([self._address.get("api_key", ""), *environment_secrets()])
 
     def _fix(self, error: Exception) -> str:
         if any(isinstance(cause, ImportError) for cause in retrying.causes(error)):
@@ -297,9 +302,3 @@ async def _close_clients(loop: asyncio.AbstractEventLoop) -> None:
         client = getattr(client, "_client", None) or getattr(client, "client", None) or client
         if (close := getattr(client, "aclose", None)) is not None:
             await close()
-
-
-def _secrets(api_key: str | None) -> tuple[str, ...]:
-    """Return the keys that no message may repeat: the model's, and those in the environment."""
-    named = (value for name, value in os.environ.items() if name.endswith(("_KEY", "_TOKEN", "_SECRET")))
-    return tuple(secret for secret in (api_key, *named) if secret and len(secret) >= 8)

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.secrets import Secrets
 
 WAIT_INITIAL = 0.5
 """Seconds before the second try; doubled with each further one."""
@@ -168,19 +169,15 @@ def _until(date: str) -> float | None:
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
-def describe(error: Exception, secrets: tuple[str, ...]) -> str:
+def describe(error: Exception, secrets: Secrets) -> str:
     """Say in one line what failed, without litellm's prefixes and without keys."""
     text = _first_line(str(error)).removesuffix("Traceback (most recent call last):").strip()
     text = _PREFIX.sub("", text) or type(error).__name__
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return _KEY.sub("***", text).strip()[:300]
+    return secrets.scrub(text).strip()[:300]
 
 
 # What litellm puts before the provider's own words, once or several times.
 _PREFIX = re.compile(r"^((litellm\.)?(\w*(Error|Exception|Timeout)( Error)?|LiteLLM)( ?[:-]+ | - ?))+")
-# The shapes of common providers' keys, and the forms in which they repeat them, partly masked.
-_KEY = re.compile(r"\b(sk|pk|rk|gsk|xai|hf|pplx|fw)[-_][\w*.-]{8,}|\bAIza[\w*-]{8,}|(?<=\bBearer )\S+")
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

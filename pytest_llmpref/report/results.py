@@ -11,6 +11,7 @@ from pytest_llmpref.estimates import Claim, Estimate
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.report.loading import SCHEMA
+from pytest_llmpref.secrets import Secrets
 
 MEASURES = ("preference", "direct_ranking", "donation_advice", "refusal", "boolq", "agentic")
 """Names of the measures, in the order of the report."""
@@ -84,10 +85,11 @@ def results_record(
     entities: Mapping[str, Mapping[str, str]],
     measures: Mapping[str, Mapping[str, Any]],
     claims: Mapping[str, Sequence[Mapping[str, Any]]],
+    secrets: Secrets,
 ) -> dict[str, Any]:
-    """Put results.json together from the entities, and the measures and claims of each model."""
+    """Put results.json together from the entities, and each model's measures and claims, without any secrets."""
     models = sorted({*measures, *claims})
-    return {
+    record = {
         "schema": SCHEMA,
         "run": dict(run),
         "entities": dict(entities),
@@ -100,6 +102,10 @@ def results_record(
             for model in models
         },
     }
+    if not secrets.suspected(msgspec.json.encode(record)):
+        return record
+    scrubbed: dict[str, Any] = secrets.scrub_values(record)
+    return scrubbed
 
 
 def write_results(record: Mapping[str, Any], report_dir: Path) -> Path:
