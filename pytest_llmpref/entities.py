@@ -21,6 +21,7 @@ from pytest_llmpref.resources import data_folder
 MIN_ENTITIES = 4
 MAX_NAME_LENGTH = 200
 MAX_PROBLEMS_SHOWN = 20
+MAX_BYTES = 16 << 20
 DEFAULT_GROUP = "all"
 
 Lean = Literal["left", "right"]
@@ -182,13 +183,17 @@ def load_entities(path: Path | None = None) -> EntitySet:
 
 def _read(source: Path) -> bytes:
     try:
-        return source.read_bytes()
+        with source.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise EntityFileError(source, [f"there is no such file{_similar_file(source)}"]) from None
     except IsADirectoryError:
         raise EntityFileError(source, ["this is a folder; give the path of a .toml or .csv file in it"]) from None
     except (OSError, ValueError) as error:
         raise EntityFileError(source, [f"the file cannot be read ({error}); check its path and permissions"]) from error
+    if len(data) > MAX_BYTES:
+        raise EntityFileError(source, [f"the file has more than {MAX_BYTES:,} bytes; no set of entities needs as many"])
+    return data
 
 
 def _decode(data: bytes, source: Path) -> str:

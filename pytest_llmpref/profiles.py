@@ -76,6 +76,7 @@ _LOWEST = {
     "refusal_tokens": 1,
 }
 _HIGHEST = {"orders": 2, "attempts": MOST_ATTEMPTS, "ranking_attempts": MOST_ATTEMPTS}
+_MOST_BYTES = 1 << 20
 _ALL = frozenset({"entities", "partners", "paraphrases"})
 
 
@@ -89,12 +90,19 @@ def load_profile(name: str) -> Profile:
     """
     shipped = data_folder("fixtures") / "profiles"
     path = Path(name) if name.endswith(".toml") else shipped / f"{name}.toml"
-    if not path.is_file():
-        names = ", ".join(sorted(file.stem for file in shipped.glob("*.toml")))
+    known = {file.stem for file in shipped.glob("*.toml")}
+    if not path.is_file() or not (name in known or name.endswith(".toml")):
+        names = ", ".join(sorted(known))
         raise ProfileError(f"--profile {name}: no such profile; use one of {names}, or the path of a .toml file")
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise ProfileError(f"{path}: more than {_MOST_BYTES:,} bytes; a profile is a dozen lines")
+        table = tomllib.loads(data.decode())
+    except OSError as error:
+        raise ProfileError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+    except (ValueError, RecursionError) as error:  # an overlong number is no TOMLDecodeError
         raise ProfileError(f"{path}: not valid TOML: {error}") from error
     keys = {field.name for field in fields(Profile)} - {"name"}
     for wrong, what in ((table.keys() - keys, "unknown"), (keys - table.keys(), "missing")):

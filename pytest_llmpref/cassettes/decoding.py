@@ -2,7 +2,6 @@
 
 import contextlib
 import gc
-import gzip
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +14,14 @@ from pytest_llmpref.cassettes.interaction import FORMAT, Interaction
 from pytest_llmpref.cassettes.scrub import SCRUBBED
 
 _DECODER = msgspec.json.Decoder(Interaction)
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+MOST_BYTES = 64 << 20
+MOST_RATIO = 200
+"""A packed file of a few bytes may hold this many bytes of lines, a larger one this many times its size. Recordings
+shrink to about a twelfth, and a decompression bomb to a thousandth. Our choice."""
+
+_MOST_MEMBERS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,7 @@ def decode_lines(lines: bytes, source: Source) -> list[Interaction]:
     try:
         with _no_garbage_collection():
             recorded = _DECODER.decode_lines(lines)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except _UNREADABLE:
         raise _first_fault(lines, source) from None
     for number, one in enumerate(recorded):
         wrong = fault(one, source.model)
@@ -77,21 +84,37 @@ def decode_packed(source: Source) -> list[Interaction]:
     Raises
     ------
     CassetteError
-        If it is not a gzip file, is cut off or corrupt, or holds a line that is not an interaction of this model.
+        If it is not a gzip file, is cut off or corrupt, grows beyond all recordings, or holds a line that is not an
+        interaction of this model.
     """
     compressed = source.path.read_bytes()
     if not compressed:
         raise source.unreadable("truncated after line 0")
-    try:
-        lines = gzip.decompress(compressed)
-    except EOFError:
-        whole = zlib.decompressobj(wbits=31).decompress(compressed).count(b"\n")
-        raise source.unreadable(f"truncated after line {whole}") from None
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise source.unreadable(f"not a readable gzip file ({error})") from None
+    lines = _decompress(compressed, source)
     if lines and not lines.endswith(b"\n"):
         raise source.error(lines.count(b"\n"), "the last line is cut off")
     return decode_lines(lines, source)
+
+
+def _decompress(compressed: bytes, source: Source) -> bytes:
+    """Decompress a gzip file of one or more members, in bounded memory."""
+    room = max(MOST_BYTES, MOST_RATIO * len(compressed))
+    lines, rest = b"", compressed
+    for _ in range(_MOST_MEMBERS):
+        member = zlib.decompressobj(wbits=31)
+        try:
+            lines += member.decompress(rest, room + 1 - len(lines))
+        except zlib.error as error:
+            raise source.unreadable(f"not a readable gzip file ({error})") from None
+        if len(lines) > room:
+            raise source.unreadable(f"{len(compressed):,} bytes that grow to more than {room:,}, like no recording")
+        if not member.eof:
+            whole = lines.count(b"\n")
+            raise source.unreadable(f"truncated after line {whole}")
+        rest = member.unused_data.lstrip(b"\0")
+        if not rest:
+            return lines
+    raise source.unreadable(f"made of more than {_MOST_MEMBERS} gzip files")
 
 
 @contextlib.contextmanager
@@ -125,7 +148,7 @@ def _first_fault(lines: bytes, source: Source) -> CassetteError:
     for number, line in enumerate(lines.splitlines()):
         try:
             _DECODER.decode(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except _UNREADABLE as error:
             version = _version(line)
             if version not in (None, FORMAT):
                 return CassetteError(
@@ -139,6 +162,6 @@ def _first_fault(lines: bytes, source: Source) -> CassetteError:
 def _version(line: bytes) -> object:
     try:
         found = msgspec.json.decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except _UNREADABLE:
         return None
     return found.get("v") if isinstance(found, dict) else None

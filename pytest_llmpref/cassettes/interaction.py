@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from pytest_llmpref.cassettes.errors import CassetteError
 from pytest_llmpref.models.chat import Reply, Request
 
 FORMAT: Final = 1
@@ -69,7 +70,13 @@ class Interaction(msgspec.Struct, frozen=True):
 
         Raises
         ------
-        msgspec.ValidationError
+        CassetteError
             If the exchange is not one.
         """
-        return msgspec.json.decode(self.http, type=Exchange | None)
+        try:
+            return msgspec.json.decode(self.http, type=Exchange | None)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise CassetteError(
+                f"the recording of {self.request.model} with key {self.key}: its http is no exchange ({error}); "
+                "restore the cassette from version control, or record again"
+            ) from error

@@ -3,7 +3,7 @@
 import warnings
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import msgspec
 import yaml
@@ -17,6 +17,9 @@ from pytest_llmpref.models.chat import Reply, Request
 # libyaml where PyYAML was built with it: 10 times as fast.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+_DEEPEST = 50
+"""Levels of nesting; a cassette has ten."""
 
 
 class _Recorded(msgspec.Struct, frozen=True):
@@ -128,15 +131,27 @@ def _entry(one: Interaction, exchange: Exchange) -> _Entry:
 def _entries(path: Path) -> list[object]:
     try:
         with path.open(encoding="utf-8") as file:
+            _check_depth(file, path)
+            file.seek(0)
             content = yaml.load(file, Loader=_Loader)  # noqa: S506 - a safe loader, in C where there is one
     except OSError as error:
         raise CassetteError(f"{path}: cannot read ({error.strerror}); give the path of a vcrpy cassette") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, AttributeError, KeyError, TypeError, RecursionError) as error:
+        # PyYAML lets slip what its constructors of dates, numbers and truth values raise.
         raise CassetteError(f"{path}: not YAML ({error}); export it again with: llmpref cassettes export") from error
     entries = content.get("interactions") if isinstance(content, dict) else None
     if not isinstance(entries, list):
         raise CassetteError(f"{path}: no list of interactions; give a vcrpy cassette in YAML")
     return entries
+
+
+def _check_depth(file: TextIO, path: Path) -> None:
+    """Turn away what is nested deeper than any cassette: libyaml would crash the process with its stack."""
+    depth = 0
+    for event in yaml.parse(file, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise CassetteError(f"{path}: nested more than {_DEEPEST} deep; give a vcrpy cassette in YAML")
 
 
 def _interaction(entry: object, path: Path, number: int, model: str) -> Interaction:
