@@ -37,6 +37,7 @@ class Run:
         self.began = datetime.fromisoformat(worker["llmpref_began"]) if worker else datetime.now(UTC)
         self._families: Counter[tuple[str, ...]] = Counter()
         self._problems: list[LLMPrefError] = []
+        self._comparison: dict[str, Any] | None = None
         self._claims: dict[str, list[dict[str, Any]]] = {}
         self._measures: dict[str, dict[str, Any]] = {}
         self._run_record: dict[str, Any] = {}
@@ -226,23 +227,28 @@ class Run:
 
         record = results_record(self._run_record, self._entities, self._measures, self._claims, self._secrets)
         if self.earlier is not None:
-            from pytest_llmpref.report.comparison import compare_results  # noqa: PLC0415 - see the class
-            from pytest_llmpref.report.loading import parse_results  # noqa: PLC0415
-
-            record["comparison"] = compare_results(self.earlier, parse_results(record, "this run"))
+            self._comparison = self._comparison or self._compared(self.earlier, record)
+            record["comparison"] = self._comparison
         return record
+
+    def _compared(self, earlier: "Results", record: dict[str, Any]) -> dict[str, Any]:
+        from pytest_llmpref.report.comparison import compare_results  # noqa: PLC0415 - see the class
+        from pytest_llmpref.report.loading import parse_results  # noqa: PLC0415
+
+        return compare_results(earlier, parse_results(record, "this run"))
 
     def show(self, reporter: Any) -> None:  # noqa: ANN401 - pytest's terminal reporter, which is private
         """Show measures and claims in the terminal."""
         if self._measures or self._claims:
             from pytest_llmpref.report.terminal import show_results  # noqa: PLC0415 - see the class
 
-            show_results(reporter, self.results(), self.settings.report_dir / "latest")
+            results = self.results()
+            show_results(reporter, results, self.settings.report_dir / "latest")
             if self.earlier is not None:
                 from pytest_llmpref.report.comparison_text import comparison_lines  # noqa: PLC0415
 
                 reporter.section(f"llmpref: compared with {self.settings.baseline}", sep="=", bold=True)
-                for line in comparison_lines(self.results()["comparison"]):
+                for line in comparison_lines(results["comparison"]):
                     reporter.write_line(line)
 
     @cached_property

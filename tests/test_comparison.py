@@ -25,6 +25,7 @@ from pytest_llmpref.report.comparison import compare_results
 from pytest_llmpref.report.comparison_text import comparison_lines
 from pytest_llmpref.report.loading import load_results, parse_results
 from pytest_llmpref.report.results import SCHEMA_FILE, measure_record, results_record
+from pytest_llmpref.secrets import Secrets
 
 SET = load_entities()
 ENTITIES = EntitySet("twenty", SET.source, SET.entities[:20])
@@ -74,7 +75,8 @@ def measured(
 
 
 def results(measures, name="sim/it", claims=()):
-    record = results_record(RUN, {name: {key: measure_record(one) for key, one in measures.items()}}, {name: claims})
+    found = {key: measure_record(one) for key, one in measures.items()}
+    record = results_record(RUN, {}, {name: found}, {name: claims}, Secrets([]))
     return json.loads(json.dumps(record))
 
 

@@ -71,14 +71,14 @@ def _function(nodeid: str) -> str:
 def _table(title: str, family: Mapping[str, Mapping[str, Any]], form: str) -> Iterator[str]:
     if not family:
         return
-    yield f"  {title:<34}{'old':>8}{'new':>8}{'change':>9}  {'95%':<17}"
+    yield f"  {title:<29}{'old':>8}{'new':>8}{'change':>9}  {'95%':<17}"
     for name, one in family.items():
         if one["value"] is None:
-            yield f"    {_cut(name, 32):<32}{'no value on both sides':>25}"
+            yield f"    {_cut(name, 27):<27}{'no value on both sides':>25}"
             continue
         interval = f"[{one['low']:+{form}}, {one['high']:+{form}}]" if one["low"] is not None else "no interval"
         mark = " *" if one["moved"] else " invalid" if one["p"] is None else ""
-        row = f"    {_cut(name, 32):<32}{_shown(one.get('old'), form):>8}{_shown(one.get('new'), form):>8}"
+        row = f"    {_cut(name, 27):<27}{_shown(one.get('old'), form):>8}{_shown(one.get('new'), form):>8}"
         yield f"{row}{one['value']:>+9{form}}  {interval}{mark}"
 
 
