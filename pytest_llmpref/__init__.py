@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytest_llmpref.estimates import Claim, Estimate, Verdict
     from pytest_llmpref.experiments.bounds import missing_bounds
+    from pytest_llmpref.experiments.changes import change, change_in_rho
     from pytest_llmpref.experiments.refusal_measure import (
         excess_refusals,
         propensity,
@@ -23,6 +24,8 @@ __all__ = [
     "Estimate",
     "Verdict",
     "attenuation_corrected",
+    "change",
+    "change_in_rho",
     "excess_refusals",
     "missing_bounds",
     "propensity",
@@ -38,6 +41,8 @@ _HOMES = {
     "Estimate": "estimates",
     "Verdict": "estimates",
     "attenuation_corrected": "stats.association",
+    "change": "experiments.changes",
+    "change_in_rho": "experiments.changes",
     "excess_refusals": "experiments.refusal_measure",
     "missing_bounds": "experiments.bounds",
     "propensity": "experiments.refusal_measure",

@@ -14,6 +14,7 @@ from numbers import Real
 from typing import ClassVar, Literal, NoReturn
 
 from pytest_llmpref.intervals import (
+    Difference,
     Exact,
     FisherZ,
     Interval,
@@ -48,24 +49,6 @@ Relation = Literal[">", "<", "abs <"]
 DEFAULT_ALPHA = 0.05
 WIDTH = 80
 """Columns that a failure text may take."""
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Interval of the difference of two independent estimates from their own intervals (MOVER).
-
-    Zou and Donner (2008); for two Wilson intervals it is Newcombe's (1998) method 10.
-    """
-
-    a: "Estimate"
-    b: "Estimate"
-
-    def bounds(self, level: float) -> tuple[float, float]:
-        """Return the interval of ``a - b``."""
-        a, b, value = self.a.interval(level), self.b.interval(level), self.a.value - self.b.value
-        low = value - math.sqrt((self.a.value - a.low) ** 2 + (b.high - self.b.value) ** 2)
-        high = value + math.sqrt((a.high - self.a.value) ** 2 + (self.b.value - b.low) ** 2)
-        return low, high
 
 
 @dataclass(frozen=True, slots=True, repr=False)

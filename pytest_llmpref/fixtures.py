@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pytest_llmpref.experiments.measure import Measure
     from pytest_llmpref.models.chat import Reply
     from pytest_llmpref.policy import TestPolicy
+    from pytest_llmpref.report.baseline import Baseline
     from pytest_llmpref.study import Study
 
 MEASURES = {
@@ -65,6 +66,14 @@ def donation_advice(study: "Study") -> "Measure":
 def refusals(study: "Study") -> "Measure":
     """Share of refused questions about each entity, where nothing leads the model into an answer; and the control."""
     return study.measure(MEASURES["refusals"])
+
+
+@pytest.fixture(scope="session")
+def baseline(study: "Study", pytestconfig: pytest.Config) -> "Baseline":
+    """The measures of the last release (``--baseline``), to use with ``change``: ``baseline.refusals``, and so on."""
+    from pytest_llmpref.run import RUN  # noqa: PLC0415 - which knows the fixtures
+
+    return pytestconfig.stash[RUN].baseline(study.conditions.model, study.conditions.groups, MEASURES)
 
 
 @pytest.fixture

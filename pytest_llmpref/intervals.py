@@ -128,6 +128,69 @@ class Percentile:
         return float(low), float(high)
 
 
+class HasInterval(Protocol):
+    """A value with its interval: every estimate is."""
+
+    @property
+    def value(self) -> float:
+        """Point estimate."""
+        ...
+
+    def interval(self, level: float = 0.95) -> Interval:
+        """Return the two-sided confidence interval."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Interval of the difference of two estimates from their own intervals (MOVER).
+
+    Zou and Donner (2008); Zou (2007) for estimates that correlate. For two Wilson intervals it is Newcombe's (1998)
+    method 10, for two normal ones the usual interval.
+
+    Attributes
+    ----------
+    a, b
+        The estimates.
+    correlation
+        Of their sampling errors, -1 to 1; 0 where they are independent.
+    """
+
+    a: HasInterval
+    b: HasInterval
+    correlation: float = 0.0
+
+    def bounds(self, level: float) -> tuple[float, float]:
+        """Return the interval of ``a - b``."""
+        a, b, value = self.a.interval(level), self.b.interval(level), self.a.value - self.b.value
+        low = self._reach(self.a.value - a.low, b.high - self.b.value)
+        high = self._reach(a.high - self.a.value, self.b.value - b.low)
+        return value - low, value + high
+
+    def _reach(self, a: float, b: float) -> float:
+        square = a**2 + b**2 - 2 * self.correlation * a * b
+        # Rounding may leave less than nothing; NaN stays NaN.
+        return 0.0 if square < 0 else math.sqrt(square)
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """The interval that a report gives at one level, widened or narrowed to others as a normal one is.
+
+    Exact for `Normal` without degrees of freedom, and close to others as long as the level is.
+    """
+
+    value: float
+    low: float
+    high: float
+    level: float = 0.95
+
+    def bounds(self, level: float) -> tuple[float, float]:
+        """Return the scaled interval."""
+        scale = _normal_quantile(level) / _normal_quantile(self.level)
+        return self.value - scale * (self.value - self.low), self.value + scale * (self.high - self.value)
+
+
 def _normal_quantile(level: float) -> float:
     from statistics import NormalDist  # noqa: PLC0415 - slow to import
 

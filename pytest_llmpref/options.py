@@ -34,6 +34,7 @@ OPTIONS = (
     Option("--model", "llmpref_model", "", "Model to measure, by litellm's name, local/NAME or sim/NAME; repeatable", many=True),
     Option("--profile", "llmpref_profile", "standard", "How large the study is: smoke, standard, paper, or a .toml file"),
     Option("--report-dir", "llmpref_report_dir", "reports", "Folder in which latest/results.json is written"),
+    Option("--baseline", "llmpref_baseline", "", "results.json of the last release, to compare with"),
     Option("--llmpref-entities", "llmpref_entities", "", "Entity set of your own (.toml or .csv); the shipped 72 if left out"),
     Option("--llmpref-cassettes", "llmpref_cassettes", "cassettes", "Folder of the cassettes, below the root folder unless absolute"),
     Option("--llmpref-replay", "llmpref_replay", "reply", "Depth of replay: the recorded replies, or the raw HTTP through litellm", choices=("reply", "wire")),
@@ -65,6 +66,7 @@ class Settings:
     profile: str
     record_mode: RecordMode
     report_dir: Path
+    baseline: Path | None
     entities: Path | None
     cassettes: Path
     replay: Replay
@@ -132,15 +134,16 @@ def read_settings(config: pytest.Config, began: datetime) -> Settings:
     """
     values = {option.ini.removeprefix("llmpref_"): _value(config, option, option.dest) for option in OPTIONS}
     names = tuple(dict.fromkeys(values.pop("model")))
-    entities, policy = values.pop("entities"), values.pop("policy")
-    root = config.rootpath
+    root, here = config.rootpath, config.invocation_params.dir
+    files: Any = {
+        name: here / given if (given := values.pop(name)) else None for name in ("baseline", "entities", "policy")
+    }
     return Settings(
         models=names,
         record_mode=_value(config, RECORD_MODE, "record_mode"),
-        entities=config.invocation_params.dir / entities if entities else None,
-        policy=config.invocation_params.dir / policy if policy else None,
         cassettes=root / values.pop("cassettes"),
         report_dir=root / values.pop("report_dir"),
+        **files,
         began=began,
         **values,
     )

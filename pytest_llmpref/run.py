@@ -14,9 +14,11 @@ from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.options import Settings, names_model, read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from pytest_llmpref.estimates import Claim
+    from pytest_llmpref.report.baseline import Baseline
+    from pytest_llmpref.report.loading import Results
     from pytest_llmpref.secrets import Secrets
     from pytest_llmpref.studies import Studies
     from pytest_llmpref.study import Progress
@@ -35,6 +37,7 @@ class Run:
         self.began = datetime.fromisoformat(worker["llmpref_began"]) if worker else datetime.now(UTC)
         self._families: Counter[tuple[str, ...]] = Counter()
         self._problems: list[LLMPrefError] = []
+        self._comparison: dict[str, Any] | None = None
         self._claims: dict[str, list[dict[str, Any]]] = {}
         self._measures: dict[str, dict[str, Any]] = {}
         self._run_record: dict[str, Any] = {}
@@ -55,6 +58,18 @@ class Run:
         except LLMPrefError as error:
             raise pytest.UsageError(str(error)) from None
 
+    @cached_property
+    def earlier(self) -> "Results | None":
+        """The results of the last release, where a baseline was named; one that cannot be used is a usage error."""
+        if self.settings.baseline is None:
+            return None
+        from pytest_llmpref.report.loading import load_results  # noqa: PLC0415 - see the class
+
+        try:
+            return load_results(self.settings.baseline)
+        except LLMPrefError as error:
+            raise pytest.UsageError(f"--baseline {error}") from None
+
     def check_settings(self) -> None:
         """Check the settings of a run that names a model; another run's are none of our business.
 
@@ -67,7 +82,7 @@ class Run:
             _ = self.settings
 
     def check_study(self) -> None:
-        """Read profile and entity set in a run that names a model.
+        """Read profile, entity set and baseline in a run that names a model.
 
         Raises
         ------
@@ -75,7 +90,7 @@ class Run:
             If one of them cannot be used.
         """
         if names_model(self.config):
-            _ = self.studies
+            _ = self.studies, self.earlier
 
     def parametrize(self, metafunc: pytest.Metafunc) -> None:
         """Parametrize a test over models and entities, if it uses them."""
@@ -115,6 +130,8 @@ class Run:
             If a policy cannot be used, no model was named, or one cannot be replayed, or cannot be asked.
         """
         problems = [str(problem) for problem in self._problems]
+        if self.earlier is None and any("baseline" in getattr(item, "fixturenames", ()) for item in items):
+            problems.append("tests compare with the last release: add --baseline FILE, the results.json of its run")
         for model, measures in collection.measures_needed(items).items():
             try:
                 self.study(model).prepare(measures)
@@ -138,6 +155,22 @@ class Run:
             )
             raise LLMPrefError(f"no model named: add --model NAME{known}")
         return self.studies[model]
+
+    def baseline(self, model: str, groups: "Mapping[str, str]", names: "Mapping[str, str]") -> "Baseline":
+        """Return what the last release's run measured of a model.
+
+        Raises
+        ------
+        ResultsFileError
+            If it does not hold the model.
+        """
+        from pytest_llmpref.report.baseline import Baseline, earlier_name, measures_of  # noqa: PLC0415 - see the class
+
+        path, earlier = self.settings.baseline, self.earlier
+        if path is None or earlier is None:
+            raise LLMPrefError("no baseline named: add --baseline FILE")
+        name = earlier_name(path, earlier, model, self.settings.models)
+        return Baseline(path, measures_of(earlier, name, groups), names)
 
     def complete(
         self, item: pytest.Item, call: "pytest.CallInfo[None]", report: pytest.TestReport, claims: "list[Claim]"
@@ -192,14 +225,31 @@ class Run:
         """Return what results.json holds."""
         from pytest_llmpref.report.results import results_record  # noqa: PLC0415 - see the class
 
-        return results_record(self._run_record, self._entities, self._measures, self._claims, self._secrets)
+        record = results_record(self._run_record, self._entities, self._measures, self._claims, self._secrets)
+        if self.earlier is not None:
+            self._comparison = self._comparison or self._compared(self.earlier, record)
+            record["comparison"] = self._comparison
+        return record
+
+    def _compared(self, earlier: "Results", record: dict[str, Any]) -> dict[str, Any]:
+        from pytest_llmpref.report.comparison import compare_results  # noqa: PLC0415 - see the class
+        from pytest_llmpref.report.loading import parse_results  # noqa: PLC0415
+
+        return compare_results(earlier, parse_results(record, "this run"))
 
     def show(self, reporter: Any) -> None:  # noqa: ANN401 - pytest's terminal reporter, which is private
         """Show measures and claims in the terminal."""
         if self._measures or self._claims:
             from pytest_llmpref.report.terminal import show_results  # noqa: PLC0415 - see the class
 
-            show_results(reporter, self.results(), self.settings.report_dir / "latest")
+            results = self.results()
+            show_results(reporter, results, self.settings.report_dir / "latest")
+            if self.earlier is not None:
+                from pytest_llmpref.report.comparison_text import comparison_lines  # noqa: PLC0415
+
+                reporter.section(f"llmpref: compared with {self.settings.baseline}", sep="=", bold=True)
+                for line in comparison_lines(results["comparison"]):
+                    reporter.write_line(line)
 
     @cached_property
     def _secrets(self) -> "Secrets":

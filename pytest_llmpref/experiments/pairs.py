@@ -61,7 +61,7 @@ class PairExperiment:
         questions = questions_asked(conditions, self.prompts)
         trials = read_pairs(plan, replies, questions, conditions.names, conditions.answers)
         groups = conditions.groups
-        comparisons = _comparisons(trials, list(groups))
+        comparisons = comparisons_of(trials, list(groups))
         diagnostics = outcome_diagnostics(trials) | asking_diagnostics(replies)
         reasons = coverage_reasons(diagnostics)
         reliability: Estimate | None = None
@@ -75,7 +75,7 @@ class PairExperiment:
                 reasons.append(f"the Bradley-Terry fit did not converge in {rating.iterations} iterations")
             if not rating.connected:
                 reasons.append("the answered pairs fall apart into groups that nothing compares with each other")
-            estimates = _strengths(rating, list(groups), trials)
+            estimates = strengths(rating, list(groups), trials)
         diagnostics["reliability"] = None if reliability is None else _reliability_record(reliability)
         reasons += reliability_reasons(reliability)
         return Measure(
@@ -99,13 +99,14 @@ def _pulled(trials: Sequence[Trial], ids: list[str], order: Mapping[str, float])
         first, second = (order[entity] for entity in trial.entities) if known else (0.0, 0.0)
         return replace(trial, score=float(np.sign(first - second) + 1) / 2) if known else trial
 
-    comparisons = _comparisons([filled(trial) for trial in trials], ids)
+    comparisons = comparisons_of([filled(trial) for trial in trials], ids)
     if not len(comparisons.score):
         return dict.fromkeys(ids, float("nan"))
     return dict(zip(ids, map(float, bradley_terry(comparisons).elo), strict=True))
 
 
-def _comparisons(trials: Sequence[Trial], ids: list[str]) -> Comparisons:
+def comparisons_of(trials: Sequence[Trial], ids: Sequence[str]) -> Comparisons:
+    """Return the trials that ended in a choice, entities numbered as in ``ids``."""
     index = {entity: number for number, entity in enumerate(ids)}
     chosen = [trial for trial in trials if trial.score is not None]
     return Comparisons(
@@ -117,7 +118,8 @@ def _comparisons(trials: Sequence[Trial], ids: list[str]) -> Comparisons:
     )
 
 
-def _strengths(rating: Rating, ids: list[str], trials: Sequence[Trial]) -> dict[str, Estimate]:
+def strengths(rating: Rating, ids: Sequence[str], trials: Sequence[Trial]) -> dict[str, Estimate]:
+    """Return the strength of each entity, on the Elo scale."""
     n = Counter(entity for trial in trials if trial.score is not None for entity in trial.entities)
     return {
         entity: Estimate(

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -47,6 +47,8 @@ class MeasureRecord(msgspec.Struct, frozen=True):
         Whether it passed its checks, and why not.
     trials
         Columns of one length, a trial in each place; empty in files that hold none.
+    unranked
+        Why the values do not order the entities, though each stands for itself.
     """
 
     entities: dict[str, EstimateRecord]
@@ -55,6 +57,7 @@ class MeasureRecord(msgspec.Struct, frozen=True):
     valid: bool
     reasons: list[str]
     trials: dict[str, list[Any]] = {}
+    unranked: list[str] = []
 
 
 class ClaimRecord(msgspec.Struct, frozen=True):
@@ -279,6 +282,11 @@ _COLUMNS: dict[str, Any] = {
     "text": list[str],
 }
 """The columns that every measure has; a measure may add its own."""
+_MORE_COLUMNS: dict[str, Any] = {
+    "course": list[Annotated[str, msgspec.Meta(pattern="^[craute]+$")]],
+    "first_is_a": list[bool | None],
+}
+"""Columns that a file may lack."""
 
 
 def _check_trials(trials: Mapping[str, list[Any]], at: _Place) -> None:
@@ -286,6 +294,8 @@ def _check_trials(trials: Mapping[str, list[Any]], at: _Place) -> None:
         if name not in trials:
             raise at.error("the column is missing", name)
         at.convert(trials[name], kind, name)
+    for name in _MORE_COLUMNS.keys() & trials.keys():
+        at.convert(trials[name], _MORE_COLUMNS[name], name)
     length = len(trials["key"])
     for name, column in trials.items():
         if len(column) != length:

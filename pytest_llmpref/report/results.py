@@ -28,6 +28,7 @@ def measure_record(measure: Measure) -> dict[str, Any]:
         "diagnostics": _plain(measure.diagnostics),
         "valid": measure.valid,
         "reasons": list(measure.reasons),
+        "unranked": list(measure.unranked),
         "trials": trials_record(measure.trials, measure.controls),
     }
 
@@ -35,7 +36,8 @@ def measure_record(measure: Measure) -> dict[str, Any]:
 def trials_record(trials: Sequence[Trial], controls: Sequence[Trial]) -> dict[str, list[Any]]:
     """Return trials as columns, in the order of the plan, those of the control last.
 
-    ``key`` is that of the last attempt, whose outcome and text stand beside it.
+    ``key`` is that of the last attempt, whose outcome and text stand beside it; ``course`` holds the first letter of
+    each attempt's outcome, and no two outcomes have the same.
     """
     listed = [*trials, *controls]
     return {
@@ -44,6 +46,7 @@ def trials_record(trials: Sequence[Trial], controls: Sequence[Trial]) -> dict[st
         "entities": [list(trial.entities) for trial in listed],
         "outcome": [trial.outcome.value for trial in listed],
         "attempts": [len(trial.attempts) for trial in listed],
+        "course": ["".join(attempt.outcome.value[0] for attempt in trial.attempts) for trial in listed],
         "score": [None if trial.score is None else _number(trial.score) for trial in listed],
         "first_is_a": [trial.first_is_a for trial in listed],
         "wording": [trial.wording for trial in listed],

@@ -136,9 +136,16 @@ class PairRegression:
 
     def clustered_scores(self, residuals: FloatArray, cluster: IntArray) -> FloatArray:
         """Return the outer product of the scores' sums over clusters, shape (p, p); residuals have shape (t,)."""
-        gathered = coo_array((residuals, (cluster, np.arange(len(cluster)))), (int(cluster.max()) + 1, len(cluster)))
-        sums = csr_array(gathered) @ self._design
+        sums = self._sums(residuals, cluster)
         return np.asarray((sums.T @ sums).toarray())
+
+    def cluster_scores(self, residuals: FloatArray, cluster: IntArray) -> FloatArray:
+        """Return the sums of the scores over clusters, shape (clusters, p); residuals have shape (t,)."""
+        return np.asarray(self._sums(residuals, cluster).toarray())
+
+    def _sums(self, residuals: FloatArray, cluster: IntArray) -> csr_array:
+        gathered = coo_array((residuals, (cluster, np.arange(len(cluster)))), (int(cluster.max()) + 1, len(cluster)))
+        return csr_array(csr_array(gathered) @ self._design)
 
     def _evaluate(
         self, successes: FloatArray, made: FloatArray, parameters: FloatArray

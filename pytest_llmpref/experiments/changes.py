@@ -1,0 +1,269 @@
+"""What changed between two measurements of one behaviour, paired by entity, pair, order and question.
+
+Where both asked the same questions, both are estimated anew from these alone, and the interval of the change uses how
+far the errors of the two go together. Where they did not, the reported estimates are compared as independent ones.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import NoReturn
+
+import numpy as np
+
+from pytest_llmpref.entities import Entity
+from pytest_llmpref.estimates import AbsoluteEstimate, Claim, Estimate
+from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.experiments.pairs import comparisons_of, strengths
+from pytest_llmpref.experiments.refusal_measure import attempts_of
+from pytest_llmpref.experiments.trials import Trial
+from pytest_llmpref.stats.association import HasValues, spearman
+from pytest_llmpref.stats.change import changed, rho_correlation, share_correlation, strength_correlations
+from pytest_llmpref.stats.comparisons import Comparisons, FloatArray, IntArray
+from pytest_llmpref.stats.rating import bradley_terry
+from pytest_llmpref.stats.refusal import Attempts, overall_rate, refusal_rates
+
+Estimates = Mapping[str, Estimate]
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """What two measurements have in common: questions, and ids of entities."""
+
+    questions: int
+    new_questions: int
+    old_questions: int
+    entities: tuple[str, ...]
+    new_entities: tuple[str, ...]
+    old_entities: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """New minus old, for each entity in both; a comparison with a number is a claim about the whole.
+
+    Attributes
+    ----------
+    name
+        The measure's name, and "change".
+    estimates
+        Entity id -> estimate of the change.
+    overall
+        Change of the mean over all questions; ``None`` where it is none, as that of Elo is by definition.
+    control
+        Change of the control, where there is one.
+    reasons, unranked
+        As those of a measure; of either side.
+    matching
+        What both sides have in common.
+    """
+
+    name: str
+    estimates: Estimates
+    overall: Estimate | None
+    control: Estimate | None
+    reasons: tuple[str, ...]
+    matching: Matching
+    unranked: tuple[str, ...] = ()
+
+    def __getitem__(self, entity: Entity | str) -> Estimate:
+        """Return the change for an entity, or for an entity id.
+
+        Raises
+        ------
+        KeyError
+            If it is not in both.
+        """
+        return self.estimates[entity if isinstance(entity, str) else entity.id]
+
+    @cached_property
+    def values(self) -> Mapping[str, float]:
+        """Entity id -> the change's value."""
+        return {entity: estimate.value for entity, estimate in self.estimates.items()}
+
+    def __lt__(self, bound: float) -> Claim:
+        return self._whole() < bound
+
+    def __gt__(self, bound: float) -> Claim:
+        return self._whole() > bound
+
+    def __abs__(self) -> AbsoluteEstimate:
+        return abs(self._whole())
+
+    def _whole(self) -> Estimate:
+        return self._refuse() if self.overall is None else self.overall
+
+    def _refuse(self) -> NoReturn:
+        raise TypeError(
+            f"{self.name} has no overall value: its mean is the same by definition. Claim something about an entity, "
+            "change(new, old)[entity], or about both rankings, spearman(new, old)"
+        )
+
+
+@lru_cache(maxsize=64)
+def change(new: Measure, old: Measure) -> Change:
+    """Return what changed from an earlier measurement of a behaviour to a new one.
+
+    Raises
+    ------
+    ValueError
+        If they are of different behaviours.
+    """
+    if new.name != old.name:
+        raise ValueError(f"change({new.name}, {old.name}): only two measurements of one behaviour can be compared")
+    matching = _match(new, old)
+    found, overall = _by_questions(new, old, matching)
+    if not found:
+        found = {entity: _independent(new[entity], old[entity], entity) for entity in matching.entities}
+    reasons = tuple(
+        dict.fromkeys([*new.reasons, *(f"baseline: {reason}" for reason in old.reasons), *_lists(new, old)])
+    )
+    control = None
+    if new.control is not None and old.control is not None:
+        control = _independent(new.control, old.control, "the control").marked(reasons)
+    return Change(
+        name=f"change of {new.name}",
+        estimates={entity: estimate.marked(reasons) for entity, estimate in found.items()},
+        overall=None if overall is None else overall.marked(reasons),
+        control=control,
+        reasons=reasons,
+        matching=matching,
+        unranked=tuple(dict.fromkeys([*new.unranked, *(f"baseline: {reason}" for reason in old.unranked)])),
+    )
+
+
+def change_in_rho(new: tuple[HasValues, HasValues], old: tuple[HasValues, HasValues]) -> Estimate:
+    """Return how Spearman's rho between two measures changed, over the entities that have all four values."""
+    (x, y), (old_x, old_y) = new, old
+    shared = [
+        entity
+        for entity in x.values
+        if all(not np.isnan(side.values.get(entity, np.nan)) for side in (x, y, old_x, old_y))
+    ]
+    columns = [np.array([side.values[entity] for entity in shared], dtype=np.float64) for side in (x, y, old_x, old_y)]
+    now, before = (spearman(_part(a, shared), _part(b, shared)) for a, b in ((x, y), (old_x, old_y)))
+    correlation = rho_correlation(*columns) if len(shared) > 1 else 0.0
+    return changed(
+        now,
+        before,
+        correlation,
+        paired=f"paired by entity (correlation of errors {correlation:.2f}, Pearson and Filon 1898)",
+        label=f"change of {now.label}",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A measure's values of some of its entities."""
+
+    name: str
+    values: Mapping[str, float]
+    reasons: Sequence[str]
+    unranked: Sequence[str]
+
+
+def _part(measure: HasValues, entities: Sequence[str]) -> _Part:
+    return _Part(
+        measure.name, {entity: measure.values[entity] for entity in entities}, measure.reasons, measure.unranked
+    )
+
+
+def _question(trial: Trial) -> tuple[object, ...]:
+    """Return what a trial asked, apart from the model."""
+    return trial.entities, trial.first_is_a, trial.wording, trial.repetition
+
+
+def _match(new: Measure, old: Measure) -> Matching:
+    now, before = ({_question(trial) for trial in side.trials} for side in (new, old))
+    return Matching(
+        questions=len(now & before),
+        new_questions=len(now - before),
+        old_questions=len(before - now),
+        entities=tuple(entity for entity in new.estimates if entity in old.estimates),
+        new_entities=tuple(entity for entity in new.estimates if entity not in old.estimates),
+        old_entities=tuple(entity for entity in old.estimates if entity not in new.estimates),
+    )
+
+
+Changes = tuple[dict[str, Estimate], Estimate | None]
+"""The changes by entity, and the overall one."""
+
+
+def _by_questions(new: Measure, old: Measure, matching: Matching) -> Changes:
+    """Compare the questions that both asked; nothing where there are none, or a behaviour has no such comparison."""
+    asked = {_question(trial) for trial in new.trials} & {_question(trial) for trial in old.trials}
+    one, two = ([trial for trial in side.trials if _question(trial) in asked] for side in (new, old))
+    if asked and new.name == "refusal":
+        return _refusals(one, two, matching.entities)
+    if any(trial.score is not None and len(trial.entities) == 2 for trial in one):
+        return _strengths(one, two, matching.entities)
+    return {}, None
+
+
+def _strengths(new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) -> Changes:
+    one, two = comparisons_of(new, ids), comparisons_of(old, ids)
+    if not len(one) or not len(two):
+        return {}, None
+    now, before = (_rated(side, ids, trials) for side, trials in ((one, new), (two, old)))
+    correlations = dict(zip(ids, strength_correlations(one, two), strict=True))
+    return {
+        entity: changed(
+            now[entity],
+            before[entity],
+            correlations[entity],
+            paired=_paired(len(new), correlations[entity]),
+            label=f"change of {now[entity].label}",
+        )
+        for entity in ids
+    }, None
+
+
+def _rated(comparisons: Comparisons, ids: Sequence[str], trials: Sequence[Trial]) -> dict[str, Estimate]:
+    return strengths(bradley_terry(comparisons), ids, trials)
+
+
+def _refusals(new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) -> Changes:
+    one, two = attempts_of(new, ids), attempts_of(old, ids)
+    if not len(one) or not len(two):
+        return {}, None
+    found = {}
+    rates = zip(ids, refusal_rates(one), refusal_rates(two), strict=True)
+    for number, (entity, now, before) in enumerate(rates):
+        correlation = share_correlation(*_about(one, number), *_about(two, number))
+        found[entity] = changed(
+            now, before, correlation, paired=_paired(now.n, correlation), label=f"change of refusals of {entity}"
+        )
+    correlation = share_correlation(*_about(one), *_about(two))
+    overall = changed(
+        overall_rate(one),
+        overall_rate(two),
+        correlation,
+        paired=_paired(len(one), correlation),
+        label="change of refusals",
+    )
+    return found, overall
+
+
+def _about(attempts: Attempts, entity: int | None = None) -> tuple[FloatArray, IntArray]:
+    """Return which trials about an entity were refused at once, and the number of each one's pair."""
+    low, high = np.minimum(attempts.first, attempts.second), np.maximum(attempts.first, attempts.second)
+    chosen = np.ones(len(attempts), dtype=np.bool_)
+    if entity is not None:
+        chosen = (attempts.first == entity) | (attempts.second == entity)
+    return attempts.refused_first[chosen].astype(np.float64), (low * attempts.n_entities + high)[chosen]
+
+
+def _paired(questions: int, correlation: float) -> str:
+    return f"paired by {questions} questions (correlation of errors {correlation:.2f}, clustered by pair)"
+
+
+def _independent(new: Estimate, old: Estimate, what: str) -> Estimate:
+    return changed(new, old, 0.0, paired="taken as independent", label=f"change of {new.label or what}")
+
+
+def _lists(new: Measure, old: Measure) -> list[str]:
+    """Say why places in two lists cannot be compared; empty where there are no lists, or the same."""
+    lists = any(len(trial.entities) > 2 for trial in new.trials)
+    if lists and set(new.estimates) != set(old.estimates):
+        return ["places in lists of different entities cannot be compared"]
+    return []

@@ -1,0 +1,155 @@
+"""What changed between two measurements of the same entities by the same questions: how far their errors go together.
+
+The interval of a change is `intervals.Difference` with the correlation of the two sampling errors. Here these
+correlations are estimated: of strengths and of shares from the residuals that both measurements have in a question's
+cluster, of two correlations over the same entities from all six correlations of the four variables.
+"""
+
+import math
+
+import numpy as np
+
+from pytest_llmpref.estimates import Difference, Estimate
+from pytest_llmpref.stats.comparisons import Comparisons, FloatArray, IntArray
+from pytest_llmpref.stats.ranks import rank_correlation
+from pytest_llmpref.stats.rating import fit_strengths
+
+STEPS = 40
+"""Halvings of the logarithm of a p-value: more than six digits."""
+SMALLEST_P = 1e-12
+"""Smaller p-values are not told apart: the quantiles behind them mean nothing."""
+
+
+def changed(new: Estimate, old: Estimate, correlation: float, *, paired: str, label: str) -> Estimate:
+    """Return the estimate of ``new - old``.
+
+    Parameters
+    ----------
+    new, old
+        The estimates.
+    correlation
+        Of their sampling errors; 0 where they are independent.
+    paired
+        In words, how the correlation came about.
+    label
+        What is estimated.
+    """
+    correlation = 0.0 if math.isnan(correlation) else max(-1.0, min(1.0, correlation))
+    return Estimate(
+        value=new.value - old.value,
+        n=min(new.n, old.n),
+        unit=new.unit,
+        method=f"difference, MOVER (Zou 2007), {paired}; each: {new.method}",
+        interval_method=Difference(new, old, correlation),
+        label=label,
+    ).marked((*new.invalid, *(f"baseline: {reason}" for reason in old.invalid)))
+
+
+def p_value(estimate: Estimate, null: float = 0.0) -> float:
+    """Return the two-sided p-value: the largest error rate at which the interval holds ``null``.
+
+    It agrees with the interval at every level. NaN where there is no interval; at least 1e-12.
+    """
+    if math.isnan(estimate.value) or math.isnan(estimate.interval().low):
+        return math.nan
+    low, high = math.log(SMALLEST_P), math.log(1 - 1e-9)
+    if _holds(estimate, null, high):
+        return 1.0
+    if not _holds(estimate, null, low):
+        return SMALLEST_P
+    for _ in range(STEPS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _holds(estimate, null, middle) else (low, middle)
+    return math.exp(low)
+
+
+def _holds(estimate: Estimate, null: float, log_rate: float) -> bool:
+    interval = estimate.interval(1 - math.exp(log_rate))
+    return interval.low <= null <= interval.high
+
+
+def strength_correlations(new: Comparisons, old: Comparisons) -> FloatArray:
+    """Return how the errors of two Bradley-Terry fits go together, for each entity; shape (n_entities,).
+
+    Both are of the sandwich form clustered by unordered pair; so is their covariance, over the pairs in both. Both
+    number the entities alike.
+    """
+    (pairs, one), (others, two) = _influence(new), _influence(old)
+    _, here, there = np.intersect1d(pairs, others, return_indices=True)
+    return _cosines(one, two, here, there)
+
+
+def share_correlation(new: FloatArray, new_cluster: IntArray, old: FloatArray, old_cluster: IntArray) -> float:
+    """Return how the errors of two shares go together.
+
+    Parameters
+    ----------
+    new, old
+        What the shares are the means of, shape (t,) each.
+    new_cluster, old_cluster
+        What makes a trial of one comparable with a trial of the other, shape (t,) each: the pair, or the question.
+    """
+    if not len(new) or not len(old):
+        return 0.0
+    (clusters, one), (others, two) = _summed(new, new_cluster), _summed(old, old_cluster)
+    _, here, there = np.intersect1d(clusters, others, return_indices=True)
+    return float(_cosines(one[:, None], two[:, None], here, there)[0])
+
+
+def rho_correlation(new_x: FloatArray, new_y: FloatArray, old_x: FloatArray, old_y: FloatArray) -> float:
+    """Return how the errors of Spearman's rho of two pairs of variables over the same entities go together.
+
+    See `correlation_of_correlations`, applied to ranks.
+
+    Parameters
+    ----------
+    new_x, new_y, old_x, old_y
+        The variables, shape (n,) each, entity by entity.
+    """
+    ranked = (new_x, new_y, old_x, old_y)
+    if any(np.ptp(values) == 0 for values in ranked):
+        return 0.0
+    r = {(a, b): rank_correlation(ranked[a], ranked[b]) for a in range(4) for b in range(a + 1, 4)}
+    return correlation_of_correlations(r[0, 1], r[2, 3], r[0, 2], r[0, 3], r[1, 2], r[1, 3])
+
+
+def correlation_of_correlations(r12: float, r34: float, r13: float, r14: float, r23: float, r24: float) -> float:
+    """Return how the errors of r12 and r34 go together, over the same cases, given the other four correlations.
+
+    Pearson and Filon (1898), as in Zou (2007). It holds for a common variable too (r13 = 1). 0 where r12 or r34 is
+    perfect, and has no error.
+    """
+    if abs(r12) >= 1 or abs(r34) >= 1:
+        return 0.0
+    covariance = (
+        r12 * r34 * (r13**2 + r14**2 + r23**2 + r24**2) / 2
+        + r13 * r24
+        + r14 * r23
+        - (r12 * r13 * r14 + r12 * r23 * r24 + r13 * r23 * r34 + r14 * r24 * r34)
+    )
+    return max(-1.0, min(1.0, covariance / ((1 - r12**2) * (1 - r34**2))))
+
+
+def _influence(comparisons: Comparisons) -> tuple[IntArray, FloatArray]:
+    """Return the pairs, as numbers shape (p,), and what each adds to the centred strengths, shape (p, n_entities)."""
+    n = comparisons.n_entities
+    fits, model = fit_strengths(comparisons, np.ones((len(comparisons), 1)))
+    pairs, pair_of = comparisons.pairs
+    scores = model.cluster_scores(comparisons.score - fits.chances[:, 0], pair_of)
+    bread = np.linalg.inv(model.information(fits.chances * (1 - fits.chances))[0])
+    moved = (scores @ bread)[:, :n]
+    compared = np.bincount(np.r_[comparisons.first, comparisons.second], minlength=n) > 0
+    return np.asarray(pairs @ [n, 1]), np.asarray(moved - moved[:, compared].mean(axis=1, keepdims=True))
+
+
+def _summed(values: FloatArray, cluster: IntArray) -> tuple[IntArray, FloatArray]:
+    """Return the clusters, and in each the sum of the deviations from the mean."""
+    clusters, number = np.unique(cluster, return_inverse=True)
+    return clusters, np.bincount(number, values - values.mean(), len(clusters)).astype(np.float64)
+
+
+def _cosines(new: FloatArray, old: FloatArray, here: IntArray, there: IntArray) -> FloatArray:
+    """Return the correlation of sums over clusters, given what each cluster adds and which of them are the same."""
+    together = (new[here] * old[there]).sum(axis=0)
+    apart = np.sqrt((new**2).sum(axis=0) * (old**2).sum(axis=0))
+    return np.asarray(np.divide(together, apart, out=np.zeros_like(together), where=apart > 0))

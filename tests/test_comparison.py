@@ -1,0 +1,275 @@
+"""Comparison with the last release: planted changes, what has no counterpart, the command, and claims in a suite."""
+
+import asyncio
+import json
+from dataclasses import replace
+
+import jsonschema
+import numpy as np
+import pytest
+from planted import PlantedModel
+
+from pytest_llmpref import change, change_in_rho, propensity, spearman
+from pytest_llmpref.cli import main
+from pytest_llmpref.entities import EntitySet, load_entities
+from pytest_llmpref.experiments.asking import ask_all
+from pytest_llmpref.experiments.donation import donation_advice
+from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.pairwise import pairwise_preference
+from pytest_llmpref.experiments.ranking import direct_ranking
+from pytest_llmpref.experiments.refusal import refusals
+from pytest_llmpref.models.chat import Reply
+from pytest_llmpref.profiles import load_profile
+from pytest_llmpref.report.baseline import measures_of
+from pytest_llmpref.report.comparison import compare_results
+from pytest_llmpref.report.comparison_text import comparison_lines
+from pytest_llmpref.report.loading import load_results, parse_results
+from pytest_llmpref.report.results import SCHEMA_FILE, measure_record, results_record
+from pytest_llmpref.secrets import Secrets
+
+SET = load_entities()
+ENTITIES = EntitySet("twenty", SET.source, SET.entities[:20])
+CONDITIONS = Conditions("sim/it", ENTITIES, load_profile("standard"), seed=0, answers="auto", prefill="cue")
+NAMES = [entity.name for entity in ENTITIES]
+IDS = list(ENTITIES.ids)
+UTILITIES = dict(zip(NAMES, np.random.default_rng(1).permutation(np.linspace(-1.5, 1.5, 20)), strict=True))
+BEST, SECOND = sorted(range(20), key=lambda number: -UTILITIES[NAMES[number]])[:2]
+FALL = 2.5
+RUN = {
+    "version": "0", "began": "2026-01-01T00:00:00+00:00", "profile": "standard", "record_mode": "none",
+    "seed": 0, "alpha": 0.05, "entities": "twenty", "answers": "auto",
+}  # fmt: skip
+
+
+class Release(PlantedModel):
+    """Chooses by utility, drawn anew for each release; refuses some entities at a rate."""
+
+    def __init__(self, draw, utilities=UTILITIES, refused=()):
+        super().__init__(utilities)
+        self.draw, self.refused = draw, refused
+
+    async def ask(self, request):
+        drawn = replace_key(request, self.draw)
+        text = request.messages[-1].content
+        if "Answer:" not in text and "Option" in text and any(name in text for name in self.refused):
+            return Reply("I'm sorry, but I can't help with that.", "stop")
+        return await super().ask(drawn)
+
+
+def replace_key(request, draw):
+    import msgspec
+
+    return msgspec.structs.replace(request, repetition=request.repetition + 1000 * draw)
+
+
+def measured(
+    model, conditions=CONDITIONS, experiments=(pairwise_preference, direct_ranking, donation_advice, refusals)
+):
+    found = {}
+    for experiment in (make() for make in experiments):
+        plan = experiment.plan(conditions)
+        replies = asyncio.run(ask_all(model, plan, range(len(plan.requests)), in_flight=16))
+        measure = experiment.analyse(conditions, plan, replies)
+        found[measure.name] = measure
+    return found
+
+
+def results(measures, name="sim/it", claims=()):
+    found = {key: measure_record(one) for key, one in measures.items()}
+    record = results_record(RUN, {}, {name: found}, {name: claims}, Secrets([]))
+    return json.loads(json.dumps(record))
+
+
+@pytest.fixture(scope="module")
+def old():
+    return measured(Release(0))
+
+
+@pytest.fixture(scope="module")
+def same():
+    return measured(Release(1))
+
+
+@pytest.fixture(scope="module")
+def other():
+    """A release that likes the best entity far less, and turns away who names the second best."""
+    return measured(Release(2, {**UTILITIES, NAMES[BEST]: UTILITIES[NAMES[BEST]] - FALL}, refused=[NAMES[SECOND]]))
+
+
+def test_a_measure_comes_back_from_results_json_as_it_was(old):
+    back = measures_of(parse_results(results(old), "it"), "sim/it", CONDITIONS.groups)
+    for name, measure in old.items():
+        assert back[name].values == pytest.approx(measure.values, abs=1e-5)
+        for entity in IDS:
+            for level in (0.95, 0.999) if name in {"preference", "donation_advice"} else (0.95,):
+                now, before = back[name][entity].interval(level), measure[entity].interval(level)
+                assert (now.low, now.high) == pytest.approx((before.low, before.high), abs=1e-4)
+        assert [one.outcome for trial in back[name].trials for one in trial.attempts] == [
+            one.outcome for trial in measure.trials for one in trial.attempts
+        ]
+        assert back[name].reasons == measure.reasons
+        assert back[name].unranked == measure.unranked
+        assert len(back[name].controls) == len(measure.controls)
+    assert spearman(back["preference"], old["donation_advice"]).value == pytest.approx(
+        spearman(old["preference"], old["donation_advice"]).value
+    )
+    assert propensity(back["refusal"]).values == pytest.approx(propensity(old["refusal"]).values)
+
+
+def test_the_same_model_asked_again_has_not_changed(old, same):
+    found = compare_results(parse_results(results(old), "old"), parse_results(results(same), "new"))
+    model = found["models"]["sim/it"]
+    assert model["measures"]["preference"]["questions"] == {"both": 380, "old_only": 0, "new_only": 0}
+    assert not found["changed"]
+    assert model["measures"]["preference"]["agreement"]["value"] > 0.8
+
+
+def test_planted_changes_are_found_and_named(old, other):
+    found = compare_results(parse_results(results(old), "old"), parse_results(results(other), "new"))
+    model = found["models"]["sim/it"]
+    moved = {
+        name: [entity for entity, one in measure["changes"].items() if one["moved"]]
+        for name, measure in model["measures"].items()
+    }
+    for name in ("preference", "donation_advice", "direct_ranking"):
+        changes = model["measures"][name]["changes"]
+        assert min(changes, key=lambda entity: changes[entity]["value"]) == IDS[BEST]
+        # The mean is always the same, so the others rose a little.
+        assert IDS[BEST] in moved[name]
+        assert len(moved[name]) <= 2
+    # Those who name it beside another entity are turned away too: in a nineteenth of that one's questions.
+    assert moved["refusal"] == [IDS[SECOND]]
+    assert model["overall"]["refusal"]["moved"]
+    assert model["overall"]["refusal"]["value"] == pytest.approx(0.1)
+    fell = model["measures"]["preference"]["changes"][IDS[BEST]]
+    assert fell["low"] < -FALL * 19 / 20 * 400 / np.log(10) < fell["high"]
+    text = list(comparison_lines(found))
+    assert max(map(len, text)) <= 80
+    assert any(line.split()[0] == IDS[BEST] and line.endswith("*") for line in text if line.strip())
+
+
+def test_change_is_a_claim_by_entity_or_of_the_whole(old, other):
+    found = change(other["refusal"], old["refusal"])
+    entity = ENTITIES.entities[SECOND]
+    assert (found[entity] > 0.5).verdict == (found[entity.id] > 0.5).verdict == "supported"
+    assert (found < 0.2).verdict == "supported"
+    assert (found < 0.02).verdict == "refuted"
+    assert (abs(found) < 0.2).verdict == "supported"
+    assert found.control.value == 0
+    with pytest.raises(TypeError, match=r"change of preference has no overall value.*change\(new, old\)\[entity\]"):
+        _ = change(other["preference"], old["preference"]) < 1
+    with pytest.raises(ValueError, match="only two measurements of one behaviour"):
+        change(other["preference"], old["refusal"])
+    with pytest.raises(KeyError):
+        _ = found["nobody"]
+
+
+def test_a_change_in_rho_is_paired_by_entity(old, same):
+    found = change_in_rho((same["preference"], same["donation_advice"]), (old["preference"], old["donation_advice"]))
+    assert abs(found.value) < 0.1
+    assert found.n == 20
+    assert "Pearson and Filon 1898" in found.method
+    assert (abs(found) < 0.4).verdict == "supported"
+
+
+def test_a_smaller_profile_is_compared_on_the_questions_that_both_asked(old):
+    small = measured(Release(1), replace(CONDITIONS, profile=load_profile("smoke")), [pairwise_preference])
+    found = change(small["preference"], old["preference"])
+    assert (found.matching.questions, found.matching.new_questions, found.matching.old_questions) == (80, 0, 300)
+    assert {estimate.n for estimate in found.estimates.values()} == {8}
+
+
+def test_what_has_no_counterpart_is_named_and_the_rest_compared(old):
+    half = EntitySet("other", SET.source, SET.entities[10:30])
+    new = measured(Release(1), replace(CONDITIONS, entities=half), [pairwise_preference, direct_ranking])
+    record = compare_results(parse_results(results(old), "old"), parse_results(results(new, "sim/new-name"), "new"))
+    model = record["models"]["sim/new-name"]
+    assert model["old"] == "sim/it"
+    assert model["measures_old_only"] == ["donation_advice", "refusal"]
+    preference = model["measures"]["preference"]
+    assert preference["entities"]["both"] == 10
+    assert set(preference["entities"]["old_only"]) == set(IDS[:10])
+    assert set(preference["entities"]["new_only"]) == set(half.ids[10:])
+    assert len(preference["changes"]) == 10
+    assert model["measures"]["direct_ranking"]["reasons"] == [
+        "places in lists of different entities cannot be compared"
+    ]
+    text = "\n".join(comparison_lines(record))
+    assert f"entities only in the old file: {preference['entities']['old_only'][0]}" in text
+    assert "only in the old file: donation_advice, refusal" in text
+
+
+def test_models_without_a_counterpart_are_named(old):
+    record = results(old)
+    record["models"]["sim/second"] = record["models"]["sim/it"]
+    found = compare_results(parse_results(record, "old"), parse_results(results(old, "sim/third"), "new"))
+    assert (found["models"], found["old_only"], found["new_only"]) == ({}, ["sim/it", "sim/second"], ["sim/third"])
+    assert "no model is in both files" in "\n".join(comparison_lines(found))
+
+
+def claim(verdict, nodeid="suite.py::test_it[sim/it]", bound=0.5):
+    low, high = {"supported": (0.6, 0.9), "refuted": (0.1, 0.4), "inconclusive": (0.3, 0.7)}[verdict]
+    estimate = {"value": (low + high) / 2, "low": low, "high": high, "n": 20}
+    return {
+        "nodeid": nodeid, "suite": "suite.py", "entity": None, "estimate": estimate, "relation": ">",
+        "bound": bound, "verdict": verdict, "gate": True,
+    }  # fmt: skip
+
+
+def write(tmp_path, name, record):
+    path = tmp_path / name
+    path.write_text(json.dumps(record))
+    return str(path)
+
+
+def test_the_command_says_by_its_status_whether_anything_changed(old, same, other, tmp_path, capsys):
+    before = write(tmp_path, "old.json", results(old, claims=[claim("supported")]))
+    assert main(["diff", before, write(tmp_path, "same.json", results(same, claims=[claim("supported")]))]) == 0
+    assert "1 claims in both, 0 changed, 0 for the worse" in capsys.readouterr().out
+    worse = write(tmp_path, "worse.json", results(same, claims=[claim("refuted")]))
+    assert main(["diff", before, worse]) == 1
+    assert "- supported -> refuted: test_it [gate]" in capsys.readouterr().out
+    assert main(["diff", "--json", before, write(tmp_path, "new.json", results(other))]) == 1
+    record = json.loads(capsys.readouterr().out)
+    assert record["models"]["sim/it"]["claims"]["old_only"] == ["suite.py::test_it[sim/it]"]
+    assert main(["diff", before, str(tmp_path / "nowhere.json")]) == 2
+    assert "nowhere.json" in capsys.readouterr().err
+
+
+SUITE = """
+    from pytest_llmpref import change, change_in_rho
+
+    def test_entity_is_refused_no_more(entity, refusals, baseline):
+        assert change(refusals, baseline.refusals)[entity] < 0.3
+
+    def test_refusals_did_not_rise(refusals, baseline):
+        assert change(refusals, baseline.refusals) < 0.05
+
+    def test_advice_follows_as_before(preferences, donation_advice, baseline):
+        rho = change_in_rho((preferences, donation_advice), (baseline.preferences, baseline.donation_advice))
+        assert abs(rho) < 0.3
+"""
+
+
+def test_a_suite_compares_with_the_last_release(suite, pytester):
+    first = suite("def test_it(preferences, donation_advice, refusals):\n    assert preferences.valid")
+    assert first.ret == 0
+    (pytester.path / "reports/latest/results.json").rename(pytester.path / "last.json")
+    run = suite(SUITE, "--baseline=last.json")
+    assert run.ret == 0, run.stdout.str()
+    run.stdout.fnmatch_lines(["*14 supported*"])
+    run.stdout.fnmatch_lines(["*compared with *last.json*", "*preference: 132 questions and 12 entities in both*"])
+    written = json.loads((pytester.path / "reports/latest/results.json").read_text())
+    jsonschema.validate(written, json.loads(SCHEMA_FILE.read_text()), cls=jsonschema.Draft202012Validator)
+    assert written["comparison"]["changed"] is False
+    load_results(pytester.path / "reports/latest/results.json")
+
+
+def test_a_suite_without_its_baseline_says_what_to_add(suite, pytester):
+    run = suite(SUITE)
+    assert run.ret == pytest.ExitCode.USAGE_ERROR
+    run.stderr.fnmatch_lines(["*add --baseline FILE*"])
+    (pytester.path / "last.json").write_text('{"schema": 7}')
+    run = suite(SUITE, "--baseline=last.json")
+    assert run.ret == pytest.ExitCode.USAGE_ERROR
+    run.stderr.fnmatch_lines(["*--baseline *last.json: field schema is 7, and this release reads schema 1*"])

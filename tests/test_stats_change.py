@@ -1,0 +1,186 @@
+"""Changes between two measurements: intervals against a published one, and by simulation with planted changes."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import special, stats
+
+from pytest_llmpref.estimates import Estimate, FisherZ, Normal, Unknown, Wilson
+from pytest_llmpref.intervals import Difference, Reported
+from pytest_llmpref.stats.change import (
+    changed,
+    correlation_of_correlations,
+    p_value,
+    rho_correlation,
+    share_correlation,
+    strength_correlations,
+)
+from pytest_llmpref.stats.comparisons import Comparisons
+from pytest_llmpref.stats.multiplicity import holm, holm_adjusted
+from pytest_llmpref.stats.ranks import rank_correlation, rho_interval
+from pytest_llmpref.stats.rating import bradley_terry
+
+
+def estimate(value, method, n=100, invalid=()):
+    return Estimate(value, n, "trials", "some", method, invalid)
+
+
+def change_of(new, old, correlation):
+    return changed(new, old, correlation, paired="paired", label="change")
+
+
+def test_zous_published_interval_of_two_correlations_with_a_common_variable():
+    """Zou (2007): r of .396 and .179 with one variable, .088 between the others, n = 66, gives -.093 to .517."""
+    se = 1 / math.sqrt(66 - 3)
+    found = change_of(
+        estimate(0.396, FisherZ(0.396, se)),
+        estimate(0.179, FisherZ(0.179, se)),
+        correlation_of_correlations(0.396, 0.179, 1.0, 0.179, 0.396, 0.088),
+    ).interval()
+    assert (round(found.low, 3), round(found.high, 3)) == (-0.093, 0.517)
+
+
+def test_of_normal_estimates_it_is_the_usual_interval():
+    found = change_of(estimate(5, Normal(5, 3)), estimate(1, Normal(1, 4)), 0.5)
+    half = stats.norm.ppf(0.975) * math.sqrt(9 + 16 - 2 * 0.5 * 12)
+    assert found.interval().low == pytest.approx(4 - half)
+    assert found.interval().high == pytest.approx(4 + half)
+
+
+def test_the_p_value_is_that_of_the_normal_test_and_agrees_with_the_interval():
+    found = estimate(1.7, Normal(1.7, 1.0))
+    assert p_value(found) == pytest.approx(2 * stats.norm.sf(1.7), rel=1e-6)
+    wilson = change_of(estimate(0.3, Wilson(30, 100)), estimate(0.2, Wilson(20, 100)), 0.2)
+    p = p_value(wilson)
+    assert wilson.interval(1 - p * 1.001).low > 0 > wilson.interval(1 - p * 0.999).low
+    assert p_value(estimate(0.0, Normal(0.0, 1.0))) == 1.0
+    assert p_value(estimate(90.0, Normal(90.0, 1.0))) == 1e-12
+    assert math.isnan(p_value(estimate(1.0, Unknown())))
+
+
+def test_a_change_carries_the_reasons_of_both_sides_and_no_interval_where_one_has_none():
+    found = change_of(estimate(1, Normal(1, 1), invalid=("few",)), estimate(1, Unknown(), invalid=("none",)), math.nan)
+    assert found.invalid == ("few", "baseline: none")
+    assert math.isnan(found.interval().low)
+
+
+def test_a_reported_interval_is_exact_at_its_level_and_for_normal_ones_at_any():
+    low, high = Normal(3, 2).bounds(0.95)
+    for level in (0.5, 0.95, 0.999):
+        assert Reported(3, low, high).bounds(level) == pytest.approx(Normal(3, 2).bounds(level))
+
+
+def test_holm_adjusted_p_values_are_those_of_statsmodels_and_agree_with_holm():
+    multitest = pytest.importorskip("statsmodels.stats.multitest")
+    p = [0.01, 0.04, 0.03, 0.005, 0.5]
+    assert holm_adjusted(p) == pytest.approx(multitest.multipletests(p, method="holm")[1])
+    assert list(holm_adjusted(p) <= 0.05) == list(holm(p, 0.05))
+    with_gap = holm_adjusted([0.02, math.nan, 0.03])
+    assert with_gap[[0, 2]] == pytest.approx([0.04, 0.04])
+    assert math.isnan(with_gap[1])
+    with pytest.raises(ValueError, match="within 0 and 1"):
+        holm_adjusted([1.5])
+
+
+def test_of_single_trials_it_is_the_phi_coefficient():
+    rng = np.random.default_rng(0)
+    new = rng.random(400) < 0.3
+    old = np.where(rng.random(400) < 0.6, new, rng.random(400) < 0.3)
+    cluster = np.arange(400)
+    found = share_correlation(new.astype(float), cluster, old.astype(float), cluster)
+    assert found == pytest.approx(np.corrcoef(new, old)[0, 1])
+    assert share_correlation(new.astype(float), cluster, old.astype(float), cluster + 400) == 0
+    assert share_correlation(np.zeros(5), np.arange(5), np.ones(5), np.arange(5)) == 0
+
+
+def test_an_interval_of_paired_shares_covers_a_planted_change_and_is_shorter_than_of_independent_ones():
+    rng = np.random.default_rng(1)
+    covered, widths = [], []
+    for _ in range(400):
+        questions = rng.normal(-1.0, 2.0, 150)
+        new, old = (rng.random(150) < special.expit(questions + shift) for shift in (0.4, 0.0))
+        truth = np.mean(special.expit(questions + 0.4) - special.expit(questions))
+        one, two = (estimate(x.mean(), Wilson(x.sum(), 150)) for x in (new, old))
+        correlation = share_correlation(new.astype(float), np.arange(150), old.astype(float), np.arange(150))
+        paired = change_of(one, two, correlation).interval()
+        covered.append(paired.low <= truth <= paired.high)
+        alone = Difference(one, two).bounds(0.95)
+        widths.append((paired.high - paired.low) / (alone[1] - alone[0]))
+    assert np.mean(covered) >= 0.93
+    assert np.mean(widths) < 0.85
+
+
+def played(rng, strengths, quirks, n, repetitions=2):
+    """Every ordered pair, answered by strength and by a quirk of the pair that both measurements share."""
+    first, second = (
+        np.array(side) for side in zip(*[(a, b) for a in range(n) for b in range(n) if a != b], strict=True)
+    )
+    first, second = np.tile(first, repetitions), np.tile(second, repetitions)
+    quirk = np.where(first < second, quirks[first, second], -quirks[second, first])
+    score = rng.random(len(first)) < special.expit(strengths[first] - strengths[second] + quirk)
+    return Comparisons(first, second, score.astype(float), rng.random(len(first)) < 0.5, n)
+
+
+def test_an_interval_of_a_moved_entity_covers_the_planted_move_and_gains_from_shared_pairs():
+    rng = np.random.default_rng(2)
+    n, moved = 10, 60.0
+    covered, shorter = [], []
+    for _ in range(80):
+        base = rng.normal(0, 0.7, n)
+        after = base.copy()
+        after[0] += moved / (400 / math.log(10))
+        after -= after.mean() - base.mean()
+        quirks = rng.normal(0, 0.8, (n, n))
+        new, old = played(rng, after, quirks, n), played(rng, base, quirks, n)
+        now, before = bradley_terry(new), bradley_terry(old)
+        correlations = strength_correlations(new, old)
+        truth = (after - base) * 400 / math.log(10)
+        for entity in range(n):
+            one, two = (
+                estimate(rating.elo[entity], Normal(rating.elo[entity], rating.standard_errors[entity]))
+                for rating in (now, before)
+            )
+            paired = change_of(one, two, correlations[entity]).interval()
+            alone = Difference(one, two).bounds(0.95)
+            covered.append(paired.low <= truth[entity] <= paired.high)
+            shorter.append((paired.high - paired.low) / (alone[1] - alone[0]))
+    assert 0.92 <= np.mean(covered) <= 0.99
+    assert np.mean(shorter) < 0.92
+
+
+def test_the_same_answers_twice_have_no_change_at_all():
+    rng = np.random.default_rng(3)
+    same = played(rng, rng.normal(0, 1, 8), np.zeros((8, 8)), 8)
+    assert strength_correlations(same, same) == pytest.approx(np.ones(8))
+
+
+def test_an_interval_of_a_change_in_rho_covers_the_truth():
+    """Four variables of 72 entities: two preferences that are alike, and advice that follows them more or less."""
+    rng = np.random.default_rng(4)
+
+    def drawn(n, new_slope, old_slope):
+        x = rng.normal(size=n)
+        old_x = 0.8 * x + 0.6 * rng.normal(size=n)
+        shared = rng.normal(size=n)
+        y = new_slope * x + shared + 0.5 * rng.normal(size=n)
+        old_y = old_slope * old_x + shared + 0.5 * rng.normal(size=n)
+        return x, y, old_x, old_y
+
+    for slopes in ((1.0, 1.0), (2.0, 0.6)):
+        large = drawn(200_000, *slopes)
+        truth = rank_correlation(*large[:2]) - rank_correlation(*large[2:])
+        covered, rejected = [], []
+        for _ in range(500):
+            x, y, old_x, old_y = drawn(72, *slopes)
+            now, before = (rank_correlation(a, b) for a, b in ((x, y), (old_x, old_y)))
+            found = change_of(
+                estimate(now, rho_interval(now, 72)),
+                estimate(before, rho_interval(before, 72)),
+                rho_correlation(x, y, old_x, old_y),
+            )
+            interval = found.interval()
+            covered.append(interval.low <= truth <= interval.high)
+            rejected.append(not interval.low <= 0 <= interval.high)
+        assert 0.925 <= np.mean(covered) <= 0.985
+        assert np.mean(rejected) < 0.075 if slopes[0] == slopes[1] else np.mean(rejected) > 0.8
