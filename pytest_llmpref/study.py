@@ -16,7 +16,7 @@ from pytest_llmpref.experiments.pairwise import pairwise_preference
 from pytest_llmpref.experiments.ranking import direct_ranking
 from pytest_llmpref.experiments.refusal import refusals
 from pytest_llmpref.models.chat import ChatModel, Reply, Request
-from pytest_llmpref.models.opening import listed_price, open_model
+from pytest_llmpref.models.opening import is_simulated, listed_price, open_model
 from pytest_llmpref.options import Settings
 
 EXPERIMENTS: dict[str, Callable[[], Experiment]] = {
@@ -94,6 +94,8 @@ class Study:
 
     def gaps(self, measures: Iterable[str]) -> list[Gap]:
         """Return what is planned for these measures and has to be asked."""
+        if self._in_process:
+            return []
         found = []
         for name in measures:
             plan = self._plan(name)
@@ -105,7 +107,7 @@ class Study:
         """Make sure, before the first question, that these measures can be had.
 
         A replay needs every trial recorded. A live model is asked the first question that is missing, which also
-        records it.
+        records it. A simulated model that answers by itself needs a world that can be used.
 
         Raises
         ------
@@ -113,7 +115,11 @@ class Study:
             If a replay lacks trials.
         ModelUnavailableError
             If the model cannot be asked.
+        WorldError, EntityFileError
+            If a simulated model's file cannot be used.
         """
+        if self._in_process:
+            self._answering()
         if not (gaps := self.gaps(measures)):
             return
         if self._settings.record_mode == "none":
@@ -141,7 +147,7 @@ class Study:
 
     async def ask(self, request: Request) -> Reply:
         """Ask one question of a test's own, recorded and replayed like all else; for use in any event loop."""
-        model = self._replay() if self._settings.record_mode == "none" else self._live()
+        model = self._answering() if self._settings.record_mode == "none" else self._live()
         return await asyncio.wrap_future(self._loop.submit(model.ask(request)))
 
     def close(self) -> None:
@@ -157,8 +163,8 @@ class Study:
             if self._settings.record_mode == "none":
                 raise NotRecordedError(describe_gaps(self.cassette.model, gaps, self._settings))
             self._ask(name, list(gaps[0].missing), title=f"{self.conditions.model} {name}")
-        # Live or not, what is analysed is what the cassette holds.
-        asking = ask_all(self._replay(), plan, range(len(plan.requests)), in_flight=self._settings.in_flight)
+        # Live or not, what is analysed is what the cassette holds, where there is one.
+        asking = ask_all(self._answering(), plan, range(len(plan.requests)), in_flight=self._settings.in_flight)
         return EXPERIMENTS[name]().analyse(self.conditions, plan, self._loop.run(asking))
 
     def _plan(self, name: str) -> Plan:
@@ -206,6 +212,22 @@ class Study:
             mode: Literal["new_episodes", "all"] = "all" if settings.record_mode == "all" else "new_episodes"
             self._opened["live"] = RecordingModel(self._open(), self.cassette, mode, settings.began)
         return self._opened["live"]
+
+    @property
+    def _in_process(self) -> bool:
+        """Whether the model answers by itself in a run that records nothing.
+
+        A simulated model does, unless a recording of it is there: then that is replayed, like any other.
+        """
+        return self._settings.record_mode == "none" and is_simulated(self.conditions.model) and not len(self.cassette)
+
+    def _answering(self) -> ChatModel:
+        """Return who answers without anything being recorded: the cassette, or a simulated model itself."""
+        if not self._in_process:
+            return self._replay()
+        if "simulated" not in self._opened:
+            self._opened["simulated"] = self._open()
+        return self._opened["simulated"]
 
     def _replay(self) -> ChatModel:
         """Return a model that answers from the cassette, at the depth that was asked for."""

@@ -10,6 +10,7 @@ import msgspec
 from pytest_llmpref.estimates import Claim, Estimate
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.trials import Trial
+from pytest_llmpref.models.opening import is_simulated
 
 SCHEMA = 1
 """Version of the format; raised only when something is removed or changes its meaning."""
@@ -90,7 +91,7 @@ def results_record(
         "run": dict(run),
         "models": {
             model: {
-                "simulated": model.startswith("sim/"),
+                "simulated": is_simulated(model),
                 "measures": {name: measures[model][name] for name in MEASURES if name in measures.get(model, {})},
                 "claims": sorted(claims.get(model, []), key=lambda claim: str(claim["nodeid"])),
             }
