@@ -17,7 +17,7 @@ from pytest_llmpref.experiments.pairwise import pairwise_preference
 from pytest_llmpref.experiments.ranking import direct_ranking
 from pytest_llmpref.experiments.refusal import refusals
 from pytest_llmpref.models.chat import ChatModel, Reply, Request
-from pytest_llmpref.models.opening import listed_price, open_model
+from pytest_llmpref.models.opening import is_simulated, listed_price, open_model
 from pytest_llmpref.options import Settings
 
 EXPERIMENTS: dict[str, Callable[[], Experiment]] = {
@@ -96,6 +96,8 @@ class Study:
 
     def gaps(self, measures: Iterable[str]) -> list[Gap]:
         """Return what is planned for these measures and has to be asked."""
+        if self._in_process(self.cassette):
+            return []
         found = []
         for name in measures:
             plan = self._plan(name)
@@ -107,7 +109,7 @@ class Study:
         """Make sure, before the first question, that these measures can be had.
 
         A replay needs every trial recorded. A live model is asked the first question that is missing, which also
-        records it.
+        records it. A simulated model that answers by itself needs a world that can be used.
 
         Raises
         ------
@@ -115,7 +117,11 @@ class Study:
             If a replay lacks trials.
         ModelUnavailableError
             If the model cannot be asked.
+        WorldError, EntityFileError
+            If a simulated model's file cannot be used.
         """
+        if self._in_process(self.cassette):
+            self._replay(self.cassette)
         if not (gaps := self.gaps(measures)):
             return
         if self._settings.record_mode == "none":
@@ -159,7 +165,7 @@ class Study:
             if self._settings.record_mode == "none":
                 raise NotRecordedError(describe_gaps(self.cassette.model, gaps, self._settings))
             self._ask(name, list(gaps[0].missing), title=f"{self.conditions.model} {name}")
-        # Live or not, what is analysed is what the cassette holds.
+        # Live or not, what is analysed is what the cassette holds, where there is one.
         asking = ask_all(
             self._asked(plan, self._replay), plan, range(len(plan.requests)), in_flight=self._settings.in_flight
         )
@@ -232,10 +238,20 @@ class Study:
             self._opened[key] = RecordingModel(self._open(cassette), cassette, mode, settings.began)
         return self._opened[key]
 
+    def _in_process(self, cassette: Cassette) -> bool:
+        """Whether a model answers by itself in a run that records nothing.
+
+        A simulated model does, unless a recording of it is there: then that is replayed, like any other.
+        """
+        return self._settings.record_mode == "none" and is_simulated(cassette.model) and not len(cassette)
+
     def _replay(self, cassette: Cassette) -> ChatModel:
-        """Return a model that answers from a cassette, at the depth that was asked for."""
+        """Return a model that answers without anything being recorded: from its cassette, or as a simulated model."""
         key = f"replay {cassette.model}"
         if key not in self._opened:
+            if self._in_process(cassette):
+                self._opened[key] = self._open(cassette)
+                return self._opened[key]
             if self._settings.replay == "wire":
                 from pytest_llmpref.cassettes.wire import WireReplayModel  # noqa: PLC0415 - imports vcr
 

@@ -1,9 +1,14 @@
 """From a model's name to the model."""
 
-from pytest_llmpref.models.chat import ChatModel, ModelUnavailableError
+from pytest_llmpref.models.chat import ChatModel
 
 NOWHERE = "http://127.0.0.1:9/v1"
 """Address that stands for a server whose answers are all recorded: nothing is ever sent there."""
+
+
+def is_simulated(name: str) -> bool:
+    """Whether a name means a simulated model, which is a pure function of what it is asked."""
+    return name.startswith("sim/")
 
 
 def open_model(name: str, *, timeout: float, max_tries: int, max_wait: float, only_recorded: bool = False) -> ChatModel:
@@ -12,7 +17,7 @@ def open_model(name: str, *, timeout: float, max_tries: int, max_wait: float, on
     Parameters
     ----------
     name
-        ``local/...``, else litellm's own model name.
+        ``sim/...``, ``local/...``, else litellm's own model name.
     timeout
         Seconds that one call may take.
     max_tries, max_wait
@@ -24,9 +29,13 @@ def open_model(name: str, *, timeout: float, max_tries: int, max_wait: float, on
     ------
     ModelUnavailableError
         If the name means no model.
+    WorldError, EntityFileError
+        If a simulated model's file cannot be used.
     """
-    if name.startswith("sim/"):
-        raise ModelUnavailableError(f"{name}: simulated models are not part of this version")
+    if is_simulated(name):
+        from pytest_llmpref.models.simulated.model import SimulatedModel  # noqa: PLC0415 - only what is used is imported
+
+        return SimulatedModel(name)
     if name.startswith("local/"):
         from pytest_llmpref.models.local import LocalModel  # noqa: PLC0415 - only what is used is imported
 
@@ -43,7 +52,7 @@ def listed_price(name: str, prompt_tokens: int, completion_tokens: int) -> float
 
     Models that run here cost nothing.
     """
-    if name.startswith("local/"):
+    if name.startswith("local/") or is_simulated(name):
         return 0.0
     from pytest_llmpref.models import live  # noqa: PLC0415 - litellm takes seconds to import
 

@@ -10,6 +10,7 @@ import msgspec
 from pytest_llmpref.estimates import Claim, Estimate
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.trials import Trial
+from pytest_llmpref.models.opening import is_simulated
 from pytest_llmpref.report.loading import SCHEMA
 from pytest_llmpref.secrets import Secrets
 
@@ -98,7 +99,7 @@ def results_record(
         "entities": dict(entities),
         "models": {
             model: {
-                "simulated": model.startswith("sim/"),
+                "simulated": is_simulated(model),
                 "measures": {name: measures[model][name] for name in MEASURES if name in measures.get(model, {})},
                 "claims": sorted(claims.get(model, []), key=lambda claim: str(claim["nodeid"])),
             }

@@ -1,0 +1,192 @@
+"""What a simulated model makes of a question: a choice, a refusal and its reason, an abstention, or stray words."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from pytest_llmpref.models.chat import Request
+from pytest_llmpref.models.simulated.draws import Draws
+from pytest_llmpref.models.simulated.hearing import Heard
+from pytest_llmpref.models.simulated.items import gold_answers
+from pytest_llmpref.models.simulated.tastes import Purpose, Tastes, bare
+from pytest_llmpref.models.simulated.world import World
+from pytest_llmpref.profiles import MOST_ATTEMPTS
+
+Act = Literal["choose", "rank", "answer", "refuse", "abstain", "stray", "talk"]
+"""Choose one option, rank a list, answer yes or no, decline, favour neither, miss the format, or make conversation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the model is about to say.
+
+    Attributes
+    ----------
+    act
+        What kind of thing.
+    label, name
+        The option chosen.
+    ranking
+        The names, best first.
+    yes
+        The answer to a question about a passage.
+    reason
+        Why it declines.
+    probabilities
+        Probability of each label, or of ``Yes`` and ``No``, had it chosen; empty for a ranking and for talk.
+    """
+
+    act: Act
+    label: str = ""
+    name: str = ""
+    ranking: tuple[str, ...] = ()
+    yes: bool = False
+    reason: str = ""
+    probabilities: Mapping[str, float] | None = None
+
+
+class Mind:
+    """Decides as its world says.
+
+    Parameters
+    ----------
+    world
+        What is planted.
+    tastes
+        Its utilities.
+    """
+
+    def __init__(self, world: World, tastes: Tastes) -> None:
+        self._world = world
+        self._tastes = tastes
+        self._refusing = lru_cache(maxsize=None)(self._refusal_of)
+
+    def decide(self, heard: Heard, request: Request, draws: Draws) -> Decision:
+        """Return what is said to one sample of a conversation."""
+        if heard.kind == "other":
+            return Decision("talk")
+        # A schema lets nothing else through.
+        free = not request.answers
+        if heard.kind == "reading":
+            said = self._answer(heard, draws)
+        elif heard.kind == "ranking":
+            said = self._rank(heard, request, draws)
+        else:
+            said = self._choose(heard, request, draws)
+            if free and draws.uniform("refusal") < self._refusal(heard):
+                return Decision("refuse", reason=self._reason(heard, draws), probabilities=said.probabilities)
+        replies = self._world.replies
+        if free and draws.uniform("wrong format") < replies.wrong_format:
+            return Decision("stray", probabilities=said.probabilities)
+        if free and heard.kind != "reading" and draws.uniform("abstention") < replies.abstention:
+            return Decision("abstain", label=heard.neither, probabilities=said.probabilities)
+        return said
+
+    def _choose(self, heard: Heard, request: Request, draws: Draws) -> Decision:
+        (first_label, first), (second_label, second) = heard.options[:2]
+        choice = self._world.choice
+        difference = self._difference(heard, request, first, second) / choice.noise
+        log_odds = difference + choice.position + choice.label * ((first_label == "A") - (second_label == "A"))
+        takes_first = draws.uniform("choice") < expit(_at(request.temperature, log_odds))
+        label, name = heard.options[0] if takes_first else heard.options[1]
+        odds = {first_label: expit(log_odds), second_label: expit(-log_odds)}
+        return Decision("choose", label=label, name=name, probabilities=odds)
+
+    def _difference(self, heard: Heard, request: Request, first: str, second: str) -> float:
+        """Return the utility of the first option beyond that of the second, for this pair and at this time."""
+        purpose: Purpose = "donation" if heard.kind == "donation" else "preference"
+        difference = self._tastes.utility(first, purpose) - self._tastes.utility(second, purpose)
+        choice, seed = self._world.choice, self._world.seed
+        if choice.incoherence:
+            pair = sorted((bare(first), bare(second)))
+            sign = 1 if pair[0] == bare(first) else -1
+            difference += sign * choice.incoherence * Draws(seed, pair).normal("incoherence")
+        # How often it was asked before, and how often it was asked again.
+        time = sum(divmod(request.repetition, MOST_ATTEMPTS))
+        if choice.drift and time:
+            wandered = [Draws(seed, bare(name)).normal("drift") for name in (first, second)]
+            difference += choice.drift * time * (wandered[0] - wandered[1])
+        return difference
+
+    def _refusal(self, heard: Heard) -> float:
+        (_, first), (_, second) = heard.options[:2]
+        return self._refusing(first, second) * (self._world.refusal.led if heard.led else 1.0)
+
+    def _refusal_of(self, first: str, second: str) -> float:
+        """Return the probability that advice on two options is declined."""
+        refusal = self._world.refusal
+        if not 0 < refusal.base < 1:
+            return refusal.base
+        dislikes = [self._tastes.dislike(name) for name in (first, second)]
+        log_odds = logit(refusal.base) + refusal.slope * sum(dislikes)
+        log_odds += refusal.superadditivity * dislikes[0] * dislikes[1]
+        if refusal.spread:
+            own = [Draws(self._world.seed, bare(name)).normal("refusal") for name in (first, second)]
+            log_odds += refusal.spread * sum(own)
+        return expit(log_odds)
+
+    def _reason(self, heard: Heard, draws: Draws) -> str:
+        """Draw a reason; the less the options are liked, the more the weights are those for disliked ones."""
+        refusal = self._world.refusal
+        disliked = expit(sum(self._tastes.dislike(name) for _, name in heard.options[:2]))
+        draw = draws.uniform("reason")
+        for weights, share in ((refusal.liked, 1 - disliked), (refusal.disliked, disliked)):
+            whole = sum(weights.values())
+            for reason, weight in weights.items():
+                draw -= share * weight / whole
+                if draw < 0:
+                    return reason
+        return next(reversed(refusal.disliked))
+
+    def _rank(self, heard: Heard, request: Request, draws: Draws) -> Decision:
+        noise = self._world.ranking.noise if request.temperature else 0.0
+        last = max(len(heard.names) - 1, 1)
+        value = {
+            name: self._tastes.utility(name, "ranking")
+            + noise * draws.normal(f"ranking {name}")
+            # Who prefers what comes first does so in a list too.
+            + self._world.choice.position * (1 - place / last)
+            for place, name in enumerate(heard.names)
+        }
+        return Decision("rank", ranking=tuple(sorted(heard.names, key=lambda name: -value[name])))
+
+    def _answer(self, heard: Heard, draws: Draws) -> Decision:
+        reading, seed = self._world.reading, self._world.seed
+        gold = gold_answers().get(heard.question)
+        of_question = Draws(seed, "question", heard.question)
+        truth = of_question.uniform("truth") < 0.5 if gold is None else gold
+        right = logit(_inside(reading.skill)) + reading.difficulty * of_question.normal("difficulty")
+        named = self._tastes.mentioned(heard.framing)
+        if named is not None:
+            # The slope in probability, turned into log-odds at middling difficulty.
+            skill = _inside(reading.skill)
+            right += reading.slope / (skill * (1 - skill)) * -self._tastes.dislike(named)
+        yes = expit((right if truth else -right) + reading.answer_bias)
+        anew = draws.uniform("anew") < reading.noise
+        draw = (draws if anew else of_question).uniform("answer")
+        # One draw for "right", so that a question with a shared draw moves with its entity's probability alone.
+        return Decision(
+            "answer", yes=(draw < yes) if truth else (draw > 1 - yes), probabilities={"Yes": yes, "No": 1 - yes}
+        )
+
+
+def expit(log_odds: float) -> float:
+    """Return the probability of log-odds."""
+    if log_odds < 0:
+        return math.exp(max(log_odds, -700.0)) / (1 + math.exp(max(log_odds, -700.0)))
+    return 1 / (1 + math.exp(-min(log_odds, 700.0)))
+
+
+def logit(probability: float) -> float:
+    """Return the log-odds of a probability."""
+    return math.log(probability / (1 - probability))
+
+
+def _inside(probability: float) -> float:
+    return min(max(probability, 1e-9), 1 - 1e-9)
+
+
+def _at(temperature: float, log_odds: float) -> float:
+    return log_odds / temperature if temperature else math.copysign(700.0, log_odds)

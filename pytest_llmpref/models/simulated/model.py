@@ -1,0 +1,45 @@
+"""A simulated model as a ChatModel: pure, at once, and free of charge."""
+
+from pytest_llmpref.models.chat import Reply, Request
+from pytest_llmpref.models.simulated.deciding import Mind
+from pytest_llmpref.models.simulated.draws import Draws
+from pytest_llmpref.models.simulated.hearing import hear
+from pytest_llmpref.models.simulated.loading import load_world, world_file
+from pytest_llmpref.models.simulated.speaking import speak
+from pytest_llmpref.models.simulated.tastes import Tastes
+
+
+class SimulatedModel:
+    """A `ChatModel` that answers as its world says, from nothing but the request.
+
+    Parameters
+    ----------
+    name
+        ``sim/NAME`` of a shipped world, or ``sim/PATH.toml``.
+
+    Raises
+    ------
+    ModelUnavailableError
+        If the name means no world.
+    WorldError, EntityFileError
+        If the world cannot be used.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.world, self.entities = load_world(world_file(name))
+        self.tastes = Tastes(self.world, self.entities)
+        self._mind = Mind(self.world, self.tastes)
+
+    def reply(self, request: Request) -> Reply:
+        """Answer one request."""
+        heard = hear(request.messages)
+        draws = Draws.of(self.world.seed, request)
+        return speak(self._mind.decide(heard, request, draws), heard, request, self.world.replies, draws)
+
+    async def ask(self, request: Request) -> Reply:
+        """Answer one request, at once."""
+        return self.reply(request)
+
+    async def close(self) -> None:
+        """Nothing is open."""

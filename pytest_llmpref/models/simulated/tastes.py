@@ -1,0 +1,93 @@
+"""What a simulated model likes: the utility of every name, for preferences, for advice and for rankings."""
+
+import math
+import re
+from functools import cached_property, lru_cache
+from typing import Literal
+
+from pytest_llmpref.entities import EntitySet
+from pytest_llmpref.models.simulated.draws import Draws
+from pytest_llmpref.models.simulated.world import Drawn, World
+
+Purpose = Literal["preference", "donation", "ranking"]
+
+
+class Tastes:
+    """Utilities by name, and how far each lies from the mean of the entity set.
+
+    Parameters
+    ----------
+    world
+        What is planted.
+    entities
+        The set that its ids and groups belong to.
+    """
+
+    def __init__(self, world: World, entities: EntitySet) -> None:
+        self._world = world
+        self._entities = entities
+        # Every name is asked about many times.
+        self.liking = lru_cache(maxsize=None)(self._liking)
+        self.utility = lru_cache(maxsize=None)(self._utility)
+
+    def dislike(self, name: str) -> float:
+        """Return by how many standard deviations of the set a name is liked less than its mean."""
+        return -(self.liking(name) - self.mean) / self.spread
+
+    def mentioned(self, text: str) -> str | None:
+        """Return the first name of the set that stands in a text; ``None`` where there is none."""
+        found = self._pattern.search(text)
+        return found.group() if found else None
+
+    @cached_property
+    def mean(self) -> float:
+        """Mean utility of the set."""
+        return sum(self._planted.values()) / len(self._planted)
+
+    @cached_property
+    def spread(self) -> float:
+        """Standard deviation of the utilities of the set; 1 where all are alike."""
+        squares = sum((utility - self.mean) ** 2 for utility in self._planted.values())
+        return math.sqrt(squares / len(self._planted)) or 1.0
+
+    @cached_property
+    def _planted(self) -> dict[str, float]:
+        """Utility of each entity of the set, by its bare name."""
+        planted, world = {}, self._world.utilities
+        for entity in self._entities:
+            given = world.entities.get(entity.id, world.entities.get(entity.name))
+            drawn = world.groups.get(entity.group) or world.unknown or Drawn()
+            planted[bare(entity.name)] = self._drawn(entity.name, drawn) if given is None else given
+        return planted
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        names = sorted((re.escape(entity.name) for entity in self._entities), key=len, reverse=True)
+        return re.compile(rf"(?<!\w)(?:{'|'.join(names)})(?!\w)")
+
+    def _liking(self, name: str) -> float:
+        known = self._planted.get(bare(name))
+        return self._drawn(name, self._world.utilities.unknown or Drawn(self.mean)) if known is None else known
+
+    def _utility(self, name: str, purpose: Purpose) -> float:
+        """Return what decides for one purpose: liking, as far as the purpose follows it, and a part of its own."""
+        follows = {"donation": self._world.donation.follows, "ranking": self._world.ranking.follows}.get(purpose, 1.0)
+        own = math.sqrt(1 - follows**2) * self.spread
+        if not own:
+            return self.mean + follows * (self.liking(name) - self.mean)
+        return (
+            self.mean
+            + follows * (self.liking(name) - self.mean)
+            + own * Draws(self._world.seed, bare(name)).normal(purpose)
+        )
+
+    def _drawn(self, name: str, drawn: Drawn) -> float:
+        if not drawn.spread:
+            return drawn.mean
+        return drawn.mean + drawn.spread * Draws(self._world.seed, bare(name)).normal("utility")
+
+
+@lru_cache(maxsize=4096)
+def bare(name: str) -> str:
+    """Return a name without its case and without a leading "the"."""
+    return name.strip().casefold().removeprefix("the ")

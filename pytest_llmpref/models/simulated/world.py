@@ -1,0 +1,201 @@
+"""What is planted in a simulated model: the keys of ``fixtures/worlds/NAME.toml``, their ranges and their defaults."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+import msgspec
+
+Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+Share = Annotated[float, msgspec.Meta(ge=-1, le=1)]
+
+Manner = Literal["terse", "chatty", "markdown"]
+Language = Literal["en", "de", "es", "fr", "ja"]
+ReasonName = Literal["personal decision", "neutrality", "ethical constraints", "lack of information", "policy", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Utilities that are drawn from a normal distribution, by a hash of each name."""
+
+    mean: float = 0.0
+    spread: NotNegative = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Utilities:
+    """How much the model likes what; differences are log-odds of a choice at noise 1.
+
+    Attributes
+    ----------
+    entities
+        Id or name of an entity of the set -> utility.
+    groups
+        Group of the set -> the distribution of those of its members that have no utility of their own.
+    unknown
+        The distribution of every other name; the mean of the set without spread if left out.
+    """
+
+    entities: dict[str, float] = field(default_factory=dict)
+    groups: dict[str, Drawn] = field(default_factory=dict)
+    unknown: Drawn | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How two options become one.
+
+    Attributes
+    ----------
+    noise
+        Scale of the logistic noise, in units of utility.
+    position, label
+        Log-odds that are added for the option shown first, and for the one labelled A.
+    incoherence
+        Standard deviation of a utility of its own that each pair has, in both orders: no ranking explains it.
+    drift
+        How far utilities wander from one sample of a question to the next, each in a direction of its own. The model
+        has no clock: its time is the number of times that the same question was put before.
+    """
+
+    noise: Positive = 1.0
+    position: float = 0.0
+    label: float = 0.0
+    incoherence: NotNegative = 0.0
+    drift: NotNegative = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Donation:
+    """What advice rests on: ``follows`` is its correlation with liking, the rest is drawn for each entity."""
+
+    follows: Share = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """What a ranking of a list rests on.
+
+    Attributes
+    ----------
+    follows
+        Correlation with liking; the rest is drawn for each entity, and is the same in every ranking.
+    noise
+        Standard deviation, in units of utility, of what is drawn anew for each ranking.
+    """
+
+    follows: Share = 1.0
+    noise: NotNegative = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Whether the model declines to advise.
+
+    Attributes
+    ----------
+    base
+        Probability for two options that it neither likes nor dislikes.
+    slope
+        Log-odds for each standard deviation by which an option is liked less than the mean of the set.
+    superadditivity
+        Log-odds for the product of both options' dislikes, in the same units.
+    spread
+        Standard deviation of log-odds of an entity's own, that have nothing to do with liking.
+    led
+        Share of the refusals that remain where the first words of an answer lead into it.
+    liked, disliked
+        Reason -> weight, for options that are liked, and that are disliked.
+    """
+
+    base: Probability = 0.0
+    slope: float = 0.0
+    superadditivity: float = 0.0
+    spread: NotNegative = 0.0
+    led: Probability = 0.1
+    liked: dict[ReasonName, NotNegative] = field(default_factory=lambda: {"personal decision": 1.0})
+    disliked: dict[ReasonName, NotNegative] = field(default_factory=lambda: {"neutrality": 1.0})
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How well yes-or-no questions about a passage are answered.
+
+    Attributes
+    ----------
+    skill
+        Probability of the right answer to a question of middling difficulty, no entity being named.
+    difficulty
+        Standard deviation of the difficulty of questions, in log-odds.
+    slope
+        What a standard deviation of liking adds to that probability (0.03: three points), at middling difficulty.
+    answer_bias
+        Log-odds that are added for "yes".
+    noise
+        Share of the answers that are drawn anew for each conversation; the others depend on the question alone.
+    """
+
+    skill: Probability = 0.85
+    difficulty: NotNegative = 1.0
+    slope: Share = 0.0
+    answer_bias: float = 0.0
+    noise: Probability = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """How well tasks are done: ``skill`` and ``slope`` as in `Reading`. For agents that are told of an entity."""
+
+    skill: Probability = 0.5
+    slope: Share = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Replies:
+    """How the model speaks.
+
+    Attributes
+    ----------
+    manner, language
+        Chosen among the sentences of ``fixtures/speech/LANGUAGE.toml``.
+    abstention
+        Probability of favouring neither option.
+    wrong_format
+        Probability of words that are no answer.
+    logprobs
+        Whether log-probabilities of the first token are returned to those who ask.
+    """
+
+    manner: Manner = "terse"
+    language: Language = "en"
+    abstention: Probability = 0.0
+    wrong_format: Probability = 0.0
+    logprobs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything that is planted in one model.
+
+    Attributes
+    ----------
+    note
+        What the world is for.
+    seed
+        Of every draw.
+    entities
+        ``default``, or the path of an entity set beside the file, whose ids, names and groups the utilities use.
+    """
+
+    note: str = ""
+    seed: int = 0
+    entities: str = "default"
+    utilities: Utilities = field(default_factory=Utilities)
+    choice: Choice = Choice()
+    donation: Donation = Donation()
+    ranking: Ranking = Ranking()
+    refusal: Refusal = field(default_factory=Refusal)
+    reading: Reading = Reading()
+    agent: Agent = Agent()
+    replies: Replies = Replies()

@@ -1,0 +1,98 @@
+"""Worlds: every shipped one can be used, and a bad one is refused with the file, the key and what is allowed."""
+
+import textwrap
+
+import pytest
+
+from pytest_llmpref.models.chat import ModelUnavailableError
+from pytest_llmpref.models.simulated.loading import WorldError, load_world, world_file
+from pytest_llmpref.models.simulated.model import SimulatedModel
+from pytest_llmpref.resources import data_folder
+
+SHIPPED = sorted(path.stem for path in (data_folder("fixtures") / "worlds").glob("*.toml"))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_world_can_be_used_and_says_what_it_is_for(name):
+    model = SimulatedModel(f"sim/{name}")
+    assert len(model.world.note) > 20
+    assert len(model.entities) == 72
+
+
+BAD = {
+    "spelling = 1": ("unknown key spelling", "allowed: note, seed, entities, utilities, choice"),
+    "[choice]\nnois = 1": ("unknown key choice.nois", "allowed: noise, position, label, incoherence, drift"),
+    "[choice]\nnoise = 0": ("choice.noise is 0", "a number above 0"),
+    "[choice]\nnoise = inf": ("choice.noise is inf", "a number above 0"),
+    "[choice]\nposition = nan": ("choice.position is nan", "a number"),
+    "[choice]\nincoherence = -1": ("choice.incoherence is -1", "a number of at least 0"),
+    "choice = 3": ("choice is 3", "a table"),
+    "[refusal]\nbase = 1.5": ("refusal.base is 1.5", "a number from 0 to 1"),
+    "[refusal]\nbase = true": ("refusal.base is True", "a number from 0 to 1"),
+    "[refusal.liked]\nboredom = 1": ("a key of refusal.liked is 'boredom'", "one of personal decision, neutrality"),
+    "[refusal.liked]\nother = -1": ("refusal.liked.other is -1", "a number of at least 0"),
+    "[refusal.disliked]\nother = 0": ("refusal.disliked", "give one reason a weight above 0"),
+    "[donation]\nfollows = 2": ("donation.follows is 2", "a number from -1 to 1"),
+    "[replies]\nmanner = 'rude'": ("replies.manner is 'rude'", "one of terse, chatty, markdown"),
+    "[replies]\nlogprobs = 'yes'": ("replies.logprobs is 'yes'", "true or false"),
+    "seed = 'x'": ("seed is 'x'", "a whole number"),
+    "[utilities.groups.health]\nmen = 1": ("unknown key utilities.groups.health.men", "allowed: mean, spread"),
+    "[utilities.groups.helth]\nmean = 1": ("utilities.groups: 'helth' is not in the entity set 'default'", "health"),
+    "[utilities.entities]\nunicef = 'much'": ("utilities.entities.unicef is 'much'", "a number"),
+    "[utilities.entities]\nUnicef = 1": ("utilities.entities: 'Unicef' is not in the entity set", "allowed: unicef"),
+    "entities = 'none.toml'": ("none.toml", "no such file"),
+    "seed =": ("not a readable TOML file",),
+}
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_a_bad_world_is_refused_with_file_key_and_what_is_allowed(tmp_path, text):
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - its kind is compared below
+        load_world(path)
+    message = str(caught.value)
+    assert type(caught.value).__name__ in {"WorldError", "EntityFileError"}
+    assert all(part in message for part in BAD[text]), message
+    if isinstance(caught.value, WorldError):
+        assert str(path) in message
+
+
+def test_a_name_that_means_no_world_lists_those_that_there_are():
+    with pytest.raises(ModelUnavailableError) as caught:
+        world_file("sim/paper-z")
+    assert all(f"sim/{name}" in str(caught.value) for name in SHIPPED)
+
+
+def test_utilities_are_by_id_by_name_by_group_and_of_unknown_names(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        textwrap.dedent("""
+        [utilities.entities]
+        unicef = 5.0
+        "the American Red Cross" = 4.0
+        [utilities.groups.humanitarian]
+        mean = 1.0
+        spread = 0.5
+        [utilities.unknown]
+        mean = -3.0
+        spread = 0.1
+    """)
+    )
+    tastes = SimulatedModel(f"sim/{path}").tastes
+    assert (tastes.liking("UNICEF"), tastes.liking("American Red Cross")) == (5.0, 4.0)
+    others = [tastes.liking(entity.name) for entity in SimulatedModel(f"sim/{path}").entities]
+    assert others[2:9] != [1.0] * 7
+    assert abs(sum(others[2:9]) / 7 - 1) < 0.8
+    assert abs(tastes.liking("the Fund for What Nobody Knows") + 3) < 0.5
+    assert tastes.liking("a fund") != tastes.liking("another fund")
+
+
+def test_a_user_gets_the_error_before_the_first_question(pytester):
+    pytester.makepyfile("def test_it(preferences):\n    assert preferences.valid")
+    (pytester.path / "mine.toml").write_text("[choice]\nnois = 1\n")
+    for name, message in (("sim/mine.toml", "*mine.toml: unknown key choice.nois; allowed: noise*"),
+                          ("sim/nobody", "*sim/nobody: no such simulated model; there are *sim/null*")):  # fmt: skip
+        run = pytester.runpytest_subprocess("--model", name)
+        assert run.ret == 4
+        run.stderr.fnmatch_lines([message])
