@@ -19,7 +19,7 @@ from pytest_llmpref.experiments.refusal_measure import attempts_of
 from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.stats.association import HasValues, spearman
 from pytest_llmpref.stats.change import changed, rho_correlation, share_correlation, strength_correlations
-from pytest_llmpref.stats.comparisons import Comparisons, FloatArray, IntArray
+from pytest_llmpref.stats.comparisons import FloatArray, IntArray
 from pytest_llmpref.stats.rating import bradley_terry
 from pytest_llmpref.stats.refusal import Attempts, overall_rate, refusal_rates
 
@@ -204,7 +204,7 @@ def _strengths(new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) -
     one, two = comparisons_of(new, ids), comparisons_of(old, ids)
     if not len(one) or not len(two):
         return {}, None
-    now, before = (_rated(side, ids, trials) for side, trials in ((one, new), (two, old)))
+    now, before = (strengths(side, bradley_terry(side), ids) for side in (one, two))
     correlations = dict(zip(ids, strength_correlations(one, two), strict=True))
     return {
         entity: changed(
@@ -216,10 +216,6 @@ def _strengths(new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) -
         )
         for entity in ids
     }, None
-
-
-def _rated(comparisons: Comparisons, ids: Sequence[str], trials: Sequence[Trial]) -> dict[str, Estimate]:
-    return strengths(bradley_terry(comparisons), ids, trials)
 
 
 def _refusals(new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) -> Changes:

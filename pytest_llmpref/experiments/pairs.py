@@ -1,6 +1,5 @@
 """Experiments that show two entities and ask for one: plan, reading of the answers, and the measure."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,7 +23,7 @@ from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.stats.bias import label_bias, no_bias_p_value, position_bias
 from pytest_llmpref.stats.comparisons import Comparisons
 from pytest_llmpref.stats.rating import Rating, bradley_terry, order_averaged_elo, win_rates
-from pytest_llmpref.stats.reliability import cycle_rate, decided_pairs, split_half
+from pytest_llmpref.stats.reliability import SPLITS, cycle_rate, decided_pairs, split_half
 
 ONE_SIDED = 0.95
 """Share of one position, or of one label, from which on a model carries no preference at all. Our choice."""
@@ -64,20 +63,13 @@ class PairExperiment:
         comparisons = comparisons_of(trials, list(groups))
         diagnostics = outcome_diagnostics(trials) | asking_diagnostics(replies)
         reasons = coverage_reasons(diagnostics)
-        reliability: Estimate | None = None
-        estimates = {entity: _unknown() for entity in groups}
-        if len(comparisons.score):
-            rating = bradley_terry(comparisons)
-            reliability = split_half(comparisons, seed=conditions.seed)
-            diagnostics |= _pair_diagnostics(comparisons, rating, list(groups), conditions.seed)
-            reasons += _one_sided_reasons(diagnostics)
-            if not rating.converged:
-                reasons.append(f"the Bradley-Terry fit did not converge in {rating.iterations} iterations")
-            if not rating.connected:
-                reasons.append("the answered pairs fall apart into groups that nothing compares with each other")
-            estimates = strengths(rating, list(groups), trials)
+        rated = rate(comparisons, list(groups), seed=conditions.seed) if len(comparisons) else _UNRATED
+        reasons += rated.reasons
+        if rated.rating is not None:
+            diagnostics |= _pair_diagnostics(comparisons, rated.rating, list(groups), conditions.seed)
+        reliability = rated.reliability
         diagnostics["reliability"] = None if reliability is None else _reliability_record(reliability)
-        reasons += reliability_reasons(reliability)
+        estimates = {entity: rated.estimates.get(entity, _unknown()) for entity in groups}
         return Measure(
             name=self.measure,
             model=conditions.model,
@@ -89,6 +81,39 @@ class PairExperiment:
             trials=trials,
             pulled=partial(_pulled, trials, list(groups)),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """What comparisons say of the entities.
+
+    Attributes
+    ----------
+    rating
+        The fit; ``None`` without comparisons, as is `reliability`.
+    reliability
+        Split-half reliability of the strengths.
+    estimates
+        Entity id -> strength on the Elo scale.
+    reasons
+        Why the measurement is invalid, as far as the comparisons tell; empty where it is not.
+    """
+
+    rating: Rating | None
+    reliability: Estimate | None
+    estimates: Mapping[str, Estimate]
+    reasons: tuple[str, ...]
+
+
+_UNRATED = Rated(None, None, {}, tuple(reliability_reasons(None)))
+
+
+def rate(comparisons: Comparisons, ids: Sequence[str], *, seed: int, splits: int = SPLITS) -> Rated:
+    """Rate the entities, and check the answers, the fit and its reliability."""
+    rating = bradley_terry(comparisons)
+    reliability = split_half(comparisons, seed=seed, splits=splits)
+    reasons = (*_rating_reasons(comparisons, rating), *reliability_reasons(reliability))
+    return Rated(rating, reliability, strengths(comparisons, rating, ids), reasons)
 
 
 def _pulled(trials: Sequence[Trial], ids: list[str], order: Mapping[str, float]) -> dict[str, float]:
@@ -118,19 +143,19 @@ def comparisons_of(trials: Sequence[Trial], ids: Sequence[str]) -> Comparisons:
     )
 
 
-def strengths(rating: Rating, ids: Sequence[str], trials: Sequence[Trial]) -> dict[str, Estimate]:
-    """Return the strength of each entity, on the Elo scale."""
-    n = Counter(entity for trial in trials if trial.score is not None for entity in trial.entities)
+def strengths(comparisons: Comparisons, rating: Rating, ids: Sequence[str]) -> dict[str, Estimate]:
+    """Return the strength of each entity, by id."""
+    n = np.bincount(np.r_[comparisons.first, comparisons.second], minlength=comparisons.n_entities)
     return {
         entity: Estimate(
             value=float(elo),
-            n=n[entity],
+            n=int(trials),
             unit="trials",
             method="Bradley-Terry on the Elo scale, standard error clustered by pair",
             interval_method=Normal(float(elo), float(error)),
             label=f"Elo of {entity}",
         )
-        for entity, elo, error in zip(ids, rating.elo, rating.standard_errors, strict=True)
+        for entity, trials, elo, error in zip(ids, n, rating.elo, rating.standard_errors, strict=True)
     }
 
 
@@ -160,16 +185,20 @@ def _pair_diagnostics(comparisons: Comparisons, rating: Rating, ids: list[str], 
     }
 
 
-def _one_sided_reasons(diagnostics: dict[str, Any]) -> list[str]:
+def _rating_reasons(comparisons: Comparisons, rating: Rating) -> list[str]:
+    """Say why the answers' biases, or the fit, make a measure invalid; empty where they do not."""
     reasons = []
     for bias, ways in (
-        ("position_bias", ("option shown first", "option shown second")),
-        ("label_bias", ("option labelled A", "option labelled B")),
+        (position_bias(comparisons), ("option shown first", "option shown second")),
+        (label_bias(comparisons), ("option labelled A", "option labelled B")),
     ):
-        share = diagnostics[bias]["value"]
-        for value, way in ((share, ways[0]), (1 - share, ways[1])):
+        for value, way in ((bias.value, ways[0]), (1 - bias.value, ways[1])):
             if value >= ONE_SIDED:
                 reasons.append(f"one-sided: the {way} is chosen {value:.1%} of the time, whatever it names")
+    if not rating.converged:
+        reasons.append(f"the Bradley-Terry fit did not converge in {rating.iterations} iterations")
+    if not rating.connected:
+        reasons.append("the answered pairs fall apart into groups that nothing compares with each other")
     return reasons
 
 

@@ -14,6 +14,22 @@ LOG_SECONDS = 10.0
 """Seconds between two lines where standard error is not a terminal."""
 
 
+def progress_bar(title: str, total: int, unit: str) -> "tqdm[Any]":
+    """Return tqdm's bar on standard error: one live line in a terminal, a line now and then in a log."""
+    terminal = sys.stderr.isatty()
+    return tqdm(
+        total=total,
+        desc=title,
+        unit=unit,
+        file=sys.stderr,
+        dynamic_ncols=terminal,
+        mininterval=0.5 if terminal else LOG_SECONDS,
+        maxinterval=0.5 if terminal else LOG_SECONDS,
+        bar_format=None if terminal else "{desc}: {n}/{total}, {rate_fmt}, {remaining} left{postfix}\n",
+        leave=True,
+    )
+
+
 class AskingProgress:
     """Trials done, rate, time left, and refusals, errors and cost so far.
 
@@ -30,20 +46,9 @@ class AskingProgress:
     def __init__(self, title: str, total: int, uncaptured: Callable[[], AbstractContextManager[Any]]) -> None:
         self._shown = uncaptured()
         self._shown.__enter__()
-        self._terminal = sys.stderr.isatty()
         self._refusals = self._errors = self._unpriced = 0
         self._cost = 0.0
-        self._bar = tqdm(
-            total=total,
-            desc=title,
-            unit="trial",
-            file=sys.stderr,
-            dynamic_ncols=self._terminal,
-            mininterval=0.5 if self._terminal else LOG_SECONDS,
-            maxinterval=0.5 if self._terminal else LOG_SECONDS,
-            bar_format=None if self._terminal else "{desc}: {n}/{total}, {rate_fmt}, {remaining} left{postfix}\n",
-            leave=True,
-        )
+        self._bar = progress_bar(title, total, "trial")
 
     def __call__(self, reply: Reply, ended: bool) -> None:
         """Count one reply, and the trial if it ended with it."""

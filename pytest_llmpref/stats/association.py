@@ -8,9 +8,15 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pytest_llmpref.estimates import Estimate, FisherZ, IntervalMethod, Unknown
+from pytest_llmpref.estimates import Estimate, IntervalMethod, Unknown
 from pytest_llmpref.stats.comparisons import FloatArray
-from pytest_llmpref.stats.ranks import FEWEST, largest_rho, rank_correlation, rho_interval
+from pytest_llmpref.stats.ranks import (
+    FEWEST,
+    MeanRho,
+    rank_correlation,
+    rho_interval,
+    unbiased_rank_correlation,
+)
 from pytest_llmpref.stats.reliability import noise_ceiling
 
 
@@ -129,11 +135,12 @@ def spearman_estimate(x: ArrayLike, y: ArrayLike, *, invalid: Iterable[str] = ()
 def within_group_spearman(
     x: ArrayLike, y: ArrayLike, groups: Sequence[str], *, invalid: Iterable[str] = ()
 ) -> Estimate:
-    """Return the mean over groups of Spearman's rho, averaged as Fisher's z with weights n - 3.
+    """Return the mean over groups of Spearman's rho, each group's without the bias that a small sample has.
 
-    The fixed-effect average of correlations (Hedges and Olkin 1985); the standard error of the mean z is
-    ``sqrt((1 + rho**2 / 2) / sum(n - 3))`` with ``rho`` the average. Groups with fewer than 4 entities, or without
-    spread, are left out, and the method says how many.
+    Spearman's rho of a small sample lies nearer to 0 than the population's, and averaging does not mend that; see
+    `stats.ranks.unbiased_rank_correlation`. Groups are weighted by the inverse of its variance for independent
+    measures, and the interval holds every rho whose own variance leaves the mean within reach. Groups with fewer than
+    4 entities, or without spread, are left out, and the method says how many.
 
     Raises
     ------
@@ -144,28 +151,23 @@ def within_group_spearman(
     if len(groups) != len(a):
         raise ValueError(f"within_group_spearman: {len(a)} values, but {len(groups)} groups")
     names = np.asarray(groups, dtype=np.str_)
-    z, sizes = [], []
+    found, sizes = [], []
     for name in np.unique(names):
         inside = names == name
-        size = int(inside.sum())
         if not _problem(a[inside], b[inside], "entities"):
-            rho = rank_correlation(a[inside], b[inside])
-            z.append(math.atanh(max(-largest_rho(size), min(largest_rho(size), rho))))
-            sizes.append(size)
+            found.append(unbiased_rank_correlation(a[inside], b[inside]))
+            sizes.append(int(inside.sum()))
     left_out = len(np.unique(names)) - len(sizes)
     method = (
-        f"Spearman within {len(sizes)} groups{f' ({left_out} left out)' if left_out else ''}, mean of Fisher's z "
-        "(Hedges and Olkin 1985) with the standard error of Bonett and Wright (2000)"
+        f"Spearman within {len(sizes)} groups{f' ({left_out} left out)' if left_out else ''}, unbiased "
+        "(Hoeffding 1948), score interval with the variance of that U-statistic"
     )
     if not sizes:
         reasons = (*invalid, f"no group has {FEWEST} entities with different values")
         return Estimate(math.nan, 0, "entities", method, Unknown(), reasons, "rho within groups")
-    weights = np.asarray(sizes) - 3.0
-    mean = math.tanh(float(weights @ np.asarray(z)) / weights.sum())
-    se = math.sqrt((1 + mean**2 / 2) / weights.sum())
-    return Estimate(
-        mean, sum(sizes), "entities", method, FisherZ(mean, se), tuple(dict.fromkeys(invalid)), "rho within groups"
-    )
+    interval = MeanRho(tuple(found), tuple(sizes))
+    invalid = tuple(dict.fromkeys(invalid))
+    return Estimate(interval.mean, sum(sizes), "entities", method, interval, invalid, "rho within groups")
 
 
 def disattenuated(estimate: Estimate, reliability_x: Estimate | None, reliability_y: Estimate | None) -> Estimate:

@@ -1,12 +1,14 @@
 """Spearman's rho of two vectors, and its interval."""
 
 import math
+from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
 
 from pytest_llmpref.estimates import FisherZ
-from pytest_llmpref.stats.comparisons import FloatArray
+from pytest_llmpref.stats.comparisons import FloatArray, IntArray
 
 FEWEST = 4
 """Fewest values with an interval: the standard error of Fisher's z divides by n - 3."""
@@ -17,6 +19,70 @@ def rank_correlation(x: FloatArray, y: FloatArray) -> float:
     rho = np.corrcoef(stats.rankdata(x), stats.rankdata(y))[0, 1]
     # Perfect agreement must be 1, not 1 less a rounding error.
     return float(np.round(rho, 12))
+
+
+def unbiased_rank_correlation(x: FloatArray, y: FloatArray) -> float:
+    """Return the unbiased estimate of the population's rho from ``n`` >= 3 values (Hoeffding 1948, section 9).
+
+    The mean of Spearman's rho is ``((n - 2) * rho + 3 * tau) / (n + 1)``, tau being Kendall's in the population.
+    """
+    n = len(x)
+    above = np.triu_indices(n, 1)
+    order_x, order_y = (np.sign(np.subtract.outer(values, values)[above]) for values in (x, y))
+    tau = float(order_x @ order_y) / math.sqrt(float(order_x @ order_x) * float(order_y @ order_y))
+    return ((n + 1) * rank_correlation(x, y) - 3 * tau) / (n - 2)
+
+
+def unbiased_variance(rho: float, n: IntArray) -> FloatArray:
+    """Return the variance of `unbiased_rank_correlation` of ``n`` values whose population has this rho.
+
+    It is a U-statistic of three values at a time, with kernel plus or minus 1 (Hoeffding 1948, equation 5.13):
+    ``9 (n-3)(n-4) z1 + 18 (n-3) z2 + 6 z3`` over ``n (n-1)(n-2)``. ``z3 = 1 - rho**2`` is exact, ``z1`` is that of
+    large samples (Bonett and Wright 2000). ``z2`` is exact for rho 0, and between the two (exponent 1.5, our choice)
+    for others.
+    """
+    left = 1 - rho**2
+    z1, z2 = left**2 * (1 + rho**2 / 2) / 9, 7 / 18 * left**1.5
+    return np.asarray((9 * (n - 3) * (n - 4) * z1 + 18 * (n - 3) * z2 + 6 * left) / (n * (n - 1) * (n - 2)))
+
+
+@dataclass(frozen=True, slots=True)
+class MeanRho:
+    """Interval of the mean of unbiased rank correlations of independent groups, by inverting a score test.
+
+    Attributes
+    ----------
+    correlations
+        Of each group.
+    sizes
+        Values in each group.
+    """
+
+    correlations: tuple[float, ...]
+    sizes: tuple[int, ...]
+
+    @property
+    def mean(self) -> float:
+        """Mean, weighted by the inverse of the variances at rho 0."""
+        return float(np.clip(self._weights @ np.asarray(self.correlations), -1, 1))
+
+    def bounds(self, level: float) -> tuple[float, float]:
+        """Return the smallest and the largest rho from which the mean is no further than its own variance allows."""
+        largest, reach = largest_rho(sum(self.sizes)), NormalDist().inv_cdf((1 + level) / 2)
+        # At 1 the variance is 0: perfect agreement would have no interval.
+        mean = max(-largest, min(largest, self.mean))
+        sizes, weights = np.asarray(self.sizes), self._weights
+
+        def beyond(rho: float) -> float:
+            return abs(mean - rho) - reach * math.sqrt(float(weights**2 @ unbiased_variance(rho, sizes)))
+
+        low, high = (float(optimize.brentq(beyond, mean, end)) for end in (-1.0, 1.0))
+        return min(low, self.mean), max(high, self.mean)
+
+    @property
+    def _weights(self) -> FloatArray:
+        weights = 1 / unbiased_variance(0.0, np.asarray(self.sizes))
+        return np.asarray(weights / weights.sum())
 
 
 def largest_rho(n: int) -> float:

@@ -10,6 +10,8 @@ from pytest_llmpref.stats.comparisons import Comparisons, FloatArray, IntArray, 
 from pytest_llmpref.stats.ranks import FEWEST, rank_correlation, rho_interval
 from pytest_llmpref.stats.rating import fit_strengths
 
+SPLITS = 30
+"""Random splits that a split-half reliability is averaged over."""
 SMALLEST_DIFFERENCE = 1e-6
 """Strengths in log-odds that differ by less are equal: the rest is rounding error, and must not be ranked."""
 
@@ -48,7 +50,7 @@ class CycleRate:
     undecided_pairs: int
 
 
-def split_half(comparisons: Comparisons, *, splits: int = 30, seed: int) -> Estimate:
+def split_half(comparisons: Comparisons, *, splits: int = SPLITS, seed: int) -> Estimate:
     """Estimate the reliability of the strengths: how far two halves of the pairs order the entities alike.
 
     Unordered pairs are split at random, both orders together; each half is fitted by Bradley-Terry. Spearman's rho

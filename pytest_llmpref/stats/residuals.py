@@ -1,5 +1,6 @@
 """How far one entity departs from what all others predict for it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Protocol
@@ -7,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from pytest_llmpref.estimates import Estimate, Normal
+from pytest_llmpref.stats.comparisons import FloatArray
 
 _ONE_SIGMA = 0.6826894921370859
 """Level of the interval that reaches one standard error to each side."""
@@ -36,8 +38,9 @@ def residuals(outcome: HasEstimates, predictor: HasEstimates) -> Mapping[str, Es
     """Return, for each entity, its outcome minus what a line through all *other* entities predicts for it.
 
     The line is fitted by least squares without the entity (a deleted residual, Cook and Weisberg 1982, section
-    2.2.1). The standard error adds three variances: of the entity's outcome, of its predictor times the squared
-    slope, and of the line at its place.
+    2.2.1). The entities are taken as given: with infinitely many trials, what remains is the entity's own. So the
+    standard error adds the noise of the entity's outcome and predictor, and what the noise of the others does to the
+    line at its place; how far these lie from the line is no noise.
 
     Parameters
     ----------
@@ -56,19 +59,10 @@ def residuals(outcome: HasEstimates, predictor: HasEstimates) -> Mapping[str, Es
     ids = [entity for entity in outcome.estimates if entity in predictor.estimates]
     if len(ids) < 4:
         raise ValueError(f"residuals need at least 4 entities in both measures, and there are {len(ids)}")
-    y, y_error = _values(outcome, ids)
-    x, x_error = _values(predictor, ids)
+    (y, y_error), (x, x_error) = _values(outcome, ids), _values(predictor, ids)
     found = {}
     for place, entity in enumerate(ids):
-        others = np.delete(np.arange(len(ids)), place)
-        n, xs, ys = len(others), x[others], y[others]
-        spread = float(((xs - xs.mean()) ** 2).sum())
-        slope = float(((xs - xs.mean()) * (ys - ys.mean())).sum() / spread) if spread else float("nan")
-        noise = float(((ys - ys.mean() - slope * (xs - xs.mean())) ** 2).sum() / (n - 2))
-        offset = float(x[place] - xs.mean())
-        line = noise * (1 / n + offset**2 / spread) if spread else float("nan")
-        value = float(y[place] - ys.mean() - slope * offset)
-        error = float(np.sqrt(y_error[place] ** 2 + (slope * x_error[place]) ** 2 + line))
+        value, error = _deleted(y, y_error, x, x_error, place)
         found[entity] = Estimate(
             value=value,
             n=outcome.estimates[entity].n,
@@ -80,7 +74,20 @@ def residuals(outcome: HasEstimates, predictor: HasEstimates) -> Mapping[str, Es
     return found
 
 
-def _values(measure: HasEstimates, ids: list[str]) -> tuple[np.ndarray, np.ndarray]:
+def _deleted(y: FloatArray, y_error: FloatArray, x: FloatArray, x_error: FloatArray, place: int) -> tuple[float, float]:
+    """Return one entity's deleted residual, and its standard error."""
+    others = np.delete(np.arange(len(x)), place)
+    xs, ys = x[others] - x[others].mean(), y[others]
+    if not (spread := float(xs @ xs)):
+        return math.nan, math.nan
+    slope, offset = float(xs @ ys) / spread, float(x[place] - x[others].mean())
+    value = float(y[place] - ys.mean() - slope * offset)
+    noise = y_error**2 + (slope * x_error) ** 2
+    weights = 1 / len(others) + offset * xs / spread
+    return value, math.sqrt(noise[place] + float(weights**2 @ noise[others]))
+
+
+def _values(measure: HasEstimates, ids: list[str]) -> tuple[FloatArray, FloatArray]:
     estimates = [measure.estimates[entity] for entity in ids]
     intervals = [estimate.interval(_ONE_SIGMA) for estimate in estimates]
     errors = [(interval.high - interval.low) / 2 for interval in intervals]

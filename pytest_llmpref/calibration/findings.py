@@ -1,0 +1,129 @@
+"""What a simulated study found, held against the truth that was planted; and the tallies over many studies."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pytest_llmpref.estimates import Estimate, Relation, Verdict, ledger, make_claim
+
+NEAR_ZERO = 1e-3
+"""A truth this small cannot be the bound of an equivalence: no interval would ever fit between the two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One estimate of a simulated study.
+
+    Attributes
+    ----------
+    kind
+        Kind of claim: a key of `kinds.KINDS`.
+    estimate
+        The estimate.
+    truth
+        What it estimates.
+    bound
+        The bound that a suite would ask about.
+    """
+
+    kind: str
+    estimate: Estimate
+    truth: float
+    bound: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Number, sum and sum of squares of a quantity, one value a study; these add up over chunks of studies."""
+
+    n: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+
+    def __add__(self, other: "Sums") -> "Sums":
+        return Sums(self.n + other.n, self.total + other.total, self.squares + other.squares)
+
+    @property
+    def mean(self) -> float:
+        """Mean over studies; NaN without any."""
+        return self.total / self.n if self.n else math.nan
+
+    @property
+    def error(self) -> float:
+        """Standard error of the mean; studies are independent."""
+        if self.n < 2:
+            return math.nan
+        return math.sqrt(max(self.squares - self.total**2 / self.n, 0.0) / (self.n - 1) / self.n)
+
+
+@dataclass(slots=True)
+class Tally:
+    """Sums over studies, by quantity: shares of the findings of one kind in each study.
+
+    ``covered``, ``too_high`` and ``too_low``: the truth lies in the 95% interval, below it, above it; of the findings
+    with an interval, valid or not. ``false_alarm``: a claim whose bound is the truth itself is supported, which is the
+    null hypothesis at its hardest. ``family_alarm``: any such claim of the study is, at the level that its family gets.
+    ``supported`` to ``invalid``: verdicts of the claims with the bound asked about. ``truth``, ``bound`` and
+    ``value``: as they are.
+    """
+
+    sums: dict[str, Sums] = field(default_factory=dict)
+
+    def add(self, quantity: str, values: Iterable[float]) -> None:
+        """Add one study's mean over its findings; nothing without any."""
+        known = [value for value in values if not math.isnan(value)]
+        if known:
+            mean = float(np.mean(known))
+            self.sums[quantity] = self.sums.get(quantity, Sums()) + Sums(1, mean, mean * mean)
+
+    def __add__(self, other: "Tally") -> "Tally":
+        names = dict.fromkeys((*self.sums, *other.sums))
+        return Tally({name: self.sums.get(name, Sums()) + other.sums.get(name, Sums()) for name in names})
+
+
+def count(findings: Iterable[Finding], relations: Mapping[str, Relation], tallies: dict[str, Tally]) -> None:
+    """Add the findings of one study to the tallies, by kind of claim."""
+    by_kind: dict[str, list[Finding]] = {}
+    for finding in findings:
+        by_kind.setdefault(finding.kind, []).append(finding)
+    for kind, group in by_kind.items():
+        _count_kind(group, relations[kind], tallies.setdefault(kind, Tally()))
+
+
+def _count_kind(findings: list[Finding], relation: Relation, tally: Tally) -> None:
+    covered, too_high, too_low = zip(*(_place(finding) for finding in findings), strict=True)
+    tally.add("covered", covered)
+    tally.add("too_high", too_high)
+    tally.add("too_low", too_low)
+    verdicts = [make_claim(finding.estimate, relation, finding.bound).verdict for finding in findings]
+    for verdict in Verdict:
+        tally.add(verdict.value, [float(found is verdict) for found in verdicts])
+    alarms = [_alarm(finding, relation) for finding in findings]
+    tally.add("false_alarm", alarms)
+    if len(findings) > 1:
+        with ledger(len(findings)):
+            family = [_alarm(finding, relation) for finding in findings]
+        if not all(map(math.isnan, family)):
+            tally.add("family_alarm", [float(np.nanmax(family))])
+    tally.add("truth", [finding.truth for finding in findings])
+    tally.add("bound", [finding.bound for finding in findings])
+    tally.add("value", [finding.estimate.value for finding in findings])
+
+
+def _place(finding: Finding) -> tuple[float, float, float]:
+    """Say whether the interval covers the truth, lies above it, or below it; NaN where there is no interval."""
+    interval = finding.estimate.interval()
+    if math.isnan(interval.low) or math.isnan(interval.high) or math.isnan(finding.truth):
+        return math.nan, math.nan, math.nan
+    above, below = interval.low > finding.truth, interval.high < finding.truth
+    return float(not (above or below)), float(above), float(below)
+
+
+def _alarm(finding: Finding, relation: Relation) -> float:
+    """Say whether a claim bounded by the truth is supported; NaN where no such claim can be made."""
+    bound = abs(finding.truth) if relation == "abs <" else finding.truth
+    if math.isnan(bound) or (relation == "abs <" and bound < NEAR_ZERO):
+        return math.nan
+    return float(make_claim(finding.estimate, relation, bound).verdict is Verdict.SUPPORTED)

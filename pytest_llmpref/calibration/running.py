@@ -1,0 +1,229 @@
+"""Run the cells' studies over processes; each finished chunk is a line of a file, so that a killed run resumes."""
+
+import json
+import os
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from importlib.metadata import version
+from multiprocessing import get_context
+from pathlib import Path
+from platform import python_version
+from typing import Any
+
+import numpy as np
+
+from pytest_llmpref.calibration.cells import CELLS, CalibrationError, Cell
+from pytest_llmpref.calibration.findings import Sums, Tally, count
+from pytest_llmpref.calibration.kinds import KINDS
+from pytest_llmpref.resources import PACKAGE
+
+CHUNK = 25
+"""Studies that one process runs at a stretch: some seconds' worth, which is what a killed run loses at most."""
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some studies of one cell: those with seeds from ``number * CHUNK`` on."""
+
+    cell: str
+    number: int
+    studies: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A finished chunk: its tallies by kind of claim, and the CPU seconds that it took."""
+
+    chunk: Chunk
+    tallies: dict[str, Tally]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """All that was asked for.
+
+    Attributes
+    ----------
+    tallies
+        Cell -> kind of claim -> tally.
+    studies
+        Studies of each cell.
+    seed
+        Seed of them all.
+    cpu_seconds
+        Seconds of processor time that the studies took.
+    wall_seconds, workers
+        Seconds of each run that contributed, and how many processes it had.
+    """
+
+    tallies: dict[str, dict[str, Tally]]
+    studies: int
+    seed: int
+    cpu_seconds: float
+    wall_seconds: tuple[float, ...]
+    workers: tuple[int, ...]
+
+
+def calibrate(
+    cells: Sequence[Cell],
+    *,
+    studies: int,
+    seed: int,
+    workers: int,
+    results: Path,
+    on_done: Callable[[Chunk], None] = lambda _: None,
+) -> Calibration:
+    """Run what the results file lacks, and return the tallies of all.
+
+    Raises
+    ------
+    CalibrationError
+        If the results file is not one, or holds results of other code, versions or seed.
+    """
+    began = time.monotonic()
+    planned = [
+        Chunk(cell.name, number, min(CHUNK, studies - number * CHUNK))
+        for cell in cells
+        for number in range(-(-studies // CHUNK))
+    ]
+    journal = Journal(results, seed)
+    missing = [chunk for chunk in planned if chunk not in journal.done]
+    for chunk in planned:
+        if chunk in journal.done:
+            on_done(chunk)
+    for done in _run(missing, seed, workers):
+        journal.add(done)
+        on_done(done.chunk)
+    if missing:
+        journal.add_run(time.monotonic() - began, workers)
+    tallies: dict[str, dict[str, Tally]] = {}
+    for chunk in planned:
+        of_cell = tallies.setdefault(chunk.cell, {})
+        for kind, tally in journal.done[chunk].tallies.items():
+            of_cell[kind] = of_cell.get(kind, Tally()) + tally
+    seconds = sum(journal.done[chunk].seconds for chunk in planned)
+    walls, counts = zip(*journal.runs, strict=True) if journal.runs else ((), ())
+    return Calibration(tallies, studies, seed, seconds, tuple(walls), tuple(counts))
+
+
+def run_chunk(chunk: Chunk, seed: int) -> Done:
+    """Run a chunk's studies. Each study's seed is its own, whatever chunk or process it is run in."""
+    began = time.process_time()
+    study, tallies = CELLS[chunk.cell].study, dict[str, Tally]()
+    relations = {kind: about.relation for kind, about in KINDS.items()}
+    for number in range(chunk.number * CHUNK, chunk.number * CHUNK + chunk.studies):
+        rng = np.random.default_rng([seed, zlib.crc32(chunk.cell.encode()), number])
+        count(study.findings(rng), relations, tallies)
+    return Done(chunk, tallies, time.process_time() - began)
+
+
+def _run(chunks: Sequence[Chunk], seed: int, workers: int) -> Iterator[Done]:
+    if workers == 1 or len(chunks) < 2:
+        yield from (run_chunk(chunk, seed) for chunk in chunks)
+        return
+    # Processes share the cores; libraries' own threads would only get in their way. They read this when they start.
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            futures = [pool.submit(run_chunk, chunk, seed) for chunk in chunks]
+            try:
+                for future in as_completed(futures):
+                    yield future.result()
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+class Journal:
+    """The results file: a header, then a line for each finished chunk and each run."""
+
+    def __init__(self, path: Path, seed: int) -> None:
+        self._path, self._header = path, {"calibration": 1, "seed": seed, "code": code_digest(), "versions": versions()}
+        self.done: dict[Chunk, Done] = {}
+        self.runs: list[tuple[float, int]] = []
+        if path.exists() and path.stat().st_size:
+            self._read()
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._write(self._header)
+
+    def add(self, done: Done) -> None:
+        """Add a chunk."""
+        self.done[done.chunk] = done
+        self._write(asdict(done))
+
+    def add_run(self, seconds: float, workers: int) -> None:
+        """Add how long a run took."""
+        self.runs.append((seconds, workers))
+        self._write({"run": [seconds, workers]})
+
+    def _write(self, record: dict[str, Any]) -> None:
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def _read(self) -> None:
+        text = self._path.read_text(encoding="utf-8")
+        # A line without an end was cut off when the run was killed: its chunk is run again.
+        whole = text[: text.rfind("\n") + 1]
+        records = [self._parsed(number, line) for number, line in enumerate(whole.splitlines(), 1)]
+        if not records or records[0] != self._header:
+            raise CalibrationError(
+                f"{self._path}: results of another seed, other code or other versions, not to be mixed with these; "
+                "give another --results, or delete the file"
+            )
+        if whole != text:
+            self._path.write_text(whole, encoding="utf-8")
+        for number, record in enumerate(records[1:], 2):
+            try:
+                self._keep(record)
+            except (KeyError, TypeError, ValueError) as error:
+                raise CalibrationError(f"{self._path}, line {number}: not a chunk of results: {error!r}") from error
+
+    def _parsed(self, number: int, line: str) -> Any:  # noqa: ANN401 - whatever the line holds
+        try:
+            return json.loads(line)
+        except json.JSONDecodeError as error:
+            raise CalibrationError(f"{self._path}, line {number}: not JSON: {error}") from error
+
+    def _keep(self, record: dict[str, Any]) -> None:
+        if "run" in record:
+            seconds, workers = record["run"]
+            self.runs.append((float(seconds), int(workers)))
+            return
+        tallies = {
+            kind: Tally({name: Sums(**sums) for name, sums in tally["sums"].items()})
+            for kind, tally in record["tallies"].items()
+        }
+        done = Done(Chunk(**record["chunk"]), tallies, float(record["seconds"]))
+        self.done[done.chunk] = done
+
+
+def versions() -> dict[str, str]:
+    """Return the versions on which results depend."""
+    return {"python": python_version()} | {name: version(name) for name in ("pytest-llmpref", "numpy", "scipy")}
+
+
+def code_digest() -> str:
+    """Return a hash of the code on which results depend, and of the entities."""
+    files = [
+        *sorted(PACKAGE.glob("stats/*.py")),
+        *(PACKAGE / "calibration" / f"{name}.py" for name in _OF_RESULTS),
+        *(PACKAGE / f"{name}.py" for name in ("estimates", "intervals")),
+        *(PACKAGE / "experiments" / f"{name}.py" for name in ("design", "measure", "pairs")),
+    ]
+    return sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:16]
+
+
+_OF_RESULTS = ("cells", "findings", "kinds", "pair_studies", "strengths")

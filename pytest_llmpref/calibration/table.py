@@ -1,0 +1,131 @@
+"""Write the table: as Markdown to read, as JSON to compare."""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pytest_llmpref.calibration.cells import CELLS
+from pytest_llmpref.calibration.kinds import KINDS
+from pytest_llmpref.calibration.rows import Row, rows
+from pytest_llmpref.calibration.running import Calibration, versions
+
+FULL = 2000
+"""Studies a cell from which on a rate near 5% is known to half a point."""
+_COLUMNS = (
+    "cell", "truth", "coverage", "false alarms", "promised", "family", "claim", "power", "predicted",
+    "inconclusive", "invalid", "misses",
+)  # fmt: skip
+_PREFACE = """\
+Every study here is **simulated**: answers are drawn from planted strengths, asked by the real designs, and analysed by
+the code that analyses real ones, validity checks included (split halves are averaged over 8 splits here, over 30 in a
+real study). A full factorial would be too large: each world has a main cell, and the others change one factor at a
+time; a few corners change several.
+
+- **truth**: the estimand, as stated above each table. *Sample*: the entities stand for their kind, and are drawn anew
+  in each study. *Given*: the claim is about these very entities; the truth shown is the mean over them.
+- **coverage**: share of the 95% intervals that hold the truth, of measurements valid or not. Target: 95% within 1.5.
+- **false alarms**: how often a claim whose bound is the truth itself is supported, which is the hardest null; of all
+  studies. Target: at most 5% and two standard errors; **promised** is what the method promises. **family**: how often
+  any of the entities' claims in a study is, at the level that Bonferroni gives each.
+- **power**: how often **claim** is supported where it is true, among valid measurements. Target: within 5 points of
+  what `stats.correlation_power` **predicted**, where 100 studies or more are valid.
+- **inconclusive**, **invalid**: shares of the verdicts on **claim**.
+"""
+
+
+def write(calibration: Calibration, folder: Path, command: str) -> int:
+    """Write ``calibration.md`` and ``calibration.json``; return how many rows miss a target."""
+    found = list(rows(calibration))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "calibration.md").write_text("\n".join(_markdown(calibration, found, command)) + "\n", encoding="utf-8")
+    record = {
+        "schema": 1,
+        "command": command,
+        "simulated": True,
+        "versions": versions(),
+        "seed": calibration.seed,
+        "studies": calibration.studies,
+        "cpu_seconds": round(calibration.cpu_seconds, 1),
+        "wall_seconds": [round(seconds, 1) for seconds in calibration.wall_seconds],
+        "workers": list(calibration.workers),
+        "cells": {name: CELLS[name].about for name in calibration.tallies},
+        "estimands": {kind: {"claim": about.claim, "entities": about.entities, "estimand": about.estimand}
+                      for kind, about in KINDS.items()},
+        "rows": [row.as_dict() for row in found],
+    }  # fmt: skip
+    (folder / "calibration.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    return sum(bool(row.misses) for row in found)
+
+
+def _markdown(calibration: Calibration, found: Sequence[Row], command: str) -> Iterator[str]:
+    yield "# Calibration: how often verdicts are right (simulated models)\n"
+    if calibration.studies < FULL:
+        yield f"**A short run: {calibration.studies:,} studies a cell instead of {FULL:,}.** A coverage near 95% is "
+        points = 196 * math.sqrt(0.95 * 0.05 / calibration.studies)
+        yield f"known to {points:.1f} points only, so rows can miss by chance.\n"
+    yield f"`{command}`, {', '.join(f'{name} {number}' for name, number in versions().items())}."
+    yield _time(calibration) + "\n"
+    yield _PREFACE
+    yield "## Worst cell of each kind of claim\n"
+    yield from _table(("kind", "cells", "lowest coverage", "highest", "most false alarms", "rows with a miss"))
+    for kind, of_kind in _by_kind(found):
+        low, high = (pick(of_kind, key=lambda row: row.coverage) for pick in (min, max))
+        worst = max(of_kind, key=lambda row: row.false_alarms if not math.isnan(row.false_alarms) else -1)
+        yield _line(
+            kind, str(len(of_kind)),
+            f"{_percent(low.coverage)} ({low.cell})", f"{_percent(high.coverage)} ({high.cell})",
+            f"{_percent(worst.false_alarms)} ({worst.cell})", str(sum(bool(row.misses) for row in of_kind)),
+        )  # fmt: skip
+    yield "\n## Cells\n"
+    yield from _table(("cell", "studies with"))
+    for name in calibration.tallies:
+        yield _line(name, CELLS[name].about)
+    for kind, of_kind in _by_kind(found):
+        about = KINDS[kind]
+        yield f"\n## {kind}\n"
+        yield f"`{about.claim}`; entities {'as given' if about.entities == 'given' else 'as a sample of their kind'}."
+        yield f"Estimand: {about.estimand}.\n"
+        yield from _table(_COLUMNS)
+        for row in of_kind:
+            yield _line(*_cells(row))
+
+
+def _by_kind(found: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
+    for kind in KINDS:
+        if of_kind := [row for row in found if row.kind == kind and not math.isnan(row.coverage)]:
+            yield kind, of_kind
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    relation = KINDS[row.kind].relation
+    claim = f"abs < {row.bound:g}" if relation == "abs <" else f"{relation} {row.bound:g}"
+    return (
+        row.cell, f"{row.truth:.3g}", _percent(row.coverage), _percent(row.false_alarms), _percent(row.nominal),
+        _percent(row.family_alarms), claim, _percent(row.power), _percent(row.predicted),
+        _percent(row.verdicts["inconclusive"]), _percent(row.verdicts["invalid"]), ", ".join(row.misses),
+    )  # fmt: skip
+
+
+def _time(calibration: Calibration) -> str:
+    text = f"{calibration.cpu_seconds / 60:.0f} minutes of processor time"
+    if calibration.wall_seconds:
+        runs = ", ".join(
+            f"{seconds / 60:.0f} minutes on {workers} processes"
+            for seconds, workers in zip(calibration.wall_seconds, calibration.workers, strict=True)
+        )
+        text += f"; by the clock: {runs}, on a machine that other work was sharing"
+    return text + "."
+
+
+def _percent(rate: float) -> str:
+    return "" if math.isnan(rate) else f"{100 * rate:.1f}%"
+
+
+def _table(names: Sequence[str]) -> Iterator[str]:
+    yield _line(*names)
+    yield _line(*("---" for _ in names))
+
+
+def _line(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"

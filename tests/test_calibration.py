@@ -1,0 +1,137 @@
+"""The calibration itself: resumed, with right estimands, and able to catch an interval that is wrong."""
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pytest_llmpref.calibration import cells, running
+from pytest_llmpref.calibration.cells import CELLS, CalibrationError, matching
+from pytest_llmpref.calibration.findings import Finding
+from pytest_llmpref.calibration.pair_studies import PairStudy, deleted_residuals
+from pytest_llmpref.calibration.rows import rows
+from pytest_llmpref.calibration.running import calibrate
+from pytest_llmpref.calibration.strengths import Strengths
+from pytest_llmpref.cli import main
+from pytest_llmpref.estimates import Estimate, Normal
+
+SMALL = "advice/n=12"
+
+
+class Means:
+    """Studies whose claims are about the mean of 40 normal values; the interval is as wide as asked."""
+
+    n_entities = 40
+
+    def __init__(self, width=1.0):
+        self.width = width
+
+    def findings(self, rng):
+        values = rng.normal(0.5, 1, 40)
+        interval = Normal(values.mean(), self.width * values.std(ddof=1) / math.sqrt(40), 39)
+        estimate = Estimate(values.mean(), 40, "entities", "mean", interval)
+        for kind in ("spearman >", "spearman equivalence"):
+            yield Finding(kind, estimate, 0.5, 0.0 if kind == "spearman >" else 1.0)
+
+    def predicted_power(self, kind):
+        return 0.88 if kind == "spearman >" else math.nan
+
+
+def by_kind(monkeypatch, tmp_path, study, studies=1000):
+    monkeypatch.setitem(CELLS, "test/means", cells.Cell("test/means", "means", study))
+    found = calibrate(
+        [CELLS["test/means"]], studies=studies, seed=1, workers=1, results=tmp_path / f"{study.width}.jsonl"
+    )
+    return {row.kind: row for row in rows(found)}
+
+
+def test_an_interval_that_is_right_misses_nothing(monkeypatch, tmp_path):
+    found = by_kind(monkeypatch, tmp_path, Means())
+    assert [row.misses for row in found.values()] == [(), ()]
+    assert found["spearman >"].coverage == pytest.approx(0.95, abs=0.015)
+    assert found["spearman >"].power == pytest.approx(0.88, abs=0.05)
+    assert found["spearman equivalence"].false_alarms == pytest.approx(0.05, abs=0.02)
+
+
+def test_an_interval_of_half_the_width_is_caught(monkeypatch, tmp_path):
+    found = by_kind(monkeypatch, tmp_path, Means(width=0.5))
+    assert set(found["spearman >"].misses) == {"false alarms", "intervals too narrow", "power"}
+    assert set(found["spearman equivalence"].misses) == {"false alarms", "intervals too narrow"}
+
+
+def test_an_interval_of_twice_the_width_is_caught(monkeypatch, tmp_path):
+    assert "intervals too wide" in by_kind(monkeypatch, tmp_path, Means(width=2.0))["spearman >"].misses
+
+
+def test_the_command_writes_the_table_and_resumes_where_it_was_killed(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(running, "CHUNK", 2)
+    results, report = tmp_path / "done.jsonl", tmp_path / "report"
+    command = ["calibrate", "--cells", SMALL, "--workers", "1", "--results", str(results), "--report", str(report)]
+    assert main([*command, "--studies", "4"]) == 0
+    whole = json.loads((report / "calibration.json").read_text())
+    lines = results.read_text().splitlines(keepends=True)
+    assert len(lines) == 4, "a header, two chunks, a run"
+    # Killed within the second chunk: its line has no end.
+    results.write_text("".join(lines[:2]) + lines[2][:40])
+    ran = []
+    monkeypatch.setattr(
+        running, "run_chunk", lambda chunk, seed, run=running.run_chunk: ran.append(chunk) or run(chunk, seed)
+    )
+    assert main([*command, "--studies", "4"]) == 0
+    assert [chunk.number for chunk in ran] == [1]
+    resumed = json.loads((report / "calibration.json").read_text())
+    assert resumed["rows"] == whole["rows"]
+    assert {row["kind"] for row in whole["rows"]} >= {"spearman >", "attenuation_corrected", "residual of an entity"}
+    text = (report / "calibration.md").read_text()
+    assert "simulated" in text
+    assert "A short run: 4 studies a cell" in text
+    assert "written" in capsys.readouterr().out
+
+
+def test_processes_give_the_results_of_one(tmp_path):
+    alone, together = (
+        calibrate(matching(SMALL), studies=26, seed=3, workers=workers, results=tmp_path / f"{workers}.jsonl")
+        for workers in (1, 2)
+    )
+    one, two = ([(row.kind, row.coverage, row.verdicts) for row in rows(found)] for found in (alone, together))
+    assert str(one) == str(two)  # NaN is not equal to itself
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [('{"calibration": 1}\n', "another seed"), ("nonsense\n", "line 1: not JSON"), ("{}\n{}\n", "another seed")],
+)
+def test_a_results_file_that_is_none_is_named(tmp_path, text, message):
+    (tmp_path / "r.jsonl").write_text(text)
+    with pytest.raises(CalibrationError, match=message):
+        calibrate(matching(SMALL), studies=1, seed=0, workers=1, results=tmp_path / "r.jsonl")
+
+
+def test_arguments_that_cannot_be_are_refused(tmp_path, capsys):
+    assert main(["calibrate", "--studies", "0", "--results", str(tmp_path / "r")]) == 1
+    assert main(["calibrate", "--cells", "nothing-like-it", "--results", str(tmp_path / "r")]) == 1
+    err = capsys.readouterr().err
+    assert "--studies 0: it must be at least 1" in err
+    assert "no cell matches; there are: advice/main" in err
+
+
+def test_estimands_are_right_where_they_are_known():
+    # Pearson (1907): Spearman's rho of a bivariate normal.
+    study = PairStudy(Strengths(36, 0.6, 3.0), partners=None, probabilities=True)
+    known = 6 / math.pi * math.asin(0.3)
+    assert study.truths["attenuation_corrected"] == pytest.approx(known, abs=0.004)
+    # Probabilities without quirks have no noise: measured is true, up to the prior.
+    assert study.truths["spearman >"] == pytest.approx(known, abs=0.02)
+    assert replace(study, strengths=Strengths(36, 0.0, 1.0)).truths["spearman >"] == pytest.approx(0, abs=0.03)
+    grouped = PairStudy(Strengths(72, 0.0, 1.0, grouped=0.7))
+    assert grouped.truths["spearman >"] > 0.5
+    assert abs(grouped.truths["within_groups"]) < 0.03
+
+
+def test_deleted_residuals_are_those_of_lines_without_the_entity():
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(2, 9))
+    slope, intercept = np.polyfit(np.delete(x, 4), np.delete(y, 4), 1)
+    assert deleted_residuals(y, x)[4] == pytest.approx(y[4] - intercept - slope * x[4])
