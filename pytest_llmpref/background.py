@@ -33,6 +33,8 @@ class BackgroundLoop:
             return future.result()
         except KeyboardInterrupt:
             future.cancel()
+            # Or the calls under way would be cut off from connections that are closed meanwhile, and try again.
+            self.submit(_cancel_others()).result()
             raise
 
     def close(self) -> None:

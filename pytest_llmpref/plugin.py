@@ -115,9 +115,10 @@ class RunHooks:
         self._run.keep_measures(getattr(node, "workeroutput", {}).get("llmpref"))
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Stop the models, and write the results."""
-        self._run.finish()
+        if not self._run.finish():
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:  # noqa: ANN401 - private in pytest
         """Show the measures and the claims."""

@@ -40,6 +40,7 @@ class Run:
         self._comparison: dict[str, Any] | None = None
         self._claims: dict[str, list[dict[str, Any]]] = {}
         self._measures: dict[str, dict[str, Any]] = {}
+        self._unwritten = ""
         self._run_record: dict[str, Any] = {}
         self._entities: dict[str, dict[str, str]] = {}
 
@@ -202,8 +203,8 @@ class Run:
             for model, measures in handed_over["models"].items():
                 self._measures.setdefault(model, {}).update(measures)
 
-    def finish(self) -> None:
-        """Stop the models; hand the measures to the controller, or write the results."""
+    def finish(self) -> bool:
+        """Stop the models; hand the measures to the controller, or write the results. False if that was impossible."""
         if "studies" in self.__dict__:
             found = {
                 "run": self.studies.run_record(),
@@ -214,12 +215,14 @@ class Run:
             self.studies.close()
             if self.is_worker:
                 self.config.workeroutput["llmpref"] = found  # type: ignore[attr-defined]
-        if self.is_worker:
-            return
-        if self._measures or self._claims:
+        if not self.is_worker and (self._measures or self._claims):
             from pytest_llmpref.report.results import write_results  # noqa: PLC0415 - see the class
 
-            write_results(self.results(), self.settings.report_dir)
+            try:
+                write_results(self.results(), self.settings.report_dir)
+            except LLMPrefError as error:
+                self._unwritten = str(error)
+        return not self._unwritten
 
     def results(self) -> dict[str, Any]:
         """Return what results.json holds."""
@@ -250,6 +253,8 @@ class Run:
                 reporter.section(f"llmpref: compared with {self.settings.baseline}", sep="=", bold=True)
                 for line in comparison_lines(results["comparison"]):
                     reporter.write_line(line)
+            if self._unwritten:
+                reporter.write_line(self._unwritten, red=True)
 
     @cached_property
     def _secrets(self) -> "Secrets":

@@ -18,13 +18,14 @@ def must_ask(recorded: Interaction | None, mode: Literal["none", "new_episodes",
     """Tell whether a question has to be asked, given what is recorded of it, in a run that began at that time.
 
     Replays take whatever is recorded. A recording run asks failed calls of earlier runs again, and in mode ``all``
-    everything that is not its own.
+    everything that is not its own. A reply from the future is not its own: a clock that was wrong then must not keep
+    questions from being asked for as long as it was ahead.
     """
     if recorded is None:
         return True
-    if mode == "none" or recorded.at >= began:
+    if mode == "none" or (mode == "new_episodes" and recorded.reply.finish != "error"):
         return False
-    return mode == "all" or recorded.reply.finish == "error"
+    return not began <= recorded.at <= max(began, datetime.now(UTC))
 
 
 class RecordingModel:
@@ -116,4 +117,6 @@ class RecordingModel:
             message = f"{self.name}: asked anew, a call failed ({reply.text}); its earlier reply was kept"
             warnings.warn(message, CassetteWarning, stacklevel=2)
             return earlier
-        return self._cassette.append(request, reply, captured.exchange)
+        # Its time tells this run's replies from earlier ones, also where the clock was set back meanwhile.
+        at = max(self._began, datetime.now(UTC))
+        return self._cassette.append(request, reply, captured.exchange, at=at)

@@ -1,5 +1,6 @@
 """The cassette: all recorded interactions of one model, in a packed file and a journal."""
 
+import contextlib
 import errno
 import gzip
 import io
@@ -86,12 +87,33 @@ class Cassette:
         """Return the interactions in the order in which their requests were first recorded."""
         return iter(list(self._interactions.values()))
 
-    def lock(self) -> FileLock:
-        """Return a lock for the one process that may run an experiment of this model."""
-        return FileLock(self._lock_file)
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[FileLock]:
+        """Wait until no other process runs an experiment of this model, and keep them waiting meanwhile.
 
-    def append(self, request: Request, reply: Reply, exchange: Exchange | None = None) -> Reply:
-        """Record an interaction: scrub it, append its line, and flush.
+        A process that is killed leaves no lock behind.
+
+        Raises
+        ------
+        CassetteError
+            If the folder cannot be written.
+        """
+        lock = FileLock(self._lock_file)
+        try:
+            lock.acquire()
+        except OSError as error:
+            raise CassetteError(
+                f"{self._lock_file}: cannot write ({error.strerror}); make the folder writable, or free disk space"
+            ) from error
+        try:
+            yield lock
+        finally:
+            lock.release()
+
+    def append(
+        self, request: Request, reply: Reply, exchange: Exchange | None = None, *, at: datetime | None = None
+    ) -> Reply:
+        """Record an interaction: scrub it, append its line, and flush. It came now, unless said otherwise.
 
         Returns
         -------
@@ -103,7 +125,7 @@ class Cassette:
         CassetteError
             If the request is another model's, or the journal cannot be written.
         """
-        return self._record(request.key, request, reply, exchange, datetime.now(UTC)).reply
+        return self._record(request.key, request, reply, exchange, at or datetime.now(UTC)).reply
 
     def add(self, recorded: Interaction) -> None:
         """Record an interaction that was recorded elsewhere before, with its key and its time; see `append`."""
@@ -143,18 +165,26 @@ class Cassette:
         Raises
         ------
         CassetteError
-            As `open`.
+            As `open`, or if the folder cannot be written.
         """
         with self._alone:
-            self.packed.parent.mkdir(parents=True, exist_ok=True)
-            with journal.locked(self.journal) as descriptor:
-                self.reload()
-                self._set_aside(descriptor)
-                _replace(self.packed, _compress(self._interactions.values()))
-                self._packed_state = _state(self.packed)
-                self._read = self._lines_read = 0
-                self.journal.unlink()
+            try:
+                self._pack()
+            except OSError as error:
+                raise CassetteError(
+                    f"{self.packed}: cannot write ({error.strerror}); make the folder writable, or free disk space"
+                ) from error
         return self.packed
+
+    def _pack(self) -> None:
+        self.packed.parent.mkdir(parents=True, exist_ok=True)
+        with journal.locked(self.journal) as descriptor:
+            self.reload()
+            self._set_aside(descriptor)
+            _replace(self.packed, _compress(self._interactions.values()))
+            self._packed_state = _state(self.packed)
+            self._read = self._lines_read = 0
+            self.journal.unlink()
 
     def _reread(self) -> None:
         while True:

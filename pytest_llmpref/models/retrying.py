@@ -156,17 +156,18 @@ def retry_after(error: Exception) -> float | None:
     for value, unit in ((headers.get("retry-after-ms", ""), 1000.0), (after, 1.0)):
         with contextlib.suppress(ValueError):
             return max(0.0, float(value) / unit)
-    return _until(after)
+    moment = _moment(after)
+    # By the provider's own clock where it shows it: this machine's may be wrong.
+    now = _moment(headers.get("date", "")) or datetime.now(UTC)
+    return None if moment is None else max(0.0, (moment - now).total_seconds())
 
 
-def _until(date: str) -> float | None:
+def _moment(date: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(date)
     except ValueError:
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def describe(error: Exception, secrets: Secrets) -> str:

@@ -11,7 +11,7 @@ from pytest_llmpref.estimates import Claim, Estimate
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.models.opening import is_simulated
-from pytest_llmpref.report.loading import SCHEMA
+from pytest_llmpref.report.loading import SCHEMA, ResultsFileError
 from pytest_llmpref.secrets import Secrets
 
 MEASURES = ("preference", "direct_ranking", "donation_advice", "refusal", "boolq", "agentic")
@@ -113,12 +113,24 @@ def results_record(
 
 
 def write_results(record: Mapping[str, Any], report_dir: Path) -> Path:
-    """Write ``REPORT_DIR/latest/results.json``, in one step, and return its path."""
+    """Write ``REPORT_DIR/latest/results.json``, in one step, and return its path.
+
+    Raises
+    ------
+    ResultsFileError
+        If it cannot be written.
+    """
     path = report_dir / "latest" / "results.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".json.part")
-    draft.write_bytes(msgspec.json.encode(record) + b"\n")
-    draft.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_bytes(msgspec.json.encode(record) + b"\n")
+        draft.replace(path)
+    except OSError as error:
+        raise ResultsFileError(
+            f"{path}: cannot write ({error.strerror}); make the folder writable or free disk space, and run again: "
+            "what was recorded is not asked again"
+        ) from error
     return path
 
 

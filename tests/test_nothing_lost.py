@@ -1,0 +1,297 @@
+"""Whatever ends a recording, what was answered is kept, and only what is missing is asked again."""
+
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from planted import PlantedModel
+from planted_server import PlantedServer
+
+from pytest_llmpref.cassettes import Cassette, CassetteError, RecordingModel, must_ask
+from pytest_llmpref.entities import load_entities
+from pytest_llmpref.models.chat import Message, Reply, Request
+
+MODEL = "openai/served"
+PLANNED = 2 * 132
+"""Questions of two pair experiments over 12 entities."""
+IN_FLIGHT = 16
+SUITE = """
+from pytest_llmpref import spearman
+
+def test_follows(preferences, donation_advice):
+    assert spearman(preferences, donation_advice) > 0.5
+
+def test_coverage(entity, donation_advice):
+    assert donation_advice.coverage[entity.id] > 0.3
+"""
+
+
+@pytest.fixture
+def server(recorded) -> Iterator[PlantedServer]:
+    entities = load_entities(recorded / "twelve.csv")
+    found = PlantedServer(PlantedModel({entity.name: 0.8 * rank - 4.4 for rank, entity in enumerate(entities)}))
+    found.start()
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def start(tmp_path, recorded, server, monkeypatch):
+    """Start a run in a process group of its own; its folder of cassettes stays."""
+    monkeypatch.setenv("OPENAI_API_BASE", server.api_base)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789abcdefghij")
+    (tmp_path / "test_it.py").write_text(SUITE)
+
+    def run(*options: str, **popen) -> subprocess.Popen:
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--model={MODEL}"]
+        command += [f"--rootdir={tmp_path}", f"--llmpref-entities={recorded / 'twelve.csv'}", *options]
+        return subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            start_new_session=True,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            **popen,
+        )
+
+    return run
+
+
+def finish(process: subprocess.Popen) -> str:
+    return process.communicate(timeout=300)[0]
+
+
+def measures(folder: Path) -> dict:
+    return json.loads((folder / "reports/latest/results.json").read_text())["models"][MODEL]
+
+
+def journal_lines(folder: Path) -> list[bytes]:
+    path = folder / "cassettes" / "openai--served.jsonl"
+    content = path.read_bytes() if path.exists() else b""
+    return content[: content.rfind(b"\n") + 1].splitlines()
+
+
+def prompts(bodies: list[dict]) -> Counter[str]:
+    return Counter(json.dumps(body["messages"], sort_keys=True) for body in bodies)
+
+
+def kill_when_answered(process: subprocess.Popen, server: PlantedServer, answered: int, delay: float) -> None:
+    """Kill a whole process group, a moment after the server has been asked so many questions."""
+    deadline = time.monotonic() + 120
+    while len(server.received) < answered and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.001)
+    time.sleep(delay)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+@pytest.mark.parametrize("workers", [0, 3])
+@pytest.mark.parametrize("kills", [1, pytest.param(50, marks=pytest.mark.slow)])
+def test_killed_at_random_moments_a_recording_loses_nothing_and_resumes(tmp_path, server, start, kills, workers):
+    """``pytest -m slow -k killed`` kills a hundred times."""
+    chance = random.Random(kills * 10 + workers)
+    asked_before: Counter[str] = Counter()
+    for number in range(kills):
+        kept = len(journal_lines(tmp_path))
+        already = len(server.received)
+        until = already + chance.randrange(1, max(2, 2 * (PLANNED - kept) // (kills - number + 1)))
+        kill_when_answered(start("--record-mode=new_episodes", f"-n{workers}"), server, until, chance.uniform(0, 0.02))
+        lines = journal_lines(tmp_path)
+        recorded = {json.loads(line)["key"] for line in lines}
+        assert len(recorded) == len(lines), "nothing is recorded twice"
+        answered = len(server.received) - already
+        assert len(lines) - kept >= answered - IN_FLIGHT - 1, "all but the calls in flight were kept"
+        new = prompts(server.received[already:])
+        assert not new.keys() & asked_before.keys(), "what was kept is not asked again"
+        assert max(new.values(), default=1) == 1
+        texts = {json.dumps(json.loads(line)["request"]["messages"], sort_keys=True) for line in lines}
+        asked_before = Counter(texts)
+    already = len(server.received)
+    run = start("--record-mode=new_episodes", f"-n{workers}")
+    assert run.wait(300) == 0, finish(run)
+    finish(run)
+    assert len(server.received) - already == PLANNED - len(asked_before), "the last run asks only what is missing"
+    assert len(journal_lines(tmp_path)) == PLANNED
+    after_kills = measures(tmp_path)
+
+    for path in (tmp_path / "cassettes").iterdir():
+        path.unlink()
+    finish(start("--record-mode=new_episodes"))
+    assert measures(tmp_path) == after_kills, "an undisturbed run measures the same"
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_ctrl_c_ends_cleanly_and_keeps_what_was_answered(tmp_path, server, start, workers):
+    process = start("--record-mode=new_episodes", f"-n{workers}")
+    while len(server.received) < 60:
+        time.sleep(0.001)
+    os.killpg(process.pid, signal.SIGINT)
+    output = finish(process)
+    assert process.returncode == pytest.ExitCode.INTERRUPTED, output
+    assert "KeyboardInterrupt" in output
+    for noise in ("retry_scheduled", "Task was destroyed", "INTERNALERROR", "Unclosed", "Traceback"):
+        assert noise not in output
+    lines = journal_lines(tmp_path)
+    assert len(lines) >= 60 - IN_FLIGHT
+    already = len(server.received)
+    assert finish(start("--record-mode=new_episodes"))
+    assert len(server.received) - already == PLANNED - len(lines)
+
+
+def test_two_runs_on_one_cassette_at_once_ask_everything_once(tmp_path, server, start):
+    runs = [start("--record-mode=new_episodes", f"--report-dir=reports{number}") for number in range(2)]
+    outputs = [finish(run) for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], outputs
+    assert len(server.received) == PLANNED
+    assert max(prompts(server.received).values()) == 1
+    found = [json.loads((tmp_path / f"reports{n}/latest/results.json").read_text())["models"] for n in range(2)]
+    assert found[0] == found[1]
+
+
+def limit_files(size: int):
+    """Let no file of a process grow beyond a size: what a full disk looks like from inside."""
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    return limit
+
+
+def test_a_file_that_cannot_grow_is_a_clear_error_and_the_run_resumes(tmp_path, server, start):
+    process = start("--record-mode=new_episodes", preexec_fn=limit_files(60_000))
+    output = finish(process)
+    assert process.returncode in {pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.USAGE_ERROR}, output
+    assert "openai--served.jsonl: cannot append (" in output
+    assert "make the folder writable, or free disk space" in output
+    assert "INTERNALERROR" not in output
+    path = tmp_path / "cassettes" / "openai--served.jsonl"
+    assert path.read_bytes().endswith(b"}\n"), "no half line is left"
+    kept, already = len(journal_lines(tmp_path)), len(server.received)
+    assert kept >= 10
+    assert finish(start("--record-mode=new_episodes"))
+    assert len(server.received) - already == PLANNED - kept
+
+
+@pytest.fixture
+def mounted(tmp_path):
+    """Mount a small disk, where that is allowed."""
+    folder = tmp_path / "cassettes"
+
+    def mount(options: str) -> Path:
+        folder.mkdir(exist_ok=True)
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("no permission to mount a disk")
+        return folder
+
+    yield mount
+    subprocess.run(["umount", str(folder)], capture_output=True, check=False)
+
+
+def test_a_full_disk_is_a_clear_error_and_the_run_resumes(tmp_path, server, start, mounted):
+    mounted("size=64k")
+    output = finish(start("--record-mode=new_episodes"))
+    assert "openai--served.jsonl: cannot append (No space left on device)" in output
+    assert "INTERNALERROR" not in output
+    kept, already = len(journal_lines(tmp_path)), len(server.received)
+    assert kept >= 10
+    subprocess.run(["mount", "-o", "remount,size=8m", str(tmp_path / "cassettes")], check=True)
+    assert finish(start("--record-mode=new_episodes"))
+    assert len(server.received) - already == PLANNED - kept
+
+
+def test_a_read_only_folder_is_an_error_before_the_first_test(start, server, mounted):
+    mounted("ro")
+    process = start("--record-mode=new_episodes")
+    output = finish(process)
+    assert process.returncode == pytest.ExitCode.USAGE_ERROR, output
+    assert "openai--served.lock: cannot write (Read-only file system)" in output
+    assert "Traceback" not in output
+    assert not server.received
+
+
+def test_a_report_folder_that_cannot_be_written_fails_the_run_and_names_the_fix(tmp_path, start):
+    (tmp_path / "reports").write_text("a file")
+    process = start("--record-mode=new_episodes")
+    output = finish(process)
+    assert process.returncode == pytest.ExitCode.INTERNAL_ERROR, output
+    assert "results.json: cannot write (" in output
+    assert "what was recorded is not asked again" in output
+    assert "Traceback" not in output
+    assert len(journal_lines(tmp_path)) == PLANNED
+
+
+REQUEST = Request("m", (Message("user", "q"),), 1.0, 8)
+HOUR = timedelta(hours=1)
+
+
+class Answers:
+    """Answers everything, and counts."""
+
+    name = "m"
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def ask(self, request: Request) -> Reply:
+        self.asked += 1
+        return Reply("A", "stop")
+
+    async def close(self) -> None:
+        pass
+
+
+async def ask_twice(folder: Path, began: datetime) -> int:
+    inner = Answers()
+    for _ in range(2):
+        await RecordingModel(inner, Cassette.open(folder, "m"), "all", began).ask(REQUEST)
+    return inner.asked
+
+
+@pytest.mark.asyncio
+async def test_a_clock_that_is_set_back_during_a_run_asks_nothing_twice(tmp_path):
+    assert await ask_twice(tmp_path, datetime.now(UTC) + HOUR) == 1
+
+
+@pytest.mark.asyncio
+async def test_a_reply_from_the_future_does_not_keep_a_run_from_asking_anew(tmp_path):
+    Cassette.open(tmp_path, "m").append(REQUEST, Reply("B", "stop"), at=datetime.now(UTC) + HOUR)
+    assert await ask_twice(tmp_path, datetime.now(UTC)) == 1
+    future = Cassette.open(tmp_path, "m").interaction(REQUEST.key)
+    assert not must_ask(future, "new_episodes", datetime.now(UTC))
+
+
+def test_a_failed_call_from_the_future_is_asked_again(tmp_path):
+    cassette = Cassette.open(tmp_path, "m")
+    cassette.append(REQUEST, Reply("failed", "error"), at=datetime.now(UTC) + HOUR)
+    assert must_ask(cassette.interaction(REQUEST.key), "new_episodes", datetime.now(UTC))
+
+
+def test_packing_on_a_full_disk_keeps_the_journal(tmp_path, mounted):
+    folder = mounted("size=64k")
+    cassette = Cassette.open(folder, "m")
+
+    def fill() -> None:
+        for number in range(10_000):
+            text = os.urandom(200).hex()
+            cassette.append(Request("m", (Message("user", text),), 1.0, 8, number), Reply("A", "stop"))
+
+    with pytest.raises(CassetteError, match="cannot append"):
+        fill()
+    kept = cassette.journal.read_bytes()
+    with pytest.raises(CassetteError, match=r"m\.jsonl\.gz: cannot write \(No space left"):
+        cassette.pack()
+    assert cassette.journal.read_bytes() == kept
+    assert [path.name for path in folder.iterdir()] == ["m.jsonl"]
