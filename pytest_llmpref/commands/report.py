@@ -1,0 +1,22 @@
+"""``llmpref report``: draws report.html and summary.md anew from results files."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the type of its subparsers
+    """Declare the subcommand."""
+    command = commands.add_parser("report", help="write report.html and summary.md from results.json, or from several")
+    command.add_argument("files", type=Path, nargs="+", metavar="FILE", help="results.json of a run")
+    command.add_argument("--output", type=Path, help="folder to write to; that of the first file if left out")
+    command.set_defaults(run=_report)
+
+
+def _report(options: argparse.Namespace) -> None:
+    from pytest_llmpref.report.loading import load_results, merged  # noqa: PLC0415 - only this command needs them
+    from pytest_llmpref.report.writing import write_reports  # noqa: PLC0415
+
+    results = merged({path: load_results(path) for path in options.files})
+    for path in write_reports(results, options.output or options.files[0].parent):
+        print(path)

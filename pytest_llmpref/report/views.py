@@ -1,0 +1,239 @@
+"""What the page shows, in words and figures: one view for each model, and what sets the models side by side."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_llmpref.report import charts, side_by_side
+from pytest_llmpref.report.charts import Chart, Names
+from pytest_llmpref.report.claims import (
+    ClaimGroup,
+    ModelVerdict,
+    claimed,
+    detectable,
+    interval,
+    judge,
+    number,
+    plural,
+    reach,
+    reasons_of,
+)
+from pytest_llmpref.report.loading import ClaimRecord, MeasureRecord, ModelRecord, Results
+
+NAMED = 4
+"""How many entities a claim's row names; its details hold all."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart on the page, with what the claims about the same measures say."""
+
+    id: str
+    chart: Chart
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ClaimView:
+    """The claims of one test function about one model, as the page shows them."""
+
+    id: str
+    group: ClaimGroup
+    estimate: str
+    claimed: str
+    detectable: str
+    asked: tuple[str, ...]
+    reasons: tuple[str, ...]
+    named: str
+
+    @property
+    def why(self) -> str:
+        """Why it is not supported, in one line."""
+        return self.tally + (f" ({self.reasons[0]})" if self.reasons else f": {self.estimate}, claimed {self.claimed}")
+
+    @property
+    def tally(self) -> str:
+        """The verdict, or how many entities have which."""
+        if not self.group.by_entity:
+            return self.group.verdict
+        counts, all_of_them = self.group.counts, len(self.group.claims)
+        if len(counts) == 1:
+            return f"all {all_of_them} {self.group.verdict}"
+        (worst, first), *others = counts.items()
+        return ", ".join([f"{first} of {all_of_them} {worst}", *(f"{count} {verdict}" for verdict, count in others)])
+
+
+@dataclass(frozen=True)
+class ModelView:
+    """One model, as the page shows it."""
+
+    id: str
+    name: str
+    label: str
+    record: ModelRecord
+    verdict: ModelVerdict
+    figures: tuple[Figure, ...]
+    absent: tuple[str, ...]
+    claims: tuple[ClaimView, ...]
+
+    @property
+    def failed(self) -> list[ClaimView]:
+        """The claims that make the run fail."""
+        return [claim for claim in self.claims if claim.group.fails]
+
+
+def model_views(results: Results, names: Names) -> list[ModelView]:
+    """Return the view of each model."""
+    return [_model(f"m{n}", name, record, names) for n, (name, record) in enumerate(results.models.items(), start=1)]
+
+
+def together(results: Results, models: Sequence[ModelView], names: Names) -> list[Figure]:
+    """Return the charts that hold all models."""
+    labels = {model.name: model.label for model in models}
+    found = charts.shown(
+        [
+            side_by_side.claims_chart({model.name: model.verdict for model in models}, labels),
+            side_by_side.preferences_chart(results, names, labels),
+            side_by_side.checks_chart(results, labels),
+        ]
+    )
+    return [Figure(f"together-{number}", chart) for number, chart in enumerate(found, start=1)]
+
+
+def table_rows(models: Sequence[ModelView]) -> list[tuple[ClaimGroup, list[ClaimView | None]]]:
+    """Return the rows of the verdict table: a claim, and its view for each model that was tested for it."""
+    rows: dict[tuple[str, str, int], list[ClaimView | None]] = {}
+    for column, model in enumerate(models):
+        seen: dict[tuple[str, str], int] = {}
+        for claim in model.claims:
+            seen[claim.group.key] = seen.get(claim.group.key, 0) + 1
+            row = rows.setdefault((*claim.group.key, seen[claim.group.key]), [None] * len(models))
+            row[column] = claim
+    found = [(next(cell.group for cell in row if cell), row) for row in rows.values()]
+    return sorted(found, key=lambda row: (not row[0].first.gate, not any(cell and cell.group.fails for cell in row[1])))
+
+
+def entity_rows(claim: ClaimView, names: Names) -> list[list[Any]]:
+    """Return the details of claims about entities: name, group, verdict, value, low, high, n, id."""
+    return [
+        [
+            names[one.entity or ""], names.of(one.entity or "").group, one.verdict, one.estimate.value,
+            one.estimate.low, one.estimate.high, one.estimate.n, one.entity,
+        ]
+        for one in claim.group.claims
+    ]  # fmt: skip
+
+
+def _model(anchor: str, name: str, record: ModelRecord, names: Names) -> ModelView:
+    verdict = judge(record)
+    label = f"{name} (simulated)" if record.simulated else name
+    drawn = _figures(label, record, names)
+    return ModelView(
+        id=anchor,
+        name=name,
+        label=label,
+        record=record,
+        verdict=verdict,
+        figures=tuple(
+            Figure(f"{anchor}-{what}", chart, tuple(_notes(verdict, what)))
+            for what, chart in drawn.items()
+            if chart is not None
+        ),
+        absent=tuple(_absence(what, record) for what, chart in drawn.items() if chart is None),
+        claims=tuple(
+            _claim(f"{anchor}-c{number}", group, record, names) for number, group in enumerate(verdict.groups, start=1)
+        ),
+    )
+
+
+def _figures(label: str, record: ModelRecord, names: Names) -> dict[str, Chart | None]:
+    """Return, by measure, the charts of the measures that were taken; ``None`` where a measure has no values."""
+    measures = record.measures
+    preference = measures.get("preference")
+    drawn: dict[str, Chart | None] = {}
+    if preference is not None:
+        drawn["preference"] = charts.ladder(label, preference, names)
+        for name in charts.SCATTERS:
+            if name in measures:
+                drawn[name] = charts.scatter(label, name, preference, measures[name], names)
+    if (refusal := measures.get("refusal")) is not None and refusal.diagnostics.get("refusals"):
+        drawn["reasons"] = charts.refusal_reasons(label, preference, refusal, names)
+    if (agentic := measures.get("agentic")) is not None:
+        drawn["agentic"] = charts.extremes(label, preference, agentic, names)
+    return drawn
+
+
+def _absence(what: str, record: ModelRecord) -> str:
+    reasons = record.measures[what].reasons
+    return f"{what.replace('_', ' ')}: no chart, since nothing was measured" + (f" ({reasons[0]})" if reasons else "")
+
+
+def _notes(verdict: ModelVerdict, what: str) -> Iterable[str]:
+    """Yield what the claims say that rest on preference and one other measure."""
+    for group in verdict.groups:
+        if what in charts.SCATTERS and not group.by_entity and set(group.first.measures) == {"preference", what}:
+            claim = group.first
+            label = claim.estimate.label or group.title
+            yield f"{label}: {interval(claim)}, claimed {claimed(claim)}: {claim.verdict}."
+
+
+def _claim(anchor: str, group: ClaimGroup, record: ModelRecord, names: Names) -> ClaimView:
+    claim = group.first
+    values = reach(group.claims)
+    if group.by_entity:
+        estimate = "no estimate" if values is None else _range(*map(number, values))
+    else:
+        estimate = interval(claim)
+    others = [one for one in group.claims if one.verdict != "supported" and one.entity is not None]
+    return ClaimView(
+        id=anchor,
+        group=group,
+        estimate=estimate,
+        claimed=claimed(claim),
+        detectable=_detectable(group.claims),
+        asked=tuple(_asked(name, record.measures[name]) for name in claim.measures if name in record.measures),
+        reasons=tuple(reasons_of(group.claims)[:NAMED]),
+        named=_listed([names[one.entity or ""] for one in others]) if group.by_entity else "",
+    )
+
+
+def _detectable(group: Sequence[ClaimRecord]) -> str:
+    found = [value for value in map(detectable, group) if value is not None]
+    if not found:
+        return "unknown"
+    relation = group[0].relation
+    worst = max(found) if relation != "<" else min(found)
+    if relation == "abs <":
+        return f"a margin of {number(worst)} or more, if the true value is 0"
+    return f"a true value {'above' if relation == '>' else 'below'} {number(worst)}"
+
+
+def _asked(name: str, measure: MeasureRecord) -> str:
+    """Return what a measure took: questions, missing answers, tokens and cost."""
+    checks = measure.diagnostics
+    outcomes = {what: count for what, count in checks["outcomes"].items() if what != "choice" and count}
+    missing = ", ".join(f"{count:,} {what}" for what, count in outcomes.items()) or "none"
+    tokens = checks.get("prompt_tokens", 0) + checks.get("completion_tokens", 0)
+    return (
+        f"{name.replace('_', ' ')}: {plural(checks['trials'], 'question')} asked; missing answers: {missing}; "
+        f"{tokens:,} tokens; {cost(measure)}"
+    )
+
+
+def cost(measure: MeasureRecord) -> str:
+    """Return what a measure cost, without counting an unknown price as zero."""
+    known, unpriced = measure.diagnostics.get("cost"), measure.diagnostics.get("unpriced", 0)
+    if known is None:
+        return "cost unknown"
+    unknown = f"{plural(unpriced, 'reply', 'replies')} of unknown price" if unpriced else ""
+    return unknown if unpriced and not known else " and ".join(filter(None, [f"${known:,.2f}", unknown]))
+
+
+def _range(low: str, high: str) -> str:
+    return f"each {low}" if low == high else f"from {low} to {high}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    if len(names) <= NAMED:
+        return ", ".join(names)
+    return f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
