@@ -15,6 +15,7 @@ from pytest_llmpref.experiments.measure import (
     Measure,
     asking_diagnostics,
     coverage_reasons,
+    interval_record,
     outcome_diagnostics,
     reliability_reasons,
 )
@@ -148,7 +149,7 @@ def _pair_diagnostics(comparisons: Comparisons, rating: Rating, ids: list[str], 
         "elo_sd": float(np.nanstd(rating.elo)),
         "position_bias": _bias_record(position_bias(comparisons)),
         "label_bias": _bias_record(label_bias(comparisons)),
-        "decided_pairs": _as_dict(decided_pairs(comparisons)),
+        "decided_pairs": interval_record(decided_pairs(comparisons)),
         "cycles": {
             "rate": cycles.rate,
             "triads": cycles.triads,
@@ -174,14 +175,9 @@ def _one_sided_reasons(diagnostics: dict[str, Any]) -> list[str]:
 
 
 def _bias_record(share: Estimate) -> dict[str, float | int]:
-    return _as_dict(share) | {"p_value": no_bias_p_value(share)}
-
-
-def _as_dict(estimate: Estimate) -> dict[str, float | int]:
-    interval = estimate.interval()
-    return {"value": estimate.value, "low": interval.low, "high": interval.high, "n": estimate.n}
+    return interval_record(share) | {"p_value": no_bias_p_value(share)}
 
 
 def _reliability_record(reliability: Estimate) -> dict[str, float | int]:
     # The highest correlation with anything that noise leaves to the measure (Spearman 1904).
-    return _as_dict(reliability) | {"noise_ceiling": float(np.sqrt(max(reliability.value, 0.0)))}
+    return interval_record(reliability) | {"noise_ceiling": float(np.sqrt(max(reliability.value, 0.0)))}
