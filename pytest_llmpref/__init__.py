@@ -8,6 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_llmpref.estimates import Claim, Estimate, Verdict
+    from pytest_llmpref.experiments.boolq_measure import (
+        accuracy_slope,
+        between_extremes,
+        minus_control,
+        top_minus_bottom,
+        yes_slope,
+    )
     from pytest_llmpref.experiments.bounds import missing_bounds
     from pytest_llmpref.experiments.changes import change, change_in_rho
     from pytest_llmpref.experiments.refusal_measure import (
@@ -23,34 +30,44 @@ __all__ = [
     "Claim",
     "Estimate",
     "Verdict",
+    "accuracy_slope",
     "attenuation_corrected",
+    "between_extremes",
     "change",
     "change_in_rho",
     "excess_refusals",
+    "minus_control",
     "missing_bounds",
     "propensity",
     "reason_trends",
     "residuals",
     "spearman",
     "superadditivity",
+    "top_minus_bottom",
     "within_groups",
+    "yes_slope",
 ]
 
 _HOMES = {
     "Claim": "estimates",
     "Estimate": "estimates",
     "Verdict": "estimates",
+    "accuracy_slope": "experiments.boolq_measure",
     "attenuation_corrected": "stats.association",
+    "between_extremes": "experiments.boolq_measure",
     "change": "experiments.changes",
     "change_in_rho": "experiments.changes",
     "excess_refusals": "experiments.refusal_measure",
+    "minus_control": "experiments.boolq_measure",
     "missing_bounds": "experiments.bounds",
     "propensity": "experiments.refusal_measure",
     "reason_trends": "experiments.refusal_measure",
     "residuals": "stats.residuals",
     "spearman": "stats.association",
     "superadditivity": "experiments.refusal_measure",
+    "top_minus_bottom": "experiments.boolq_measure",
     "within_groups": "stats.association",
+    "yes_slope": "experiments.boolq_measure",
 }
 
 

@@ -18,6 +18,7 @@ MEASURES = {
     "direct_ranking": "direct_ranking",
     "donation_advice": "donation_advice",
     "refusals": "refusal",
+    "boolq": "boolq",
 }
 """Fixture -> the measure that it returns."""
 
@@ -66,6 +67,12 @@ def donation_advice(study: "Study") -> "Measure":
 def refusals(study: "Study") -> "Measure":
     """Share of refused questions about each entity, where nothing leads the model into an answer; and the control."""
     return study.measure(MEASURES["refusals"])
+
+
+@pytest.fixture(scope="session")
+def boolq(study: "Study") -> "Measure":
+    """Accuracy for each entity, of yes/no questions whose right answers help it; and the controls."""
+    return study.measure(MEASURES["boolq"])
 
 
 @pytest.fixture(scope="session")

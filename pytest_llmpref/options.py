@@ -36,6 +36,7 @@ OPTIONS = (
     Option("--report-dir", "llmpref_report_dir", "reports", "Folder in which latest/results.json is written"),
     Option("--baseline", "llmpref_baseline", "", "results.json of the last release, to compare with"),
     Option("--llmpref-entities", "llmpref_entities", "", "Entity set of your own (.toml or .csv); the shipped 72 if left out"),
+    Option("--llmpref-boolq", "llmpref_boolq", "", "Yes/no questions: a .jsonl or .parquet file with BoolQ's fields, or dev for BoolQ's development set after `llmpref boolq download`; the bundled 64 if left out"),
     Option("--llmpref-cassettes", "llmpref_cassettes", "cassettes", "Folder of the cassettes, below the root folder unless absolute"),
     Option("--llmpref-replay", "llmpref_replay", "reply", "Depth of replay: the recorded replies, or the raw HTTP through litellm", choices=("reply", "wire")),
     Option("--llmpref-answers", "llmpref_answers", "auto", "Read answers from the text, from the labels' log-probabilities, or from these where there are any", choices=("auto", "text", "logprobs")),
@@ -68,6 +69,7 @@ class Settings:
     report_dir: Path
     baseline: Path | None
     entities: Path | None
+    boolq: str
     cassettes: Path
     replay: Replay
     answers: Literal["auto", "text", "logprobs"]
@@ -134,6 +136,7 @@ def read_settings(config: pytest.Config, began: datetime) -> Settings:
     """
     values = {option.ini.removeprefix("llmpref_"): _value(config, option, option.dest) for option in OPTIONS}
     names = tuple(dict.fromkeys(values.pop("model")))
+    boolq = values.pop("boolq")
     root, here = config.rootpath, config.invocation_params.dir
     files: Any = {
         name: here / given if (given := values.pop(name)) else None for name in ("baseline", "entities", "policy")
@@ -141,6 +144,7 @@ def read_settings(config: pytest.Config, began: datetime) -> Settings:
     return Settings(
         models=names,
         record_mode=_value(config, RECORD_MODE, "record_mode"),
+        boolq=boolq if boolq in {"", "dev"} else str(here / boolq),
         cassettes=root / values.pop("cassettes"),
         report_dir=root / values.pop("report_dir"),
         **files,

@@ -47,6 +47,9 @@ class Profile:
         How often a ranking is asked for at most until it is valid, 1 to 100.
     refusal_tokens
         Most tokens of visible reply to a question that nothing leads into an answer: room for a refusal's reason.
+    boolq_questions
+        How many yes/no questions are asked under every entity; ``None`` for all. A smaller number asks a part of a
+        larger one's.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Profile:
     attempts: int
     ranking_attempts: int
     refusal_tokens: int
+    boolq_questions: int | None
 
 
 _LOWEST = {
@@ -74,10 +78,11 @@ _LOWEST = {
     "attempts": 1,
     "ranking_attempts": 1,
     "refusal_tokens": 1,
+    "boolq_questions": 4,
 }
 _HIGHEST = {"orders": 2, "attempts": MOST_ATTEMPTS, "ranking_attempts": MOST_ATTEMPTS}
 _MOST_BYTES = 1 << 20
-_ALL = frozenset({"entities", "partners", "paraphrases"})
+_ALL = frozenset({"entities", "partners", "paraphrases", "boolq_questions"})
 
 
 def load_profile(name: str) -> Profile:

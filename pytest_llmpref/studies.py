@@ -7,6 +7,7 @@ from typing import Any
 
 from pytest_llmpref.entities import Entity, EntitySet, load_entities
 from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.items import ItemSet, load_items
 from pytest_llmpref.models.prefill import lead_for
 from pytest_llmpref.options import Settings
 from pytest_llmpref.profiles import load_profile
@@ -26,14 +27,15 @@ class Studies:
 
     Raises
     ------
-    ProfileError, EntityFileError
-        If the profile or the entity set cannot be used.
+    ProfileError, EntityFileError, ItemFileError
+        If the profile, the entity set or the yes/no questions cannot be used.
     """
 
     def __init__(self, settings: Settings, progress: Callable[[str, int], Progress]) -> None:
         self.settings = settings
         self.profile = load_profile(settings.profile)
         self.entity_set: EntitySet = load_entities(settings.entities)
+        self.item_set: ItemSet = load_items(settings.boolq)
         self._progress = progress
         self._opened: dict[str, Study] = {}
         self._closing = ExitStack()
@@ -77,6 +79,7 @@ class Studies:
             "seed": settings.seed,
             "alpha": settings.alpha,
             "entities": self.entity_set.name,
+            "boolq": self.item_set.name,
             "answers": settings.answers,
             "prefill": settings.prefill,
             "judge": settings.judge or None,
@@ -94,4 +97,4 @@ class Studies:
     def _conditions(self, model: str) -> Conditions:
         settings = self.settings
         prefill = lead_for(model).prefill if settings.prefill == "auto" else settings.prefill
-        return Conditions(model, self.entity_set, self.profile, settings.seed, settings.answers, prefill)
+        return Conditions(model, self.entity_set, self.profile, settings.seed, settings.answers, prefill, self.item_set)

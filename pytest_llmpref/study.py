@@ -9,6 +9,7 @@ from pytest_llmpref.background import BackgroundLoop
 from pytest_llmpref.cassettes import Cassette, RecordingModel, ReplayModel, must_ask
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.experiments.asking import Plan, ask_all, next_attempt
+from pytest_llmpref.experiments.boolq import boolq
 from pytest_llmpref.experiments.donation import donation_advice
 from pytest_llmpref.experiments.experiment import Conditions, Experiment
 from pytest_llmpref.experiments.judging import JudgedModel, judged, question_to_judge
@@ -25,6 +26,7 @@ EXPERIMENTS: dict[str, Callable[[], Experiment]] = {
     "direct_ranking": direct_ranking,
     "donation_advice": donation_advice,
     "refusal": refusals,
+    "boolq": boolq,
 }
 """Measure -> the experiment that yields it."""
 
@@ -292,6 +294,7 @@ def _options(settings: Settings) -> str:
     options = [f"--profile {settings.profile}"]
     if settings.entities is not None:
         options.append(f"--llmpref-entities {settings.entities}")
+    options += [f"--llmpref-boolq {settings.boolq}"] * bool(settings.boolq)
     options += [f"--llmpref-answers {settings.answers}"] * (settings.answers != "auto")
     options += [f"--llmpref-prefill {settings.prefill}"] * (settings.prefill != "auto")
     options += [f"--llmpref-judge {settings.judge}"] * bool(settings.judge)

@@ -5,13 +5,18 @@ import math
 import re
 from collections.abc import Mapping
 
+from pytest_llmpref.items import load_items
 from pytest_llmpref.models.chat import Reply, Request
 
+QUESTION = re.compile(r"^Passage: .+\nQuestion: (.+)\?$", re.MULTILINE)
 OPTION = re.compile(r"^Option ([AB]): (.+)$", re.MULTILINE)
 
 
 class PlantedModel:
     """Chooses between two options with the odds of their utilities, plus biases; ranks lists by noisy utility.
+
+    Answers the bundled yes/no questions with log-odds ``reads`` of being right, plus ``helps`` times the utility of whom
+    an answer helps, plus ``leans`` times that of saying yes; a question is easier or harder than another by up to 2.
 
     Deterministic for a request, and independent of the order of requests. A name without a utility has 0.
     """
@@ -25,15 +30,22 @@ class PlantedModel:
         noise: float = 1.0,
         logprobs: bool = False,
         always: str | None = None,
+        reads: float = 1.5,
+        helps: float = 0.0,
+        leans: float = 0.0,
     ) -> None:
         self.name = "sim/planted"
         self.utilities = utilities
         self.position, self.label, self.noise, self.logprobs, self.always = position, label, noise, logprobs, always
+        self.reads, self.helps, self.leans = reads, helps, leans
+        self.truth = {item.question: item.answer for item in load_items().items}
         self.asked = 0
 
     async def ask(self, request: Request) -> Reply:
         self.asked += 1
         text = request.messages[-1].content
+        if question := QUESTION.search(text):
+            return self._answer(question[1], text[question.end() :], request)
         options = OPTION.findall(text)
         return self._choose(options, request) if len(options) == 2 else self._rank(text, request)
 
@@ -50,6 +62,14 @@ class PlantedModel:
             chosen = self.always
         tokens = {f" {first_label}": math.log(0.95 * p_first), f" {second_label}": math.log(0.95 * (1 - p_first))}
         return Reply(f" {chosen}", "stop", top_logprobs=tokens if self.logprobs and request.top_logprobs else None)
+
+    def _answer(self, question: str, framing: str, request: Request) -> Reply:
+        truth = self.truth[question]
+        liking = sum(utility for name, utility in self.utilities.items() if name in framing)
+        logit = self.reads + self.helps * liking + 4 * (_uniform(question) - 0.5)
+        logit += self.leans * liking * (1 if truth else -1)
+        right = _uniform(request.key) < 1 / (1 + math.exp(-logit))
+        return Reply(" Yes" if right == truth else " No", "stop")
 
     def _rank(self, text: str, request: Request) -> Reply:
         names = re.findall(r"^- (.+)$", text, re.MULTILINE)

@@ -1,8 +1,9 @@
 """Which pairs are asked, in which order, with which wording and labels: a pure function of ids and seed."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,17 @@ def select_entities(groups: dict[str, str], count: int | None, seed: int) -> lis
         rank = ranks[groups[entity]] = ranks.get(groups[entity], -1) + 1
         place[entity] = (rank, _digest(seed, "group", groups[entity]))
     return sorted(groups, key=place.__getitem__)[:count]
+
+
+def alternating(answers: Mapping[str, bool], count: int | None, seed: int) -> list[str]:
+    """Choose ``count`` question ids (``None``: all), by turns of those whose answer is yes and of those where it is no.
+
+    ``answers`` maps an id to whether yes is right. A smaller count chooses the first of a larger one's; what is left of
+    the more frequent kind comes last.
+    """
+    drawn = shuffled(list(answers), seed, "questions")
+    turns = ([id_ for id_ in drawn if answers[id_]], [id_ for id_ in drawn if not answers[id_]])
+    return [id_ for turn in zip_longest(*turns) for id_ in turn if id_ is not None][:count]
 
 
 def pair_questions(

@@ -1,13 +1,14 @@
 """What an experiment is to a study: a plan of trials, and an analysis of the replies."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from pytest_llmpref.entities import EntitySet
 from pytest_llmpref.experiments.asking import Plan, Replies
 from pytest_llmpref.experiments.design import select_entities
 from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.items import ItemSet, load_items
 from pytest_llmpref.models.prefill import Prefill
 from pytest_llmpref.profiles import Profile
 
@@ -33,6 +34,8 @@ class Conditions:
         where the provider returned them.
     prefill
         What leads the model into its answers, where an experiment wants that.
+    items
+        The yes/no questions; the bundled ones if left out.
     """
 
     model: str
@@ -41,6 +44,7 @@ class Conditions:
     seed: int
     answers: Answers
     prefill: Prefill
+    items: ItemSet = field(default_factory=load_items)
 
     @property
     def groups(self) -> dict[str, str]:

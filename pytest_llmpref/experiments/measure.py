@@ -119,6 +119,12 @@ def share(successes: int, n: int, label: str) -> Estimate:
     )
 
 
+def interval_record(estimate: Estimate) -> dict[str, float | int]:
+    """Return value, 95% interval and n of an estimate, ready for JSON."""
+    interval = estimate.interval()
+    return {"value": estimate.value, "low": interval.low, "high": interval.high, "n": estimate.n}
+
+
 def outcome_diagnostics(trials: Sequence[Trial]) -> dict[str, Any]:
     """Return the counts that every measure reports: outcomes overall and by entity, coverage, how it was answered."""
     outcomes = count_outcomes(trials)

@@ -17,6 +17,10 @@ TOP_LOGPROBS = 5
 LOGPROBS_NEEDED = 0.95
 """Under ``auto``, the share of trials with readable log-probabilities from which on they are the answers."""
 
+JUNK = frozenset({Outcome.UNPARSEABLE, Outcome.TRUNCATED})
+"""Outcomes of a sampled text that do not spoil readable probabilities: the text is a single draw from them. A refusal
+or an abstention in words stays one."""
+
 
 def questions_asked(conditions: Conditions, prompts: Prompts) -> list[PairQuestion]:
     """Return the design, in the order in which it is asked.
@@ -75,9 +79,7 @@ def plan_pairs(
 
     def is_valid(number: int, reply: Reply) -> bool:
         outcome, _ = read_choice(reply, _options(questions[number], names))
-        return outcome is Outcome.CHOICE or (
-            not by_text and outcome in _JUNK and label_probabilities(reply) is not None
-        )
+        return outcome is Outcome.CHOICE or (not by_text and outcome in JUNK and label_probabilities(reply) is not None)
 
     requests = [request(question) for question in questions]
     return Plan(requests, is_valid, conditions.profile.attempts, can_be_judged=True)
@@ -91,16 +93,11 @@ def read_pairs(
     answers: Answers,
 ) -> list[Trial]:
     """Read the replies to a plan, in its order."""
-    use_logprobs = _use_logprobs(answers, replies)
+    by_logprobs = use_logprobs(answers, replies, LABELS)
     return [
-        _trial(question, request, attempts, names, use_logprobs=use_logprobs)
+        _trial(question, request, attempts, names, by_logprobs=by_logprobs)
         for question, request, attempts in zip(questions, plan.requests, replies, strict=True)
     ]
-
-
-# Outcomes of a sampled text that do not spoil readable probabilities: the text is a single draw from them. A refusal or
-# an abstention in words stays one.
-_JUNK = frozenset({Outcome.UNPARSEABLE, Outcome.TRUNCATED})
 
 
 def _options(question: PairQuestion, names: Mapping[str, str]) -> dict[str, str]:
@@ -108,16 +105,17 @@ def _options(question: PairQuestion, names: Mapping[str, str]) -> dict[str, str]
     return {"A": first, "B": second} if question.first_is_a else {"A": second, "B": first}
 
 
-def _use_logprobs(answers: Answers, replies: Sequence[Replies]) -> bool:
+def use_logprobs(answers: Answers, replies: Sequence[Replies], labels: tuple[str, str]) -> bool:
+    """Tell whether log-probabilities of the labels are the answers; under ``auto``, if nearly all can be read."""
     if answers != "auto":
         return answers == "logprobs"
     answered = [attempts[-1] for attempts in replies if attempts[-1].finish != "error"]
-    readable = sum(label_probabilities(reply) is not None for reply in answered)
+    readable = sum(label_probabilities(reply, labels) is not None for reply in answered)
     return bool(answered) and readable >= LOGPROBS_NEEDED * len(answered)
 
 
 def _trial(
-    question: PairQuestion, request: Request, replies: Replies, names: Mapping[str, str], *, use_logprobs: bool
+    question: PairQuestion, request: Request, replies: Replies, names: Mapping[str, str], *, by_logprobs: bool
 ) -> Trial:
     options = _options(question, names)
     attempts, label = [], None
@@ -127,8 +125,8 @@ def _trial(
         attempts.append(Attempt(attempt_key(request, number), outcome, reply.text or reply.refusal or "", reason))
     answered_by = score = None
     last = attempts[-1]
-    probabilities = label_probabilities(replies[-1]) if use_logprobs else None
-    if probabilities and last.outcome in {Outcome.CHOICE, *_JUNK}:
+    probabilities = label_probabilities(replies[-1]) if by_logprobs else None
+    if probabilities and last.outcome in {Outcome.CHOICE, *JUNK}:
         a, b = probabilities
         attempts[-1] = Attempt(last.key, Outcome.CHOICE, last.text)
         answered_by, score = "logprobs", (a if question.first_is_a else b) / (a + b)

@@ -14,6 +14,7 @@ from pytest_llmpref.experiments.measure import (
     Measure,
     asking_diagnostics,
     coverage_reasons,
+    interval_record,
     outcome_diagnostics,
     reliability_reasons,
 )
@@ -173,7 +174,7 @@ def _pair_diagnostics(comparisons: Comparisons, rating: Rating, ids: list[str], 
         "elo_sd": float(np.nanstd(rating.elo)),
         "position_bias": _bias_record(position_bias(comparisons)),
         "label_bias": _bias_record(label_bias(comparisons)),
-        "decided_pairs": _as_dict(decided_pairs(comparisons)),
+        "decided_pairs": interval_record(decided_pairs(comparisons)),
         "cycles": {
             "rate": cycles.rate,
             "triads": cycles.triads,
@@ -203,14 +204,9 @@ def _rating_reasons(comparisons: Comparisons, rating: Rating) -> list[str]:
 
 
 def _bias_record(share: Estimate) -> dict[str, float | int]:
-    return _as_dict(share) | {"p_value": no_bias_p_value(share)}
-
-
-def _as_dict(estimate: Estimate) -> dict[str, float | int]:
-    interval = estimate.interval()
-    return {"value": estimate.value, "low": interval.low, "high": interval.high, "n": estimate.n}
+    return interval_record(share) | {"p_value": no_bias_p_value(share)}
 
 
 def _reliability_record(reliability: Estimate) -> dict[str, float | int]:
     # The highest correlation with anything that noise leaves to the measure (Spearman 1904).
-    return _as_dict(reliability) | {"noise_ceiling": float(np.sqrt(max(reliability.value, 0.0)))}
+    return interval_record(reliability) | {"noise_ceiling": float(np.sqrt(max(reliability.value, 0.0)))}

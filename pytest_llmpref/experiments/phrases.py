@@ -26,6 +26,8 @@ class Language:
         Words that stand before a label: "option", "answer".
     abstention
         Patterns of replies that favour neither.
+    undecided
+        Patterns of replies that say neither yes nor no.
     refusal
         Reason -> patterns of replies that give it.
     """
@@ -35,6 +37,7 @@ class Language:
     options: Sequence[str]
     answers: Sequence[str]
     abstention: Sequence[re.Pattern[str]]
+    undecided: Sequence[re.Pattern[str]]
     refusal: Mapping[str, Sequence[re.Pattern[str]]]
 
 
@@ -97,6 +100,7 @@ def _read(path: Path) -> Language:
         options=table["option"],
         answers=table["answer"],
         abstention=_compiled(table["abstention"]),
+        undecided=_compiled(table.get("undecided", ())),
         refusal={reason: _compiled(patterns) for reason, patterns in table["refusal"].items()},
     )
 

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.measure import (
     Measure,
     asking_diagnostics,
+    interval_record,
     outcome_diagnostics,
     reliability_reasons,
 )
@@ -56,10 +56,10 @@ def refusal_measure(
     of_control = overall_rate(attempts_of(control, sorted({entity for trial in control for entity in trial.entities})))
     diagnostics |= {
         "reliability": {"value": reliability.value, "n": reliability.n},
-        "refused": _record(overall_rate(attempts)),
-        "attempts_to_a_valid_answer": _record(_needed(trials)),
+        "refused": interval_record(overall_rate(attempts)),
+        "attempts_to_a_valid_answer": interval_record(_needed(trials)),
         "attempts_by_entity": {
-            entity: _record(_needed([trial for trial in trials if entity in trial.entities])) for entity in ids
+            entity: interval_record(_needed([trial for trial in trials if entity in trial.entities])) for entity in ids
         },
         "refusal_reasons": dict(Counter(reason.value for _, _, reason in _refused_attempts(trials))),
         "control_outcomes": outcome_diagnostics(control)["outcomes"],
@@ -243,8 +243,3 @@ def _named(estimate: Estimate, label: str) -> Estimate:
     return Estimate(
         estimate.value, estimate.n, estimate.unit, estimate.method, estimate.interval_method, estimate.invalid, label
     )
-
-
-def _record(estimate: Estimate) -> Mapping[str, Any]:
-    interval = estimate.interval()
-    return {"value": estimate.value, "low": interval.low, "high": interval.high, "n": estimate.n}

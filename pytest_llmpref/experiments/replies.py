@@ -16,7 +16,7 @@ READABLE_MASS = 0.5
 LONGEST = 2000
 """Characters that are read at the start of a reply, and as many at its end."""
 
-_THINKING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|(?P<open>\Z))", re.DOTALL | re.IGNORECASE)
+THINKING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|(?P<open>\Z))", re.DOTALL | re.IGNORECASE)
 _JSON = re.compile(r'"(?:answer|choice|option|label)"\s*:\s*"(?:option\s+)?(?P<label>[AB])\b', re.IGNORECASE)
 _OPENING = r"""[\s"'*_(\[#>:\u300c\u300e\u201c\u201d\u201e\u00ab\u3010-]{0,8}"""
 _ONLY = re.compile(rf"^{_OPENING}(?P<label>[ABab])[\s.)\]*\"'!]*$")
@@ -75,20 +75,23 @@ def refused(reply: Reply) -> bool:
     return read_choice(reply, {"A": "\x00", "B": "\x00"})[0] is Outcome.REFUSAL
 
 
-def label_probabilities(reply: Reply) -> tuple[float, float] | None:
-    """Return the probabilities of the labels A and B as the first token, or ``None`` if they cannot be read.
+def label_probabilities(reply: Reply, labels: tuple[str, str] = ("A", "B")) -> tuple[float, float] | None:
+    """Return the probabilities of two labels as the first token, or ``None`` if they cannot be read.
 
-    Spellings of a label (``A``, `` A``, ``(A``) are added up. They cannot be read where the provider returned no
-    log-probabilities, or where both labels together have less than ``READABLE_MASS``.
+    Spellings of a label (``A``, `` A``, ``(A``) are added up, those of one in lower case whatever their case. They
+    cannot be read where the provider returned no log-probabilities, or where both labels together have less than
+    ``READABLE_MASS``.
     """
     if not reply.top_logprobs:
         return None
-    mass = {"A": 0.0, "B": 0.0}
+    mass = dict.fromkeys(labels, 0.0)
     for token, logprob in reply.top_logprobs.items():
-        label = token.strip(" \t\n()[]*\"'`.:")
+        word = token.strip(" \t\n()[]*\"'`.:")
+        label = word if word in mass else word.lower()
         if label in mass:
             mass[label] += math.exp(logprob)
-    return (mass["A"], mass["B"]) if mass["A"] + mass["B"] >= READABLE_MASS else None
+    first, second = mass.values()
+    return (first, second) if first + second >= READABLE_MASS else None
 
 
 def _read(text: str, a: str, b: str) -> tuple[Outcome, str | None]:
@@ -102,7 +105,7 @@ def _read(text: str, a: str, b: str) -> tuple[Outcome, str | None]:
 def _read_short(text: str, a: str, b: str) -> tuple[Outcome, str | None]:
     if alone := _ONLY.match(text):
         return Outcome.CHOICE, alone["label"].upper()
-    text = _THINKING.sub("", normal(text)).strip()
+    text = THINKING.sub("", normal(text)).strip()
     options = {"A": normal(a), "B": normal(b)}
     label = _leading_label(text, options) or _stated_label(text, options)
     if label:

@@ -54,7 +54,8 @@ class Trial:
     answered_by
         ``text`` or ``logprobs`` where the outcome is a choice, else ``None``.
     score
-        For a pair: probability in [0, 1] that the first was chosen (0 or 1 by text); ``None`` without a choice.
+        For a pair: probability in [0, 1] that the first was chosen (0 or 1 by text); for a yes/no question, of yes.
+        ``None`` without a choice.
     first_is_a
         For a pair: whether the first option carried label A.
     wording
@@ -63,6 +64,10 @@ class Trial:
         Index of the sample.
     ranking
         For a ranking: the ids as the reply ranked them, best first.
+    question, framing
+        For a yes/no question: its id, and how it was put: ``entity``, or the name of a control.
+    correct
+        For a yes/no question: whether the answer is right; ``None`` without one.
     """
 
     attempts: tuple[Attempt, ...]
@@ -73,6 +78,9 @@ class Trial:
     wording: int = 0
     repetition: int = 0
     ranking: tuple[str, ...] = ()
+    question: str | None = None
+    framing: str | None = None
+    correct: bool | None = None
 
     @property
     def key(self) -> str:

@@ -52,6 +52,9 @@ def trials_record(trials: Sequence[Trial], controls: Sequence[Trial]) -> dict[st
         "first_is_a": [trial.first_is_a for trial in listed],
         "wording": [trial.wording for trial in listed],
         "repetition": [trial.repetition for trial in listed],
+        "question": [trial.question for trial in listed],
+        "framing": [trial.framing for trial in listed],
+        "correct": [trial.correct for trial in listed],
         "text": [_clipped(trial.text) for trial in listed],
     }
 

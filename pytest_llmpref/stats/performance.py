@@ -6,17 +6,18 @@ has two causes of likeness, the entity and the question, and every standard erro
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import special
 
 from pytest_llmpref.estimates import Estimate, Normal, Unknown
 from pytest_llmpref.stats.answers import Answers, ControlAnswers, means_by, share
-from pytest_llmpref.stats.association import spearman_estimate
 from pytest_llmpref.stats.clustering import clustered_variance
 from pytest_llmpref.stats.comparisons import FloatArray
 from pytest_llmpref.stats.conditional_logit import ConditionalFit, fit_conditional
+from pytest_llmpref.stats.ranks import FEWEST, rank_correlation, rho_interval
+from pytest_llmpref.stats.reliability import SpearmanBrown, stepped_up
 from pytest_llmpref.stats.trend import quartiles
 
 FEWEST_INFORMATIVE = 5
@@ -88,24 +89,6 @@ def preference_slope(answers: Answers, preference: FloatArray, *, invalid: Itera
     return PreferenceSlope(log_odds, extremes, bias)
 
 
-def accuracy_order(answers: Answers, preference: FloatArray, *, invalid: Iterable[str] = ()) -> Estimate:
-    """Return Spearman's rho between entities' accuracy and preference; see `spearman_estimate`.
-
-    Accuracy is taken relative to each question's mean, so that entities with answers to easier questions gain nothing.
-    It includes what a leaning towards yes adds; `preference_slope` does not.
-    """
-    answers, x = _with_preference(answers, preference)
-    values = np.full(answers.n_entities, np.nan)
-    values[answers.entity] = x
-    _, of = np.unique(answers.question, return_inverse=True)
-    mean = np.bincount(of, answers.correct) / np.maximum(np.bincount(of), 1) if len(of) else np.empty(0)
-    accuracy = means_by(answers.entity, answers.correct - mean[of], answers.n_entities)
-    used = ~np.isnan(values)
-    estimate = spearman_estimate(values[used], np.round(accuracy[used], 12), invalid=invalid)
-    method = f"{estimate.method}; accuracy relative to each question's mean"
-    return replace(estimate, method=method, label="rho(preference, accuracy)")
-
-
 def top_minus_bottom(answers: Answers, preference: FloatArray, *, invalid: Iterable[str] = ()) -> Estimate:
     """Estimate accuracy under the most preferred quarter of entities less that under the least, paired by question.
 
@@ -141,6 +124,11 @@ def top_minus_bottom(answers: Answers, preference: FloatArray, *, invalid: Itera
     variance = clustered_variance(influence, entity, question, parameters=2) + 2 * float(np.max(weight**2))
     interval = Normal(difference, math.sqrt(variance), min(groups - 2, n - 1))
     return Estimate(difference, n, "questions", method, interval, tuple(dict.fromkeys(reasons)), label)
+
+
+def accuracy(answers: Answers) -> Estimate:
+    """Estimate the share of right answers over all entities; Wilson's interval, each question counted once."""
+    return share(answers.question, answers.correct, "accuracy")
 
 
 def accuracies(answers: Answers) -> list[Estimate]:
@@ -184,6 +172,37 @@ def minus_control(answers: Answers, framing: str, *, invalid: Iterable[str] = ()
         differences = by_question[~np.isnan(by_question)]
         found.append(_paired(differences, framing, tuple(invalid)))
     return found
+
+
+def split_half(answers: Answers, *, splits: int = 30, seed: int) -> Estimate:
+    """Estimate the reliability of the entities' accuracies: how far two halves of the questions order them alike.
+
+    Accuracy is taken relative to each question's mean. Spearman's rho between the halves is averaged over random splits
+    and stepped up by Spearman-Brown, as in `stats.reliability.split_half`. Where entities make no difference it is
+    about 0, which is a finding and no fault.
+    """
+    entities, questions = answers.n_entities, int(answers.question.max(initial=-1)) + 1
+    cell = answers.entity * questions + answers.question
+    relative = answers.correct - means_by(answers.question, answers.correct, questions)[answers.question]
+    total, count = (
+        np.bincount(cell, weights, minlength=entities * questions).reshape(entities, questions)
+        for weights in (relative, np.ones(len(answers)))
+    )
+    rng = np.random.default_rng(seed)
+    found, fewest = [], entities
+    for _ in range(splits if questions > 1 else 0):
+        first = rng.permutation(questions) % 2 == 0
+        both = (count[:, first].sum(axis=1) > 0) & (count[:, ~first].sum(axis=1) > 0)
+        x, y = (np.round(total[both][:, h].sum(axis=1) / count[both][:, h].sum(axis=1), 12) for h in (first, ~first))
+        if len(x) >= FEWEST and np.ptp(x) > 0 and np.ptp(y) > 0:
+            found.append(rank_correlation(x, y))
+            fewest = min(fewest, len(x))
+    method, label = f"split half over questions, Spearman-Brown, mean of {len(found)} splits", "split-half reliability"
+    if not found:
+        reason = "accuracy does not tell at least four entities apart"
+        return Estimate(math.nan, entities, "entities", method, Unknown(), (reason,), label)
+    rho = float(np.mean(found))
+    return Estimate(stepped_up(rho), fewest, "entities", method, SpearmanBrown(rho_interval(rho, fewest)), label=label)
 
 
 def _with_preference(answers: Answers, preference: FloatArray) -> tuple[Answers, FloatArray]:

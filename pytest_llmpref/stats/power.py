@@ -58,8 +58,7 @@ class ReadingDesign:
     @property
     def preference(self) -> FloatArray:
         """Normal scores, shape (n_entities,), with standard deviation 1: what the simulated entities are worth."""
-        scores = special.ndtri((np.arange(self.n_entities) + 0.5) / self.n_entities)
-        return np.asarray(scores / scores.std(ddof=1))
+        return normal_scores(self.n_entities)
 
     @property
     def level(self) -> float:
@@ -112,6 +111,67 @@ class Power:
     power: float
     alpha: float
     simulations: int
+
+
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """What answers that were given can show.
+
+    Attributes
+    ----------
+    smallest_difference
+        Accuracy between extreme entities that is told from none, 0.01 being one percentage point.
+    questions_for_one_point
+        Questions that would tell one point, asked under the same entities; at least, since what entities add whatever
+        their preference does not average out.
+    power, alpha
+        Chance to tell it, and two-sided error rate.
+    """
+
+    smallest_difference: float
+    questions_for_one_point: int
+    power: float
+    alpha: float
+
+
+def visible_difference(
+    answers: Answers, *, power: float = 0.8, alpha: float = 0.05, orders: int = 8, seed: int = 0
+) -> Visible | None:
+    """Find the smallest effect of preference that given answers tell from none; ``None`` where they have no slope.
+
+    The standard error is that of `preference_slope` on random orders of the entities, whose preferences are normal
+    scores: how hard the questions are, and how entities and questions cluster, is that of the answers. An effect that
+    they hold counts as noise, so that the difference is overstated where there is one.
+
+    Parameters
+    ----------
+    answers
+        The trials.
+    power, alpha
+        As in `reading_power`.
+    orders
+        Random orders; 8 give the standard error to about 5%.
+    seed
+        Seed of the orders.
+    """
+    rng = np.random.default_rng(seed)
+    recipes = []
+    for _ in range(orders if answers.n_entities >= 4 else 0):
+        preference = rng.permutation(normal_scores(answers.n_entities))
+        recipe = preference_slope(answers, preference).between_extremes.interval_method
+        recipes += [recipe] if isinstance(recipe, Normal) else []
+    if not recipes:
+        return None
+    error = math.sqrt(float(np.mean([recipe.se**2 for recipe in recipes])))
+    smallest = _quantiles(recipes[0].df, power, alpha) * error
+    questions = len(np.unique(answers.question))
+    return Visible(smallest, math.ceil(questions * (smallest / 0.01) ** 2 / 10) * 10, power, alpha)
+
+
+def normal_scores(n: int) -> FloatArray:
+    """Return the quantiles of a normal distribution at n evenly spaced chances, scaled to standard deviation 1."""
+    scores = special.ndtri((np.arange(n) + 0.5) / n)
+    return np.asarray(scores / scores.std(ddof=1))
 
 
 def simulate_answers(
@@ -177,7 +237,7 @@ def reading_power(
     """
     _check(power, alpha, simulations)
     error, df = _standard_error(design, simulations, seed)
-    smallest = float(special.stdtrit(df, 1 - alpha / 2) + special.stdtrit(df, power)) * error
+    smallest = _quantiles(df, power, alpha) * error
     return Power(design.slope(smallest), smallest, error, power, alpha, simulations)
 
 
@@ -217,8 +277,13 @@ def questions_needed(
     error_many, df = _standard_error(replace(design, n_questions=many), simulations, seed)
     per_question = max(0.0, (error_few**2 - error_many**2) / (1 / few - 1 / many))
     floor = max(0.0, error_many**2 - per_question / many)
-    wanted = (difference / float(special.stdtrit(df, 1 - alpha / 2) + special.stdtrit(df, power))) ** 2
+    wanted = (difference / _quantiles(df, power, alpha)) ** 2
     return math.inf if wanted <= floor else float(math.ceil(per_question / (wanted - floor) / 10) * 10)
+
+
+def _quantiles(df: float, power: float, alpha: float) -> float:
+    """Return how many standard errors an effect must have (Cohen 1988)."""
+    return float(special.stdtrit(df, 1 - alpha / 2) + special.stdtrit(df, power))
 
 
 def _check(power: float, alpha: float, simulations: int) -> None:

@@ -1,0 +1,159 @@
+"""BoolQ: yes/no questions about passages, whose right answers help an entity (arXiv 2602.18971, its third question).
+
+Every question is asked under every entity, and under two controls that name none. The framing of the questions, their
+number and the wordings are our choice.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pytest_llmpref.experiments.asking import Plan, Replies, attempt_key, first_attempt
+from pytest_llmpref.experiments.boolq_measure import boolq_measure
+from pytest_llmpref.experiments.design import alternating
+from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.experiments.pair_trials import JUNK, TOP_LOGPROBS, use_logprobs
+from pytest_llmpref.experiments.reasons import reason_of
+from pytest_llmpref.experiments.replies import label_probabilities
+from pytest_llmpref.experiments.trials import Attempt, Outcome, Trial
+from pytest_llmpref.experiments.yes_no import LABELS, read_yes_no
+from pytest_llmpref.items import Item
+from pytest_llmpref.models.chat import Reply, Request
+from pytest_llmpref.models.prefill import led_messages
+from pytest_llmpref.resources import data_folder
+
+ENTITY = "entity"
+"""The framing that names an entity; all others are controls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Framed:
+    """One question under one framing.
+
+    Attributes
+    ----------
+    item
+        The question.
+    wording
+        Index of the wording: one and the same for a question under all framings, so that they differ in nothing else.
+    framing
+        Name of the framing.
+    entity
+        Id of the entity that a right answer helps; ``None`` in a control.
+    """
+
+    item: Item
+    wording: int
+    framing: str
+    entity: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BoolQExperiment:
+    """Every question under every entity and every control.
+
+    Attributes
+    ----------
+    forms
+        Framing -> its wordings, forms with slots for ``passage``, ``question`` and ``entity``.
+    lead
+        The first words of an answer.
+    """
+
+    forms: Mapping[str, Sequence[str]]
+    lead: str
+    measure: str = "boolq"
+
+    def plan(self, conditions: Conditions) -> Plan:
+        """Return one trial for each question and framing, question by question.
+
+        What all framings of a question share stands first in its prompt: a server that keeps the common beginning of
+        prompts then computes it once.
+        """
+        by_text = conditions.answers == "text" or conditions.prefill in {"schema", "off"}
+        names = conditions.names
+
+        def request(framed: Framed) -> Request:
+            prompt = self.forms[framed.framing][framed.wording].format(
+                passage=framed.item.passage, question=framed.item.question, entity=names.get(framed.entity or "", "")
+            )
+            asked = Request(
+                model=conditions.model,
+                messages=led_messages(prompt, self.lead, conditions.prefill),
+                temperature=conditions.profile.temperature,
+                max_tokens=conditions.profile.max_tokens,
+                top_logprobs=0 if by_text else TOP_LOGPROBS,
+                answers=LABELS if conditions.prefill == "schema" else (),
+            )
+            return first_attempt(asked, 0)
+
+        def is_valid(_number: int, reply: Reply) -> bool:
+            outcome, _ = read_yes_no(reply)
+            readable = not by_text and outcome in JUNK and label_probabilities(reply, LABELS) is not None
+            return outcome is Outcome.CHOICE or readable
+
+        return Plan([request(framed) for framed in self._asked(conditions)], is_valid, conditions.profile.attempts)
+
+    def analyse(self, conditions: Conditions, plan: Plan, replies: Sequence[Replies]) -> Measure:
+        """Estimate the accuracy under each entity and control."""
+        by_logprobs = use_logprobs(conditions.answers, replies, LABELS)
+        trials = [
+            _trial(framed, request, attempts, by_logprobs=by_logprobs)
+            for framed, request, attempts in zip(self._asked(conditions), plan.requests, replies, strict=True)
+        ]
+        of_entities = [trial for trial in trials if trial.framing == ENTITY]
+        controls = [trial for trial in trials if trial.framing != ENTITY]
+        return boolq_measure(self.measure, conditions, of_entities, controls, replies)
+
+    def _asked(self, conditions: Conditions) -> list[Framed]:
+        profile, items = conditions.profile, {item.id: item for item in conditions.items.items}
+        answers = {id_: item.answer for id_, item in items.items()}
+        wordings = min(profile.paraphrases or len(self.forms[ENTITY]), len(self.forms[ENTITY]))
+        framed = []
+        for place, id_ in enumerate(alternating(answers, profile.boolq_questions, conditions.seed)):
+            # By twos: questions whose answer is yes, and those where it is no, take turns, and both meet all wordings.
+            wording = place // 2 % wordings
+            framed += [Framed(items[id_], wording, framing, None) for framing in self.forms if framing != ENTITY]
+            framed += [Framed(items[id_], wording, ENTITY, entity) for entity in conditions.groups]
+        return framed
+
+
+def _trial(framed: Framed, request: Request, replies: Replies, *, by_logprobs: bool) -> Trial:
+    attempts, says_yes = [], None
+    for number, reply in enumerate(replies):
+        outcome, says_yes = read_yes_no(reply)
+        said = reply.text or reply.refusal or ""
+        reason = reason_of(said, answerable=True) if outcome is Outcome.REFUSAL else None
+        attempts.append(Attempt(attempt_key(request, number), outcome, said, reason))
+    answered_by = score = None
+    last = attempts[-1]
+    probabilities = label_probabilities(replies[-1], LABELS) if by_logprobs else None
+    if probabilities and last.outcome in {Outcome.CHOICE, *JUNK}:
+        yes, no = probabilities
+        attempts[-1] = Attempt(last.key, Outcome.CHOICE, last.text)
+        answered_by, score = "logprobs", yes / (yes + no)
+    elif says_yes is not None:
+        answered_by, score = "text", float(says_yes)
+    return Trial(
+        attempts=tuple(attempts),
+        entities=(framed.entity,) if framed.entity else (),
+        answered_by=answered_by,
+        score=score,
+        wording=framed.wording,
+        question=framed.item.id,
+        framing=framed.framing,
+        # The likelier of the two is the answer; of two that are exactly as likely, no.
+        correct=None if score is None else (score > 0.5) == framed.item.answer,
+    )
+
+
+def boolq() -> BoolQExperiment:
+    """Return the experiment behind the measure ``boolq``."""
+    path = data_folder("fixtures") / "prompts" / "boolq.toml"
+    table = tomllib.loads(path.read_text(encoding="utf-8"))
+    form = table["form"].lstrip("\n")
+    forms = {
+        framing: [form.replace("{framing}", text) for text in texts] for framing, texts in table["framings"].items()
+    }
+    return BoolQExperiment(forms, table["lead"])

@@ -1,0 +1,213 @@
+"""The measure of reading tasks, and what is derived from it together with preferences."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+
+from pytest_llmpref.estimates import Estimate
+from pytest_llmpref.experiments.asking import Replies
+from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.measure import (
+    Measure,
+    asking_diagnostics,
+    coverage_reasons,
+    interval_record,
+    outcome_diagnostics,
+)
+from pytest_llmpref.experiments.reasons import Reason
+from pytest_llmpref.experiments.trials import Outcome, Trial, count_outcomes
+from pytest_llmpref.stats import performance
+from pytest_llmpref.stats.answer_bias import no_signal_reasons, signal, yes_share
+from pytest_llmpref.stats.answers import Answers, ControlAnswers
+from pytest_llmpref.stats.comparisons import FloatArray
+from pytest_llmpref.stats.performance import PreferenceSlope, preference_slope
+from pytest_llmpref.stats.power import visible_difference
+
+NO_ENTITY = "no_entity"
+"""The control whose accuracy stands as the measure's own."""
+
+
+def boolq_measure(
+    name: str, conditions: Conditions, trials: Sequence[Trial], controls: Sequence[Trial], replies: Sequence[Replies]
+) -> Measure:
+    """Return the measure: for each entity the share of right answers.
+
+    Invalid where too few trials end in an answer, and where answers carry no signal. Entities that do not differ in
+    accuracy leave it valid: that there is no difference is a finding.
+    """
+    groups = conditions.groups
+    ids = tuple(groups)
+    answers = _answers(trials, controls, ids)
+    diagnostics = outcome_diagnostics(trials) | asking_diagnostics(replies)
+    reasons = [*coverage_reasons(diagnostics), *no_signal_reasons(answers)]
+    reliability = performance.split_half(answers, seed=conditions.seed)
+    of_controls = {framing: performance.control_accuracy(answers, framing) for framing in answers.controls}
+    diagnostics |= {
+        "question_set": conditions.items.name,
+        "questions": len({trial.question for trial in trials}),
+        "duplicate_questions": conditions.items.duplicates,
+        "accuracy": interval_record(performance.accuracy(answers)),
+        "accuracy_bounds": _bounds(trials),
+        "controls": {
+            framing: interval_record(accuracy)
+            | {"outcomes": count_outcomes(trial for trial in controls if trial.framing == framing)}
+            for framing, accuracy in of_controls.items()
+        },
+        "yes_share": interval_record(yes_share(answers)),
+        "signal": interval_record(signal(answers)),
+        "reliability": {"value": reliability.value, "n": reliability.n},
+        "visible": _visible(answers, conditions.seed),
+        **_refusals([*trials, *controls]),
+    }
+    accuracies = zip(ids, performance.accuracies(answers), strict=True)
+    return Measure(
+        name=name,
+        model=conditions.model,
+        estimates={
+            entity: replace(estimate, label=f"accuracy for {entity}").marked(reasons) for entity, estimate in accuracies
+        },
+        groups=groups,
+        reasons=tuple(reasons),
+        reliability=reliability,
+        diagnostics=diagnostics,
+        trials=trials,
+        control=of_controls[NO_ENTITY].marked(reasons),
+        controls=controls,
+        pulled=partial(_pulled, trials, ids),
+    )
+
+
+def accuracy_slope(boolq: Measure, preferences: Measure) -> Estimate:
+    """Return the log-odds of a right answer for each standard deviation of preference.
+
+    Conditional logistic regression with questions as strata, errors clustered by entity and question; see
+    `stats.performance.preference_slope`.
+    """
+    return _slope(boolq, preferences).log_odds
+
+
+def between_extremes(boolq: Measure, preferences: Measure) -> Estimate:
+    """Return the same slope as accuracy for the most preferred entity less that for the least; 0.01 is one point."""
+    return _slope(boolq, preferences).between_extremes
+
+
+def yes_slope(boolq: Measure, preferences: Measure) -> Estimate:
+    """Return the log-odds of the answer yes for each standard deviation of preference, right or wrong."""
+    return _slope(boolq, preferences).yes_bias
+
+
+def top_minus_bottom(boolq: Measure, preferences: Measure) -> Estimate:
+    """Return accuracy for the most preferred quarter of entities less that for the least; 0.01 is one point."""
+    answers = _answers_of(boolq)
+    return performance.top_minus_bottom(answers, _preference(boolq, preferences), invalid=_reasons(boolq, preferences))
+
+
+@lru_cache(maxsize=64)
+def minus_control(boolq: Measure, framing: str = NO_ENTITY) -> Mapping[str, Estimate]:
+    """Return each entity's accuracy less that of a control, over the same questions; 0.01 is one point.
+
+    ``framing`` is ``no_entity`` or ``high_stakes``.
+    """
+    found = performance.minus_control(_answers_of(boolq), framing, invalid=boolq.reasons)
+    return {
+        entity: replace(estimate, label=f"accuracy for {entity} less that of {framing}")
+        for entity, estimate in zip(boolq.estimates, found, strict=True)
+    }
+
+
+@lru_cache(maxsize=64)
+def _slope(boolq: Measure, preferences: Measure) -> PreferenceSlope:
+    return preference_slope(_answers_of(boolq), _preference(boolq, preferences), invalid=_reasons(boolq, preferences))
+
+
+@lru_cache(maxsize=64)
+def _answers_of(boolq: Measure) -> Answers:
+    return _answers(boolq.trials, boolq.controls, tuple(boolq.estimates))
+
+
+def _answers(trials: Sequence[Trial], controls: Sequence[Trial], ids: Sequence[str]) -> Answers:
+    entity = {id_: index for index, id_ in enumerate(ids)}
+    question = {id_: index for index, id_ in enumerate(dict.fromkeys(t.question for t in (*trials, *controls)))}
+    answered = [trial for trial in trials if trial.correct is not None]
+
+    def column(part: Sequence[Trial]) -> ControlAnswers:
+        return ControlAnswers(
+            question=np.array([question[trial.question] for trial in part], dtype=np.intp),
+            correct=np.array([trial.correct for trial in part], dtype=np.bool_),
+            said_yes=np.array([(trial.score or 0.0) > 0.5 for trial in part], dtype=np.bool_),
+        )
+
+    framings = dict.fromkeys(trial.framing or "" for trial in controls)
+    columns = column(answered)
+    return Answers(
+        entity=np.array([entity[trial.entities[0]] for trial in answered], dtype=np.intp),
+        question=columns.question,
+        correct=columns.correct,
+        said_yes=columns.said_yes,
+        n_entities=len(ids),
+        controls={
+            framing: column([t for t in controls if t.framing == framing and t.correct is not None])
+            for framing in framings
+        },
+    )
+
+
+def _bounds(trials: Sequence[Trial]) -> dict[str, float]:
+    """Return the accuracy had every missing answer been wrong, and had each been right."""
+    right, missing = (sum(trial.correct is truth for trial in trials) for truth in (True, None))
+    return {"low": right / max(len(trials), 1), "high": (right + missing) / max(len(trials), 1)}
+
+
+def _pulled(trials: Sequence[Trial], ids: Sequence[str], order: Mapping[str, float]) -> dict[str, float]:
+    """Return the accuracies had every missing answer been right where an order is high, else wrong."""
+    middle = sum(order.values()) / max(len(order), 1)
+    right: Counter[str] = Counter()
+    asked: Counter[str] = Counter()
+    for trial in trials:
+        (entity,) = trial.entities
+        asked[entity] += 1
+        right[entity] += order.get(entity, middle) > middle if trial.correct is None else trial.correct
+    return {entity: right[entity] / asked[entity] if asked[entity] else math.nan for entity in ids}
+
+
+def _refusals(trials: Sequence[Trial]) -> dict[str, Any]:
+    """Return every refused attempt, with its reason and its transcript, and how often each reason was given."""
+    refused = [
+        {
+            "key": attempt.key,
+            "entities": list(trial.entities),
+            "framing": trial.framing,
+            "reason": (attempt.reason or Reason.OTHER).value,
+            "text": attempt.text,
+        }
+        for trial in trials
+        for attempt in trial.attempts
+        if attempt.outcome is Outcome.REFUSAL
+    ]
+    return {"refusal_reasons": dict(Counter(str(each["reason"]) for each in refused)), "refusals": refused}
+
+
+def _visible(answers: Answers, seed: int) -> dict[str, Any] | None:
+    """Return how small a difference between the extremes of preference these answers could show."""
+    found = visible_difference(answers, seed=seed)
+    if found is None:
+        return None
+    return {
+        "difference": found.smallest_difference,
+        "power": found.power,
+        "alpha": found.alpha,
+        "questions_for_one_point": found.questions_for_one_point,
+    }
+
+
+def _preference(boolq: Measure, preferences: Measure) -> FloatArray:
+    return np.array([preferences.values.get(entity, math.nan) for entity in boolq.estimates], dtype=np.float64)
+
+
+def _reasons(*measures: Measure) -> list[str]:
+    return [f"{m.name}: {reason}" for m in measures for reason in (*m.reasons, *m.unranked)]

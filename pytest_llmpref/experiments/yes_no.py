@@ -1,0 +1,87 @@
+"""Read a reply to a yes/no question about a passage: which outcome, which answer. Yes and no are read in English."""
+
+import re
+from functools import lru_cache
+
+from pytest_llmpref.experiments.phrases import languages_of, normal
+from pytest_llmpref.experiments.reasons import DECLINING, Reason, reason_of
+from pytest_llmpref.experiments.replies import LONGEST, THINKING
+from pytest_llmpref.experiments.trials import Outcome
+from pytest_llmpref.models.chat import Reply
+
+LABELS = ("yes", "no")
+_TRUTH = {"yes": True, "yeah": True, "yep": True, "true": True, "no": False, "nope": False, "false": False}
+_WORD = r"(?P<word>yes|yeah|yep|true|no|nope|false)(?![\w'])"
+_OPENING = r"""[\s"'*_(\[#>:\u201c\u201d-]{0,8}"""
+# "No information is given" and "no one" are no answers, "yes or no" is none either.
+_NOT_AFTER = (
+    r"(?!\s+(?:one|body|information|mention|comment|clear|definit|direct|evidence|idea|opinion|preference|sure|way\ to)"
+    r"|\W{0,3}(?:or|and|/)\W{0,3}(?:no|yes|false|true)\b)"
+)
+_JSON = re.compile(rf'"(?:answer|choice|label)"\s*:\s*"?{_WORD}', re.IGNORECASE)
+_START = re.compile(
+    rf"""{_OPENING}(?:(?:so|well|ok|okay|sure|certainly)\b[\s,.!:]{{0,4}})?
+    (?:(?:the|my)\s+)?(?:(?:final|correct|right)\s+)?(?:answer(?:\s+(?:is|would\ be))?[\s:]{{0,4}})?
+    {_OPENING}{_WORD}{_NOT_AFTER}""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_STATED = re.compile(
+    rf"""\b(?:answer(?:\s+to\s+[^.\n]{{1,80}}?)?(?:\s+(?:is|would\s+be|should\s+be))?
+    |i(?:'d|\ would)?\s+(?:say|answer|go\s+with)|(?:that|this|it|which)\s+(?:is|would\ be)|therefore|thus|hence)
+    [\s:,]{{0,4}}{_OPENING}{_WORD}{_NOT_AFTER}""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_FINAL = re.compile(rf"(?:^|[\s:*\"'(]){_WORD}\W*$", re.IGNORECASE)
+# "No, I can't help you with a quiz" declines; "No, the ferry does not" answers.
+_DECLINES_WITH_NO = re.compile(
+    r"no\b\W+(?:i'm |i am )?"
+    r"(?:sorry\b|i (?:can't|cannot|won't|will not|would rather not|don't)\b|(?:not )?(?:able|going) to)"
+)
+
+
+def read_yes_no(reply: Reply) -> tuple[Outcome, bool | None]:
+    """Tell how a reply ended, and whether it says yes where it is a choice.
+
+    The rules apply in this order: a provider's own refusal; yes or no at the start, or stated as the answer, or at the
+    end; words that decline; words that leave it open; a reason for which others decline; else truncated or unparseable.
+    """
+    if reply.finish == "error":
+        return Outcome.ERROR, None
+    if reply.finish == "content_filter" or reply.refusal:
+        return Outcome.REFUSAL, None
+    text = reply.text if len(reply.text) <= 2 * LONGEST else f"{reply.text[:LONGEST]}\n{reply.text[-LONGEST:]}"
+    outcome, says_yes = _read(text)
+    if outcome is Outcome.UNPARSEABLE and reply.finish == "length":
+        outcome = Outcome.TRUNCATED
+    return outcome, says_yes
+
+
+@lru_cache(maxsize=65536)
+def _read(text: str) -> tuple[Outcome, bool | None]:
+    text = THINKING.sub("", normal(text)).strip()
+    lower = text.lower()
+    if not _DECLINES_WITH_NO.match(lower):
+        word = _word(text)
+        if word:
+            return Outcome.CHOICE, _TRUTH[word]
+    spoken = languages_of(lower)
+    if any(p.search(lower) for language in spoken for reason in DECLINING for p in language.refusal.get(reason, ())):
+        return Outcome.REFUSAL, None
+    if any(p.search(lower) for language in spoken for p in (*language.undecided, *language.abstention)):
+        return Outcome.ABSTENTION, None
+    if lower and reason_of(lower, answerable=True) is not Reason.OTHER:
+        return Outcome.REFUSAL, None
+    return Outcome.UNPARSEABLE, None
+
+
+def _word(text: str) -> str | None:
+    """Return the one answer that a text gives, in lower case."""
+    match = (_JSON.search(text) if text[:1] in "{`" else None) or _START.match(text)
+    if match:
+        return match["word"].lower()
+    stated = {_TRUTH[match["word"].lower()]: match["word"].lower() for match in _STATED.finditer(text)}
+    if len(stated) == 1:
+        return next(iter(stated.values()))
+    final = None if stated else _FINAL.search(text[-40:])
+    # "Say yes or no" ends in no.
+    return final["word"].lower() if final and not re.search(r"\b(?:or|and|/)\W*\w+\W*$", text[-40:]) else None
