@@ -121,7 +121,7 @@ class Study:
             If a simulated model's file cannot be used.
         """
         if self._in_process(self.cassette):
-            self._replay(self.cassette)
+            self._answering(self.cassette)
         if not (gaps := self.gaps(measures)):
             return
         if self._settings.record_mode == "none":
@@ -149,7 +149,7 @@ class Study:
 
     async def ask(self, request: Request) -> Reply:
         """Ask one question of a test's own, recorded and replayed like all else; for use in any event loop."""
-        model = self._replay(self.cassette) if self._settings.record_mode == "none" else self._live(self.cassette)
+        model = self._answering(self.cassette) if self._settings.record_mode == "none" else self._live(self.cassette)
         return await asyncio.wrap_future(self._loop.submit(model.ask(request)))
 
     def close(self) -> None:
@@ -167,7 +167,7 @@ class Study:
             self._ask(name, list(gaps[0].missing), title=f"{self.conditions.model} {name}")
         # Live or not, what is analysed is what the cassette holds, where there is one.
         asking = ask_all(
-            self._asked(plan, self._replay), plan, range(len(plan.requests)), in_flight=self._settings.in_flight
+            self._asked(plan, self._answering), plan, range(len(plan.requests)), in_flight=self._settings.in_flight
         )
         return EXPERIMENTS[name]().analyse(self.conditions, plan, self._loop.run(asking))
 
@@ -239,19 +239,25 @@ class Study:
         return self._opened[key]
 
     def _in_process(self, cassette: Cassette) -> bool:
-        """Whether a model answers by itself in a run that records nothing.
+        """Whether the model of a cassette answers by itself in a run that records nothing.
 
         A simulated model does, unless a recording of it is there: then that is replayed, like any other.
         """
         return self._settings.record_mode == "none" and is_simulated(cassette.model) and not len(cassette)
 
+    def _answering(self, cassette: Cassette) -> ChatModel:
+        """Return who answers without anything being recorded: the cassette, or a simulated model itself."""
+        if not self._in_process(cassette):
+            return self._replay(cassette)
+        key = f"simulated {cassette.model}"
+        if key not in self._opened:
+            self._opened[key] = self._open(cassette)
+        return self._opened[key]
+
     def _replay(self, cassette: Cassette) -> ChatModel:
-        """Return a model that answers without anything being recorded: from its cassette, or as a simulated model."""
+        """Return a model that answers from a cassette, at the depth that was asked for."""
         key = f"replay {cassette.model}"
         if key not in self._opened:
-            if self._in_process(cassette):
-                self._opened[key] = self._open(cassette)
-                return self._opened[key]
             if self._settings.replay == "wire":
                 from pytest_llmpref.cassettes.wire import WireReplayModel  # noqa: PLC0415 - imports vcr
 
