@@ -17,7 +17,7 @@ from pytest_llmpref.experiments.pairwise import pairwise_preference
 from pytest_llmpref.experiments.ranking import direct_ranking
 from pytest_llmpref.experiments.refusal import refusals
 from pytest_llmpref.models.chat import ChatModel, Reply, Request
-from pytest_llmpref.models.opening import is_simulated, listed_price, open_model
+from pytest_llmpref.models.opening import answers_in_process, is_simulated, listed_price, open_model
 from pytest_llmpref.options import Settings
 
 EXPERIMENTS: dict[str, Callable[[], Experiment]] = {
@@ -164,12 +164,16 @@ class Study:
         if gaps := self.gaps([name]):
             if self._settings.record_mode == "none":
                 raise NotRecordedError(describe_gaps(self.cassette.model, gaps, self._settings))
-            self._ask(name, list(gaps[0].missing), title=f"{self.conditions.model} {name}")
+            self._ask(name, list(gaps[0].missing), title=self._title(name))
         # Live or not, what is analysed is what the cassette holds, where there is one.
         asking = ask_all(
             self._asked(plan, self._answering), plan, range(len(plan.requests)), in_flight=self._settings.in_flight
         )
         return EXPERIMENTS[name]().analyse(self.conditions, plan, self._loop.run(asking))
+
+    def _title(self, name: str) -> str:
+        model = self.conditions.model
+        return f"{model}{' (simulated)' if is_simulated(model) else ''} {name}"
 
     def _plan(self, name: str) -> Plan:
         if name not in self._plans:
@@ -243,7 +247,7 @@ class Study:
 
         A simulated model does, unless a recording of it is there: then that is replayed, like any other.
         """
-        return self._settings.record_mode == "none" and is_simulated(cassette.model) and not len(cassette)
+        return self._settings.record_mode == "none" and answers_in_process(cassette.model) and not len(cassette)
 
     def _answering(self, cassette: Cassette) -> ChatModel:
         """Return who answers without anything being recorded: the cassette, or a simulated model itself."""
