@@ -7,7 +7,7 @@ from importlib import import_module
 
 from pytest_llmpref.errors import LLMPrefError
 
-COMMANDS = ("diff", "cassettes", "serve")
+COMMANDS = ("diff", "cassettes", "serve", "paper_table")
 """The modules of ``commands``, in the order in which help lists them. They import what they run when it runs."""
 
 
