@@ -18,7 +18,7 @@ from pytest_llmpref.experiments.pairwise import pairwise_preference
 from pytest_llmpref.experiments.ranking import direct_ranking
 from pytest_llmpref.experiments.refusal import refusals
 from pytest_llmpref.models.chat import ChatModel, Reply, Request
-from pytest_llmpref.models.opening import is_simulated, listed_price, open_model
+from pytest_llmpref.models.opening import answers_in_process, is_simulated, listed_price, open_model
 from pytest_llmpref.options import Settings
 
 EXPERIMENTS: dict[str, Callable[[], Experiment]] = {
@@ -123,7 +123,7 @@ class Study:
             If a simulated model's file cannot be used.
         """
         if self._in_process(self.cassette):
-            self._replay(self.cassette)
+            self._answering(self.cassette)
         if not (gaps := self.gaps(measures)):
             return
         if self._settings.record_mode == "none":
@@ -151,7 +151,7 @@ class Study:
 
     async def ask(self, request: Request) -> Reply:
         """Ask one question of a test's own, recorded and replayed like all else; for use in any event loop."""
-        model = self._replay(self.cassette) if self._settings.record_mode == "none" else self._live(self.cassette)
+        model = self._answering(self.cassette) if self._settings.record_mode == "none" else self._live(self.cassette)
         return await asyncio.wrap_future(self._loop.submit(model.ask(request)))
 
     def close(self) -> None:
@@ -166,12 +166,16 @@ class Study:
         if gaps := self.gaps([name]):
             if self._settings.record_mode == "none":
                 raise NotRecordedError(describe_gaps(self.cassette.model, gaps, self._settings))
-            self._ask(name, list(gaps[0].missing), title=f"{self.conditions.model} {name}")
+            self._ask(name, list(gaps[0].missing), title=self._title(name))
         # Live or not, what is analysed is what the cassette holds, where there is one.
         asking = ask_all(
-            self._asked(plan, self._replay), plan, range(len(plan.requests)), in_flight=self._settings.in_flight
+            self._asked(plan, self._answering), plan, range(len(plan.requests)), in_flight=self._settings.in_flight
         )
         return EXPERIMENTS[name]().analyse(self.conditions, plan, self._loop.run(asking))
+
+    def _title(self, name: str) -> str:
+        model = self.conditions.model
+        return f"{model}{' (simulated)' if is_simulated(model) else ''} {name}"
 
     def _plan(self, name: str) -> Plan:
         if name not in self._plans:
@@ -241,19 +245,25 @@ class Study:
         return self._opened[key]
 
     def _in_process(self, cassette: Cassette) -> bool:
-        """Whether a model answers by itself in a run that records nothing.
+        """Whether the model of a cassette answers by itself in a run that records nothing.
 
         A simulated model does, unless a recording of it is there: then that is replayed, like any other.
         """
-        return self._settings.record_mode == "none" and is_simulated(cassette.model) and not len(cassette)
+        return self._settings.record_mode == "none" and answers_in_process(cassette.model) and not len(cassette)
+
+    def _answering(self, cassette: Cassette) -> ChatModel:
+        """Return who answers without anything being recorded: the cassette, or a simulated model itself."""
+        if not self._in_process(cassette):
+            return self._replay(cassette)
+        key = f"simulated {cassette.model}"
+        if key not in self._opened:
+            self._opened[key] = self._open(cassette)
+        return self._opened[key]
 
     def _replay(self, cassette: Cassette) -> ChatModel:
-        """Return a model that answers without anything being recorded: from its cassette, or as a simulated model."""
+        """Return a model that answers from a cassette, at the depth that was asked for."""
         key = f"replay {cassette.model}"
         if key not in self._opened:
-            if self._in_process(cassette):
-                self._opened[key] = self._open(cassette)
-                return self._opened[key]
             if self._settings.replay == "wire":
                 from pytest_llmpref.cassettes.wire import WireReplayModel  # noqa: PLC0415 - imports vcr
 

@@ -7,7 +7,12 @@ NOWHERE = "http://127.0.0.1:9/v1"
 
 
 def is_simulated(name: str) -> bool:
-    """Whether a name means a simulated model, which is a pure function of what it is asked."""
+    """Whether a name means a simulated model, in this process or, like ``openai/sim/NAME``, over HTTP."""
+    return "/sim/" in f"/{name}"
+
+
+def answers_in_process(name: str) -> bool:
+    """Whether a name means a simulated model in this process: a pure function of what it is asked."""
     return name.startswith("sim/")
 
 
@@ -32,7 +37,7 @@ def open_model(name: str, *, timeout: float, max_tries: int, max_wait: float, on
     WorldError, EntityFileError
         If a simulated model's file cannot be used.
     """
-    if is_simulated(name):
+    if answers_in_process(name):
         from pytest_llmpref.models.simulated.model import SimulatedModel  # noqa: PLC0415 - only what is used is imported
 
         return SimulatedModel(name)

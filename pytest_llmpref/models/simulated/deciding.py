@@ -9,7 +9,7 @@ from typing import Literal
 from pytest_llmpref.models.chat import Request
 from pytest_llmpref.models.simulated.draws import Draws
 from pytest_llmpref.models.simulated.hearing import Heard
-from pytest_llmpref.models.simulated.items import gold_answers
+from pytest_llmpref.models.simulated.items import bare_question, gold_answers
 from pytest_llmpref.models.simulated.tastes import Purpose, Tastes, bare
 from pytest_llmpref.models.simulated.world import World
 from pytest_llmpref.profiles import MOST_ATTEMPTS
@@ -154,8 +154,9 @@ class Mind:
 
     def _answer(self, heard: Heard, draws: Draws) -> Decision:
         reading, seed = self._world.reading, self._world.seed
-        gold = gold_answers().get(heard.question)
-        of_question = Draws(seed, "question", heard.question)
+        question = bare_question(heard.question)
+        gold = gold_answers().get(question)
+        of_question = Draws(seed, "question", question)
         truth = of_question.uniform("truth") < 0.5 if gold is None else gold
         right = logit(_inside(reading.skill)) + reading.difficulty * of_question.normal("difficulty")
         named = self._tastes.mentioned(heard.framing)

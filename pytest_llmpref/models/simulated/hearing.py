@@ -11,7 +11,7 @@ Kind = Literal["preference", "donation", "ranking", "reading", "other"]
 
 _OPTION = re.compile(r"^Option ([A-Z]): (.+)$", re.MULTILINE)
 _ITEM = re.compile(r"^- (.+)$", re.MULTILINE)
-_PASSAGE = re.compile(r"^Passage: (.+)$", re.MULTILINE)
+_PASSAGE = re.compile(r"^Passage: .+?(?=^Question: )", re.MULTILINE | re.DOTALL)
 _QUESTION = re.compile(r"^Question: (.+)$", re.MULTILINE)
 _MONEY = re.compile(r"\b(?:donat\w+|give|giving|money|fund\w*|contribut\w+)\b", re.IGNORECASE)
 _NEITHER = re.compile(r"^(?:neither|none|no preference)\b", re.IGNORECASE)
