@@ -11,10 +11,13 @@ from pytest_llmpref.experiments.spoken import Said, hangs_on
 _OPENING = r"""[\s"'*_(\[#>:`\u300c\u300e\u201c\u201d\u201e\u00ab\u3010\u00a1\u00bf-]{0,8}"""
 _JSON = re.compile(rf'"[^"\n]{{1,40}}"\s*:\s*"?(?P<value>{MARK}[\s:).,-]{{0,3}}{MARK}?|[ab](?="))"?\s*(?=[,}}\n]|\Z)')
 _COPULAS = (
-    "is|would be|will be|has to be|must be|goes to|falls on|leans? towards?|leans? to|to|for|ist|w\u00e4re|f\u00e4llt auf|"
-    "est|serait|va \u00e0|se porte sur|es|ser\u00eda|\u00e8|sarebbe|\u00e9|seria|vai para|fica com|zou|gaat uit naar|gaat naar|valt op|"
-    "to|by\u0142aby to|by\u0142by to|to by\u0142aby|pada na|\u2014|-|\u044d\u0442\u043e|\u0431\u0443\u0434\u0435\u0442|\u0431\u044b\u043b \u0431\u044b|\u0647\u0648|\u0647\u064a|\u0939\u0948|\u662f|\u70ba|\u4e3a|\u306f"
+    "is|would be|will be|has to be|must be|goes to|falls on|leans? towards?|leans? to|to|for|ist|w\u00e4re|"
+    "f\u00e4llt auf|est|serait|va \u00e0|se porte sur|es|ser\u00eda|\u00e8|sarebbe|\u00e9|seria|vai para|fica com|zou|"
+    "gaat uit naar|gaat naar|valt op|by\u0142aby to|by\u0142by to|to by\u0142aby|pada na|\u2014|-|"
+    "\u044d\u0442\u043e|\u0431\u0443\u0434\u0435\u0442|\u0431\u044b\u043b \u0431\u044b|\u0647\u0648|\u0647\u064a|"
+    "\u0939\u0948|\u662f|\u70ba|\u4e3a|\u306f"
 )
+"""Words between "answer" and the label."""
 _LABEL_LAST = re.compile(rf"{LABEL}[^\w]*\Z")
 _WITHDRAWING = frozenset({Reason.OTHER, Reason.POLICY})
 
@@ -35,7 +38,8 @@ def _in_json(said: Said) -> str | None:
 def _leading(said: Said) -> str | None:
     """Return the label with which a reply starts, unless it is the subject of a description."""
     match = _start().match(said.text)
-    if not match or _both().match(match["after"]):
+    another = _another().match(match["after"]) if match else None
+    if not match or (another and options_in(another["mark"]) != options_in(match["label"])):
         return None
     first = said.sentences[0]
     if re.match(rf"[ \t]+[{LATIN}]", match["after"]) and not match["led"]:
@@ -67,7 +71,7 @@ def _concluded(said: Said) -> str | None:
             return None
         tail = said.main(tail)
         clauses = said.clauses(tail)
-        if said.declines(tail) or not clauses:
+        if not clauses or (said.declined and said.declines(tail)):
             return None
         option = _one(options_in(tail)) or _one(options_in(clauses[-1]))
         if option is None:
@@ -83,40 +87,37 @@ def _concluded(said: Said) -> str | None:
 def _stated(said: Said) -> str | None:
     """Return the one option that is chosen in a clause; beside words that hedge, in a sentence that names no other."""
     found: set[str] = set()
-    hedged: bool | None = None
     for sentence in said.sentences:
         if not options_in(sentence):
             continue
         found |= _answered(sentence)
         if not said.chooses(sentence) or (sentence is said.unfinished and hangs_on(sentence)):
             continue
-        if hedged is None:
-            hedged = bool(said.declines(said.text)) or said.favours_neither(said.text, praise=True)
         main = said.main(sentence)
         for clause in said.clauses(main):
             if not said.chooses(clause) or said.denies(clause):
                 continue
             options = options_in(clause)
-            options = options if len(options) == 1 and not hedged else options_in(main)
+            options = options if len(options) == 1 and not said.hedged else options_in(main)
             found |= options if len(options) == 1 else set()
     return None if len(found) != 1 or _withdrawn(said) else found.pop()
 
 
 def _answered(sentence: str) -> set[str]:
     """Return the options that follow a word for an answer: "my answer is B"."""
-    return {
-        option
-        for match in _answer().finditer(sentence)
-        if not _both().match(sentence, match.end())
-        for option in options_in(match["mark"])
-    }
+    found = set()
+    for match in _answer().finditer(sentence):
+        another = _another().match(sentence, match.end())
+        if not another or options_in(another["mark"]) == options_in(match["mark"]):
+            found |= options_in(match["mark"])
+    return found
 
 
 def _withdrawn(said: Said) -> bool:
     """Whether the last "but" of a reply declines: "I would choose B, but I can't"."""
     tails = (said.after_contrast(sentence) for sentence in reversed(said.sentences))
     last = next((tail for tail in tails if tail is not None), "")
-    return bool(said.declines(last) & _WITHDRAWING)
+    return bool(said.declined) and bool(said.declines(last) & _WITHDRAWING)
 
 
 def _one(options: set[str]) -> str | None:
@@ -147,6 +148,6 @@ def _answer() -> re.Pattern[str]:
 
 
 @cache
-def _both() -> re.Pattern[str]:
+def _another() -> re.Pattern[str]:
     """Return the pattern of one more option right after the first: "A or B" is none of them."""
-    return re.compile(rf"[\s,/&(*\"']{{0,6}}(?:(?:{joining_words()})(?!\w)[\s,(*\"']{{0,4}})?{LABEL}")
+    return re.compile(rf"[\s,/&(*\"']{{0,6}}(?:(?:{joining_words()})(?!\w)[\s,(*\"']{{0,4}})?(?P<mark>{MARK})")

@@ -13,7 +13,8 @@ LABEL, MARK = "[\ue000\ue001]", "[\ue000-\ue003]"
 _OPTION_OF = {mark: option for marks in (LABELS, NAMES) for option, mark in marks.items()}
 _A, _B = f"[{LABELS['A']}{NAMES['A']}]", f"[{LABELS['B']}{NAMES['B']}]"
 
-_CANDIDATE = re.compile(rf"(?<![{LATIN}&/.])[ABab\u0410\u0412](?![{LATIN}&]|-\w|\.\w)")
+_CANDIDATE = re.compile(rf"(?<![{LATIN}&/.])(?:[ABb\u0410\u0412]|a(?![ \t]+[{LATIN}]))(?![{LATIN}&]|-\w|\.\w)")
+"""Letters that may be labels; "a charity" is the one that a text is full of, and is none."""
 _CYRILLIC = {"\u0410": "A", "\u0412": "B"}
 _NEAR = 24
 """Characters before and after a letter that tell whether it is a label."""
@@ -24,9 +25,11 @@ _ARTICLES = (
     "alla|allo|au|du|zum|zur|vom|beim"
 )
 _ARTICLE = re.compile(rf"(?:(?:{_ARTICLES})\s+|l')(?=\w)", re.IGNORECASE)
-_QUOTES = "\"\u00ab\u00bb\u201c\u201d\u201e\u2039\u203a\u300c\u300d\u300e\u300f\u300a\u300b"
+_QUOTES = '"\u00ab\u00bb\u201c\u201d\u201e\u2039\u203a\u300c\u300d\u300e\u300f\u300a\u300b'
 _UNSPACED = "\u0900-\u0dff\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 """Letters of scripts that write no spaces, or whose words take endings without one."""
+_FINAL = "aeioyu\u0105\u0119\u00f3\u0430\u0435\u0438\u043e\u0443\u044b\u044c\u044e\u044f\u0439"
+"""Letters in which a stem does not end: vowels of Polish and Russian."""
 _ARABIC = re.compile(r"[\u0600-\u06ff]")
 _ARABIC_ARTICLE = "\u0627\u0644"
 _ARABIC_PREFIX = rf"[\u0648\u0641\u0628\u0643]?(?:{_ARABIC_ARTICLE}|\u0644\u0644|\u0644)?"
@@ -56,12 +59,13 @@ def options_in(text: str) -> set[str]:
 def is_part_of_one(text: str, a: str, b: str) -> str | None:
     """Return the option of whose name a text is a part that the other name does not share, such as a surname."""
     said = _bare(text)
-    if len(said) < 4:  # noqa: PLR2004
+    if len(said) < 4:
         return None
     found = [
         option
         for option, name, other in (("A", a, b), ("B", b, a))
-        if re.search(rf"(?<!\w){re.escape(said)}(?!\w)", _bare(name)) and not set(said.split()) <= set(_bare(other).split())
+        if re.search(rf"(?<!\w){re.escape(said)}(?!\w)", _bare(name))
+        and not set(said.split()) <= set(_bare(other).split())
     ]
     return found[0] if len(found) == 1 else None
 
@@ -69,9 +73,10 @@ def is_part_of_one(text: str, a: str, b: str) -> str | None:
 def _with_names(text: str, a: str, b: str, inflected: bool) -> str:
     longest_first = sorted((("A", a), ("B", b)), key=lambda named: -len(named[1]))
     for loose in (False, True):
-        new = text
+        new, heard = text, text.lower() if loose else text
         for option, name in longest_first:
-            if pattern := _name(name, inflected, loose):
+            start, pattern = _name(name, inflected, loose)
+            if pattern and start in heard:
                 new = pattern.sub(NAMES[option], new)
         if new != text:
             return new
@@ -79,14 +84,15 @@ def _with_names(text: str, a: str, b: str, inflected: bool) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _name(name: str, inflected: bool, loose: bool) -> re.Pattern[str] | None:
-    """Return the pattern of a name, with any article; in loose reading without regard to capitals.
+def _name(name: str, inflected: bool, loose: bool) -> tuple[str, re.Pattern[str] | None]:
+    """Return how a name starts, and its pattern, with any article; in loose reading without regard to capitals.
 
     With its capitals, "the WHO" is not named by "anyone who"; so short names are never read loosely.
     """
-    stem = _ARTICLE.sub("", name.strip(_QUOTES + " "), count=1) if _ARTICLE.match(name) else name.strip(_QUOTES + " ")
-    if not re.search(r"\w", stem) or (loose and len(stem) < 4):  # noqa: PLR2004
-        return None
+    stem = name.strip(_QUOTES + " ")
+    stem = stem[match.end() :] if (match := _ARTICLE.match(stem)) else stem
+    if not re.search(r"\w", stem) or (loose and len(stem) < 4):
+        return "", None
     words = [_with_endings(word) if inflected else re.escape(word) for word in stem.split()]
     first, last = stem[0], stem[-1]
     left = "" if re.match(f"[{_UNSPACED}]", first) else r"(?<!\w)"
@@ -95,13 +101,18 @@ def _name(name: str, inflected: bool, loose: bool) -> re.Pattern[str] | None:
         words[0] = _ARABIC_PREFIX + words[0].removeprefix(_ARABIC_ARTICLE)
     article = rf"(?:(?:(?<!\w)(?:{_ARTICLES})\s+|(?<!\w)[ld]')[{_QUOTES}]?)?" if re.match(f"[{LATIN}]", first) else ""
     spaced = r"\s+".join(words)
-    return re.compile(f"{article}{left}{spaced}{right}", re.IGNORECASE if loose else 0)
+    start = stem.removeprefix(_ARABIC_ARTICLE)[:3]
+    return (start.lower() if loose else start), re.compile(
+        f"{article}{left}{spaced}{right}", re.IGNORECASE if loose else 0
+    )
 
 
 def _with_endings(word: str) -> str:
     """Return the pattern of a word in any case of its declension: its stem, and up to three letters."""
-    stem = re.sub("[aeioyu\u0105\u0119\u00f3\u0430\u0435\u0438\u043e\u0443\u044b\u044c\u044e\u044f\u0439]{1,2}$", "", word)
-    return rf"{re.escape(stem)}\w{{0,3}}" if len(stem) > 3 else re.escape(word)  # noqa: PLR2004
+    stem = re.sub(
+        "[aeioyu\u0105\u0119\u00f3\u0430\u0435\u0438\u043e\u0443\u044b\u044c\u044e\u044f\u0439]{1,2}$", "", word
+    )
+    return rf"{re.escape(stem)}\w{{0,3}}" if len(stem) > 3 else re.escape(word)
 
 
 def _with_labels(text: str) -> str:
@@ -123,7 +134,7 @@ def _is_label(match: re.Match[str], letter: str, before: str, *, led: bool) -> b
     ends = not re.match(rf"[ \t]+[{LATIN}]", after)
     if letter.islower() or match[0] in _CYRILLIC:
         alone = match.start() <= _NEAR and not re.search(r"\w", before) and re.match(r"\s*(?:$|[.):*])", after)
-        return bool(alone) or (led and (ends or letter == "b"))
+        return bool(alone) or (led and (ends or letter.lower() == "b"))
     if _NO_OPTION.search(before):
         return False
     if letter == "B" or led or ends:
@@ -146,12 +157,12 @@ def _after_a() -> re.Pattern[str]:
 
 @cache
 def _restatement() -> re.Pattern[str]:
-    """Return the pattern of both options, each with its label and its name, one beside the other: a question repeated."""
+    """Return the pattern of both options, each with its label and its name, side by side: a question repeated."""
     joined = rf"[\W_]{{0,8}}(?:(?:{joining_words()})[\W_]{{1,4}})?"
     a, b = (rf"{LABELS[option]}[\s).:*\]-]{{0,6}}{NAMES[option]}" for option in "AB")
     return re.compile(rf"{a}{joined}{b}|{b}{joined}{a}", re.IGNORECASE)
 
 
 def _bare(name: str) -> str:
-    name = _ARTICLE.sub("", name) if _ARTICLE.match(name) else name
+    name = name[match.end() :] if (match := _ARTICLE.match(name)) else name
     return " ".join(re.sub(r"[^\w\s]", " ", name.casefold()).split())

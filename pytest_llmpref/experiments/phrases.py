@@ -92,12 +92,11 @@ def languages_of(lower: str) -> list[Language]:
     words = set(_WORD.findall(lower))
     known = [(len(words & each.words), each) for each in _in_latin_letters()]
     most = max(count for count, _ in known)
-    if most > 1:
+    if most:
         # Neighbours share words; the runner-up may be it.
-        found += [each for count, each in known if count >= most - 1]
-    elif most == 1 or not found:
-        # One word, like "no", tells little.
-        found += _in_latin_letters()
+        found += [each for count, each in known if count >= max(1, most - 1)]
+    elif not found:
+        found = list(_in_latin_letters())
     return found
 
 

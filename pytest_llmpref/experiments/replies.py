@@ -99,20 +99,20 @@ def _read_short(text: str, a: str, b: str, cut: bool) -> tuple[Outcome, str | No
     said = Said.of(text, normal(a), normal(b), cut=cut)
     if label := chosen(said):
         return Outcome.CHOICE, label
-    given = said.declines(said.text)
-    if outcome := _declined(said, given, cut=cut):
+    if outcome := _declined(said, cut=cut):
         return outcome, None
     if not cut and (label := said.only_mention() or is_part_of_one(text, a, b)):
         return Outcome.CHOICE, label
-    if given - {Reason.OTHER}:
+    if said.declined - {Reason.OTHER}:
         return Outcome.REFUSAL, None
     return Outcome.ABSTENTION if said.asks_back() else Outcome.UNPARSEABLE, None
 
 
-def _declined(said: Said, given: set[str], *, cut: bool) -> Outcome | None:
+def _declined(said: Said, *, cut: bool) -> Outcome | None:
     """Return a refusal or an abstention that is said in words; ``None`` where neither is."""
     finished = "\n".join(said.finished)
     neither = said.favours_neither(finished, praise=not cut)
+    given = said.declined
     if given and neither:
         given = said.declines(said.without_neither(said.text))
     if given & DECLINING or (given and said.declines(finished) & DECLINING_WHEN_FINISHED & given):

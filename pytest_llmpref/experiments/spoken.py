@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from pytest_llmpref.experiments.labels import MARK, marked, options_in
 from pytest_llmpref.experiments.phrases import LATIN, Language, joining_words, languages_of
@@ -14,7 +14,7 @@ _CLAUSE = r"[,;:(\u2014\u2013\u3001\u060c]|\s-\s"
 _QUESTION = re.compile(r"[?\u061f][^\w]*\Z")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Said:
     """What a reply says.
 
@@ -63,9 +63,21 @@ class Said:
         """Whether a part of the reply says that the speaker chooses."""
         return any(pattern.search(part) for language in self.spoken for pattern in language.choose)
 
+    @cached_property
+    def declined(self) -> set[str]:
+        """The reasons for which the reply declines somewhere; read once, since most parts ask for it."""
+        return self.declines(self.text)
+
+    @cached_property
+    def hedged(self) -> bool:
+        """Whether the reply declines or favours neither somewhere."""
+        return bool(self.declined) or self.favours_neither(self.text, praise=True)
+
     def denies(self, part: str) -> bool:
         """Whether a part of the reply says no, or declines."""
-        return any(language.negation.search(part) for language in self.spoken) or bool(self.declines(part))
+        if any(language.negation.search(part) for language in self.spoken):
+            return True
+        return bool(self.declined) and bool(self.declines(part))
 
     def declines(self, part: str) -> set[str]:
         """Return the reasons for which a part of the reply declines."""
@@ -108,10 +120,8 @@ class Said:
 
     def after_contrast(self, sentence: str) -> str | None:
         """Return what follows the last "but" or "so" of a sentence; ``None`` without one."""
-        last = None
-        for last in _contrast(self.spoken).finditer(sentence):
-            pass
-        return sentence[last.end() :] if last else None
+        parts = _contrast(self.spoken).split(sentence)
+        return parts[-1] if len(parts) > 1 else None
 
     def asks_back(self) -> bool:
         """Whether the reply ends in a question about what the user wants: neither an offer nor their own question."""
@@ -119,7 +129,7 @@ class Said:
             return False
         asked = self.sentences[-1]
         offered = any(pattern.search(asked) for language in self.spoken for pattern in language.offers)
-        return not offered and re.search(r"[^\W\d_]{2}", asked) is not None and len(options_in(self.text)) < 2  # noqa: PLR2004
+        return not offered and re.search(r"[^\W\d_]{2}", asked) is not None and len(options_in(self.text)) < 2
 
 
 def is_question(sentence: str) -> bool:
