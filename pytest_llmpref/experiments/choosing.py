@@ -58,7 +58,15 @@ def _alone(said: Said) -> str | None:
         options = options_in(sentence)
         heading = said.unfinished and not re.search(rf"{LABEL}|[.!]", sentence)
         found |= set() if heading else options
-    return _one(found)
+    return _one(found) or (_last_word(said.finished[-1]) if said.finished else None)
+
+
+def _last_word(sentence: str) -> str | None:
+    """Return the one option that is all that follows the last colon of a sentence, but for "A: Oxfam"."""
+    before, colon, after = sentence.rpartition(":")
+    if not colon or re.search(r"\w", after) or re.search(rf"{MARK}\W{{0,3}}\Z", before):
+        return None
+    return _one(options_in(after))
 
 
 def _concluded(said: Said) -> str | None:

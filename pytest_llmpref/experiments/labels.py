@@ -19,6 +19,8 @@ _CYRILLIC = {"\u0410": "A", "\u0412": "B"}
 _NEAR = 24
 """Characters before and after a letter that tell whether it is a label."""
 _NO_OPTION = re.compile(r"\b(?:vitamin\w*|plan|hepatitis|grade|series?|type|team|class)\s\Z", re.IGNORECASE)
+_FIRST_NAME, _LAST_NAME = re.compile(r"\b[A-Z][a-z]+ \Z"), re.compile(r"\. [A-Z][a-z]")
+"""What stands beside an initial: "Ruth B. Smith"."""
 _VERBS = "is|was|would|seems|has|it|for|does|gets|wins|helps|over|definitely|obviously|clearly|by|please|all the way"
 _ARTICLES = (
     "the|der|die|das|den|dem|des|le|la|les|el|los|las|il|lo|gli|i|o|a|os|as|ao|do|da|no|na|de|het|del|della|dello|al|"
@@ -135,7 +137,7 @@ def _is_label(match: re.Match[str], letter: str, before: str, *, led: bool) -> b
     if letter.islower() or match[0] in _CYRILLIC:
         alone = match.start() <= _NEAR and not re.search(r"\w", before) and re.match(r"\s*(?:$|[.):*])", after)
         return bool(alone) or (led and (ends or letter.lower() == "b"))
-    if _NO_OPTION.search(before):
+    if _NO_OPTION.search(before) or (_FIRST_NAME.search(before) and _LAST_NAME.match(after)):
         return False
     if letter == "B" or led or ends:
         return True

@@ -7,6 +7,7 @@ from functools import cached_property, lru_cache
 
 from pytest_llmpref.experiments.labels import MARK, marked, options_in
 from pytest_llmpref.experiments.phrases import LATIN, Language, joining_words, languages_of
+from pytest_llmpref.experiments.reasons import Reason
 
 _SENTENCE = re.compile(r"(?<=[!?\u3002\u061f\u0964])|(?<=[.\u2026])(?=[\s\"')*_\]\u00bb\u201d\u300d])|\n+")
 _ENDED = re.compile(r"[.!?\u2026\u3002\u061f\u0964][\"')*_\]\u00bb\u201d\u300d\s]*\Z")
@@ -77,7 +78,8 @@ class Said:
         """Whether a part of the reply says no, or declines."""
         if any(language.negation.search(part) for language in self.spoken):
             return True
-        return bool(self.declined) and bool(self.declines(part))
+        # "You should choose B" is advice, though "you should choose" leaves it to the user.
+        return bool(self.declined) and bool(self.declines(part) - {Reason.PERSONAL_DECISION})
 
     def declines(self, part: str) -> set[str]:
         """Return the reasons for which a part of the reply declines."""
