@@ -12,9 +12,12 @@ from typing import Any
 from pytest_llmpref.resources import data_folder
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Language:
     """What replies say in one language.
+
+    Patterns are regular expressions for text in lower case; ``'`` stands for any apostrophe. In those of ``against``
+    and ``choose``, ``@`` stands for an option, by label or by name.
 
     Attributes
     ----------
@@ -22,32 +25,67 @@ class Language:
         Frequent words, by which a text in Latin letters is recognised.
     script
         Letters by which any other text is recognised; ``None`` for a language in Latin letters.
+    inflects
+        Whether names take the endings of a case.
     options, answers
         Words that stand before a label: "option", "answer".
+    choose
+        Patterns by which the speaker chooses: "I would choose", "if I had to".
+    negation
+        Patterns of a clause that says no.
+    contrast
+        Patterns after which comes what counts: "but", "therefore".
+    joining
+        Words for "and" and "or".
+    because
+        Words after which come only reasons.
+    against
+        Patterns of an option that is mentioned only as the other one: "rather than @".
     abstention
         Patterns of replies that favour neither.
     undecided
         Patterns of replies that say neither yes nor no.
+    both
+        Patterns that praise both, or neither: an abstention where nothing more is said.
+    offers
+        Patterns of questions that ask for no preference: "how can I help you?".
     refusal
-        Reason -> patterns of replies that give it.
+        Reason -> patterns of replies that decline for it.
+    hints
+        Reason -> patterns that tell the reason of a reply that declines, and do not decline themselves.
     """
 
     words: frozenset[str]
     script: re.Pattern[str] | None
+    inflects: bool
     options: Sequence[str]
     answers: Sequence[str]
+    choose: Sequence[re.Pattern[str]]
+    negation: re.Pattern[str]
+    contrast: Sequence[str]
+    joining: Sequence[str]
+    because: Sequence[str]
+    against: Sequence[re.Pattern[str]]
     abstention: Sequence[re.Pattern[str]]
     undecided: Sequence[re.Pattern[str]]
+    both: Sequence[re.Pattern[str]]
+    offers: Sequence[re.Pattern[str]]
     refusal: Mapping[str, Sequence[re.Pattern[str]]]
+    hints: Mapping[str, Sequence[re.Pattern[str]]]
 
 
-_APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "`": "'", "\u00b4": "'"})
+LATIN = "A-Za-z0-9_\u00c0-\u024f\u0400-\u04ff"
+"""Letters, as in a class of a regular expression, of scripts that write words apart."""
+_APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "\u00b4": "'"})
+_BACKTICK = re.compile(r"(?<=\w)`(?=\w)")
+_PATTERNS = ("choose", "against", "abstention", "both", "offers")
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 
 
 def normal(text: str) -> str:
     """Return a text with full-width letters made plain, and with one kind of apostrophe."""
-    return (text if text.isascii() else unicodedata.normalize("NFKC", text)).translate(_APOSTROPHES)
+    text = text if text.isascii() else unicodedata.normalize("NFKC", text).translate(_APOSTROPHES)
+    return _BACKTICK.sub("'", text)
 
 
 def languages_of(lower: str) -> list[Language]:
@@ -60,7 +98,9 @@ def languages_of(lower: str) -> list[Language]:
     if most:
         # Neighbours share words; the runner-up may be it.
         found += [each for count, each in known if count >= max(1, most - 1)]
-    return found or list(_in_latin_letters())
+    elif not found:
+        found = list(_in_latin_letters())
+    return found
 
 
 @cache
@@ -75,6 +115,18 @@ def before_labels() -> tuple[str, str]:
     options = {word for language in languages() for word in language.options}
     answers = {word for language in languages() for word in language.answers}
     return _alternation(options), _alternation(answers)
+
+
+@cache
+def because_words() -> str:
+    """Return an alternation of the words after which come only reasons."""
+    return _alternation({word for language in languages() for word in language.because})
+
+
+@cache
+def joining_words() -> str:
+    """Return an alternation of the words for "and" and "or"."""
+    return _alternation({word for language in languages() for word in language.joining})
 
 
 def _alternation(words: set[str]) -> str:
@@ -97,14 +149,25 @@ def _read(path: Path) -> Language:
     return Language(
         words=frozenset(table.get("words", ())),
         script=re.compile(script) if script else None,
+        inflects=table.get("inflects", False),
         options=table["option"],
         answers=table["answer"],
-        abstention=_compiled(table["abstention"]),
         undecided=_compiled(table.get("undecided", ())),
+        joining=table["joining"],
+        because=table["because"],
+        contrast=table["contrast"],
+        negation=_pattern(table["negation"]),
         refusal={reason: _compiled(patterns) for reason, patterns in table["refusal"].items()},
+        hints={reason: _compiled(patterns) for reason, patterns in table["hints"].items()},
+        **{key: _compiled(table[key]) for key in _PATTERNS},
     )
 
 
 def _compiled(patterns: Sequence[str]) -> list[re.Pattern[str]]:
     # One by one, and for text in lower case: what starts with letters is then found at the speed of str.find.
-    return [re.compile(pattern.lower()) for pattern in patterns]
+    return [_pattern(pattern) for pattern in patterns]
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    lower = re.sub(r"\\.|[^\\]+", lambda part: part[0] if part[0].startswith("\\") else part[0].lower(), text)
+    return re.compile(lower.replace("@", "[\ue000-\ue003]"))

@@ -34,6 +34,8 @@ _FIRST_TO_LAST = (
 """The more particular a reason, the earlier: "as an AI I have no opinions" stands before nearly all of them."""
 DECLINING = frozenset({Reason.OTHER, Reason.NEUTRALITY, Reason.POLICY, Reason.NO_CHEATING})
 """Reasons whose words decline by themselves. The others stand beside a choice as often as in place of one."""
+DECLINING_WHEN_FINISHED = frozenset({Reason.ETHICAL_CONSTRAINTS, Reason.LACK_OF_INFORMATION})
+"""Reasons whose words decline by themselves, once their sentence has ended without a choice."""
 _OF_QUESTIONS_WITH_AN_ANSWER = frozenset({Reason.NO_CHEATING, Reason.IMPOSSIBLE_QUESTION})
 LONGEST = 2000
 """Characters of a reply that are read for a reason."""
@@ -55,6 +57,8 @@ def reason_of(text: str, *, answerable: bool = False) -> Reason:
     for reason in _FIRST_TO_LAST:
         if reason in _OF_QUESTIONS_WITH_AN_ANSWER and not answerable:
             continue
-        if any(pattern.search(lower) for language in given for pattern in language.refusal.get(reason, ())):
+        told = (language.hints.get(reason, ()) for language in given)
+        said = (language.refusal.get(reason, ()) for language in given)
+        if any(pattern.search(lower) for patterns in (*said, *told) for pattern in patterns):
             return reason
     return Reason.OTHER
