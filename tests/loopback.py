@@ -29,6 +29,10 @@ class Answer:
         Never answer.
     held
         Answer once this is set.
+    drip
+        Seconds between any two of the four pieces in which the body is sent.
+    kind
+        Content type; found from the body unless given.
     """
 
     body: Body | list[Any] | str
@@ -37,6 +41,8 @@ class Answer:
     cut: bool = False
     hang: bool = False
     held: threading.Event | None = None
+    drip: float = 0.0
+    kind: str = ""
 
     @property
     def content(self) -> bytes:
@@ -44,6 +50,8 @@ class Answer:
 
     @property
     def content_type(self) -> str:
+        if self.kind:
+            return self.kind
         html = isinstance(self.body, str) and self.body.lstrip().startswith("<")
         return "text/html" if html else "application/json"
 
@@ -155,7 +163,11 @@ class Loopback:
             assert request.transport is not None
             request.transport.close()
             return response
-        await response.write(answer.content)
+        pieces = 4 if answer.drip else 1
+        length = -(-len(answer.content) // pieces)
+        for start in range(0, len(answer.content), length):
+            await asyncio.sleep(answer.drip if start else 0)
+            await response.write(answer.content[start : start + length])
         return response
 
 
