@@ -7,7 +7,7 @@ from importlib import import_module
 
 from pytest_llmpref.errors import LLMPrefError
 
-COMMANDS = ("diff", "cassettes")
+COMMANDS = ("report", "diff", "cassettes")
 """The modules of ``commands``, in the order in which help lists them. They import what they run when it runs."""
 
 

@@ -1,5 +1,6 @@
 """One pytest run: what was collected, the studies under it, the claims that were made, and what is reported."""
 
+import os
 import sys
 from collections import Counter
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -181,11 +182,13 @@ class Run:
         self._scrub(report)
         if report.when != "call" or not claims:
             return
-        from pytest_llmpref.outcomes import settle  # noqa: PLC0415 - see the class
+        from pytest_llmpref.outcomes import properties_of, settle  # noqa: PLC0415 - see the class
         from pytest_llmpref.report.results import claim_record  # noqa: PLC0415
 
         test = collection.described(item)
-        report.llmpref_claims = [claim_record(claim, test) for claim in claims]  # type: ignore[attr-defined]
+        records = [claim_record(claim, test) for claim in claims]
+        report.llmpref_claims = records  # type: ignore[attr-defined]
+        item.user_properties += properties_of(records)
         if not _failed_otherwise(call, claims) and not hasattr(report, "wasxfail"):
             settle(report, claims, gate=test["gate"], exploratory=test["exploratory"])
 
@@ -217,9 +220,13 @@ class Run:
         if self.is_worker:
             return
         if self._measures or self._claims:
-            from pytest_llmpref.report.results import write_results  # noqa: PLC0415 - see the class
+            from pytest_llmpref.report.loading import parse_results  # noqa: PLC0415 - see the class
+            from pytest_llmpref.report.results import write_results  # noqa: PLC0415
+            from pytest_llmpref.report.writing import write_reports  # noqa: PLC0415
 
-            write_results(self.results(), self.settings.report_dir)
+            record = self.results()
+            path = write_results(record, self.settings.report_dir)
+            write_reports(parse_results(record, str(path)), path.parent)
 
     def results(self) -> dict[str, Any]:
         """Return what results.json holds."""
@@ -250,6 +257,20 @@ class Run:
                 reporter.section(f"llmpref: compared with {self.settings.baseline}", sep="=", bold=True)
                 for line in comparison_lines(results["comparison"]):
                     reporter.write_line(line)
+            self._tell_github(reporter, results)
+
+    def _tell_github(self, reporter: Any, results: dict[str, Any]) -> None:  # noqa: ANN401 - as above
+        """Annotate the tests, and add to the job's summary, where this is a job of GitHub Actions."""
+        if "GITHUB_ACTIONS" not in os.environ and "GITHUB_STEP_SUMMARY" not in os.environ:
+            return
+        from pytest_llmpref.report.github import annotations, append_summary  # noqa: PLC0415 - see the class
+        from pytest_llmpref.report.loading import parse_results  # noqa: PLC0415
+        from pytest_llmpref.report.summary import summary  # noqa: PLC0415
+
+        loaded = parse_results(results, "this run")
+        for line in annotations(loaded, self.config.rootpath, os.environ):
+            reporter.write_line(line)
+        append_summary(summary(loaded), os.environ)
 
     @cached_property
     def _secrets(self) -> "Secrets":
