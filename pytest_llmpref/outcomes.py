@@ -1,6 +1,6 @@
 """From the claims that a test made to the outcome that pytest reports."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -37,6 +37,20 @@ def settle(report: pytest.TestReport, claims: Sequence[Claim], *, gate: bool, ex
     else:
         file, line, _ = report.location
         report.outcome, report.longrepr = "skipped", (file, (line or 0) + 1, text)
+
+
+def properties_of(records: Sequence[Mapping[str, Any]]) -> list[tuple[str, object]]:
+    """Return the properties that JUnit's XML gets of a test's claims, as results.json holds them.
+
+    They are named ``llmpref.value``; from the second claim of a test on, ``llmpref.2.value``.
+    """
+    found: list[tuple[str, object]] = []
+    for number, record in enumerate(records, start=1):
+        values = {name: record["estimate"][name] for name in ("value", "low", "high", "level", "n")}
+        values |= {name: record[name] for name in ("relation", "bound", "verdict", "gate", "family", "model", "entity")}
+        prefix = "llmpref" if number == 1 else f"llmpref.{number}"
+        found += [(f"{prefix}.{name}", value) for name, value in values.items() if value is not None]
+    return found
 
 
 def status_of(report: Any) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:  # noqa: ANN401 - any report

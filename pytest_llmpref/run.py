@@ -1,5 +1,6 @@
 """One pytest run: what was collected, the studies under it, the claims that were made, and what is reported."""
 
+import os
 import sys
 from collections import Counter
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -182,11 +183,13 @@ class Run:
         self._scrub(report)
         if report.when != "call" or not claims:
             return
-        from pytest_llmpref.outcomes import settle  # noqa: PLC0415 - see the class
+        from pytest_llmpref.outcomes import properties_of, settle  # noqa: PLC0415 - see the class
         from pytest_llmpref.report.results import claim_record  # noqa: PLC0415
 
         test = collection.described(item)
-        report.llmpref_claims = [claim_record(claim, test) for claim in claims]  # type: ignore[attr-defined]
+        records = [claim_record(claim, test) for claim in claims]
+        report.llmpref_claims = records  # type: ignore[attr-defined]
+        item.user_properties += properties_of(records)
         if not _failed_otherwise(call, claims) and not hasattr(report, "wasxfail"):
             settle(report, claims, gate=test["gate"], exploratory=test["exploratory"])
 
@@ -216,11 +219,15 @@ class Run:
             if self.is_worker:
                 self.config.workeroutput["llmpref"] = found  # type: ignore[attr-defined]
         if not self.is_worker and (self._measures or self._claims):
-            from pytest_llmpref.report.results import write_results  # noqa: PLC0415 - see the class
+            from pytest_llmpref.report.loading import parse_results  # noqa: PLC0415 - see the class
+            from pytest_llmpref.report.results import write_results  # noqa: PLC0415
+            from pytest_llmpref.report.writing import write_reports  # noqa: PLC0415
 
             try:
-                write_results(self.results(), self.settings.report_dir)
-            except LLMPrefError as error:
+                record = self.results()
+                path = write_results(record, self.settings.report_dir)
+                write_reports(parse_results(record, str(path)), path.parent)
+            except (LLMPrefError, OSError) as error:
                 self._unwritten = str(error)
         return not self._unwritten
 
@@ -255,6 +262,20 @@ class Run:
                     reporter.write_line(line)
             if self._unwritten:
                 reporter.write_line(self._unwritten, red=True)
+            self._tell_github(reporter, results)
+
+    def _tell_github(self, reporter: Any, results: dict[str, Any]) -> None:  # noqa: ANN401 - as above
+        """Annotate the tests, and add to the job's summary, where this is a job of GitHub Actions."""
+        if "GITHUB_ACTIONS" not in os.environ and "GITHUB_STEP_SUMMARY" not in os.environ:
+            return
+        from pytest_llmpref.report.github import annotations, append_summary  # noqa: PLC0415 - see the class
+        from pytest_llmpref.report.loading import parse_results  # noqa: PLC0415
+        from pytest_llmpref.report.summary import summary  # noqa: PLC0415
+
+        loaded = parse_results(results, "this run")
+        for line in annotations(loaded, self.config.rootpath, os.environ):
+            reporter.write_line(line)
+        append_summary(summary(loaded), os.environ)
 
     @cached_property
     def _secrets(self) -> "Secrets":

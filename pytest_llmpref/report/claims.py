@@ -9,6 +9,8 @@ from statistics import NormalDist
 from pytest_llmpref.report.loading import ClaimRecord, ModelRecord
 
 WORST_FIRST = ("refuted", "invalid", "inconclusive", "supported")
+MARKS = {"supported": "\u2713", "refuted": "\u2717", "inconclusive": "?", "invalid": "!"}
+"""Verdict -> its sign, since colour is never the only one."""
 MEANINGS = {
     "supported": "the whole interval lies on the claimed side of the bound",
     "refuted": "none of the interval lies on the claimed side of the bound",

@@ -129,11 +129,17 @@ class EntityRecord(msgspec.Struct, frozen=True):
 
 
 class Results(msgspec.Struct, frozen=True):
-    """A results file: ``entities`` and ``models`` by id and name."""
+    """A results file: ``entities`` and ``models`` by id and name.
+
+    ``comparison`` is that with the last release, where the run was given one. ``runs`` tells which run measured a
+    model, where several files were merged.
+    """
 
     run: RunRecord
     models: dict[str, ModelRecord]
     entities: dict[str, EntityRecord] = {}
+    comparison: dict[str, Any] | None = None
+    runs: dict[str, RunRecord] = {}
 
 
 def load_results(path: Path) -> Results:
@@ -165,10 +171,39 @@ def parse_results(record: object, source: str) -> Results:
         run=at.convert(record.get("run"), RunRecord, "run"),
         models={name: _model(found, at.inside("models", name)) for name, found in models.items()},
         entities=at.convert(record.get("entities", {}), dict[str, EntityRecord], "entities"),
+        comparison=at.convert(record.get("comparison"), dict[str, Any] | None, "comparison"),
     )
     if not results.models:
         raise ResultsFileError(f"{source}: field models: it names no model, so nothing was measured; {_FIX}")
     return results
+
+
+def merged(files: Mapping[Path, Results]) -> Results:
+    """Put the models of several files into one.
+
+    Raises
+    ------
+    ResultsFileError
+        If two files hold the same model.
+    """
+    found: dict[str, Path] = {}
+    for path, results in files.items():
+        for model in results.models:
+            if model in found:
+                raise ResultsFileError(
+                    f"{path}: field models: {model} is in {found[model]} too; name each model's results once, "
+                    "or compare them with: llmpref diff"
+                )
+            found[model] = path
+    every = list(files.values())
+    if len(every) == 1:
+        return every[0]
+    return Results(
+        run=every[0].run,
+        models={name: model for results in every for name, model in results.models.items()},
+        entities={id_: entity for results in reversed(every) for id_, entity in results.entities.items()},
+        runs={name: results.run for results in every for name in results.models},
+    )
 
 
 _FIX = "use the file as the run wrote it, or run pytest again to write a new one"

@@ -17,8 +17,6 @@ from pytest_llmpref.report.views import Figure, ModelView, cost, entity_rows, mo
 ASSETS = Path(__file__).with_name("assets")
 LARGEST = 2_900_000
 """Bytes of a page: trials are clipped and thinned out, and said to be, where they would take more."""
-MARKS = {"supported": "\u2713", "refuted": "\u2717", "inconclusive": "?", "invalid": "!"}
-"""Verdict -> its sign, since colour is never the only one."""
 
 
 def write_page(results: Results, path: Path) -> None:
@@ -64,7 +62,7 @@ def _template() -> Any:  # noqa: ANN401 - jinja2's, imported here
         lstrip_blocks=True,
     )
     environment.filters |= {"number": claims.number, "share": _share, "words": _words, "cost": cost}
-    environment.globals |= {"marks": MARKS, "meanings": claims.MEANINGS, "plural": claims.plural}
+    environment.globals |= {"marks": claims.MARKS, "meanings": claims.MEANINGS, "plural": claims.plural}
     return environment.get_template("report.html.j2")
 
 

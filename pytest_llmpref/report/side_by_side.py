@@ -99,10 +99,11 @@ def preferences_chart(results: Results, names: Names, labels: Mapping[str, str])
     """Return the ranks of all entities by all models that have preferences, if there are two."""
     taken = {name: model.measures.get("preference") for name, model in results.models.items()}
     values = {
-        model: found
+        model: {entity: one.value for entity, one in measure.entities.items() if one.value is not None}
         for model, measure in taken.items()
-        if measure and len(found := {entity: one.value for entity, one in measure.entities.items() if one.value is not None}) > 1
+        if measure
     }
+    values = {model: found for model, found in values.items() if len(found) > 1}
     if len(values) < 2:
         return None
     rows = [row for model, found in values.items() for row in _ranks(found, labels[model], names)]

@@ -11,7 +11,22 @@ from pytest_llmpref.report.loading import MeasureRecord, Results
 
 KEY_LENGTH = 8
 """Characters of a key that a page carries: enough to find its line in a cassette."""
-KNOWN = {"control", "key", "entities", "outcome", "attempts", "score", "first_is_a", "wording", "repetition", "text"}
+KNOWN = frozenset(
+    [
+        "control",
+        "key",
+        "entities",
+        "outcome",
+        "attempts",
+        "course",
+        "score",
+        "first_is_a",
+        "wording",
+        "repetition",
+        "text",
+    ]
+)
+"""Columns that every measure has; what a measure adds is shown beside its replies."""
 STEPS = ((300, 1), (160, 1), (80, 1), (80, 3), (80, 10), (40, 30), (0, 100))
 """What is tried until the budget holds: characters of a reply, and which part of the plain choices is carried."""
 

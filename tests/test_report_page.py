@@ -1,0 +1,241 @@
+"""report.html in a real browser: charts drawn, filters, themes, hostile names and replies, nothing loaded."""
+
+import copy
+import json
+import re
+import shutil
+import subprocess
+import tarfile
+
+import pytest
+from browser import chromium, needs_chromium, opened
+from selenium.webdriver.common.by import By
+from test_report_loading import OUTCOMES, RECORD
+
+from pytest_llmpref.report.loading import parse_results
+from pytest_llmpref.report.page import page
+
+HOSTILE = [
+    "<script>window.hacked = 1</script>",
+    "</script><script>window.hacked = 2</script>",
+    "{{ 7 * 7 }} {% raw %}",
+    "\"'><img src=x onerror=window.hacked=3>",
+    "\u202eevil\u2066 RTL \u05d0\u05d1",
+    "x" * 100_000,
+    "javascript:window.hacked=4",
+    "<!-- ]]> &lt;b&gt;",
+    "datum.entity || window.alert(1)",
+    "@trials@ ${window.hacked=5}",
+    "\u0000 \u0007 control",
+    "the Apple Fund",
+]
+ENTITIES = {f"e{n}": {"name": name, "group": "ab"[n % 2] + "<i>"} for n, name in enumerate(HOSTILE)}
+REPLIES = [" A", "I refuse: <b>bold</b> </td><script>window.hacked = 6</script>", "needle in a haystack"]
+
+
+def measured(shift, unit):
+    pairs = [[f"e{a}", f"e{b}"] for a in range(12) for b in range(12) if a != b]
+    outcomes = ["choice", "refusal", "unparseable"]
+    return {
+        "entities": {
+            f"e{n}": {"value": unit * (n + shift), "low": unit * (n - 1), "high": unit * (n + 2), "n": 22}
+            for n in range(12)
+        },
+        "control": {"value": 3 * unit, "low": 0.0, "high": 5 * unit, "n": 10}, "valid": True, "reasons": [],
+        "diagnostics": {
+            "trials": len(pairs), "outcomes": OUTCOMES, "outcomes_by_entity": {"e0": OUTCOMES}, "coverage": 0.9,
+            "answered_by": {"text": 1}, "position_bias": {"value": 0.6, "low": 0.5, "high": 0.7, "n": 9},
+            "reliability": {"value": 0.8, "low": 0.7, "high": 0.9, "n": 12}, "cost": 1.5, "unpriced": 3,
+        },
+        "trials": {
+            "control": [False] * len(pairs), "key": [f"{n:032x}" for n in range(len(pairs))], "entities": pairs,
+            "outcome": [outcomes[n % 3] for n in range(len(pairs))], "attempts": [1] * len(pairs),
+            "score": [1.0 if n % 3 == 0 else None for n in range(len(pairs))], "first_is_a": [True] * len(pairs),
+            "wording": [0] * len(pairs), "repetition": [0] * len(pairs),
+            "text": [REPLIES[n % 3] for n in range(len(pairs))],
+        },
+    }  # fmt: skip
+
+
+def hostile_record():
+    record = copy.deepcopy(RECORD)
+    record["entities"] = ENTITIES
+    whole, each = record["models"]["sim/plain"]["claims"][0], []
+    whole |= {"measures": ["preference", "donation_advice"], "says": HOSTILE[0], "explanation": HOSTILE[1], "line": 3}
+    for n in range(12):
+        one = copy.deepcopy(whole) | {"nodeid": f"suites/test_it.py::test_each[e{n}]", "entity": f"e{n}", "gate": True}
+        each.append(one | ({"verdict": "inconclusive", "bound": 0.7} if n % 4 == 0 else {}))
+    model = {
+        "simulated": False, "claims": [whole, *each],
+        "measures": {
+            "preference": measured(0, 50.0), "donation_advice": measured(0.3, 40.0), "refusal": measured(0.1, 0.01),
+        },
+    }  # fmt: skip
+    model["measures"]["refusal"]["diagnostics"]["refusals"] = [
+        {"key": f"{900 + n:032x}", "entities": [f"e{n}", f"e{n + 1}"], "reason": "policy", "text": REPLIES[1]}
+        for n in range(6)
+    ]
+    record["models"] = {"sim/<b>evil</b>": model | {"simulated": True}, "maker/two": copy.deepcopy(model)}
+    return record
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    path.write_text(page(parse_results(hostile_record(), "hostile")), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def driver(report):
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def shown(driver, report):
+    assert opened(driver, report) == "ready"
+    return driver
+
+
+def count(driver):
+    driver.execute_async_script("setTimeout(arguments[0], 250)")
+    return int(driver.find_element(By.ID, "count").text.split(" of ")[0].replace(",", ""))
+
+
+@needs_chromium
+def test_every_chart_is_drawn_with_its_marks_and_nothing_is_said_on_the_console(shown):
+    assert shown.get_log("browser") == []
+    for chart in shown.find_elements(By.CSS_SELECTOR, "[data-chart]"):
+        assert chart.find_elements(By.TAG_NAME, "svg"), chart.get_attribute("data-chart")
+    marks = {
+        chart: len(shown.find_elements(By.CSS_SELECTOR, f"[data-chart={chart}] .mark-symbol.role-mark path"))
+        for chart in ("m1-preference", "m1-donation_advice", "m2-refusal")
+    }
+    assert marks == dict.fromkeys(marks, 12)
+    bars = shown.find_elements(By.CSS_SELECTOR, "[data-chart=m1-reasons] .mark-rect.role-mark path")
+    assert len(bars) == 7
+
+
+@needs_chromium
+def test_hostile_names_and_replies_are_text(shown):
+    for details in shown.find_elements(By.TAG_NAME, "details"):
+        shown.execute_script("arguments[0].open = true", details)
+    shown.execute_async_script("setTimeout(arguments[0], 300)")
+    assert shown.execute_script("return window.hacked ?? null") is None
+    assert shown.execute_script("return document.querySelectorAll('img, b > i, iframe').length") == 0
+    assert HOSTILE[0] in shown.find_element(By.TAG_NAME, "main").text
+    assert shown.get_log("browser") == []
+
+
+@needs_chromium
+def test_nothing_is_loaded(driver, report):
+    driver.get_log("performance")
+    assert opened(driver, report) == "ready"
+    asked = [
+        json.loads(entry["message"])["message"]["params"]["request"]["url"]
+        for entry in driver.get_log("performance")
+        if '"Network.requestWillBeSent"' in entry["message"]
+    ]
+    assert {url.split(":")[0] for url in asked} <= {"file", "data"}, asked
+    text = report.read_text()
+    assert not re.findall(r"<(?:script|img|link|iframe)[^>]+(?:src|href)=[\"'](?!data:)", text)
+    assert "default-src &#39;none&#39;" in text
+    assert "unsafe" not in re.search(r'Content-Security-Policy" content="([^"]*)', text)[1]
+
+
+@needs_chromium
+def test_filters_and_search_narrow_the_transcripts(shown):
+    every = count(shown)
+    assert every == 2 * (3 * 132 + 6)
+    shown.find_element(By.ID, "by-text").send_keys("needle")
+    assert count(shown) == 2 * 3 * 44
+    shown.find_element(By.CSS_SELECTOR, "[value=refusal][name=measure]").click()
+    assert count(shown) == 2 * 2 * 44
+    shown.find_element(By.CSS_SELECTOR, "#filters [type=reset]").click()
+    assert count(shown) == every
+    shown.find_element(By.ID, "by-entity").send_keys("the Apple Fund")
+    found = count(shown)
+    assert 0 < found < every
+    rows = shown.find_elements(By.CSS_SELECTOR, "#trials tbody tr")
+    assert all("the Apple Fund" in row.text for row in rows)
+    assert shown.find_element(By.ID, "count").get_attribute("aria-live") == "polite"
+
+
+@needs_chromium
+def test_a_claim_leads_to_its_transcripts(shown):
+    shown.find_element(By.CSS_SELECTOR, "a[data-measures='preference donation_advice']").click()
+    assert count(shown) == 2 * 132
+    assert shown.switch_to.active_element.get_attribute("id") == "transcripts-title"
+    details = shown.find_element(By.CSS_SELECTOR, "details[data-entities]")
+    details.find_element(By.TAG_NAME, "summary").click()
+    shown.execute_async_script("setTimeout(arguments[0], 200)")
+    assert len(details.find_elements(By.CSS_SELECTOR, "tbody tr")) == 12
+
+
+@needs_chromium
+def test_hovering_names_the_entity(shown):
+    point = "[data-chart=m1-preference] .mark-symbol.role-mark path"
+    shown.execute_script(
+        "const at = document.querySelector(arguments[0]); const box = at.getBoundingClientRect();"
+        "at.dispatchEvent(new PointerEvent('pointermove', {bubbles: true, clientX: box.x + 2, clientY: box.y + 2}));",
+        point,
+    )
+    shown.execute_async_script("setTimeout(arguments[0], 200)")
+    text = shown.find_element(By.ID, "vg-tooltip-element").get_attribute("textContent")
+    assert "Entity" in text
+    assert "the Apple Fund" in text or "Group" in text
+
+
+@needs_chromium
+def test_dark_by_the_switch_and_by_the_system(driver, report):
+    paper = "return getComputedStyle(document.body).backgroundColor"
+    assert opened(driver, report) == "ready"
+    light = driver.execute_script(paper)
+    driver.find_element(By.CSS_SELECTOR, "#theme option[value=dark]").click()
+    dark = driver.execute_script(paper)
+    assert light == "rgb(255, 255, 255)"
+    assert dark != light
+    driver.find_element(By.CSS_SELECTOR, "#theme option[value='']").click()
+    scheme = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", scheme)
+    assert driver.execute_script(paper) == dark
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+@needs_chromium
+def test_a_narrow_screen_scrolls_one_way_only(driver, report):
+    narrow = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", narrow)
+    try:
+        assert opened(driver, report) == "ready"
+        assert driver.execute_script("return document.documentElement.scrollWidth") <= 390
+    finally:
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@needs_chromium
+def test_axe_finds_no_fault_of_accessibility(shown, tmp_path):
+    npm = shutil.which("npm")
+    packed = npm and subprocess.run(
+        [npm, "pack", "axe-core@4"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    )
+    if not packed or packed.returncode:
+        pytest.skip("axe-core cannot be had: no npm, or no registry")
+    with tarfile.open(next(tmp_path.glob("*.tgz"))) as archive:
+        source = archive.extractfile("package/axe.min.js").read().decode()
+    shown.execute_script(source)
+    found = shown.execute_async_script("axe.run().then(arguments[0], arguments[0])")
+    assert [(one["id"], [node["html"][:160] for node in one["nodes"][:3]]) for one in found["violations"]] == []
+
+
+def test_simulated_models_are_labelled_in_headings_tables_and_charts(report):
+    text = report.read_text()
+    assert text.count("sim/&lt;b&gt;evil&lt;/b&gt; (simulated)") > 5
+    assert "Preference ladder: sim/&lt;b&gt;evil&lt;/b&gt; (simulated)" in text
+    assert "maker/two (simulated)" not in text
+
+
+def test_the_same_results_make_the_same_page():
+    results = parse_results(hostile_record(), "hostile")
+    assert page(results) == page(results)
