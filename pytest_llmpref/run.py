@@ -141,6 +141,32 @@ class Run:
         if problems:
             raise pytest.UsageError("\n\n".join(problems))
 
+    @property
+    def plans(self) -> bool:
+        """Whether the run prints its plan, and asks nothing."""
+        return names_model(self.config) and self.settings.plan
+
+    def show_plan(self, items: list[pytest.Item] | None) -> None:
+        """Print what the collected tests would ask and cost.
+
+        Raises
+        ------
+        pytest.UsageError
+            Under xdist, whose workers cannot print; or if a model's recordings cannot be read.
+        """
+        from pytest_llmpref.planning import plan_lines  # noqa: PLC0415 - see the class
+
+        if items is None or self.is_worker:
+            raise pytest.UsageError("--llmpref-plan asks nothing, and needs no workers: leave out -n")
+        reporter: Any = self.config.pluginmanager.getplugin("terminalreporter")
+        reporter.section("llmpref: plan; nothing is asked", sep="=", bold=True)
+        try:
+            for model, measures in collection.measures_needed(items).items():
+                for line in plan_lines(self.study(model), measures, self.settings):
+                    reporter.write_line(line)
+        except LLMPrefError as error:
+            raise pytest.UsageError(str(error)) from None
+
     def study(self, model: str) -> Any:  # noqa: ANN401 - a Study, imported when needed
         """Return the study of a model.
 
@@ -179,6 +205,8 @@ class Run:
         """Give a test that measures its outcome, and attach its claims to the report."""
         if call.excinfo is not None and isinstance(call.excinfo.value, LLMPrefError):
             report.longrepr = f"{type(call.excinfo.value).__name__}: {call.excinfo.value}"
+            if type(call.excinfo.value).__name__ == "BudgetSpentError":
+                item.session.shouldstop = str(call.excinfo.value)
         self._scrub(report)
         if report.when != "call" or not claims:
             return

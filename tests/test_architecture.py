@@ -15,7 +15,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "_data" not in path.p
 FLOORS = {
     "plugin": 7, "cli": 7, "commands": 7,
     "run": 6, "collection": 6, "outcomes": 6, "fixtures": 6,
-    "studies": 5, "study": 5, "background": 5, "calibration": 5,
+    "studies": 5, "study": 5, "planning": 5, "background": 5, "calibration": 5,
     "experiments": 4,
     "cassettes": 3, "stats": 3, "report": 5,
     "models": 2, "estimates": 2, "intervals": 2, "entities": 2, "options": 2, "profiles": 2, "policy": 2,
