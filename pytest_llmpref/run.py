@@ -243,6 +243,11 @@ class Run:
             self.studies.close()
             if self.is_worker:
                 self.config.workeroutput["llmpref"] = found  # type: ignore[attr-defined]
+        limited = names_model(self.config) and min(self.settings.max_cost, self.settings.max_tokens) < float("inf")
+        if limited and not self.is_worker:
+            from pytest_llmpref.study import ledger_of  # noqa: PLC0415 - see the class
+
+            ledger_of(self.settings).unlink(missing_ok=True)
         if not self.is_worker and (self._measures or self._claims):
             from pytest_llmpref.report.results import write_results  # noqa: PLC0415 - see the class
 
