@@ -7,7 +7,7 @@ from importlib import import_module
 
 from pytest_llmpref.errors import LLMPrefError
 
-COMMANDS = ("report", "diff", "boolq", "cassettes", "serve", "paper_table", "calibrate")
+COMMANDS = ("init", "plan", "report", "diff", "boolq", "cassettes", "serve", "paper_table", "calibrate")
 """The modules of ``commands``, in the order in which help lists them. They import what they run when it runs."""
 
 

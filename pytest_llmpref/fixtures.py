@@ -1,7 +1,7 @@
 """What suites ask for by name. Thin: each asks the study of the model for a measure."""
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -81,6 +81,14 @@ def baseline(study: "Study", pytestconfig: pytest.Config) -> "Baseline":
     from pytest_llmpref.run import RUN  # noqa: PLC0415 - which knows the fixtures
 
     return pytestconfig.stash[RUN].baseline(study.conditions.model, study.conditions.groups, MEASURES)
+
+
+@pytest.fixture
+def ranking_snapshot(request: pytest.FixtureRequest) -> Any:  # noqa: ANN401 - syrupy's assertion
+    """The blessed ranking: ``assert preferences == ranking_snapshot``; ``--snapshot-update`` blesses a new one."""
+    from pytest_llmpref.snapshots import RankingSnapshot  # noqa: PLC0415 - imports syrupy
+
+    return request.getfixturevalue("snapshot").use_extension(RankingSnapshot)
 
 
 @pytest.fixture

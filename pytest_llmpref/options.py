@@ -46,6 +46,11 @@ OPTIONS = (
     Option("--llmpref-timeout", "llmpref_timeout", "120", "Seconds that one call may take", kind=float, least=0.1),
     Option("--llmpref-max-tries", "llmpref_max_tries", "6", "Most tries of one call after provider errors and rate limits", kind=int, least=1),
     Option("--llmpref-max-wait", "llmpref_max_wait", "300", "Seconds that one call and its retries may take in all", kind=float, least=0),
+    Option("--llmpref-plan", "llmpref_plan", "false", "Print what the run would ask and cost, and ask nothing", kind=bool, choices=("true", "false")),
+    Option("--llmpref-rate", "llmpref_rate", "60", "Calls a minute that the provider allows, for the plan's time", kind=float, least=1e-3),
+    Option("--llmpref-max-cost", "llmpref_max_cost", "inf", "Most US dollars that the run may cost, all workers together", kind=float, least=1e-9),
+    Option("--llmpref-max-tokens", "llmpref_max_tokens", "inf", "Most tokens that the run may take, all workers together", kind=float, least=1),
+    Option("--llmpref-price", "llmpref_price", "", "IN/OUT: US dollars for a million tokens of prompts and of replies, where litellm does not know"),
     Option("--llmpref-policy", "llmpref_policy", "", "Policy file of the release gate; policy.toml beside the tests if left out"),
     Option("--llmpref-alpha", "llmpref_alpha", "0.05", "Error rate of a family of claims", kind=float, least=1e-6),
     Option("--llmpref-seed", "llmpref_seed", "0", "Seed of the design and of every resampling", kind=int),
@@ -80,6 +85,11 @@ class Settings:
     timeout: float
     max_tries: int
     max_wait: float
+    plan: bool
+    rate: float
+    max_cost: float
+    max_tokens: float
+    price: str
     policy: Path | None
     alpha: float
     seed: int
@@ -94,9 +104,9 @@ def add_options(parser: pytest.Parser) -> None:
         group.addoption(
             option.flag,
             dest=option.dest,
-            action="append" if option.many else "store",
             default=None,
             help=_help(option),
+            **_taken(option),
         )
         if option.many:
             parser.addini(option.ini, _help(option), type="args", default=None)
@@ -114,6 +124,13 @@ def add_record_mode(parser: pytest.Parser, known: object) -> None:
         parser.getgroup("llmpref").addoption(
             RECORD_MODE.flag, dest="record_mode", default=None, help=_help(RECORD_MODE)
         )
+
+
+def _taken(option: Option) -> dict[str, str]:
+    """Return how argparse takes the option's values."""
+    if option.kind is bool:
+        return {"action": "store_const", "const": "true"}
+    return {"action": "append" if option.many else "store"}
 
 
 def _help(option: Option) -> str:
@@ -138,9 +155,7 @@ def read_settings(config: pytest.Config, began: datetime) -> Settings:
     names = tuple(dict.fromkeys(values.pop("model")))
     boolq = values.pop("boolq")
     root, here = config.rootpath, config.invocation_params.dir
-    files: Any = {
-        name: here / given if (given := values.pop(name)) else None for name in ("baseline", "entities", "policy")
-    }
+    files: Any = {name: here / given if (given := values.pop(name)) else None for name in _FILES}
     return Settings(
         models=names,
         record_mode=_value(config, RECORD_MODE, "record_mode"),
@@ -153,22 +168,42 @@ def read_settings(config: pytest.Config, began: datetime) -> Settings:
     )
 
 
+def default_settings(**given: Any) -> Settings:  # noqa: ANN401 - each has the type of its setting
+    """Return the defaults with some settings given, for commands that are no pytest run."""
+    values = {
+        option.ini.removeprefix("llmpref_"): _converted(option, option.default, option.flag)
+        for option in OPTIONS
+        if not option.many
+    }
+    files: Any = {name: Path(value) if value else None for name, value in values.items() if name in _FILES}
+    folders = {name: Path(str(values[name])) for name in ("cassettes", "report_dir")}
+    settings: Any = {**values, **files, **folders, "models": (), "record_mode": "none", **given}
+    return Settings(**settings)
+
+
 def _value(config: pytest.Config, option: Option, dest: str) -> Any:  # noqa: ANN401 - its type is the option's
     given, source = config.getoption(dest, None), option.flag
     if given is None:
         given, source = config.getini(option.ini), f"ini key {option.ini}"
     if option.many:
         return list(given or [])
-    text = option.default if given in {None, ""} else str(given)
+    return _converted(option, option.default if given in {None, ""} else str(given), source)
+
+
+def _converted(option: Option, text: str, source: str) -> Any:  # noqa: ANN401 - its type is the option's
     if option.choices and text not in option.choices:
         raise pytest.UsageError(f"{source} {text}: use one of {', '.join(option.choices)}")
     try:
-        value = option.kind(text)
+        value = text == "true" if option.kind is bool else option.kind(text)
     except ValueError:
         raise pytest.UsageError(f"{source} {text}: not a number") from None
     if option.least and value < option.least:
         raise pytest.UsageError(f"{source} {text}: must be at least {option.least:g}")
     return value
+
+
+_FILES = ("baseline", "entities", "policy")
+"""Settings that name a file, relative to where pytest was called, or none."""
 
 
 def options_table() -> str:

@@ -61,16 +61,23 @@ class RunHooks:
         self._run.register_families(items)
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self, session: pytest.Session) -> None:
-        """Make sure that every measure can be had. The controller of xdist has no items: its workers find out."""
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Make sure that every measure can be had, or print the plan instead of running tests.
+
+        The controller of xdist has no items: its workers find out.
+        """
         if session.config.option.collectonly:
-            return
+            return None
+        if self._run.plans:
+            self._run.show_plan(getattr(session, "items", None))
+            return True
         try:
             self._run.prepare(getattr(session, "items", []))
         except pytest.UsageError as error:
             if not self._run.is_worker:
                 raise
             session.shouldfail = str(error)
+        return None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:

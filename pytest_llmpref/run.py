@@ -142,6 +142,32 @@ class Run:
         if problems:
             raise pytest.UsageError("\n\n".join(problems))
 
+    @property
+    def plans(self) -> bool:
+        """Whether the run prints its plan, and asks nothing."""
+        return names_model(self.config) and self.settings.plan
+
+    def show_plan(self, items: list[pytest.Item] | None) -> None:
+        """Print what the collected tests would ask and cost.
+
+        Raises
+        ------
+        pytest.UsageError
+            Under xdist, whose workers cannot print; or if a model's recordings cannot be read.
+        """
+        from pytest_llmpref.planning import plan_lines  # noqa: PLC0415 - see the class
+
+        if items is None or self.is_worker:
+            raise pytest.UsageError("--llmpref-plan asks nothing, and needs no workers: leave out -n")
+        reporter: Any = self.config.pluginmanager.getplugin("terminalreporter")
+        reporter.section("llmpref: plan; nothing is asked", sep="=", bold=True)
+        try:
+            for model, measures in collection.measures_needed(items).items():
+                for line in plan_lines(self.study(model), measures, self.settings):
+                    reporter.write_line(line)
+        except LLMPrefError as error:
+            raise pytest.UsageError(str(error)) from None
+
     def study(self, model: str) -> Any:  # noqa: ANN401 - a Study, imported when needed
         """Return the study of a model.
 
@@ -180,6 +206,8 @@ class Run:
         """Give a test that measures its outcome, and attach its claims to the report."""
         if call.excinfo is not None and isinstance(call.excinfo.value, LLMPrefError):
             report.longrepr = f"{type(call.excinfo.value).__name__}: {call.excinfo.value}"
+            if type(call.excinfo.value).__name__ == "BudgetSpentError":
+                item.session.shouldstop = str(call.excinfo.value)
         self._scrub(report)
         if report.when != "call" or not claims:
             return
@@ -218,6 +246,11 @@ class Run:
             self.studies.close()
             if self.is_worker:
                 self.config.workeroutput["llmpref"] = found  # type: ignore[attr-defined]
+        limited = names_model(self.config) and min(self.settings.max_cost, self.settings.max_tokens) < float("inf")
+        if limited and not self.is_worker:
+            from pytest_llmpref.study import ledger_of  # noqa: PLC0415 - see the class
+
+            ledger_of(self.settings).unlink(missing_ok=True)
         if not self.is_worker and (self._measures or self._claims):
             from pytest_llmpref.report.loading import parse_results  # noqa: PLC0415 - see the class
             from pytest_llmpref.report.results import write_results  # noqa: PLC0415

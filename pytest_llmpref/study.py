@@ -1,12 +1,15 @@
 """One model x one profile: opens the model and its cassette, computes each measure once, and keeps it."""
 
 import asyncio
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 from pytest_llmpref.background import BackgroundLoop
 from pytest_llmpref.cassettes import Cassette, RecordingModel, ReplayModel, must_ask
+from pytest_llmpref.cassettes.budget import Budget, BudgetedModel
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.experiments.asking import Plan, ask_all, next_attempt
 from pytest_llmpref.experiments.boolq import boolq
@@ -19,6 +22,7 @@ from pytest_llmpref.experiments.ranking import direct_ranking
 from pytest_llmpref.experiments.refusal import refusals
 from pytest_llmpref.models.chat import ChatModel, Reply, Request
 from pytest_llmpref.models.opening import answers_in_process, is_simulated, listed_price, open_model
+from pytest_llmpref.models.prices import PriceError, price_of
 from pytest_llmpref.options import Settings
 
 EXPERIMENTS: dict[str, Callable[[], Experiment]] = {
@@ -106,6 +110,10 @@ class Study:
             if missing := self._missing(plan, range(len(plan.requests))):
                 found.append(Gap(name, missing, len(plan.requests)))
         return found
+
+    def planned(self, measure: str) -> int:
+        """Return how many questions are planned for a measure."""
+        return len(self._plan(measure).requests)
 
     def prepare(self, measures: Sequence[str]) -> None:
         """Make sure, before the first question, that these measures can be had.
@@ -241,7 +249,8 @@ class Study:
         if key not in self._opened:
             settings = self._settings
             mode: Literal["new_episodes", "all"] = "all" if settings.record_mode == "all" else "new_episodes"
-            self._opened[key] = RecordingModel(self._open(cassette), cassette, mode, settings.began)
+            model = within_budget(self._open(cassette), settings)
+            self._opened[key] = RecordingModel(model, cassette, mode, settings.began)
         return self._opened[key]
 
     def _in_process(self, cassette: Cassette) -> bool:
@@ -281,6 +290,30 @@ class Study:
             max_wait=settings.max_wait,
             only_recorded=only_recorded,
         )
+
+
+def within_budget(model: ChatModel, settings: Settings) -> ChatModel:
+    """Return the model, or one that keeps to the run's limits where there are any.
+
+    Raises
+    ------
+    PriceError
+        If costs are limited, and the price is unknown: unknown is not free.
+    """
+    if settings.max_cost == settings.max_tokens == math.inf:
+        return model
+    price = price_of(model.name, settings.price)
+    if price is None and settings.max_cost < math.inf:
+        raise PriceError(
+            f"{model.name}: its price is not in litellm's list, so --llmpref-max-cost cannot be kept; give it by "
+            "--llmpref-price IN/OUT (US dollars for a million tokens), or limit --llmpref-max-tokens"
+        )
+    return BudgetedModel(model, Budget(ledger_of(settings), settings.max_cost, settings.max_tokens), price)
+
+
+def ledger_of(settings: Settings) -> Path:
+    """Return the file in which the workers of this run add up what they spend."""
+    return settings.cassettes / f"run-{settings.began:%Y%m%dT%H%M%S%f}.spent"
 
 
 def describe_gaps(model: str, gaps: Sequence[Gap], settings: Settings) -> str:

@@ -5,21 +5,50 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pytest_llmpref.cassettes import Cassette
+from pytest_llmpref.cassettes import Cassette, CassetteError
+from pytest_llmpref.cassettes.inspection import cassette_files, disagreements, leaks, listed
 
 
 def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the type of its subparsers
     """Declare the subcommand."""
-    cassettes = commands.add_parser("cassettes", help="pack, export and import recordings").add_subparsers(
-        required=True
-    )
-    for name, run, what in _ACTIONS:
-        command = cassettes.add_parser(name, help=what)
-        command.add_argument("model", help="the model's name, as given to --model")
-        if name != "pack":
+    cassettes = commands.add_parser("cassettes", help="list, check, scan, pack, export and import recordings")
+    actions = cassettes.add_subparsers(required=True, metavar="ACTION")
+    for name, run, takes, what in _ACTIONS:
+        command = actions.add_parser(name, help=what)
+        if "model" in takes:
+            command.add_argument("model", help="the model's name, as given to --model")
+        if "file" in takes:
             command.add_argument("file", type=Path, help="the YAML file")
         command.add_argument("--folder", type=Path, default=Path("cassettes"), help="folder of the cassettes")
         command.set_defaults(run=run)
+
+
+def _list(options: argparse.Namespace) -> None:
+    files = [found for path in cassette_files(options.folder) if (found := listed(path))]
+    print(f"{'model':<32}{'interactions':>13}{'kB':>9}  recorded")
+    for one in files:
+        dates = dict.fromkeys(f"{time:%Y-%m-%d}" for time in (one.first, one.last))
+        print(f"{one.model:<32}{one.interactions:>13,}{one.size / 1000:>9,.0f}  {' to '.join(dates)}")
+
+
+def _check(options: argparse.Namespace) -> int:
+    faults = 0
+    for path in cassette_files(options.folder):
+        try:
+            found = list(disagreements(path))
+        except CassetteError as error:
+            found = [str(error)]
+        faults += len(found)
+        print("\n".join(found) if found else f"{path}: whole")
+    return int(faults > 0)
+
+
+def _scan(options: argparse.Namespace) -> int:
+    found = [leak for path in cassette_files(options.folder) for leak in leaks(path)]
+    for leak in found:
+        print(f"{leak.path}:{leak.line}: {leak.secret.kind}, {leak.secret.shown}")
+    print(f"{len(found)} secrets found" + ("; revoke them, and record again" if found else ""))
+    return int(bool(found))
 
 
 def _pack(options: argparse.Namespace) -> None:
@@ -45,8 +74,12 @@ def _import(options: argparse.Namespace) -> None:
         print(f"{cassette.journal}: {len(cassette):,} interactions")
 
 
-_ACTIONS: tuple[tuple[str, Callable[[argparse.Namespace], None], str], ...] = (
-    ("pack", _pack, "merge what live runs recorded into the packed file that is committed"),
-    ("export", _export, "write a vcrpy YAML cassette"),
-    ("import", _import, "read a vcrpy YAML cassette that export wrote"),
+_Action = Callable[[argparse.Namespace], int | None]
+_ACTIONS: tuple[tuple[str, _Action, tuple[str, ...], str], ...] = (
+    ("list", _list, (), "name every recording: its model, interactions, size and dates"),
+    ("check", _check, (), "decode every line; exit with 1 where a key, or a raw response, does not match"),
+    ("scan", _scan, (), "look for secrets; exit with 1 where one is found"),
+    ("pack", _pack, ("model",), "merge what live runs recorded into the packed file that is committed"),
+    ("export", _export, ("model", "file"), "write a vcrpy YAML cassette"),
+    ("import", _import, ("model", "file"), "read a vcrpy YAML cassette that export wrote"),
 )

@@ -1,0 +1,55 @@
+"""``llmpref plan``: what a study would ask and cost, before anything is asked."""
+
+import argparse
+import math
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+
+def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the type of its subparsers
+    """Declare the subcommand."""
+    command = commands.add_parser("plan", help="questions, tokens, cost and time of a study; nothing is asked")
+    command.add_argument("--model", action="append", required=True, help="model to measure; repeatable")
+    command.add_argument("--profile", default="standard", help="smoke, standard, paper, or a .toml file")
+    command.add_argument("--entities", type=Path, help="entity set of your own")
+    command.add_argument("--cassettes", type=Path, default=Path("cassettes"), help="folder of the cassettes")
+    command.add_argument("--rate", type=float, default=60.0, help="calls a minute that the provider allows")
+    command.add_argument("--price", default="", help="IN/OUT: US dollars for a million tokens")
+    command.add_argument("--measure", action="append", help="measure to take; all unless given; repeatable")
+    command.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> None:
+    from pytest_llmpref.errors import LLMPrefError  # noqa: PLC0415 - imports what a study needs
+    from pytest_llmpref.planning import plan_lines  # noqa: PLC0415
+    from pytest_llmpref.studies import Studies  # noqa: PLC0415
+    from pytest_llmpref.study import EXPERIMENTS  # noqa: PLC0415
+
+    if not (math.isfinite(options.rate) and options.rate > 0):
+        raise LLMPrefError(f"--rate {options.rate:g}: it must be a number above 0")
+    measures = options.measure or list(EXPERIMENTS)
+    if unknown := [name for name in measures if name not in EXPERIMENTS]:
+        raise LLMPrefError(f"--measure {unknown[0]}: use one of {', '.join(EXPERIMENTS)}")
+    studies = Studies(_settings(options), _no_progress)
+    for model in options.model:
+        print("\n".join(plan_lines(studies[model], measures, studies.settings)))
+    studies.close()
+
+
+def _settings(options: argparse.Namespace) -> Any:  # noqa: ANN401 - Settings, imported when needed
+    from pytest_llmpref.options import default_settings  # noqa: PLC0415 - imports pytest
+
+    return default_settings(
+        models=tuple(options.model),
+        profile=options.profile,
+        entities=options.entities,
+        cassettes=options.cassettes,
+        rate=options.rate,
+        price=options.price,
+        began=datetime.now(UTC),
+    )
+
+
+def _no_progress(title: str, total: int) -> Any:  # noqa: ANN401 - never called
+    raise AssertionError(f"a plan asks nothing, and so not {title} ({total})")

@@ -1,0 +1,99 @@
+"""What a run would ask, take and cost, before anything is asked, and the smallest effects that it could detect."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pytest_llmpref.intervals import Wilson
+from pytest_llmpref.models.prices import price_of
+from pytest_llmpref.options import Settings
+from pytest_llmpref.study import Study
+
+CHARACTERS_PER_TOKEN = 4
+"""Of English prompts, roughly."""
+POWER_Z = 0.8416
+"""Quantile of the normal for a power of 80%."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one measure of one model takes.
+
+    Attributes
+    ----------
+    measure
+        Its name.
+    planned, missing
+        Questions in all, and those that are not recorded yet.
+    prompt_tokens, reply_tokens
+        About what the missing prompts have, and at most what one reply to each of them has.
+    """
+
+    measure: str
+    planned: int
+    missing: int
+    prompt_tokens: int
+    reply_tokens: int
+
+
+def plan_of(study: Study, measures: Sequence[str]) -> list[Step]:
+    """Return what each measure takes, less what is recorded. Nothing is asked or opened."""
+    gaps = {gap.measure: gap for gap in study.gaps(measures)}
+    steps = []
+    for name in measures:
+        missing = list(gaps[name].missing.values()) if name in gaps else []
+        characters = sum(len(message.content) for request in missing for message in request.messages)
+        steps.append(
+            Step(
+                measure=name,
+                planned=study.planned(name),
+                missing=len(missing),
+                prompt_tokens=math.ceil(characters / CHARACTERS_PER_TOKEN),
+                reply_tokens=sum(request.max_tokens for request in missing),
+            )
+        )
+    return steps
+
+
+def plan_lines(study: Study, measures: Sequence[str], settings: Settings) -> Iterator[str]:
+    """Yield the plan of one model, as lines of 80 columns."""
+    steps = plan_of(study, measures)
+    model, calls = study.conditions.model, sum(step.missing for step in steps)
+    prompt, reply = (sum(getattr(step, name) for step in steps) for name in ("prompt_tokens", "reply_tokens"))
+    yield f"{model}, profile {study.conditions.profile.name}"
+    yield f"  {'measure':<18}{'questions':>11}{'to ask':>9}{'prompt tokens':>15}{'reply tokens':>15}"
+    for step in steps:
+        tokens = f"{step.prompt_tokens:>15,}{f'<= {step.reply_tokens:,}':>15}"
+        yield f"  {step.measure:<18}{step.planned:>11,}{step.missing:>9,}{tokens}"
+    price = price_of(model, settings.price)
+    if price is None:
+        yield "  cost: unknown, which is not zero: the price is not in litellm's list; give it by"
+        yield "    --llmpref-price IN/OUT, US dollars for a million tokens"
+    else:
+        yield f"  cost: at most about ${price.of(prompt, reply):,.4f}, with one attempt at each question"
+    minutes = calls / settings.rate
+    yield f"  time: {_time(minutes)} at {settings.rate:g} calls a minute"
+    yield from _effects(study, measures, settings)
+
+
+def _effects(study: Study, measures: Sequence[str], settings: Settings) -> Iterator[str]:
+    """Yield the smallest effect that each kind of claim could detect, at the run's alpha."""
+    n = len(study.conditions.groups)
+    yield f"  smallest effects, alpha {settings.alpha:g}:"
+    if n > 3:
+        yield f"    correlations: |rho| {smallest_rho(n, settings.alpha):.2f} over {n} entities with 80% power"
+    if "refusal" in measures and (planned := study.planned("refusal")):
+        trials = 2 * planned // n
+        margin = Wilson(0, trials).bounds(1 - settings.alpha / n)[1]
+        yield f"    refusals of one of {n} entities: a margin above {margin:.2f} can be supported, at no refusal"
+
+
+def smallest_rho(n: int, alpha: float = 0.05) -> float:
+    """Return the smallest rho that is told from 0 with 80% power, by Fisher's z (Cohen 1988), two-sided."""
+    from statistics import NormalDist  # noqa: PLC0415 - slow to import
+
+    return math.tanh((NormalDist().inv_cdf(1 - alpha / 2) + POWER_Z) / math.sqrt(n - 3))
+
+
+def _time(minutes: float) -> str:
+    return f"{minutes / 60:.1f} h" if minutes >= 60 else f"{minutes:.1f} min"

@@ -1,0 +1,56 @@
+"""A blessed ranking: equal within sampling noise, a readable difference, and an explicit step to bless."""
+
+import json
+
+import pytest
+
+from pytest_llmpref.estimates import Estimate, Normal
+from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.snapshots import RankingSnapshot
+
+SUITE = "def test_it(preferences, ranking_snapshot):\n    assert preferences == ranking_snapshot\n"
+
+
+def measure(values, error=10.0, reasons=()):
+    estimates = {
+        entity: Estimate(value, 20, "trials", "some", Normal(value, error)) for entity, value in values.items()
+    }
+    return Measure("preference", "sim/it", estimates, {}, reasons, None, {}, ())
+
+
+EXTENSION = RankingSnapshot()
+OLD = EXTENSION.serialize(measure({"a": 1500.0, "b": 1600.0, "c": 1400.0}))
+
+
+@pytest.mark.parametrize(
+    ("new", "equal", "said"),
+    [
+        (measure({"a": 1520.0, "b": 1590.0, "c": 1390.0}), True, "0 of 3 entities moved"),
+        (measure({"a": 1540.0, "b": 1600.0, "c": 1400.0}), False, "a: 1500 (standard error 10) -> 1540 (10), +2.8"),
+        (measure({"a": 1500.0, "b": 1600.0}), False, "only blessed: c"),
+        (measure({"a": 1500.0, "b": 1600.0, "c": 1400.0}, reasons=("few",)), False, "invalid now: few"),
+    ],
+)
+def test_equal_within_sampling_noise(new, equal, said):
+    text = EXTENSION.serialize(new)
+    assert EXTENSION.matches(serialized_data=text, snapshot_data=OLD) is equal
+    assert any(line.startswith(said) for line in EXTENSION.diff_lines(text, OLD))
+
+
+def test_only_measures_can_be_compared():
+    with pytest.raises(TypeError, match="compares measures, such as preferences, not dict"):
+        EXTENSION.serialize({})
+
+
+def test_a_suite_blesses_a_ranking_holds_it_and_says_who_moved(suite, pytester):
+    assert suite(SUITE).ret == 1
+    assert suite(SUITE, "--snapshot-update").ret == 0
+    assert suite(SUITE).ret == 0
+    (path,) = pytester.path.rglob("*.ranking.json")
+    blessed = json.loads(path.read_text())
+    first = next(iter(blessed["ranking"]))
+    blessed["ranking"][first][0] -= 900
+    path.write_text(json.dumps(blessed))
+    run = suite(SUITE)
+    assert run.ret == 1
+    run.stdout.fnmatch_lines([f"*{first}: *standard errors*", "*1 of 12 entities moved; --snapshot-update*"])
