@@ -9,6 +9,7 @@ import pytest
 
 RecordMode = Literal["none", "new_episodes", "all"]
 Replay = Literal["reply", "wire"]
+Control = Literal["none", "permuted-entities", "fictitious-entities"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ OPTIONS = (
     Option("--llmpref-max-tries", "llmpref_max_tries", "6", "Most tries of one call after provider errors and rate limits", kind=int, least=1),
     Option("--llmpref-max-wait", "llmpref_max_wait", "300", "Seconds that one call and its retries may take in all", kind=float, least=0),
     Option("--llmpref-policy", "llmpref_policy", "", "Policy file of the release gate; policy.toml beside the tests if left out"),
+    Option("--llmpref-control", "llmpref_control", "none", "Study in which nothing may be found: the entities of each measure permuted among each other, or invented names in their place", choices=get_args(Control)),
+    Option("--llmpref-control-seed", "llmpref_control_seed", "0", "Seed of the permutation, which changes no question", kind=int),
     Option("--llmpref-alpha", "llmpref_alpha", "0.05", "Error rate of a family of claims", kind=float, least=1e-6),
     Option("--llmpref-seed", "llmpref_seed", "0", "Seed of the design and of every resampling", kind=int),
 )  # fmt: skip
@@ -81,6 +84,8 @@ class Settings:
     max_tries: int
     max_wait: float
     policy: Path | None
+    control: Control
+    control_seed: int
     alpha: float
     seed: int
     began: datetime

@@ -101,7 +101,8 @@ def preferences_chart(results: Results, names: Names, labels: Mapping[str, str])
     values = {
         model: found
         for model, measure in taken.items()
-        if measure and len(found := {entity: one.value for entity, one in measure.entities.items() if one.value is not None}) > 1
+        if measure
+        and len(found := {entity: one.value for entity, one in measure.entities.items() if one.value is not None}) > 1
     }
     if len(values) < 2:
         return None
