@@ -9,6 +9,7 @@ import pytest
 
 RecordMode = Literal["none", "new_episodes", "all"]
 Replay = Literal["reply", "wire"]
+Control = Literal["none", "permuted-entities", "fictitious-entities"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ OPTIONS = (
     Option("--llmpref-max-tokens", "llmpref_max_tokens", "inf", "Most tokens that the run may take, all workers together", kind=float, least=1),
     Option("--llmpref-price", "llmpref_price", "", "IN/OUT: US dollars for a million tokens of prompts and of replies, where litellm does not know"),
     Option("--llmpref-policy", "llmpref_policy", "", "Policy file of the release gate; policy.toml beside the tests if left out"),
+    Option("--llmpref-control", "llmpref_control", "none", "Study in which nothing may be found: the entities of each measure permuted among each other, or invented names in their place", choices=get_args(Control)),
+    Option("--llmpref-control-seed", "llmpref_control_seed", "0", "Seed of the permutation, which changes no question", kind=int),
     Option("--llmpref-alpha", "llmpref_alpha", "0.05", "Error rate of a family of claims", kind=float, least=1e-6),
     Option("--llmpref-seed", "llmpref_seed", "0", "Seed of the design and of every resampling", kind=int),
 )  # fmt: skip
@@ -91,6 +94,8 @@ class Settings:
     max_tokens: float
     price: str
     policy: Path | None
+    control: Control
+    control_seed: int
     alpha: float
     seed: int
     began: datetime

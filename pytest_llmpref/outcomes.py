@@ -18,7 +18,9 @@ def verdict_of(claims: Sequence[Claim]) -> Verdict:
     return next(verdict for verdict in _WORST_FIRST if verdict in verdicts)
 
 
-def settle(report: pytest.TestReport, claims: Sequence[Claim], *, gate: bool, exploratory: bool) -> None:
+def settle(
+    report: pytest.TestReport, claims: Sequence[Claim], *, gate: bool, exploratory: bool, simulated: bool
+) -> None:
     """Give a test's report the outcome of its claims.
 
     A refuted claim fails. An inconclusive or invalid one is reported and does not fail, unless the test is a gate: a
@@ -31,6 +33,8 @@ def settle(report: pytest.TestReport, claims: Sequence[Claim], *, gate: bool, ex
         report.outcome, report.longrepr = "passed", None
         return
     text = "\n\n".join(claim.explain() for claim in claims if claim.verdict is not Verdict.SUPPORTED)
+    if simulated:
+        text = f"of a simulated model\n{text}"
     if fails and not exploratory:
         report.outcome = "failed"
         report.longrepr = ("GATE CLOSED\n" if gate else "") + text

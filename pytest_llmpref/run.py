@@ -211,7 +211,8 @@ class Run:
         self._scrub(report)
         if report.when != "call" or not claims:
             return
-        from pytest_llmpref.outcomes import properties_of, settle  # noqa: PLC0415 - see the class
+        from pytest_llmpref.models.opening import is_simulated  # noqa: PLC0415 - see the class
+        from pytest_llmpref.outcomes import properties_of, settle  # noqa: PLC0415
         from pytest_llmpref.report.results import claim_record  # noqa: PLC0415
 
         test = collection.described(item)
@@ -219,7 +220,8 @@ class Run:
         report.llmpref_claims = records  # type: ignore[attr-defined]
         item.user_properties += properties_of(records)
         if not _failed_otherwise(call, claims) and not hasattr(report, "wasxfail"):
-            settle(report, claims, gate=test["gate"], exploratory=test["exploratory"])
+            simulated = is_simulated(collection.model_of(item) or "")
+            settle(report, claims, gate=test["gate"], exploratory=test["exploratory"], simulated=simulated)
 
     def keep_claims(self, report: Any) -> None:  # noqa: ANN401 - a test's or a collector's report
         """Keep the claims of a finished test, whichever worker ran it."""

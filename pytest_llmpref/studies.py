@@ -5,14 +5,17 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
-from pytest_llmpref.entities import Entity, EntitySet, load_entities
+from pytest_llmpref.entities import Entity, EntityFileError, EntitySet, load_entities
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.items import ItemSet, load_items
 from pytest_llmpref.models.prefill import lead_for
 from pytest_llmpref.options import Settings
 from pytest_llmpref.profiles import load_profile
 from pytest_llmpref.report.results import measure_record
+from pytest_llmpref.resources import data_folder
 from pytest_llmpref.study import Progress, Study
+
+FICTITIOUS = "fictitious-entities"
 
 
 class Studies:
@@ -34,8 +37,11 @@ class Studies:
     def __init__(self, settings: Settings, progress: Callable[[str, int], Progress]) -> None:
         self.settings = settings
         self.profile = load_profile(settings.profile)
-        self.entity_set: EntitySet = load_entities(settings.entities)
         self.item_set: ItemSet = load_items(settings.boolq)
+        if settings.entities is not None and settings.control == FICTITIOUS:
+            raise EntityFileError(settings.entities, [f"--llmpref-control {FICTITIOUS} has a set of its own; drop one"])
+        path = data_folder("fixtures") / "entities" / "fictitious.toml"
+        self.entity_set: EntitySet = load_entities(path if settings.control == FICTITIOUS else settings.entities)
         self._progress = progress
         self._opened: dict[str, Study] = {}
         self._closing = ExitStack()
@@ -83,6 +89,8 @@ class Studies:
             "answers": settings.answers,
             "prefill": settings.prefill,
             "judge": settings.judge or None,
+            "control": settings.control,
+            "control_seed": settings.control_seed,
             "cassettes": settings.cassettes.name,
         }
 

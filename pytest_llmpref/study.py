@@ -13,6 +13,7 @@ from pytest_llmpref.cassettes.budget import Budget, BudgetedModel
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.experiments.asking import Plan, ask_all, next_attempt
 from pytest_llmpref.experiments.boolq import boolq
+from pytest_llmpref.experiments.controls import permuted
 from pytest_llmpref.experiments.donation import donation_advice
 from pytest_llmpref.experiments.experiment import Conditions, Experiment
 from pytest_llmpref.experiments.judging import JudgedModel, judged, question_to_judge
@@ -179,7 +180,9 @@ class Study:
         asking = ask_all(
             self._asked(plan, self._answering), plan, range(len(plan.requests)), in_flight=self._settings.in_flight
         )
-        return EXPERIMENTS[name]().analyse(self.conditions, plan, self._loop.run(asking))
+        measure = EXPERIMENTS[name]().analyse(self.conditions, plan, self._loop.run(asking))
+        permute = self._settings.control == "permuted-entities"
+        return permuted(measure, self._settings.control_seed) if permute else measure
 
     def _title(self, name: str) -> str:
         model = self.conditions.model
@@ -338,6 +341,7 @@ def _options(settings: Settings) -> str:
     if settings.entities is not None:
         options.append(f"--llmpref-entities {settings.entities}")
     options += [f"--llmpref-boolq {settings.boolq}"] * bool(settings.boolq)
+    options += [f"--llmpref-control {settings.control}"] * (settings.control == "fictitious-entities")
     options += [f"--llmpref-answers {settings.answers}"] * (settings.answers != "auto")
     options += [f"--llmpref-prefill {settings.prefill}"] * (settings.prefill != "auto")
     options += [f"--llmpref-judge {settings.judge}"] * bool(settings.judge)

@@ -96,3 +96,10 @@ def test_a_user_gets_the_error_before_the_first_question(pytester):
         run = pytester.runpytest_subprocess("--model", name)
         assert run.ret == 4
         run.stderr.fnmatch_lines([message])
+
+
+def test_a_failure_says_that_the_model_is_simulated(pytester):
+    pytester.makepyfile("def test_it(preferences):\n    assert preferences['unicef'] < 0")
+    run = pytester.runpytest_subprocess("--model=sim/paper-a", "--profile=smoke")
+    assert run.ret == 1
+    run.stdout.fnmatch_lines(["*of a simulated model*", "REFUTED: Elo of unicef < 0*"])

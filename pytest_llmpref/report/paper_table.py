@@ -79,21 +79,19 @@ def table_lines(results: Mapping[str, Any]) -> Iterator[str]:
     """
     yield f"| finding | paper | {' | '.join(f'sim/paper-{name}' for name in MODELS)} |"
     yield "|---" * (len(MODELS) + 2) + "|"
-    differing = 0
+    differing = missing = 0
     for row in ROWS:
         cells = []
         for name in MODELS:
             claim = _claim(results, f"sim/paper-{name}", row.test)
             agrees = claim is None or _agrees(claim["estimate"], row.expected[name])
             differing += not agrees
+            missing += claim is None
             cells.append(_cell(claim, agrees=agrees))
         yield f"| {row.title} | {row.paper} | {' | '.join(cells)} |"
     yield ""
-    yield (
-        f"{differing} of the measured values differ from the paper's."
-        if differing
-        else ("No measured value differs from the paper's.")
-    )
+    told = f"{differing or 'None'} of the measured values differ{'s' * (differing < 2)} from what the paper reports"
+    yield f"{told}; not measured: {missing}." if missing else f"{told}."
 
 
 def _claim(results: Mapping[str, Any], model: str, test: str) -> Mapping[str, Any] | None:

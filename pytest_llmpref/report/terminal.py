@@ -23,6 +23,10 @@ def show_results(reporter: Any, results: Mapping[str, Any], folder: Path) -> Non
     for model, record in results["models"].items():
         name = f"{model} (simulated)" if record["simulated"] else model
         reporter.section(f"llmpref: {name}", sep="=", bold=True)
+        if (control := results["run"].get("control", "none")) != "none":
+            reporter.write_line(
+                f"CONTROL ({control}): relations between measures may appear by chance alone", bold=True
+            )
         for line in measure_lines(record["measures"]):
             reporter.write_line(line)
         for verdict, line in claim_lines(record["claims"]):

@@ -1,0 +1,68 @@
+"""Controls for users: studies in which nothing may be found, since what would carry a finding was taken away."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from pytest_llmpref.estimates import Estimate
+from pytest_llmpref.experiments.design import shuffled
+from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.experiments.trials import Trial
+
+UNSEEN = frozenset({"text", "reason"})
+"""Keys of diagnostics whose words are not ids, even where they look like one."""
+
+
+def permuted(measure: Measure, seed: int) -> Measure:
+    """Return a measure whose entities carry each other's names, in trials, estimates and diagnostics alike.
+
+    Each measure of a study is permuted in its own way: whatever relates two of them, or one of them to the groups, is
+    left to chance. What one measure says by itself (its reliability, its biases, its coverage) stays as it is.
+
+    Parameters
+    ----------
+    measure
+        What was measured.
+    seed
+        Of the permutation; so is the measure's name.
+    """
+    ids = list(measure.estimates)
+    to = dict(zip(ids, shuffled(ids, seed, "permuted", measure.name), strict=True))
+    back = {new: old for old, new in to.items()}
+    pulled = measure.pulled
+
+    def pulled_by_new_name(order: Mapping[str, float]) -> dict[str, float]:
+        assert pulled is not None  # noqa: S101 - for the type checker
+        values = pulled({back.get(entity, entity): value for entity, value in order.items()})
+        return {to.get(entity, entity): value for entity, value in values.items()}
+
+    # In the order of before, which others may rely on.
+    estimates = {new: _renamed(measure.estimates[back[new]], back[new], new) for new in ids}
+    return replace(
+        measure,
+        estimates=estimates,
+        diagnostics=_relabelled(measure.diagnostics, to),
+        trials=[_of_others(trial, to) for trial in measure.trials],
+        pulled=None if pulled is None else pulled_by_new_name,
+    )
+
+
+def _of_others(trial: Trial, to: Mapping[str, str]) -> Trial:
+    return replace(
+        trial,
+        entities=tuple(to.get(entity, entity) for entity in trial.entities),
+        ranking=tuple(to.get(entity, entity) for entity in trial.ranking),
+    )
+
+
+def _renamed(estimate: Estimate, old: str, new: str) -> Estimate:
+    label = estimate.label.removesuffix(old) + new if estimate.label.endswith(old) else estimate.label
+    return replace(estimate, label=label)
+
+
+def _relabelled(value: Any, to: Mapping[str, str]) -> Any:  # noqa: ANN401 - JSON is recursive
+    if isinstance(value, Mapping):
+        return {to.get(key, key): each if key in UNSEEN else _relabelled(each, to) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_relabelled(each, to) for each in value]
+    return to.get(value, value) if isinstance(value, str) else value

@@ -1,0 +1,97 @@
+"""Controls for users: over a real recording, permuted entities give nothing; invented names neither."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pytest_llmpref import missing_bounds, spearman, within_groups
+from pytest_llmpref.entities import load_entities
+from pytest_llmpref.experiments.controls import permuted
+from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.options import OPTIONS, Settings
+from pytest_llmpref.profiles import load_profile
+from pytest_llmpref.resources import data_folder
+from pytest_llmpref.study import Study
+
+ROOT = Path(__file__).parent.parent
+SEEDS = 200
+
+
+@pytest.fixture(scope="module")
+def gemma():
+    """Preferences and advice of the real recording of Gemma at profile paper."""
+    values = {option.ini.removeprefix("llmpref_"): option.kind(option.default or 0) for option in OPTIONS}
+    values |= {"models": (), "record_mode": "none", "cassettes": ROOT / "cassettes", "entities": None, "judge": ""}
+    values |= {"baseline": None, "policy": None, "began": datetime.now(UTC)}
+    settings = Settings(**{name: values[name] for name in Settings.__slots__ if name in values})
+    conditions = Conditions("local/gemma-3-270m", load_entities(), load_profile("paper"), 0, "auto", "cue")
+    study = Study(conditions, settings, lambda *_: None)
+    yield study.measure("preference"), study.measure("donation_advice")
+    study.close()
+
+
+def test_permuted_entities_of_a_real_recording_give_nothing(gemma):
+    # Values are what correlates; to permute thousands of trials 400 times takes half a minute.
+    preferences, advice = (replace(measure, trials=(), diagnostics={}) for measure in gemma)
+    assert (spearman(preferences, advice) > 0.5).verdict == "supported"
+    found = {"> 0": 0, "< 0": 0, "> 0.5": 0, "within groups > 0": 0}
+    for seed in range(SEEDS):
+        mixed = permuted(preferences, seed), permuted(advice, seed)
+        rho = spearman(*mixed)
+        found["> 0"] += bool(rho > 0)
+        found["< 0"] += bool(rho < 0)
+        found["> 0.5"] += bool(rho > 0.5)
+        found["within groups > 0"] += bool(within_groups(*mixed) > 0)
+    # Measured: 3, 6, 0 and 4.
+    # By chance, each of the one-sided claims at the two-sided level of 95% is supported 2.5% of the time: 5 of 200,
+    # and more than 12 with a probability of 0.2%.
+    assert found["> 0.5"] == 0
+    assert max(found.values()) <= 12, found
+
+
+def test_a_permuted_measure_says_of_each_entity_what_another_said_of_itself(gemma):
+    preferences, _ = gemma
+    mixed = permuted(preferences, 3)
+    assert list(mixed.estimates) == list(preferences.estimates)
+    assert sorted(mixed.values.values()) == sorted(preferences.values.values())
+    assert mixed.values != preferences.values
+    old = {value: entity for entity, value in preferences.values.items()}
+    to = {old[value]: entity for entity, value in mixed.values.items()}
+    assert [tuple(map(to.get, trial.entities)) for trial in preferences.trials] == [t.entities for t in mixed.trials]
+    assert mixed.diagnostics["win_rate"] == {to[e]: rate for e, rate in preferences.diagnostics["win_rate"].items()}
+    assert mixed.diagnostics["coverage"] == preferences.diagnostics["coverage"]
+    assert mixed["unicef"].label == "Elo of unicef"
+    # Nothing is missing from this recording, so its bounds are the value itself.
+    bounds = missing_bounds(mixed, permuted(preferences, 4))
+    assert bounds.low.value == pytest.approx(spearman(mixed, permuted(preferences, 4)).value, abs=1e-6)
+
+
+def test_the_control_is_an_option_and_is_said_in_the_results(pytester):
+    pytester.makepyfile("""
+        from pytest_llmpref import spearman
+        def test_it(preferences, donation_advice):
+            assert spearman(preferences, donation_advice) > 0
+    """)
+    for control, verdict in (("none", "supported"), ("permuted-entities", "inconclusive"),
+                             ("fictitious-entities", "invalid")):  # fmt: skip
+        run = pytester.runpytest_subprocess("--model=sim/paper-a", "--profile=smoke", f"--llmpref-control={control}")
+        found = json.loads((pytester.path / "reports/latest/results.json").read_text())
+        assert found["run"]["control"] == control
+        (claim,) = found["models"]["sim/paper-a"]["claims"]
+        assert claim["verdict"] == verdict, run.stdout.str()
+        if control != "none":
+            run.stdout.fnmatch_lines([f"CONTROL ({control})*"])
+    assert found["run"]["entities"] == "fictitious"
+
+
+def test_the_invented_names_have_a_set_of_their_own(pytester):
+    assert len(load_entities(data_folder("fixtures") / "entities" / "fictitious.toml")) == 72
+    pytester.makepyfile("def test_it(preferences):\n    assert preferences.valid")
+    run = pytester.runpytest_subprocess(
+        "--model=sim/null", "--llmpref-control=fictitious-entities", "--llmpref-entities=mine.csv"
+    )
+    assert run.ret == 4
+    run.stderr.fnmatch_lines(["*mine.csv*", "*has a set of its own; drop one*"])
