@@ -1,0 +1,63 @@
+"""The workflow examples parse, and name commands and options that there are."""
+
+import argparse
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pytest_llmpref.cli import COMMANDS
+from pytest_llmpref.options import OPTIONS, RECORD_MODE
+from pytest_llmpref.resources import data_folder
+
+FOLDER = data_folder("fixtures") / "ci"
+KNOWN = {option.flag for option in (*OPTIONS, RECORD_MODE)} | {"--junitxml"}
+
+
+def jobs(name):
+    found = yaml.safe_load((FOLDER / name).read_text())
+    if name == "github.yml":
+        assert True in found or "on" in found  # YAML 1.1 reads the key "on" as true
+        return {job: [step["run"] for step in body["steps"] if "run" in step] for job, body in found["jobs"].items()}
+    return {job: body["script"] for job, body in found.items() if "script" in body}
+
+
+def commands(name):
+    return [line for scripts in jobs(name).values() for script in scripts for line in script.splitlines()]
+
+
+@pytest.mark.parametrize("name", ["github.yml", "gitlab.yml"])
+def test_an_example_runs_the_gate_with_options_that_there_are(name):
+    ours = [shlex.split(line.removesuffix("|| true")) for line in commands(name)]
+    gates = [words for words in ours if words[0] == "pytest"]
+    assert len(gates) == 2
+    assert [words[words.index("--record-mode") + 1] for words in gates].count("none") == 1
+    for words in gates:
+        flags = {word.split("=")[0] for word in words if word.startswith("--")}
+        assert flags <= KNOWN, flags - KNOWN
+        assert words[words.index("--record-mode") + 1] in RECORD_MODE.choices
+        assert Path(words[1]) == Path("suites")
+
+
+@pytest.mark.parametrize("name", ["github.yml", "gitlab.yml"])
+def test_an_example_runs_subcommands_that_there_are(name):
+    from importlib import import_module
+
+    parser = argparse.ArgumentParser()
+    subparsers = parser.add_subparsers(required=True)
+    for command in COMMANDS:
+        import_module(f"pytest_llmpref.commands.{command}").add(subparsers)
+    lines = [shlex.split(line) for line in commands(name) if line.startswith("llmpref")]
+    assert lines
+    for words in lines:
+        parser.parse_args(words[1:])
+
+
+@pytest.mark.parametrize("name", ["github.yml", "gitlab.yml"])
+def test_an_example_keeps_the_report_whatever_the_outcome(name):
+    text = (FOLDER / name).read_text()
+    assert "reports/latest/" in text
+    assert re.search(r"if: always\(\)|when: always", text)
+    assert "junit.xml" in text
