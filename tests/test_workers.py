@@ -1,0 +1,45 @@
+"""The report does not depend on how many workers measured, nor on which of them ran which test."""
+
+import json
+
+SOURCE = """
+    import pytest
+    from pytest_llmpref import spearman
+
+    def test_follows(preferences, donation_advice):
+        assert spearman(preferences, donation_advice) > 0.5
+
+    def test_agrees(preferences, direct_ranking):
+        assert spearman(preferences, direct_ranking) > 0.5
+
+    def test_coverage(entity, donation_advice):
+        assert donation_advice.coverage[entity.id] > 0.3
+
+    @pytest.mark.gate
+    def test_refusals(entity, refusals):
+        assert refusals[entity] - refusals.control < 0.10
+"""
+
+
+def report(pytester) -> bytes:
+    """results.json as it was written, without the time at which the run began."""
+    content = (pytester.path / "reports/latest/results.json").read_bytes()
+    began = json.loads(content)["run"]["began"]
+    return content.replace(began.encode(), b"")
+
+
+def test_the_report_is_the_same_byte_for_byte_with_any_workers_and_scheduler(suite, pytester):
+    alone = suite(SOURCE)
+    expected = report(pytester)
+    assert len(json.loads(expected.replace(b'"began":""', b'"began":"x"'))["models"]["sim/plain"]["measures"]) == 4
+    for options in (["-n3"], ["-n2", "--dist=loadscope"], ["-n2", "--dist=worksteal"]):
+        run = suite(SOURCE, *options)
+        assert run.ret == alone.ret, options
+        assert report(pytester) == expected, options
+
+
+def test_two_models_are_reported_the_same(suite, pytester):
+    suite(SOURCE, "--model=sim/always-a")
+    expected = report(pytester)
+    suite(SOURCE, "--model=sim/always-a", "-n2")
+    assert report(pytester) == expected
