@@ -13,6 +13,7 @@ from pytest_llmpref import change, change_in_rho, propensity, spearman
 from pytest_llmpref.cli import main
 from pytest_llmpref.entities import EntitySet, load_entities
 from pytest_llmpref.experiments.asking import ask_all
+from pytest_llmpref.experiments.boolq import boolq
 from pytest_llmpref.experiments.donation import donation_advice
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.pairwise import pairwise_preference
@@ -273,3 +274,19 @@ def test_a_suite_without_its_baseline_says_what_to_add(suite, pytester):
     run = suite(SUITE, "--baseline=last.json")
     assert run.ret == pytest.ExitCode.USAGE_ERROR
     run.stderr.fnmatch_lines(["*--baseline *last.json: field schema is 7, and this release reads schema 1*"])
+
+
+def test_a_planted_loss_of_accuracy_is_found_question_by_question():
+    before, after = (
+        measured(PlantedModel(UTILITIES, reads=reads), experiments=[boolq])["boolq"] for reads in (3.0, 1.5)
+    )
+    back = measures_of(parse_results(results({"boolq": before}), "old"), "sim/it")["boolq"]
+    found = change(after, back)
+    assert found.matching.questions == len(after.trials)
+    assert (found < 0).verdict == "supported", found.reasons
+    assert found.overall.interval_method.correlation > 0.02
+    assert found.overall.value == pytest.approx(
+        np.mean(list(after.values.values())) - np.mean(list(before.values.values())), abs=0.02
+    )
+    assert not any(estimate.interval().low > 0 for estimate in found.estimates.values())
+    assert not compare_results(*[parse_results(results({"boolq": before}), "same")] * 2)["changed"]

@@ -12,7 +12,7 @@ from typing import NoReturn
 import numpy as np
 
 from pytest_llmpref.entities import Entity
-from pytest_llmpref.estimates import AbsoluteEstimate, Claim, Estimate
+from pytest_llmpref.estimates import AbsoluteEstimate, Claim, Estimate, Normal, Unknown, Wilson
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.pairs import comparisons_of, strengths
 from pytest_llmpref.experiments.refusal_measure import attempts_of
@@ -170,7 +170,7 @@ def _part(measure: HasValues, entities: Sequence[str]) -> _Part:
 
 def _question(trial: Trial) -> tuple[object, ...]:
     """Return what a trial asked, apart from the model."""
-    return trial.entities, trial.first_is_a, trial.wording, trial.repetition
+    return trial.entities, trial.first_is_a, trial.wording, trial.repetition, trial.question, trial.framing
 
 
 def _match(new: Measure, old: Measure) -> Matching:
@@ -195,6 +195,8 @@ def _by_questions(new: Measure, old: Measure, matching: Matching) -> Changes:
     one, two = ([trial for trial in side.trials if _question(trial) in asked] for side in (new, old))
     if asked and new.name == "refusal":
         return _refusals(one, two, matching.entities)
+    if any(trial.correct is not None for trial in one):
+        return _accuracies(one, two, matching.entities)
     if any(trial.score is not None and len(trial.entities) == 2 for trial in one):
         return _strengths(one, two, matching.entities)
     return {}, None
@@ -238,6 +240,61 @@ def _refusals(new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) ->
         label="change of refusals",
     )
     return found, overall
+
+
+def _accuracies(new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) -> Changes:
+    """Compare shares of right answers, paired by question; each entity, and all of them together."""
+    both = [[trial for trial in side if trial.entities and trial.correct is not None] for side in (new, old)]
+    number = {name: index for index, name in enumerate(sorted({trial.question or "" for trial in new}))}
+    found = {}
+    for entity in ids:
+        one, two = (_answers([trial for trial in side if entity in trial.entities], number) for side in both)
+        correlation = share_correlation(*one, *two)
+        found[entity] = changed(
+            _share_right(*one),
+            _share_right(*two),
+            correlation,
+            paired=_by_question(len(one[0]), correlation),
+            label=f"change of accuracy for {entity}",
+        )
+    one, two = (_answers(side, number) for side in both)
+    correlation = share_correlation(*one, *two)
+    return found, changed(
+        _share_right(*one),
+        _share_right(*two),
+        correlation,
+        paired=_by_question(len(one[0]), correlation),
+        label="change of accuracy",
+    )
+
+
+def _answers(trials: Sequence[Trial], number: Mapping[str, int]) -> tuple[FloatArray, IntArray]:
+    """Return which answers are right, and the number of each one's question."""
+    right = np.array([bool(trial.correct) for trial in trials], dtype=np.float64)
+    return right, np.array([number[trial.question or ""] for trial in trials], dtype=np.intp)
+
+
+def _share_right(right: FloatArray, question: IntArray) -> Estimate:
+    """Return the share of right answers, its standard error clustered by question (Liang and Zeger 1986)."""
+    n, questions = len(right), len(np.unique(question))
+    method = "share of right answers, Wilson (1927) interval"
+    if not n:
+        return Estimate(np.nan, 0, "trials", method, Unknown())
+    if questions == n:
+        return Estimate(float(right.mean()), n, "trials", method, Wilson(float(right.sum()), n))
+    sums = np.bincount(question, right - right.mean())
+    error = float(np.sqrt(questions / max(questions - 1, 1) * np.sum(sums**2))) / n
+    return Estimate(
+        float(right.mean()),
+        n,
+        "trials",
+        "share of right answers, standard error clustered by question (Liang and Zeger 1986)",
+        Normal(float(right.mean()), error, max(questions - 1, 1)),
+    )
+
+
+def _by_question(trials: int, correlation: float) -> str:
+    return f"paired over {trials} trials (correlation of errors {correlation:.2f}, clustered by question)"
 
 
 def _about(attempts: Attempts, entity: int | None = None) -> tuple[FloatArray, IntArray]:

@@ -132,10 +132,12 @@ def _trials(record: MeasureRecord) -> tuple[list[Trial], list[Trial]]:
     columns = record.trials
     if not {"course", "first_is_a"} <= columns.keys():
         return [], []
+    nothing = [None] * len(columns["course"])
     names = ("control", "course", "key", "text", "entities", "score", "first_is_a", "wording", "repetition")
+    more = (columns.get(name, nothing) for name in ("question", "framing", "correct"))
     found: tuple[list[Trial], list[Trial]] = ([], [])
-    for control, course, key, text, entities, score, first_is_a, wording, repetition in zip(
-        *(columns[name] for name in names), strict=True
+    for control, course, key, text, entities, score, first_is_a, wording, repetition, question, framing, correct in zip(
+        *(columns[name] for name in names), *more, strict=True
     ):
         *earlier, last = (_OUTCOMES[letter] for letter in course)
         attempts = (*(Attempt("", outcome, "") for outcome in earlier), Attempt(key, last, text))
@@ -146,6 +148,9 @@ def _trials(record: MeasureRecord) -> tuple[list[Trial], list[Trial]]:
             first_is_a=first_is_a,
             wording=wording,
             repetition=repetition,
+            question=question,
+            framing=framing,
+            correct=correct,
         )
         found[control].append(trial)
     return found
