@@ -30,8 +30,8 @@ def answers(correct, truth=None, controls=None):
     entity, question = np.divmod(np.arange(correct.size), questions)
     found = {}
     for framing, row in (controls or {}).items():
-        row = np.asarray(row, dtype=bool)
-        found[framing] = ControlAnswers(np.arange(questions), row, row == truth)
+        right = np.asarray(row, dtype=bool)
+        found[framing] = ControlAnswers(np.arange(questions), right, right == truth)
     return Answers(entity, question, correct.ravel(), (correct == truth).ravel(), entities, found)
 
 
@@ -44,13 +44,13 @@ def part(whole, chosen):
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("slope", [0.0, 0.7])
 def test_the_conditional_fit_is_that_of_statsmodels(seed, slope):
-    ConditionalLogit = pytest.importorskip("statsmodels.discrete.conditional_models").ConditionalLogit
+    models = pytest.importorskip("statsmodels.discrete.conditional_models")
     rng = np.random.default_rng(seed)
     stratum = rng.integers(0, 30, 600)
     x = rng.standard_normal(600)
     success = rng.random(600) < 1 / (1 + np.exp(-(rng.standard_normal(30)[stratum] + slope * x)))
     found = fit_conditional(x, success, stratum)
-    peer = ConditionalLogit(success.astype(int), x[:, None], groups=stratum).fit(disp=False)
+    peer = models.ConditionalLogit(success.astype(int), x[:, None], groups=stratum).fit(disp=False)
     # The peer's search stops a little earlier.
     assert found.slope == pytest.approx(peer.params[0], abs=2e-4)
     assert found.information**-0.5 == pytest.approx(peer.bse[0], rel=1e-3)

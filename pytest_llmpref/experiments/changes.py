@@ -170,7 +170,7 @@ def _part(measure: HasValues, entities: Sequence[str]) -> _Part:
 
 def _question(trial: Trial) -> tuple[object, ...]:
     """Return what a trial asked, apart from the model."""
-    return trial.entities, trial.first_is_a, trial.wording, trial.repetition
+    return trial.entities, trial.first_is_a, trial.wording, trial.repetition, trial.question, trial.framing
 
 
 def _match(new: Measure, old: Measure) -> Matching:
