@@ -30,7 +30,6 @@ LICENCE = (
     "Creative Commons Attribution-ShareAlike 3.0: https://creativecommons.org/licenses/by-sa/3.0/"
 )
 TRIES = 5
-_CHUNK = 65536
 
 
 class DownloadError(LLMPrefError):
@@ -121,7 +120,7 @@ def _fetch(url: str, part: Path, say: Callable[[str], object]) -> str:
             if have:
                 say(f"going on after {have:,} bytes" if resumed else "the server cannot go on; starting anew")
             with part.open("ab" if resumed else "wb") as file:
-                for chunk in response.iter_bytes(_CHUNK):
+                for chunk in response.iter_bytes():
                     file.write(chunk)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return str(error) or type(error).__name__

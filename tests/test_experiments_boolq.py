@@ -1,8 +1,10 @@
 """The reading experiment, from plan to measure, on simulated models with planted accuracies and biases."""
 
 import asyncio
+import json
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 from planted import PlantedModel
@@ -10,6 +12,7 @@ from planted import PlantedModel
 from pytest_llmpref import (
     accuracy_slope,
     between_extremes,
+    change,
     minus_control,
     missing_bounds,
     spearman,
@@ -25,6 +28,8 @@ from pytest_llmpref.experiments.pairwise import pairwise_preference
 from pytest_llmpref.items import load_items
 from pytest_llmpref.models.chat import Reply
 from pytest_llmpref.profiles import load_profile
+from pytest_llmpref.report.baseline import measure_of
+from pytest_llmpref.report.loading import MeasureRecord
 from pytest_llmpref.report.results import measure_record
 
 ENTITIES = load_entities()
@@ -208,3 +213,11 @@ def test_results_hold_question_framing_and_correctness_of_every_trial(even):
     assert sum(trials["control"]) == 2 * 64
     assert None not in trials["question"]
     assert set(trials["correct"]) == {True, False}
+
+
+def test_a_measure_that_is_read_back_from_results_compares_alike(even, preferences):
+    record = json.loads(json.dumps(measure_record(even)))
+    back = measure_of("boolq", even.model, msgspec.convert(record, MeasureRecord), even.groups)
+    before, after = (top_minus_bottom(each, preferences).interval() for each in (even, back))
+    assert (before.low, before.high) == pytest.approx((after.low, after.high))
+    assert change(even, back).matching.questions == 72 * 64

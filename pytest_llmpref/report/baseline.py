@@ -128,29 +128,26 @@ def _reliability(record: MeasureRecord) -> Estimate | None:
     return Estimate(value, found.get("n", 0), "entities", "as reported", method, label="split-half reliability")
 
 
+_FIELDS = ("score", "first_is_a", "wording", "repetition", "question", "framing", "correct")
+"""Fields of a trial that are columns of their own."""
+
+
 def _trials(record: MeasureRecord) -> tuple[list[Trial], list[Trial]]:
     columns = record.trials
     if not {"course", "first_is_a"} <= columns.keys():
         return [], []
-    nothing = [None] * len(columns["course"])
-    names = ("control", "course", "key", "text", "entities", "score", "first_is_a", "wording", "repetition")
-    more = (columns.get(name, nothing) for name in ("question", "framing", "correct"))
+    names = ("control", "course", "key", "text", "entities", *_FIELDS)
+    empty = [None] * len(columns["key"])
     found: tuple[list[Trial], list[Trial]] = ([], [])
-    for control, course, key, text, entities, score, first_is_a, wording, repetition, question, framing, correct in zip(
-        *(columns[name] for name in names), *more, strict=True
+    for control, course, key, text, entities, *fields in zip(
+        *(columns.get(name, empty) for name in names), strict=True
     ):
         *earlier, last = (_OUTCOMES[letter] for letter in course)
         attempts = (*(Attempt("", outcome, "") for outcome in earlier), Attempt(key, last, text))
         trial = Trial(
             attempts=attempts,
             entities=tuple(entities),
-            score=score,
-            first_is_a=first_is_a,
-            wording=wording,
-            repetition=repetition,
-            question=question,
-            framing=framing,
-            correct=correct,
+            **dict(zip(_FIELDS, fields, strict=True)),
         )
         found[control].append(trial)
     return found

@@ -320,6 +320,9 @@ _COLUMNS: dict[str, Any] = {
 _MORE_COLUMNS: dict[str, Any] = {
     "course": list[Annotated[str, msgspec.Meta(pattern="^[craute]+$")]],
     "first_is_a": list[bool | None],
+    "question": list[str | None],
+    "framing": list[str | None],
+    "correct": list[bool | None],
 }
 """Columns that a file may lack."""
 

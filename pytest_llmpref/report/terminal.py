@@ -63,6 +63,8 @@ def measure_lines(measures: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
             f"{_share(checks.get('decided_pairs')):>7}"
             f"  {_answers(checks['answered_by']):<9}{'yes' if measure['valid'] else 'NO'}"
         )
+        if name == "boolq":
+            yield from wrap(_accuracies(checks), WIDTH, initial_indent="    ", subsequent_indent="      ")
         for reason in measure["reasons"]:
             yield from wrap(f"invalid: {reason}", WIDTH, initial_indent="    ", subsequent_indent="      ")
     yield ""
@@ -128,6 +130,24 @@ def _answers(answered_by: Mapping[str, int]) -> str:
     """Return how answers were read: the way of all of them but a twentieth, or ``mixed``."""
     most = max(answered_by, key=answered_by.__getitem__, default="-")
     return most if 20 * answered_by.get(most, 0) >= 19 * sum(answered_by.values()) else "mixed"
+
+
+def _accuracies(checks: Mapping[str, Any]) -> str:
+    """Say how often answers are right and yes, and how small a difference between entities they could show."""
+    controls = ", ".join(
+        f"{_share(control)} in the control {framing.replace('_', ' ')}"
+        for framing, control in checks["controls"].items()
+    )
+    visible = checks["visible"]
+    shows = (
+        "no difference between entities can be seen"
+        if visible is None
+        else f"a difference between the extremes of preference is seen from {100 * visible['difference']:.1f} points"
+    )
+    return (
+        f"{checks['questions']} questions ({checks['question_set']}): {_share(checks['accuracy'])} right, {controls}; "
+        f"yes {_share(checks['yes_share'])} of the time; {shows}"
+    )
 
 
 def _points(elo: float | None) -> str:

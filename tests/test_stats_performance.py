@@ -1,0 +1,259 @@
+"""Reading tasks: the conditional regression beside statsmodels', and every statistic on planted truths."""
+
+import numpy as np
+import pytest
+
+from pytest_llmpref.estimates import Verdict
+from pytest_llmpref.stats.answer_bias import no_signal_reasons, signal, yes_share
+from pytest_llmpref.stats.answers import Answers, ControlAnswers
+from pytest_llmpref.stats.clustering import clustered_variance
+from pytest_llmpref.stats.conditional_logit import fit_conditional
+from pytest_llmpref.stats.performance import (
+    accuracies,
+    accuracy,
+    control_accuracy,
+    minus_control,
+    preference_slope,
+    split_half,
+    top_minus_bottom,
+)
+from pytest_llmpref.stats.power import ReadingDesign, simulate_answers
+
+DESIGN = ReadingDesign(n_entities=24, n_questions=60, accuracy=0.8)
+
+
+def answers(correct, truth=None, controls=None):
+    """Answers from a table of right and wrong, one row an entity, one column a question; every second is a yes."""
+    correct = np.asarray(correct, dtype=bool)
+    entities, questions = correct.shape
+    truth = np.arange(questions) % 2 == 0 if truth is None else np.asarray(truth)
+    entity, question = np.divmod(np.arange(correct.size), questions)
+    found = {}
+    for framing, row in (controls or {}).items():
+        right = np.asarray(row, dtype=bool)
+        found[framing] = ControlAnswers(np.arange(questions), right, right == truth)
+    return Answers(entity, question, correct.ravel(), (correct == truth).ravel(), entities, found)
+
+
+def part(whole, chosen):
+    return Answers(
+        whole.entity[chosen], whole.question[chosen], whole.correct[chosen], whole.said_yes[chosen], whole.n_entities
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("slope", [0.0, 0.7])
+def test_the_conditional_fit_is_that_of_statsmodels(seed, slope):
+    models = pytest.importorskip("statsmodels.discrete.conditional_models")
+    rng = np.random.default_rng(seed)
+    stratum = rng.integers(0, 30, 600)
+    x = rng.standard_normal(600)
+    success = rng.random(600) < 1 / (1 + np.exp(-(rng.standard_normal(30)[stratum] + slope * x)))
+    found = fit_conditional(x, success, stratum)
+    peer = models.ConditionalLogit(success.astype(int), x[:, None], groups=stratum).fit(disp=False)
+    # The peer's search stops a little earlier.
+    assert found.slope == pytest.approx(peer.params[0], abs=2e-4)
+    assert found.information**-0.5 == pytest.approx(peer.bse[0], rel=1e-3)
+    assert found.log_likelihood == pytest.approx(peer.llf, abs=1e-4)
+    assert found.log_likelihood >= peer.llf - 1e-8
+
+
+def test_strata_without_both_outcomes_inform_nothing():
+    rng = np.random.default_rng(0)
+    x, stratum = rng.standard_normal(200), np.repeat(np.arange(20), 10)
+    success = rng.random(200) < 0.5
+    success[:50] = True
+    whole, rest = fit_conditional(x, success, stratum), fit_conditional(x[50:], success[50:], stratum[50:])
+    assert whole.slope == pytest.approx(rest.slope)
+    assert whole.strata == 20
+    assert len(whole.levels) == len(rest.levels)
+    assert not whole.influence[:50].any()
+    assert np.isnan(fit_conditional(x[:50], success[:50], stratum[:50]).slope)
+    assert np.isinf(fit_conditional(np.arange(10.0), np.arange(10) > 4, np.zeros(10, dtype=int)).slope)
+
+
+def test_clustered_variance_is_that_of_independent_trials_where_clusters_hold_one_each():
+    rng = np.random.default_rng(0)
+    influence = rng.standard_normal(500)
+    alone = np.arange(500)
+    found = clustered_variance(influence, alone, alone, parameters=0)
+    assert found == pytest.approx(influence @ influence * (1 + 500 / 499 - 1), rel=1e-3)
+    together = clustered_variance(np.ones(500), np.arange(500) // 10, np.arange(500) % 10, parameters=2)
+    assert together > 10 * 500
+
+
+def covered(estimates, truth, level=0.95):
+    intervals = [estimate.interval(level) for estimate in estimates]
+    return np.mean([interval.low <= truth <= interval.high for interval in intervals])
+
+
+@pytest.mark.parametrize(("slope", "yes_bias"), [(0.0, 0.0), (0.25, 0.0), (0.0, 0.8)])
+def test_intervals_hold_a_planted_slope_as_often_as_they_say(slope, yes_bias):
+    rng = np.random.default_rng(7)
+    found = [
+        preference_slope(simulate_answers(DESIGN, rng, slope=slope, yes_bias=yes_bias), DESIGN.preference)
+        for _ in range(200)
+    ]
+    assert 0.90 <= covered([each.log_odds for each in found], slope) <= 0.99
+    assert np.mean([each.log_odds.value for each in found]) == pytest.approx(slope, abs=0.025)
+    points = np.mean([each.between_extremes.value for each in found])
+    if yes_bias == 0:
+        assert points == pytest.approx(DESIGN.points(slope), abs=0.01)
+
+
+def test_a_planted_leaning_that_follows_preference_makes_no_slope():
+    rng = np.random.default_rng(8)
+    found = [preference_slope(simulate_answers(DESIGN, rng, yes_bias_slope=0.4), DESIGN.preference) for _ in range(100)]
+    wrong = [(abs(each.log_odds.value) > abs(each.log_odds.interval().high - each.log_odds.value)) for each in found]
+    assert np.mean(wrong) < 0.12
+    assert np.mean([each.yes_bias.value for each in found]) == pytest.approx(0.4, abs=0.03)
+    assert np.mean([(each.yes_bias > 0).verdict is Verdict.SUPPORTED for each in found]) > 0.9
+
+
+@pytest.mark.parametrize("entity_sd", [0.05, 0.4])
+def test_intervals_of_the_difference_between_quarters_hold_the_truth(entity_sd):
+    design = ReadingDesign(n_entities=24, n_questions=60, accuracy=0.8, entity_sd=entity_sd)
+    rng = np.random.default_rng(9)
+    found = [top_minus_bottom(simulate_answers(design, rng), design.preference) for _ in range(250)]
+    assert covered(found, 0.0) >= 0.92
+    # Two ways of clustering with six entities a quarter overstate the error, but not by much.
+    errors = [each.interval_method.se for each in found]
+    assert 0.95 < np.sqrt(np.mean(np.square(errors))) / np.std([each.value for each in found]) < 1.35
+
+
+def test_naive_errors_would_be_too_small_where_entities_differ():
+    design = ReadingDesign(n_entities=24, n_questions=200, accuracy=0.8, entity_sd=0.4)
+    rng = np.random.default_rng(10)
+    found = [top_minus_bottom(simulate_answers(design, rng), design.preference) for _ in range(60)]
+    values = np.array([each.value for each in found])
+    naive = np.sqrt(2 * 0.16 / (6 * 200))
+    assert values.std() > 1.5 * naive
+    errors = [each.interval_method.se for each in found]
+    assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(values.std(), rel=0.3)
+
+
+def test_the_difference_between_quarters_is_that_of_the_means():
+    rng = np.random.default_rng(1)
+    correct = rng.random((8, 40)) < 0.7
+    preference = np.arange(8.0)
+    found = top_minus_bottom(answers(correct), preference)
+    assert found.value == pytest.approx(correct[6:].mean() - correct[:2].mean())
+    assert found.n == 40
+
+
+def test_missing_answers_to_hard_questions_move_nothing():
+    rng = np.random.default_rng(2)
+    correct = np.tile(rng.random(40) < 0.6, (8, 1))
+    whole = answers(correct)
+    easy = part(whole, ~((whole.entity >= 6) & ~whole.correct & (whole.question % 3 == 0)))
+    assert top_minus_bottom(easy, np.arange(8.0)).value == pytest.approx(0.0, abs=1e-12)
+
+
+def test_agreement_everywhere_has_an_interval_still():
+    found = top_minus_bottom(answers(np.ones((12, 30))), np.arange(12.0)).interval()
+    assert found.low < 0 < found.high
+    same = minus_control(answers(np.ones((4, 30)), controls={"none": np.ones(30)}), "none")
+    assert all(-0.2 < each.interval().low < 0 < each.interval().high < 0.2 for each in same)
+
+
+def test_each_entity_is_compared_with_the_control_by_question():
+    rng = np.random.default_rng(3)
+    control = rng.random(50) < 0.7
+    correct = np.array([control, ~control, control])
+    found = minus_control(answers(correct, controls={"none": control}), "none")
+    assert found[0].value == found[2].value == 0
+    differences = correct[1].astype(float) - control
+    assert found[1].value == pytest.approx(differences.mean())
+    assert control_accuracy(answers(correct, controls={"none": control}), "none").value == pytest.approx(control.mean())
+    with pytest.raises(ValueError, match="no control 'other'"):
+        minus_control(answers(correct), "other")
+
+
+def test_noninferiority_holds_its_error_rate():
+    rng = np.random.default_rng(4)
+    truth = 0.05  # exactly the margin: supported in one of twenty at most
+    claims = []
+    for _ in range(400):
+        control = rng.random(100) < 0.8
+        own = np.where(rng.random(100) < 0.25, rng.random(100) < 0.6, control)
+        claims.append(minus_control(answers(own[None], controls={"none": control}), "none")[0] > -truth)
+    assert np.mean([claim.verdict is Verdict.SUPPORTED for claim in claims]) <= 0.05
+
+
+def test_accuracy_counts_each_question_once():
+    found = accuracies(answers([[1, 1, 1, 0], [0, 0, 0, 0]]))
+    assert [each.value for each in found] == [0.75, 0.0]
+    assert (found[0].n, found[0].unit) == (4, "questions")
+    assert accuracy(answers([[1, 1, 1, 0], [0, 0, 0, 0]])).value == pytest.approx(0.375)
+
+
+def test_reliability_is_high_where_entities_differ_and_about_zero_where_not():
+    rng = np.random.default_rng(5)
+    level = np.linspace(0.3, 0.9, 24)[:, None]
+    assert split_half(answers(rng.random((24, 200)) < level), seed=0).value > 0.9
+    same = [split_half(answers(rng.random((24, 200)) < 0.7), seed=0).value for _ in range(20)]
+    assert abs(np.mean(same)) < 0.35
+    assert split_half(answers(np.ones((24, 10))), seed=0).invalid
+
+
+def test_answers_without_signal_are_told_from_reading():
+    rng = np.random.default_rng(6)
+    truth = np.arange(60) % 2 == 0
+    reads = rng.random((12, 60)) < 0.8
+    assert no_signal_reasons(answers(reads)) == ()
+    assert signal(answers(reads)).value == pytest.approx(2 * reads.mean() - 1, abs=0.05)
+    always_yes = np.tile(truth, (12, 1))
+    assert yes_share(answers(always_yes)).value == 1.0
+    assert "one-sided" in no_signal_reasons(answers(always_yes))[0]
+    guess = rng.random((12, 60)) < 0.5
+    assert "do not depend on the question" in no_signal_reasons(answers(guess))[0]
+    assert "every question has the answer yes" in no_signal_reasons(answers(reads, truth=np.ones(60, bool)))[0]
+    # A model that says yes four times of five, whatever is asked, is right 80% of the time on such questions.
+    lopsided = np.arange(60) % 5 > 0
+    says_yes = rng.random((12, 60)) < 0.8
+    assert no_signal_reasons(answers(says_yes == lopsided, truth=lopsided))
+
+
+def test_a_question_with_two_right_answers_and_shapes_that_differ_are_refused():
+    ones = np.ones(2, dtype=bool)
+    with pytest.raises(ValueError, match="question 0 has both yes and no"):
+        Answers(np.arange(2), np.zeros(2, dtype=int), ones, np.array([True, False]), 2)
+    with pytest.raises(ValueError, match="one shape"):
+        Answers(np.arange(2), np.zeros(3, dtype=int), ones, ones, 2)
+    with pytest.raises(ValueError, match="entity must lie within"):
+        Answers(np.array([0, 2]), np.zeros(2, dtype=int), ones, ones, 2)
+
+
+def test_too_few_entities_or_questions_are_invalid_and_say_so():
+    found = preference_slope(answers(np.ones((3, 20))), np.arange(3.0))
+    assert any("too few" in reason for reason in found.log_odds.invalid)
+    found = preference_slope(answers(np.ones((8, 20))), np.arange(8.0)).log_odds
+    assert any("answered both right and wrong" in reason for reason in found.invalid)
+    assert (found > 0).verdict is Verdict.INVALID
+    with pytest.raises(ValueError, match="one value for each of 8 entities"):
+        preference_slope(answers(np.ones((8, 20))), np.arange(7.0))
+
+
+def test_accuracy_that_rises_with_preference_agrees_with_a_logit_of_all_trials():
+    sm = pytest.importorskip("statsmodels.api")
+    design = ReadingDesign(n_entities=40, n_questions=120, accuracy=0.75, entity_sd=0.0)
+    found = simulate_answers(design, np.random.default_rng(11), slope=0.3)
+    dummies = (found.question[:, None] == np.arange(120)).astype(float)
+    x = design.preference[found.entity]
+    informative = [q for q in range(120) if 0 < found.correct[found.question == q].mean() < 1]
+    kept = np.isin(found.question, informative)
+    peer = sm.Logit(found.correct[kept].astype(int), np.c_[x[kept], dummies[kept][:, informative]]).fit(disp=False)
+    own = preference_slope(found, design.preference).log_odds.value
+    # The unconditional fit overstates by about n / (n - 1), n being the entities under which a question is asked.
+    assert own == pytest.approx(peer.params[0], rel=0.06)
+
+
+def test_values_of_preference_are_standardised_so_their_scale_does_not_matter():
+    found = simulate_answers(DESIGN, np.random.default_rng(12), slope=0.3)
+    first = preference_slope(found, DESIGN.preference).log_odds
+    second = preference_slope(found, 1500 + 90 * DESIGN.preference).log_odds
+    assert second.value == pytest.approx(first.value)
+    unknown = np.where(np.arange(24) == 3, np.nan, DESIGN.preference)
+    rest = part(found, found.entity != 3)
+    third = preference_slope(rest, DESIGN.preference).log_odds
+    assert preference_slope(found, unknown).log_odds.value == pytest.approx(third.value)
