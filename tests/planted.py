@@ -15,8 +15,9 @@ OPTION = re.compile(r"^Option ([AB]): (.+)$", re.MULTILINE)
 class PlantedModel:
     """Chooses between two options with the odds of their utilities, plus biases; ranks lists by noisy utility.
 
-    Answers the bundled yes/no questions with log-odds ``reads`` of being right, plus ``helps`` times the utility of the one
-    helped, plus ``leans`` times that of saying yes; a question is easier or harder than another by up to 2.
+    Answers the bundled yes/no questions with log-odds ``reads`` of being right, plus ``helps`` times the utility of the
+    entity that is helped, plus ``leans`` times that of saying yes; a question is easier or harder than another by up
+    to 2.
 
     Deterministic for a request, and independent of the order of requests. A name without a utility has 0.
     """
