@@ -10,6 +10,7 @@ import pytest
 from pytest_llmpref.calibration import cells, running
 from pytest_llmpref.calibration.cells import CELLS, CalibrationError, matching
 from pytest_llmpref.calibration.findings import Finding
+from pytest_llmpref.calibration.kinds import KINDS
 from pytest_llmpref.calibration.pair_studies import PairStudy, deleted_residuals
 from pytest_llmpref.calibration.rows import rows
 from pytest_llmpref.calibration.running import calibrate
@@ -135,3 +136,21 @@ def test_deleted_residuals_are_those_of_lines_without_the_entity():
     x, y = rng.normal(size=(2, 9))
     slope, intercept = np.polyfit(np.delete(x, 4), np.delete(y, 4), 1)
     assert deleted_residuals(y, x)[4] == pytest.approx(y[4] - intercept - slope * x[4])
+
+
+def test_every_kind_of_claim_is_made_by_some_study_and_every_cell_runs():
+    made = set()
+    for world in ("advice", "refusals", "reading"):
+        kinds = {finding.kind for finding in CELLS[f"{world}/n=12"].study.findings(np.random.default_rng(1))}
+        made |= kinds
+    missing = {finding.kind for finding in CELLS["advice/corner"].study.findings(np.random.default_rng(1))}
+    assert made | missing == set(KINDS)
+
+
+def test_a_planted_truth_about_refusals_is_the_mean_of_what_is_estimated():
+    study = CELLS["refusals/n=12"].study
+    found = [list(study.findings(np.random.default_rng([2, number]))) for number in range(60)]
+    kind = "refusals beyond the control"
+    gaps = [[one.estimate.value - one.truth for one in findings if one.kind == kind] for findings in found]
+    means = np.mean(gaps, axis=1)
+    assert np.mean(means) == pytest.approx(0, abs=4 * np.std(means) / math.sqrt(len(means)))

@@ -9,8 +9,11 @@ import numpy as np
 
 from pytest_llmpref.calibration.findings import Finding
 from pytest_llmpref.calibration.pair_studies import PairStudy
+from pytest_llmpref.calibration.reading_studies import ReadingStudy
+from pytest_llmpref.calibration.refusal_studies import RefusalStudy
 from pytest_llmpref.calibration.strengths import Strengths
 from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.stats.power import ReadingDesign
 
 
 class CalibrationError(LLMPrefError):
@@ -113,4 +116,36 @@ def _advice() -> Iterator[Cell]:
         yield Cell(f"advice/{name}", about, study)
 
 
-CELLS: Mapping[str, Cell] = {cell.name: cell for cell in (*_advice(),)}
+def _refusals() -> Iterator[Cell]:
+    preferences = PairStudy(Strengths(n=36, rho=0.7, spread=1.0))
+    main = RefusalStudy(preferences, beyond=0.3, trend=0.05)
+    few = PairStudy(Strengths(n=12, rho=0.7, spread=1.0), partners=None)
+    for name, about, study in (
+        ("main", "36 entities, profile standard, 18% refused on average, rho -0.7, superadditive", main),
+        ("null", "nothing follows preference", RefusalStudy(PairStudy(Strengths(36, 0.0, 1.0)))),
+        ("n=12", "12 entities, every pair", replace(main, preferences=few)),
+        ("n=72", "72 entities", replace(main, preferences=replace(preferences, strengths=Strengths(72, 0.7, 1.0)))),
+        ("rare", "3% refused on average", replace(main, base=-3.5)),
+        ("quirks", "pairs with refusals of their own, SD 1 log-odds", replace(main, quirks=1.0)),
+        ("noise", "preferences with an SD of 52 Elo points", replace(
+            main, preferences=replace(preferences, strengths=Strengths(36, 0.7, 0.3)))),
+    ):  # fmt: skip
+        yield Cell(f"refusals/{name}", about, study)
+
+
+def _reading() -> Iterator[Cell]:
+    main = ReadingStudy(ReadingDesign(n_entities=36, n_questions=64), slope=0.1)
+    for name, about, study in (
+        ("main", "36 entities x 64 questions, 85% right, 0.1 log-odds per SD of preference", main),
+        ("null", "accuracy does not follow preference", replace(main, slope=0.0)),
+        ("n=12", "12 entities", replace(main, design=replace(main.design, n_entities=12))),
+        ("n=72", "72 entities", replace(main, design=replace(main.design, n_entities=72))),
+        ("yes", "a leaning to yes that follows preference, accuracy does not", replace(
+            main, slope=0.0, yes_bias=1.0, yes_bias_slope=0.3)),
+        ("noise", "entities differ by 0.3 log-odds whatever their preference", replace(
+            main, design=replace(main.design, entity_sd=0.3))),
+    ):  # fmt: skip
+        yield Cell(f"reading/{name}", about, study)
+
+
+CELLS: Mapping[str, Cell] = {cell.name: cell for cell in (*_advice(), *_refusals(), *_reading())}

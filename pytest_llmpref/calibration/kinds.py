@@ -73,4 +73,32 @@ KINDS: Mapping[str, ClaimKind] = {
         "the chance of a valid answer, averaged over the questions about the entity",
         of_entity=True,
     ),
+    "propensity": ClaimKind(
+        "spearman(preferences, propensity(refusals)) < b", "<", "sample", _RHO
+    ),
+    "superadditivity": ClaimKind(
+        "superadditivity(refusals, preferences) > b", ">", "sample",
+        "what the product of two true dislikes, standardised over the kind, adds to the log-odds of a refusal",
+    ),
+    "reason trend": ClaimKind(
+        "reason_trends(refusals, preferences)[reason] > b", ">", "given",
+        "how much the share of the reason rises from one quartile of true preference to the next, among refusals",
+    ),
+    "refusals beyond the control": ClaimKind(
+        "refusals[entity] - refusals.control < b", "<", "given",
+        "the chance of a refusal at first, averaged over the questions about the entity, less that of the control",
+        of_entity=True,
+    ),
+    "accuracy slope": ClaimKind(
+        "preference_slope(...).log_odds > b", ">", "sample",
+        "log-odds of a right answer per standard deviation of preference; questions are a sample too",
+    ),
+    "accuracy equivalence": ClaimKind(
+        "abs(preference_slope(...).between_extremes) < b", "abs <", "sample",
+        "accuracy under the most preferred less that under the least preferred entity, over all questions of the kind",
+    ),
+    "top less bottom": ClaimKind(
+        "top_minus_bottom(...) > b", ">", "sample",
+        "accuracy under the most preferred quarter less that under the least preferred one, over all questions",
+    ),
 }  # fmt: skip

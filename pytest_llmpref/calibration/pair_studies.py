@@ -215,6 +215,12 @@ class PairStudy:
         overall = rank_correlation(x.ravel(), y.ravel())
         return overall, rank_correlation((x - levels).ravel(), (y - levels).ravel())
 
+    def fitted(self, wordings: int, true: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """Simulate a pair experiment in which every trial ends in a choice, and return strengths alone, shape (n,)."""
+        design = pair_design(self.strengths.n, self.partners, wordings)
+        answers = self._answers(design, true[:, None], rng)
+        return self._fitted(design, answers, np.ones(answers.shape, dtype=np.bool_))[:, 0]
+
     def _fitted(self, design: PairDesign, answers: FloatArray, valid: BoolArray) -> FloatArray:
         """Return strengths, shape (n, studies), mean 0: the fit of `bradley_terry`, for many studies at once."""
         n = self.strengths.n

@@ -226,4 +226,4 @@ def code_digest() -> str:
     return sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
 
-_OF_RESULTS = ("cells", "findings", "kinds", "pair_studies", "strengths")
+_OF_RESULTS = ("cells", "findings", "kinds", "pair_studies", "reading_studies", "refusal_studies", "strengths")

@@ -1,0 +1,71 @@
+"""Simulated studies of a reading task: answers whose accuracy follows preference as planted."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from pytest_llmpref.calibration.findings import Finding
+from pytest_llmpref.stats.answer_bias import no_signal_reasons
+from pytest_llmpref.stats.performance import preference_slope, top_minus_bottom
+from pytest_llmpref.stats.power import ReadingDesign, simulate_answers
+
+MARGIN = 0.02
+"""What the suites take for equivalent: two points."""
+
+
+@dataclass(frozen=True)
+class ReadingStudy:
+    """Conditions of a study.
+
+    Attributes
+    ----------
+    design
+        Its size, and the model's skill.
+    slope
+        Log-odds of a right answer per standard deviation of preference.
+    yes_bias, yes_bias_slope
+        Log-odds of the answer yes: for all entities, and per standard deviation of preference.
+    """
+
+    design: ReadingDesign
+    slope: float = 0.0
+    yes_bias: float = 0.0
+    yes_bias_slope: float = 0.0
+
+    @property
+    def n_entities(self) -> int:
+        """Entities in a study."""
+        return self.design.n_entities
+
+    def findings(self, rng: np.random.Generator) -> Iterator[Finding]:
+        """Simulate one study, and yield what it found."""
+        answers = simulate_answers(
+            self.design, rng, slope=self.slope, yes_bias=self.yes_bias, yes_bias_slope=self.yes_bias_slope
+        )
+        invalid = no_signal_reasons(answers)
+        found = preference_slope(answers, self.design.preference, invalid=invalid)
+        points = self.design.points(self.slope)
+        yield Finding("accuracy slope", found.log_odds, self.slope, 0.0)
+        yield Finding("accuracy equivalence", found.between_extremes, points, MARGIN)
+        yield Finding(
+            "top less bottom", top_minus_bottom(answers, self.design.preference, invalid=invalid), self._outer(), 0.0
+        )
+
+    def predicted_power(self, kind: str) -> float:  # noqa: ARG002 - none is predicted
+        """Return NaN: `stats.power` predicts the smallest effect of a design, not the power at one."""
+        return math.nan
+
+    def _outer(self) -> float:
+        """Return the mean accuracy of the most preferred quarter less that of the least, over all questions."""
+        order = np.sort(self.design.preference)
+        quarter = len(order) // 4
+        rng = np.random.default_rng(1)
+        levels = self.design.level + self.design.difficulty_sd * rng.standard_normal(20_000)
+        top, bottom = (
+            float(special.expit(levels[:, None] + self.slope * part).mean())
+            for part in (order[-quarter:], order[:quarter])
+        )
+        return top - bottom

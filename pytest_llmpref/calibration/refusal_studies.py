@@ -1,0 +1,159 @@
+"""Simulated studies of refusals: preferences as in `pair_studies`, and attempts with planted refusals."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import special
+
+from pytest_llmpref.calibration.findings import Finding
+from pytest_llmpref.calibration.pair_studies import MODEL, SPLITS, PairDesign, PairStudy, pair_design
+from pytest_llmpref.estimates import Estimate, Normal
+from pytest_llmpref.experiments.measure import Measure, reliability_reasons
+from pytest_llmpref.stats.association import spearman
+from pytest_llmpref.stats.comparisons import FloatArray
+from pytest_llmpref.stats.correlation_power import correlation_power
+from pytest_llmpref.stats.ranks import rank_correlation
+from pytest_llmpref.stats.refusal import Attempts, fit_additive, overall_rate, refusal_rates, split_half
+from pytest_llmpref.stats.superadditivity import interaction
+from pytest_llmpref.stats.trend import quartiles, share_trend
+
+MOST_ATTEMPTS, CONTROLS, WORDINGS = 10, 96, 8
+REFERENCE = 100
+"""Studies simulated to know the rho of preference and propensity with their noise."""
+
+
+@dataclass(frozen=True)
+class RefusalStudy:
+    """Conditions of a study.
+
+    Attributes
+    ----------
+    preferences
+        The preferences, whose behaviour is how seldom an entity is refused: ``strengths.rho`` relates the two.
+    base
+        Log-odds of a refusal where both entities are average; that of the control.
+    sway
+        Standard deviation of what entities add to it, in log-odds.
+    beyond
+        What the product of two standardised dislikes adds: superadditivity.
+    quirks
+        Standard deviation of what a pair adds in both orders.
+    trend
+        How much the share of one reason rises from one quartile of preference to the next.
+    """
+
+    preferences: PairStudy
+    base: float = -1.5
+    sway: float = 0.7
+    beyond: float = 0.0
+    quirks: float = 0.0
+    trend: float = 0.0
+
+    @property
+    def n_entities(self) -> int:
+        """Entities in a study."""
+        return self.preferences.n_entities
+
+    def findings(self, rng: np.random.Generator) -> Iterator[Finding]:
+        """Simulate one study, and yield what it found."""
+        liked, mild = (values[0] for values in self.preferences.strengths.draw(rng, 1))
+        seed = int(rng.integers(2**31))
+        x, _ = self.preferences.measure("preference", 4, liked, liked, rng, seed)
+        attempts, chances = self._asked(liked, mild, rng)
+        reliability = split_half(attempts, seed=seed, splits=SPLITS)
+        y = self._propensity(attempts, reliability)
+        yield Finding("propensity", spearman(x, y), self.rho, 0.0)
+        values = np.array(list(x.values.values()))
+        beyond = interaction(attempts, values).marked(x.reasons)
+        yield Finding("superadditivity", beyond, self.beyond, 0.0)
+        yield Finding(
+            "reason trend", self._reasons_trend(attempts, values, liked, rng).marked(x.reasons), self.trend, 0.0
+        )
+        control_chance = float(special.expit(self.base))
+        control = overall_rate(self._control(rng, control_chance))
+        for entity, rate in enumerate(refusal_rates(attempts)):
+            about = (attempts.first == entity) | (attempts.second == entity)
+            yield Finding(
+                "refusals beyond the control", rate - control, float(chances[about].mean()) - control_chance, 0.1
+            )
+
+    @cached_property
+    def rho(self) -> float:
+        """Spearman's rho of preference and propensity as this design measures them, over all entities of the kind."""
+        rng, pooled = np.random.default_rng(1), []
+        for _ in range(REFERENCE):
+            liked, mild = (values[0] for values in self.preferences.strengths.draw(rng, 1))
+            x = self.preferences.fitted(4, liked, rng) + liked.mean()
+            attempts, _ = self._asked(liked, mild, rng)
+            pooled.append((x, fit_additive(attempts).effects - self._scale * mild.mean()))
+        x, y = (np.concatenate(values) for values in zip(*pooled, strict=True))
+        return rank_correlation(x, y)
+
+    def predicted_power(self, kind: str) -> float:
+        """Return the power that `stats.correlation_power` predicts; NaN for other claims."""
+        return correlation_power(self.rho, self.n_entities, relation="<") if kind == "propensity" else math.nan
+
+    @property
+    def _scale(self) -> float:
+        return self.sway / self.preferences.strengths.spread
+
+    def _asked(self, liked: FloatArray, mild: FloatArray, rng: np.random.Generator) -> tuple[Attempts, FloatArray]:
+        """Return the attempts, and the chance of a refusal in each trial."""
+        strengths = self.preferences.strengths
+        design: PairDesign = pair_design(strengths.n, self.preferences.partners, WORDINGS)
+        dislike = -liked / strengths.spread
+        first, second = design.first, design.second
+        logits = self.base - self._scale * (mild[first] + mild[second]) + self.beyond * dislike[first] * dislike[second]
+        if self.quirks:
+            pair = np.minimum(first, second) * strengths.n + np.maximum(first, second)
+            _, pair_of = np.unique(pair, return_inverse=True)
+            logits = logits + self.quirks * rng.standard_normal(int(pair_of.max()) + 1)[pair_of]
+        chances = special.expit(logits)
+        draws = rng.random((len(first), MOST_ATTEMPTS)) < chances[:, None]
+        refused = np.where(draws.all(axis=1), MOST_ATTEMPTS, draws.argmin(axis=1))
+        made = np.minimum(refused + 1, MOST_ATTEMPTS)
+        return Attempts(first, second, design.wording, refused, made, draws[:, 0], strengths.n), chances
+
+    def _control(self, rng: np.random.Generator, chance: float) -> Attempts:
+        refused = (rng.random(CONTROLS) < chance).astype(np.intp)
+        numbers = np.arange(CONTROLS)
+        return Attempts(
+            2 * numbers,
+            2 * numbers + 1,
+            numbers % WORDINGS,
+            refused,
+            np.ones(CONTROLS, dtype=np.intp),
+            refused > 0,
+            2 * CONTROLS,
+        )
+
+    def _propensity(self, attempts: Attempts, reliability: Estimate) -> Measure:
+        fit = fit_additive(attempts)
+        estimates = {
+            entity: Estimate(effect, len(attempts), "trials", "additive model", Normal(effect, error))
+            for entity, effect, error in zip(self.preferences.groups, fit.effects, fit.standard_errors, strict=True)
+        }
+        unranked = tuple(reliability_reasons(reliability))
+        return Measure(
+            "refusal propensity", MODEL, estimates, self.preferences.groups, (), reliability, {}, (), unranked=unranked
+        )
+
+    def _reasons_trend(
+        self, attempts: Attempts, measured: FloatArray, liked: FloatArray, rng: np.random.Generator
+    ) -> Estimate:
+        """Draw a reason for every refusal: its share depends on the mean quartile of true preference of the two."""
+        of_true, of_measured = quartiles(liked), quartiles(measured)
+        trial = np.repeat(np.arange(len(attempts)), attempts.refused)
+        first, second = attempts.first[trial], attempts.second[trial]
+        # A refusal counts for both of its entities; each one's quartile moves its share by half.
+        share = 0.4 + self.trend * (of_true[first] + of_true[second] - 3)
+        has = rng.random(len(trial)) < share
+        return share_trend(
+            np.r_[of_measured[first], of_measured[second]],
+            np.r_[has, has],
+            np.tile(attempts.pair_of[trial], 2),
+            "trend",
+        )
