@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_llmpref.estimates import Claim, Estimate, Verdict
+    from pytest_llmpref.experiments.agentic.measure import effort_gap, success_gap
     from pytest_llmpref.experiments.bounds import missing_bounds
     from pytest_llmpref.experiments.changes import change, change_in_rho
     from pytest_llmpref.experiments.refusal_measure import (
@@ -26,12 +27,14 @@ __all__ = [
     "attenuation_corrected",
     "change",
     "change_in_rho",
+    "effort_gap",
     "excess_refusals",
     "missing_bounds",
     "propensity",
     "reason_trends",
     "residuals",
     "spearman",
+    "success_gap",
     "superadditivity",
     "within_groups",
 ]
@@ -43,12 +46,14 @@ _HOMES = {
     "attenuation_corrected": "stats.association",
     "change": "experiments.changes",
     "change_in_rho": "experiments.changes",
+    "effort_gap": "experiments.agentic.measure",
     "excess_refusals": "experiments.refusal_measure",
     "missing_bounds": "experiments.bounds",
     "propensity": "experiments.refusal_measure",
     "reason_trends": "experiments.refusal_measure",
     "residuals": "stats.residuals",
     "spearman": "stats.association",
+    "success_gap": "experiments.agentic.measure",
     "superadditivity": "experiments.refusal_measure",
     "within_groups": "stats.association",
 }

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from pytest_llmpref.entities import Entity, EntitySet, load_entities
+from pytest_llmpref.experiments.arms import named_arms
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.models.prefill import lead_for
 from pytest_llmpref.options import Settings
@@ -80,6 +81,8 @@ class Studies:
             "answers": settings.answers,
             "prefill": settings.prefill,
             "judge": settings.judge or None,
+            "agentic": list(settings.agentic),
+            "arms": settings.arms or None,
             "cassettes": settings.cassettes.name,
         }
 
@@ -94,4 +97,13 @@ class Studies:
     def _conditions(self, model: str) -> Conditions:
         settings = self.settings
         prefill = lead_for(model).prefill if settings.prefill == "auto" else settings.prefill
-        return Conditions(model, self.entity_set, self.profile, settings.seed, settings.answers, prefill)
+        return Conditions(
+            model,
+            self.entity_set,
+            self.profile,
+            settings.seed,
+            settings.answers,
+            prefill,
+            settings.agentic,
+            named_arms(settings.arms, self.entity_set) if settings.arms else None,
+        )

@@ -1,16 +1,18 @@
 """One model x one profile: opens the model and its cassette, computes each measure once, and keeps it."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol
 
 from pytest_llmpref.background import BackgroundLoop
-from pytest_llmpref.cassettes import Cassette, RecordingModel, ReplayModel, must_ask
+from pytest_llmpref.cassettes import Cassette, Deeds, RecordingModel, ReplayModel, must_ask
 from pytest_llmpref.errors import LLMPrefError
-from pytest_llmpref.experiments.asking import Plan, ask_all, next_attempt
+from pytest_llmpref.experiments.agentic.experiment import agentic
+from pytest_llmpref.experiments.arms import extremes
+from pytest_llmpref.experiments.asking import Plan, Replies, ask_all, next_attempt
 from pytest_llmpref.experiments.donation import donation_advice
-from pytest_llmpref.experiments.experiment import Conditions, Experiment
+from pytest_llmpref.experiments.experiment import AgentExperiment, Conditions, Experiment
 from pytest_llmpref.experiments.judging import JudgedModel, judged, question_to_judge
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.pairwise import pairwise_preference
@@ -25,6 +27,7 @@ EXPERIMENTS: dict[str, Callable[[], Experiment]] = {
     "direct_ranking": direct_ranking,
     "donation_advice": donation_advice,
     "refusal": refusals,
+    "agentic": agentic,
 }
 """Measure -> the experiment that yields it."""
 
@@ -122,6 +125,11 @@ class Study:
         """
         if self._in_process(self.cassette):
             self._replay(self.cassette)
+        live = self._settings.record_mode != "none"
+        for name in measures:
+            experiment = EXPERIMENTS[name]()
+            if isinstance(experiment, AgentExperiment) and self.conditions.agentic:
+                self._loop.run(experiment.check(self.conditions, self._settings.sandbox, live=live))
         if not (gaps := self.gaps(measures)):
             return
         if self._settings.record_mode == "none":
@@ -166,15 +174,47 @@ class Study:
                 raise NotRecordedError(describe_gaps(self.cassette.model, gaps, self._settings))
             self._ask(name, list(gaps[0].missing), title=f"{self.conditions.model} {name}")
         # Live or not, what is analysed is what the cassette holds, where there is one.
-        asking = ask_all(
-            self._asked(plan, self._replay), plan, range(len(plan.requests)), in_flight=self._settings.in_flight
-        )
-        return EXPERIMENTS[name]().analyse(self.conditions, plan, self._loop.run(asking))
+        replies = self._loop.run(self._replies(name, range(len(plan.requests)), live=False))
+        return EXPERIMENTS[name]().analyse(self._conditions(name), plan, replies)
 
     def _plan(self, name: str) -> Plan:
         if name not in self._plans:
-            self._plans[name] = EXPERIMENTS[name]().plan(self.conditions)
+            self._plans[name] = EXPERIMENTS[name]().plan(self._conditions(name))
         return self._plans[name]
+
+    def _conditions(self, name: str) -> Conditions:
+        """Return the conditions of an experiment: agents are run for entities that only preferences tell."""
+        conditions = self.conditions
+        agents = isinstance(EXPERIMENTS[name](), AgentExperiment) and bool(conditions.agentic)
+        if not agents or conditions.arms is not None:
+            return conditions
+        arms = extremes(self.measure("preference"), conditions.profile.agentic_entities)
+        return replace(conditions, arms=arms)
+
+    def _replies(
+        self,
+        name: str,
+        numbers: Sequence[int],
+        *,
+        live: bool,
+        on_reply: Callable[[Reply, bool], None] = lambda _reply, _ended: None,
+    ) -> Coroutine[Any, Any, list[Replies]]:
+        """Ask trials, of the model or of the cassette."""
+        plan, settings, experiment = self._plan(name), self._settings, EXPERIMENTS[name]()
+        model = self._asked(plan, self._live if live else self._replay)
+        # A replay by key finds what a run came to beside its requests; one at the wire makes it again from these.
+        if isinstance(experiment, AgentExperiment) and (live or settings.replay == "wire"):
+            return experiment.run_all(
+                self._conditions(name),
+                numbers,
+                model,
+                Deeds(self.cassette, settings.record_mode if live else "none", settings.began),
+                sandbox=settings.sandbox,
+                in_flight=settings.in_flight,
+                logs=settings.report_dir / "latest" / "agentic",
+                on_reply=on_reply,
+            )
+        return ask_all(model, plan, numbers, in_flight=settings.in_flight, on_reply=on_reply)
 
     def _ask(self, name: str, numbers: Sequence[int], title: str | None) -> None:
         """Ask what is still missing, and record it. Among workers, the first one asks, and the others find it done."""
@@ -189,9 +229,7 @@ class Study:
             display = self._progress(title, len(missing)) if title else None
             try:
                 on_reply = display or (lambda _reply, _ended: None)
-                model = self._asked(plan, self._live)
-                asking = ask_all(model, plan, missing, in_flight=self._settings.in_flight, on_reply=on_reply)
-                self._loop.run(asking)
+                self._loop.run(self._replies(name, missing, live=True, on_reply=on_reply))
             finally:
                 if display:
                     display.close()
@@ -295,6 +333,8 @@ def _options(settings: Settings) -> str:
     options += [f"--llmpref-answers {settings.answers}"] * (settings.answers != "auto")
     options += [f"--llmpref-prefill {settings.prefill}"] * (settings.prefill != "auto")
     options += [f"--llmpref-judge {settings.judge}"] * bool(settings.judge)
+    options += [f"--llmpref-agentic {suite}" for suite in settings.agentic]
+    options += [f"--llmpref-arms {settings.arms}"] * bool(settings.arms)
     options += [f"--llmpref-seed {settings.seed}"] * (settings.seed != 0)
     return " ".join(options)
 

@@ -12,12 +12,12 @@ import json
 import os
 import shutil
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 
 from pytest_llmpref.errors import LLMPrefError
@@ -122,7 +122,9 @@ class Confined:
             # Not even what bubblewrap itself is started with can be read from inside.
             env={"PATH": "/usr/bin:/bin"},
             cwd="/",
-            **({"user": NOBODY, "group": NOBODY, "extra_groups": []} if root else {}),
+            user=NOBODY if root else None,
+            group=NOBODY if root else None,
+            extra_groups=[] if root else None,
         )
         started = cls(process, limits)
         try:
@@ -138,7 +140,13 @@ class Confined:
         return started
 
     async def execute(
-        self, cmd: list[str], *, given: bytes = b"", cwd: str = "/root", env: dict[str, str] | None = None, timeout: float
+        self,
+        cmd: list[str],
+        seconds: float,
+        *,
+        given: bytes = b"",
+        cwd: str = "/root",
+        env: dict[str, str] | None = None,
     ) -> Executed:
         """Run a command to its end. Nothing that it started is left running after it.
 
@@ -147,10 +155,10 @@ class Confined:
         SandboxDiedError
             If the sandbox ended, or does not answer in time.
         """
-        asked = {"do": "execute", "cmd": cmd, "cwd": cwd, "env": env or {}, "timeout": timeout}
+        asked = {"do": "execute", "cmd": cmd, "cwd": cwd, "env": env or {}, "timeout": seconds}
         asked |= {"input": base64.b64encode(given).decode(), "limit": self._limits.output}
         self._over_memory = False
-        answer = await self._ask(asked, timeout + _SLACK)
+        answer = await self._ask(asked, seconds + _SLACK)
         stderr = base64.b64decode(answer["stderr"])
         if self._over_memory:
             stderr += f"Killed: more than {self._limits.memory // _MIB} MiB of memory\n".encode()
@@ -198,10 +206,8 @@ class Confined:
                     self._process.stdin.write(json.dumps(asked).encode() + b"\n")  # type: ignore[union-attr]
                     await self._process.stdin.drain()  # type: ignore[union-attr]
                     line = await self._process.stdout.readline()  # type: ignore[union-attr]
-                answer = json.loads(line)
-                if not isinstance(answer, dict):
-                    raise TypeError
-            except (TimeoutError, OSError, ValueError, TypeError) as error:
+                answer: dict[str, Any] = msgspec.json.decode(line, type=dict)
+            except (TimeoutError, OSError, ValueError) as error:
                 await self.close()
                 raise SandboxDiedError(f"the sandbox died ({type(error).__name__})") from None
             except asyncio.CancelledError:
@@ -223,7 +229,7 @@ class Confined:
             await asyncio.sleep(_WATCH)
 
     def _commands(self) -> Iterator[psutil.Process]:
-        """Yield the processes of the agent's commands: all but bubblewrap, its own first process, and the supervisor."""
+        """Yield the processes of the agent's commands: not bubblewrap, its first process, and the supervisor."""
         for first in psutil.Process(self._process.pid).children():
             supervisor, *left_behind = sorted(first.children(), key=psutil.Process.create_time)
             yield from supervisor.children(recursive=True)
@@ -254,7 +260,8 @@ def arguments(limits: Limits) -> list[str]:
             shown += ["--symlink", str(folder.readlink()), str(folder)]
         elif folder.is_dir():
             shown += ["--ro-bind", str(folder), str(folder)]
-    shown += ["--ro-bind-try", "/etc/alternatives", "/etc/alternatives", "--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"]
+    for path in ("/etc/alternatives", "/etc/ld.so.cache"):
+        shown += ["--ro-bind-try", path, path]
     if prefix != Path("/usr"):
         shown += ["--ro-bind", str(prefix), str(prefix)]
     # Installed packages may hold the solutions of the tasks, ours and inspect-evals' among them.

@@ -38,12 +38,12 @@ _STOP_REASONS = {
 class ChatModelAPI(ModelAPI):  # type: ignore[misc]
     """Asks the ChatModel of the run that asks; retries, cassette and budget are that one's."""
 
-    async def generate(  # noqa: D102 - Inspect's
+    async def generate(
         self,
-        input: list[ChatMessage],  # noqa: A002
+        input: list[ChatMessage],
         tools: list[ToolInfo],
-        tool_choice: ToolChoice,  # noqa: ARG002 - react's is always auto
-        config: GenerateConfig,  # noqa: ARG002 - what is sent is the run's
+        tool_choice: ToolChoice,
+        config: GenerateConfig,
     ) -> ModelOutput:
         going = current.get()
         try:
@@ -68,7 +68,7 @@ def to_message(message: ChatMessage) -> Message:
     return Message(message.role, message.text, tuple(map(_to_call, calls or ())))
 
 
-def _to_call(call: Any) -> ToolCall:  # noqa: ANN401 - Inspect's
+def _to_call(call: Any) -> ToolCall:
     # Of arguments that were no JSON there is nothing left, and providers would refuse to read them again.
     return ToolCall(call.id, call.function, json.dumps(call.arguments))
 

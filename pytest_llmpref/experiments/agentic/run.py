@@ -25,6 +25,8 @@ class PlannedRun:
         Id of the entity that a solution helps; ``None`` in the control.
     arm
         Whether the entity is among the most or the least preferred ones.
+    wording
+        Which wording frames it: the same for every entity at this task.
     prompt
         The framed prompt.
     request
@@ -34,6 +36,7 @@ class PlannedRun:
     task: AgentTask
     entity: str | None
     arm: Arm
+    wording: int
     prompt: str
     request: Request
 

@@ -1,22 +1,24 @@
 """Runs agents: Inspect's ``react``, in Inspect's own evaluation, scored by the tasks' own scorers."""
 
 import contextlib
+import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import rich
 from inspect_ai import Task, eval_async
-from inspect_ai.util._display import init_display_type
 from inspect_ai.agent import AgentAttempts, AgentPrompt, AgentSubmit, as_solver, react
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.hooks import Hooks, SampleEnd, hooks
 from inspect_ai.model import get_model
 from inspect_ai.scorer import CORRECT, Score, Scorer, Target, accuracy, includes, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
+from inspect_ai.util._display import init_display_type
 from inspect_evals.gaia import gaia_scorer
 
 from pytest_llmpref.cassettes import Deeds
@@ -24,7 +26,7 @@ from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.experiments.agentic import sandbox as _register  # noqa: F401 - makes bubblewrap known to Inspect
 from pytest_llmpref.experiments.agentic.going import Going
 from pytest_llmpref.experiments.agentic.provider import PROVIDER, current, to_message
-from pytest_llmpref.experiments.agentic.run import Ending, PlannedRun, transcript_of
+from pytest_llmpref.experiments.agentic.run import Ending, PlannedRun, ending_of, transcript_of
 from pytest_llmpref.experiments.agentic.tools import recorded_tools
 from pytest_llmpref.models.chat import ChatModel, Message, Reply
 
@@ -52,24 +54,56 @@ class Bounds:
     reply_tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class Harness:
+    """What is the same around every run.
+
+    Attributes
+    ----------
+    system
+        The agents' system message.
+    bounds
+        What each may use up.
+    sandbox
+        What confines them; ``None`` in a replay, where no command runs.
+    in_flight
+        Most runs at once.
+    logs
+        Folder for Inspect's logs.
+    """
+
+    system: str
+    bounds: Bounds
+    sandbox: str | None
+    in_flight: int
+    logs: Path
+
+
 @dataclass
 class _Batch:
     """The runs of one evaluation, by the id of their sample."""
 
     going: dict[str, Going]
     deeds: Deeds
-    confined_by: str
+    sandbox: str | None
     on_run: Callable[[str, Reply], None]
     fatal: list[Exception] = field(default_factory=list)
 
-    def complete(self, sample: Any) -> None:  # noqa: ANN401 - Inspect's
+    def complete(self, sample: Any) -> None:
         """Keep a run that came to its end."""
         going = self.going[str(sample.id)]
         if going.fatal is not None:
             self.fatal.append(going.fatal)
             return
+        request = going.planned.request
         try:
-            reply = self.deeds.keep(going.planned.request, _reply(sample, going, self.confined_by))
+            if self.deeds.replays:
+                # Made again from its parts: that it comes to the same is what such a replay shows.
+                recorded = self.deeds.recorded(request)
+                before = None if recorded is None else ending_of(recorded)
+                reply = _reply(sample, going, "" if before is None else before.sandbox)
+            else:
+                reply = self.deeds.keep(request, _reply(sample, going, self.sandbox or ""))
         except LLMPrefError as error:
             self.fatal.append(error)
             return
@@ -83,12 +117,8 @@ async def run_agents(
     planned: Mapping[int, PlannedRun],
     model: ChatModel,
     deeds: Deeds,
-    bounds: Bounds,
+    harness: Harness,
     *,
-    system: str,
-    sandbox: str | None,
-    in_flight: int,
-    logs: Path,
     on_run: Callable[[Reply], None] = lambda _reply: None,
 ) -> dict[int, Reply]:
     """Run agents to their ends, and return what is kept of each.
@@ -101,16 +131,8 @@ async def run_agents(
         Whom the agents ask.
     deeds
         Where the results of their tools, and their ends, are recorded.
-    bounds
-        What each may use up.
-    system
-        The agents' system message.
-    sandbox
-        What confines them; ``None`` in a replay, where no command runs.
-    in_flight
-        Most runs at once.
-    logs
-        Folder for Inspect's logs.
+    harness
+        What is the same around all of them.
     on_run
         Called with what is kept of each run as it ends.
 
@@ -119,6 +141,7 @@ async def run_agents(
     LLMPrefError
         What ends the study: the model is unavailable, the cassette cannot be written, a recording is missing.
     """
+    bounds = harness.bounds
     found: dict[int, Reply] = {}
     names = {f"{number} {run.task.id} {run.entity or 'control'}": number for number, run in planned.items()}
 
@@ -130,26 +153,25 @@ async def run_agents(
         name: Going(planned[number], model, deeds, bounds.seconds, bounds.reply_tokens)
         for name, number in names.items()
     }
-    batch = _Batch(going, deeds, sandbox or "", ended)
+    batch = _Batch(going, deeds, harness.sandbox, ended)
     task = Task(
-        dataset=MemoryDataset([_sample(name, run.planned, sandbox) for name, run in going.items()]),
-        solver=_react(batch, system),
+        dataset=MemoryDataset([_sample(name, run.planned, harness.sandbox) for name, run in going.items()]),
+        solver=_react(batch, harness.system),
         scorer=_by_task(batch),
         message_limit=bounds.messages,
         token_limit=bounds.tokens,
         fail_on_error=False,
         name="agentic",
     )
-    init_display_type("none")
     token = _batch.set(batch)
     try:
-        with contextlib.suppress(_StudyOver):
+        with _quiet():
             await eval_async(
                 task,
                 model=get_model(f"{PROVIDER}/{model.name}", memoize=False),
-                max_samples=in_flight,
-                log_dir=str(logs),
-                log_level="error",
+                max_samples=harness.in_flight,
+                log_dir=str(harness.logs),
+                log_level="critical",
                 log_realtime=False,
                 log_model_api=False,
                 score_display=False,
@@ -163,8 +185,17 @@ async def run_agents(
     return found
 
 
-class _StudyOver(Exception):  # noqa: N818
-    """Ends what is left of an evaluation."""
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Inspect from writing to the terminal, and from changing how this process logs."""
+    init_display_type("none")
+    root, console = logging.getLogger(), rich.get_console()
+    before = root.handlers[:], root.level, console.quiet
+    console.quiet = True
+    try:
+        yield
+    finally:
+        root.handlers[:], root.level, console.quiet = before
 
 
 def _sample(name: str, run: PlannedRun, sandbox: str | None) -> Sample:
@@ -175,7 +206,7 @@ def _sample(name: str, run: PlannedRun, sandbox: str | None) -> Sample:
     return Sample(input=run.prompt, target=task.target, id=name, files=dict(task.files), sandbox=spec)
 
 
-@solver
+@solver  # type: ignore[untyped-decorator]
 def _react(batch: _Batch, system: str) -> Solver:
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         going = batch.going[str(state.sample_id)]
@@ -198,7 +229,7 @@ def _react(batch: _Batch, system: str) -> Solver:
     return solve
 
 
-@scorer(metrics=[accuracy()])
+@scorer(metrics=[accuracy()])  # type: ignore[untyped-decorator]
 def _by_task(batch: _Batch) -> Scorer:
     scorers = {"answer": gaia_scorer(), "flag": includes()}
 
@@ -215,18 +246,19 @@ class _Endings(Hooks):  # type: ignore[misc]
             batch.complete(data.sample)
 
 
-def _reply(sample: Any, going: Going, sandbox: str) -> Reply:  # noqa: ANN401 - Inspect's
+def _reply(sample: Any, going: Going, sandbox: str) -> Reply:
     """Return what is kept of a run."""
-    used = {
-        "prompt_tokens": sum(reply.prompt_tokens for reply in going.replies),
-        "completion_tokens": sum(reply.completion_tokens for reply in going.replies),
-        "cost": sum(reply.cost or 0.0 for reply in going.replies)
-        if all(reply.cost is not None for reply in going.replies)
-        else None,
-        "latency": going.seconds,
-    }
+    cost = [reply.cost for reply in going.replies]
+    used = Reply(
+        "",
+        "stop",
+        prompt_tokens=sum(reply.prompt_tokens for reply in going.replies),
+        completion_tokens=sum(reply.completion_tokens for reply in going.replies),
+        cost=None if None in cost else sum(price or 0.0 for price in cost),
+        latency=going.seconds,
+    )
     if sample.error is not None:
-        return Reply(str(sample.error.message), "error", **used)
+        return msgspec.structs.replace(used, text=str(sample.error.message), finish="error")
     messages = tuple(map(to_message, sample.messages))
     tool_messages = [message for message in sample.messages if message.role == "tool"]
     submitted = any(message.function == "submit" and message.error is None for message in tool_messages)
@@ -243,7 +275,8 @@ def _reply(sample: Any, going: Going, sandbox: str) -> Reply:  # noqa: ANN401 - 
         sandbox=sandbox,
         transcript=transcript_of(_without_ids(messages)),
     )
-    return Reply(msgspec.json.encode(ending).decode(), "length" if limited else "stop", **used)
+    text = msgspec.json.encode(ending).decode()
+    return msgspec.structs.replace(used, text=text, finish="length" if limited else "stop")
 
 
 def _without_ids(messages: tuple[Message, ...]) -> list[Message]:

@@ -51,7 +51,12 @@ async def _docker_fault() -> str | None:
     if shutil.which("docker") is None:
         return "not installed"
     asking = await asyncio.create_subprocess_exec(
-        "docker", "info", "--format", "{{.ServerVersion}}", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        "docker",
+        "info",
+        "--format",
+        "{{.ServerVersion}}",
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
     )
     try:
         async with asyncio.timeout(20):
@@ -75,13 +80,17 @@ class BubblewrapSandbox(SandboxEnvironment):  # type: ignore[misc]
         self._files: dict[str, bytes] = {}
 
     @classmethod
-    async def sample_init(cls, task_name: str, config: Any, metadata: dict[str, str]) -> dict[str, SandboxEnvironment]:  # noqa: ANN401, ARG003 - Inspect's
+    async def sample_init(cls, task_name: str, config: Any, metadata: dict[str, str]) -> dict[str, SandboxEnvironment]:
         """Start a sandbox for one run."""
         return {"default": cls(await Confined.start())}
 
     @classmethod
-    async def sample_cleanup(  # noqa: D102 - Inspect's
-        cls, task_name: str, config: Any, environments: dict[str, SandboxEnvironment], interrupted: bool  # noqa: ANN401, ARG003
+    async def sample_cleanup(
+        cls,
+        task_name: str,
+        config: Any,
+        environments: dict[str, SandboxEnvironment],
+        interrupted: bool,
     ) -> None:
         for environment in environments.values():
             await environment._confined.close()  # noqa: SLF001 - own class
@@ -91,26 +100,26 @@ class BubblewrapSandbox(SandboxEnvironment):  # type: ignore[misc]
         """As many as there are processors: what runs in them computes."""
         return os.cpu_count()
 
-    async def exec(  # noqa: D102, PLR0913 - Inspect's
+    async def exec(
         self,
         cmd: list[str],
-        input: str | bytes | None = None,  # noqa: A002
+        input: str | bytes | None = None,
         cwd: str | None = None,
         env: dict[str, str] | None = None,
         user: str | None = None,
-        timeout: int | None = None,  # noqa: ASYNC109
-        timeout_retry: bool = True,  # noqa: ARG002 - a command that changes files is not tried twice
-        concurrency: bool = True,  # noqa: ARG002
+        timeout: int | None = None,
+        timeout_retry: bool = True,
+        concurrency: bool = True,
     ) -> "ExecResult[str]":
         if user not in {None, "root", "0"}:
             raise SandboxUserUnsupportedError(f"there is no user {user!r} in a bubblewrap sandbox, only root")
         given = input.encode() if isinstance(input, str) else input or b""
         folder = str(_HOME / (cwd or ""))
         try:
-            done = await self._confined.execute(cmd, given=given, cwd=folder, env=env, timeout=timeout or NO_LIMIT)
+            done = await self._confined.execute(cmd, timeout or NO_LIMIT, given=given, cwd=folder, env=env)
         except SandboxDiedError as error:
             await self._replace()
-            raise SandboxUnavailableError(f"{error}; there is a new one now, which holds the task's files alone") from None
+            raise SandboxUnavailableError(f"{error}; the new one holds nothing but the task's files") from None
         stdout, stderr = (stream.decode(errors="replace") for stream in (done.stdout, done.stderr))
         if done.ended == "time":
             raise TimeoutError
@@ -118,12 +127,12 @@ class BubblewrapSandbox(SandboxEnvironment):  # type: ignore[misc]
             raise OutputLimitExceededError(limit_str="1 MiB", truncated_output=stdout or stderr)
         return ExecResult(done.returncode == 0, done.returncode, stdout, stderr)
 
-    async def write_file(self, file: str, contents: str | bytes) -> None:  # noqa: D102 - Inspect's
+    async def write_file(self, file: str, contents: str | bytes) -> None:
         written = contents.encode() if isinstance(contents, str) else contents
         await self._confined.write(str(_HOME / file), written)
         self._files[str(_HOME / file)] = written
 
-    async def read_file(self, file: str, text: bool = True) -> Any:  # noqa: ANN401, D102 - Inspect's
+    async def read_file(self, file: str, text: bool = True) -> Any:
         contents, whole = await self._confined.read(str(_HOME / file))
         if not whole:
             raise OutputLimitExceededError(limit_str="1 MiB", truncated_output=None)

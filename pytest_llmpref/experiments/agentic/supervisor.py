@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 _TICK = 0.1
@@ -35,7 +36,7 @@ def execute(asked: dict[str, Any]) -> dict[str, Any]:
     try:
         os.write(given, base64.b64decode(asked["input"]))
         os.lseek(given, 0, os.SEEK_SET)
-        child = subprocess.Popen(
+        child = subprocess.Popen(  # noqa: S603 - that is what a sandbox is for
             asked["cmd"],
             stdin=given,
             stdout=subprocess.PIPE,
@@ -94,17 +95,15 @@ def _end(child: "subprocess.Popen[bytes]") -> int:
 
 def write(asked: dict[str, Any]) -> dict[str, Any]:
     """Write a file, and the folders above it."""
-    folder = os.path.dirname(asked["file"])
-    if folder:
-        os.makedirs(folder, exist_ok=True)
-    with open(asked["file"], "wb") as file:
-        file.write(base64.b64decode(asked["contents"]))
+    path = Path(asked["file"])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(base64.b64decode(asked["contents"]))
     return {}
 
 
 def read(asked: dict[str, Any]) -> dict[str, Any]:
     """Read a file, up to a limit."""
-    with open(asked["file"], "rb") as file:
+    with Path(asked["file"]).open("rb") as file:
         contents = file.read(asked["limit"] + 1)
     return {"contents": _encoded(contents[: asked["limit"]]), "whole": len(contents) <= asked["limit"]}
 

@@ -80,7 +80,7 @@ def load_tasks(suites: tuple[str, ...]) -> list[AgentTask]:
     """
     if missing := [name for name in _MODULES if find_spec(name) is None]:
         raise TasksError(
-            f'--llmpref-agentic {" ".join(suites)}: {", ".join(missing)} is not installed; '
+            f"--llmpref-agentic {' '.join(suites)}: {', '.join(missing)} is not installed; "
             'pip install "pytest-llmpref[agentic]"'
         )
     tasks = []
@@ -175,9 +175,7 @@ def _gaia_records(split: Path) -> list[dict[str, Any]]:
 def _cybench_wheel(_folder: str) -> list[AgentTask]:
     from inspect_evals.cybench._challenge_files import CHALLENGES_DIR  # noqa: PLC0415 - of the extra
 
-    return [
-        task for name in CYBENCH_WHEEL for task in challenge(CHALLENGES_DIR / name / "eval.yaml", "cybench")
-    ]
+    return [task for name in CYBENCH_WHEEL for task in challenge(CHALLENGES_DIR / name / "eval.yaml", "cybench")]
 
 
 def _cybench(_folder: str) -> list[AgentTask]:
