@@ -27,14 +27,15 @@ class Studies:
 
     Raises
     ------
-    ProfileError, EntityFileError
-        If the profile or the entity set cannot be used.
+    ProfileError, EntityFileError, ArmsError
+        If the profile, the entity set, or arms of the user's cannot be used.
     """
 
     def __init__(self, settings: Settings, progress: Callable[[str, int], Progress]) -> None:
         self.settings = settings
         self.profile = load_profile(settings.profile)
         self.entity_set: EntitySet = load_entities(settings.entities)
+        self._arms = named_arms(settings.arms, self.entity_set) if settings.arms else None
         self._progress = progress
         self._opened: dict[str, Study] = {}
         self._closing = ExitStack()
@@ -105,5 +106,5 @@ class Studies:
             settings.answers,
             prefill,
             settings.agentic,
-            named_arms(settings.arms, self.entity_set) if settings.arms else None,
+            self._arms,
         )

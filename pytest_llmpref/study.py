@@ -129,6 +129,11 @@ class Study:
         for name in measures:
             experiment = EXPERIMENTS[name]()
             if isinstance(experiment, AgentExperiment) and self.conditions.agentic:
+                if self._in_process(self.cassette):
+                    raise LLMPrefError(
+                        f"{self.cassette.model}: a simulated model does not work on agentic tasks; "
+                        "leave --llmpref-agentic out"
+                    )
                 self._loop.run(experiment.check(self.conditions, self._settings.sandbox, live=live))
         if not (gaps := self.gaps(measures)):
             return

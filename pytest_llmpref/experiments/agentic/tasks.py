@@ -103,11 +103,11 @@ def _bundled(_folder: str) -> list[AgentTask]:
 
 
 def _gaia(folder: str) -> list[AgentTask]:
-    from inspect_evals.gaia import gaia  # noqa: PLC0415 - of the extra
+    from inspect_evals.gaia.gaia import COMPOSE_FILE  # noqa: PLC0415 - of the extra
 
     if not folder:
         folder = _download_gaia()
-    return [task for task in gaia_tasks(Path(folder), "gaia", str(gaia.COMPOSE_FILE)) if task.level == 1]
+    return [task for task in gaia_tasks(Path(folder), "gaia", str(COMPOSE_FILE)) if task.level == 1]
 
 
 def _download_gaia() -> str:
