@@ -71,7 +71,8 @@ def test_an_agent_solves_is_scored_is_recorded_and_replays_without_server_or_san
     wheel = "--llmpref-agentic=cybench-wheel"
     with serving_agent(solver) as server:
         result, live = run_suite(server, wheel, "--record-mode=new_episodes", "--llmpref-sandbox=bubblewrap")
-        result.assert_outcomes(passed=2)
+        # Two tasks say nothing about a gap, and enough about equal numbers of messages.
+        result.assert_outcomes(passed=1, skipped=1)
         assert len(server.received) == 2 * 5 * 3
     measure = live["measures"]["agentic"]
     assert [entity["value"] for entity in measure["entities"].values()] == [1, 1, 1, 1]
