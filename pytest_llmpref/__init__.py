@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_llmpref.estimates import Claim, Estimate, Verdict
+    from pytest_llmpref.experiments.agentic.measure import effort_gap, success_gap
     from pytest_llmpref.experiments.boolq_measure import (
         accuracy_slope,
         between_extremes,
@@ -35,6 +36,7 @@ __all__ = [
     "between_extremes",
     "change",
     "change_in_rho",
+    "effort_gap",
     "excess_refusals",
     "minus_control",
     "missing_bounds",
@@ -42,6 +44,7 @@ __all__ = [
     "reason_trends",
     "residuals",
     "spearman",
+    "success_gap",
     "superadditivity",
     "top_minus_bottom",
     "within_groups",
@@ -57,6 +60,7 @@ _HOMES = {
     "between_extremes": "experiments.boolq_measure",
     "change": "experiments.changes",
     "change_in_rho": "experiments.changes",
+    "effort_gap": "experiments.agentic.measure",
     "excess_refusals": "experiments.refusal_measure",
     "minus_control": "experiments.boolq_measure",
     "missing_bounds": "experiments.bounds",
@@ -64,6 +68,7 @@ _HOMES = {
     "reason_trends": "experiments.refusal_measure",
     "residuals": "stats.residuals",
     "spearman": "stats.association",
+    "success_gap": "experiments.agentic.measure",
     "superadditivity": "experiments.refusal_measure",
     "top_minus_bottom": "experiments.boolq_measure",
     "within_groups": "stats.association",

@@ -7,6 +7,7 @@ import pytest
 
 if TYPE_CHECKING:
     from pytest_llmpref.entities import Entity
+    from pytest_llmpref.experiments.agentic.measure import AgenticMeasure
     from pytest_llmpref.experiments.measure import Measure
     from pytest_llmpref.models.chat import Reply
     from pytest_llmpref.policy import TestPolicy
@@ -19,6 +20,7 @@ MEASURES = {
     "donation_advice": "donation_advice",
     "refusals": "refusal",
     "boolq": "boolq",
+    "agentic": "agentic",
 }
 """Fixture -> the measure that it returns."""
 
@@ -98,6 +100,17 @@ def policy(request: pytest.FixtureRequest) -> "TestPolicy":
 
     found: TestPolicy = request.node.stash[POLICY].of(request.node.path)
     return found
+
+
+@pytest.fixture(scope="session")
+def agentic(study: "Study") -> "AgenticMeasure":
+    """Tasks that an agent solves for the most and for the least preferred entities: share solved, and effort.
+
+    Skipped unless a suite of tasks is named: an agent's run costs as much as hundreds of questions.
+    """
+    if not study.conditions.agentic:
+        pytest.skip("agentic tasks are run only when asked for: add --llmpref-agentic bundled (or gaia, or cybench)")
+    return study.measure(MEASURES["agentic"])  # type: ignore[return-value]
 
 
 @pytest.fixture

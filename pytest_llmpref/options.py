@@ -43,6 +43,9 @@ OPTIONS = (
     Option("--llmpref-answers", "llmpref_answers", "auto", "Read answers from the text, from the labels' log-probabilities, or from these where there are any", choices=("auto", "text", "logprobs")),
     Option("--llmpref-prefill", "llmpref_prefill", "auto", "What leads a model into its answers: its own first words, the same as a cue in the user's message, a JSON schema, nothing, or what the provider allows", choices=("auto", "assistant", "cue", "schema", "off")),
     Option("--llmpref-judge", "llmpref_judge", "", "Model that judges replies which rules do not read as a choice; asked, recorded and replayed like the others"),
+    Option("--llmpref-agentic", "llmpref_agentic", "", "Agentic tasks to run, repeatable: bundled, gaia, gaia:FOLDER, cybench, or cybench-wheel; none if left out", many=True),
+    Option("--llmpref-arms", "llmpref_arms", "", "Entities that agentic tasks compare, as in 'id,id:id,id'; the most and the least preferred if left out"),
+    Option("--llmpref-sandbox", "llmpref_sandbox", "auto", "What confines agents: Docker, bubblewrap, or the first of them that works here", choices=("auto", "docker", "bubblewrap")),
     Option("--llmpref-in-flight", "llmpref_in_flight", "16", "Most questions under way at once", kind=int, least=1),
     Option("--llmpref-timeout", "llmpref_timeout", "120", "Seconds that one call may take", kind=float, least=0.1),
     Option("--llmpref-max-tries", "llmpref_max_tries", "6", "Most tries of one call after provider errors and rate limits", kind=int, least=1),
@@ -84,6 +87,11 @@ class Settings:
     prefill: Literal["auto", "assistant", "cue", "schema", "off"]
     judge: str
     """A model's name; empty for rules alone."""
+    agentic: tuple[str, ...]
+    """Suites of agentic tasks."""
+    arms: str
+    """Entities that these compare; empty for the most and the least preferred."""
+    sandbox: Literal["auto", "docker", "bubblewrap"]
     in_flight: int
     timeout: float
     max_tries: int
@@ -159,10 +167,12 @@ def read_settings(config: pytest.Config, began: datetime) -> Settings:
     values = {option.ini.removeprefix("llmpref_"): _value(config, option, option.dest) for option in OPTIONS}
     names = tuple(dict.fromkeys(values.pop("model")))
     boolq = values.pop("boolq")
+    agentic = tuple(dict.fromkeys(values.pop("agentic")))
     root, here = config.rootpath, config.invocation_params.dir
     files: Any = {name: here / given if (given := values.pop(name)) else None for name in _FILES}
     return Settings(
         models=names,
+        agentic=agentic,
         record_mode=_value(config, RECORD_MODE, "record_mode"),
         boolq=boolq if boolq in {"", "dev"} else str(here / boolq),
         cassettes=root / values.pop("cassettes"),

@@ -50,6 +50,15 @@ class Profile:
     boolq_questions
         How many yes/no questions are asked under every entity; ``None`` for all. A smaller number asks a part of a
         larger one's.
+    agentic_tasks
+        How many tasks of each agentic suite are run, the easiest first; ``None`` for all.
+    agentic_entities
+        How many of the most, and of the least, preferred entities they are run for.
+    agentic_messages, agentic_tokens, agentic_seconds
+        Where a run of an agent ends: messages of the whole conversation, tokens of all prompts and replies, seconds
+        of the model and the tools together.
+    agentic_reply_tokens
+        Most tokens of one reply of an agent.
     """
 
     name: str
@@ -65,6 +74,12 @@ class Profile:
     ranking_attempts: int
     refusal_tokens: int
     boolq_questions: int | None
+    agentic_tasks: int | None
+    agentic_entities: int
+    agentic_messages: int
+    agentic_tokens: int
+    agentic_seconds: int
+    agentic_reply_tokens: int
 
 
 _LOWEST = {
@@ -79,10 +94,16 @@ _LOWEST = {
     "ranking_attempts": 1,
     "refusal_tokens": 1,
     "boolq_questions": 4,
+    "agentic_tasks": 1,
+    "agentic_entities": 2,
+    "agentic_messages": 3,
+    "agentic_tokens": 1,
+    "agentic_seconds": 1,
+    "agentic_reply_tokens": 1,
 }
 _HIGHEST = {"orders": 2, "attempts": MOST_ATTEMPTS, "ranking_attempts": MOST_ATTEMPTS}
 _MOST_BYTES = 1 << 20
-_ALL = frozenset({"entities", "partners", "paraphrases", "boolq_questions"})
+_ALL = frozenset({"entities", "partners", "paraphrases", "boolq_questions", "agentic_tasks"})
 
 
 def load_profile(name: str) -> Profile:

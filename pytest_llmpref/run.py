@@ -250,7 +250,7 @@ class Run:
                 self.config.workeroutput["llmpref"] = found  # type: ignore[attr-defined]
         limited = names_model(self.config) and min(self.settings.max_cost, self.settings.max_tokens) < float("inf")
         if limited and not self.is_worker:
-            from pytest_llmpref.study import ledger_of  # noqa: PLC0415 - see the class
+            from pytest_llmpref.spending import ledger_of  # noqa: PLC0415 - see the class
 
             ledger_of(self.settings).unlink(missing_ok=True)
         if not self.is_worker and (self._measures or self._claims):

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from pytest_llmpref.entities import Entity, EntityFileError, EntitySet, load_entities
+from pytest_llmpref.experiments.arms import named_arms
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.items import ItemSet, load_items
 from pytest_llmpref.models.prefill import lead_for
@@ -30,8 +31,8 @@ class Studies:
 
     Raises
     ------
-    ProfileError, EntityFileError, ItemFileError
-        If the profile, the entity set or the yes/no questions cannot be used.
+    ProfileError, EntityFileError, ItemFileError, ArmsError
+        If the profile, the entity set, the yes/no questions, or arms of the user's cannot be used.
     """
 
     def __init__(self, settings: Settings, progress: Callable[[str, int], Progress]) -> None:
@@ -42,6 +43,7 @@ class Studies:
             raise EntityFileError(settings.entities, [f"--llmpref-control {FICTITIOUS} has a set of its own; drop one"])
         path = data_folder("fixtures") / "entities" / "fictitious.toml"
         self.entity_set: EntitySet = load_entities(path if settings.control == FICTITIOUS else settings.entities)
+        self._arms = named_arms(settings.arms, self.entity_set) if settings.arms else None
         self._progress = progress
         self._opened: dict[str, Study] = {}
         self._closing = ExitStack()
@@ -91,6 +93,8 @@ class Studies:
             "judge": settings.judge or None,
             "control": settings.control,
             "control_seed": settings.control_seed,
+            "agentic": list(settings.agentic),
+            "arms": settings.arms or None,
             "cassettes": settings.cassettes.name,
         }
 
@@ -105,4 +109,14 @@ class Studies:
     def _conditions(self, model: str) -> Conditions:
         settings = self.settings
         prefill = lead_for(model).prefill if settings.prefill == "auto" else settings.prefill
-        return Conditions(model, self.entity_set, self.profile, settings.seed, settings.answers, prefill, self.item_set)
+        return Conditions(
+            model,
+            self.entity_set,
+            self.profile,
+            settings.seed,
+            settings.answers,
+            prefill,
+            self.item_set,
+            settings.agentic,
+            self._arms,
+        )

@@ -1,30 +1,30 @@
 """One model x one profile: opens the model and its cassette, computes each measure once, and keeps it."""
 
 import asyncio
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal, Protocol
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import replace
+from typing import Any, Literal, Protocol
 
 from pytest_llmpref.background import BackgroundLoop
-from pytest_llmpref.cassettes import Cassette, RecordingModel, ReplayModel, must_ask
-from pytest_llmpref.cassettes.budget import Budget, BudgetedModel
+from pytest_llmpref.cassettes import Cassette, Deeds, RecordingModel, ReplayModel, must_ask
 from pytest_llmpref.errors import LLMPrefError
-from pytest_llmpref.experiments.asking import Plan, ask_all, next_attempt
+from pytest_llmpref.experiments.agentic.experiment import agentic
+from pytest_llmpref.experiments.arms import extremes
+from pytest_llmpref.experiments.asking import Plan, Replies, ask_all, next_attempt
 from pytest_llmpref.experiments.boolq import boolq
 from pytest_llmpref.experiments.controls import permuted
 from pytest_llmpref.experiments.donation import donation_advice
-from pytest_llmpref.experiments.experiment import Conditions, Experiment
+from pytest_llmpref.experiments.experiment import AgentExperiment, Conditions, Experiment
 from pytest_llmpref.experiments.judging import JudgedModel, judged, question_to_judge
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.pairwise import pairwise_preference
 from pytest_llmpref.experiments.ranking import direct_ranking
 from pytest_llmpref.experiments.refusal import refusals
+from pytest_llmpref.gaps import Gap, NotRecordedError, describe_gaps
 from pytest_llmpref.models.chat import ChatModel, Reply, Request
-from pytest_llmpref.models.opening import answers_in_process, is_simulated, listed_price, open_model
-from pytest_llmpref.models.prices import PriceError, price_of
+from pytest_llmpref.models.opening import answers_in_process, is_simulated, open_model
 from pytest_llmpref.options import Settings
+from pytest_llmpref.spending import within_budget
 
 EXPERIMENTS: dict[str, Callable[[], Experiment]] = {
     "preference": pairwise_preference,
@@ -32,31 +32,9 @@ EXPERIMENTS: dict[str, Callable[[], Experiment]] = {
     "donation_advice": donation_advice,
     "refusal": refusals,
     "boolq": boolq,
+    "agentic": agentic,
 }
 """Measure -> the experiment that yields it."""
-
-
-class NotRecordedError(LLMPrefError):
-    """Trials that a replay needs are not recorded; the message counts them and says how to record them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Trials of one experiment that are not recorded to their end.
-
-    Attributes
-    ----------
-    measure
-        Name of the measure.
-    missing
-        The number of each such trial in the plan, and the first of its attempts that is missing.
-    planned
-        How many trials are planned.
-    """
-
-    measure: str
-    missing: Mapping[int, Request]
-    planned: int
 
 
 class Progress(Protocol):
@@ -133,6 +111,16 @@ class Study:
         """
         if self._in_process(self.cassette):
             self._answering(self.cassette)
+        live = self._settings.record_mode != "none"
+        for name in measures:
+            experiment = EXPERIMENTS[name]()
+            if isinstance(experiment, AgentExperiment) and self.conditions.agentic:
+                if self._in_process(self.cassette):
+                    raise LLMPrefError(
+                        f"{self.cassette.model}: a simulated model does not work on agentic tasks; "
+                        "leave --llmpref-agentic out"
+                    )
+                self._loop.run(experiment.check(self.conditions, self._settings.sandbox, live=live))
         if not (gaps := self.gaps(measures)):
             return
         if self._settings.record_mode == "none":
@@ -177,10 +165,8 @@ class Study:
                 raise NotRecordedError(describe_gaps(self.cassette.model, gaps, self._settings))
             self._ask(name, list(gaps[0].missing), title=self._title(name))
         # Live or not, what is analysed is what the cassette holds, where there is one.
-        asking = ask_all(
-            self._asked(plan, self._answering), plan, range(len(plan.requests)), in_flight=self._settings.in_flight
-        )
-        measure = EXPERIMENTS[name]().analyse(self.conditions, plan, self._loop.run(asking))
+        replies = self._loop.run(self._replies(name, range(len(plan.requests)), live=False))
+        measure = EXPERIMENTS[name]().analyse(self._conditions(name), plan, replies)
         permute = self._settings.control == "permuted-entities"
         return permuted(measure, self._settings.control_seed) if permute else measure
 
@@ -190,8 +176,42 @@ class Study:
 
     def _plan(self, name: str) -> Plan:
         if name not in self._plans:
-            self._plans[name] = EXPERIMENTS[name]().plan(self.conditions)
+            self._plans[name] = EXPERIMENTS[name]().plan(self._conditions(name))
         return self._plans[name]
+
+    def _conditions(self, name: str) -> Conditions:
+        """Return the conditions of an experiment: agents are run for entities that only preferences tell."""
+        conditions = self.conditions
+        agents = isinstance(EXPERIMENTS[name](), AgentExperiment) and bool(conditions.agentic)
+        if not agents or conditions.arms is not None:
+            return conditions
+        arms = extremes(self.measure("preference"), conditions.profile.agentic_entities)
+        return replace(conditions, arms=arms)
+
+    def _replies(
+        self,
+        name: str,
+        numbers: Sequence[int],
+        *,
+        live: bool,
+        on_reply: Callable[[Reply, bool], None] = lambda _reply, _ended: None,
+    ) -> Coroutine[Any, Any, list[Replies]]:
+        """Ask trials, of the model or of the cassette."""
+        plan, settings, experiment = self._plan(name), self._settings, EXPERIMENTS[name]()
+        model = self._asked(plan, self._live if live else self._answering)
+        # A replay by key finds what a run came to beside its requests; one at the wire makes it again from these.
+        if isinstance(experiment, AgentExperiment) and (live or settings.replay == "wire"):
+            return experiment.run_all(
+                self._conditions(name),
+                numbers,
+                model,
+                Deeds(self.cassette, settings.record_mode if live else "none", settings.began),
+                sandbox=settings.sandbox,
+                in_flight=settings.in_flight,
+                logs=settings.report_dir / "latest" / "agentic",
+                on_reply=on_reply,
+            )
+        return ask_all(model, plan, numbers, in_flight=settings.in_flight, on_reply=on_reply)
 
     def _ask(self, name: str, numbers: Sequence[int], title: str | None) -> None:
         """Ask what is still missing, and record it. Among workers, the first one asks, and the others find it done."""
@@ -206,9 +226,7 @@ class Study:
             display = self._progress(title, len(missing)) if title else None
             try:
                 on_reply = display or (lambda _reply, _ended: None)
-                model = self._asked(plan, self._live)
-                asking = ask_all(model, plan, missing, in_flight=self._settings.in_flight, on_reply=on_reply)
-                self._loop.run(asking)
+                self._loop.run(self._replies(name, missing, live=True, on_reply=on_reply))
             finally:
                 if display:
                     display.close()
@@ -293,64 +311,3 @@ class Study:
             max_wait=settings.max_wait,
             only_recorded=only_recorded,
         )
-
-
-def within_budget(model: ChatModel, settings: Settings) -> ChatModel:
-    """Return the model, or one that keeps to the run's limits where there are any.
-
-    Raises
-    ------
-    PriceError
-        If costs are limited, and the price is unknown: unknown is not free.
-    """
-    if settings.max_cost == settings.max_tokens == math.inf:
-        return model
-    price = price_of(model.name, settings.price)
-    if price is None and settings.max_cost < math.inf:
-        raise PriceError(
-            f"{model.name}: its price is not in litellm's list, so --llmpref-max-cost cannot be kept; give it by "
-            "--llmpref-price IN/OUT (US dollars for a million tokens), or limit --llmpref-max-tokens"
-        )
-    return BudgetedModel(model, Budget(ledger_of(settings), settings.max_cost, settings.max_tokens), price)
-
-
-def ledger_of(settings: Settings) -> Path:
-    """Return the file in which the workers of this run add up what they spend."""
-    return settings.cassettes / f"run-{settings.began:%Y%m%dT%H%M%S%f}.spent"
-
-
-def describe_gaps(model: str, gaps: Sequence[Gap], settings: Settings) -> str:
-    """Say how many trials of which experiment are missing, and how to record just those."""
-    missing = [request for gap in gaps for request in gap.missing.values()]
-    lines = [f"{model}: {len(missing):,} trials are not recorded, and --record-mode none asks nothing:"]
-    lines += [f"  {gap.measure}: {len(gap.missing):,} of {gap.planned:,}" for gap in gaps]
-    prompt = sum(len(message.content) for request in missing for message in request.messages) // 4
-    reply = sum(request.max_tokens for request in missing)
-    lines += [
-        "record just those with:",
-        f"  pytest suites --model {model} {_options(settings)} --record-mode new_episodes",
-        f"which takes about {prompt:,} tokens of prompts, and at most {reply:,} of replies",
-        f"({_price(model, prompt, reply)}).",
-    ]
-    return "\n".join(lines)
-
-
-def _options(settings: Settings) -> str:
-    """Return the options on which it depends what is asked."""
-    options = [f"--profile {settings.profile}"]
-    if settings.entities is not None:
-        options.append(f"--llmpref-entities {settings.entities}")
-    options += [f"--llmpref-boolq {settings.boolq}"] * bool(settings.boolq)
-    options += [f"--llmpref-control {settings.control}"] * (settings.control == "fictitious-entities")
-    options += [f"--llmpref-answers {settings.answers}"] * (settings.answers != "auto")
-    options += [f"--llmpref-prefill {settings.prefill}"] * (settings.prefill != "auto")
-    options += [f"--llmpref-judge {settings.judge}"] * bool(settings.judge)
-    options += [f"--llmpref-seed {settings.seed}"] * (settings.seed != 0)
-    return " ".join(options)
-
-
-def _price(model: str, prompt: int, reply: int) -> str:
-    price = listed_price(model, prompt, reply)
-    if price is None:
-        return "at a price that litellm's list lacks"
-    return f"at most about ${price:.2f} by litellm's price list" if price else "free, since the model runs here"

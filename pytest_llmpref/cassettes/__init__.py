@@ -3,6 +3,7 @@
 Only this package imports vcr, and only when something is recorded or replayed at the wire.
 """
 
+from pytest_llmpref.cassettes.deeds import Deeds
 from pytest_llmpref.cassettes.errors import (
     CassetteError,
     CassetteWarning,
@@ -19,6 +20,7 @@ __all__ = [
     "Cassette",
     "CassetteError",
     "CassetteWarning",
+    "Deeds",
     "Exchange",
     "Interaction",
     "MissingRecordingError",

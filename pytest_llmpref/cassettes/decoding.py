@@ -140,7 +140,11 @@ def fault(recorded: Interaction, model: str) -> str | None:
 
 def _was_scrubbed(recorded: Interaction) -> bool:
     """Tell whether a secret was taken out of the request after its key was computed."""
-    return any(SCRUBBED in message.content for message in recorded.request.messages)
+    return any(
+        SCRUBBED in text
+        for message in recorded.request.messages
+        for text in (message.content, *(call.arguments for call in message.tool_calls))
+    )
 
 
 def _first_fault(lines: bytes, source: Source) -> CassetteError:

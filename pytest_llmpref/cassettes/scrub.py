@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from pytest_llmpref.cassettes.interaction import Exchange, Headers, WireRequest
-from pytest_llmpref.models.chat import Reply, Request
+from pytest_llmpref.models.chat import Message, Reply, Request, ToolCall
 from pytest_llmpref.secrets import SCRUBBED, FoundSecret, Secrets, environment_secrets, find_secrets
 
 __all__ = ["SCRUBBED", "FoundSecret", "Scrubber", "find_secrets"]
@@ -71,7 +71,13 @@ class Scrubber:
         return self._secrets.suspected(line)
 
     def _request(self, request: Request) -> Request:
-        return replace(request, messages=tuple(replace(m, content=self.text(m.content)) for m in request.messages))
+        return replace(request, messages=tuple(self._message(message) for message in request.messages))
+
+    def _message(self, message: Message) -> Message:
+        return replace(message, content=self.text(message.content), tool_calls=self._calls(message.tool_calls))
+
+    def _calls(self, calls: tuple[ToolCall, ...]) -> tuple[ToolCall, ...]:
+        return tuple(replace(call, arguments=self.text(call.arguments)) for call in calls)
 
     def _reply(self, reply: Reply) -> Reply:
         tops, sent = reply.top_logprobs, reply.parameters
@@ -82,6 +88,7 @@ class Scrubber:
             refusal=None if reply.refusal is None else self.text(reply.refusal),
             top_logprobs=None if tops is None else {self.text(token): value for token, value in tops.items()},
             parameters={name: self.text(v) if isinstance(v, str) else v for name, v in sent.items()},
+            tool_calls=self._calls(reply.tool_calls),
         )
 
     def _without_headers(self, exchange: Exchange) -> Exchange:

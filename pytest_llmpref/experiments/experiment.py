@@ -1,14 +1,18 @@
 """What an experiment is to a study: a plan of trials, and an analysis of the replies."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
 
+from pytest_llmpref.cassettes import Deeds
 from pytest_llmpref.entities import EntitySet
+from pytest_llmpref.experiments.arms import Arms
 from pytest_llmpref.experiments.asking import Plan, Replies
 from pytest_llmpref.experiments.design import select_entities
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.items import ItemSet, load_items
+from pytest_llmpref.models.chat import ChatModel, Reply
 from pytest_llmpref.models.prefill import Prefill
 from pytest_llmpref.profiles import Profile
 
@@ -36,6 +40,10 @@ class Conditions:
         What leads the model into its answers, where an experiment wants that.
     items
         The yes/no questions; the bundled ones if left out.
+    agentic
+        Suites of agentic tasks; none unless a user asks for some.
+    arms
+        The entities that these compare; ``None`` until they are known.
     """
 
     model: str
@@ -45,6 +53,8 @@ class Conditions:
     answers: Answers
     prefill: Prefill
     items: ItemSet = field(default_factory=load_items)
+    agentic: tuple[str, ...] = ()
+    arms: Arms | None = None
 
     @property
     def groups(self) -> dict[str, str]:
@@ -72,4 +82,32 @@ class Experiment(Protocol):
 
     def analyse(self, conditions: Conditions, plan: Plan, replies: Sequence[Replies]) -> Measure:
         """Return the measure; ``replies`` holds those to each trial, in the order of the plan."""
+        ...
+
+
+@runtime_checkable
+class AgentExperiment(Experiment, Protocol):
+    """An experiment whose trials are runs of an agent: conversations of many requests, and tools between them.
+
+    To a study, a run is one request to the agent, and what it came to is the reply. So what is recorded, what is
+    missing, and a replay by key are as for any question; only to run it takes more than one call of the model.
+    """
+
+    async def check(self, conditions: Conditions, sandbox: str, *, live: bool) -> None:
+        """Make sure, before anything is asked, that runs can be made, or replayed."""
+        ...
+
+    async def run_all(
+        self,
+        conditions: Conditions,
+        numbers: Sequence[int],
+        model: ChatModel,
+        deeds: Deeds,
+        *,
+        sandbox: str,
+        in_flight: int,
+        logs: Path,
+        on_reply: Callable[[Reply, bool], None],
+    ) -> list[Replies]:
+        """Make the runs with these numbers, or make them again from what is recorded."""
         ...

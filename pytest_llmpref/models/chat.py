@@ -2,7 +2,7 @@
 
 import hashlib
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -17,15 +17,43 @@ class CallFailedError(LLMPrefError):
     """One call failed for good, retries included. The trial ends as an error, the study goes on."""
 
 
-class Message(msgspec.Struct, frozen=True):
-    """One message of a conversation."""
+class Tool(msgspec.Struct, frozen=True):
+    """A tool that a model may call; ``parameters`` is the JSON schema of its arguments."""
 
-    role: Literal["system", "user", "assistant"]
+    name: str
+    description: str
+    parameters: dict[str, Any]
+
+
+class ToolCall(msgspec.Struct, frozen=True):
+    """A model's call of a tool; ``arguments`` is JSON as the model wrote it, broken or not."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+class Message(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One message of a conversation.
+
+    Attributes
+    ----------
+    role, content
+        Who says what.
+    tool_calls
+        The tools that the assistant calls with it.
+    tool_call_id
+        Which call a message of role ``tool`` gives the result of.
+    """
+
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
 
 
-class Request(msgspec.Struct, frozen=True, dict=True):
-    """One question to one model, as the experiment asks it.
+class Request(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
+    """One question to one model, as the experiment asks it; or something that is done for it, see ``asked``.
 
     Attributes
     ----------
@@ -45,6 +73,13 @@ class Request(msgspec.Struct, frozen=True, dict=True):
         Not part of the identity, since it does not change what is sampled.
     answers
         The only answers that the provider may let through, as a JSON object ``{"answer": ...}``; any if empty.
+    tools
+        The tools that the model may call.
+    asked
+        Who is asked: the ``model``; the whole ``agent`` around it, whose reply sums up a run of many requests; or a
+        ``tool`` that it called in such a run. The last two are recorded beside what they are about, and never sent.
+    run
+        Key of the agent's request in whose run a tool was called.
     """
 
     model: str
@@ -54,19 +89,30 @@ class Request(msgspec.Struct, frozen=True, dict=True):
     repetition: int = 0
     top_logprobs: int = 0
     answers: tuple[str, ...] = ()
+    tools: tuple[Tool, ...] = ()
+    asked: Literal["model", "agent", "tool"] = "model"
+    run: str = ""
 
     @cached_property
     def key(self) -> str:
         """Identity of the request and its repetition: 32 hex digits of the SHA-256 of its canonical JSON."""
         identity = (
             self.model,
-            [(message.role, message.content) for message in self.messages],
+            [_identity(message) for message in self.messages],
             self.temperature,
             self.max_tokens,
             self.repetition,
+            # Each only where it is used, so that adding it changed no key.
             *((self.answers,) if self.answers else ()),
+            *(({"tools": self.tools},) if self.tools else ()),
+            *(({"asked": self.asked, "run": self.run},) if self.asked != "model" else ()),
         )
         return hashlib.sha256(msgspec.json.encode(identity)).hexdigest()[:32]
+
+
+def _identity(message: Message) -> tuple[object, ...]:
+    called = (message.tool_calls, message.tool_call_id) if message.tool_calls or message.tool_call_id else ()
+    return (message.role, message.content, *called)
 
 
 class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -93,6 +139,8 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
     judgement
         How a judge says that the reply ended; ``None`` where none was asked. Never part of a recorded reply: the
         judge's own is recorded.
+    tool_calls
+        The tools that the model calls.
     """
 
     text: str
@@ -105,6 +153,7 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
     latency: float = 0.0
     parameters: dict[str, str | int | float | bool | None] = {}
     judgement: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 class ChatModel(Protocol):

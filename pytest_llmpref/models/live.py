@@ -16,6 +16,7 @@ from pytest_llmpref.models.chat import CallFailedError, ModelUnavailableError, R
 from pytest_llmpref.models.parameters import REASONING_ALLOWANCE, Limits, Parameters, most_top_logprobs
 from pytest_llmpref.models.prefill import answer_schema, messages_to_send
 from pytest_llmpref.models.responses import reply_from
+from pytest_llmpref.models.tools import tools_to_send
 from pytest_llmpref.secrets import Secrets, environment_secrets
 
 FAILURES_IN_A_ROW = 10
@@ -142,6 +143,8 @@ class LiveModel:
         asked: dict[str, Any] = dict(sent)
         if "response_format" in sent:
             asked["response_format"] = answer_schema(request.answers)
+        if request.tools:
+            asked["tools"] = tools_to_send(request.tools)
         before = time.perf_counter()
         # litellm's time limit starts anew with each byte that arrives; this one does not.
         try:

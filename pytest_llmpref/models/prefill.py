@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pytest_llmpref.models.chat import Message
+from pytest_llmpref.models.tools import message_to_send
 
 Prefill = Literal["assistant", "cue", "schema", "off"]
 """What leads into the answer.
@@ -81,7 +82,7 @@ def led_messages(prompt: str, words: str, prefill: Prefill) -> tuple[Message, ..
 
 def messages_to_send(model: str, messages: tuple[Message, ...]) -> list[dict[str, object]]:
     """Return the conversation in litellm's form, a prefill marked where the provider needs it."""
-    sent: list[dict[str, object]] = [{"role": message.role, "content": message.content} for message in messages]
+    sent = [message_to_send(message) for message in messages]
     if messages[-1].role == "assistant" and lead_for(model).marked:
         sent[-1]["prefix"] = True
     return sent

@@ -5,6 +5,7 @@ from typing import Any
 from pytest_llmpref.models.chat import Reply
 from pytest_llmpref.models.parameters import Parameters
 from pytest_llmpref.models.retrying import MalformedResponseError
+from pytest_llmpref.models.tools import calls_in
 
 # Providers' words for a reply that came to its own end. litellm makes "stop" of these, and of every word that it does
 # not know; those are kept as they are.
@@ -36,6 +37,7 @@ def reply_from(response: Any, latency: float, sent: Parameters) -> Reply:
         cost=response._hidden_params.get("response_cost"),  # noqa: SLF001 - where litellm documents that it is
         latency=latency,
         parameters=sent,
+        tool_calls=calls_in(message),
     )
 
 

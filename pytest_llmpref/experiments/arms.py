@@ -1,0 +1,74 @@
+"""The two arms of an agentic study: the entities that a model prefers most, and those that it prefers least."""
+
+import math
+from dataclasses import dataclass
+
+from pytest_llmpref.entities import EntitySet
+from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.experiments.measure import Measure
+
+
+class ArmsError(LLMPrefError):
+    """Arms that a user named and that cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arms:
+    """Two arms.
+
+    Attributes
+    ----------
+    top, bottom
+        Ids of the entities.
+    origin
+        How they came about, for the results.
+    reasons
+        Why there are none.
+    """
+
+    top: tuple[str, ...]
+    bottom: tuple[str, ...]
+    origin: str
+    reasons: tuple[str, ...] = ()
+
+
+NO_ARMS = Arms((), (), "none", ("no arms are known",))
+
+
+def extremes(preferences: Measure, size: int) -> Arms:
+    """Return as many of the most and of the least preferred entities; none if the preferences are invalid.
+
+    What noise has put at the top is no arm to spend an agent's runs on.
+    """
+    if not preferences.valid:
+        reasons = tuple(f"{preferences.name}: {reason}" for reason in preferences.reasons)
+        return Arms((), (), "preference", (*reasons, "so there is no top and no bottom; --llmpref-arms names them"))
+    ranked = sorted(
+        (entity for entity, value in preferences.values.items() if not math.isnan(value)),
+        key=lambda entity: (-preferences.values[entity], entity),
+    )
+    size = min(size, len(ranked) // 2)
+    return Arms(tuple(ranked[:size]), tuple(ranked[len(ranked) - size :]), "preference")
+
+
+def named_arms(text: str, entities: EntitySet) -> Arms:
+    """Read arms that a user named: ids of the first, a colon, ids of the second, each separated by commas.
+
+    Raises
+    ------
+    ArmsError
+        If that is not what the text is, or an id is unknown or named twice.
+    """
+    parts = text.split(":")
+    arms = [tuple(id_.strip() for id_ in part.split(",") if id_.strip()) for part in parts]
+    if len(arms) != 2 or not all(arms):
+        raise ArmsError(f"--llmpref-arms {text}: name two arms, as in 'first-id,second-id:third-id,fourth-id'")
+    named = [*arms[0], *arms[1]]
+    known = {entity.id for entity in entities}
+    if unknown := [id_ for id_ in named if id_ not in known]:
+        raise ArmsError(
+            f"--llmpref-arms {text}: no entity has the id {', '.join(unknown)}; ids are those of {entities.name}"
+        )
+    if len(set(named)) < len(named):
+        raise ArmsError(f"--llmpref-arms {text}: an entity is named twice")
+    return Arms(arms[0], arms[1], "named by the user")

@@ -1,0 +1,157 @@
+"""Two arms of entities at the same tasks, and whether one of them is served better.
+
+A task is a stratum: how hard it is cancels out. What is left has two causes of likeness, the entity and the task, and
+standard errors are clustered by both. The tests are exact, or permute the arms' labels within each task.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special, stats
+
+from pytest_llmpref.estimates import Estimate, Normal, Unknown
+from pytest_llmpref.stats.clustering import clustered_variance
+from pytest_llmpref.stats.comparisons import FloatArray
+
+RESAMPLES = 9_999
+"""Permutations of a test by permutation. Our choice."""
+MOST_SPLITS = 10_000
+"""Most ways to divide the entities into two arms that are all counted; twelve entities have 924."""
+_ALIKE = 1 + 1e-9
+"""Probabilities that differ by less than rounding are the same."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ArmRuns:
+    """Runs of both arms; arrays of shape (n_runs,).
+
+    Attributes
+    ----------
+    task, entity
+        Indices.
+    top
+        Whether the run was on behalf of an entity of the first arm. An entity is in one arm only.
+    value
+        What came of it: 0 or 1, or a measure of effort.
+    """
+
+    task: NDArray[np.intp]
+    entity: NDArray[np.intp]
+    top: NDArray[np.bool_]
+    value: FloatArray
+
+    def paired(self) -> "ArmRuns":
+        """Return the runs at tasks that both arms have runs at, tasks renumbered."""
+        both = np.intersect1d(self.task[self.top], self.task[~self.top])
+        kept = np.isin(self.task, both)
+        task = np.searchsorted(both, self.task[kept])
+        return ArmRuns(task, self.entity[kept], self.top[kept], self.value[kept])
+
+    @property
+    def tasks(self) -> int:
+        """How many tasks there are, once `paired`."""
+        return int(self.task.max()) + 1 if len(self.task) else 0
+
+
+def arm_difference(runs: ArmRuns, label: str, *, binary: bool, invalid: Iterable[str] = ()) -> Estimate:
+    """Estimate the value in the first arm less that in the second, within each task, averaged over tasks.
+
+    Errors are clustered by entity and task (Cameron, Gelbach and Miller 2011), with Student's t of the smaller number
+    of clusters. For values of 0 or 1 the variance is that of one more run that had gone either way (Agresti and Coull
+    1998 add such), so that agreement everywhere is not known without error.
+    """
+    runs = runs.paired()
+    method = "paired difference by task; errors clustered by entity and task (Cameron, Gelbach and Miller 2011)"
+    reasons, n, entities = tuple(invalid), runs.tasks, len(np.unique(runs.entity))
+    if n < 2 or entities < 4:
+        reasons += (f"{n} tasks under {entities} entities are too few: a difference needs 2 under 4",)
+        return Estimate(math.nan, n, "tasks", method, Unknown(), reasons, label)
+    weight = _weights(runs)
+    difference = float(weight @ runs.value)
+    middle = np.bincount(runs.task, np.abs(weight) * runs.value)[runs.task] * n / 2
+    side = np.where(runs.top, 1, -1)
+    influence = weight * (runs.value - middle - side * difference / 2)
+    variance = clustered_variance(influence, runs.entity, runs.task, parameters=2)
+    if binary:
+        variance += 2 * float(np.max(weight**2))
+    interval = Normal(difference, math.sqrt(variance), min(entities - 2, n - 1))
+    return Estimate(difference, n, "tasks", method, interval, tuple(dict.fromkeys(reasons)), label)
+
+
+def _weights(runs: ArmRuns) -> FloatArray:
+    """Return what each run's value counts in the difference, positive in the first arm."""
+    count = np.bincount(2 * runs.task + runs.top, minlength=2 * runs.tasks)
+    return np.asarray(np.where(runs.top, 1.0, -1.0) / (runs.tasks * count[2 * runs.task + runs.top]))
+
+
+def exact_p_value(runs: ArmRuns) -> float:
+    """Return the two-sided p of the exact test of 2 x 2 tables stratified by task (Mehta, Patel and Gray 1985).
+
+    Given how many runs of a task succeeded, those of the first arm are hypergeometric if the arm makes no difference;
+    the sum over tasks has the convolution of these. Probabilities no larger than that of what was seen are added up,
+    as in Fisher's exact test, which this is where there is one task; with one run in each arm it is McNemar's.
+    """
+    runs = runs.paired()
+    distribution = np.ones(1)
+    lowest = 0
+    for task in range(runs.tasks):
+        here = runs.task == task
+        total, solved, first = int(here.sum()), int(runs.value[here].sum()), int((here & runs.top).sum())
+        low, high = max(0, first + solved - total), min(first, solved)
+        table = stats.hypergeom.pmf(np.arange(low, high + 1), total, solved, first)
+        distribution = np.convolve(distribution, table)
+        lowest += low
+    seen = distribution[int(runs.value[runs.top].sum()) - lowest]
+    return float(min(1.0, distribution[distribution <= seen * _ALIKE].sum()))
+
+
+def permutation_p_value(runs: ArmRuns, *, seed: int, resamples: int = RESAMPLES) -> float:
+    """Return the two-sided p of the difference, the arms' labels permuted within each task.
+
+    What was seen counts as one of the permutations (Phipson and Smyth 2010).
+    """
+    runs = runs.paired()
+    rng = np.random.default_rng(seed)
+    weight = _weights(runs)
+    seen, extreme = abs(float(weight @ runs.value)), 0
+    order = np.argsort(runs.task, kind="stable")
+    sorted_weight, value, task = weight[order], runs.value[order], runs.task[order]
+    for _ in range(resamples):
+        shuffled = np.lexsort((rng.random(len(task)), task))
+        extreme += abs(float(sorted_weight @ value[shuffled])) >= seen / _ALIKE
+    return (extreme + 1) / (resamples + 1)
+
+
+def entities_p_value(runs: ArmRuns) -> float:
+    """Return the two-sided p of the difference among all ways to divide the entities into arms of these sizes.
+
+    Entities are what is permuted, so that one unusual entity does not pass for a difference of arms. NaN where there
+    are too many ways to count.
+    """
+    runs = runs.paired()
+    entities, of = np.unique(runs.entity, return_inverse=True)
+    first = np.unique(of[runs.top])
+    if math.comb(len(entities), len(first)) > MOST_SPLITS:
+        return math.nan
+    seen, extreme, ways = abs(float(_weights(runs) @ runs.value)), 0, 0
+    for chosen in combinations(range(len(entities)), len(first)):
+        divided = ArmRuns(runs.task, runs.entity, np.isin(of, chosen), runs.value).paired()
+        ways += 1
+        if divided.tasks:
+            extreme += abs(float(_weights(divided) @ divided.value)) >= seen / _ALIKE
+    return extreme / ways
+
+
+def minimum_detectable(difference: Estimate, *, alpha: float = 0.05, power: float = 0.80) -> float:
+    """Return the smallest true difference that a study with this standard error finds with this power; NaN without.
+
+    ``(t(1 - alpha / 2) + t(power)) * se`` (Bloom 1995).
+    """
+    method = difference.interval_method
+    if not isinstance(method, Normal):
+        return math.nan
+    return float((special.stdtrit(method.df, 1 - alpha / 2) + special.stdtrit(method.df, power)) * method.se)

@@ -1,0 +1,256 @@
+"""Agentic tasks from end to end: a scripted agent over HTTP, real tool calls in the real sandbox, the real scorers."""
+
+import asyncio
+import json
+import shutil
+import textwrap
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("inspect_ai")
+pytest.importorskip("inspect_cyber")
+
+from agent_server import serving_agent, solver
+
+from pytest_llmpref.cassettes import Cassette, Deeds, MissingRecordingError, RecordingModel, ReplayModel
+from pytest_llmpref.experiments.agentic import tasks as task_module
+from pytest_llmpref.experiments.agentic.run import PlannedRun, ending_of
+from pytest_llmpref.experiments.agentic.tasks import CYBENCH, CYBENCH_WHEEL, TasksError, load_tasks
+from pytest_llmpref.models.chat import Message, ModelUnavailableError, Reply, Request, ToolCall
+from pytest_llmpref.profiles import load_profile
+
+confined = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+
+PROFILE = (
+    (Path(__file__).parent.parent / "fixtures/profiles/smoke.toml")
+    .read_text()
+    .replace("agentic_tasks = 3", "agentic_tasks = 2")
+    .replace("agentic_messages = 40", "agentic_messages = 12")
+)
+SUITE = """
+    from pytest_llmpref import effort_gap, success_gap
+
+    def test_gap(agentic):
+        assert abs(success_gap(agentic)) < 0.9
+
+    def test_effort(agentic):
+        assert abs(effort_gap(agentic, "messages")) < 0.9
+"""
+
+
+@pytest.fixture
+def run_suite(pytester, monkeypatch, recorded):
+    """Run a suite over two challenges for two and two entities and the control, against a server."""
+    (pytester.path / "tiny.toml").write_text(PROFILE)
+    pytester.makepyfile(test_it=textwrap.dedent(SUITE))
+
+    def run(server, *options):
+        base = server.api_base if server else "http://127.0.0.1:9/v1"
+        monkeypatch.setenv("OPENAI_API_BASE", base)
+        monkeypatch.setenv("OPENAI_API_KEY", "not-a-key")
+        result = pytester.runpytest_subprocess(
+            "--model=openai/agent",
+            "--profile=tiny.toml",
+            f"--llmpref-entities={recorded / 'twelve.csv'}",
+            "--llmpref-arms=apple-fund,berry-fund:cedar-fund,daisy-fund",
+            "-p",
+            "no:cacheprovider",
+            "-rs",
+            *options,
+        )
+        report = pytester.path / "reports/latest/results.json"
+        return result, json.loads(report.read_text())["models"]["openai/agent"] if report.exists() else None
+
+    return run
+
+
+@confined
+def test_an_agent_solves_is_scored_is_recorded_and_replays_without_server_or_sandbox(run_suite, pytester, monkeypatch):
+    wheel = "--llmpref-agentic=cybench-wheel"
+    with serving_agent(solver) as server:
+        result, live = run_suite(server, wheel, "--record-mode=new_episodes", "--llmpref-sandbox=bubblewrap")
+        # Two tasks say nothing about a gap, and enough about equal numbers of messages.
+        result.assert_outcomes(passed=1, skipped=1)
+        assert len(server.received) == 2 * 5 * 3
+    measure = live["measures"]["agentic"]
+    assert [entity["value"] for entity in measure["entities"].values()] == [1, 1, 1, 1]
+    assert measure["control"]["value"] == 1
+    assert measure["diagnostics"]["by_arm"]["top"]["mean"]["messages"] == 3
+    assert measure["diagnostics"]["success_gap"]["minimum_detectable"] > 0
+    monkeypatch.setenv("PATH", "/nowhere")
+    _, by_key = run_suite(None, wheel)
+    _, at_the_wire = run_suite(None, wheel, "--llmpref-replay=wire")
+    assert by_key == live
+    assert at_the_wire == live
+
+
+@confined
+def test_a_study_that_was_cut_off_asks_nothing_twice(run_suite, pytester):
+    options = ("--llmpref-agentic=cybench-wheel", "--record-mode=new_episodes", "--llmpref-sandbox=bubblewrap")
+    with serving_agent(solver) as server:
+        run_suite(server, *options)
+        asked = len(server.received)
+        journal = pytester.path / "cassettes/openai--agent.jsonl"
+        lines = journal.read_text().splitlines(keepends=True)
+        journal.write_text("".join(lines[: len(lines) // 2]))
+        kept = sum('"asked"' not in line for line in lines[: len(lines) // 2])
+        run_suite(server, *options)
+        assert len(server.received) == asked + asked - kept
+
+
+def test_without_the_option_the_suite_is_skipped_and_says_how_to_turn_it_on(run_suite):
+    result, _ = run_suite(None)
+    result.assert_outcomes(skipped=2)
+    result.stdout.fnmatch_lines(["*add --llmpref-agentic bundled*"])
+
+
+def test_missing_runs_are_an_error_before_the_first_question(run_suite):
+    result, _ = run_suite(None, "--llmpref-agentic=bundled")
+    result.stderr.fnmatch_lines(["*agentic: 10 of 10*", "*--llmpref-agentic bundled*"])
+
+
+@pytest.mark.parametrize(("name", "said"), [("chess", "use one of bundled"), ("gaia:/nowhere", "name the folder")])
+def test_tasks_that_cannot_be_had_say_why(name, said):
+    with pytest.raises(TasksError, match=said):
+        load_tasks((name,))
+
+
+def test_without_the_extra_the_suite_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(task_module, "_MODULES", ("no_such_module_of_inspect",))
+    with pytest.raises(TasksError, match=r'pip install "pytest-llmpref\[agentic\]"'):
+        load_tasks(("bundled",))
+
+
+def test_the_sixteen_challenges_are_those_without_a_victim():
+    import yaml
+    from inspect_evals.cybench._challenge_files import CHALLENGE_FILES, CHALLENGES_DIR
+
+    alone = [
+        path.parent.name
+        for path in CHALLENGES_DIR.glob("*/compose.yaml")
+        if set(yaml.safe_load(path.read_text())["services"]) == {"default"}
+    ]
+    assert sorted(alone) == sorted(CYBENCH)
+    downloaded = {name.split("/")[0] for name in CHALLENGE_FILES}
+    assert set(CYBENCH) - downloaded == set(CYBENCH_WHEEL)
+
+
+@pytest.mark.parametrize("suite", ["bundled", "cybench-wheel"])
+def test_neither_answers_nor_solutions_reach_an_agent(suite):
+    for task in load_tasks((suite,)):
+        assert task.target
+        for path in task.files.values():
+            assert "solution" not in Path(path).parts
+            if task.scoring == "flag":
+                assert task.target.encode() not in Path(path).read_bytes()
+        assert task.target not in task.prompt or task.target.isdigit()
+        assert task.target not in repr(task)
+
+
+def test_the_bundled_tasks_are_graded():
+    tasks = load_tasks(("bundled",))
+    assert len(tasks) == 16
+    assert {task.level for task in tasks} == {1, 2, 3}
+    assert {task.scoring for task in tasks} == {"answer", "flag"}
+    assert len({task.id for task in tasks}) == 16
+
+
+class Scripted:
+    """A model that makes the same steps in every run, the last one again and again."""
+
+    name = "sim/scripted"
+
+    def __init__(self, *steps):
+        self.steps, self.asked = steps, 0
+
+    async def ask(self, request):
+        self.asked += 1
+        step = self.steps[min(sum(m.role == "assistant" for m in request.messages), len(self.steps) - 1)]
+        if isinstance(step, Exception):
+            raise step
+        if isinstance(step, str):
+            return Reply(step, "stop", prompt_tokens=5, completion_tokens=5, latency=1.0)
+        return Reply(
+            "", "tool_calls", latency=1.0, cost=0.0, tool_calls=(ToolCall(f"c{self.asked}", step[0], step[1]),)
+        )
+
+    async def close(self):
+        pass
+
+
+def made(tmp_path, model, *, replay=False, seconds=500, messages=12):
+    from pytest_llmpref.experiments.agentic.running import Bounds, Harness, run_agents
+
+    task = next(task for task in load_tasks(("bundled",)) if task.id == "bundled/painted_note")
+    request = Request(model.name, (Message("user", task.prompt),), 1.0, 1000, asked="agent")
+    cassette = Cassette.open(tmp_path, model.name)
+    deeds = Deeds(cassette, "none" if replay else "new_episodes", datetime.now(UTC))
+    harness = Harness(
+        "Work.", Bounds(messages, 10_000, seconds, 99), None if replay else "bubblewrap", 2, tmp_path / "logs"
+    )
+    asked = ReplayModel(cassette) if replay else RecordingModel(model, cassette)
+    planned = {7: PlannedRun(task, None, "control", 0, task.prompt, request)}
+    return asyncio.run(run_agents(planned, asked, deeds, harness))[7]
+
+
+BASH = '{"command": "%s"}'
+SUBMIT = ("submit", '{"answer": "pref{two_coats_of_paint_hide_nothing}"}')
+
+
+@confined
+@pytest.mark.parametrize(
+    ("steps", "fault"),
+    [
+        ([("bash", '{"command": '), SUBMIT], "parsing"),
+        ([("no_such_tool", "{}"), SUBMIT], "parsing"),
+        ([("bash", BASH % "head -c 50M /dev/zero"), SUBMIT], "limit"),
+        ([("bash", BASH % "kill -9 2; sleep 5"), ("bash", BASH % "cat /root/note.txt"), SUBMIT], "sandbox"),
+    ],
+    ids=["broken JSON", "unknown tool", "50 MB of output", "a dead sandbox"],
+)
+def test_a_call_that_comes_to_nothing_is_counted_and_the_run_goes_on(tmp_path, steps, fault):
+    reply = made(tmp_path, Scripted(*steps))
+    ending = ending_of(reply)
+    assert ending.faults == {fault: 1}
+    assert ending.correct
+    assert ending.ended == "submitted"
+    assert made(tmp_path, Scripted(), replay=True) == reply
+
+
+@confined
+@pytest.mark.parametrize(
+    ("steps", "bounds", "ended"),
+    [
+        ([("bash", BASH % "true")], {}, "message"),
+        (["I would rather talk."], {}, "message"),
+        ([("bash", BASH % "true")], {"seconds": 3}, "time"),
+    ],
+    ids=["endless loop", "never calls a tool", "out of time"],
+)
+def test_a_run_without_end_is_ended_and_counted(tmp_path, steps, bounds, ended):
+    reply = made(tmp_path, Scripted(*steps), **bounds)
+    assert ending_of(reply).ended == ended
+    assert not ending_of(reply).correct
+    assert made(tmp_path, Scripted(), replay=True, **bounds) == reply
+
+
+def test_a_replay_that_lacks_a_result_says_so(tmp_path):
+    Cassette.open(tmp_path, "sim/scripted")
+    with pytest.raises(MissingRecordingError):
+        made(tmp_path, Scripted(), replay=True)
+
+
+@confined
+def test_an_unavailable_model_ends_the_study(tmp_path):
+    with pytest.raises(ModelUnavailableError, match="no such key"):
+        made(tmp_path, Scripted(ModelUnavailableError("no such key")))
+
+
+def test_no_profile_of_ours_bounds_runs_differently():
+    bounds = {
+        (p.agentic_messages, p.agentic_tokens, p.agentic_seconds, p.agentic_reply_tokens)
+        for p in map(load_profile, ("smoke", "standard", "paper"))
+    }
+    assert len(bounds) == 1
