@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 
 from pytest_llmpref.experiments.phrases import languages_of, normal
-from pytest_llmpref.experiments.reasons import DECLINING, Reason, reason_of
+from pytest_llmpref.experiments.reasons import DECLINING
 from pytest_llmpref.experiments.replies import LONGEST, THINKING
 from pytest_llmpref.experiments.trials import Outcome
 from pytest_llmpref.models.chat import Reply
@@ -65,11 +65,19 @@ def _read(text: str) -> tuple[Outcome, bool | None]:
         if word:
             return Outcome.CHOICE, _TRUTH[word]
     spoken = languages_of(lower)
-    if any(p.search(lower) for language in spoken for reason in DECLINING for p in language.refusal.get(reason, ())):
+    given = {
+        reason
+        for language in spoken
+        for reason, patterns in language.refusal.items()
+        if any(p.search(lower) for p in patterns)
+    }
+    if given & DECLINING:
         return Outcome.REFUSAL, None
-    if any(p.search(lower) for language in spoken for p in (*language.undecided, *language.abstention)):
+    favours_neither = (p for each in spoken for p in (*each.undecided, *each.abstention, *each.both))
+    if any(p.search(lower) for p in favours_neither):
         return Outcome.ABSTENTION, None
-    if lower and reason_of(lower, answerable=True) is not Reason.OTHER:
+    # Not by `reason_of`, whose hints tell why a reply declines, and not that it does.
+    if given:
         return Outcome.REFUSAL, None
     return Outcome.UNPARSEABLE, None
 
