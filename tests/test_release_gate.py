@@ -17,6 +17,7 @@ GATE = data_folder("suites") / "release_gate"
 PROFILE = (
     'entities = "all"\npartners = "all"\norders = 2\nrepetitions = 8\nparaphrases = "all"\ntemperature = 1.0\n'
     "max_tokens = 32\nranking_repetitions = 2\nattempts = 1\nranking_attempts = 1\nrefusal_tokens = 64\n"
+    "boolq_questions = 4\n"
 )
 """Enough trials about each of 12 entities for an interval that fits below the gate's margin."""
 
