@@ -100,6 +100,7 @@ def test_a_user_gets_the_error_before_the_first_question(pytester):
 
 def test_a_failure_says_that_the_model_is_simulated(pytester):
     pytester.makepyfile("def test_it(preferences):\n    assert preferences['unicef'] < 0")
-    run = pytester.runpytest_subprocess("--model=sim/paper-a", "--profile=smoke")
+    run = pytester.runpytest_subprocess("--model=sim/paper-a", "--profile=smoke", "--junitxml=junit.xml")
     assert run.ret == 1
-    run.stdout.fnmatch_lines(["*of a simulated model*", "REFUTED: Elo of unicef < 0*"])
+    run.stdout.fnmatch_lines(["*llmpref: sim/paper-a (simulated)*", "REFUTED: Elo of unicef < 0*"])
+    assert "of a simulated model" in (pytester.path / "junit.xml").read_text()
