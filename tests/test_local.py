@@ -121,7 +121,9 @@ def test_the_prompt_passes_through_the_models_own_template():
 
 
 PARENT = f"""
-import asyncio
+import asyncio, signal
+# Where the tests run in the background of a shell, Ctrl-C is ignored from the start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from pytest_llmpref.models.local import LocalModel
 from pytest_llmpref.models.chat import Message, Request
 
