@@ -45,6 +45,14 @@ def server(recorded) -> Iterator[PlantedServer]:
     found.stop()
 
 
+PYTEST = """
+import signal, sys, pytest
+# Where the tests run in the background of a shell, Ctrl-C is ignored from the start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(pytest.main())
+"""
+
+
 @pytest.fixture
 def start(tmp_path, recorded, server, monkeypatch):
     """Start a run in a process group of its own; its folder of cassettes stays."""
@@ -53,7 +61,7 @@ def start(tmp_path, recorded, server, monkeypatch):
     (tmp_path / "test_it.py").write_text(SUITE)
 
     def run(*options: str, **popen) -> subprocess.Popen:
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--model={MODEL}"]
+        command = [sys.executable, "-c", PYTEST, "-p", "no:cacheprovider", f"--model={MODEL}"]
         command += [f"--rootdir={tmp_path}", f"--llmpref-entities={recorded / 'twelve.csv'}", *options]
         return subprocess.Popen(
             command,
