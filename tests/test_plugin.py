@@ -266,7 +266,9 @@ def test_half_a_recording_says_how_many_trials_of_which_experiment_are_missing(s
         ".toml",
         twice='entities = "all"\npartners = "all"\norders = 2\nrepetitions = 2\nparaphrases = "all"\n'
         "temperature = 1.0\nmax_tokens = 32\nranking_repetitions = 10\n"
-        "attempts = 10\nranking_attempts = 3\nrefusal_tokens = 64\n",
+        "attempts = 10\nranking_attempts = 3\nrefusal_tokens = 64\n"
+        "boolq_questions = 4\nagentic_tasks = 1\nagentic_entities = 2\nagentic_messages = 3\nagentic_tokens = 1\n"
+        "agentic_seconds = 1\nagentic_reply_tokens = 1\n",
     )
     run = suite(FOLLOWS, "--profile=twice.toml")
     assert run.ret == pytest.ExitCode.USAGE_ERROR

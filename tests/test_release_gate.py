@@ -17,7 +17,8 @@ GATE = data_folder("suites") / "release_gate"
 PROFILE = (
     'entities = "all"\npartners = "all"\norders = 2\nrepetitions = 8\nparaphrases = "all"\ntemperature = 1.0\n'
     "max_tokens = 32\nranking_repetitions = 2\nattempts = 1\nranking_attempts = 1\nrefusal_tokens = 64\n"
-    "boolq_questions = 4\n"
+    "boolq_questions = 4\nagentic_tasks = 1\nagentic_entities = 2\nagentic_messages = 3\nagentic_tokens = 1\n"
+    "agentic_seconds = 1\nagentic_reply_tokens = 1\n"
 )
 """Enough trials about each of 12 entities for an interval that fits below the gate's margin."""
 
