@@ -192,7 +192,7 @@ def default_settings(**given: Any) -> Settings:  # noqa: ANN401 - each has the t
     }
     files: Any = {name: Path(value) if value else None for name, value in values.items() if name in _FILES}
     folders = {name: Path(str(values[name])) for name in ("cassettes", "report_dir")}
-    settings: Any = {**values, **files, **folders, "models": (), "record_mode": "none", **given}
+    settings: Any = {**values, **files, **folders, "models": (), "agentic": (), "record_mode": "none", **given}
     return Settings(**settings)
 
 
