@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 from planted import PlantedModel
@@ -197,6 +198,23 @@ def test_answers_by_text_are_text_even_where_log_probabilities_were_returned():
     found = measure(pairwise_preference(), model, replace(CONDITIONS, answers="text"))
     assert set(found.diagnostics["answered_by"]) == {"text"}
     assert {trial.score for trial in found.trials} == {0.0, 1.0}
+
+
+class Unread(PlantedModel):
+    """Gives log-probabilities that name neither label with one request in forty."""
+
+    async def ask(self, request):
+        reply = await super().ask(request)
+        lost = int(request.key[:4], 16) % 40 == 0
+        return msgspec.structs.replace(reply, top_logprobs={"The": -0.1}) if lost else reply
+
+
+def test_a_sampled_letter_is_no_answer_among_probabilities():
+    found = measure(pairwise_preference(), Unread(utilities(), logprobs=True))
+    unread = [trial for trial in found.trials if trial.score is None]
+    assert {trial.outcome for trial in unread} == {Outcome.UNPARSEABLE}
+    assert 0 < len(unread) < 0.05 * len(found.trials)
+    assert set(found.diagnostics["answered_by"]) == {"logprobs"}
 
 
 def test_the_key_of_a_request_does_not_depend_on_how_answers_are_read():

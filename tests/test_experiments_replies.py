@@ -4,8 +4,9 @@ import math
 
 import pytest
 
+from pytest_llmpref.experiments.logprobs import label_probabilities
 from pytest_llmpref.experiments.ranking import read_ranking
-from pytest_llmpref.experiments.replies import label_probabilities, read_choice
+from pytest_llmpref.experiments.replies import read_choice
 from pytest_llmpref.experiments.trials import Outcome
 from pytest_llmpref.models.chat import Reply
 

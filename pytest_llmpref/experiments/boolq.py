@@ -12,10 +12,15 @@ from pytest_llmpref.experiments.asking import Plan, Replies, attempt_key, first_
 from pytest_llmpref.experiments.boolq_measure import boolq_measure
 from pytest_llmpref.experiments.design import alternating
 from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.logprobs import (
+    JUNK,
+    TOP_LOGPROBS,
+    label_probabilities,
+    settle_by_logprobs,
+    use_logprobs,
+)
 from pytest_llmpref.experiments.measure import Measure
-from pytest_llmpref.experiments.pair_trials import JUNK, TOP_LOGPROBS, use_logprobs
 from pytest_llmpref.experiments.reasons import reason_of
-from pytest_llmpref.experiments.replies import label_probabilities
 from pytest_llmpref.experiments.trials import Attempt, Outcome, Trial
 from pytest_llmpref.experiments.yes_no import LABELS, read_yes_no
 from pytest_llmpref.items import Item
@@ -120,21 +125,17 @@ class BoolQExperiment:
 
 
 def _trial(framed: Framed, request: Request, replies: Replies, *, by_logprobs: bool) -> Trial:
-    attempts, says_yes = [], None
+    attempts, says_yes = list[Attempt](), None
     for number, reply in enumerate(replies):
         outcome, says_yes = read_yes_no(reply)
         said = reply.text or reply.refusal or ""
         reason = reason_of(said, answerable=True) if outcome is Outcome.REFUSAL else None
         attempts.append(Attempt(attempt_key(request, number), outcome, said, reason))
     answered_by = score = None
-    last = attempts[-1]
-    probabilities = label_probabilities(replies[-1], LABELS) if by_logprobs else None
-    if probabilities and last.outcome in {Outcome.CHOICE, *JUNK}:
-        yes, no = probabilities
-        attempts[-1] = Attempt(last.key, Outcome.CHOICE, last.text)
-        answered_by, score = "logprobs", yes / (yes + no)
-    elif says_yes is not None:
-        answered_by, score = "text", float(says_yes)
+    if by_logprobs and (probabilities := settle_by_logprobs(attempts, replies, LABELS)):
+        answered_by, score = "logprobs", probabilities[0]
+    elif attempts[-1].outcome is Outcome.CHOICE:
+        answered_by, score = "text", float(says_yes is True)
     return Trial(
         attempts=tuple(attempts),
         entities=(framed.entity,) if framed.entity else (),

@@ -5,21 +5,20 @@ from collections.abc import Mapping, Sequence
 from pytest_llmpref.experiments.asking import Plan, Replies, attempt_key, first_attempt
 from pytest_llmpref.experiments.design import PairQuestion, pair_questions
 from pytest_llmpref.experiments.experiment import Answers, Conditions
+from pytest_llmpref.experiments.logprobs import (
+    JUNK,
+    TOP_LOGPROBS,
+    label_probabilities,
+    settle_by_logprobs,
+    use_logprobs,
+)
 from pytest_llmpref.experiments.prompts import Prompts
-from pytest_llmpref.experiments.replies import label_probabilities, read_choice, refusal_reason
+from pytest_llmpref.experiments.replies import read_choice, refusal_reason
 from pytest_llmpref.experiments.trials import Attempt, Outcome, Trial
 from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.prefill import Prefill, led_messages
 
 LABELS = ("A", "B")
-TOP_LOGPROBS = 5
-"""How many log-probabilities of the first token to ask for: the two labels, and room for other spellings."""
-LOGPROBS_NEEDED = 0.95
-"""Under ``auto``, the share of trials with readable log-probabilities from which on they are the answers."""
-
-JUNK = frozenset({Outcome.UNPARSEABLE, Outcome.TRUNCATED})
-"""Outcomes of a sampled text that do not spoil readable probabilities: the text is a single draw from them. A refusal
-or an abstention in words stays one."""
 
 
 def questions_asked(conditions: Conditions, prompts: Prompts) -> list[PairQuestion]:
@@ -105,32 +104,19 @@ def _options(question: PairQuestion, names: Mapping[str, str]) -> dict[str, str]
     return {"A": first, "B": second} if question.first_is_a else {"A": second, "B": first}
 
 
-def use_logprobs(answers: Answers, replies: Sequence[Replies], labels: tuple[str, str]) -> bool:
-    """Tell whether log-probabilities of the labels are the answers; under ``auto``, if nearly all can be read."""
-    if answers != "auto":
-        return answers == "logprobs"
-    answered = [attempts[-1] for attempts in replies if attempts[-1].finish != "error"]
-    readable = sum(label_probabilities(reply, labels) is not None for reply in answered)
-    return bool(answered) and readable >= LOGPROBS_NEEDED * len(answered)
-
-
 def _trial(
     question: PairQuestion, request: Request, replies: Replies, names: Mapping[str, str], *, by_logprobs: bool
 ) -> Trial:
     options = _options(question, names)
-    attempts, label = [], None
+    attempts, label = list[Attempt](), None
     for number, reply in enumerate(replies):
         outcome, label = read_choice(reply, options)
         reason = refusal_reason(reply) if outcome is Outcome.REFUSAL else None
         attempts.append(Attempt(attempt_key(request, number), outcome, reply.text or reply.refusal or "", reason))
     answered_by = score = None
-    last = attempts[-1]
-    probabilities = label_probabilities(replies[-1]) if by_logprobs else None
-    if probabilities and last.outcome in {Outcome.CHOICE, *JUNK}:
-        a, b = probabilities
-        attempts[-1] = Attempt(last.key, Outcome.CHOICE, last.text)
-        answered_by, score = "logprobs", (a if question.first_is_a else b) / (a + b)
-    elif last.outcome is Outcome.CHOICE:
+    if by_logprobs and (probabilities := settle_by_logprobs(attempts, replies, LABELS)):
+        answered_by, score = "logprobs", probabilities[0 if question.first_is_a else 1]
+    elif attempts[-1].outcome is Outcome.CHOICE:
         answered_by, score = "text", float(label == (LABELS if question.first_is_a else LABELS[::-1])[0])
     return Trial(
         attempts=tuple(attempts),

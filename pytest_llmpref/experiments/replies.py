@@ -1,6 +1,5 @@
-"""Read a reply to a question with two options: which outcome, which option, with what probability."""
+"""Read a reply to a question with two options: which outcome, which option."""
 
-import math
 import re
 from collections.abc import Mapping
 from functools import lru_cache
@@ -14,8 +13,6 @@ from pytest_llmpref.experiments.spoken import Said
 from pytest_llmpref.experiments.trials import Outcome
 from pytest_llmpref.models.chat import Reply
 
-READABLE_MASS = 0.5
-"""Least probability of the two labels together for the first token to be read as the answer. Our choice."""
 LONGEST = 2000
 """Characters that are read at the start of a reply, and as many at its end."""
 
@@ -66,25 +63,6 @@ def refusal_reason(reply: Reply) -> Reason:
 def refused(reply: Reply) -> bool:
     """Whether a reply is a refusal, whatever was asked; for a running count while asking."""
     return read_choice(reply, {"A": "\x00", "B": "\x00"})[0] is Outcome.REFUSAL
-
-
-def label_probabilities(reply: Reply, labels: tuple[str, str] = ("A", "B")) -> tuple[float, float] | None:
-    """Return the probabilities of two labels as the first token, or ``None`` if they cannot be read.
-
-    Spellings of a label (``A``, `` A``, ``(A``) are added up, those of one in lower case whatever their case. They
-    cannot be read where the provider returned no log-probabilities, or where both labels together have less than
-    ``READABLE_MASS``.
-    """
-    if not reply.top_logprobs:
-        return None
-    mass = dict.fromkeys(labels, 0.0)
-    for token, logprob in reply.top_logprobs.items():
-        word = token.strip(" \t\n()[]*\"'`.:")
-        label = word if word in mass else word.lower()
-        if label in mass:
-            mass[label] += math.exp(logprob)
-    first, second = mass.values()
-    return (first, second) if first + second >= READABLE_MASS else None
 
 
 def _read(text: str, a: str, b: str, *, cut: bool) -> tuple[Outcome, str | None]:
