@@ -48,7 +48,23 @@ def test_many_fits_at_once_are_those_of_one_at_a_time():
     assert together.iterations.tolist() == [int(fit.iterations[0]) for fit in apart]
 
 
-def test_scores_are_added_up_by_cluster():
+def test_the_sandwich_comes_near_to_leaving_out_each_pair_in_turn():
+    """Its errors are those of the jackknife over clusters (Bell and McCaffrey 2002), all refitted here."""
+    rng = np.random.default_rng(3)
+    comparisons = drawn(rng, rng.normal(0, 0.5, 14))
+    whole = np.ones((len(comparisons), 1))
+    fits, model = fit_strengths(comparisons, whole)
+    pairs, pair_of = comparisons.pairs
+    variance = fits.chances * (1 - fits.chances)
+    bread = np.linalg.inv(model.information(variance)[0])
+    sandwich = model.sandwich(comparisons.score - fits.chances[:, 0], variance[:, 0], bread, pair_of)
+    without, _ = fit_strengths(comparisons, (pair_of[:, None] != np.arange(len(pairs))).astype(float))
+    jackknife = np.sum((without.parameters - fits.parameters) ** 2, axis=1)
+    np.testing.assert_allclose(np.diag(sandwich)[:14], jackknife[:14], rtol=0.08)
+
+
+def test_the_errors_of_a_sandwich_are_added_up_by_cluster():
+    """Of two trials that are alike, one pair's, the error is that of one whose residual is twice as large."""
     rng = np.random.default_rng(3)
     comparisons = drawn(rng, rng.normal(0, 1, 6))
     _, model = fit_strengths(comparisons, np.ones((len(comparisons), 1)))
@@ -57,4 +73,6 @@ def test_scores_are_added_up_by_cluster():
     for pair in np.unique(pair_of):
         total = model.add_up(np.where(pair_of == pair, residuals, 0.0)[:, None])
         expected += total @ total.T
-    np.testing.assert_allclose(model.clustered_scores(residuals, pair_of), expected, atol=1e-9)
+    # Without variance nothing is fitted, and no trial has a leverage.
+    found = model.sandwich(residuals, np.zeros(len(comparisons)), np.eye(8), pair_of)
+    np.testing.assert_allclose(found, expected, atol=1e-9)

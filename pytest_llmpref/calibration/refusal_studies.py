@@ -68,7 +68,9 @@ class RefusalStudy:
         yield Finding("propensity", spearman(x, y), self.rho, 0.0)
         values = np.array(list(x.values.values()))
         beyond = interaction(attempts, values).marked(x.reasons)
-        yield Finding("superadditivity", beyond, self.beyond, 0.0)
+        # Standardised over the kind, the product of dislikes adds `beyond`; over these entities, as much as they vary.
+        spread = float(liked.std()) / self.preferences.strengths.spread
+        yield Finding("superadditivity", beyond, self.beyond * spread**2, 0.0)
         yield Finding(
             "reason trend", self._reasons_trend(attempts, values, liked, rng).marked(x.reasons), self.trend, 0.0
         )

@@ -14,6 +14,9 @@ from pytest_llmpref.stats.comparisons import BoolArray, FloatArray, IntArray
 TOLERANCE = 1e-6
 """Largest step of a parameter, in log-odds, at which Newton's method has come to rest: what is left is its square."""
 
+LEAST_LEFT = 0.1
+"""What the leverage of a cluster leaves at least, so that one that no others bear on cannot take over. Our choice."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairFits:
@@ -134,10 +137,27 @@ class PairRegression:
             found[:, np.arange(p), np.arange(p)] += self._precision
         return found
 
-    def clustered_scores(self, residuals: FloatArray, cluster: IntArray) -> FloatArray:
-        """Return the outer product of the scores' sums over clusters, shape (p, p); residuals have shape (t,)."""
-        sums = self._sums(residuals, cluster)
-        return np.asarray((sums.T @ sums).toarray())
+    def sandwich(self, residuals: FloatArray, variance: FloatArray, bread: FloatArray, cluster: IntArray) -> FloatArray:
+        """Return the covariance of the parameters, trials of one cluster being alike; shape (p, p).
+
+        Of the sandwich form (Liang and Zeger 1986). A fit follows its trials, the more so the fewer others there are
+        like them, so residuals are smaller than errors: each cluster's are divided by 1 less its leverage, which comes
+        near to leaving it out of the fit (CR3: Bell and McCaffrey 2002; the trace of the leverage stands for its
+        matrix, as is exact for trials that differ in nothing).
+
+        Parameters
+        ----------
+        residuals, variance
+            Of each trial, shape (t,).
+        bread
+            Inverse of the information, prior included; shape (p, p).
+        cluster
+            Number of each trial's cluster, from 0; shape (t,).
+        """
+        design = self._design.multiply(np.sqrt(variance)[:, None]).tocsr()
+        leverage = np.bincount(cluster, np.asarray(design.multiply(design @ bread).sum(axis=1)).ravel())
+        sums = self._sums(residuals / np.maximum(1 - leverage, LEAST_LEFT)[cluster], cluster)
+        return np.asarray(bread @ (sums.T @ sums).toarray() @ bread)
 
     def cluster_scores(self, residuals: FloatArray, cluster: IntArray) -> FloatArray:
         """Return the sums of the scores over clusters, shape (clusters, p); residuals have shape (t,)."""

@@ -205,12 +205,8 @@ def _standard_errors(
     bread = np.asarray(np.linalg.inv(model.information(variance[:, None])[0]), dtype=np.float64)
     posterior = centring @ (dispersion * bread) @ centring.T
     _, pair_of = comparisons.pairs
-    fitted = float(np.sum(bread * model.information(variance[:, None], with_prior=False)[0]))
-    used = len(np.unique(pair_of[weights > 0]))
-    # Residuals are smaller than errors by the parameters that were fitted to them.
-    correction = used / max(used - fitted, 1.0)
-    scores = model.clustered_scores(weights * (comparisons.score - chances), pair_of)
-    clustered = centring @ (correction * bread @ scores @ bread) @ centring.T
+    sandwich = model.sandwich(weights * (comparisons.score - chances), variance, bread, pair_of)
+    clustered = centring @ sandwich @ centring.T
     return np.sqrt(np.maximum(np.diag(posterior), np.diag(clustered)))
 
 

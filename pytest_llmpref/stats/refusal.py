@@ -182,10 +182,9 @@ def fit_additive(
     successes, made = attempts.refused.astype(np.float64), attempts.made.astype(np.float64)
     fits = model.fit(successes[:, None], made[:, None], max_iterations=max_iterations)
     chances = fits.chances[:, 0]
-    bread = np.linalg.inv(model.information((made * chances * (1 - chances))[:, None])[0])
-    pairs = int(attempts.pair_of.max()) + 1
-    scores = model.clustered_scores(successes - made * chances, attempts.pair_of)
-    clustered = pairs / max(pairs - 1, 1) * bread @ scores @ bread
+    variance = made * chances * (1 - chances)
+    bread = np.linalg.inv(model.information(variance[:, None])[0])
+    clustered = model.sandwich(successes - made * chances, variance, bread, attempts.pair_of)
     n = attempts.n_entities
     asked = model.met(np.ones((len(attempts), 1)))[:, 0] > 0
     centring = np.eye(len(bread))
