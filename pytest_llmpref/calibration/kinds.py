@@ -77,8 +77,9 @@ KINDS: Mapping[str, ClaimKind] = {
         "spearman(preferences, propensity(refusals)) < b", "<", "sample", _RHO
     ),
     "superadditivity": ClaimKind(
-        "superadditivity(refusals, preferences) > b", ">", "sample",
-        "what the product of two true dislikes, standardised over the kind, adds to the log-odds of a refusal",
+        "superadditivity(refusals, preferences) > b", ">", "given",
+        "what the product of two true dislikes, standardised over the entities as given, adds to the log-odds of "
+        "a refusal",
     ),
     "reason trend": ClaimKind(
         "reason_trends(refusals, preferences)[reason] > b", ">", "given",
