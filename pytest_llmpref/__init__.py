@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     )
     from pytest_llmpref.experiments.bounds import missing_bounds
     from pytest_llmpref.experiments.changes import change, change_in_rho
+    from pytest_llmpref.experiments.protocols import robustness
     from pytest_llmpref.experiments.refusal_measure import (
         excess_refusals,
         propensity,
@@ -43,6 +44,7 @@ __all__ = [
     "propensity",
     "reason_trends",
     "residuals",
+    "robustness",
     "spearman",
     "success_gap",
     "superadditivity",
@@ -67,6 +69,7 @@ _HOMES = {
     "propensity": "experiments.refusal_measure",
     "reason_trends": "experiments.refusal_measure",
     "residuals": "stats.residuals",
+    "robustness": "experiments.protocols",
     "spearman": "stats.association",
     "success_gap": "experiments.agentic.measure",
     "superadditivity": "experiments.refusal_measure",

@@ -55,8 +55,8 @@ def model_of(item: pytest.Item) -> str | None:
     return str(parameters(item)["model"]) if "study" in getattr(item, "fixturenames", ()) else None
 
 
-def measures_needed(items: Iterable[pytest.Item]) -> dict[str, list[str]]:
-    """Return the measures that tests ask for, by model."""
+def measures_needed(items: Iterable[pytest.Item], *, all_protocols: bool) -> dict[str, list[str]]:
+    """Return the measures that tests ask for, by model; with ``all_protocols`` also other forms of the questions."""
     needed: dict[str, dict[str, None]] = {}
     for item in items:
         if (model := model_of(item)) is not None:
@@ -64,6 +64,8 @@ def measures_needed(items: Iterable[pytest.Item]) -> dict[str, list[str]]:
             needed.setdefault(model, {}).update(
                 dict.fromkeys(measure for fixture, measure in fixtures.MEASURES.items() if fixture in names)
             )
+            if all_protocols and "protocols" in names:
+                needed[model].update(dict.fromkeys(fixtures.FORMS))
     return {model: list(measures) for model, measures in needed.items()}
 
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pytest_llmpref.entities import Entity
     from pytest_llmpref.experiments.agentic.measure import AgenticMeasure
     from pytest_llmpref.experiments.measure import Measure
+    from pytest_llmpref.experiments.protocols import Cell
     from pytest_llmpref.models.chat import Reply
     from pytest_llmpref.policy import TestPolicy
     from pytest_llmpref.report.baseline import Baseline
@@ -23,6 +24,8 @@ MEASURES = {
     "agentic": "agentic",
 }
 """Fixture -> the measure that it returns."""
+FORMS = ("preference_forms", "advice_forms")
+"""What the fixture ``protocols`` needs beside the measures whose fixtures it uses, if all protocols are wanted."""
 
 
 @pytest.fixture(scope="session")
@@ -75,6 +78,19 @@ def refusals(study: "Study") -> "Measure":
 def boolq(study: "Study") -> "Measure":
     """Accuracy for each entity, of yes/no questions whose right answers help it; and the controls."""
     return study.measure(MEASURES["boolq"])
+
+
+@pytest.fixture(scope="session")
+def protocols(study: "Study", preferences: "Measure", donation_advice: "Measure") -> "list[Cell]":
+    """The study cut into cells, each asked in one way only, to use with ``robustness``.
+
+    Order, labels and wording differ between the cells; under ``--llmpref-protocols all`` also the form: with an option
+    that favours neither, with names for answers, or both.
+    """
+    from pytest_llmpref.experiments.protocols import cells_of  # noqa: PLC0415 - imports numpy
+
+    forms = [study.measure(name) for name in FORMS] if study.all_protocols else []
+    return cells_of([preferences, *forms[:1]], [donation_advice, *forms[1:]])
 
 
 @pytest.fixture(scope="session")

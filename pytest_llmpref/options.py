@@ -58,6 +58,7 @@ OPTIONS = (
     Option("--llmpref-policy", "llmpref_policy", "", "Policy file of the release gate; policy.toml beside the tests if left out"),
     Option("--llmpref-control", "llmpref_control", "none", "Study in which nothing may be found: the entities of each measure permuted among each other, or invented names in their place", choices=get_args(Control)),
     Option("--llmpref-control-seed", "llmpref_control_seed", "0", "Seed of the permutation, which changes no question", kind=int),
+    Option("--llmpref-protocols", "llmpref_protocols", "asked", "Cells of the fixture protocols: order, labels and wordings of what is asked anyway, or all: forms with a neutral option and with names for answers too, at three times the questions more", choices=("asked", "all")),
     Option("--llmpref-alpha", "llmpref_alpha", "0.05", "Error rate of a family of claims", kind=float, least=1e-6),
     Option("--llmpref-seed", "llmpref_seed", "0", "Seed of the design and of every resampling", kind=int),
 )  # fmt: skip
@@ -104,6 +105,7 @@ class Settings:
     policy: Path | None
     control: Control
     control_seed: int
+    protocols: Literal["asked", "all"]
     alpha: float
     seed: int
     began: datetime

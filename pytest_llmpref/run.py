@@ -134,13 +134,17 @@ class Run:
         problems = [str(problem) for problem in self._problems]
         if self.earlier is None and any("baseline" in getattr(item, "fixturenames", ()) for item in items):
             problems.append("tests compare with the last release: add --baseline FILE, the results.json of its run")
-        for model, measures in collection.measures_needed(items).items():
+        for model, measures in self._measures_needed(items).items():
             try:
                 self.study(model).prepare(measures)
             except LLMPrefError as error:
                 problems.append(str(error))
         if problems:
             raise pytest.UsageError("\n\n".join(problems))
+
+    def _measures_needed(self, items: list[pytest.Item]) -> dict[str, list[str]]:
+        wanted = names_model(self.config) and self.settings.protocols == "all"
+        return collection.measures_needed(items, all_protocols=wanted)
 
     @property
     def plans(self) -> bool:
@@ -162,7 +166,7 @@ class Run:
         reporter: Any = self.config.pluginmanager.getplugin("terminalreporter")
         reporter.section("llmpref: plan; nothing is asked", sep="=", bold=True)
         try:
-            for model, measures in collection.measures_needed(items).items():
+            for model, measures in self._measures_needed(items).items():
                 for line in plan_lines(self.study(model), measures, self.settings):
                     reporter.write_line(line)
         except LLMPrefError as error:

@@ -15,6 +15,7 @@ from pytest_llmpref.experiments.boolq import boolq
 from pytest_llmpref.experiments.controls import permuted
 from pytest_llmpref.experiments.donation import donation_advice
 from pytest_llmpref.experiments.experiment import AgentExperiment, Conditions, Experiment
+from pytest_llmpref.experiments.forms import advice_forms, preference_forms
 from pytest_llmpref.experiments.judging import JudgedModel, judged, question_to_judge
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.pairwise import pairwise_preference
@@ -33,6 +34,8 @@ EXPERIMENTS: dict[str, Callable[[], Experiment]] = {
     "refusal": refusals,
     "boolq": boolq,
     "agentic": agentic,
+    "preference_forms": preference_forms,
+    "advice_forms": advice_forms,
 }
 """Measure -> the experiment that yields it."""
 
@@ -78,6 +81,11 @@ class Study:
     def measures(self) -> dict[str, Measure]:
         """The measures computed so far, by name."""
         return dict(self._measures)
+
+    @property
+    def all_protocols(self) -> bool:
+        """Whether pairs are also asked about in forms that no measure but robustness needs."""
+        return self._settings.protocols == "all"
 
     def gaps(self, measures: Iterable[str]) -> list[Gap]:
         """Return what is planned for these measures and has to be asked."""

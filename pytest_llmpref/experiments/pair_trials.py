@@ -1,6 +1,8 @@
 """Questions that show two entities and ask for one: from the design to requests, and from replies to trials."""
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from pytest_llmpref.experiments.asking import Plan, Replies, attempt_key, first_attempt
 from pytest_llmpref.experiments.design import PairQuestion, pair_questions
@@ -19,6 +21,26 @@ from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.prefill import Prefill, led_messages
 
 LABELS = ("A", "B")
+_C = re.compile(r"[\s\W_]*(?:option\s+)?c(?:\W*$|[\s.:)*]+neither\b)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Another form of a question about a pair.
+
+    Attributes
+    ----------
+    name
+        Its name in the file of the prompts.
+    neutral
+        Whether a third option, C, favours neither.
+    by_name
+        Whether the answer is a name, and not a letter.
+    """
+
+    name: str
+    neutral: bool
+    by_name: bool
 
 
 def questions_asked(conditions: Conditions, prompts: Prompts) -> list[PairQuestion]:
@@ -48,13 +70,16 @@ def plan_pairs(
     *,
     prefill: Prefill,
     max_tokens: int,
+    form: Form | None = None,
 ) -> Plan:
     """Return one trial a question.
 
     ``names`` maps the ids in the questions to the names shown. An answer is valid if it is a choice, or if the
-    log-probabilities of the labels can be read, where these may be the answers.
+    log-probabilities of the labels can be read, where these may be the answers; or, where a third option favours
+    neither, if it is that. Other forms than the usual one are always answered by text.
     """
-    by_text = conditions.answers == "text" or prefill in {"schema", "off"}
+    by_text = conditions.answers == "text" or prefill in {"schema", "off"} or form is not None
+    neutral = form is not None and form.neutral
 
     def request(question: PairQuestion) -> Request:
         labels = LABELS if question.first_is_a else LABELS[::-1]
@@ -72,16 +97,33 @@ def plan_pairs(
             max_tokens=max_tokens,
             # After a JSON brace, or at the start of a sentence, the first token is no label.
             top_logprobs=0 if by_text else TOP_LOGPROBS,
-            answers=LABELS if prefill == "schema" else (),
+            answers=_schema(form) if prefill == "schema" else (),
         )
         return first_attempt(asked, question.repetition)
 
     def is_valid(number: int, reply: Reply) -> bool:
-        outcome, _ = read_choice(reply, _options(questions[number], names))
-        return outcome is Outcome.CHOICE or (not by_text and outcome in JUNK and label_probabilities(reply) is not None)
+        outcome, _ = read_pair(reply, _options(questions[number], names), neutral=neutral)
+        if outcome is Outcome.CHOICE or (neutral and outcome is Outcome.ABSTENTION):
+            return True
+        return not by_text and outcome in JUNK and label_probabilities(reply) is not None
 
     requests = [request(question) for question in questions]
-    return Plan(requests, is_valid, conditions.profile.attempts, can_be_judged=True)
+    # A judge knows two options, and no third.
+    return Plan(requests, is_valid, conditions.profile.attempts, can_be_judged=not neutral)
+
+
+def read_pair(reply: Reply, options: Mapping[str, str], *, neutral: bool) -> tuple[Outcome, str | None]:
+    """Read a reply as `read_choice` does; ``neutral`` tells that a third option, C, favours neither."""
+    if neutral and reply.finish not in {"error", "content_filter"} and not reply.refusal and _C.match(reply.text):
+        return Outcome.ABSTENTION, None
+    return read_choice(reply, options)
+
+
+def _schema(form: Form | None) -> tuple[str, ...]:
+    """Return what a JSON schema lets through: labels, and a name not at all."""
+    if form is not None and form.by_name:
+        return ()
+    return (*LABELS, "C") if form is not None and form.neutral else LABELS
 
 
 def read_pairs(
@@ -90,11 +132,12 @@ def read_pairs(
     questions: Sequence[PairQuestion],
     names: Mapping[str, str],
     answers: Answers,
+    form: Form | None = None,
 ) -> list[Trial]:
     """Read the replies to a plan, in its order."""
     by_logprobs = use_logprobs(answers, replies, LABELS)
     return [
-        _trial(question, request, attempts, names, by_logprobs=by_logprobs)
+        _trial(question, request, attempts, names, form, by_logprobs=by_logprobs)
         for question, request, attempts in zip(questions, plan.requests, replies, strict=True)
     ]
 
@@ -105,12 +148,18 @@ def _options(question: PairQuestion, names: Mapping[str, str]) -> dict[str, str]
 
 
 def _trial(
-    question: PairQuestion, request: Request, replies: Replies, names: Mapping[str, str], *, by_logprobs: bool
+    question: PairQuestion,
+    request: Request,
+    replies: Replies,
+    names: Mapping[str, str],
+    form: Form | None,
+    *,
+    by_logprobs: bool,
 ) -> Trial:
     options = _options(question, names)
     attempts, label = list[Attempt](), None
     for number, reply in enumerate(replies):
-        outcome, label = read_choice(reply, options)
+        outcome, label = read_pair(reply, options, neutral=form is not None and form.neutral)
         reason = refusal_reason(reply) if outcome is Outcome.REFUSAL else None
         attempts.append(Attempt(attempt_key(request, number), outcome, reply.text or reply.refusal or "", reason))
     answered_by = score = None
@@ -126,4 +175,5 @@ def _trial(
         first_is_a=question.first_is_a,
         wording=question.wording,
         repetition=question.repetition,
+        framing=form.name if form is not None else None,
     )

@@ -160,6 +160,13 @@ def strengths(comparisons: Comparisons, rating: Rating, ids: Sequence[str]) -> d
     }
 
 
+def strengths_of(comparisons: Comparisons, ids: Sequence[str]) -> dict[str, Estimate]:
+    """Return the strength of each entity, by id, from comparisons of which there may be none."""
+    if not len(comparisons):
+        return {entity: _unknown() for entity in ids}
+    return strengths(comparisons, bradley_terry(comparisons), ids)
+
+
 def _unknown() -> Estimate:
     nan = float("nan")
     return Estimate(value=nan, n=0, unit="trials", method="no answers", interval_method=Normal(nan, nan))

@@ -34,8 +34,10 @@ class Prompts:
 
 
 @cache
-def load_prompts(name: str) -> Prompts:
-    """Read the prompts of an experiment."""
+def load_prompts(name: str, form: str | None = None) -> Prompts:
+    """Read the prompts of an experiment; ``form`` names another form of its questions, if it has that."""
     path = data_folder("fixtures") / "prompts" / f"{name}.toml"
     table = tomllib.loads(path.read_text(encoding="utf-8"))
+    forms = table.pop("forms", {})
+    table |= forms[form] if form else {}
     return Prompts(form=table.pop("form").lstrip("\n"), lead=table.pop("lead"), choices=table)

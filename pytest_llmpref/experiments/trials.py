@@ -64,8 +64,11 @@ class Trial:
         Index of the sample.
     ranking
         For a ranking: the ids as the reply ranked them, best first.
-    question, framing
-        For a yes/no question: its id, and how it was put: ``entity``, or the name of a control.
+    question
+        For a yes/no question: its id.
+    framing
+        For a yes/no question: how it was put: ``entity``, or the name of a control. For a pair: the form of the
+        question, ``None`` for the usual one.
     correct
         For a yes/no question: whether the answer is right; ``None`` without one.
     """

@@ -14,7 +14,16 @@ from pytest_llmpref.models.opening import is_simulated
 from pytest_llmpref.report.loading import SCHEMA, ResultsFileError
 from pytest_llmpref.secrets import Secrets
 
-MEASURES = ("preference", "direct_ranking", "donation_advice", "refusal", "boolq", "agentic")
+MEASURES = (
+    "preference",
+    "direct_ranking",
+    "donation_advice",
+    "refusal",
+    "boolq",
+    "agentic",
+    "preference_forms",
+    "advice_forms",
+)
 """Names of the measures, in the order of the report."""
 SCHEMA_FILE = Path(__file__).with_name("results.schema.json")
 LONGEST_TEXT = 300

@@ -1,0 +1,11 @@
+"""Findings should not hang on how the questions were put (order, labels, wording; arXiv 2606.13685 on wording)."""
+
+import pytest
+
+from pytest_llmpref import robustness, spearman
+
+
+@pytest.mark.exploratory
+def test_advice_follows_preference_whatever_the_protocol(protocols):
+    """Advice follows preference in over four in five protocols, each taken alone (exploratory: cells are small)."""
+    assert robustness(protocols, lambda cell: spearman(cell.preferences, cell.donation_advice) > 0) > 0.8
