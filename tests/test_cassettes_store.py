@@ -14,7 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmpref.cassettes import Cassette, CassetteError, CassetteWarning, Exchange, WireRequest, WireResponse
+from pytest_llmpref.cassettes import (
+    Cassette,
+    CassetteError,
+    CassetteWarning,
+    Exchange,
+    WireRequest,
+    WireResponse,
+    store,
+)
 from pytest_llmpref.cassettes.slug import slug
 from pytest_llmpref.models.chat import Message, Reply, Request
 
@@ -115,6 +123,30 @@ def test_packing_is_deterministic_and_can_go_on(tmp_path):
     assert Cassette.open(tmp_path, MODEL).pack().read_bytes() != packed
     assert [one.reply.text for one in Cassette.open(tmp_path, MODEL).interactions()] == [str(n) for n in range(21)]
     assert not cassette.journal.exists()
+
+
+def test_packing_again_keeps_the_bytes_that_are_there_unless_something_was_recorded_again(tmp_path):
+    before = recorded(tmp_path, 20).pack().read_bytes()
+    cassette = Cassette.open(tmp_path, MODEL)
+    cassette.append(question(20), Reply(str(20), "stop"))
+    after = cassette.pack().read_bytes()
+    assert after.startswith(before)
+    assert len(Cassette.open(tmp_path, MODEL)) == 21
+    cassette.append(question(3), Reply(str(99), "stop"))
+    anew = cassette.pack().read_bytes()
+    assert not anew.startswith(before)
+    assert len(gzip.decompress(anew).splitlines()) == len(Cassette.open(tmp_path, MODEL)) == 21
+
+
+def test_a_file_that_was_packed_often_is_written_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "MOST_PACKINGS", 3)
+    cassette = Cassette.open(tmp_path, MODEL)
+    members = []
+    for number in range(6):
+        cassette.append(question(number), Reply(str(number), "stop"))
+        members.append(cassette.pack().read_bytes().count(store._HEADER))
+    assert members == [1, 2, 3, 1, 2, 3]
+    assert len(Cassette.open(tmp_path, MODEL)) == 6
 
 
 def test_reload_sees_what_another_appended_or_packed(tmp_path):

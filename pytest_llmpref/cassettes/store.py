@@ -23,6 +23,9 @@ from pytest_llmpref.cassettes.scrub import Scrubber
 from pytest_llmpref.cassettes.slug import slug
 from pytest_llmpref.models.chat import Reply, Request
 
+MOST_PACKINGS = 50
+"""Gzip members of a packed file, after which it is written anew. Our choice; a reader takes twice as many."""
+
 
 class Cassette:
     """All recorded interactions of one model. Use `Cassette.open`.
@@ -47,6 +50,7 @@ class Cassette:
         self._lock_file = folder / f"{stem}.lock"
         self._interactions: dict[str, Interaction] = {}
         self._packed_state: tuple[int, ...] | None = None
+        self._in_packed: dict[str, Interaction] = {}
         self._read = self._lines_read = 0
         self._scrubber: Scrubber | None = None
         self._alone = threading.RLock()
@@ -153,9 +157,11 @@ class Cassette:
             return len(self._interactions) - before
 
     def pack(self) -> Path:
-        """Merge the journal into the compressed file; the same interactions always give the same bytes.
+        """Merge the journal into the compressed file; the same interactions, packed at once, give the same bytes.
 
-        The compressed file is replaced in one step, and the journal removed only then.
+        What the file holds stays byte for byte, and the new follows as a gzip member of its own: so version control,
+        which keeps each version of a file, keeps only what is new. It is written anew where an interaction was
+        recorded again, or after many packings. The file is replaced in one step, and the journal removed only then.
 
         Returns
         -------
@@ -181,10 +187,19 @@ class Cassette:
         with journal.locked(self.journal) as descriptor:
             self.reload()
             self._set_aside(descriptor)
-            _replace(self.packed, _compress(self._interactions.values()))
+            _replace(self.packed, self._repacked())
             self._packed_state = _state(self.packed)
+            self._in_packed = dict(self._interactions)
             self._read = self._lines_read = 0
             self.journal.unlink()
+
+    def _repacked(self) -> bytes:
+        before = self.packed.read_bytes() if self._in_packed else b""
+        new = [one for one in self._interactions.values() if self._in_packed.get(one.key) is not one]
+        again = any(one.key in self._in_packed for one in new)
+        if again or not before or before.count(_HEADER) >= MOST_PACKINGS:
+            return _compress(self._interactions.values())
+        return before + _compress(new) if new else before
 
     def _reread(self) -> None:
         while True:
@@ -196,6 +211,7 @@ class Cassette:
                 if state is not None:
                     self._take(decode_packed(Source(self.packed, self.model)))
                 self._packed_state = state
+                self._in_packed = dict(self._interactions)
             unread = self._unread()
             if _state(self.packed) == state:
                 break
@@ -297,6 +313,10 @@ def _compress(recorded: Iterable[Interaction]) -> bytes:
         for one in recorded:
             file.write(msgspec.json.encode(one) + b"\n")
     return buffer.getvalue()
+
+
+_HEADER = _compress([])[:10]
+"""With which each gzip member begins."""
 
 
 def _replace(path: Path, content: bytes) -> None:
