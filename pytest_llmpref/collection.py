@@ -128,7 +128,8 @@ def family_of(item: pytest.Item) -> tuple[str, ...]:
     """
     if POLICY in item.stash and item.stash[POLICY].family == "suite":
         return (model_of(item) or "", str(item.stash[POLICY].source))
-    file = item.nodeid.split("::")[0]
+    # Not what stands before "::" in the id: for all files outside the root folder that is the same.
+    file = str(item.path)
     function = getattr(item, "originalname", item.name) if "entity" in parameters(item) else ""
     return (model_of(item) or "", file, function)
 
