@@ -25,20 +25,47 @@ class Gap:
         The number of each such trial in the plan, and the first of its attempts that is missing.
     planned
         How many trials are planned.
+    later
+        How many trials follow, whose questions depend on the answers to these.
     """
 
     measure: str
     missing: Mapping[int, Request]
     planned: int
+    later: int = 0
+
+    @property
+    def count(self) -> int:
+        """How many trials have to be asked, at most where some of those that follow are recorded."""
+        return len(self.missing) + self.later
+
+    @property
+    def prompt_characters(self) -> int:
+        """Characters of their prompts; those of later trials are taken to be as long."""
+        characters = sum(len(message.content) for request in self.missing.values() for message in request.messages)
+        return self._with_later(characters)
+
+    @property
+    def reply_tokens(self) -> int:
+        """Most tokens of one reply to each."""
+        return self._with_later(sum(request.max_tokens for request in self.missing.values()))
+
+    def _with_later(self, of_missing: int) -> int:
+        return of_missing * self.count // len(self.missing)
 
 
 def describe_gaps(model: str, gaps: Sequence[Gap], settings: Settings) -> str:
     """Say how many trials of which experiment are missing, and how to record just those."""
-    missing = [request for gap in gaps for request in gap.missing.values()]
-    lines = [f"{model}: {len(missing):,} trials are not recorded, and --record-mode none asks nothing:"]
-    lines += [f"  {gap.measure}: {len(gap.missing):,} of {gap.planned:,}" for gap in gaps]
-    prompt = sum(len(message.content) for request in missing for message in request.messages) // 4
-    reply = sum(request.max_tokens for request in missing)
+    count = sum(gap.count for gap in gaps)
+    # What was recorded of later rounds cannot be known before the answers that choose them.
+    most = "up to " * any(gap.later for gap in gaps)
+    lines = [f"{model}: {most}{count:,} trials are not recorded, and --record-mode none asks nothing:"]
+    for gap in gaps:
+        lines.append(f"  {gap.measure}: {'up to ' * bool(gap.later)}{gap.count:,} of {gap.planned:,}")
+        if gap.later:
+            lines.append(f"    ({len(gap.missing):,} now, and {gap.later:,} that depend on the answers)")
+    prompt = sum(gap.prompt_characters for gap in gaps) // 4
+    reply = sum(gap.reply_tokens for gap in gaps)
     lines += [
         "record just those with:",
         f"  pytest suites --model {model} {_options(settings)} --record-mode new_episodes",

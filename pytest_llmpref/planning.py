@@ -41,15 +41,14 @@ def plan_of(study: Study, measures: Sequence[str]) -> list[Step]:
     gaps = {gap.measure: gap for gap in study.gaps(measures)}
     steps = []
     for name in measures:
-        missing = list(gaps[name].missing.values()) if name in gaps else []
-        characters = sum(len(message.content) for request in missing for message in request.messages)
+        gap = gaps.get(name)
         steps.append(
             Step(
                 measure=name,
                 planned=study.planned(name),
-                missing=len(missing),
-                prompt_tokens=math.ceil(characters / CHARACTERS_PER_TOKEN),
-                reply_tokens=sum(request.max_tokens for request in missing),
+                missing=gap.count if gap else 0,
+                prompt_tokens=math.ceil(gap.prompt_characters / CHARACTERS_PER_TOKEN) if gap else 0,
+                reply_tokens=gap.reply_tokens if gap else 0,
             )
         )
     return steps

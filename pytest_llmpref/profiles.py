@@ -3,11 +3,12 @@
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.resources import data_folder
 
+Selection = Literal["fixed", "adaptive"]
 MOST_ATTEMPTS = 100
 """Most attempts at one question (arXiv 2602.18971)."""
 
@@ -59,6 +60,9 @@ class Profile:
         of the model and the tools together.
     agentic_reply_tokens
         Most tokens of one reply of an agent.
+    selection
+        Which pairs are asked for preferences and donation advice: those of the ``fixed`` design, or, ``adaptive``, as
+        many, chosen in rounds by what the answers so far leave uncertain. ``fixed`` where a file leaves it out.
     """
 
     name: str
@@ -80,6 +84,7 @@ class Profile:
     agentic_tokens: int
     agentic_seconds: int
     agentic_reply_tokens: int
+    selection: Selection = "fixed"
 
 
 _LOWEST = {
@@ -103,6 +108,7 @@ _LOWEST = {
 }
 _HIGHEST = {"orders": 2, "attempts": MOST_ATTEMPTS, "ranking_attempts": MOST_ATTEMPTS}
 _MOST_BYTES = 1 << 20
+_OPTIONAL = frozenset({"selection"})
 _ALL = frozenset({"entities", "partners", "paraphrases", "boolq_questions", "agentic_tasks"})
 
 
@@ -131,11 +137,11 @@ def load_profile(name: str) -> Profile:
     except (ValueError, RecursionError) as error:  # an overlong number is no TOMLDecodeError
         raise ProfileError(f"{path}: not valid TOML: {error}") from error
     keys = {field.name for field in fields(Profile)} - {"name"}
-    for wrong, what in ((table.keys() - keys, "unknown"), (keys - table.keys(), "missing")):
+    for wrong, what in ((table.keys() - keys, "unknown"), (keys - _OPTIONAL - table.keys(), "missing")):
         if wrong:
             allowed = ", ".join(sorted(keys))
             raise ProfileError(f"{path}: {what} key {', '.join(sorted(wrong))}; a profile has exactly: {allowed}")
-    return Profile(name=path.stem, **{key: _checked(path, key, table[key]) for key in sorted(keys)})
+    return Profile(name=path.stem, **{key: _checked(path, key, table[key]) for key in sorted(table)})
 
 
 def _checked(path: Path, key: str, value: Any) -> Any:  # noqa: ANN401 - whatever the TOML file holds
@@ -146,6 +152,10 @@ def _checked(path: Path, key: str, value: Any) -> Any:  # noqa: ANN401 - whateve
         if number and 0 <= value <= 2:
             return float(value)
         raise ProfileError(f"{path}: temperature is {value!r}; it must be a number from 0 to 2")
+    if key == "selection":
+        if value in get_args(Selection):
+            return value
+        raise ProfileError(f"{path}: selection is {value!r}; it must be one of {', '.join(get_args(Selection))}")
     highest = _HIGHEST.get(key)
     if not number or isinstance(value, float) or value < _LOWEST[key] or (highest and value > highest):
         wanted = f"a whole number of at least {_LOWEST[key]}" + (f" and at most {highest}" if highest else "")

@@ -1,7 +1,8 @@
 """One model x one profile: opens the model and its cassette, computes each measure once, and keeps it."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Literal, Protocol
 
@@ -91,16 +92,11 @@ class Study:
         """Return what is planned for these measures and has to be asked."""
         if self._in_process(self.cassette):
             return []
-        found = []
-        for name in measures:
-            plan = self._plan(name)
-            if missing := self._missing(plan, range(len(plan.requests))):
-                found.append(Gap(name, missing, len(plan.requests)))
-        return found
+        return [gap for name in measures if (gap := self._gap(name)) is not None]
 
     def planned(self, measure: str) -> int:
         """Return how many questions are planned for a measure."""
-        return len(self._plan(measure).requests)
+        return self._plan(measure).total
 
     def prepare(self, measures: Sequence[str]) -> None:
         """Make sure, before the first question, that these measures can be had.
@@ -133,7 +129,8 @@ class Study:
             return
         if self._settings.record_mode == "none":
             raise NotRecordedError(describe_gaps(self.cassette.model, gaps, self._settings))
-        self._ask(gaps[0].measure, list(gaps[0].missing)[:1], title=None)
+        with self._recording():
+            self._ask(gaps[0].measure, list(self._missing(gaps[0].measure, list(gaps[0].missing)[:1])))
 
     def measure(self, name: str) -> Measure:
         """Return a measure; its trials are asked or replayed the first time.
@@ -171,9 +168,13 @@ class Study:
         if gaps := self.gaps([name]):
             if self._settings.record_mode == "none":
                 raise NotRecordedError(describe_gaps(self.cassette.model, gaps, self._settings))
-            self._ask(name, list(gaps[0].missing), title=self._title(name))
+            self._ask_rounds(name)
         # Live or not, what is analysed is what the cassette holds, where there is one.
-        replies = self._loop.run(self._replies(name, range(len(plan.requests)), live=False))
+        replies = list[Replies]([()] * len(plan.requests))
+        while numbers := plan.next_round(replies):
+            answered = self._loop.run(self._replies(name, numbers, live=False))
+            for number, attempts in zip(numbers, answered, strict=True):
+                replies[number] = attempts
         measure = EXPERIMENTS[name]().analyse(self._conditions(name), plan, replies)
         permute = self._settings.control == "permuted-entities"
         return permuted(measure, self._settings.control_seed) if permute else measure
@@ -221,30 +222,62 @@ class Study:
             )
         return ask_all(model, plan, numbers, in_flight=settings.in_flight, on_reply=on_reply)
 
-    def _ask(self, name: str, numbers: Sequence[int], title: str | None) -> None:
-        """Ask what is still missing, and record it. Among workers, the first one asks, and the others find it done."""
-        plan = self._plan(name)
+    def _ask_rounds(self, name: str) -> None:
+        """Ask what is missing of a measure, round by round. Among workers, the first asks, and others find it done."""
+        with self._recording():
+            if (gap := self._gap(name)) is None:
+                return
+            display = self._progress(self._title(name), len(gap.missing) + gap.later)
+            asked = set[int]()
+            try:
+                # A round that was asked and is missing still, as where the clock was set back, is not asked for ever.
+                while gap is not None and not asked.issuperset(gap.missing):
+                    self._ask(name, list(gap.missing), display)
+                    asked |= gap.missing.keys()
+                    gap = self._gap(name)
+            finally:
+                display.close()
+
+    def _ask(self, name: str, numbers: list[int], on_reply: Callable[[Reply, bool], None] | None = None) -> None:
+        """Ask trials, and record them."""
+        if numbers:
+            self._loop.run(self._replies(name, numbers, live=True, on_reply=on_reply or (lambda _reply, _ended: None)))
+
+    @contextmanager
+    def _recording(self) -> Iterator[None]:
+        """Wait until no other worker asks this model, and read what it recorded."""
         with self.cassette.lock():
             self.cassette.reload()
             if self._judge is not None:
                 self._judge.reload()
-            missing = list(self._missing(plan, numbers))
-            if not missing:
-                return
-            display = self._progress(title, len(missing)) if title else None
-            try:
-                on_reply = display or (lambda _reply, _ended: None)
-                self._loop.run(self._replies(name, missing, live=True, on_reply=on_reply))
-            finally:
-                if display:
-                    display.close()
+            yield
 
-    def _missing(self, plan: Plan, numbers: Iterable[int]) -> dict[int, Request]:
-        """Return, of these trials, those that have to be asked, and the first attempt at each that has to."""
-        found = {number: self._first_missing(plan, number) for number in numbers}
-        return {number: request for number, request in found.items() if request is not None}
+    def _gap(self, name: str) -> Gap | None:
+        """Return what has to be asked of a measure: the missing trials of the first round that lacks some."""
+        plan = self._plan(name)
+        replies, done = list[Replies]([()] * len(plan.requests)), 0
+        while numbers := plan.next_round(replies):
+            if missing := self._missing(name, numbers, replies):
+                return Gap(name, missing, plan.total, later=plan.total - done - len(numbers))
+            done += len(numbers)
+        return None
 
-    def _first_missing(self, plan: Plan, number: int) -> Request | None:
+    def _missing(self, name: str, numbers: Iterable[int], replies: list[Replies] | None = None) -> dict[int, Request]:
+        """Return, of these trials, those that have to be asked, and the first attempt at each that has to.
+
+        The replies that are recorded of them are put into ``replies``.
+        """
+        plan, found = self._plan(name), dict[int, Request]()
+        for number in numbers:
+            recorded, request = self._recorded_trial(plan, number)
+            if replies is not None:
+                replies[number] = recorded
+            if request is not None:
+                found[number] = request
+        return found
+
+    def _recorded_trial(self, plan: Plan, number: int) -> tuple[Replies, Request | None]:
+        """Return the recorded replies to a trial, and the attempt that has to be asked; ``None`` where none has."""
         request, replies = plan.requests[number], list[Reply]()
         while True:
             reply = self._recorded(self.cassette, request)
@@ -254,10 +287,10 @@ class Study:
                 # Without the judge's word it is not known whether the trial goes on.
                 reply = reply if question is None else judged(reply, answer) if answer is not None else None
             if reply is None:
-                return request
+                return tuple(replies), request
             replies.append(reply)
             if not plan.goes_on(number, replies):
-                return None
+                return tuple(replies), None
             request = next_attempt(request)
 
     def _recorded(self, cassette: Cassette, request: Request) -> Reply | None:

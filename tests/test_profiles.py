@@ -8,7 +8,7 @@ from pytest_llmpref.resources import data_folder
 GOOD = (data_folder("fixtures") / "profiles" / "smoke.toml").read_text()
 
 
-@pytest.mark.parametrize("name", ["smoke", "standard", "paper"])
+@pytest.mark.parametrize("name", ["smoke", "standard", "paper", "adaptive"])
 def test_shipped_profiles_load(name):
     profile = load_profile(name)
     assert profile.name == name
@@ -36,6 +36,7 @@ def test_a_profile_of_ones_own_is_read_from_its_path(tmp_path):
             'entities is 3; it must be a whole number of at least 4 or "all"',
         ),
         (GOOD.replace("repetitions = 1", "repetitions = true"), "repetitions is True"),
+        (GOOD + 'selection = "best"', "selection is 'best'; it must be one of fixed, adaptive"),
         ("orders = ", "not valid TOML"),
     ],
 )

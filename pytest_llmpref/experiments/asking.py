@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -10,7 +10,24 @@ from pytest_llmpref.models.chat import CallFailedError, ChatModel, Reply, Reques
 from pytest_llmpref.profiles import MOST_ATTEMPTS
 
 Replies = tuple[Reply, ...]
-"""The replies to one trial, in the order of its attempts."""
+"""The replies to one trial, in the order of its attempts; none to a trial that was not asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """Trials of which some are asked, in rounds: what comes next follows from the answers so far.
+
+    Attributes
+    ----------
+    total
+        How many trials are asked in all.
+    choose
+        Given the replies to each trial of the plan, returns the numbers of those to ask next; none at the end. A pure
+        function, so that a replay asks the same.
+    """
+
+    total: int
+    choose: Callable[[Sequence[Replies]], Sequence[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +44,31 @@ class Plan:
         Most attempts at one trial.
     can_be_judged
         Whether each is a question with two options, whose replies a judge can tell apart.
+    rounds
+        How the trials are asked where answers decide which; ``None`` where all are asked, in one go.
     """
 
     requests: Sequence[Request]
     is_valid: Callable[[int, Reply], bool]
     attempts: int
     can_be_judged: bool = False
+    rounds: Rounds | None = None
+
+    @property
+    def total(self) -> int:
+        """How many trials are asked."""
+        return len(self.requests) if self.rounds is None else self.rounds.total
+
+    def next_round(self, replies: Sequence[Replies]) -> Sequence[int]:
+        """Return which trials to ask next, given the replies to each; none where all were asked."""
+        if self.rounds is not None:
+            return self.rounds.choose(replies)
+        return [] if any(replies) else range(len(self.requests))
+
+    def part(self, numbers: Sequence[int]) -> "Plan":
+        """Return a plan of some of the trials, asked in one go."""
+        requests, is_valid = [self.requests[number] for number in numbers], self.is_valid
+        return replace(self, requests=requests, is_valid=lambda at, reply: is_valid(numbers[at], reply), rounds=None)
 
     def goes_on(self, number: int, replies: Sequence[Reply]) -> bool:
         """Tell whether a trial that has these replies is asked again. A call that failed for good ends it."""

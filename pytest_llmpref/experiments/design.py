@@ -5,6 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
+Pair = frozenset[str]
+"""Two entity ids, whichever is shown first."""
+
 
 @dataclass(frozen=True, slots=True)
 class PairQuestion:
@@ -27,6 +30,11 @@ class PairQuestion:
     first_is_a: bool
     wording: int
     repetition: int
+
+    @property
+    def pair(self) -> Pair:
+        """The two entities, in no order."""
+        return frozenset({self.first, self.second})
 
 
 def _digest(seed: int, *words: str) -> bytes:

@@ -1,7 +1,7 @@
 """Questions that show two entities and ask for one: from the design to requests, and from replies to trials."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_llmpref.experiments.asking import Plan, Replies, attempt_key, first_attempt
@@ -43,23 +43,29 @@ class Form:
     by_name: bool
 
 
-def questions_asked(conditions: Conditions, prompts: Prompts) -> list[PairQuestion]:
-    """Return the design, in the order in which it is asked.
-
-    Wording by wording: a server that keeps the common beginning of prompts then computes it once.
-    """
+def designed(conditions: Conditions, prompts: Prompts, partners: int | None) -> list[PairQuestion]:
+    """Return the questions about each entity and so many others, in the order of the design."""
     profile = conditions.profile
-    return sorted(
-        pair_questions(
+    return [
+        *pair_questions(
             list(conditions.groups),
-            partners=profile.partners,
+            partners=partners,
             orders=profile.orders,
             repetitions=profile.repetitions,
             wordings=min(profile.paraphrases or prompts.wordings, prompts.wordings),
             seed=conditions.seed,
-        ),
-        key=lambda question: question.wording,
-    )
+        )
+    ]
+
+
+def in_order_of_asking(questions: Iterable[PairQuestion]) -> list[PairQuestion]:
+    """Sort questions by wording: a server that keeps the common beginning of prompts then computes it once."""
+    return sorted(questions, key=lambda question: question.wording)
+
+
+def questions_asked(conditions: Conditions, prompts: Prompts) -> list[PairQuestion]:
+    """Return the questions of the fixed design, in the order in which they are asked."""
+    return in_order_of_asking(designed(conditions, prompts, conditions.profile.partners))
 
 
 def plan_pairs(

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from pytest_llmpref.estimates import Estimate, Normal
+from pytest_llmpref.experiments.adaptive import adaptive_rounds
 from pytest_llmpref.experiments.asking import Plan, Replies
+from pytest_llmpref.experiments.design import PairQuestion
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.measure import (
     Measure,
@@ -18,7 +20,13 @@ from pytest_llmpref.experiments.measure import (
     outcome_diagnostics,
     reliability_reasons,
 )
-from pytest_llmpref.experiments.pair_trials import plan_pairs, questions_asked, read_pairs
+from pytest_llmpref.experiments.pair_trials import (
+    designed,
+    in_order_of_asking,
+    plan_pairs,
+    questions_asked,
+    read_pairs,
+)
 from pytest_llmpref.experiments.prompts import Prompts
 from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.stats.bias import label_bias, no_bias_p_value, position_bias
@@ -46,19 +54,37 @@ class PairExperiment:
     prompts: Prompts
 
     def plan(self, conditions: Conditions) -> Plan:
-        """Return one trial a question."""
-        return plan_pairs(
+        """Return one trial a question; where the profile's selection is adaptive, every question, asked in rounds.
+
+        Raises
+        ------
+        TooFewEntitiesError
+            If there are too few entities for an adaptive selection.
+        """
+        questions = self._questions(conditions)
+        plan = plan_pairs(
             conditions,
             self.prompts,
-            questions_asked(conditions, self.prompts),
+            questions,
             conditions.names,
             prefill=conditions.prefill,
             max_tokens=conditions.profile.max_tokens,
         )
+        if conditions.profile.selection == "fixed":
+            return plan
+        pairs, asked = (
+            list(dict.fromkeys(question.pair for question in designed(conditions, self.prompts, partners)))
+            for partners in (None, conditions.profile.partners)
+        )
+        return replace(plan, rounds=adaptive_rounds(conditions, plan, questions, pairs, len(asked)))
 
     def analyse(self, conditions: Conditions, plan: Plan, replies: Sequence[Replies]) -> Measure:
         """Rate the entities, check the measurement, and return the measure."""
-        questions = questions_asked(conditions, self.prompts)
+        # A round may leave questions out, and no trial is without a reply.
+        asked = [number for number, attempts in enumerate(replies) if attempts]
+        plan, replies = plan.part(asked), [replies[number] for number in asked]
+        every = self._questions(conditions)
+        questions = [every[number] for number in asked]
         trials = read_pairs(plan, replies, questions, conditions.names, conditions.answers)
         groups = conditions.groups
         comparisons = comparisons_of(trials, list(groups))
@@ -82,6 +108,12 @@ class PairExperiment:
             trials=trials,
             pulled=partial(_pulled, trials, list(groups)),
         )
+
+    def _questions(self, conditions: Conditions) -> list[PairQuestion]:
+        """Return the questions that may be asked."""
+        if conditions.profile.selection == "fixed":
+            return questions_asked(conditions, self.prompts)
+        return in_order_of_asking(designed(conditions, self.prompts, None))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,240 @@
+"""How many answers a ranking needs: adaptive selection beside random pairs, out of the same exhaustive answers.
+
+``python tests/benchmarks/bench_adaptive.py`` asks every simulated world, and the recorded Gemma, all 5,112 questions of
+profile paper, and ranks the entities from ever more of these answers: pairs chosen adaptively, pairs at random, and the
+pairs of the fixed design. Prints Spearman's rho with the exhaustive ranking, the calls that random pairs need for the
+same rho, and how often 95% intervals hold the strength that is planted in simulated answers. ``--svg FILE`` draws it.
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import special, stats
+
+from pytest_llmpref.experiments.design import pair_questions
+from pytest_llmpref.options import default_settings
+from pytest_llmpref.stats.comparisons import Comparisons
+from pytest_llmpref.stats.rating import bradley_terry, fit_strengths
+from pytest_llmpref.stats.selection import Pool, next_pairs
+from pytest_llmpref.studies import Studies
+
+ROOT = Path(__file__).parent.parent.parent
+SIMULATED = (
+    *(f"sim/paper-{letter}" for letter in "abcde"),
+    *(f"sim/{name}" for name in ("refuser", "sandbagger", "drifting", "null", "position-biased", "incoherent")),
+)
+RECORDED = ("local/gemma-3-270m",)
+SHARES = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
+RANDOM_SHARES = (0.03, 0.05, 0.075, *(0.1 + 0.05 * step for step in range(18)))
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class World:
+    """All answers of a model: the questions, numbered by pair, and the scores; NaN where there is no choice."""
+
+    name: str
+    pool: Pool
+    scores: Array
+
+    @property
+    def pairs(self) -> int:
+        return int(self.pool.pair_of.max()) + 1
+
+    def comparisons(self, pairs: Array) -> Comparisons:
+        """Return the answers about some pairs."""
+        kept = np.isin(self.pool.pair_of, pairs) & ~np.isnan(self.scores)
+        pool = self.pool
+        return Comparisons(
+            pool.first[kept], pool.second[kept], self.scores[kept], pool.label_first_is_a[kept], pool.n_entities
+        )
+
+    def strengths(self, pairs: Array) -> Array:
+        found = self.comparisons(pairs)
+        return fit_strengths(found, np.ones((len(found), 1)))[0].parameters[: self.pool.n_entities, 0]
+
+
+def ask(model: str, measure: str = "preference") -> World:
+    """Ask, or replay, everything that profile paper asks."""
+    settings = default_settings(profile="paper", cassettes=ROOT / "cassettes", began=datetime.now(UTC))
+    studies = Studies(settings, _no_progress)
+    found = studies[model].measure(measure)
+    studies.close()
+    ids = list(found.groups)
+    index = {entity: number for number, entity in enumerate(ids)}
+    place: dict[frozenset[str], int] = {}
+    for trial in found.trials:
+        place.setdefault(frozenset(trial.entities), len(place))
+    pool = Pool(
+        np.array([index[trial.entities[0]] for trial in found.trials]),
+        np.array([index[trial.entities[1]] for trial in found.trials]),
+        np.array([trial.first_is_a for trial in found.trials]),
+        np.array([place[frozenset(trial.entities)] for trial in found.trials]),
+        len(ids),
+    )
+    scores = np.array([np.nan if trial.score is None else trial.score for trial in found.trials])
+    return World(f"{model} {measure}", pool, scores)
+
+
+def _no_progress(title: str, total: int) -> Any:
+    raise AssertionError(f"nothing is recorded here, and so not {title} ({total})")
+
+
+def reordered(world: World, seed: int) -> World:
+    """Number the pairs as a fixed design of this seed asks them."""
+    ids = [str(number) for number in range(world.pool.n_entities)]
+    design = pair_questions(ids, partners=None, orders=1, repetitions=1, wordings=1, seed=seed)
+    place = {frozenset({int(q.first), int(q.second)}): number for number, q in enumerate(design)}
+    pool = world.pool
+    pair_of = np.array([place[frozenset(pair)] for pair in zip(pool.first.tolist(), pool.second.tolist(), strict=True)])
+    return World(
+        world.name, Pool(pool.first, pool.second, pool.label_first_is_a, pair_of, pool.n_entities), world.scores
+    )
+
+
+def adaptive_order(world: World, most: int, seed: int = 0) -> Array:
+    """Return the pairs in the order in which an adaptive study asks them, in rounds of one pair an entity."""
+    closed = np.zeros(world.pairs, dtype=np.bool_)
+    chosen = list[int]()
+    while len(chosen) < most:
+        known = np.where(closed[world.pool.pair_of], world.scores, np.nan)
+        found = next_pairs(world.pool, known, closed, min(world.pool.n_entities, most - len(chosen)), seed=seed)
+        closed[found] = True
+        chosen += found
+    return np.array(chosen)
+
+
+def curve(world: World, order: Array, shares: tuple[float, ...], exhaustive: Array) -> list[float]:
+    """Return Spearman's rho with the exhaustive ranking for each share of the calls."""
+    return [
+        float(stats.spearmanr(exhaustive, world.strengths(order[: round(share * world.pairs)])).statistic)
+        for share in shares
+    ]
+
+
+def compare(world: World, seeds: int) -> Iterator[tuple[str, list[float]]]:
+    """Yield the curves of one world, averaged over seeds: adaptive, random, fixed, and calls beside random's."""
+    exhaustive = world.strengths(np.arange(world.pairs))
+    most = round(SHARES[-1] * world.pairs)
+    found: dict[str, list[list[float]]] = {"adaptive": [], "fixed": [], "random": []}
+    for seed in range(seeds):
+        drawn = reordered(world, seed)
+        found["adaptive"].append(curve(drawn, adaptive_order(drawn, most, seed), SHARES, exhaustive))
+        found["fixed"].append(curve(drawn, np.arange(world.pairs), SHARES, exhaustive))
+        for again in range(2):
+            rng = np.random.default_rng([seed, again])
+            found["random"].append(curve(world, rng.permutation(world.pairs), RANDOM_SHARES, exhaustive))
+    mean = {way: np.mean(curves, axis=0) for way, curves in found.items()}
+    yield "adaptive", mean["adaptive"].tolist()
+    yield "random", np.interp(SHARES, RANDOM_SHARES, mean["random"]).tolist()
+    yield "fixed", mean["fixed"].tolist()
+    needed = np.interp(mean["adaptive"], np.maximum.accumulate(mean["random"]), RANDOM_SHARES)
+    yield "calls / random's", (np.array(SHARES) / needed).tolist()
+
+
+def sharp_world(world: World, seed: int, scale: float) -> tuple[World, Array]:
+    """Draw answers anew from strengths that are planted: those of a world, times a scale."""
+    planted = world.strengths(np.arange(world.pairs)) * scale
+    pool, rng = world.pool, np.random.default_rng(seed)
+    chances = special.expit(planted[pool.first] - planted[pool.second] + 0.3)
+    return World(f"planted x {scale:g}", pool, (rng.random(len(chances)) < chances).astype(float)), planted
+
+
+def coverage(world: World, seeds: int, share: float, scale: float) -> tuple[float, float]:
+    """Return how often 95% intervals of strengths hold what is planted: adaptive selection, and random pairs."""
+    held: dict[str, list[float]] = {"adaptive": [], "random": []}
+    most = round(share * world.pairs)
+    for seed in range(seeds):
+        drawn, planted = sharp_world(reordered(world, seed), seed, scale)
+        truth = 1500 + (planted - planted.mean()) * 400 / np.log(10)
+        rng = np.random.default_rng(seed)
+        for way, order in (
+            ("adaptive", adaptive_order(drawn, most, seed)),
+            ("random", rng.permutation(world.pairs)[:most]),
+        ):
+            rated = bradley_terry(drawn.comparisons(order))
+            held[way].append(float(np.mean(np.abs(rated.elo - truth) < 1.96 * rated.standard_errors)))
+    return float(np.mean(held["adaptive"])), float(np.mean(held["random"]))
+
+
+def decided(world: World) -> float:
+    """Return the share of pairs that are decided alike in both orders."""
+    low = np.where(world.pool.first < world.pool.second, world.scores, 1 - world.scores)
+    both = np.array([low[world.pool.pair_of == pair] for pair in range(world.pairs)])
+    return float(np.mean((both > 0.5).all(axis=1) | (both < 0.5).all(axis=1)))
+
+
+def row(label: str, values: list[float]) -> str:
+    return f"  {label:<18}" + "".join(f"{value:8.3f}" for value in values)
+
+
+def draw(curves: dict[str, dict[str, list[float]]], path: Path) -> None:
+    """Draw calls against rho: one line a way of choosing, one panel a world."""
+    colours = {"adaptive": "#0b6", "random": "#999", "fixed": "#36c"}
+    width, height, gap = 220, 160, 40
+    parts = []
+    for number, (name, ways) in enumerate(curves.items()):
+        left, top = gap + number % 3 * (width + gap), gap + number // 3 * (height + 2 * gap)
+        low = min(min(ways[way]) for way in colours)
+        parts.append(f'<text x="{left}" y="{top - 8}">{name}</text>')
+        parts.append(f'<rect x="{left}" y="{top}" width="{width}" height="{height}" fill="none" stroke="#ccc"/>')
+        parts.append(f'<text x="{left - 4}" y="{top + 10}" text-anchor="end">1</text>')
+        parts.append(f'<text x="{left - 4}" y="{top + height}" text-anchor="end">{low:.2f}</text>')
+        parts.append(f'<text x="{left}" y="{top + height + 14}">{SHARES[0]:.0%} of the calls</text>')
+        parts.append(f'<text x="{left + width}" y="{top + height + 14}" text-anchor="end">{SHARES[-1]:.0%}</text>')
+        for at, (way, colour) in enumerate(colours.items()):
+            points = " ".join(
+                f"{left + width * (share - SHARES[0]) / (SHARES[-1] - SHARES[0]):.0f},"
+                f"{top + height * (1 - rho) / (1 - low):.0f}"
+                for share, rho in zip(SHARES, ways[way], strict=True)
+            )
+            parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
+            parts.append(
+                f'<text x="{left + width - 70}" y="{top + height - 40 + 14 * at}" fill="{colour}">{way}</text>'
+            )
+    rows = (len(curves) + 2) // 3
+    size = f'width="{gap + 3 * (width + gap)}" height="{rows * (height + 2 * gap) + gap}"'
+    style = 'font-family="sans-serif" font-size="11"'
+    path.write_text(f'<svg xmlns="http://www.w3.org/2000/svg" {size} {style}>{"".join(parts)}</svg>\n')
+
+
+def timed(act: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    act()
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--models", nargs="+", default=[*SIMULATED, *RECORDED])
+    parser.add_argument("--svg", type=Path)
+    options = parser.parse_args()
+    worlds = [ask(model) for model in options.models]
+    worlds += [sharp_world(worlds[0], 0, scale)[0] for scale in (2.0,)]
+    print(row("share of calls", list(SHARES)))
+    curves: dict[str, dict[str, list[float]]] = {}
+    for world in worlds:
+        print(f"{world.name}: {decided(world):.0%} of the pairs decided in either order", flush=True)
+        curves[world.name] = dict(compare(world, options.seeds))
+        for label, values in curves[world.name].items():
+            print(row(label, values), flush=True)
+    if options.svg:
+        draw({name: curves[name] for name in list(curves)[:3]}, options.svg)
+    for scale in (0.15, 0.3, 0.6, 1.0):
+        ours, random = coverage(worlds[0], 2 * options.seeds, 0.2, scale)
+        print(f"95% intervals at a fifth of the calls, strengths x {scale:g}: adaptive {ours:.3f}, random {random:.3f}")
+    world = worlds[0]
+    taken = timed(lambda: adaptive_order(world, world.pairs // 5))
+    print(f"choosing a fifth of the pairs, in all: {taken:.2f} s ({len(world.scores):,} questions)")
+
+
+if __name__ == "__main__":
+    main()
