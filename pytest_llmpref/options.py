@@ -1,11 +1,14 @@
 """Command line and ini keys, declared once; both end in one frozen Settings."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import pytest
+
+from pytest_llmpref.sharding import Shard, parse_shard
 
 RecordMode = Literal["none", "new_episodes", "all"]
 Replay = Literal["reply", "wire"]
@@ -20,7 +23,7 @@ class Option:
     ini: str
     default: str
     help: str
-    kind: type = str
+    kind: Callable[[str], Any] = str
     choices: tuple[str, ...] = ()
     many: bool = False
     least: float = 0
@@ -50,6 +53,7 @@ OPTIONS = (
     Option("--llmpref-timeout", "llmpref_timeout", "120", "Seconds that one call may take", kind=float, least=0.1),
     Option("--llmpref-max-tries", "llmpref_max_tries", "6", "Most tries of one call after provider errors and rate limits", kind=int, least=1),
     Option("--llmpref-max-wait", "llmpref_max_wait", "300", "Seconds that one call and its retries may take in all", kind=float, least=0),
+    Option("--llmpref-shard", "llmpref_shard", "", "NUMBER/COUNT, such as 2/5: ask and record one share of the questions, and run no test; merge the shares by `llmpref cassettes merge`", kind=parse_shard),
     Option("--llmpref-plan", "llmpref_plan", "false", "Print what the run would ask and cost, and ask nothing", kind=bool, choices=("true", "false")),
     Option("--llmpref-rate", "llmpref_rate", "60", "Calls a minute that the provider allows, for the plan's time", kind=float, least=1e-3),
     Option("--llmpref-max-cost", "llmpref_max_cost", "inf", "Most US dollars that the run may cost, all workers together", kind=float, least=1e-9),
@@ -97,6 +101,8 @@ class Settings:
     timeout: float
     max_tries: int
     max_wait: float
+    shard: Shard | None
+    """The share of the questions that this run asks; ``None`` for all of them."""
     plan: bool
     rate: float
     max_cost: float
@@ -212,8 +218,9 @@ def _converted(option: Option, text: str, source: str) -> Any:  # noqa: ANN401 -
         raise pytest.UsageError(f"{source} {text}: use one of {', '.join(option.choices)}")
     try:
         value = text == "true" if option.kind is bool else option.kind(text)
-    except ValueError:
-        raise pytest.UsageError(f"{source} {text}: not a number") from None
+    except ValueError as error:
+        wrong = "not a number" if option.kind in {int, float} else str(error)
+        raise pytest.UsageError(f"{source} {text}: {wrong}") from None
     if option.least and value < option.least:
         raise pytest.UsageError(f"{source} {text}: must be at least {option.least:g}")
     return value

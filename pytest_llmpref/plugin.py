@@ -62,7 +62,7 @@ class RunHooks:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
-        """Make sure that every measure can be had, or print the plan instead of running tests.
+        """Make sure that every measure can be had; or print the plan, or record a share, instead of running tests.
 
         The controller of xdist has no items: its workers find out.
         """
@@ -70,6 +70,9 @@ class RunHooks:
             return None
         if self._run.plans:
             self._run.show_plan(getattr(session, "items", None))
+            return True
+        if self._run.is_shard:
+            self._run.record_share(getattr(session, "items", None))
             return True
         try:
             self._run.prepare(getattr(session, "items", []))

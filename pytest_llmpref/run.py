@@ -172,6 +172,37 @@ class Run:
         except LLMPrefError as error:
             raise pytest.UsageError(str(error)) from None
 
+    @property
+    def is_shard(self) -> bool:
+        """Whether the run records a share of the questions, and runs no test."""
+        return names_model(self.config) and self.settings.shard is not None
+
+    def record_share(self, items: list[pytest.Item] | None) -> None:
+        """Ask and record this shard's share of what the collected tests need. A part of the answers has no verdict.
+
+        Raises
+        ------
+        pytest.UsageError
+            Under xdist; if nothing may be asked; or if a model cannot be asked.
+        """
+        if (shard := self.settings.shard) is None or items is None or self.is_worker:
+            raise pytest.UsageError("--llmpref-shard asks without workers: leave out -n, and set --llmpref-in-flight")
+        if self.settings.record_mode == "none":
+            raise pytest.UsageError("--llmpref-shard asks its share: add --record-mode new_episodes")
+        reporter: Any = self.config.pluginmanager.getplugin("terminalreporter")
+        reporter.section(f"llmpref: shard {shard}; no test is run", sep="=", bold=True)
+        try:
+            for model, measures in collection.measures_needed(items).items():
+                for name in measures:
+                    asked, share = self.study(model).ask_share(name, shard)
+                    reporter.write_line(f"{model} {name}: {asked:,} asked of the {share:,} trials of this share")
+        except LLMPrefError as error:
+            raise pytest.UsageError(str(error)) from None
+        reporter.write_line(
+            "a share has no verdict: merge the cassettes of all shares by `llmpref cassettes merge FOLDER ...`, "
+            "and replay them without --llmpref-shard"
+        )
+
     def study(self, model: str) -> Any:  # noqa: ANN401 - a Study, imported when needed
         """Return the study of a model.
 

@@ -26,6 +26,7 @@ from pytest_llmpref.gaps import Gap, NotRecordedError, describe_gaps
 from pytest_llmpref.models.chat import ChatModel, Reply, Request
 from pytest_llmpref.models.opening import answers_in_process, is_simulated, open_model
 from pytest_llmpref.options import Settings
+from pytest_llmpref.sharding import Shard
 from pytest_llmpref.spending import within_budget
 
 EXPERIMENTS: dict[str, Callable[[], Experiment]] = {
@@ -150,6 +151,34 @@ class Study:
             self._failure = error
             raise
         return self._measures[name]
+
+    def ask_share(self, name: str, shard: Shard) -> tuple[int, int]:
+        """Ask and record what is missing of one share of a measure's trials.
+
+        Returns
+        -------
+        How many were asked, and how many the share has.
+
+        Raises
+        ------
+        LLMPrefError
+            What ``prepare`` raises, or if the answers to other shares decide what is asked.
+        """
+        plan = self._plan(name)
+        if plan.rounds is not None:
+            raise LLMPrefError(
+                f'{name}: selection = "adaptive" chooses questions by the answers so far, which no share has; '
+                'record it unshared, or set selection = "fixed"'
+            )
+        share = [number for number, request in enumerate(plan.requests) if shard.holds(request.key)]
+        with self._recording():
+            if missing := list(self._missing(name, share)):
+                display = self._progress(f"{self._title(name)} shard {shard}", len(missing))
+                try:
+                    self._ask(name, missing, display)
+                finally:
+                    display.close()
+        return len(missing), len(share)
 
     async def ask(self, request: Request) -> Reply:
         """Ask one question of a test's own, recorded and replayed like all else; for use in any event loop."""

@@ -14,11 +14,12 @@ from pytest_llmpref.resources import data_folder
 
 FOLDER = data_folder("fixtures") / "ci"
 KNOWN = {option.flag for option in (*OPTIONS, RECORD_MODE)} | {"--junitxml"}
+EXAMPLES = ("github.yml", "github-shards.yml", "gitlab.yml")
 
 
 def jobs(name):
     found = yaml.safe_load((FOLDER / name).read_text())
-    if name == "github.yml":
+    if name.startswith("github"):
         assert True in found or "on" in found  # YAML 1.1 reads the key "on" as true
         return {job: [step["run"] for step in body["steps"] if "run" in step] for job, body in found["jobs"].items()}
     return {job: body["script"] for job, body in found.items() if "script" in body}
@@ -28,7 +29,7 @@ def commands(name):
     return [line for scripts in jobs(name).values() for script in scripts for line in script.splitlines()]
 
 
-@pytest.mark.parametrize("name", ["github.yml", "gitlab.yml"])
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_runs_the_gate_with_options_that_there_are(name):
     ours = [shlex.split(line.removesuffix("|| true")) for line in commands(name)]
     gates = [words for words in ours if words[0] == "pytest"]
@@ -41,7 +42,7 @@ def test_an_example_runs_the_gate_with_options_that_there_are(name):
         assert Path(words[1]) == Path("suites")
 
 
-@pytest.mark.parametrize("name", ["github.yml", "gitlab.yml"])
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_runs_subcommands_that_there_are(name):
     from importlib import import_module
 
@@ -55,7 +56,7 @@ def test_an_example_runs_subcommands_that_there_are(name):
         parser.parse_args(words[1:])
 
 
-@pytest.mark.parametrize("name", ["github.yml", "gitlab.yml"])
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_keeps_the_report_whatever_the_outcome(name):
     text = (FOLDER / name).read_text()
     assert "reports/latest/" in text

@@ -3,15 +3,16 @@
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pytest_llmpref.cassettes import Cassette, CassetteError
 from pytest_llmpref.cassettes.inspection import cassette_files, disagreements, leaks, listed
+from pytest_llmpref.cassettes.merging import Keep, merge
 
 
 def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the type of its subparsers
     """Declare the subcommand."""
-    cassettes = commands.add_parser("cassettes", help="list, check, scan, pack, export and import recordings")
+    cassettes = commands.add_parser("cassettes", help="list, check, scan, pack, merge, export and import recordings")
     actions = cassettes.add_subparsers(required=True, metavar="ACTION")
     for name, run, takes, what in _ACTIONS:
         command = actions.add_parser(name, help=what)
@@ -19,6 +20,9 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
             command.add_argument("model", help="the model's name, as given to --model")
         if "file" in takes:
             command.add_argument("file", type=Path, help="the YAML file")
+        if "sources" in takes:
+            command.add_argument("sources", type=Path, nargs="+", help="folders of cassettes, as other jobs left them")
+            command.add_argument("--keep", choices=get_args(Keep), help="which of two different replies holds")
         command.add_argument("--folder", type=Path, default=Path("cassettes"), help="folder of the cassettes")
         command.set_defaults(run=run)
 
@@ -74,12 +78,18 @@ def _import(options: argparse.Namespace) -> None:
         print(f"{cassette.journal}: {len(cassette):,} interactions")
 
 
+def _merge(options: argparse.Namespace) -> None:
+    for one in merge(options.sources, options.folder, options.keep):
+        print(f"{one.cassette}: {one.added:,} interactions added, {one.known:,} known")
+
+
 _Action = Callable[[argparse.Namespace], int | None]
 _ACTIONS: tuple[tuple[str, _Action, tuple[str, ...], str], ...] = (
     ("list", _list, (), "name every recording: its model, interactions, size and dates"),
     ("check", _check, (), "decode every line; exit with 1 where a key, or a raw response, does not match"),
     ("scan", _scan, (), "look for secrets; exit with 1 where one is found"),
     ("pack", _pack, ("model",), "merge what live runs recorded into the packed file that is committed"),
+    ("merge", _merge, ("sources",), "add the recordings of other folders; exit with 1 where replies differ"),
     ("export", _export, ("model", "file"), "write a vcrpy YAML cassette"),
     ("import", _import, ("model", "file"), "read a vcrpy YAML cassette that export wrote"),
 )
