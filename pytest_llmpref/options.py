@@ -53,6 +53,7 @@ OPTIONS = (
     Option("--llmpref-timeout", "llmpref_timeout", "120", "Seconds that one call may take", kind=float, least=0.1),
     Option("--llmpref-max-tries", "llmpref_max_tries", "6", "Most tries of one call after provider errors and rate limits", kind=int, least=1),
     Option("--llmpref-max-wait", "llmpref_max_wait", "300", "Seconds that one call and its retries may take in all", kind=float, least=0),
+    Option("--llmpref-max-outage", "llmpref_max_outage", "3600", "Seconds that a run waits where a provider had answered and then fails every call; 0 ends the run at once", kind=float, least=0),
     Option("--llmpref-shard", "llmpref_shard", "", "NUMBER/COUNT, such as 2/5: ask and record one share of the questions, and run no test; merge the shares by `llmpref cassettes merge`", kind=parse_shard),
     Option("--llmpref-plan", "llmpref_plan", "false", "Print what the run would ask and cost, and ask nothing", kind=bool, choices=("true", "false")),
     Option("--llmpref-rate", "llmpref_rate", "60", "Calls a minute that the provider allows, for the plan's time", kind=float, least=1e-3),
@@ -101,6 +102,7 @@ class Settings:
     timeout: float
     max_tries: int
     max_wait: float
+    max_outage: float
     shard: Shard | None
     """The share of the questions that this run asks; ``None`` for all of them."""
     plan: bool

@@ -49,6 +49,10 @@ class Progress(Protocol):
         """Count one reply that was just received, and whether its trial ended with it."""
         ...
 
+    def tell(self, said: str) -> None:
+        """Show what holds up the asking."""
+        ...
+
     def close(self) -> None:
         """Finish the display."""
         ...
@@ -76,6 +80,7 @@ class Study:
         self._plans: dict[str, Plan] = {}
         self._measures: dict[str, Measure] = {}
         self._failure: LLMPrefError | None = None
+        self._display: Progress | None = None
         self._loop = BackgroundLoop()
         self._opened: dict[str, ChatModel] = {}
 
@@ -173,11 +178,8 @@ class Study:
         share = [number for number, request in enumerate(plan.requests) if shard.holds(request.key)]
         with self._recording():
             if missing := list(self._missing(name, share)):
-                display = self._progress(f"{self._title(name)} shard {shard}", len(missing))
-                try:
+                with self._shown(f"{self._title(name)} shard {shard}", len(missing)) as display:
                     self._ask(name, missing, display)
-                finally:
-                    display.close()
         return len(missing), len(share)
 
     async def ask(self, request: Request) -> Reply:
@@ -256,16 +258,22 @@ class Study:
         with self._recording():
             if (gap := self._gap(name)) is None:
                 return
-            display = self._progress(self._title(name), len(gap.missing) + gap.later)
             asked = set[int]()
-            try:
+            with self._shown(self._title(name), gap.count) as display:
                 # A round that was asked and is missing still, as where the clock was set back, is not asked for ever.
                 while gap is not None and not asked.issuperset(gap.missing):
                     self._ask(name, list(gap.missing), display)
                     asked |= gap.missing.keys()
                     gap = self._gap(name)
-            finally:
-                display.close()
+
+    @contextmanager
+    def _shown(self, title: str, total: int) -> Iterator[Progress]:
+        self._display = display = self._progress(title, total)
+        try:
+            yield display
+        finally:
+            self._display = None
+            display.close()
 
     def _ask(self, name: str, numbers: list[int], on_reply: Callable[[Reply, bool], None] | None = None) -> None:
         """Ask trials, and record them."""
@@ -372,6 +380,11 @@ class Study:
                 self._opened[key] = ReplayModel(cassette)
         return self._opened[key]
 
+    def _tell(self, said: str) -> None:
+        """Show what holds up the asking, where that is shown."""
+        if self._display is not None:
+            self._display.tell(said)
+
     def _open(self, cassette: Cassette, *, only_recorded: bool = False) -> ChatModel:
         settings = self._settings
         return open_model(
@@ -379,5 +392,7 @@ class Study:
             timeout=settings.timeout,
             max_tries=settings.max_tries,
             max_wait=settings.max_wait,
+            max_outage=settings.max_outage,
+            on_outage=self._tell,
             only_recorded=only_recorded,
         )

@@ -15,6 +15,7 @@ from pytest_llmpref.cassettes import Cassette, RecordingModel
 from pytest_llmpref.experiments.asking import Plan, ask_all
 from pytest_llmpref.models.chat import Message, Reply, Request
 from pytest_llmpref.models.live import LiveModel
+from pytest_llmpref.models.outage import Outage
 
 MODEL = "openai/served"
 TRIES = 6
@@ -42,11 +43,12 @@ FAULTS = {
 class FaultyServer(PlantedServer):
     """Answers as a simulated model would, but a share of the calls with one of the faults, and some slowly.
 
-    Which ones depends on the question and on how often it was asked, and on nothing else.
+    Which ones depends on the question and on how often it was asked, and on nothing else. While the number of calls is
+    within ``out``, nothing is answered at all.
     """
 
-    def __init__(self, model: PlantedModel, share: float) -> None:
-        self.share = share
+    def __init__(self, model: PlantedModel, share: float, out: range) -> None:
+        self.share, self.out = share, out
         self.faults: Counter[str] = Counter()
         self.tries: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
@@ -57,6 +59,8 @@ class FaultyServer(PlantedServer):
     def default(self) -> Answer:
         text = self.received[-1]["messages"][-1]["content"]
         self.tries[text] += 1
+        if len(self.received) in self.out:
+            return failure(503, "the service is unavailable")
         draw = hashlib.sha256(f"{text} {self.tries[text]}".encode()).digest()
         if draw[0] < 256 * self.share:
             name = list(FAULTS)[draw[1] % len(FAULTS)]
@@ -114,12 +118,19 @@ def requests(count: int) -> list[Request]:
     ]
 
 
-def ask_faulty(folder: Path, count: int, share: float) -> Account:
+def ask_faulty(folder: Path, count: int, share: float, out: range = range(0), outage: Outage | None = None) -> Account:
     """Ask questions of a faulty provider, through litellm and vcrpy, and account for every one."""
     planted = PlantedModel({"tea": 8.0, "mud": -8.0})
-    server = FaultyServer(planted, share)
+    server = FaultyServer(planted, share, out)
     server.start()
-    live = LiveModel(MODEL, api_base=server.api_base, api_key="sk-none-00000000", timeout=TIMEOUT, max_tries=TRIES)
+    live = LiveModel(
+        MODEL,
+        api_base=server.api_base,
+        api_key="sk-none-00000000",
+        timeout=TIMEOUT,
+        max_tries=TRIES,
+        outage=outage,
+    )
     cassette = Cassette.open(folder, MODEL)
     asked = requests(count)
     plan = Plan(asked, lambda _number, _reply: True, 1)

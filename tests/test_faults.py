@@ -6,6 +6,8 @@
 import pytest
 from faulty_provider import FAULTS, ask_faulty
 
+from pytest_llmpref.models.outage import Outage
+
 
 @pytest.mark.parametrize("trials", [300, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_every_trial_is_accounted_for_and_none_comes_out_wrong(tmp_path, monkeypatch, trials):
@@ -21,3 +23,21 @@ def test_every_trial_is_accounted_for_and_none_comes_out_wrong(tmp_path, monkeyp
     assert account.outcomes["error"] <= account.given_up + account.late, "and nothing else is"
     assert account.faults.keys() == {*FAULTS, "slow drip"}
     assert account.late >= 0
+
+
+def test_an_outage_is_waited_out_and_no_question_is_lost_but_those_that_told_of_it(tmp_path, monkeypatch):
+    """The provider answers a while, then turns all in flight and some tries after these away, then answers again."""
+    monkeypatch.setattr("faulty_provider.IN_FLIGHT", 16)
+    monkeypatch.setattr("faulty_provider.TRIES", 2)
+    monkeypatch.setattr("pytest_llmpref.models.retrying.WAIT_INITIAL", 0.01)
+    monkeypatch.setattr("pytest_llmpref.models.outage.WAIT_FIRST", 0.05)
+    told = []
+    account = ask_faulty(tmp_path, 100, share=0.0, out=range(40, 80), outage=Outage(60.0, told.append))
+    assert account.outcomes.total() == 100
+    # A row of failures tells of the outage, and an answer that was still under way starts the row anew.
+    assert account.outcomes["error"] <= 16
+    assert account.wrong == account.unrecorded == 0
+    assert told[0].startswith("openai/served is out (")
+    assert "the service is unavailable" in told[0]
+    assert "answers again after" in told[-1]
+    assert account.calls > 100 + 40

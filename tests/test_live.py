@@ -18,6 +18,7 @@ from stamina.instrumentation import RetryDetails, get_on_retry_hooks, set_on_ret
 from pytest_llmpref.models.chat import CallFailedError, Message, ModelUnavailableError, Reply, Request
 from pytest_llmpref.models.live import FAILURES_IN_A_ROW, LiveModel, check_name
 from pytest_llmpref.models.opening import listed_price
+from pytest_llmpref.models.outage import Outage
 
 KEY = "sk-proj-0123456789abcdefABCDEF"
 TRIES = 3
@@ -266,6 +267,20 @@ def test_too_many_failures_in_a_row_end_the_study(server):
     assert all(isinstance(outcome, ModelUnavailableError) for outcome in outcomes[FAILURES_IN_A_ROW - 1 :])
     assert "boom" in str(outcomes[-1])
     assert len(server.received) == FAILURES_IN_A_ROW
+
+
+def test_an_outage_that_outlasts_its_limit_ends_the_study(server, monkeypatch):
+    monkeypatch.setattr("pytest_llmpref.models.outage.WAIT_FIRST", 0.02)
+    server.script(Answer(completion()))
+    server.default = failure(503, "gone")
+    said = []
+    asked = model(server, max_tries=1, outage=Outage(0.1, said.append))
+    outcomes = ask(asked, *[request()] * (FAILURES_IN_A_ROW + 3))
+    assert outcomes[0].text == "A"
+    assert {type(outcome) for outcome in outcomes[1:FAILURES_IN_A_ROW]} == {CallFailedError}
+    assert {type(outcome) for outcome in outcomes[FAILURES_IN_A_ROW:]} == {ModelUnavailableError}
+    assert len(said) >= 2
+    assert all("is out" in one for one in said)
 
 
 def test_a_success_ends_a_row_of_failures(server):

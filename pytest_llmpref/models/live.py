@@ -13,6 +13,7 @@ import stamina
 
 from pytest_llmpref.models import retrying
 from pytest_llmpref.models.chat import CallFailedError, ModelUnavailableError, Reply, Request
+from pytest_llmpref.models.outage import Outage
 from pytest_llmpref.models.parameters import REASONING_ALLOWANCE, Limits, Parameters, most_top_logprobs
 from pytest_llmpref.models.prefill import answer_schema, messages_to_send
 from pytest_llmpref.models.responses import reply_from
@@ -49,9 +50,11 @@ class LiveModel:
         Most tries of one call.
     max_wait
         Seconds after which one call is not tried again.
+    outage
+        Holds calls where the provider had answered, and then failed `FAILURES_IN_A_ROW` of them; ``None`` to end then.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a setting of its own
         self,
         name: str,
         *,
@@ -62,6 +65,7 @@ class LiveModel:
         timeout: float = 120.0,
         max_tries: int = 6,
         max_wait: float = 300.0,
+        outage: Outage | None = None,
     ) -> None:
         self.name = name
         self._litellm_name = litellm_name or name
@@ -70,6 +74,7 @@ class LiveModel:
         self._timeout = timeout
         self._max_tries = max_tries
         self._max_wait = max_wait
+        self._outage = outage
         self._limits: Limits | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._unavailable: str | None = None
@@ -83,7 +88,7 @@ class LiveModel:
         ------
         ModelUnavailableError
             If litellm does not know the name, the provider turns every call away, the server was never reached, or
-            too many calls in a row failed; and from then on at once.
+            too many calls in a row failed and no outage is waited out, or not so long; and from then on at once.
         CallFailedError
             If this call failed for good.
         """
@@ -91,7 +96,7 @@ class LiveModel:
         _open_models.add(self)
         limits = self._limits or self._find_limits()
         try:
-            reply = await self._try(request, limits)
+            reply = await self._answer(request, limits)
         except (ModelUnavailableError, asyncio.CancelledError):
             raise
         except Exception as error:  # noqa: BLE001 - litellm raises what it likes, and every failure gets a name here
@@ -109,6 +114,26 @@ class LiveModel:
             return
         await _close_clients(self._loop)
         self._loop = None
+
+    async def _answer(self, request: Request, limits: Limits) -> Reply:
+        """Try a call; where the provider is out, hold it until that is over."""
+        if self._outage is None:
+            return await self._try(request, limits)
+        while True:
+            await self._outage.passed()
+            try:
+                return await self._try(request, limits)
+            except Exception as error:
+                out = self._succeeded and self._failures + 1 >= FAILURES_IN_A_ROW
+                if not (out and retrying.decide(error).retry):
+                    raise
+                if not self._outage.is_on:
+                    return await self._outage.wait_out(
+                        self.name,
+                        retrying.describe(error, self._secrets()),
+                        lambda: self._try(request, limits),
+                        lambda failure: retrying.decide(failure).retry,
+                    )
 
     async def _try(self, request: Request, limits: Limits) -> Reply:
         started = time.monotonic()

@@ -1,5 +1,7 @@
 """From a model's name to the model."""
 
+from collections.abc import Callable
+
 from pytest_llmpref.models.chat import ChatModel
 
 NOWHERE = "http://127.0.0.1:9/v1"
@@ -16,7 +18,16 @@ def answers_in_process(name: str) -> bool:
     return name.startswith("sim/")
 
 
-def open_model(name: str, *, timeout: float, max_tries: int, max_wait: float, only_recorded: bool = False) -> ChatModel:
+def open_model(
+    name: str,
+    *,
+    timeout: float,
+    max_tries: int,
+    max_wait: float,
+    max_outage: float = 0.0,
+    on_outage: Callable[[str], None] = lambda _said: None,
+    only_recorded: bool = False,
+) -> ChatModel:
     """Return the model that ``--model NAME`` means; nothing is started or asked yet.
 
     Parameters
@@ -27,6 +38,9 @@ def open_model(name: str, *, timeout: float, max_tries: int, max_wait: float, on
         Seconds that one call may take.
     max_tries, max_wait
         Most tries of one call, and seconds for all of them together.
+    max_outage, on_outage
+        How many seconds an outage of the provider is waited out, and who is told of it. A model that runs here has
+        none: its server either runs or does not.
     only_recorded
         Whether its HTTP answers come from a cassette: then no server is started, and no key of the user's is read.
 
@@ -47,9 +61,17 @@ def open_model(name: str, *, timeout: float, max_tries: int, max_wait: float, on
         server = NOWHERE if only_recorded else None
         return LocalModel(name, api_base=server, timeout=timeout, max_tries=max_tries, max_wait=max_wait)
     from pytest_llmpref.models.live import LiveModel  # noqa: PLC0415 - litellm takes seconds to import
+    from pytest_llmpref.models.outage import Outage  # noqa: PLC0415 - imports asyncio
 
     key = "recorded" if only_recorded else None
-    return LiveModel(name, api_key=key, timeout=timeout, max_tries=max_tries, max_wait=max_wait)
+    return LiveModel(
+        name,
+        api_key=key,
+        timeout=timeout,
+        max_tries=max_tries,
+        max_wait=max_wait,
+        outage=Outage(max_outage, on_outage) if max_outage > 0 else None,
+    )
 
 
 def listed_price(name: str, prompt_tokens: int, completion_tokens: int) -> float | None:

@@ -60,6 +60,10 @@ class AskingProgress:
         self._bar.set_postfix_str(f"{self._refusals} refused, {self._errors} failed, {price}", refresh=False)
         self._bar.update(int(ended))
 
+    def tell(self, said: str) -> None:
+        """Show what holds up the asking, in a line of its own."""
+        self._bar.write(said, file=sys.stderr)
+
     def close(self) -> None:
         """Show the last state, and give standard error back."""
         self._bar.close()
