@@ -192,7 +192,7 @@ class Run:
         reporter: Any = self.config.pluginmanager.getplugin("terminalreporter")
         reporter.section(f"llmpref: shard {shard}; no test is run", sep="=", bold=True)
         try:
-            for model, measures in collection.measures_needed(items).items():
+            for model, measures in self._measures_needed(items).items():
                 for name in measures:
                     asked, share = self.study(model).ask_share(name, shard)
                     reporter.write_line(f"{model} {name}: {asked:,} asked of the {share:,} trials of this share")

@@ -23,7 +23,9 @@ from pytest_llmpref.cassettes.vcr_yaml import export_vcr_yaml, import_vcr_yaml
 from pytest_llmpref.entities import EntityFileError, load_entities
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.models.chat import Message, Reply, Request
+from pytest_llmpref.models.simulated.loading import load_world
 from pytest_llmpref.profiles import ProfileError, load_profile
+from pytest_llmpref.report.loading import load_results
 from pytest_llmpref.resources import data_folder
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -51,6 +53,8 @@ READERS = {
     "cassettes": ("m.jsonl", read_cassette),
     "packed": ("m.jsonl.gz", read_cassette),
     "entities": ("set", load_entities),
+    "worlds": ("w.toml", load_world),
+    "results": ("results.json", load_results),
     "profiles": ("p.toml", lambda path: load_profile(str(path))),
     "vcr": ("c.yaml", read_vcr),
 }
@@ -98,6 +102,7 @@ def recorded() -> bytes:
 
 
 JOURNAL = recorded()
+RESULTS = (CORPUS / "results" / "whole.json").read_bytes()
 TOKENS = [b"[", b"]", b"{", b"}", b'"', b"\n", b"\0", b",", b":", b"null", b"1e999", b"-", b"\\ud800", b"[[", b"\xff"]
 TOKENS += [b"&a ", b"*a", b"!!python/name:os.system ", b"<<: ", b"'''", b'"""', b"=", b"[" * 300, b"{a: " * 300]
 
@@ -141,6 +146,18 @@ def test_a_damaged_entity_set_is_read_or_turned_away(content, suffix, tmp_path):
 @given(content=mutated(shipped("profiles", "smoke.toml")))
 def test_a_damaged_profile_is_read_or_turned_away(content, tmp_path):
     read("profiles", content, tmp_path)
+
+
+@fuzzed
+@given(content=st.one_of(mutated(shipped("worlds", "refuser.toml")), mutated(shipped("worlds", "paper-b.toml"))))
+def test_a_damaged_world_is_read_or_turned_away(content, tmp_path):
+    read("worlds", content, tmp_path)
+
+
+@fuzzed
+@given(content=mutated(RESULTS))
+def test_a_damaged_results_file_is_read_or_turned_away(content, tmp_path):
+    read("results", content, tmp_path)
 
 
 @fuzzed

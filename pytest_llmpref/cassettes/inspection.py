@@ -13,7 +13,7 @@ import msgspec
 from pytest_llmpref.cassettes.decoding import Source, decode_lines, decode_packed
 from pytest_llmpref.cassettes.errors import CassetteError
 from pytest_llmpref.cassettes.interaction import Interaction
-from pytest_llmpref.secrets import FoundSecret, find_secrets
+from pytest_llmpref.secrets import FoundSecret, Secrets, find_secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +88,10 @@ def disagreements(path: Path) -> Iterator[str]:
 
 def leaks(path: Path) -> Iterator[Leak]:
     """Yield what looks like a secret in one file, line by line."""
+    secrets = Secrets()
     for number, one in enumerate(interactions_of(path), 1):
-        for secret in find_secrets(msgspec.json.encode(one).decode()):
+        line = msgspec.json.encode(one)
+        for secret in find_secrets(line.decode()) if secrets.suspected(line) else ():
             yield Leak(path, number, secret)
 
 

@@ -214,6 +214,8 @@ def _decode(content: bytes, path: Path) -> object:
         raise ResultsFileError(f"{path}: empty; {_FIX}")
     try:
         return msgspec.json.decode(content)
+    except UnicodeDecodeError as error:
+        raise ResultsFileError(f"{path}: not UTF-8 ({error.reason} at byte {error.start:,}); {_FIX}") from None
     except msgspec.DecodeError as error:
         text = str(error)
         if "truncated" in text:

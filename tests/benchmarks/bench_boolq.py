@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,10 +17,10 @@ from pathlib import Path
 import numpy as np
 from statsmodels.discrete.conditional_models import ConditionalLogit
 
-ROOT = Path(__file__).parent.parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
 from planted import PlantedModel  # noqa: E402 - the tests' simulated model
+from whole_runs import ROOT, whole_runs  # noqa: E402
 
 from pytest_llmpref.cassettes import Cassette, RecordingModel  # noqa: E402
 from pytest_llmpref.entities import load_entities  # noqa: E402
@@ -80,19 +79,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         trials = record(folder)
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--profile", "paper"]
+        command = ["--profile", "paper"]
         command += [str(ROOT / "suites/replication/test_boolq.py"), "--model", MODEL, "--report-dir", name]
         command += ["--llmpref-cassettes", f"{name}/cassettes", "--llmpref-boolq", f"{name}/items.jsonl"]
-        seconds = []
-        for _ in range(runs + 1):
-            began = time.perf_counter()
-            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-            seconds.append(time.perf_counter() - began)
-            assert "test_the_extremes_differ" in done.stdout, done.stdout
-        counted = seconds[1:]  # the first run fills the file cache
+        taken = whole_runs(command, runs, says="test_the_extremes_differ")
         print(
-            f"{trials:,} trials of 200 questions and 5,112 preferences, replayed and analysed, whole process: "
-            f"median {statistics.median(counted):.2f} s (min {min(counted):.2f}, max {max(counted):.2f}, {runs} runs)"
+            f"{trials:,} trials of 200 questions and 5,112 preferences, replayed and analysed, whole process: {taken}"
         )
     design = ReadingDesign()
     answers = simulate_answers(design, np.random.default_rng(0))

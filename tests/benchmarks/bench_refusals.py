@@ -7,8 +7,6 @@ peer fits the same additive model, and nothing else, by ``statsmodels``' logisti
 
 import argparse
 import asyncio
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,10 +16,10 @@ import numpy as np
 import statsmodels.api as sm
 from scipy import special
 
-ROOT = Path(__file__).parent.parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
 from planted import OPTION, PlantedModel  # noqa: E402 - the tests' simulated model
+from whole_runs import ROOT, whole_runs  # noqa: E402
 
 from pytest_llmpref.cassettes import Cassette, RecordingModel  # noqa: E402
 from pytest_llmpref.entities import load_entities  # noqa: E402
@@ -97,20 +95,11 @@ def main() -> None:
     runs = parser.parse_args().runs
     with tempfile.TemporaryDirectory() as folder:
         attempts, conditions = record(Path(folder) / "cassettes")
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--profile", "paper"]
+        command = ["--profile", "paper"]
         command += [str(ROOT / "suites/replication/test_refusals.py"), "--model", MODEL, "--report-dir", folder]
         command += ["--llmpref-cassettes", f"{folder}/cassettes"]
-        seconds = []
-        for _ in range(runs + 1):
-            began = time.perf_counter()
-            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-            seconds.append(time.perf_counter() - began)
-            assert "test_two_disliked_options" in done.stdout, done.stdout
-        counted = seconds[1:]  # the first run fills the file cache
-        print(
-            f"{attempts:,} attempts at refusals and 5,112 preferences, replayed and analysed, whole process: "
-            f"median {statistics.median(counted):.2f} s (min {min(counted):.2f}, max {max(counted):.2f}, {runs} runs)"
-        )
+        taken = whole_runs(command, runs, says="test_two_disliked_options")
+        print(f"{attempts:,} attempts at refusals and 5,112 preferences, replayed and analysed, whole process: {taken}")
         peer = fit_by_statsmodels(Path(folder) / "cassettes", conditions)
         print(f"statsmodels, the additive model alone: {peer:.2f} s")
 

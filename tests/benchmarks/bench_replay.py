@@ -6,8 +6,6 @@ plain vcrpy, from the YAML file that ``llmpref cassettes export`` writes.
 """
 
 import argparse
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,20 +17,11 @@ import vcr
 from pytest_llmpref.cassettes import Cassette
 from pytest_llmpref.cassettes.vcr_yaml import export_vcr_yaml
 
-ROOT = Path(__file__).parent.parent.parent
+sys.path.insert(0, str(Path(__file__).parent))
+
+from whole_runs import ROOT, whole_runs
+
 MODEL = "local/gemma-3-270m"
-
-
-def replay_suites(runs: int, report_dir: str) -> list[float]:
-    """Return seconds of wall time of each whole ``pytest suites`` process."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(ROOT / "suites")]
-    command += ["--model", MODEL, "--profile", "paper", "--report-dir", report_dir]
-    seconds = []
-    for _ in range(runs + 1):
-        began = time.perf_counter()
-        subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
-        seconds.append(time.perf_counter() - began)
-    return seconds[1:]  # the first run fills the file cache
 
 
 def replay_with_vcrpy(calls: int, folder: Path) -> float:
@@ -63,12 +52,10 @@ def main() -> None:
     parser.add_argument("--vcrpy-calls", type=int, default=1000)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        seconds = replay_suites(options.runs, folder)
+        suites = [str(ROOT / "suites"), "--model", MODEL, "--profile", "paper", "-k", "not boolq and not performance"]
+        taken = whole_runs([*suites, "--report-dir", folder], options.runs, says="all of it in")
         trials = 2 * 5112 + 10
-        print(
-            f"pytest suites, {trials:,} trials with analysis, whole process: median {statistics.median(seconds):.2f} s "
-            f"(min {min(seconds):.2f}, max {max(seconds):.2f}, {options.runs} runs)"
-        )
+        print(f"pytest suites, {trials:,} trials with analysis, whole process: {taken}")
         peer = replay_with_vcrpy(options.vcrpy_calls, Path(folder))
         print(f"vcrpy, {options.vcrpy_calls:,} of these calls, no analysis: {peer:.2f} s")
 

@@ -6,6 +6,7 @@ Run with ``python tests/benchmarks/bench_store.py``. Prints a table; writes only
 import argparse
 import asyncio
 import json
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from pytest_llmpref.models.chat import Message, Reply, Request
 MODEL = "local/bench"
 URL = "http://127.0.0.1:8080/v1/chat/completions"
 JSON = {"content-type": ["application/json"]}
-TARGET = 50_000
+TARGET = 100_000
 
 
 def requests(count: int) -> Iterator[Request]:
@@ -102,10 +103,35 @@ def bench_vcrpy(folder: Path, count: int) -> float:
     return count / seconds(replay)
 
 
+def bench_inspect(folder: Path, count: int) -> float | None:
+    """Look up replies in inspect-ai's cache, which keeps one file a reply; return lookups a second, if installed."""
+    os.environ["INSPECT_CACHE_DIR"] = str(folder)
+    try:
+        from inspect_ai.model import CachePolicy, ChatMessageUser, GenerateConfig, ModelOutput
+        from inspect_ai.model._cache import CacheEntry, cache_fetch, cache_store
+    except ImportError:
+        return None
+    entries = [
+        CacheEntry(
+            base_url=None,
+            config=GenerateConfig(temperature=1.0, max_tokens=8),
+            input=[ChatMessageUser(content=request.messages[0].content)],
+            model=MODEL,
+            policy=CachePolicy(expiry=None),
+            tool_choice=None,
+            tools=[],
+        )
+        for request in requests(count)
+    ]
+    for entry in entries:
+        cache_store(entry, ModelOutput.from_content(MODEL, " A"))
+    return count / seconds(lambda: [cache_fetch(entry) for entry in entries])
+
+
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", type=int, nargs="+", default=[20_000, 100_000, 200_000])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[20_000, 100_000, 1_000_000])
     parser.add_argument("--vcrpy-calls", type=int, default=1_000)
     options = parser.parse_args()
     print(
@@ -118,6 +144,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         rate = bench_vcrpy(Path(folder), options.vcrpy_calls)
     print(f"vcrpy: {options.vcrpy_calls:,} calls replayed from YAML at {rate:,.1f} calls/s")
+    with tempfile.TemporaryDirectory() as folder:
+        inspect = bench_inspect(Path(folder), options.vcrpy_calls)
+    print("inspect-ai: not installed" if inspect is None else f"inspect-ai's cache: {inspect:,.0f} lookups/s")
     print(f"slowest lookup {min(rates):,.0f}/s, target {TARGET:,}/s: {'met' if min(rates) >= TARGET else 'MISSED'}")
 
 

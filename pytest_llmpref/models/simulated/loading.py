@@ -18,6 +18,7 @@ from pytest_llmpref.models.simulated.world import World
 from pytest_llmpref.resources import data_folder
 
 PREFIX = "sim/"
+_MOST_BYTES = 1 << 20
 _SHOWN = 12
 """Allowed values that a message lists at most, before it says how many more there are."""
 
@@ -56,10 +57,18 @@ def load_world(path: Path) -> tuple[World, EntitySet]:
         If the entity set cannot be used.
     """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise WorldError(f"{path}: more than {_MOST_BYTES:,} bytes; a world is a few dozen lines")
+        table = tomllib.loads(data.decode())
+    except (OSError, ValueError, RecursionError) as error:  # an overlong number is no TOMLDecodeError
         raise WorldError(f"{path}: not a readable TOML file: {error}") from None
     world: World = _read(path, "", table, World)
+    if not (path.parent / world.entities).resolve().is_relative_to(path.parent.resolve()):
+        raise WorldError(
+            f"{path}: entities is {world.entities!r}; it must be a file in the world's folder, or below it"
+        )
     entities = load_entities(None if world.entities == "default" else path.parent / world.entities)
     known = [word for entity in entities for word in (entity.id, entity.name)]
     _require(path, "utilities.entities", world.utilities.entities, known, entities)
