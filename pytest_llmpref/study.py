@@ -21,6 +21,7 @@ from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.pairwise import pairwise_preference
 from pytest_llmpref.experiments.ranking import direct_ranking
 from pytest_llmpref.experiments.refusal import refusals
+from pytest_llmpref.extensions import NOTHING, ExtensionError, Extensions
 from pytest_llmpref.gaps import Gap, NotRecordedError, describe_gaps
 from pytest_llmpref.models.chat import ChatModel, Reply, Request
 from pytest_llmpref.models.opening import answers_in_process, is_simulated, open_model
@@ -63,14 +64,23 @@ class Study:
         How models are asked, and where recordings are.
     progress
         Opens a display, given a title and the number of trials to ask.
+    extensions
+        What other packages add.
     """
 
-    def __init__(self, conditions: Conditions, settings: Settings, progress: Callable[[str, int], Progress]) -> None:
+    def __init__(
+        self,
+        conditions: Conditions,
+        settings: Settings,
+        progress: Callable[[str, int], Progress],
+        extensions: Extensions = NOTHING,
+    ) -> None:
         self.conditions = conditions
         self.cassette = Cassette.open(settings.cassettes, conditions.model)
         self._judge = Cassette.open(settings.cassettes, settings.judge) if settings.judge else None
         self._settings = settings
         self._progress = progress
+        self._extensions = extensions
         self._plans: dict[str, Plan] = {}
         self._measures: dict[str, Measure] = {}
         self._failure: LLMPrefError | None = None
@@ -121,7 +131,7 @@ class Study:
             self._answering(self.cassette)
         live = self._settings.record_mode != "none"
         for name in measures:
-            experiment = EXPERIMENTS[name]()
+            experiment = self._experiment(name)
             if isinstance(experiment, AgentExperiment) and self.conditions.agentic:
                 if self._in_process(self.cassette):
                     raise LLMPrefError(
@@ -174,7 +184,7 @@ class Study:
             self._ask(name, list(gaps[0].missing), title=self._title(name))
         # Live or not, what is analysed is what the cassette holds, where there is one.
         replies = self._loop.run(self._replies(name, range(len(plan.requests)), live=False))
-        measure = EXPERIMENTS[name]().analyse(self._conditions(name), plan, replies)
+        measure = self._experiment(name).analyse(self._conditions(name), plan, replies)
         permute = self._settings.control == "permuted-entities"
         return permuted(measure, self._settings.control_seed) if permute else measure
 
@@ -182,15 +192,33 @@ class Study:
         model = self.conditions.model
         return f"{model}{' (simulated)' if is_simulated(model) else ''} {name}"
 
+    def _experiment(self, name: str) -> Experiment:
+        """Return the experiment that yields a measure.
+
+        Raises
+        ------
+        ExtensionError
+            If one of another package yields a measure of another name.
+        """
+        if name in EXPERIMENTS:
+            return EXPERIMENTS[name]()
+        experiment = self._extensions.experiments[name]()
+        if experiment.measure != name:
+            raise ExtensionError(
+                f"pytest_llmpref_experiments: {name!r} is given an experiment whose measure is "
+                f"{experiment.measure!r}; give both one name"
+            )
+        return experiment
+
     def _plan(self, name: str) -> Plan:
         if name not in self._plans:
-            self._plans[name] = EXPERIMENTS[name]().plan(self._conditions(name))
+            self._plans[name] = self._experiment(name).plan(self._conditions(name))
         return self._plans[name]
 
     def _conditions(self, name: str) -> Conditions:
         """Return the conditions of an experiment: agents are run for entities that only preferences tell."""
         conditions = self.conditions
-        agents = isinstance(EXPERIMENTS[name](), AgentExperiment) and bool(conditions.agentic)
+        agents = isinstance(self._experiment(name), AgentExperiment) and bool(conditions.agentic)
         if not agents or conditions.arms is not None:
             return conditions
         arms = extremes(self.measure("preference"), conditions.profile.agentic_entities)
@@ -205,7 +233,7 @@ class Study:
         on_reply: Callable[[Reply, bool], None] = lambda _reply, _ended: None,
     ) -> Coroutine[Any, Any, list[Replies]]:
         """Ask trials, of the model or of the cassette."""
-        plan, settings, experiment = self._plan(name), self._settings, EXPERIMENTS[name]()
+        plan, settings, experiment = self._plan(name), self._settings, self._experiment(name)
         model = self._asked(plan, self._live if live else self._answering)
         # A replay by key finds what a run came to beside its requests; one at the wire makes it again from these.
         if isinstance(experiment, AgentExperiment) and (live or settings.replay == "wire"):
@@ -314,6 +342,7 @@ class Study:
         settings = self._settings
         return open_model(
             cassette.model,
+            self._extensions.models,
             timeout=settings.timeout,
             max_tries=settings.max_tries,
             max_wait=settings.max_wait,

@@ -14,7 +14,7 @@ import numpy as np
 from pytest_llmpref.entities import Entity
 from pytest_llmpref.estimates import AbsoluteEstimate, Claim, Estimate, Normal, Unknown, Wilson
 from pytest_llmpref.experiments.measure import Measure
-from pytest_llmpref.experiments.pairs import comparisons_of, strengths
+from pytest_llmpref.experiments.pair_measure import comparisons_of, strengths
 from pytest_llmpref.experiments.refusal_measure import attempts_of
 from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.stats.association import HasValues, spearman

@@ -1,5 +1,7 @@
 """From a model's name to the model."""
 
+from collections.abc import Callable, Mapping
+
 from pytest_llmpref.models.chat import ChatModel
 
 NOWHERE = "http://127.0.0.1:9/v1"
@@ -16,13 +18,23 @@ def answers_in_process(name: str) -> bool:
     return name.startswith("sim/")
 
 
-def open_model(name: str, *, timeout: float, max_tries: int, max_wait: float, only_recorded: bool = False) -> ChatModel:
+def open_model(
+    name: str,
+    others: Mapping[str, Callable[[str], ChatModel]],
+    *,
+    timeout: float,
+    max_tries: int,
+    max_wait: float,
+    only_recorded: bool = False,
+) -> ChatModel:
     """Return the model that ``--model NAME`` means; nothing is started or asked yet.
 
     Parameters
     ----------
     name
-        ``sim/...``, ``local/...``, else litellm's own model name.
+        ``sim/...``, ``local/...``, a name that begins with one of ``others``, else litellm's own model name.
+    others
+        What makes the models of other packages, by the first word of their names.
     timeout
         Seconds that one call may take.
     max_tries, max_wait
@@ -41,6 +53,9 @@ def open_model(name: str, *, timeout: float, max_tries: int, max_wait: float, on
         from pytest_llmpref.models.simulated.model import SimulatedModel  # noqa: PLC0415 - only what is used is imported
 
         return SimulatedModel(name)
+    prefix, slash, _ = name.partition("/")
+    if slash and prefix in others:
+        return others[prefix](name)
     if name.startswith("local/"):
         from pytest_llmpref.models.local import LocalModel  # noqa: PLC0415 - only what is used is imported
 

@@ -11,7 +11,7 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 from pytest_llmpref.estimates import Estimate, Normal, Unknown
 from pytest_llmpref.stats.clustering import clustered_variance
@@ -95,6 +95,8 @@ def exact_p_value(runs: ArmRuns) -> float:
     the sum over tasks has the convolution of these. Probabilities no larger than that of what was seen are added up,
     as in Fisher's exact test, which this is where there is one task; with one run in each arm it is McNemar's.
     """
+    from scipy import stats  # noqa: PLC0415 - slow to import, and needed by few
+
     runs = runs.paired()
     distribution = np.ones(1)
     lowest = 0

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_llmpref.cassettes import Deeds
-from pytest_llmpref.experiments.agentic.measure import agentic_measure
 from pytest_llmpref.experiments.agentic.run import Arm, PlannedRun
 from pytest_llmpref.experiments.agentic.tasks import AgentTask, load_tasks
 from pytest_llmpref.experiments.arms import NO_ARMS
@@ -86,6 +85,8 @@ class AgenticExperiment:
 
     def analyse(self, conditions: Conditions, plan: Plan, replies: Sequence[Replies]) -> Measure:  # noqa: ARG002
         """Compare the arms."""
+        from pytest_llmpref.experiments.agentic.measure import agentic_measure  # noqa: PLC0415 - a plan needs no numpy
+
         return agentic_measure(
             conditions, conditions.arms or NO_ARMS, self.runs(conditions), [attempts[-1] for attempts in replies]
         )
