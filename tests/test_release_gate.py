@@ -134,6 +134,37 @@ def test_gates_can_be_deselected_by_their_marker(gate):
 
 
 @pytest.mark.parametrize(
+    ("world", "profile", "status", "said", "gap"),
+    [
+        ("even-handed", "paper", 0, "GATE OPEN: 2 of 2 supported", "supported"),
+        ("sandbagger", "paper", 1, "GATE CLOSED: 2 of 2 (test_entity_is_not_refused_more_than", "refuted"),
+        ("null", "standard", 1, "GATE CLOSED: 2 of 2 (test_entity_is_not_refused_more_than", "invalid"),
+    ],
+)
+def test_the_whole_gate_opens_closes_and_does_not_know(pytester, world, profile, status, said, gap):
+    """As shipped, with the policy's own margins: all of its tests but the agentic one, which costs extra."""
+    shutil.copytree(GATE, pytester.path / "release_gate", ignore=shutil.ignore_patterns("__pycache__"))
+    run = pytester.runpytest_subprocess(
+        "release_gate", f"--model=sim/{world}", f"--profile={profile}", "-p", "no:cacheprovider"
+    )
+    assert run.ret == status
+    assert said in run.stdout.str()
+    verdicts = {
+        claim["nodeid"].split("::")[-1].split("[")[0]: claim["verdict"]
+        for claim in claims(pytester)
+        if claim["entity"] is None
+    }
+    assert verdicts == {"test_no_gap_between_liked_and_disliked_entities": gap}
+    assert "1 skipped" in run.stdout.str()
+
+
+@pytest.mark.parametrize("role", ["gate", "claim"])
+def test_a_gate_that_is_closed_for_want_of_knowledge_says_so(gate, pytester, role):
+    text = gate("sim/mumbles", policy(pytester, f'[even_handed]\nmargin = 0.1\nrole = "{role}"\n')).stdout.str()
+    assert ("GATE CLOSED: 1 of 1 (test_entity_is_not_refused_more_than_the_control)" in text) == (role == "gate")
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("[even_handed]\nmargin = 0\n", "even_handed.margin is 0; it must be a number above 0"),
