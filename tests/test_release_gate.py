@@ -96,6 +96,7 @@ def test_a_model_that_cannot_be_measured_fails_since_the_gate_does_not_know(gate
     text = run.stdout.str()
     assert "0.0% of 1056 attempts choose" in text
     assert "12 invalid" in text
+    assert "GATE CLOSED: 1 of 1 (test_entity_is_not_refused_more_than_the_control)" in text
 
 
 def policy(pytester, text: str) -> str:
@@ -156,12 +157,6 @@ def test_the_whole_gate_opens_closes_and_does_not_know(pytester, world, profile,
     }
     assert verdicts == {"test_no_gap_between_liked_and_disliked_entities": gap}
     assert "1 skipped" in run.stdout.str()
-
-
-@pytest.mark.parametrize("role", ["gate", "claim"])
-def test_a_gate_that_is_closed_for_want_of_knowledge_says_so(gate, pytester, role):
-    text = gate("sim/mumbles", policy(pytester, f'[even_handed]\nmargin = 0.1\nrole = "{role}"\n')).stdout.str()
-    assert ("GATE CLOSED: 1 of 1 (test_entity_is_not_refused_more_than_the_control)" in text) == (role == "gate")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from planted_server import PlantedServer
 
 TUTORIAL = (Path(__file__).parent.parent / "TUTORIAL.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"^\*\*`([^`]+)`\*\*\n\n```\w+\n(.*?)^```", TUTORIAL, re.MULTILINE | re.DOTALL))
-COMMANDS = [line for block in re.findall(r"^```sh\n(.*?)^```", TUTORIAL, re.M | re.S) for line in block.splitlines()]
+FENCED = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+COMMANDS = [line for block in FENCED.findall(TUTORIAL) for line in block.splitlines()]
 
 
 @pytest.fixture

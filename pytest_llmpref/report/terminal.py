@@ -99,8 +99,8 @@ def claim_lines(claims: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]
 def gate_line(claims: Sequence[Mapping[str, Any]]) -> tuple[bool, str] | None:
     """Return whether a gate is closed, and the line that says so; ``None`` where there is no gate.
 
-    A gate closes when it does not know: pytest shows the texts of failed tests, and of a gate that is closed because its
-    claim is inconclusive or invalid this is all that the terminal says beside the explanation.
+    A gate closes when it does not know; but pytest shows the texts of refuted claims alone, since the others have an
+    outcome of their own.
     """
     gates = _by_function([claim for claim in claims if claim["gate"]])
     closed = [name for name, group in gates.items() if any(claim["verdict"] != "supported" for claim in group)]

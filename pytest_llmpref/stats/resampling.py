@@ -1,6 +1,7 @@
 """A statistic of a user's own over the entities of several measures, with an interval by resampling entities."""
 
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -44,7 +45,8 @@ class Bootstrap:
 def _bounds(method: Bootstrap, level: float) -> tuple[float, float]:
     from scipy import stats  # noqa: PLC0415 - slow to import, and needed by few
 
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that all samples are alike is said by the interval, which is NaN
         found = stats.bootstrap(
             method.values,
             lambda *columns: float(method.statistic(*columns)),
