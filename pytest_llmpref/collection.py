@@ -58,9 +58,9 @@ def model_of(item: pytest.Item) -> str | None:
 def measures_needed(
     items: Iterable[pytest.Item], measures: Mapping[str, str], *, all_protocols: bool
 ) -> dict[str, list[str]]:
-    """Return the measures that tests ask for, by model.
+    """Return the measures that tests ask for, by model; with ``all_protocols`` also other forms of the questions.
 
-    ``measures`` maps fixtures to them; with ``all_protocols`` other forms of the questions are asked too.
+    ``measures`` maps fixtures to measures.
     """
     needed: dict[str, dict[str, None]] = {}
     for item in items:

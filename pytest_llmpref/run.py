@@ -55,7 +55,7 @@ class Run:
                 hook.pytest_llmpref_models(),
                 hook.pytest_llmpref_entity_sets(),
                 hook.pytest_llmpref_experiments(),
-                taken={*vars(fixtures), *fixtures.MEASURES.values()},
+                taken={*vars(fixtures), *fixtures.MEASURES.values(), *fixtures.FORMS},
             )
         except LLMPrefError as error:
             raise pytest.UsageError(str(error)) from None

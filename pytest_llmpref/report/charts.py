@@ -27,8 +27,8 @@ SCATTERS = {
     "direct_ranking": "Direct ranking against preference",
 }
 """Measure -> title of its chart against preference."""
-OTHERS = {"preference", "agentic"}
-"""Measures that have charts of their own."""
+OTHERS = {"preference", "agentic", "preference_forms", "advice_forms"}
+"""Measures that have charts of their own, or none, since they are there to be cut into protocols."""
 LONGEST_NAME = 48
 """Characters of an entity's name in a chart; its tooltip and its table have more of it."""
 LABELLED = 3

@@ -30,10 +30,11 @@ class ChangeRow:
 
 @dataclass(frozen=True)
 class ChangeTable:
-    """A table of changes under a caption."""
+    """A table of changes under a caption; ``entities`` tells whether its rows are such, or measures."""
 
     caption: str
     rows: tuple[ChangeRow, ...]
+    entities: bool
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class ComparedModel:
 def compared_model(name: str, model: ModelComparison, names: Names) -> ComparedModel:
     """Return the view of one model."""
     tables = [
-        ChangeTable(caption, tuple(_row(_words(what), one) for what, one in family.items()))
+        ChangeTable(caption, tuple(_row(_words(what), one) for what, one in family.items()), entities=False)
         for caption, family in (
             ("Correlation with preference (Spearman's rho)", model.rho),
             ("Mean over all questions", model.overall),
@@ -111,7 +112,7 @@ def _moved(what: str, measure: MeasureComparison, names: Names) -> ChangeTable:
     caption = f"Moved in {_words(what)}: {len(moved):,} of {len(measure.changes):,} entities"
     if len(moved) > LISTED:
         caption += f"; the {LISTED} largest moves"
-    return ChangeTable(caption, tuple(_row(names[entity], one) for entity, one in moved[:LISTED]))
+    return ChangeTable(caption, tuple(_row(names[entity], one) for entity, one in moved[:LISTED]), entities=True)
 
 
 def _row(what: str, one: ChangeRecord) -> ChangeRow:
