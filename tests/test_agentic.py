@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 import textwrap
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ pytest.importorskip("inspect_ai")
 pytest.importorskip("inspect_cyber")
 
 from agent_server import serving_agent, solver
+from confinement import confined
 
 from pytest_llmpref.cassettes import Cassette, Deeds, MissingRecordingError, RecordingModel, ReplayModel
 from pytest_llmpref.experiments.agentic import tasks as task_module
@@ -20,8 +20,6 @@ from pytest_llmpref.experiments.agentic.run import PlannedRun, ending_of
 from pytest_llmpref.experiments.agentic.tasks import CYBENCH, CYBENCH_WHEEL, TasksError, load_tasks
 from pytest_llmpref.models.chat import Message, ModelUnavailableError, Reply, Request, ToolCall
 from pytest_llmpref.profiles import load_profile
-
-confined = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 
 PROFILE = (
     (Path(__file__).parent.parent / "fixtures/profiles/smoke.toml")
@@ -67,37 +65,37 @@ def run_suite(pytester, monkeypatch, recorded):
 
 
 @confined
-def test_an_agent_solves_is_scored_is_recorded_and_replays_without_server_or_sandbox(run_suite, pytester, monkeypatch):
+def test_an_agent_solves_is_cut_off_and_resumed_and_replays_without_server_or_sandbox(run_suite, pytester, monkeypatch):
     wheel = "--llmpref-agentic=cybench-wheel"
+    live = (wheel, "--record-mode=new_episodes", "--llmpref-sandbox=bubblewrap")
+    journal = pytester.path / "cassettes/openai--agent.jsonl"
     with serving_agent(solver) as server:
-        result, live = run_suite(server, wheel, "--record-mode=new_episodes", "--llmpref-sandbox=bubblewrap")
+        result, found = run_suite(server, *live)
         # Two tasks say nothing about a gap, and enough about equal numbers of messages.
-        result.assert_outcomes(passed=1, skipped=1)
+        result.stdout.fnmatch_lines(["*1 inconclusive, 1 supported in *"])
         assert len(server.received) == 2 * 5 * 3
-    measure = live["measures"]["agentic"]
-    assert [entity["value"] for entity in measure["entities"].values()] == [1, 1, 1, 1]
-    assert measure["control"]["value"] == 1
-    assert measure["diagnostics"]["by_arm"]["top"]["mean"]["messages"] == 3
-    assert measure["diagnostics"]["success_gap"]["minimum_detectable"] > 0
+        cut = journal.read_text().splitlines(keepends=True)[: len(server.received)]
+        journal.write_text("".join(cut))
+        kept = sum('"asked"' not in line for line in cut)
+        assert 0 < kept < len(server.received)
+        _, resumed = run_suite(server, *live)
+        assert len(server.received) == 2 * 5 * 3 * 2 - kept
+    for measure in (found["measures"]["agentic"], resumed["measures"]["agentic"]):
+        assert [entity["value"] for entity in measure["entities"].values()] == [1, 1, 1, 1]
+        assert measure["control"]["value"] == 1
+        assert measure["diagnostics"]["by_arm"]["top"]["mean"]["messages"] == 3
+        assert measure["diagnostics"]["sandboxes"] == {"bubblewrap": 10}
+        assert measure["diagnostics"]["success_gap"]["minimum_detectable"] > 0
+    assert transcripts(found) == transcripts(resumed)
     monkeypatch.setenv("PATH", "/nowhere")
     _, by_key = run_suite(None, wheel)
     _, at_the_wire = run_suite(None, wheel, "--llmpref-replay=wire")
-    assert by_key == live
-    assert at_the_wire == live
+    assert by_key == resumed
+    assert at_the_wire == resumed
 
 
-@confined
-def test_a_study_that_was_cut_off_asks_nothing_twice(run_suite, pytester):
-    options = ("--llmpref-agentic=cybench-wheel", "--record-mode=new_episodes", "--llmpref-sandbox=bubblewrap")
-    with serving_agent(solver) as server:
-        run_suite(server, *options)
-        asked = len(server.received)
-        journal = pytester.path / "cassettes/openai--agent.jsonl"
-        lines = journal.read_text().splitlines(keepends=True)
-        journal.write_text("".join(lines[: len(lines) // 2]))
-        kept = sum('"asked"' not in line for line in lines[: len(lines) // 2])
-        run_suite(server, *options)
-        assert len(server.received) == asked + asked - kept
+def transcripts(model):
+    return {run["key"]: run["transcript"] for run in model["measures"]["agentic"]["diagnostics"]["runs"]}
 
 
 def test_without_the_option_the_suite_is_skipped_and_says_how_to_turn_it_on(run_suite):

@@ -246,5 +246,6 @@ def _run_record(run: AgentRun) -> dict[str, Any]:
         "solved": run.ending.correct,
         "ended": run.ending.ended,
         "faults": dict(run.ending.faults),
+        "transcript": run.ending.transcript,
         **efforts,
     }
