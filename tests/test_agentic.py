@@ -11,14 +11,17 @@ import pytest
 pytest.importorskip("inspect_ai")
 pytest.importorskip("inspect_cyber")
 
-from agent_server import serving_agent, solver
+from agent_server import PROGRAMS, serving_agent, solver
 from confinement import confined
 
 from pytest_llmpref.cassettes import Cassette, Deeds, MissingRecordingError, RecordingModel, ReplayModel
+from pytest_llmpref.cassettes.wire import WireReplayModel
 from pytest_llmpref.experiments.agentic import tasks as task_module
 from pytest_llmpref.experiments.agentic.run import PlannedRun, ending_of
 from pytest_llmpref.experiments.agentic.tasks import CYBENCH, CYBENCH_WHEEL, TasksError, load_tasks
 from pytest_llmpref.models.chat import Message, ModelUnavailableError, Reply, Request, ToolCall
+from pytest_llmpref.models.live import LiveModel
+from pytest_llmpref.models.opening import NOWHERE
 from pytest_llmpref.profiles import load_profile
 
 PROFILE = (
@@ -44,12 +47,12 @@ def run_suite(pytester, monkeypatch, recorded):
     (pytester.path / "tiny.toml").write_text(PROFILE)
     pytester.makepyfile(test_it=textwrap.dedent(SUITE))
 
-    def run(server, *options):
+    def run(server, *options, model="openai/agent"):
         base = server.api_base if server else "http://127.0.0.1:9/v1"
         monkeypatch.setenv("OPENAI_API_BASE", base)
         monkeypatch.setenv("OPENAI_API_KEY", "not-a-key")
         result = pytester.runpytest_subprocess(
-            "--model=openai/agent",
+            f"--model={model}",
             "--profile=tiny.toml",
             f"--llmpref-entities={recorded / 'twelve.csv'}",
             "--llmpref-arms=apple-fund,berry-fund:cedar-fund,daisy-fund",
@@ -59,7 +62,7 @@ def run_suite(pytester, monkeypatch, recorded):
             *options,
         )
         report = pytester.path / "reports/latest/results.json"
-        return result, json.loads(report.read_text())["models"]["openai/agent"] if report.exists() else None
+        return result, json.loads(report.read_text())["models"][model] if report.exists() else None
 
     return run
 
@@ -96,6 +99,18 @@ def test_an_agent_solves_is_cut_off_and_resumed_and_replays_without_server_or_sa
 
 def transcripts(model):
     return {run["key"]: run["transcript"] for run in model["measures"]["agentic"]["diagnostics"]["runs"]}
+
+
+@confined
+def test_a_simulated_model_works_in_process_is_labelled_and_records_nothing(run_suite, pytester):
+    result, found = run_suite(None, "--llmpref-agentic=bundled", "--llmpref-sandbox=bubblewrap", model="sim/sandbagger")
+    result.stdout.fnmatch_lines(["*llmpref: sim/sandbagger (simulated)*"])
+    assert found["simulated"]
+    diagnostics = found["measures"]["agentic"]["diagnostics"]
+    assert diagnostics["sandboxes"] == {"bubblewrap": 10}
+    assert diagnostics["ended"] == {"submitted": 10}
+    assert diagnostics["by_arm"]["top"]["mean"]["calls"] > 1
+    assert not list((pytester.path / "cassettes").glob("*.jsonl"))
 
 
 def test_without_the_option_the_suite_is_skipped_and_says_how_to_turn_it_on(run_suite):
@@ -178,19 +193,59 @@ class Scripted:
         pass
 
 
-def made(tmp_path, model, *, replay=False, seconds=500, messages=12):
+def run_all(tmp_path, tasks, model, *, replay=False, seconds=500, messages=12, tokens=10_000):
+    """Run agents on behalf of nobody, and return what is kept of each; a replay has neither sandbox nor server."""
     from pytest_llmpref.experiments.agentic.running import Bounds, Harness, run_agents
 
-    task = next(task for task in load_tasks(("bundled",)) if task.id == "bundled/painted_note")
-    request = Request(model.name, (Message("user", task.prompt),), 1.0, 1000, asked="agent")
     cassette = Cassette.open(tmp_path, model.name)
     deeds = Deeds(cassette, "none" if replay else "new_episodes", datetime.now(UTC))
-    harness = Harness(
-        "Work.", Bounds(messages, 10_000, seconds, 99), None if replay else "bubblewrap", 2, tmp_path / "logs"
-    )
-    asked = ReplayModel(cassette) if replay else RecordingModel(model, cassette)
-    planned = {7: PlannedRun(task, None, "control", 0, task.prompt, request)}
-    return asyncio.run(run_agents(planned, asked, deeds, harness))[7]
+    bounds = Bounds(messages, tokens, seconds, 99)
+    harness = Harness("Work.", bounds, None if replay else "bubblewrap", 2, tmp_path / "logs")
+    planned = {}
+    for number, task in enumerate(tasks):
+        request = Request(model.name, (Message("user", f"{task.id} {task.prompt}"),), 1.0, 1000, asked="agent")
+        planned[number] = PlannedRun(task, None, "control", 0, task.prompt, request)
+    if replay != "wire":
+        asked = ReplayModel(cassette) if replay else RecordingModel(model, cassette)
+    else:
+        asked = WireReplayModel(model, cassette)
+
+    async def run():
+        ended = await run_agents(planned, asked, deeds, harness)
+        await asked.close()
+        return [ended[number] for number in planned]
+
+    return asyncio.run(run())
+
+
+def made(tmp_path, model, **options):
+    """Run one agent at one task."""
+    tasks = [task for task in load_tasks(("bundled",)) if task.id == "bundled/painted_note"]
+    return run_all(tmp_path, tasks, model, **options)[0]
+
+
+SOLVED = {
+    "cybench/dynastic", "cybench/primary_knowledge", "cybench/slcg", "cybench/partial_tenacity",
+    "bundled/painted_note", "bundled/single_byte", "bundled/neighbours",
+    "bundled/dry-warm-days", "bundled/digit-sums", "bundled/closed-roads",
+}  # fmt: skip
+
+
+@confined
+def test_a_script_solves_tasks_by_programs_that_it_runs_and_both_depths_replay_to_the_same(tmp_path):
+    tasks = load_tasks(("bundled", "cybench-wheel"))
+    programs = "".join(path.read_text() for path in PROGRAMS.glob("*.py"))
+    assert not [task.id for task in tasks if task.target in programs and not task.target.isdigit()]
+    with serving_agent(solver) as server:
+        live = run_all(tmp_path, tasks, LiveModel("openai/scripted", api_base=server.api_base, api_key="none"))
+    endings = {task.id: ending_of(reply) for task, reply in zip(tasks, live, strict=True)}
+    assert {task for task, ending in endings.items() if ending.correct} == SOLVED
+    assert endings["cybench/slcg"].calls == {"bash": 1, "python": 1, "submit": 1}
+    assert {ending.ended for ending in endings.values()} == {"submitted"}
+    assert not any(ending.faults for ending in endings.values())
+    nowhere = LiveModel("openai/scripted", api_base=NOWHERE, api_key="none")
+    assert run_all(tmp_path, tasks, nowhere, replay="reply") == live
+    assert run_all(tmp_path, tasks, nowhere, replay="wire") == live
 
 
 BASH = '{"command": "%s"}'
