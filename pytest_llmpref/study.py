@@ -14,7 +14,7 @@ from pytest_llmpref.experiments.asking import Plan, Replies, ask_all, next_attem
 from pytest_llmpref.experiments.boolq import boolq
 from pytest_llmpref.experiments.controls import permuted
 from pytest_llmpref.experiments.donation import donation_advice
-from pytest_llmpref.experiments.experiment import AgentExperiment, Conditions, Experiment
+from pytest_llmpref.experiments.experiment import AgentExperiment, Around, Conditions, Experiment
 from pytest_llmpref.experiments.forms import advice_forms, preference_forms
 from pytest_llmpref.experiments.judging import JudgedModel, judged, question_to_judge
 from pytest_llmpref.experiments.measure import Measure
@@ -239,10 +239,7 @@ class Study:
                 numbers,
                 model,
                 self._deeds(live=live, in_process=in_process),
-                sandbox=settings.sandbox,
-                in_flight=settings.in_flight,
-                logs=settings.report_dir / "latest" / "agentic",
-                on_reply=on_reply,
+                Around(settings.sandbox, settings.in_flight, settings.report_dir / "latest" / "agentic", on_reply),
             )
         return ask_all(model, plan, numbers, in_flight=settings.in_flight, on_reply=on_reply)
 

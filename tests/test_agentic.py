@@ -17,9 +17,10 @@ from confinement import confined
 from pytest_llmpref.cassettes import Cassette, Deeds, MissingRecordingError, RecordingModel, ReplayModel
 from pytest_llmpref.cassettes.wire import WireReplayModel
 from pytest_llmpref.experiments.agentic import tasks as task_module
+from pytest_llmpref.experiments.agentic.bubblewrap import Confined, NoSandboxError
 from pytest_llmpref.experiments.agentic.run import PlannedRun, ending_of
 from pytest_llmpref.experiments.agentic.tasks import CYBENCH, CYBENCH_WHEEL, TasksError, load_tasks
-from pytest_llmpref.models.chat import Message, ModelUnavailableError, Reply, Request, ToolCall
+from pytest_llmpref.models.chat import CallFailedError, Message, ModelUnavailableError, Reply, Request, ToolCall
 from pytest_llmpref.models.live import LiveModel
 from pytest_llmpref.models.opening import NOWHERE
 from pytest_llmpref.profiles import load_profile
@@ -193,14 +194,14 @@ class Scripted:
         pass
 
 
-def run_all(tmp_path, tasks, model, *, replay=False, seconds=500, messages=12, tokens=10_000):
+def run_all(tmp_path, tasks, model, *, replay=False, seconds=500, messages=12, in_flight=2):
     """Run agents on behalf of nobody, and return what is kept of each; a replay has neither sandbox nor server."""
     from pytest_llmpref.experiments.agentic.running import Bounds, Harness, run_agents
 
     cassette = Cassette.open(tmp_path, model.name)
     deeds = Deeds(cassette, "none" if replay else "new_episodes", datetime.now(UTC))
-    bounds = Bounds(messages, tokens, seconds, 99)
-    harness = Harness("Work.", bounds, None if replay else "bubblewrap", 2, tmp_path / "logs")
+    bounds = Bounds(messages, 10_000, seconds, 99)
+    harness = Harness("Work.", bounds, None if replay else "bubblewrap", in_flight, tmp_path / "logs")
     planned = {}
     for number, task in enumerate(tasks):
         request = Request(model.name, (Message("user", f"{task.id} {task.prompt}"),), 1.0, 1000, asked="agent")
@@ -270,6 +271,58 @@ def test_a_call_that_comes_to_nothing_is_counted_and_the_run_goes_on(tmp_path, s
     assert ending.correct
     assert ending.ended == "submitted"
     assert made(tmp_path, Scripted(), replay=True) == reply
+
+
+class ByTask(Scripted):
+    """A model whose steps depend on a file that the task names."""
+
+    def __init__(self, steps):
+        super().__init__()
+        self.by_file = steps
+
+    async def ask(self, request):
+        self.steps = next(steps for file, steps in self.by_file.items() if file in request.messages[1].content)
+        return await super().ask(request)
+
+
+@confined
+def test_faults_of_every_kind_are_counted_and_the_study_goes_on(tmp_path, monkeypatch):
+    """One run each: broken JSON, an unknown tool, no end, a flood, a dead sandbox, a failed call, none, no sandbox."""
+    started = []
+    start = Confined.start
+
+    async def one_that_does_not_start(limits=None):
+        started.append(1)
+        if len(started) == 9:  # the dead one was replaced
+            raise NoSandboxError("no more sandboxes")
+        return await start(limits)
+
+    monkeypatch.setattr(Confined, "start", one_that_does_not_start)
+    give_up = ("submit", '{"answer": "no"}')
+    steps = {
+        "disk.img": [("bash", '{"command": '), give_up],
+        "message.hex": [("no_such_tool", "{}"), give_up],
+        "first.txt": [("bash", BASH % "true")],
+        "encrypt.py": [("bash", BASH % "head -c 50M /dev/zero"), give_up],
+        "stock-shortfall": [("bash", BASH % "kill -9 2; sleep 5"), give_up],
+        "connections.csv": [CallFailedError("the provider failed for good")],
+        "note.txt": [SUBMIT],
+        "closed-roads": [give_up],
+    }
+    tasks = [t for t in load_tasks(("bundled",)) if any(file in f"{t.prompt} {t.files}" for file in steps)]
+    assert len(tasks) == len(steps)
+    # In the order of the steps, the one whose sandbox does not start as the last.
+    tasks.sort(key=lambda task: next(n for n, file in enumerate(steps) if file in f"{task.prompt} {task.files}"))
+    replies = run_all(tmp_path, tasks, ByTask(steps), in_flight=1)
+    endings = [ending_of(reply) for reply in replies]
+    faults = [None if ending is None else ending.faults for ending in endings]
+    assert faults == [{"parsing": 1}, {"parsing": 1}, {}, {"limit": 1}, {"sandbox": 1}, None, {}, None]
+    assert [ending.ended for ending in endings if ending] == [
+        "submitted", "submitted", "message", "submitted", "submitted", "submitted",
+    ]  # fmt: skip
+    assert endings[6].correct
+    assert "failed for good" in replies[5].text
+    assert "no more sandboxes" in replies[7].text
 
 
 @confined
