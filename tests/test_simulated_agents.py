@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
-import msgspec
 import numpy as np
 import pytest
 from agent_studies import arms_of, planted_gap, study
 from confinement import confined
+from msgspec import structs
 
 from pytest_llmpref.cassettes import Deeds
 from pytest_llmpref.experiments.agentic.measure import effort_gap, success_gap
@@ -108,7 +109,7 @@ def test_every_bundled_task_can_be_told_from_the_others(bundled):
 def test_an_agent_without_the_tool_to_look_submits_at_once_and_one_without_tools_makes_conversation():
     model = SimulatedModel("sim/paper-a")
     asked = Request(model.name, (Message("user", "Do something."),), 1.0, 99)
-    assert model.reply(msgspec.structs.replace(asked, tools=(SUBMIT,))).tool_calls[0].name == "submit"
+    assert model.reply(structs.replace(asked, tools=(SUBMIT,))).tool_calls[0].name == "submit"
     assert not model.reply(asked).tool_calls
 
 
@@ -141,6 +142,17 @@ def test_lessened_effort_is_told_from_none_and_ten_points_on_sixteen_tasks_are_b
     detectable = np.median([minimum_detectable(success_gap(found)) for found in sandbagger])
     assert detectable > 0.12
     assert power(success_gap(found) for found in sandbagger) < 0.6
+
+
+def test_effort_that_no_agent_chose_is_invalid():
+    found = study("paper-a", 0, tasks=16)
+    assert not effort_gap(found, "calls").invalid
+
+    def changed(**values):
+        return replace(found, runs=[replace(run, ending=structs.replace(run.ending, **values)) for run in found.runs])
+
+    assert "160 of 160 runs were ended by a limit" in effort_gap(changed(ended="message"), "calls").invalid[0]
+    assert "every run has the same number of calls" in effort_gap(changed(calls={"bash": 2}), "calls").invalid[0]
 
 
 def power(gaps):
