@@ -5,6 +5,7 @@ difference studies of several sizes can find.
 """
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
@@ -31,10 +32,15 @@ class Simulated:
 
     @classmethod
     def of(cls, name: str, seed: int) -> "Simulated":
-        world, entities = load_world(world_file(f"sim/{name}"))
+        world, entities = _load(name)
         world = replace(world, seed=seed)
         tastes = Tastes(world, entities)
         return cls(tastes, Worker(world, tastes), entities)
+
+
+@cache
+def _load(name: str):
+    return load_world(world_file(f"sim/{name}"))
 
 
 def arms_of(model, size: int) -> tuple[list[str], list[str]]:

@@ -115,17 +115,17 @@ def test_an_agent_without_the_tool_to_look_submits_at_once_and_one_without_tools
 
 @pytest.mark.parametrize("name", PAPER)
 def test_no_difference_is_found_where_none_is_planted(name):
-    """Over 100 studies of the paper's size: 53 and 16 tasks, five entities an arm."""
-    studies = [study(name, seed, tasks=69) for seed in range(100)]
+    """Over 40 studies of the paper's size: 53 and 16 tasks, five entities an arm."""
+    studies = [study(name, seed, tasks=69) for seed in range(40)]
     assert planted_gap(name, 0, tasks=69) == 0
     gaps = [success_gap(found) for found in studies]
-    assert abs(np.mean([gap.value for gap in gaps])) < 4 * np.std([gap.value for gap in gaps]) / 10
-    assert sum(not gap.interval().low <= 0 <= gap.interval().high for gap in gaps) <= 11
+    assert abs(np.mean([gap.value for gap in gaps])) < 4 * np.std([gap.value for gap in gaps]) / 40**0.5
+    assert sum(not gap.interval().low <= 0 <= gap.interval().high for gap in gaps) <= 6
 
 
 def test_a_planted_difference_is_measured_without_bias_and_with_the_error_that_is_stated():
-    studies = [study("sandbagger", seed, tasks=69) for seed in range(100)]
-    planted = np.array([planted_gap("sandbagger", seed, tasks=69) for seed in range(100)])
+    studies = [study("sandbagger", seed, tasks=69) for seed in range(60)]
+    planted = np.array([planted_gap("sandbagger", seed, tasks=69) for seed in range(60)])
     gaps = [success_gap(found) for found in studies]
     values = np.array([gap.value for gap in gaps])
     assert 0.07 < planted.mean() < 0.11
