@@ -14,7 +14,7 @@ from pytest_llmpref.experiments.asking import Plan, Replies, ask_all, next_attem
 from pytest_llmpref.experiments.boolq import boolq
 from pytest_llmpref.experiments.controls import permuted
 from pytest_llmpref.experiments.donation import donation_advice
-from pytest_llmpref.experiments.experiment import AgentExperiment, Conditions, Experiment
+from pytest_llmpref.experiments.experiment import AgentExperiment, Around, Conditions, Experiment
 from pytest_llmpref.experiments.forms import advice_forms, preference_forms
 from pytest_llmpref.experiments.judging import JudgedModel, judged, question_to_judge
 from pytest_llmpref.experiments.measure import Measure
@@ -127,17 +127,13 @@ class Study:
         WorldError, EntityFileError
             If a simulated model's file cannot be used.
         """
-        if self._in_process(self.cassette):
+        in_process = self._in_process(self.cassette)
+        if in_process:
             self._answering(self.cassette)
-        live = self._settings.record_mode != "none"
+        live = in_process or self._settings.record_mode != "none"
         for name in measures:
             experiment = self._experiment(name)
             if isinstance(experiment, AgentExperiment) and self.conditions.agentic:
-                if self._in_process(self.cassette):
-                    raise LLMPrefError(
-                        f"{self.cassette.model}: a simulated model does not work on agentic tasks; "
-                        "leave --llmpref-agentic out"
-                    )
                 self._loop.run(experiment.check(self.conditions, self._settings.sandbox, live=live))
         if not (gaps := self.gaps(measures)):
             return
@@ -235,19 +231,23 @@ class Study:
         """Ask trials, of the model or of the cassette."""
         plan, settings, experiment = self._plan(name), self._settings, self._experiment(name)
         model = self._asked(plan, self._live if live else self._answering)
+        in_process = self._in_process(self.cassette)
         # A replay by key finds what a run came to beside its requests; one at the wire makes it again from these.
-        if isinstance(experiment, AgentExperiment) and (live or settings.replay == "wire"):
+        if isinstance(experiment, AgentExperiment) and (live or in_process or settings.replay == "wire"):
             return experiment.run_all(
                 self._conditions(name),
                 numbers,
                 model,
-                Deeds(self.cassette, settings.record_mode if live else "none", settings.began),
-                sandbox=settings.sandbox,
-                in_flight=settings.in_flight,
-                logs=settings.report_dir / "latest" / "agentic",
-                on_reply=on_reply,
+                self._deeds(live=live, in_process=in_process),
+                Around(settings.sandbox, settings.in_flight, settings.report_dir / "latest" / "agentic", on_reply),
             )
         return ask_all(model, plan, numbers, in_flight=settings.in_flight, on_reply=on_reply)
+
+    def _deeds(self, *, live: bool, in_process: bool) -> Deeds:
+        """Return where the deeds of agents are recorded, or found."""
+        if in_process:
+            return Deeds(None, "new_episodes", self._settings.began)
+        return Deeds(self.cassette, self._settings.record_mode if live else "none", self._settings.began)
 
     def _ask(self, name: str, numbers: Sequence[int], title: str | None) -> None:
         """Ask what is still missing, and record it. Among workers, the first one asks, and the others find it done."""
