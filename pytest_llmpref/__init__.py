@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_llmpref.estimates import Claim, Estimate, Verdict
+    from pytest_llmpref.experiments.about_entities import entity_experiment
     from pytest_llmpref.experiments.agentic.measure import effort_gap, success_gap
     from pytest_llmpref.experiments.boolq_measure import (
         accuracy_slope,
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     )
     from pytest_llmpref.experiments.bounds import missing_bounds
     from pytest_llmpref.experiments.changes import change, change_in_rho
+    from pytest_llmpref.experiments.experiment import Experiment
+    from pytest_llmpref.experiments.pairs import pair_experiment
     from pytest_llmpref.experiments.protocols import robustness
     from pytest_llmpref.experiments.refusal_measure import (
         excess_refusals,
@@ -26,11 +29,13 @@ if TYPE_CHECKING:
         superadditivity,
     )
     from pytest_llmpref.stats.association import attenuation_corrected, spearman, within_groups
+    from pytest_llmpref.stats.resampling import over_entities
     from pytest_llmpref.stats.residuals import residuals
 
 __all__ = [
     "Claim",
     "Estimate",
+    "Experiment",
     "Verdict",
     "accuracy_slope",
     "attenuation_corrected",
@@ -38,9 +43,12 @@ __all__ = [
     "change",
     "change_in_rho",
     "effort_gap",
+    "entity_experiment",
     "excess_refusals",
     "minus_control",
     "missing_bounds",
+    "over_entities",
+    "pair_experiment",
     "propensity",
     "reason_trends",
     "residuals",
@@ -56,6 +64,7 @@ __all__ = [
 _HOMES = {
     "Claim": "estimates",
     "Estimate": "estimates",
+    "Experiment": "experiments.experiment",
     "Verdict": "estimates",
     "accuracy_slope": "experiments.boolq_measure",
     "attenuation_corrected": "stats.association",
@@ -63,9 +72,12 @@ _HOMES = {
     "change": "experiments.changes",
     "change_in_rho": "experiments.changes",
     "effort_gap": "experiments.agentic.measure",
+    "entity_experiment": "experiments.about_entities",
     "excess_refusals": "experiments.refusal_measure",
     "minus_control": "experiments.boolq_measure",
     "missing_bounds": "experiments.bounds",
+    "over_entities": "stats.resampling",
+    "pair_experiment": "experiments.pairs",
     "propensity": "experiments.refusal_measure",
     "reason_trends": "experiments.refusal_measure",
     "residuals": "stats.residuals",

@@ -1,7 +1,7 @@
 """Which tests measure which models and entities, and which claims form a family."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,22 +55,27 @@ def model_of(item: pytest.Item) -> str | None:
     return str(parameters(item)["model"]) if "study" in getattr(item, "fixturenames", ()) else None
 
 
-def measures_needed(items: Iterable[pytest.Item], *, all_protocols: bool) -> dict[str, list[str]]:
-    """Return the measures that tests ask for, by model; with ``all_protocols`` also other forms of the questions."""
+def measures_needed(
+    items: Iterable[pytest.Item], measures: Mapping[str, str], *, all_protocols: bool
+) -> dict[str, list[str]]:
+    """Return the measures that tests ask for, by model; with ``all_protocols`` also other forms of the questions.
+
+    ``measures`` maps fixtures to measures.
+    """
     needed: dict[str, dict[str, None]] = {}
     for item in items:
         if (model := model_of(item)) is not None:
             names = getattr(item, "fixturenames", ())
             needed.setdefault(model, {}).update(
-                dict.fromkeys(measure for fixture, measure in fixtures.MEASURES.items() if fixture in names)
+                dict.fromkeys(measure for fixture, measure in measures.items() if fixture in names)
             )
             if all_protocols and "protocols" in names:
                 needed[model].update(dict.fromkeys(fixtures.FORMS))
-    return {model: list(measures) for model, measures in needed.items()}
+    return {model: list(asked) for model, asked in needed.items()}
 
 
-def described(item: pytest.Item) -> dict[str, Any]:
-    """Return what results.json says of a test that makes claims."""
+def described(item: pytest.Item, measures: Mapping[str, str]) -> dict[str, Any]:
+    """Return what results.json says of a test that makes claims; ``measures`` maps fixtures to measures."""
     names = getattr(item, "fixturenames", ())
     entity = parameters(item).get("entity")
     docstring = (getattr(getattr(item, "function", None), "__doc__", None) or "").strip()
@@ -80,7 +85,7 @@ def described(item: pytest.Item) -> dict[str, Any]:
         "line": (item.location[1] or 0) + 1,
         "says": " ".join(docstring.split("\n\n")[0].split()),
         "entity": None if entity is None else entity.id,
-        "measures": [measure for fixture, measure in fixtures.MEASURES.items() if fixture in names],
+        "measures": [measure for fixture, measure in measures.items() if fixture in names],
         "gate": item.get_closest_marker("gate") is not None,
         "exploratory": item.get_closest_marker("exploratory") is not None,
     }

@@ -1,6 +1,7 @@
 """What suites ask for by name. Thin: each asks the study of the model for a measure."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -98,7 +99,7 @@ def baseline(study: "Study", pytestconfig: pytest.Config) -> "Baseline":
     """The measures of the last release (``--baseline``), to use with ``change``: ``baseline.refusals``, and so on."""
     from pytest_llmpref.run import RUN  # noqa: PLC0415 - which knows the fixtures
 
-    return pytestconfig.stash[RUN].baseline(study.conditions.model, study.conditions.groups, MEASURES)
+    return pytestconfig.stash[RUN].baseline(study.conditions.model, study.conditions.groups)
 
 
 @pytest.fixture
@@ -127,6 +128,23 @@ def agentic(study: "Study") -> "AgenticMeasure":
     if not study.conditions.agentic:
         pytest.skip("agentic tasks are run only when asked for: add --llmpref-agentic bundled (or gaia, or cybench)")
     return study.measure(MEASURES["agentic"])  # type: ignore[return-value]
+
+
+def measure_fixtures(measures: Iterable[str]) -> ModuleType:
+    """Return a plugin that has, for each measure of another package's experiment, a fixture of that name."""
+    plugin = ModuleType("llmpref-experiments")
+    for name in measures:
+        setattr(plugin, name, _measure_fixture(name))
+    return plugin
+
+
+def _measure_fixture(name: str) -> object:
+    @pytest.fixture(scope="session", name=name)
+    def measured(study: "Study") -> "Measure":
+        """What an experiment of another package yields."""
+        return study.measure(name)
+
+    return measured
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Command line and ini keys, declared once; both end in one frozen Settings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -39,7 +39,7 @@ OPTIONS = (
     Option("--profile", "llmpref_profile", "standard", "How large the study is: smoke, standard, paper, or a .toml file"),
     Option("--report-dir", "llmpref_report_dir", "reports", "Folder in which latest/results.json is written"),
     Option("--baseline", "llmpref_baseline", "", "results.json of the last release, to compare with"),
-    Option("--llmpref-entities", "llmpref_entities", "", "Entity set of your own (.toml or .csv); the shipped 72 if left out"),
+    Option("--llmpref-entities", "llmpref_entities", "", "Entity set of your own (.toml or .csv), or the name of one that a plugin brings; the shipped 72 if left out"),
     Option("--llmpref-boolq", "llmpref_boolq", "", "Yes/no questions: a .jsonl or .parquet file with BoolQ's fields, or dev for BoolQ's development set after `llmpref boolq download`; the bundled 64 if left out"),
     Option("--llmpref-cassettes", "llmpref_cassettes", "cassettes", "Folder of the cassettes, below the root folder unless absolute"),
     Option("--llmpref-replay", "llmpref_replay", "reply", "Depth of replay: the recorded replies, or the raw HTTP through litellm", choices=("reply", "wire")),
@@ -166,8 +166,10 @@ def names_model(config: pytest.Config) -> bool:
     return bool(_value(config, OPTIONS[0], OPTIONS[0].dest))
 
 
-def read_settings(config: pytest.Config, began: datetime) -> Settings:
+def read_settings(config: pytest.Config, began: datetime, entity_sets: Mapping[str, Path]) -> Settings:
     """Read the settings: the command line first, then the ini keys, then the defaults.
+
+    ``entity_sets`` holds the files of the entity sets that have a name.
 
     Raises
     ------
@@ -180,6 +182,8 @@ def read_settings(config: pytest.Config, began: datetime) -> Settings:
     agentic = tuple(dict.fromkeys(values.pop("agentic")))
     root, here = config.rootpath, config.invocation_params.dir
     files: Any = {name: here / given if (given := values.pop(name)) else None for name in _FILES}
+    if (named := files["entities"]) is not None:
+        files["entities"] = entity_sets.get(named.name, named) if named.parent == here else named
     return Settings(
         models=names,
         agentic=agentic,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmpref import fixtures, options
+from pytest_llmpref import fixtures, hookspecs, options
 from pytest_llmpref.collection import model_of
 from pytest_llmpref.run import RUN, Run
 
@@ -17,6 +17,11 @@ MARKERS = (
     "exploratory: the test's claim is reported, and never fails",
 )
 CLAIMS: "pytest.StashKey[list[Claim]]" = pytest.StashKey()
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declare the hooks by which other packages add models, entity sets and experiments."""
+    pluginmanager.add_hookspecs(hookspecs)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,6 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", marker)
     config.stash[RUN] = run = Run(config)
     config.pluginmanager.register(fixtures, "llmpref-fixtures")
+    config.pluginmanager.register(fixtures.measure_fixtures(run.extensions.experiments), "llmpref-experiments")
     config.pluginmanager.register(RunHooks(run), "llmpref-run")
     run.check_settings()
 

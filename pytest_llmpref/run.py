@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmpref import collection
+from pytest_llmpref import collection, fixtures
 from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.extensions import Extensions, checked_extensions
 from pytest_llmpref.options import Settings, names_model, read_settings
 
 if TYPE_CHECKING:
@@ -46,9 +47,28 @@ class Run:
         self._entities: dict[str, dict[str, str]] = {}
 
     @cached_property
+    def extensions(self) -> Extensions:
+        """What other packages add; what cannot be used is a usage error."""
+        hook: Any = self.config.hook
+        try:
+            return checked_extensions(
+                hook.pytest_llmpref_models(),
+                hook.pytest_llmpref_entity_sets(),
+                hook.pytest_llmpref_experiments(),
+                taken={*vars(fixtures), *fixtures.MEASURES.values(), *fixtures.FORMS},
+            )
+        except LLMPrefError as error:
+            raise pytest.UsageError(str(error)) from None
+
+    @property
+    def measured_by(self) -> "Mapping[str, str]":
+        """Fixture -> the measure that it returns; an experiment of another package has one name for both."""
+        return fixtures.MEASURES | {name: name for name in self.extensions.experiments}
+
+    @cached_property
     def settings(self) -> Settings:
         """The settings; an option that is not allowed is a usage error."""
-        return read_settings(self.config, self.began)
+        return read_settings(self.config, self.began, self.extensions.entity_sets)
 
     @cached_property
     def studies(self) -> "Studies":
@@ -56,7 +76,7 @@ class Run:
         from pytest_llmpref.studies import Studies  # noqa: PLC0415 - see the class
 
         try:
-            return Studies(self.settings, self._progress)
+            return Studies(self.settings, self._progress, self.extensions)
         except LLMPrefError as error:
             raise pytest.UsageError(str(error)) from None
 
@@ -144,7 +164,7 @@ class Run:
 
     def _measures_needed(self, items: list[pytest.Item]) -> dict[str, list[str]]:
         wanted = names_model(self.config) and self.settings.protocols == "all"
-        return collection.measures_needed(items, all_protocols=wanted)
+        return collection.measures_needed(items, self.measured_by, all_protocols=wanted)
 
     @property
     def plans(self) -> bool:
@@ -219,7 +239,7 @@ class Run:
             raise LLMPrefError(f"no model named: add --model NAME{known}")
         return self.studies[model]
 
-    def baseline(self, model: str, groups: "Mapping[str, str]", names: "Mapping[str, str]") -> "Baseline":
+    def baseline(self, model: str, groups: "Mapping[str, str]") -> "Baseline":
         """Return what the last release's run measured of a model.
 
         Raises
@@ -233,7 +253,7 @@ class Run:
         if path is None or earlier is None:
             raise LLMPrefError("no baseline named: add --baseline FILE")
         name = earlier_name(path, earlier, model, self.settings.models)
-        return Baseline(path, measures_of(earlier, name, groups), names)
+        return Baseline(path, measures_of(earlier, name, groups), self.measured_by)
 
     def complete(
         self, item: pytest.Item, call: "pytest.CallInfo[None]", report: pytest.TestReport, claims: "list[Claim]"
@@ -250,7 +270,7 @@ class Run:
         from pytest_llmpref.outcomes import properties_of, settle  # noqa: PLC0415
         from pytest_llmpref.report.results import claim_record  # noqa: PLC0415
 
-        test = collection.described(item)
+        test = collection.described(item, self.measured_by)
         records = [claim_record(claim, test) for claim in claims]
         report.llmpref_claims = records  # type: ignore[attr-defined]
         item.user_properties += properties_of(records)

@@ -8,6 +8,7 @@ from typing import Any
 from pytest_llmpref.entities import Entity, EntityFileError, EntitySet, load_entities
 from pytest_llmpref.experiments.arms import named_arms
 from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.extensions import NOTHING, Extensions
 from pytest_llmpref.items import ItemSet, load_items
 from pytest_llmpref.models.prefill import lead_for
 from pytest_llmpref.options import Settings
@@ -28,6 +29,8 @@ class Studies:
         What the user set.
     progress
         Opens a display, given a title and the number of trials to ask.
+    extensions
+        What other packages add.
 
     Raises
     ------
@@ -35,7 +38,9 @@ class Studies:
         If the profile, the entity set, the yes/no questions, or arms of the user's cannot be used.
     """
 
-    def __init__(self, settings: Settings, progress: Callable[[str, int], Progress]) -> None:
+    def __init__(
+        self, settings: Settings, progress: Callable[[str, int], Progress], extensions: Extensions = NOTHING
+    ) -> None:
         self.settings = settings
         self.profile = load_profile(settings.profile)
         self.item_set: ItemSet = load_items(settings.boolq)
@@ -45,6 +50,7 @@ class Studies:
         self.entity_set: EntitySet = load_entities(path if settings.control == FICTITIOUS else settings.entities)
         self._arms = named_arms(settings.arms, self.entity_set) if settings.arms else None
         self._progress = progress
+        self._extensions = extensions
         self._opened: dict[str, Study] = {}
         self._closing = ExitStack()
 
@@ -57,7 +63,7 @@ class Studies:
             If the model's cassette cannot be read.
         """
         if model not in self._opened:
-            study = Study(self._conditions(model), self.settings, self._progress)
+            study = Study(self._conditions(model), self.settings, self._progress, self._extensions)
             self._opened[model] = study
             self._closing.callback(study.close)
         return self._opened[model]

@@ -7,22 +7,23 @@ from dataclasses import replace
 from typing import Any, Literal, Protocol
 
 from pytest_llmpref.background import BackgroundLoop
-from pytest_llmpref.cassettes import Cassette, Deeds, RecordingModel, ReplayModel, must_ask
+from pytest_llmpref.cassettes import Cassette, Deeds, RecordingModel, ReplayModel
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.experiments.agentic.experiment import agentic
 from pytest_llmpref.experiments.arms import extremes
-from pytest_llmpref.experiments.asking import Plan, Replies, ask_all, next_attempt
+from pytest_llmpref.experiments.asking import Plan, Replies, ask_all
 from pytest_llmpref.experiments.boolq import boolq
 from pytest_llmpref.experiments.controls import permuted
 from pytest_llmpref.experiments.donation import donation_advice
-from pytest_llmpref.experiments.experiment import AgentExperiment, Conditions, Experiment
+from pytest_llmpref.experiments.experiment import AgentExperiment, Around, Conditions, Experiment
 from pytest_llmpref.experiments.forms import advice_forms, preference_forms
-from pytest_llmpref.experiments.judging import JudgedModel, judged, question_to_judge
+from pytest_llmpref.experiments.judging import JudgedModel
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.pairwise import pairwise_preference
 from pytest_llmpref.experiments.ranking import direct_ranking
 from pytest_llmpref.experiments.refusal import refusals
-from pytest_llmpref.gaps import Gap, NotRecordedError, describe_gaps
+from pytest_llmpref.extensions import NOTHING, ExtensionError, Extensions
+from pytest_llmpref.gaps import Gap, NotRecordedError, Recorded, describe_gaps
 from pytest_llmpref.models.chat import ChatModel, Reply, Request
 from pytest_llmpref.models.opening import answers_in_process, is_simulated, open_model
 from pytest_llmpref.options import Settings
@@ -69,14 +70,24 @@ class Study:
         How models are asked, and where recordings are.
     progress
         Opens a display, given a title and the number of trials to ask.
+    extensions
+        What other packages add.
     """
 
-    def __init__(self, conditions: Conditions, settings: Settings, progress: Callable[[str, int], Progress]) -> None:
+    def __init__(
+        self,
+        conditions: Conditions,
+        settings: Settings,
+        progress: Callable[[str, int], Progress],
+        extensions: Extensions = NOTHING,
+    ) -> None:
         self.conditions = conditions
         self.cassette = Cassette.open(settings.cassettes, conditions.model)
         self._judge = Cassette.open(settings.cassettes, settings.judge) if settings.judge else None
         self._settings = settings
+        self._recorded = Recorded(self.cassette, self._judge, settings)
         self._progress = progress
+        self._extensions = extensions
         self._plans: dict[str, Plan] = {}
         self._measures: dict[str, Measure] = {}
         self._failure: LLMPrefError | None = None
@@ -119,24 +130,22 @@ class Study:
         WorldError, EntityFileError
             If a simulated model's file cannot be used.
         """
-        if self._in_process(self.cassette):
+        in_process = self._in_process(self.cassette)
+        if in_process:
             self._answering(self.cassette)
-        live = self._settings.record_mode != "none"
+        live = in_process or self._settings.record_mode != "none"
         for name in measures:
-            experiment = EXPERIMENTS[name]()
+            experiment = self._experiment(name)
             if isinstance(experiment, AgentExperiment) and self.conditions.agentic:
-                if self._in_process(self.cassette):
-                    raise LLMPrefError(
-                        f"{self.cassette.model}: a simulated model does not work on agentic tasks; "
-                        "leave --llmpref-agentic out"
-                    )
                 self._loop.run(experiment.check(self.conditions, self._settings.sandbox, live=live))
         if not (gaps := self.gaps(measures)):
             return
         if self._settings.record_mode == "none":
             raise NotRecordedError(describe_gaps(self.cassette.model, gaps, self._settings))
         with self._recording():
-            self._ask(gaps[0].measure, list(self._missing(gaps[0].measure, list(gaps[0].missing)[:1])))
+            self._ask(
+                gaps[0].measure, list(self._recorded.missing(self._plan(gaps[0].measure), list(gaps[0].missing)[:1]))
+            )
 
     def measure(self, name: str) -> Measure:
         """Return a measure; its trials are asked or replayed the first time.
@@ -177,7 +186,7 @@ class Study:
             )
         share = [number for number, request in enumerate(plan.requests) if shard.holds(request.key)]
         with self._recording():
-            if missing := list(self._missing(name, share)):
+            if missing := list(self._recorded.missing(plan, share)):
                 with self._shown(f"{self._title(name)} shard {shard}", len(missing)) as display:
                     self._ask(name, missing, display)
         return len(missing), len(share)
@@ -206,7 +215,7 @@ class Study:
             answered = self._loop.run(self._replies(name, numbers, live=False))
             for number, attempts in zip(numbers, answered, strict=True):
                 replies[number] = attempts
-        measure = EXPERIMENTS[name]().analyse(self._conditions(name), plan, replies)
+        measure = self._experiment(name).analyse(self._conditions(name), plan, replies)
         permute = self._settings.control == "permuted-entities"
         return permuted(measure, self._settings.control_seed) if permute else measure
 
@@ -214,15 +223,33 @@ class Study:
         model = self.conditions.model
         return f"{model}{' (simulated)' if is_simulated(model) else ''} {name}"
 
+    def _experiment(self, name: str) -> Experiment:
+        """Return the experiment that yields a measure.
+
+        Raises
+        ------
+        ExtensionError
+            If one of another package yields a measure of another name.
+        """
+        if name in EXPERIMENTS:
+            return EXPERIMENTS[name]()
+        experiment = self._extensions.experiments[name]()
+        if experiment.measure != name:
+            raise ExtensionError(
+                f"pytest_llmpref_experiments: {name!r} is given an experiment whose measure is "
+                f"{experiment.measure!r}; give both one name"
+            )
+        return experiment
+
     def _plan(self, name: str) -> Plan:
         if name not in self._plans:
-            self._plans[name] = EXPERIMENTS[name]().plan(self._conditions(name))
+            self._plans[name] = self._experiment(name).plan(self._conditions(name))
         return self._plans[name]
 
     def _conditions(self, name: str) -> Conditions:
         """Return the conditions of an experiment: agents are run for entities that only preferences tell."""
         conditions = self.conditions
-        agents = isinstance(EXPERIMENTS[name](), AgentExperiment) and bool(conditions.agentic)
+        agents = isinstance(self._experiment(name), AgentExperiment) and bool(conditions.agentic)
         if not agents or conditions.arms is not None:
             return conditions
         arms = extremes(self.measure("preference"), conditions.profile.agentic_entities)
@@ -237,21 +264,25 @@ class Study:
         on_reply: Callable[[Reply, bool], None] = lambda _reply, _ended: None,
     ) -> Coroutine[Any, Any, list[Replies]]:
         """Ask trials, of the model or of the cassette."""
-        plan, settings, experiment = self._plan(name), self._settings, EXPERIMENTS[name]()
+        plan, settings, experiment = self._plan(name), self._settings, self._experiment(name)
         model = self._asked(plan, self._live if live else self._answering)
+        in_process = self._in_process(self.cassette)
         # A replay by key finds what a run came to beside its requests; one at the wire makes it again from these.
-        if isinstance(experiment, AgentExperiment) and (live or settings.replay == "wire"):
+        if isinstance(experiment, AgentExperiment) and (live or in_process or settings.replay == "wire"):
             return experiment.run_all(
                 self._conditions(name),
                 numbers,
                 model,
-                Deeds(self.cassette, settings.record_mode if live else "none", settings.began),
-                sandbox=settings.sandbox,
-                in_flight=settings.in_flight,
-                logs=settings.report_dir / "latest" / "agentic",
-                on_reply=on_reply,
+                self._deeds(live=live, in_process=in_process),
+                Around(settings.sandbox, settings.in_flight, settings.report_dir / "latest" / "agentic", on_reply),
             )
         return ask_all(model, plan, numbers, in_flight=settings.in_flight, on_reply=on_reply)
+
+    def _deeds(self, *, live: bool, in_process: bool) -> Deeds:
+        """Return where the deeds of agents are recorded, or found."""
+        if in_process:
+            return Deeds(None, "new_episodes", self._settings.began)
+        return Deeds(self.cassette, self._settings.record_mode if live else "none", self._settings.began)
 
     def _ask_rounds(self, name: str) -> None:
         """Ask what is missing of a measure, round by round. Among workers, the first asks, and others find it done."""
@@ -290,52 +321,7 @@ class Study:
             yield
 
     def _gap(self, name: str) -> Gap | None:
-        """Return what has to be asked of a measure: the missing trials of the first round that lacks some."""
-        plan = self._plan(name)
-        replies, done = list[Replies]([()] * len(plan.requests)), 0
-        while numbers := plan.next_round(replies):
-            if missing := self._missing(name, numbers, replies):
-                return Gap(name, missing, plan.total, later=plan.total - done - len(numbers))
-            done += len(numbers)
-        return None
-
-    def _missing(self, name: str, numbers: Iterable[int], replies: list[Replies] | None = None) -> dict[int, Request]:
-        """Return, of these trials, those that have to be asked, and the first attempt at each that has to.
-
-        The replies that are recorded of them are put into ``replies``.
-        """
-        plan, found = self._plan(name), dict[int, Request]()
-        for number in numbers:
-            recorded, request = self._recorded_trial(plan, number)
-            if replies is not None:
-                replies[number] = recorded
-            if request is not None:
-                found[number] = request
-        return found
-
-    def _recorded_trial(self, plan: Plan, number: int) -> tuple[Replies, Request | None]:
-        """Return the recorded replies to a trial, and the attempt that has to be asked; ``None`` where none has."""
-        request, replies = plan.requests[number], list[Reply]()
-        while True:
-            reply = self._recorded(self.cassette, request)
-            if reply is not None and plan.can_be_judged and self._judge is not None:
-                question = question_to_judge(self._judge.model, request, reply)
-                answer = None if question is None else self._recorded(self._judge, question)
-                # Without the judge's word it is not known whether the trial goes on.
-                reply = reply if question is None else judged(reply, answer) if answer is not None else None
-            if reply is None:
-                return tuple(replies), request
-            replies.append(reply)
-            if not plan.goes_on(number, replies):
-                return tuple(replies), None
-            request = next_attempt(request)
-
-    def _recorded(self, cassette: Cassette, request: Request) -> Reply | None:
-        """Return the recorded reply to a request; ``None`` where it has to be asked."""
-        found = cassette.interaction(request.key)
-        if found is None or must_ask(found, self._settings.record_mode, self._settings.began):
-            return None
-        return found.reply
+        return self._recorded.gap(name, self._plan(name))
 
     def _asked(self, plan: Plan, model_of: Callable[[Cassette], ChatModel]) -> ChatModel:
         """Return the model that a plan's questions are put to, its replies judged if a judge was named."""
@@ -389,6 +375,7 @@ class Study:
         settings = self._settings
         return open_model(
             cassette.model,
+            self._extensions.models,
             timeout=settings.timeout,
             max_tries=settings.max_tries,
             max_wait=settings.max_wait,

@@ -3,6 +3,7 @@
 import contextlib
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -11,17 +12,21 @@ from loopback import Loopback, completion
 Step = tuple[str, str]
 """A tool, and its arguments: JSON, broken or not."""
 
-DYNASTIC = """
-text = open('/root/output.txt').read().strip().splitlines()[-1]
-plain = ''.join(chr((ord(c) - 65 - i) % 26 + 65) if c.isalpha() else c for i, c in enumerate(text))
-print('HTB{' + plain + '}')
-"""
-PRIMARY_KNOWLEDGE = """
-given = dict(line.split(' = ') for line in open('/root/output.txt').read().splitlines())
-n, e, c = (int(given[name]) for name in 'nec')
-message = pow(c, pow(e, -1, n - 1), n)
-print(message.to_bytes((message.bit_length() + 7) // 8, 'big').decode())
-"""
+PROGRAMS = Path(__file__).parent / "agent_programs"
+"""What the scripted agent writes: a program for each task that it solves, from the task's files alone."""
+SIGNS = {
+    "partial_tenacity": "PKCS1_OAEP",
+    "slcg": "ciphertext.txt",
+    "dynastic": "to_identity_map",
+    "neighbours": "next_prime",
+    "primary_knowledge": "getPrime",
+    "painted_note": "note.txt",
+    "single_byte": "message.hex",
+    "dry_warm_days": "dry-warm-days.tsv",
+    "closed_roads": "closed-roads.csv",
+    "digit_sums": "digit sum",
+}
+"""By what it knows a task: something in its files, or in what is asked; the first that is there holds."""
 
 
 class AgentServer(Loopback):
@@ -57,12 +62,14 @@ def serving_agent(policy: Callable[[list[dict[str, Any]]], Step | str]) -> Itera
 
 
 def solver(messages: list[dict[str, Any]]) -> Step:
-    """Solve two challenges by what their files really hold, and submit what the sandbox printed."""
-    prompt = next(message["content"] for message in messages if message["role"] == "user")
+    """Look at the files, run a program on them, and submit what it printed; give up where there is no program."""
+    asked = next(message["content"] for message in messages if message["role"] == "user")
     results = [message["content"] for message in messages if message["role"] == "tool"]
     if not results:
-        return "bash", json.dumps({"command": "ls /root; head -c 200 /root/source.py"})
+        return "bash", json.dumps({"command": "ls /root /shared_files; tail -n +1 /root/* | head -c 1500"})
+    task = next((task for task, sign in SIGNS.items() if sign in results[0] + asked), None)
+    if task is None:
+        return "submit", json.dumps({"answer": "I do not know"})
     if len(results) == 1:
-        is_rsa = "root/source.py." in prompt and "/root/source.py." not in prompt
-        return "python", json.dumps({"code": PRIMARY_KNOWLEDGE if is_rsa else DYNASTIC})
+        return "python", json.dumps({"code": (PROGRAMS / f"{task}.py").read_text()})
     return "submit", json.dumps({"answer": results[1].strip().splitlines()[-1]})

@@ -2,7 +2,8 @@
 
 import asyncio
 import textwrap
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from pytest_llmpref.cassettes import Cassette, RecordingModel
 from pytest_llmpref.entities import EntitySet, load_entities
 from pytest_llmpref.experiments.asking import ask_all
 from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.models.simulated.model import SimulatedModel
+from pytest_llmpref.models.simulated.server import Server
 from pytest_llmpref.profiles import load_profile
 from pytest_llmpref.study import EXPERIMENTS
 
@@ -92,3 +95,23 @@ def live(pytester, recorded, server, monkeypatch):
         )
 
     return run
+
+
+@pytest.fixture
+def served() -> Iterator[Callable[[str], str]]:
+    """Serve simulated models over HTTP, from a thread; returns the address of each."""
+    loop = asyncio.new_event_loop()
+    servers = []
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    def serve(name: str) -> str:
+        servers.append(Server(SimulatedModel(name)))
+        return asyncio.run_coroutine_threadsafe(servers[-1].start(0), loop).result(30)
+
+    yield serve
+    for server in servers:
+        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(30)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(30)
+    loop.close()

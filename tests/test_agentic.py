@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 import textwrap
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,16 +11,19 @@ import pytest
 pytest.importorskip("inspect_ai")
 pytest.importorskip("inspect_cyber")
 
-from agent_server import serving_agent, solver
+from agent_server import PROGRAMS, serving_agent, solver
+from confinement import confined
 
 from pytest_llmpref.cassettes import Cassette, Deeds, MissingRecordingError, RecordingModel, ReplayModel
+from pytest_llmpref.cassettes.wire import WireReplayModel
 from pytest_llmpref.experiments.agentic import tasks as task_module
+from pytest_llmpref.experiments.agentic.bubblewrap import Confined, NoSandboxError
 from pytest_llmpref.experiments.agentic.run import PlannedRun, ending_of
 from pytest_llmpref.experiments.agentic.tasks import CYBENCH, CYBENCH_WHEEL, TasksError, load_tasks
-from pytest_llmpref.models.chat import Message, ModelUnavailableError, Reply, Request, ToolCall
+from pytest_llmpref.models.chat import CallFailedError, Message, ModelUnavailableError, Reply, Request, ToolCall
+from pytest_llmpref.models.live import LiveModel
+from pytest_llmpref.models.opening import NOWHERE
 from pytest_llmpref.profiles import load_profile
-
-confined = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 
 PROFILE = (
     (Path(__file__).parent.parent / "fixtures/profiles/smoke.toml")
@@ -46,12 +48,12 @@ def run_suite(pytester, monkeypatch, recorded):
     (pytester.path / "tiny.toml").write_text(PROFILE)
     pytester.makepyfile(test_it=textwrap.dedent(SUITE))
 
-    def run(server, *options):
+    def run(server, *options, model="openai/agent"):
         base = server.api_base if server else "http://127.0.0.1:9/v1"
         monkeypatch.setenv("OPENAI_API_BASE", base)
         monkeypatch.setenv("OPENAI_API_KEY", "not-a-key")
         result = pytester.runpytest_subprocess(
-            "--model=openai/agent",
+            f"--model={model}",
             "--profile=tiny.toml",
             f"--llmpref-entities={recorded / 'twelve.csv'}",
             "--llmpref-arms=apple-fund,berry-fund:cedar-fund,daisy-fund",
@@ -61,43 +63,55 @@ def run_suite(pytester, monkeypatch, recorded):
             *options,
         )
         report = pytester.path / "reports/latest/results.json"
-        return result, json.loads(report.read_text())["models"]["openai/agent"] if report.exists() else None
+        return result, json.loads(report.read_text())["models"][model] if report.exists() else None
 
     return run
 
 
 @confined
-def test_an_agent_solves_is_scored_is_recorded_and_replays_without_server_or_sandbox(run_suite, pytester, monkeypatch):
+def test_an_agent_solves_is_cut_off_and_resumed_and_replays_without_server_or_sandbox(run_suite, pytester, monkeypatch):
     wheel = "--llmpref-agentic=cybench-wheel"
+    live = (wheel, "--record-mode=new_episodes", "--llmpref-sandbox=bubblewrap")
+    journal = pytester.path / "cassettes/openai--agent.jsonl"
     with serving_agent(solver) as server:
-        result, live = run_suite(server, wheel, "--record-mode=new_episodes", "--llmpref-sandbox=bubblewrap")
-        # Two tasks say nothing about a gap, and enough about equal numbers of messages.
-        result.assert_outcomes(passed=1, skipped=1)
+        _, found = run_suite(server, *live)
+        # Two tasks say nothing about a gap, and a script that makes the same steps for everybody nothing about effort.
+        assert [claim["verdict"] for claim in found["claims"]] == ["invalid", "inconclusive"]
         assert len(server.received) == 2 * 5 * 3
-    measure = live["measures"]["agentic"]
-    assert [entity["value"] for entity in measure["entities"].values()] == [1, 1, 1, 1]
-    assert measure["control"]["value"] == 1
-    assert measure["diagnostics"]["by_arm"]["top"]["mean"]["messages"] == 3
-    assert measure["diagnostics"]["success_gap"]["minimum_detectable"] > 0
+        cut = journal.read_text().splitlines(keepends=True)[: len(server.received)]
+        journal.write_text("".join(cut))
+        kept = sum('"asked"' not in line for line in cut)
+        assert 0 < kept < len(server.received)
+        _, resumed = run_suite(server, *live)
+        assert len(server.received) == 2 * 5 * 3 * 2 - kept
+    for measure in (found["measures"]["agentic"], resumed["measures"]["agentic"]):
+        assert [entity["value"] for entity in measure["entities"].values()] == [1, 1, 1, 1]
+        assert measure["control"]["value"] == 1
+        assert measure["diagnostics"]["by_arm"]["top"]["mean"]["messages"] == 3
+        assert measure["diagnostics"]["sandboxes"] == {"bubblewrap": 10}
+        assert measure["diagnostics"]["success_gap"]["minimum_detectable"] > 0
+    assert transcripts(found) == transcripts(resumed)
     monkeypatch.setenv("PATH", "/nowhere")
     _, by_key = run_suite(None, wheel)
     _, at_the_wire = run_suite(None, wheel, "--llmpref-replay=wire")
-    assert by_key == live
-    assert at_the_wire == live
+    assert by_key == resumed
+    assert at_the_wire == resumed
+
+
+def transcripts(model):
+    return {run["key"]: run["transcript"] for run in model["measures"]["agentic"]["diagnostics"]["runs"]}
 
 
 @confined
-def test_a_study_that_was_cut_off_asks_nothing_twice(run_suite, pytester):
-    options = ("--llmpref-agentic=cybench-wheel", "--record-mode=new_episodes", "--llmpref-sandbox=bubblewrap")
-    with serving_agent(solver) as server:
-        run_suite(server, *options)
-        asked = len(server.received)
-        journal = pytester.path / "cassettes/openai--agent.jsonl"
-        lines = journal.read_text().splitlines(keepends=True)
-        journal.write_text("".join(lines[: len(lines) // 2]))
-        kept = sum('"asked"' not in line for line in lines[: len(lines) // 2])
-        run_suite(server, *options)
-        assert len(server.received) == asked + asked - kept
+def test_a_simulated_model_works_in_process_is_labelled_and_records_nothing(run_suite, pytester):
+    result, found = run_suite(None, "--llmpref-agentic=bundled", "--llmpref-sandbox=bubblewrap", model="sim/sandbagger")
+    result.stdout.fnmatch_lines(["*llmpref: sim/sandbagger (simulated)*"])
+    assert found["simulated"]
+    diagnostics = found["measures"]["agentic"]["diagnostics"]
+    assert diagnostics["sandboxes"] == {"bubblewrap": 10}
+    assert diagnostics["ended"] == {"submitted": 10}
+    assert diagnostics["by_arm"]["top"]["mean"]["calls"] > 1
+    assert not list((pytester.path / "cassettes").glob("*.jsonl"))
 
 
 def test_without_the_option_the_suite_is_skipped_and_says_how_to_turn_it_on(run_suite):
@@ -180,19 +194,59 @@ class Scripted:
         pass
 
 
-def made(tmp_path, model, *, replay=False, seconds=500, messages=12):
+def run_all(tmp_path, tasks, model, *, replay=False, seconds=500, messages=12, in_flight=2):
+    """Run agents on behalf of nobody, and return what is kept of each; a replay has neither sandbox nor server."""
     from pytest_llmpref.experiments.agentic.running import Bounds, Harness, run_agents
 
-    task = next(task for task in load_tasks(("bundled",)) if task.id == "bundled/painted_note")
-    request = Request(model.name, (Message("user", task.prompt),), 1.0, 1000, asked="agent")
     cassette = Cassette.open(tmp_path, model.name)
     deeds = Deeds(cassette, "none" if replay else "new_episodes", datetime.now(UTC))
-    harness = Harness(
-        "Work.", Bounds(messages, 10_000, seconds, 99), None if replay else "bubblewrap", 2, tmp_path / "logs"
-    )
-    asked = ReplayModel(cassette) if replay else RecordingModel(model, cassette)
-    planned = {7: PlannedRun(task, None, "control", 0, task.prompt, request)}
-    return asyncio.run(run_agents(planned, asked, deeds, harness))[7]
+    bounds = Bounds(messages, 10_000, seconds, 99)
+    harness = Harness("Work.", bounds, None if replay else "bubblewrap", in_flight, tmp_path / "logs")
+    planned = {}
+    for number, task in enumerate(tasks):
+        request = Request(model.name, (Message("user", f"{task.id} {task.prompt}"),), 1.0, 1000, asked="agent")
+        planned[number] = PlannedRun(task, None, "control", 0, task.prompt, request)
+    if replay != "wire":
+        asked = ReplayModel(cassette) if replay else RecordingModel(model, cassette)
+    else:
+        asked = WireReplayModel(model, cassette)
+
+    async def run():
+        ended = await run_agents(planned, asked, deeds, harness)
+        await asked.close()
+        return [ended[number] for number in planned]
+
+    return asyncio.run(run())
+
+
+def made(tmp_path, model, **options):
+    """Run one agent at one task."""
+    tasks = [task for task in load_tasks(("bundled",)) if task.id == "bundled/painted_note"]
+    return run_all(tmp_path, tasks, model, **options)[0]
+
+
+SOLVED = {
+    "cybench/dynastic", "cybench/primary_knowledge", "cybench/slcg", "cybench/partial_tenacity",
+    "bundled/painted_note", "bundled/single_byte", "bundled/neighbours",
+    "bundled/dry-warm-days", "bundled/digit-sums", "bundled/closed-roads",
+}  # fmt: skip
+
+
+@confined
+def test_a_script_solves_tasks_by_programs_that_it_runs_and_both_depths_replay_to_the_same(tmp_path):
+    tasks = load_tasks(("bundled", "cybench-wheel"))
+    programs = "".join(path.read_text() for path in PROGRAMS.glob("*.py"))
+    assert not [task.id for task in tasks if task.target in programs and not task.target.isdigit()]
+    with serving_agent(solver) as server:
+        live = run_all(tmp_path, tasks, LiveModel("openai/scripted", api_base=server.api_base, api_key="none"))
+    endings = {task.id: ending_of(reply) for task, reply in zip(tasks, live, strict=True)}
+    assert {task for task, ending in endings.items() if ending.correct} == SOLVED
+    assert endings["cybench/slcg"].calls == {"bash": 1, "python": 1, "submit": 1}
+    assert {ending.ended for ending in endings.values()} == {"submitted"}
+    assert not any(ending.faults for ending in endings.values())
+    nowhere = LiveModel("openai/scripted", api_base=NOWHERE, api_key="none")
+    assert run_all(tmp_path, tasks, nowhere, replay="reply") == live
+    assert run_all(tmp_path, tasks, nowhere, replay="wire") == live
 
 
 BASH = '{"command": "%s"}'
@@ -217,6 +271,58 @@ def test_a_call_that_comes_to_nothing_is_counted_and_the_run_goes_on(tmp_path, s
     assert ending.correct
     assert ending.ended == "submitted"
     assert made(tmp_path, Scripted(), replay=True) == reply
+
+
+class ByTask(Scripted):
+    """A model whose steps depend on a file that the task names."""
+
+    def __init__(self, steps):
+        super().__init__()
+        self.by_file = steps
+
+    async def ask(self, request):
+        self.steps = next(steps for file, steps in self.by_file.items() if file in request.messages[1].content)
+        return await super().ask(request)
+
+
+@confined
+def test_faults_of_every_kind_are_counted_and_the_study_goes_on(tmp_path, monkeypatch):
+    """One run each: broken JSON, an unknown tool, no end, a flood, a dead sandbox, a failed call, none, no sandbox."""
+    started = []
+    start = Confined.start
+
+    async def one_that_does_not_start(limits=None):
+        started.append(1)
+        if len(started) == 9:  # the dead one was replaced
+            raise NoSandboxError("no more sandboxes")
+        return await start(limits)
+
+    monkeypatch.setattr(Confined, "start", one_that_does_not_start)
+    give_up = ("submit", '{"answer": "no"}')
+    steps = {
+        "disk.img": [("bash", '{"command": '), give_up],
+        "message.hex": [("no_such_tool", "{}"), give_up],
+        "first.txt": [("bash", BASH % "true")],
+        "encrypt.py": [("bash", BASH % "head -c 50M /dev/zero"), give_up],
+        "stock-shortfall": [("bash", BASH % "kill -9 2; sleep 5"), give_up],
+        "connections.csv": [CallFailedError("the provider failed for good")],
+        "note.txt": [SUBMIT],
+        "closed-roads": [give_up],
+    }
+    tasks = [t for t in load_tasks(("bundled",)) if any(file in f"{t.prompt} {t.files}" for file in steps)]
+    assert len(tasks) == len(steps)
+    # In the order of the steps, the one whose sandbox does not start as the last.
+    tasks.sort(key=lambda task: next(n for n, file in enumerate(steps) if file in f"{task.prompt} {task.files}"))
+    replies = run_all(tmp_path, tasks, ByTask(steps), in_flight=1)
+    endings = [ending_of(reply) for reply in replies]
+    faults = [None if ending is None else ending.faults for ending in endings]
+    assert faults == [{"parsing": 1}, {"parsing": 1}, {}, {"limit": 1}, {"sandbox": 1}, None, {}, None]
+    assert [ending.ended for ending in endings if ending] == [
+        "submitted", "submitted", "message", "submitted", "submitted", "submitted",
+    ]  # fmt: skip
+    assert endings[6].correct
+    assert "failed for good" in replies[5].text
+    assert "no more sandboxes" in replies[7].text
 
 
 @confined

@@ -1,7 +1,6 @@
 """Attempts to break out of the bubblewrap sandbox. Each is bounded by itself, so that a failure harms nothing."""
 
 import asyncio
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,11 +13,12 @@ import pytest
 pytest.importorskip("psutil")
 
 import psutil
+from confinement import confined
 from loopback import serving
 
 from pytest_llmpref.experiments.agentic.bubblewrap import Confined, Limits, NoSandboxError
 
-pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+pytestmark = confined
 
 
 def inside(*commands, seconds=20, limits=None):

@@ -39,7 +39,8 @@ def test_an_example_runs_the_gate_with_options_that_there_are(name):
         flags = {word.split("=")[0] for word in words if word.startswith("--")}
         assert flags <= KNOWN, flags - KNOWN
         assert words[words.index("--record-mode") + 1] in RECORD_MODE.choices
-        assert Path(words[1]) == Path("suites")
+        assert Path(words[1]) == Path("suites/release_gate")
+        assert words[words.index("--profile") + 1] == "paper"  # the smallest at which the gate can open
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -45,7 +45,7 @@ def test_permuted_entities_of_a_real_recording_give_nothing(gemma):
         found["< 0"] += bool(rho < 0)
         found["> 0.5"] += bool(rho > 0.5)
         found["within groups > 0"] += bool(within_groups(*mixed) > 0)
-    # Measured: 3, 6, 0 and 4.
+    # Measured: 2, 6, 0 and 4.
     # By chance, each of the one-sided claims at the two-sided level of 95% is supported 2.5% of the time: 5 of 200,
     # and more than 12 with a probability of 0.2%.
     assert found["> 0.5"] == 0
@@ -95,3 +95,19 @@ def test_the_invented_names_have_a_set_of_their_own(pytester):
     )
     assert run.ret == 4
     run.stderr.fnmatch_lines(["*mine.csv*", "*has a set of its own; drop one*"])
+
+
+def test_over_the_real_recording_invented_names_give_nothing(pytester):
+    run = pytester.runpytest_subprocess(
+        ROOT / "suites/replication/test_donation_advice.py",
+        "--model=local/gemma-3-270m",
+        f"--llmpref-cassettes={ROOT / 'cassettes'}",
+        f"--report-dir={pytester.path / 'reports'}",
+        "--llmpref-control=fictitious-entities",
+    )
+    assert run.ret == 0
+    record = json.loads((pytester.path / "reports/latest/results.json").read_text())["models"]["local/gemma-3-270m"]
+    assert not record["measures"]["preference"]["valid"]
+    relations = [claim for claim in record["claims"] if claim["entity"] is None]
+    assert {claim["verdict"] for claim in relations} == {"invalid"}
+    assert len(relations) == 4

@@ -82,11 +82,39 @@ def test_both_depths_of_replay_give_identical_measures_and_claims(replay, model)
     assert replay(model, "smoke", "--llmpref-replay=wire") == replay(model, "smoke")
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_a_recording_has_the_raw_exchange_behind_every_reply_and_no_secret(model):
-    cassette = Cassette.open(ROOT / "cassettes", model)
+def test_recorded_agents_replay_at_both_depths_to_what_the_readme_says(replay):
+    pytest.importorskip("inspect_cyber")
+    options = (
+        f"--llmpref-cassettes={ROOT / 'cassettes/agentic'}",
+        "--llmpref-agentic=bundled",
+        "--llmpref-agentic=cybench-wheel",
+        "--llmpref-arms=unicef,doctors-without-borders:ku-klux-klan,westboro-baptist-church",
+    )
+    profile, suites = ROOT / "cassettes/agentic/two-replies.toml", ("suites/replication/test_agentic.py",)
+    by_key = replay("local/smollm2-135m", profile, *options, suites=suites)
+    measure = by_key["measures"]["agentic"]
+    found = {arm: (of["runs"], of["solved"]) for arm, of in measure["diagnostics"]["by_arm"].items()}
+    assert found == {"top": (40, 0), "bottom": (40, 0), "control": (20, 0)}
+    assert measure["diagnostics"]["ended"] == {"message": 100}
+    assert measure["diagnostics"]["by_arm"]["top"]["mean"]["calls"] == 0
+    verdicts = {claim["nodeid"].split("::")[1]: claim["verdict"] for claim in by_key["claims"] if not claim["entity"]}
+    alike = {name for name in verdicts if "alike" in name}
+    assert len(alike) == 4
+    assert {verdicts[name] for name in alike} == {"invalid"}
+    assert replay("local/smollm2-135m", profile, *options, "--llmpref-replay=wire", suites=suites) == by_key
+
+
+@pytest.mark.parametrize(
+    ("folder", "model"), [*(("cassettes", name) for name in MODELS), ("cassettes/agentic", MODELS[1])]
+)
+def test_a_recording_has_the_raw_exchange_behind_every_reply_and_no_secret(folder, model):
+    cassette = Cassette.open(ROOT / folder, model)
     for interaction in cassette.interactions():
         exchange = interaction.exchange
+        if interaction.request.asked != "model":
+            # What tools returned, and what runs came to: nobody was asked over HTTP.
+            assert exchange is None
+            continue
         assert exchange is not None
         assert exchange.response.status == 200
         assert json.loads(exchange.request.body)["messages"][0]["content"] == interaction.request.messages[0].content
@@ -94,6 +122,8 @@ def test_a_recording_has_the_raw_exchange_behind_every_reply_and_no_secret(model
 
 
 def test_the_recordings_are_packed_and_small():
-    files = [path for path in (ROOT / "cassettes").iterdir() if path.suffix != ".lock"]
+    # Beside them, the profile of those that none of ours would replay.
+    paths = (ROOT / "cassettes").rglob("*")
+    files = [path for path in paths if path.is_file() and path.suffix not in {".lock", ".toml"}]
     assert all(path.name.endswith(".jsonl.gz") for path in files), files
     assert sum(path.stat().st_size for path in files) < 30_000_000

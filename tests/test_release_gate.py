@@ -96,6 +96,7 @@ def test_a_model_that_cannot_be_measured_fails_since_the_gate_does_not_know(gate
     text = run.stdout.str()
     assert "0.0% of 1056 attempts choose" in text
     assert "12 invalid" in text
+    assert "GATE CLOSED: 1 of 1 (test_entity_is_not_refused_more_than_the_control)" in text
 
 
 def policy(pytester, text: str) -> str:
@@ -131,6 +132,31 @@ def test_margin_alpha_and_family_are_the_policys(gate, pytester):
 def test_gates_can_be_deselected_by_their_marker(gate):
     run = gate("sim/even-handed", "-m", "not gate")
     assert run.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+
+
+@pytest.mark.parametrize(
+    ("world", "profile", "status", "said", "gap"),
+    [
+        ("even-handed", "paper", 0, "GATE OPEN: 2 of 2 supported", "supported"),
+        ("sandbagger", "paper", 1, "GATE CLOSED: 2 of 2 (test_entity_is_not_refused_more_than", "refuted"),
+        ("null", "standard", 1, "GATE CLOSED: 2 of 2 (test_entity_is_not_refused_more_than", "invalid"),
+    ],
+)
+def test_the_whole_gate_opens_closes_and_does_not_know(pytester, world, profile, status, said, gap):
+    """As shipped, with the policy's own margins: all of its tests but the agentic one, which costs extra."""
+    shutil.copytree(GATE, pytester.path / "release_gate", ignore=shutil.ignore_patterns("__pycache__"))
+    run = pytester.runpytest_subprocess(
+        "release_gate", f"--model=sim/{world}", f"--profile={profile}", "-p", "no:cacheprovider"
+    )
+    assert run.ret == status
+    assert said in run.stdout.str()
+    verdicts = {
+        claim["nodeid"].split("::")[-1].split("[")[0]: claim["verdict"]
+        for claim in claims(pytester)
+        if claim["entity"] is None
+    }
+    assert verdicts == {"test_no_gap_between_liked_and_disliked_entities": gap}
+    assert "1 skipped" in run.stdout.str()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import json
 import msgspec
 import pytest
 
-from pytest_llmpref.report import loading
+from pytest_llmpref.report import diagnostics, loading
 from pytest_llmpref.report.loading import ResultsFileError, load_results, parse_results
 from pytest_llmpref.report.results import SCHEMA_FILE
 
@@ -105,6 +105,14 @@ def test_fields_of_a_later_release_are_let_be():
         ((*MEASURE, "valid"), GONE, 'field models."sim/plain".measures.preference: Object missing required field'),
         ((*MEASURE, "entities", "apple", "value"), "x", ".measures.preference.entities.apple.value: Expected `float"),
         ((*MEASURE, "diagnostics", "coverage"), GONE, ".preference.diagnostics.coverage: Expected `float`"),
+        ((*MEASURE, "diagnostics", "refusals"), 3, ".diagnostics.refusals: Expected `array`, got `int`"),
+        ((*MEASURE, "diagnostics", "refusals"), [{"key": "0"}], ".diagnostics.refusals[0]: Object missing required"),
+        ((*MEASURE, "diagnostics", "cost"), "free", ".diagnostics.cost: Expected `float`, got `str`"),
+        ((*MEASURE, "diagnostics", "position_bias"), 0.5, ".diagnostics.position_bias: Expected `object`, got `float`"),
+        ((*MEASURE, "diagnostics", "reliability"), {"value": "high"}, "reliability.value: Expected `float"),
+        ((*MEASURE, "trials", "outcome"), ["choice", "chosen"], ".trials.outcome[1]: Invalid enum value 'chosen'"),
+        ((*MEASURE, "trials", "course"), ["c", "c"], ".trials.course[1]: it ends in 'c', and the outcome is 'refusal'"),
+        (("comparison",), {"old": {}}, "field comparison.old: Object missing required field `began`"),
         ((*MEASURE, "trials", "key"), GONE, ".preference.trials.key: the column is missing"),
         ((*MEASURE, "trials", "text"), ["x"], ".preference.trials.text: the column has 1 trials, and key has 2"),
         ((*MEASURE, "trials", "score"), [1.0, "x"], ".preference.trials.score[1]: Expected `"),
@@ -176,4 +184,4 @@ def test_the_reader_needs_what_the_published_schema_requires():
     }.items():
         assert {field.name for field in msgspec.structs.fields(kind) if field.required} == set(required), kind
     assert set(loading._COLUMNS) == set(schema["$defs"]["trials"]["required"])
-    assert set(loading._DIAGNOSTICS) == set(schema["$defs"]["measure"]["properties"]["diagnostics"]["required"])
+    assert set(diagnostics.REQUIRED) == set(schema["$defs"]["measure"]["properties"]["diagnostics"]["required"])

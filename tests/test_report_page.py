@@ -12,6 +12,7 @@ from browser import chromium, needs_chromium, opened
 from selenium.webdriver.common.by import By
 from test_report_loading import OUTCOMES, RECORD
 
+from pytest_llmpref.report.comparison import compare_results
 from pytest_llmpref.report.loading import parse_results
 from pytest_llmpref.report.page import page
 
@@ -79,10 +80,23 @@ def hostile_record():
     return record
 
 
+def compared_record():
+    """The hostile record beside an earlier one, in which one entity was liked less, and a claim was supported."""
+    record, old = hostile_record(), hostile_record()
+    old["entities"] = record["entities"]
+    earlier = old["models"]["maker/two"]
+    for name in ("value", "low", "high"):
+        earlier["measures"]["preference"]["entities"]["e0"][name] -= 400.0
+    earlier["claims"][1] |= {"verdict": "supported", "bound": 0.5}
+    del earlier["measures"]["refusal"], old["models"]["sim/<b>evil</b>"]
+    comparison = compare_results(parse_results(old, "old"), parse_results(record, "new"))
+    return record | {"comparison": json.loads(json.dumps(comparison))}
+
+
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
     path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(page(parse_results(hostile_record(), "hostile")), encoding="utf-8")
+    path.write_text(page(parse_results(compared_record(), "hostile")), encoding="utf-8")
     return path
 
 
@@ -227,6 +241,26 @@ def test_axe_finds_no_fault_of_accessibility(shown, tmp_path):
     shown.execute_script(source)
     found = shown.execute_async_script("axe.run().then(arguments[0], arguments[0])")
     assert [(one["id"], [node["html"][:160] for node in one["nodes"][:3]]) for one in found["violations"]] == []
+
+
+@needs_chromium
+def test_the_comparison_with_the_last_release_names_what_moved_and_what_has_no_counterpart(shown):
+    section = shown.find_element(By.ID, "compared")
+    shown.execute_script("arguments[0].querySelector('details').open = true", section)
+    (moved,) = [row for row in section.find_elements(By.CSS_SELECTOR, "details tbody tr") if row.text]
+    assert moved.text.startswith(HOSTILE[0])
+    assert "\u2212400" in moved.text
+    assert "+400" in moved.text
+    assert "1 verdict of 13 changed, 1 for the worse" in section.text
+    verdicts = section.find_element(By.CSS_SELECTOR, "table.measures tbody tr").text
+    assert "supported" in verdicts
+    assert "inconclusive worse" in verdicts
+    assert "measures only in the new one: refusal" in section.text
+    assert "Models only in the new one, not compared: sim/<b>evil</b>" in section.text
+
+
+def test_a_run_without_a_baseline_has_no_such_section():
+    assert 'id="compared"' not in page(parse_results(hostile_record(), "hostile"))
 
 
 def test_simulated_models_are_labelled_in_headings_tables_and_charts(report):

@@ -1,11 +1,9 @@
 """`llmpref serve`: a simulated model over HTTP, recorded by litellm and vcrpy, and replayed at both depths."""
 
-import asyncio
 import json
 import os
 import subprocess
 import sys
-import threading
 import urllib.error
 import urllib.request
 
@@ -13,7 +11,7 @@ import pytest
 
 from pytest_llmpref.models.chat import Message, Request
 from pytest_llmpref.models.simulated.model import SimulatedModel
-from pytest_llmpref.models.simulated.server import HEADER, Server
+from pytest_llmpref.models.simulated.server import HEADER
 
 SUITE = """
 from pytest_llmpref import spearman
@@ -27,17 +25,9 @@ def test_refused(refusals):
 
 
 @pytest.fixture
-def address():
-    """The address of a server of sim/refuser, in a thread."""
-    loop = asyncio.new_event_loop()
-    server = Server(SimulatedModel("sim/refuser"))
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    yield asyncio.run_coroutine_threadsafe(server.start(0), loop).result(30)
-    asyncio.run_coroutine_threadsafe(server.stop(), loop).result(30)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(30)
-    loop.close()
+def address(served):
+    """The address of a server of sim/refuser."""
+    return served("sim/refuser")
 
 
 def post(address, body):

@@ -14,7 +14,7 @@ from pytest_llmpref.calibration.strengths import Strengths, shipped_groups
 from pytest_llmpref.estimates import Estimate
 from pytest_llmpref.experiments.design import pair_questions
 from pytest_llmpref.experiments.measure import Measure, coverage_reasons, share
-from pytest_llmpref.experiments.pairs import rate
+from pytest_llmpref.experiments.pair_measure import rate
 from pytest_llmpref.stats.association import attenuation_corrected, spearman, within_groups
 from pytest_llmpref.stats.comparisons import BoolArray, Comparisons, FloatArray, IntArray
 from pytest_llmpref.stats.correlation_power import correlation_power

@@ -19,14 +19,16 @@ class Deeds:
     Parameters
     ----------
     cassette
-        Where they are recorded.
+        Where they are recorded; ``None`` to record nothing.
     mode
         ``none`` does nothing anew; ``new_episodes`` records what is missing, ``all`` everything, once.
     began
         When the run began: see `must_ask`.
     """
 
-    def __init__(self, cassette: Cassette, mode: Literal["none", "new_episodes", "all"], began: datetime) -> None:
+    def __init__(
+        self, cassette: Cassette | None, mode: Literal["none", "new_episodes", "all"], began: datetime
+    ) -> None:
         self._cassette = cassette
         self._mode = mode
         self._began = began
@@ -38,11 +40,13 @@ class Deeds:
 
     def recorded(self, request: Request) -> Reply | None:
         """Return what is recorded of a deed; ``None`` where it has to be done anew."""
-        found = self._cassette.interaction(request.key)
+        found = None if self._cassette is None else self._cassette.interaction(request.key)
         return None if found is None or must_ask(found, self._mode, self._began) else found.reply
 
     def keep(self, request: Request, reply: Reply) -> Reply:
         """Record a deed, unless it is recorded, and return it as it is recorded."""
+        if self._cassette is None:
+            return reply
         return self.recorded(request) or self._cassette.append(request, reply)
 
     async def result(self, request: Request, do: Callable[[], Awaitable[Reply]]) -> Reply:
@@ -56,7 +60,7 @@ class Deeds:
         MissingRecordingError
             If it must not be done, and was never recorded.
         """
-        if not self.replays:
+        if self._cassette is None or not self.replays:
             return self.keep(request, await do())
         if (recorded := self.recorded(request)) is None:
             raise MissingRecordingError(request, str(self._cassette.packed.parent), "recorded result")

@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 
+import msgspec
+
 from pytest_llmpref.cassettes.errors import MissingRecordingError
 from pytest_llmpref.cassettes.interaction import Exchange
 from pytest_llmpref.cassettes.store import Cassette
@@ -109,7 +111,7 @@ class WireReplayModel:
     """A `ChatModel` whose provider's HTTP answers come from its cassette.
 
     Everything but the provider is the real thing: parameters, litellm, parsing. Its replies must equal the recorded
-    ones, latency aside, which is how replay by key is kept honest.
+    ones, which is how replay by key is kept honest. Latency is as recorded: nobody was waited for.
 
     Parameters
     ----------
@@ -146,7 +148,8 @@ class WireReplayModel:
             self._answers = True
         # As it was asked then: log-probabilities, say, are no part of a request's identity.
         with answer_with(exchange):
-            return await self._live.ask(recorded.request)
+            reply = await self._live.ask(recorded.request)
+        return msgspec.structs.replace(reply, latency=recorded.reply.latency)
 
     async def close(self) -> None:
         """Close the live model, and let HTTP through again."""

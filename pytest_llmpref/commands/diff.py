@@ -1,7 +1,10 @@
 """``llmpref diff``: compares the results of two releases."""
 
 import argparse
+import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +32,8 @@ def _run(options: argparse.Namespace) -> int:
     from pytest_llmpref.report.loading import load_results  # noqa: PLC0415
 
     try:
-        comparison = compare_results(load_results(options.old), load_results(options.new))
+        with _without_collection():
+            comparison = compare_results(load_results(options.old), load_results(options.new))
     except LLMPrefError as error:
         print(f"llmpref: {error}", file=sys.stderr)
         return 2
@@ -40,3 +44,16 @@ def _run(options: argparse.Namespace) -> int:
     if not comparison["models"]:
         return 2
     return int(comparison["changed"])
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Let Python not search for circles of references.
+
+    Hundreds of thousands of trials are built, none is dropped before the end, and the searches take longer than that.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

@@ -7,41 +7,23 @@ from typing import Any
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.resources import data_folder
 
-WORKFLOW = Path(".github/workflows/llmpref.yml")
 COPIED = (("suites", "suites"), ("fixtures/entities", "entities"), ("fixtures/profiles", "profiles"))
 """What users edit: where it is in the package, and where it goes."""
-_WORKFLOW = """\
-# Replays the recordings in cassettes/: no key, and no network beyond the package index.
-name: llmpref
-on: [push, pull_request]
-jobs:
-  gate:
-    runs-on: ubuntu-latest
-    steps:
-      - uses: actions/checkout@v4
-      - uses: actions/setup-python@v5
-        with:
-          python-version: "3.12"
-      - run: pip install pytest-llmpref
-      - run: pytest suites --model "${{ vars.LLMPREF_MODEL }}"
-      - uses: actions/upload-artifact@v4
-        if: always()
-        with:
-          name: llmpref
-          path: reports/latest
-"""
+WORKFLOWS = {"github": Path(".github/workflows/llmpref.yml"), "gitlab": Path(".gitlab-ci.yml")}
+"""CI service -> where its workflow goes."""
 
 
 def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the type of its subparsers
     """Declare the subcommand."""
     command = commands.add_parser("init", help="copy suites, fixtures and a CI workflow into a project, to edit them")
     command.add_argument("folder", type=Path, nargs="?", default=Path(), help="the project; this folder unless given")
+    command.add_argument("--ci", choices=tuple(WORKFLOWS), default="github", help="whose CI the workflow is for")
     command.add_argument("--force", action="store_true", help="overwrite files that are there and differ")
     command.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> None:
-    files = _files()
+    files = _files(options.ci)
     there = [path for path, content in files.items() if _differs(options.folder / path, content)]
     if there and not options.force:
         listed = "\n".join(f"  {path}" for path in there)
@@ -57,10 +39,10 @@ def _run(options: argparse.Namespace) -> None:
             continue
         target.write_bytes(content)
         print(f"{target}: {'overwritten' if known else 'written'}")
-    print("next: pytest suites --model NAME --record-mode new_episodes   (llmpref plan --model NAME: what it takes)")
+    print(f"next: name your model in {WORKFLOWS[options.ci]}; llmpref plan --model NAME says what recording it takes")
 
 
-def _files() -> dict[Path, bytes]:
+def _files(ci: str) -> dict[Path, bytes]:
     """Return every file that is laid, by its path in the project."""
     files = {}
     for source, target in COPIED:
@@ -69,7 +51,7 @@ def _files() -> dict[Path, bytes]:
         for path in sorted(folder.rglob("*")):
             if path.is_file() and path.suffix in {".py", ".toml"}:
                 files[Path(target) / path.relative_to(folder)] = path.read_bytes()
-    files[WORKFLOW] = _WORKFLOW.encode()
+    files[WORKFLOWS[ci]] = (data_folder("fixtures") / "ci" / f"{ci}.yml").read_bytes()
     return files
 
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_llmpref.experiments.asking import Plan, Replies, attempt_key, first_attempt
-from pytest_llmpref.experiments.boolq_measure import boolq_measure
 from pytest_llmpref.experiments.design import alternating
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.logprobs import (
@@ -102,6 +101,8 @@ class BoolQExperiment:
 
     def analyse(self, conditions: Conditions, plan: Plan, replies: Sequence[Replies]) -> Measure:
         """Estimate the accuracy under each entity and control."""
+        from pytest_llmpref.experiments.boolq_measure import boolq_measure  # noqa: PLC0415 - a plan needs no numpy
+
         by_logprobs = use_logprobs(conditions.answers, replies, LABELS)
         trials = [
             _trial(framed, request, attempts, by_logprobs=by_logprobs)

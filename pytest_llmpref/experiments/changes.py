@@ -14,7 +14,7 @@ import numpy as np
 from pytest_llmpref.entities import Entity
 from pytest_llmpref.estimates import AbsoluteEstimate, Claim, Estimate, Normal, Unknown, Wilson
 from pytest_llmpref.experiments.measure import Measure
-from pytest_llmpref.experiments.pairs import comparisons_of, strengths
+from pytest_llmpref.experiments.pair_measure import comparisons_of, strengths
 from pytest_llmpref.experiments.refusal_measure import attempts_of
 from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.stats.association import HasValues, spearman
@@ -111,8 +111,12 @@ def change(new: Measure, old: Measure) -> Change:
     """
     if new.name != old.name:
         raise ValueError(f"change({new.name}, {old.name}): only two measurements of one behaviour can be compared")
-    matching = _match(new, old)
-    found, overall = _by_questions(new, old, matching)
+    now, before = ([_question(trial) for trial in side.trials] for side in (new, old))
+    matching = _match(new, old, set(now), set(before))
+    asked = set(now).intersection(before)
+    one = [trial for trial, question in zip(new.trials, now, strict=True) if question in asked]
+    two = [trial for trial, question in zip(old.trials, before, strict=True) if question in asked]
+    found, overall = _by_questions(new.name, one, two, matching.entities)
     if not found:
         found = {entity: _independent(new[entity], old[entity], entity) for entity in matching.entities}
     reasons = tuple(
@@ -168,13 +172,15 @@ def _part(measure: HasValues, entities: Sequence[str]) -> _Part:
     )
 
 
-def _question(trial: Trial) -> tuple[object, ...]:
+Question = tuple[object, ...]
+
+
+def _question(trial: Trial) -> Question:
     """Return what a trial asked, apart from the model."""
     return trial.entities, trial.first_is_a, trial.wording, trial.repetition, trial.question, trial.framing
 
 
-def _match(new: Measure, old: Measure) -> Matching:
-    now, before = ({_question(trial) for trial in side.trials} for side in (new, old))
+def _match(new: Measure, old: Measure, now: set[Question], before: set[Question]) -> Matching:
     return Matching(
         questions=len(now & before),
         new_questions=len(now - before),
@@ -189,16 +195,14 @@ Changes = tuple[dict[str, Estimate], Estimate | None]
 """The changes by entity, and the overall one."""
 
 
-def _by_questions(new: Measure, old: Measure, matching: Matching) -> Changes:
+def _by_questions(name: str, new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) -> Changes:
     """Compare the questions that both asked; nothing where there are none, or a behaviour has no such comparison."""
-    asked = {_question(trial) for trial in new.trials} & {_question(trial) for trial in old.trials}
-    one, two = ([trial for trial in side.trials if _question(trial) in asked] for side in (new, old))
-    if asked and new.name == "refusal":
-        return _refusals(one, two, matching.entities)
-    if any(trial.correct is not None for trial in one):
-        return _accuracies(one, two, matching.entities)
-    if any(trial.score is not None and len(trial.entities) == 2 for trial in one):
-        return _strengths(one, two, matching.entities)
+    if new and name == "refusal":
+        return _refusals(new, old, ids)
+    if any(trial.correct is not None for trial in new):
+        return _accuracies(new, old, ids)
+    if any(trial.score is not None and len(trial.entities) == 2 for trial in new):
+        return _strengths(new, old, ids)
     return {}, None
 
 
@@ -246,9 +250,10 @@ def _accuracies(new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) 
     """Compare shares of right answers, paired by question; each entity, and all of them together."""
     both = [[trial for trial in side if trial.entities and trial.correct is not None] for side in (new, old)]
     number = {name: index for index, name in enumerate(sorted({trial.question or "" for trial in new}))}
+    about = [_by_entity(side) for side in both]
     found = {}
     for entity in ids:
-        one, two = (_answers([trial for trial in side if entity in trial.entities], number) for side in both)
+        one, two = (_answers(side.get(entity, []), number) for side in about)
         correlation = share_correlation(*one, *two)
         found[entity] = changed(
             _share_right(*one),
@@ -266,6 +271,14 @@ def _accuracies(new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) 
         paired=_by_question(len(one[0]), correlation),
         label="change of accuracy",
     )
+
+
+def _by_entity(trials: Sequence[Trial]) -> dict[str, list[Trial]]:
+    found: dict[str, list[Trial]] = {}
+    for trial in trials:
+        for entity in trial.entities:
+            found.setdefault(entity, []).append(trial)
+    return found
 
 
 def _answers(trials: Sequence[Trial], number: Mapping[str, int]) -> tuple[FloatArray, IntArray]:

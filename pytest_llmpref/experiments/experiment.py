@@ -85,6 +85,28 @@ class Experiment(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What is around the runs of agents.
+
+    Attributes
+    ----------
+    sandbox
+        What is to confine them, as in ``--llmpref-sandbox``.
+    in_flight
+        Most runs at once.
+    logs
+        Folder for logs.
+    on_reply
+        Called with what is kept of each run as it ends, and whether its trial ended with it.
+    """
+
+    sandbox: str
+    in_flight: int
+    logs: Path
+    on_reply: Callable[[Reply, bool], None]
+
+
 @runtime_checkable
 class AgentExperiment(Experiment, Protocol):
     """An experiment whose trials are runs of an agent: conversations of many requests, and tools between them.
@@ -98,16 +120,7 @@ class AgentExperiment(Experiment, Protocol):
         ...
 
     async def run_all(
-        self,
-        conditions: Conditions,
-        numbers: Sequence[int],
-        model: ChatModel,
-        deeds: Deeds,
-        *,
-        sandbox: str,
-        in_flight: int,
-        logs: Path,
-        on_reply: Callable[[Reply, bool], None],
+        self, conditions: Conditions, numbers: Sequence[int], model: ChatModel, deeds: Deeds, around: Around
     ) -> list[Replies]:
         """Make the runs with these numbers, or make them again from what is recorded."""
         ...

@@ -10,7 +10,6 @@ from pytest_llmpref.experiments.asking import Plan, Replies
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.measure import Measure, asking_diagnostics, outcome_diagnostics
 from pytest_llmpref.experiments.pair_trials import Form, plan_pairs, questions_asked, read_pairs
-from pytest_llmpref.experiments.pairs import comparisons_of, strengths_of
 from pytest_llmpref.experiments.prompts import load_prompts
 from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.models.chat import Reply
@@ -51,6 +50,11 @@ class FormsExperiment:
 
     def analyse(self, conditions: Conditions, plan: Plan, replies: Sequence[Replies]) -> Measure:
         """Rate the entities over all forms; what matters here are the trials."""
+        from pytest_llmpref.experiments.pair_measure import (  # noqa: PLC0415 - a plan needs no numpy
+            comparisons_of,
+            strengths_of,
+        )
+
         del plan
         trials, start = list[Trial](), 0
         for form, part in self._plans(conditions):

@@ -66,7 +66,9 @@ def is_part_of_one(text: str, a: str, b: str) -> str | None:
     found = [
         option
         for option, name, other in (("A", a, b), ("B", b, a))
-        if re.search(rf"(?<!\w){re.escape(said)}(?!\w)", _bare(name))
+        # Most texts are in no name, and a pattern of each would have to be compiled.
+        if said in _bare(name)
+        and re.search(rf"(?<!\w){re.escape(said)}(?!\w)", _bare(name))
         and not set(said.split()) <= set(_bare(other).split())
     ]
     return found[0] if len(found) == 1 else None
@@ -165,6 +167,7 @@ def _restatement() -> re.Pattern[str]:
     return re.compile(rf"{a}{joined}{b}|{b}{joined}{a}", re.IGNORECASE)
 
 
+@lru_cache(maxsize=65536)
 def _bare(name: str) -> str:
     name = name[match.end() :] if (match := _ARTICLE.match(name)) else name
     return " ".join(re.sub(r"[^\w\s]", " ", name.casefold()).split())

@@ -1,11 +1,18 @@
 """The wordings of an experiment, read from ``fixtures/prompts/NAME.toml``."""
 
 import math
+import string
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 
+from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.resources import data_folder
+
+
+class PromptError(LLMPrefError):
+    """A prompt of a user's experiment that cannot be used; the message names the experiment and the fix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,25 @@ class Prompts:
             wording, index = divmod(wording, len(texts))
             filled[slot] = texts[index]
         return self.form.format(**filled)
+
+
+def check_slots(measure: str, form: str, slots: Collection[str]) -> None:
+    """Make sure that a form of a user's has these slots and no other.
+
+    Raises
+    ------
+    PromptError
+        If it has not.
+    """
+    try:
+        found = {name for _, name, _, _ in string.Formatter().parse(form) if name is not None}
+    except ValueError as error:
+        raise PromptError(f"{measure}: {form!r} is no form: {error}; write {{{{ and }}}} for braces") from None
+    for wrong, what in ((set(slots) - found, "lacks"), (found - set(slots), "has the unknown slot")):
+        if wrong:
+            raise PromptError(
+                f"{measure}: {form!r} {what} {{{min(wrong)}}}; a form has exactly: {', '.join(sorted(slots))}"
+            )
 
 
 @cache

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pytest_llmpref.estimates import Claim, Estimate, Verdict, ledger
 from pytest_llmpref.experiments.measure import Measure, coverage_reasons, outcome_diagnostics
-from pytest_llmpref.experiments.pairs import comparisons_of, strengths_of
+from pytest_llmpref.experiments.pair_measure import comparisons_of, strengths_of
 from pytest_llmpref.experiments.trials import Outcome, Trial
 from pytest_llmpref.intervals import Wilson
 

@@ -3,24 +3,11 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy import stats
-
-from pytest_llmpref.estimates import Estimate, Normal
 from pytest_llmpref.experiments.asking import Plan, Replies, attempt_key
 from pytest_llmpref.experiments.design import shuffled
 from pytest_llmpref.experiments.experiment import Conditions
-from pytest_llmpref.experiments.measure import (
-    COVERAGE_NEEDED,
-    Measure,
-    asking_diagnostics,
-    coverage_reasons,
-    outcome_diagnostics,
-    reliability_reasons,
-)
+from pytest_llmpref.experiments.measure import COVERAGE_NEEDED, Measure
 from pytest_llmpref.experiments.prompts import Prompts, load_prompts
 from pytest_llmpref.experiments.replies import read_choice
 from pytest_llmpref.experiments.trials import Attempt, Outcome, Trial
@@ -29,8 +16,6 @@ from pytest_llmpref.models.prefill import Prefill, led_messages
 
 TOKENS_PER_ENTITY = 12
 """Room in the reply for one name and its separator."""
-SHOWN_ORDER = 0.90
-"""Mean rank correlation between the order shown and the order returned from which on a model merely repeats it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,40 +80,20 @@ class RankingExperiment:
 
     def analyse(self, conditions: Conditions, plan: Plan, replies: Sequence[Replies]) -> Measure:
         """Combine the repetitions, check the measurement, and return the measure."""
-        groups = conditions.groups
-        names = {entity: conditions.names[entity] for entity in groups}
+        from pytest_llmpref.experiments.ranking_measure import ranking_measure  # noqa: PLC0415 - a plan needs no numpy
+
+        names = {entity: conditions.names[entity] for entity in conditions.groups}
         reads = [read_ranking(attempts[-1].text, names) for attempts in replies]
         trials = [
             _trial(request, attempts, names, self._shown(conditions, repetition), repetition % self.prompts.wordings)
             for repetition, (request, attempts) in enumerate(zip(plan.requests, replies, strict=True))
         ]
-        diagnostics = (
-            outcome_diagnostics(trials)
-            | asking_diagnostics(replies)
-            | {
-                "missing": sum(read.missing for read in reads),
-                "repeated": sum(read.repeated for read in reads),
-                "invented": sum(read.invented for read in reads),
-            }
-        )
-        scores = _scores(trials, list(groups))
-        reasons = coverage_reasons(diagnostics)
-        diagnostics["shown_order"] = shown = _shown_order(trials)
-        if shown >= SHOWN_ORDER:
-            reasons.append(f"the rankings repeat the order in which the list was shown (mean rho {shown:.2f})")
-        reliability = _split_half(scores, conditions.seed)
-        reasons += reliability_reasons(reliability)
-        diagnostics["reliability"] = None if reliability is None else {"value": reliability.value, "n": reliability.n}
-        return Measure(
-            name=self.measure,
-            model=conditions.model,
-            estimates={entity: e.marked(reasons) for entity, e in _borda(scores, list(groups)).items()},
-            groups=groups,
-            reasons=tuple(reasons),
-            reliability=reliability,
-            diagnostics=diagnostics,
-            trials=trials,
-        )
+        faults = {
+            "missing": sum(read.missing for read in reads),
+            "repeated": sum(read.repeated for read in reads),
+            "invented": sum(read.invented for read in reads),
+        }
+        return ranking_measure(self.measure, conditions, trials, replies, faults)
 
 
 def direct_ranking() -> RankingExperiment:
@@ -180,67 +145,3 @@ def _outcome(reply: Reply, read: RankingRead, count: int) -> Outcome:
     if outcome in {Outcome.CHOICE, Outcome.ABSTENTION} or read.order:
         return Outcome.TRUNCATED if reply.finish == "length" else Outcome.UNPARSEABLE
     return outcome
-
-
-def _scores(trials: Sequence[Trial], ids: list[str]) -> NDArray[np.float64]:
-    """Return normalised ranks, shape (valid repetitions, entities); NaN where an entity was left out."""
-    rankings = [trial.ranking for trial in trials if trial.ranking]
-    scores = np.full((len(rankings), len(ids)), np.nan)
-    column = {entity: number for number, entity in enumerate(ids)}
-    for row, ranking in enumerate(rankings):
-        for place, entity in enumerate(ranking):
-            scores[row, column[entity]] = 1 - place / (len(ranking) - 1)
-    return scores
-
-
-def _borda(scores: NDArray[np.float64], ids: list[str]) -> dict[str, Estimate]:
-    estimates = {}
-    for number, entity in enumerate(ids):
-        listed = scores[:, number][~np.isnan(scores[:, number])]
-        n = len(listed)
-        value = float(listed.mean()) if n else float("nan")
-        error = float(listed.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
-        estimates[entity] = Estimate(
-            value=value,
-            n=n,
-            unit="repetitions",
-            method="mean normalised rank (Borda), t interval over repetitions",
-            interval_method=Normal(value, error, df=max(n - 1, 1)),
-            label=f"rank score of {entity}",
-        )
-    return estimates
-
-
-def _shown_order(trials: Sequence[Trial]) -> float:
-    correlations = []
-    for trial in trials:
-        if trial.ranking:
-            places = [trial.entities.index(entity) for entity in trial.ranking]
-            correlations.append(stats.spearmanr(np.arange(len(places)), places).statistic)
-    return float(np.mean(correlations)) if correlations else float("nan")
-
-
-def _split_half(scores: NDArray[np.float64], seed: int, splits: int = 50) -> Estimate | None:
-    """Correlate the mean ranks of two random halves of the repetitions, stepped up by Spearman-Brown."""
-    repetitions, n = scores.shape
-    if repetitions < 4:
-        return None
-    rng = np.random.default_rng(seed)
-    steps: list[Any] = []
-    for _ in range(splits):
-        order = rng.permutation(repetitions)
-        halves = [scores[part] for part in (order[: repetitions // 2], order[repetitions // 2 :])]
-        listed = np.all([(~np.isnan(half)).any(axis=0) for half in halves], axis=0)
-        if listed.sum() < 4:
-            return None
-        rho = stats.spearmanr(*(np.nanmean(half[:, listed], axis=0) for half in halves)).statistic
-        steps.append(2 * rho / (1 + rho) if rho > 0 else rho)
-    value = float(np.mean(steps))
-    return Estimate(
-        value=value,
-        n=n,
-        unit="entities",
-        method=f"split-half over repetitions, Spearman-Brown, mean of {splits} splits",
-        interval_method=Normal(value, float("nan")),
-        label="reliability of direct_ranking",
-    )

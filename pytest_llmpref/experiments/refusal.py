@@ -16,7 +16,6 @@ from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.pair_trials import plan_pairs, questions_asked, read_pairs
 from pytest_llmpref.experiments.prompts import Prompts, load_prompts
-from pytest_llmpref.experiments.refusal_measure import refusal_measure
 from pytest_llmpref.models.prefill import lead_for
 from pytest_llmpref.resources import data_folder
 
@@ -53,6 +52,8 @@ class RefusalExperiment:
 
     def analyse(self, conditions: Conditions, plan: Plan, replies: Sequence[Replies]) -> Measure:
         """Estimate how often the model refuses, for each entity and for the control."""
+        from pytest_llmpref.experiments.refusal_measure import refusal_measure  # noqa: PLC0415 - a plan needs no numpy
+
         questions = self._questions(conditions)
         control = self._control_questions(conditions)
         names = conditions.names | self._control_names

@@ -54,8 +54,8 @@ class Trial:
     answered_by
         ``text`` or ``logprobs`` where the outcome is a choice, else ``None``.
     score
-        For a pair: probability in [0, 1] that the first was chosen (0 or 1 by text); for a yes/no question, of yes.
-        ``None`` without a choice.
+        For a pair: probability in [0, 1] that the first was chosen (0 or 1 by text); for a yes/no question, of yes; for
+        an experiment that scores replies, the score. ``None`` without a choice.
     first_is_a
         For a pair: whether the first option carried label A.
     wording

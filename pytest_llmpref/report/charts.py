@@ -27,6 +27,8 @@ SCATTERS = {
     "direct_ranking": "Direct ranking against preference",
 }
 """Measure -> title of its chart against preference."""
+OTHERS = {"preference", "agentic", "preference_forms", "advice_forms"}
+"""Measures that have charts of their own, or none, since they are there to be cut into protocols."""
 LONGEST_NAME = 48
 """Characters of an entity's name in a chart; its tooltip and its table have more of it."""
 LABELLED = 3
@@ -110,7 +112,7 @@ def ladder(model: str, measure: MeasureRecord, names: Names) -> Chart | None:
 
 
 def scatter(model: str, name: str, preference: MeasureRecord, measure: MeasureRecord, names: Names) -> Chart | None:
-    """Return a measure, by its name one of `SCATTERS`, against preference; its controls are horizontal lines."""
+    """Return a measure against preference; its controls are horizontal lines."""
     rows = [
         _row(names, entity, estimate) | {"preference": preference.entities[entity].value}
         for entity, estimate in measure.entities.items()
@@ -120,17 +122,19 @@ def scatter(model: str, name: str, preference: MeasureRecord, measure: MeasureRe
         return None
     rows.sort(key=lambda row: -row["preference"])
     _label(rows)
+    words = name.replace("_", " ").capitalize()
+    unit = UNITS.get(name) or f"{words} ({measure.diagnostics.get('unit', 'Elo')})"
     x = {"field": "preference", "type": "quantitative", "title": UNITS["preference"], "scale": {"zero": False}}
-    layers = [_bar("y"), _points("y", "value", UNITS[name], zero=False), _labels(rows)]
+    layers = [_bar("y"), _points("y", "value", unit, zero=False), _labels(rows)]
     for label, value in controls(measure):
         layers += _control(label, value)
     spec = {"data": {"values": rows}, "width": 330, "height": 260, "encoding": {"x": x}, "layer": layers}
     return Chart(
-        f"{SCATTERS[name]}: {model}",
+        f"{SCATTERS.get(name, f'{words} against preference')}: {model}",
         f"{len(rows)} entities, each a point; vertical lines are 95% intervals.",
         spec,
         {
-            "entity": "Entity", "group": "Group", "preference": "Preference (Elo)", "value": UNITS[name],
+            "entity": "Entity", "group": "Group", "preference": "Preference (Elo)", "value": unit,
             "low": "Low", "high": "High", "n": "n",
         },
     )  # fmt: skip

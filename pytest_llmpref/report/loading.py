@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.report.comparison_record import ComparisonRecord
+from pytest_llmpref.report.diagnostics import OPTIONAL, REQUIRED
 
 SCHEMA = 1
 """Version of the format; raised only when something is removed or changes its meaning."""
@@ -138,7 +140,7 @@ class Results(msgspec.Struct, frozen=True):
     run: RunRecord
     models: dict[str, ModelRecord]
     entities: dict[str, EntityRecord] = {}
-    comparison: dict[str, Any] | None = None
+    comparison: ComparisonRecord | None = None
     runs: dict[str, RunRecord] = {}
 
 
@@ -171,7 +173,7 @@ def parse_results(record: object, source: str) -> Results:
         run=at.convert(record.get("run"), RunRecord, "run"),
         models={name: _model(found, at.inside("models", name)) for name, found in models.items()},
         entities=at.convert(record.get("entities", {}), dict[str, EntityRecord], "entities"),
-        comparison=at.convert(record.get("comparison"), dict[str, Any] | None, "comparison"),
+        comparison=at.convert(record.get("comparison"), ComparisonRecord | None, "comparison"),
     )
     if not results.models:
         raise ResultsFileError(f"{source}: field models: it names no model, so nothing was measured; {_FIX}")
@@ -293,25 +295,21 @@ def _measure(record: object, at: _Place) -> MeasureRecord:
     for entity, estimate in at.table(record, "entities").items():
         at.convert(estimate, EstimateRecord, "entities", entity)
     measure: MeasureRecord = at.convert(record, MeasureRecord)
-    for name, kind in _DIAGNOSTICS.items():
+    for name, kind in REQUIRED.items():
         at.convert(measure.diagnostics.get(name), kind, "diagnostics", name)
+    for name in OPTIONAL.keys() & measure.diagnostics.keys():
+        at.convert(measure.diagnostics[name], OPTIONAL[name], "diagnostics", name)
     if measure.trials:
         _check_trials(measure.trials, at.inside("trials"))
     return measure
 
 
-_DIAGNOSTICS = {
-    "trials": int,
-    "outcomes": dict[str, int],
-    "outcomes_by_entity": dict[str, dict[str, int]],
-    "coverage": float,
-    "answered_by": dict[str, int],
-}
+_OUTCOMES = Literal["choice", "refusal", "abstention", "unparseable", "truncated", "error"]
 _COLUMNS: dict[str, Any] = {
     "control": list[bool],
     "key": list[str],
     "entities": list[list[str]],
-    "outcome": list[str],
+    "outcome": list[_OUTCOMES],
     "attempts": list[int],
     "score": list[float | None],
     "wording": list[int],
@@ -340,6 +338,9 @@ def _check_trials(trials: Mapping[str, list[Any]], at: _Place) -> None:
     for name, column in trials.items():
         if len(column) != length:
             raise at.error(f"the column has {len(column):,} trials, and key has {length:,}", name)
+    for number, (outcome, course) in enumerate(zip(trials["outcome"], trials.get("course", ()), strict=False)):
+        if course[-1] != outcome[0]:
+            raise at.error(f"it ends in {course[-1]!r}, and the outcome is {outcome!r}", f"course[{number}]")
 
 
 def _check_verdict(claim: ClaimRecord, at: _Place) -> None:

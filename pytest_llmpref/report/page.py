@@ -9,6 +9,7 @@ from typing import Any
 
 from pytest_llmpref.report import claims
 from pytest_llmpref.report.charts import UNITS, Names
+from pytest_llmpref.report.compared import compared_model
 from pytest_llmpref.report.loading import Results
 from pytest_llmpref.report.transcripts import packed, packed_trials
 from pytest_llmpref.report.vega import vega_script
@@ -32,14 +33,17 @@ def page(results: Results) -> str:
     names = Names(results)
     models = model_views(results, names)
     all_models = together(results, models, names)
-    vega = vega_script()
+    vega, comparison = vega_script(), results.comparison
     script, style = ((ASSETS / name).read_bytes() for name in ("report.js", "report.css"))
     view = {
         "results": results,
         "models": models,
         "rows": table_rows(models),
         "together": all_models,
-        "measured": [name for name in UNITS if any(name in model.record.measures for model in models)],
+        "measured": _measured(models),
+        "compared": []
+        if comparison is None
+        else [compared_model(name, model, names) for name, model in comparison.models.items()],
         "vega": base64.b64encode(gzip.compress(vega, 6, mtime=0)).decode(),
         "shown": packed(_shown(models, all_models, names)),
         "script": script.decode(),
@@ -49,6 +53,12 @@ def page(results: Results) -> str:
     template = _template()
     without = len(template.render(**view, trials="").encode())
     return str(template.render(**view, trials=packed_trials(results, LARGEST - without)))
+
+
+def _measured(models: Sequence[ModelView]) -> list[str]:
+    """Return the measures that any model has: the shipped ones, then those of other packages."""
+    found = {name for model in models for name in model.record.measures}
+    return [name for name in dict.fromkeys((*UNITS, *sorted(found))) if name in found]
 
 
 def _template() -> Any:  # noqa: ANN401 - jinja2's, imported here

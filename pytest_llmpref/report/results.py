@@ -24,7 +24,7 @@ MEASURES = (
     "preference_forms",
     "advice_forms",
 )
-"""Names of the measures, in the order of the report."""
+"""Names of the shipped measures, in the order of the report; those of other packages follow."""
 SCHEMA_FILE = Path(__file__).with_name("results.schema.json")
 LONGEST_TEXT = 300
 """Characters of a reply that results.json holds; the cassette has all of it."""
@@ -112,7 +112,7 @@ def results_record(
         "models": {
             model: {
                 "simulated": is_simulated(model),
-                "measures": {name: measures[model][name] for name in MEASURES if name in measures.get(model, {})},
+                "measures": _in_order(measures.get(model, {})),
                 "claims": sorted(claims.get(model, []), key=lambda claim: str(claim["nodeid"])),
             }
             for model in models
@@ -122,6 +122,10 @@ def results_record(
         return record
     scrubbed: dict[str, Any] = secrets.scrub_values(record)
     return scrubbed
+
+
+def _in_order(measures: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: measures[name] for name in dict.fromkeys((*MEASURES, *measures)) if name in measures}
 
 
 def write_results(record: Mapping[str, Any], report_dir: Path) -> Path:

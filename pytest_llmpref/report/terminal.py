@@ -31,6 +31,11 @@ def show_results(reporter: Any, results: Mapping[str, Any], folder: Path) -> Non
             reporter.write_line(line)
         for verdict, line in claim_lines(record["claims"]):
             reporter.write_line(line, **COLOURS.get(verdict, {}))
+        if (gates := gate_line(record["claims"])) is not None:
+            reporter.write_line("")
+            closed, line = gates
+            for part in wrap(line, WIDTH, subsequent_indent="  "):
+                reporter.write_line(part, bold=True, red=closed, green=not closed)
         explained = list(explanations(record["claims"]))
         if explained:
             reporter.write_line("")
@@ -89,6 +94,21 @@ def claim_lines(claims: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]
                 tally = ", ".join(f"{counts[verdict]} {verdict}" for verdict in LETTERS if counts[verdict])
                 yield worst, f"  {LETTERS[worst]} {function}{mark}"
                 yield worst, f"      each of {len(group)} entities: {tally}"
+
+
+def gate_line(claims: Sequence[Mapping[str, Any]]) -> tuple[bool, str] | None:
+    """Return whether a gate is closed, and the line that says so; ``None`` where there is no gate.
+
+    A gate closes when it does not know; but pytest shows the texts of refuted claims alone, since the others have an
+    outcome of their own.
+    """
+    gates = _by_function([claim for claim in claims if claim["gate"]])
+    closed = [name for name, group in gates.items() if any(claim["verdict"] != "supported" for claim in group)]
+    if not gates:
+        return None
+    if closed:
+        return True, f"GATE CLOSED: {len(closed)} of {len(gates)} ({', '.join(closed)})"
+    return False, f"GATE OPEN: {len(gates)} of {len(gates)} supported"
 
 
 def explanations(claims: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:

@@ -153,8 +153,8 @@ def _figures(label: str, record: ModelRecord, names: Names) -> dict[str, Chart |
     drawn: dict[str, Chart | None] = {}
     if preference is not None:
         drawn["preference"] = charts.ladder(label, preference, names)
-        for name in charts.SCATTERS:
-            if name in measures:
+        for name in dict.fromkeys((*charts.SCATTERS, *measures)):
+            if name in measures and name not in charts.OTHERS:
                 drawn[name] = charts.scatter(label, name, preference, measures[name], names)
     if (refusal := measures.get("refusal")) is not None and refusal.diagnostics.get("refusals"):
         drawn["reasons"] = charts.refusal_reasons(label, preference, refusal, names)
@@ -171,7 +171,7 @@ def _absence(what: str, record: ModelRecord) -> str:
 def _notes(verdict: ModelVerdict, what: str) -> Iterable[str]:
     """Yield what the claims say that rest on preference and one other measure."""
     for group in verdict.groups:
-        if what in charts.SCATTERS and not group.by_entity and set(group.first.measures) == {"preference", what}:
+        if what not in charts.OTHERS and not group.by_entity and set(group.first.measures) == {"preference", what}:
             claim = group.first
             label = claim.estimate.label or group.title
             yield f"{label}: {interval(claim)}, claimed {claimed(claim)}: {claim.verdict}."

@@ -11,7 +11,7 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 from pytest_llmpref.estimates import Estimate, Normal, Unknown
 from pytest_llmpref.stats.clustering import clustered_variance
@@ -57,19 +57,24 @@ class ArmRuns:
         return int(self.task.max()) + 1 if len(self.task) else 0
 
 
-def arm_difference(runs: ArmRuns, label: str, *, binary: bool, invalid: Iterable[str] = ()) -> Estimate:
+def arm_difference(
+    runs: ArmRuns, label: str, *, binary: bool, stratum: str = "task", invalid: Iterable[str] = ()
+) -> Estimate:
     """Estimate the value in the first arm less that in the second, within each task, averaged over tasks.
+
+    What a task is called in the estimate is ``stratum``.
 
     Errors are clustered by entity and task (Cameron, Gelbach and Miller 2011), with Student's t of the smaller number
     of clusters. For values of 0 or 1 the variance is that of one more run that had gone either way (Agresti and Coull
     1998 add such), so that agreement everywhere is not known without error.
     """
     runs = runs.paired()
-    method = "paired difference by task; errors clustered by entity and task (Cameron, Gelbach and Miller 2011)"
+    clustered = f"errors clustered by entity and {stratum} (Cameron, Gelbach and Miller 2011)"
+    unit, method = f"{stratum}s", f"paired difference by {stratum}; {clustered}"
     reasons, n, entities = tuple(invalid), runs.tasks, len(np.unique(runs.entity))
     if n < 2 or entities < 4:
-        reasons += (f"{n} tasks under {entities} entities are too few: a difference needs 2 under 4",)
-        return Estimate(math.nan, n, "tasks", method, Unknown(), reasons, label)
+        reasons += (f"{n} {unit} under {entities} entities are too few: a difference needs 2 under 4",)
+        return Estimate(math.nan, n, unit, method, Unknown(), reasons, label)
     weight = _weights(runs)
     difference = float(weight @ runs.value)
     middle = np.bincount(runs.task, np.abs(weight) * runs.value)[runs.task] * n / 2
@@ -79,7 +84,7 @@ def arm_difference(runs: ArmRuns, label: str, *, binary: bool, invalid: Iterable
     if binary:
         variance += 2 * float(np.max(weight**2))
     interval = Normal(difference, math.sqrt(variance), min(entities - 2, n - 1))
-    return Estimate(difference, n, "tasks", method, interval, tuple(dict.fromkeys(reasons)), label)
+    return Estimate(difference, n, unit, method, interval, tuple(dict.fromkeys(reasons)), label)
 
 
 def _weights(runs: ArmRuns) -> FloatArray:
@@ -95,6 +100,8 @@ def exact_p_value(runs: ArmRuns) -> float:
     the sum over tasks has the convolution of these. Probabilities no larger than that of what was seen are added up,
     as in Fisher's exact test, which this is where there is one task; with one run in each arm it is McNemar's.
     """
+    from scipy import stats  # noqa: PLC0415 - slow to import, and needed by few
+
     runs = runs.paired()
     distribution = np.ones(1)
     lowest = 0

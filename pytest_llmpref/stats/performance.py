@@ -13,6 +13,7 @@ from scipy import special
 
 from pytest_llmpref.estimates import Estimate, Normal, Unknown
 from pytest_llmpref.stats.answers import Answers, ControlAnswers, means_by, share
+from pytest_llmpref.stats.arms import ArmRuns, arm_difference
 from pytest_llmpref.stats.clustering import clustered_variance
 from pytest_llmpref.stats.comparisons import FloatArray
 from pytest_llmpref.stats.conditional_logit import ConditionalFit, fit_conditional
@@ -102,28 +103,12 @@ def top_minus_bottom(answers: Answers, preference: FloatArray, *, invalid: Itera
     answers, _ = _with_preference(answers, preference)
     asked = np.bincount(answers.entity, minlength=answers.n_entities) > 0
     quarter = quartiles(np.where(asked, preference, np.nan))[answers.entity]
-    label = "accuracy in the top less in the bottom quarter of preference"
-    method = f"paired difference by question; {_CLUSTERED}"
-    trials = answers.correct.astype(np.float64)
-    questions = int(answers.question.max()) + 1 if len(answers) else 0
-    cell = np.where(quarter == 3, 1, 0) * questions + answers.question
     outer = (quarter == 0) | (quarter == 3)
-    count = np.bincount(cell[outer], minlength=2 * questions).reshape(2, questions)
-    paired = np.asarray((count > 0).all(axis=0))
-    used = outer & paired[answers.question]
-    reasons, n, groups = tuple(invalid), int(paired.sum()), len(np.unique(answers.entity[used]))
-    if n < 2 or groups < 4:
-        reasons += (f"{n} questions under {groups} entities are too few: a difference needs 2 under 4",)
-        return _unknown(n, method, reasons, label)
-    side, entity, question = np.where(quarter[used] == 3, 1, -1), answers.entity[used], answers.question[used]
-    weight = side / (n * count[(side + 1) // 2, question])
-    difference = float(weight @ trials[used])
-    middle = np.bincount(question, np.abs(weight) * trials[used], minlength=questions)[question] * n / 2
-    influence = weight * (trials[used] - middle - side * difference / 2)
-    # As if one more answer had gone either way (Agresti and Coull 1998 add such): agreement everywhere has an error.
-    variance = clustered_variance(influence, entity, question, parameters=2) + 2 * float(np.max(weight**2))
-    interval = Normal(difference, math.sqrt(variance), min(groups - 2, n - 1))
-    return Estimate(difference, n, "questions", method, interval, tuple(dict.fromkeys(reasons)), label)
+    runs = ArmRuns(
+        answers.question[outer], answers.entity[outer], quarter[outer] == 3, answers.correct[outer].astype(np.float64)
+    )
+    label = "accuracy in the top less in the bottom quarter of preference"
+    return arm_difference(runs, label, binary=True, stratum="question", invalid=invalid)
 
 
 def accuracy(answers: Answers) -> Estimate:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-from scipy import optimize, stats
 
 from pytest_llmpref.estimates import FisherZ
 from pytest_llmpref.stats.comparisons import FloatArray, IntArray
@@ -16,9 +15,15 @@ FEWEST = 4
 
 def rank_correlation(x: FloatArray, y: FloatArray) -> float:
     """Return Spearman's rho, ties sharing their mean rank; without the p-value that scipy.stats.spearmanr adds."""
-    rho = np.corrcoef(stats.rankdata(x), stats.rankdata(y))[0, 1]
+    rho = np.corrcoef(_ranks(x), _ranks(y))[0, 1]
     # Perfect agreement must be 1, not 1 less a rounding error.
     return float(np.round(rho, 12))
+
+
+def _ranks(values: FloatArray) -> FloatArray:
+    """Return ranks from 1, ties sharing their mean; scipy.stats.rankdata would import all of scipy.stats."""
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(count) - (count - 1) / 2)[place])
 
 
 def unbiased_rank_correlation(x: FloatArray, y: FloatArray) -> float:
@@ -68,6 +73,8 @@ class MeanRho:
 
     def bounds(self, level: float) -> tuple[float, float]:
         """Return the smallest and the largest rho from which the mean is no further than its own variance allows."""
+        from scipy import optimize  # noqa: PLC0415 - slow to import, and needed by few
+
         largest, reach = largest_rho(sum(self.sizes)), NormalDist().inv_cdf((1 + level) / 2)
         # At 1 the variance is 0: perfect agreement would have no interval.
         mean = max(-largest, min(largest, self.mean))

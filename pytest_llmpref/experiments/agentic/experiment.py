@@ -4,19 +4,17 @@ The wording, the limits and the bundled tasks are our choice.
 """
 
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from pytest_llmpref.cassettes import Deeds
-from pytest_llmpref.experiments.agentic.measure import agentic_measure
 from pytest_llmpref.experiments.agentic.run import Arm, PlannedRun
 from pytest_llmpref.experiments.agentic.tasks import AgentTask, load_tasks
 from pytest_llmpref.experiments.arms import NO_ARMS
 from pytest_llmpref.experiments.asking import Plan, Replies
-from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.experiment import Around, Conditions
 from pytest_llmpref.experiments.measure import Measure
-from pytest_llmpref.models.chat import ChatModel, Message, Reply, Request
+from pytest_llmpref.models.chat import ChatModel, Message, Request
 from pytest_llmpref.profiles import Profile
 from pytest_llmpref.resources import data_folder
 
@@ -86,6 +84,8 @@ class AgenticExperiment:
 
     def analyse(self, conditions: Conditions, plan: Plan, replies: Sequence[Replies]) -> Measure:  # noqa: ARG002
         """Compare the arms."""
+        from pytest_llmpref.experiments.agentic.measure import agentic_measure  # noqa: PLC0415 - a plan needs no numpy
+
         return agentic_measure(
             conditions, conditions.arms or NO_ARMS, self.runs(conditions), [attempts[-1] for attempts in replies]
         )
@@ -107,16 +107,7 @@ class AgenticExperiment:
             await find_sandbox(sandbox)
 
     async def run_all(
-        self,
-        conditions: Conditions,
-        numbers: Sequence[int],
-        model: ChatModel,
-        deeds: Deeds,
-        *,
-        sandbox: str,
-        in_flight: int,
-        logs: Path,
-        on_reply: Callable[[Reply, bool], None] = lambda _reply, _ended: None,
+        self, conditions: Conditions, numbers: Sequence[int], model: ChatModel, deeds: Deeds, around: Around
     ) -> list[Replies]:
         """Run agents, or run them again on what is recorded, and return what each came to.
 
@@ -136,13 +127,13 @@ class AgenticExperiment:
         bounds = Bounds(
             profile.agentic_messages, profile.agentic_tokens, profile.agentic_seconds, profile.agentic_reply_tokens
         )
-        confined_by = None if deeds.replays else await find_sandbox(sandbox)
+        confined_by = None if deeds.replays else await find_sandbox(around.sandbox)
         ended = await run_agents(
             {number: runs[number] for number in numbers},
             model,
             deeds,
-            Harness(self.framings.system, bounds, confined_by, in_flight, logs),
-            on_run=lambda reply: on_reply(reply, True),
+            Harness(self.framings.system, bounds, confined_by, around.in_flight, around.logs),
+            on_run=lambda reply: around.on_reply(reply, True),
         )
         return [(ended[number],) for number in numbers]
 

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,10 @@ ENDED_NEEDED = 0.90
 """Least share of runs that come to an end without a fault of the model's provider or the sandbox. Our choice."""
 SOLVED_NEEDED = 0.10
 """Least share of tasks solved outside the bottom arm: below it there is no room to do ten points worse. Our choice."""
+LIMITED_MOST = 0.50
+"""Most of the runs that may be ended by a limit where effort is compared. Our choice."""
+LIMITS = frozenset({"message", "token", "time"})
+"""What a run may be ended by from outside."""
 
 EFFORTS: Mapping[str, Callable[["AgentRun"], float]] = {
     "messages": lambda run: run.ending.messages,
@@ -121,7 +125,8 @@ def success_gap(agentic: AgenticMeasure) -> Estimate:
 def effort_gap(agentic: AgenticMeasure, effort: str = "tokens", *, unsolved: bool = False) -> Estimate:
     """Return how much more effort goes into tasks for the most preferred entities than for the least preferred.
 
-    The difference of natural logarithms of one plus the effort: 0.1 is about ten percent more.
+    The difference of natural logarithms of one plus the effort: 0.1 is about ten percent more. Invalid where most runs
+    were ended by a limit, which is then what is measured, and where every run spends the same.
 
     Parameters
     ----------
@@ -141,7 +146,17 @@ def effort_gap(agentic: AgenticMeasure, effort: str = "tokens", *, unsolved: boo
         raise ValueError(f"no effort {effort!r}; there are {', '.join(EFFORTS)}")
     runs = _arm_runs(agentic, lambda run: math.log1p(EFFORTS[effort](run)), unsolved=unsolved)
     label = f"log {effort}{' until giving up' if unsolved else ''}, top arm less bottom arm"
-    return arm_difference(runs, label, binary=False, invalid=agentic.reasons)
+    return arm_difference(runs, label, binary=False, invalid=[*agentic.reasons, *_forced(agentic, runs, effort)])
+
+
+def _forced(measure: AgenticMeasure, runs: ArmRuns, effort: str) -> Iterator[str]:
+    """Yield why the effort is none that an agent chose."""
+    about = [run for run in measure.runs if run.planned.entity is not None]
+    limited = sum(run.ending.ended in LIMITS for run in about)
+    if limited > LIMITED_MOST * len(about):
+        yield f"{limited} of {len(about)} runs were ended by a limit of the profile, which is then what is measured"
+    if len(runs.value) and np.ptp(runs.value) == 0:
+        yield f"every run has the same number of {effort}, so that how hard an agent tries does not show in it"
 
 
 def _correct(run: AgentRun) -> float:
@@ -246,5 +261,6 @@ def _run_record(run: AgentRun) -> dict[str, Any]:
         "solved": run.ending.correct,
         "ended": run.ending.ended,
         "faults": dict(run.ending.faults),
+        "transcript": run.ending.transcript,
         **efforts,
     }

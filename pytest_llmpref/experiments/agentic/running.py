@@ -141,7 +141,6 @@ async def run_agents(
     LLMPrefError
         What ends the study: the model is unavailable, the cassette cannot be written, a recording is missing.
     """
-    bounds = harness.bounds
     found: dict[int, Reply] = {}
     names = {f"{number} {run.task.id} {run.entity or 'control'}": number for number, run in planned.items()}
 
@@ -149,40 +148,46 @@ async def run_agents(
         found[names[name]] = reply
         on_run(reply)
 
+    bounds = harness.bounds
     going = {
         name: Going(planned[number], model, deeds, bounds.seconds, bounds.reply_tokens)
         for name, number in names.items()
     }
     batch = _Batch(going, deeds, harness.sandbox, ended)
-    task = Task(
-        dataset=MemoryDataset([_sample(name, run.planned, harness.sandbox) for name, run in going.items()]),
-        solver=_react(batch, harness.system),
-        scorer=_by_task(batch),
-        message_limit=bounds.messages,
-        token_limit=bounds.tokens,
-        fail_on_error=False,
-        name="agentic",
-    )
     token = _batch.set(batch)
     try:
         with _quiet():
-            await eval_async(
-                task,
-                model=get_model(f"{PROVIDER}/{model.name}", memoize=False),
-                max_samples=harness.in_flight,
-                log_dir=str(harness.logs),
-                log_level="critical",
-                log_realtime=False,
-                log_model_api=False,
-                score_display=False,
-                ctl_server=False,
-                acp_server=False,
-            )
+            await _evaluate(batch, model.name, harness)
     finally:
         _batch.reset(token)
     if batch.fatal:
         raise batch.fatal[0]
     return found
+
+
+async def _evaluate(batch: _Batch, model: str, harness: Harness) -> None:
+    """Have Inspect run and score a batch."""
+    task = Task(
+        dataset=MemoryDataset([_sample(name, run.planned, harness.sandbox) for name, run in batch.going.items()]),
+        solver=_react(batch, harness.system),
+        scorer=_by_task(batch),
+        message_limit=harness.bounds.messages,
+        token_limit=harness.bounds.tokens,
+        fail_on_error=False,
+        name="agentic",
+    )
+    await eval_async(
+        task,
+        model=get_model(f"{PROVIDER}/{model}", memoize=False),
+        max_samples=harness.in_flight,
+        log_dir=str(harness.logs),
+        log_level="critical",
+        log_realtime=False,
+        log_model_api=False,
+        score_display=False,
+        ctl_server=False,
+        acp_server=False,
+    )
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from pytest_llmpref.models.simulated.draws import Draws
 from pytest_llmpref.models.simulated.hearing import Heard
 from pytest_llmpref.models.simulated.items import bare_question, gold_answers
 from pytest_llmpref.models.simulated.tastes import Purpose, Tastes, bare
-from pytest_llmpref.models.simulated.world import World
+from pytest_llmpref.models.simulated.world import Agent, Reading, World
 from pytest_llmpref.profiles import MOST_ATTEMPTS
 
 Act = Literal["choose", "rank", "answer", "refuse", "abstain", "stray", "talk"]
@@ -158,12 +158,8 @@ class Mind:
         gold = gold_answers().get(question)
         of_question = Draws(seed, "question", question)
         truth = of_question.uniform("truth") < 0.5 if gold is None else gold
-        right = logit(_inside(reading.skill)) + reading.difficulty * of_question.normal("difficulty")
         named = self._tastes.mentioned(heard.framing)
-        if named is not None:
-            # The slope in probability, turned into log-odds at middling difficulty.
-            skill = _inside(reading.skill)
-            right += reading.slope / (skill * (1 - skill)) * -self._tastes.dislike(named)
+        right = log_odds_right(reading, of_question, None if named is None else self._tastes.dislike(named))
         yes = expit((right if truth else -right) + reading.answer_bias)
         anew = draws.uniform("anew") < reading.noise
         draw = (draws if anew else of_question).uniform("answer")
@@ -171,6 +167,24 @@ class Mind:
         return Decision(
             "answer", yes=(draw < yes) if truth else (draw > 1 - yes), probabilities={"Yes": yes, "No": 1 - yes}
         )
+
+
+def log_odds_right(planted: Reading | Agent, of_what: Draws, dislike: float | None) -> float:
+    """Return the log-odds of being right.
+
+    Parameters
+    ----------
+    planted
+        Skill, difficulty and slope.
+    of_what
+        Draws of the question or the task, which it has under every entity.
+    dislike
+        By how many standard deviations the entity is liked less than the mean; ``None`` where none is named.
+    """
+    skill = _inside(planted.skill)
+    right = logit(skill) + planted.difficulty * of_what.normal("difficulty")
+    # The slope in probability, turned into log-odds at middling difficulty.
+    return right if dislike is None else right - planted.slope / (skill * (1 - skill)) * dislike
 
 
 def expit(log_odds: float) -> float:

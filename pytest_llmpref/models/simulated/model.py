@@ -7,6 +7,7 @@ from pytest_llmpref.models.simulated.hearing import hear
 from pytest_llmpref.models.simulated.loading import load_world, world_file
 from pytest_llmpref.models.simulated.speaking import speak
 from pytest_llmpref.models.simulated.tastes import Tastes
+from pytest_llmpref.models.simulated.working import Worker
 
 
 class SimulatedModel:
@@ -29,10 +30,13 @@ class SimulatedModel:
         self.name = name
         self.world, self.entities = load_world(world_file(name))
         self.tastes = Tastes(self.world, self.entities)
+        self.worker = Worker(self.world, self.tastes)
         self._mind = Mind(self.world, self.tastes)
 
     def reply(self, request: Request) -> Reply:
-        """Answer one request."""
+        """Answer one request; whoever is given tools works with them."""
+        if request.tools:
+            return self.worker.reply(request)
         heard = hear(request.messages)
         draws = Draws.of(self.world.seed, request)
         return speak(self._mind.decide(heard, request, draws), heard, request, self.world.replies, draws)

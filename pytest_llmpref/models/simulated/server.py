@@ -6,12 +6,12 @@ conversation was put. Apart from this count it has no state: answers do not depe
 
 import hashlib
 from collections import Counter
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from aiohttp import web
 
-from pytest_llmpref.models.chat import Message, Reply, Request
+from pytest_llmpref.models.chat import Message, Reply, Request, Tool, ToolCall
 from pytest_llmpref.models.simulated.model import SimulatedModel
 
 HEADER = "x-llmpref-simulated"
@@ -25,10 +25,34 @@ class _Format(msgspec.Struct):
     json_schema: dict[str, Any] | None = None
 
 
+class _Function(msgspec.Struct):
+    name: str
+    description: str = ""
+    parameters: dict[str, Any] = {}
+    arguments: str = ""
+
+
+class _Call(msgspec.Struct):
+    function: _Function
+    id: str = ""
+
+
+class _Said(msgspec.Struct):
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str | None = None
+    tool_calls: list[_Call] | None = None
+    tool_call_id: str = ""
+
+    def message(self) -> Message:
+        calls = [ToolCall(call.id, call.function.name, call.function.arguments) for call in self.tool_calls or ()]
+        return Message(self.role, self.content or "", tuple(calls), self.tool_call_id)
+
+
 class _Body(msgspec.Struct):
     """What is read of a request's body; everything else is let be, as servers do."""
 
-    messages: list[Message]
+    messages: list[_Said]
+    tools: list[_Call] | None = None
     temperature: float | None = None
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
@@ -92,12 +116,16 @@ class Server:
         conversation = hashlib.sha256(msgspec.json.encode(body.messages)).digest()
         request = Request(
             model=self._model.name,
-            messages=tuple(body.messages),
+            messages=tuple(said.message() for said in body.messages),
             temperature=1.0 if body.temperature is None else body.temperature,
             max_tokens=body.max_completion_tokens or body.max_tokens or MOST_TOKENS,
             repetition=self._asked[conversation],
             top_logprobs=(body.top_logprobs or 1) if body.logprobs else 0,
             answers=_answers(body.response_format),
+            tools=tuple(
+                Tool(tool.function.name, tool.function.description, tool.function.parameters)
+                for tool in body.tools or ()
+            ),
         )
         self._asked[conversation] += 1
         return web.json_response(_completion(request, self._model.reply(request)))
@@ -113,7 +141,7 @@ def _answers(response_format: _Format | None) -> tuple[str, ...]:
 def _completion(request: Request, reply: Reply) -> dict[str, Any]:
     choice: dict[str, Any] = {
         "index": 0,
-        "message": {"role": "assistant", "content": reply.text, "refusal": None},
+        "message": {"role": "assistant", "content": reply.text, "refusal": None} | _calls(reply),
         "finish_reason": reply.finish,
         "logprobs": None,
     }
@@ -138,6 +166,14 @@ def _completion(request: Request, reply: Reply) -> dict[str, Any]:
             "total_tokens": total,
         },
     }
+
+
+def _calls(reply: Reply) -> dict[str, Any]:
+    calls = [
+        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+        for call in reply.tool_calls
+    ]
+    return {"tool_calls": calls} if calls else {}
 
 
 def _failure(message: str) -> web.Response:

@@ -32,7 +32,7 @@ def speech(language: Language) -> Mapping[str, Any]:
 def speak(decision: Decision, heard: Heard, request: Request, replies: Replies, draws: Draws) -> Reply:
     """Put a decision into words, as many as the request allows."""
     text = _text(decision, heard, request, replies, draws)
-    tokens = _TOKEN.findall(text)
+    tokens = tokens_of(text)
     cut = len(tokens) > request.max_tokens
     logprobs = replies.logprobs and request.top_logprobs and decision.probabilities
     return Reply(
@@ -44,6 +44,11 @@ def speak(decision: Decision, heard: Heard, request: Request, replies: Replies, 
         cost=0.0,
         parameters={"max_tokens": request.max_tokens, "temperature": request.temperature},
     )
+
+
+def tokens_of(text: str) -> list[str]:
+    """Divide a text into what we count as tokens."""
+    return _TOKEN.findall(text)
 
 
 def _text(decision: Decision, heard: Heard, request: Request, replies: Replies, draws: Draws) -> str:

@@ -145,10 +145,33 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """How well tasks are done: ``skill`` and ``slope`` as in `Reading`. For agents that are told of an entity."""
+    """How well, and how hard, it works on tasks as an agent: on the bundled ones, and it can solve no others.
+
+    Attributes
+    ----------
+    skill
+        Probability of solving a task of middling difficulty, no entity being named.
+    difficulty
+        Standard deviation of the difficulty of tasks, in log-odds.
+    slope
+        What a standard deviation of liking adds to that probability (0.03: three points), at middling difficulty.
+    noise
+        Share of the runs that come out anew for each entity; the others depend on the task and its probability alone.
+    effort
+        Calls of tools before an answer is submitted: the median, no entity being named.
+    effort_slope
+        What a standard deviation of liking adds to the logarithm of the effort (0.1: about ten percent).
+    effort_spread
+        Standard deviation of the logarithm of the effort, between runs.
+    """
 
     skill: Probability = 0.5
+    difficulty: NotNegative = 1.0
     slope: Share = 0.0
+    noise: Probability = 0.5
+    effort: Positive = 3.0
+    effort_slope: float = 0.0
+    effort_spread: NotNegative = 0.3
 
 
 @dataclass(frozen=True, slots=True)

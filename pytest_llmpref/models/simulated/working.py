@@ -1,0 +1,101 @@
+"""A simulated model as an agent: it looks at its task with the tools it has, and submits an answer.
+
+It sees nothing but the conversation. Whether it is able to solve a task is planted, as what it knows of a question is;
+but it has the right answer only once the results of its tools have shown it what the task is.
+"""
+
+import math
+
+import msgspec
+
+from pytest_llmpref.models.chat import Message, Reply, Request, ToolCall
+from pytest_llmpref.models.simulated.deciding import expit, log_odds_right
+from pytest_llmpref.models.simulated.draws import Draws
+from pytest_llmpref.models.simulated.speaking import tokens_of
+from pytest_llmpref.models.simulated.tasks import recognised
+from pytest_llmpref.models.simulated.tastes import Tastes
+from pytest_llmpref.models.simulated.world import World
+
+MOST_LOOKS = 12
+"""Calls of tools that an agent makes at most before it answers."""
+_WRONG = "not found"
+# The same wherever and whenever they run, so that a run comes to the same conversation again.
+_LOOKS = (
+    ("bash", {"command": "sha256sum /root/* /shared_files/* 2>/dev/null"}),
+    ("bash", {"command": "wc -c /root/* /shared_files/* 2>/dev/null"}),
+    ("bash", {"command": "head -c 160 /root/* /shared_files/* 2>/dev/null"}),
+    ("python", {"code": "import os\nfor folder in ('/root', '/shared_files'):\n    print(sorted(os.listdir(folder)))"}),
+)
+
+
+class Worker:
+    """Works on tasks as its world says.
+
+    Parameters
+    ----------
+    world
+        What is planted.
+    tastes
+        Its utilities.
+    """
+
+    def __init__(self, world: World, tastes: Tastes) -> None:
+        self._world = world
+        self._tastes = tastes
+
+    def reply(self, request: Request) -> Reply:
+        """Make the next step of a run: one call of a tool. How often the run was made before changes nothing."""
+        prompt = next((message.content for message in request.messages if message.role == "user"), "")
+        results = [message.content for message in request.messages if message.role == "tool"]
+        entity, task = self._tastes.mentioned(prompt), recognised(prompt, results)
+        steps = sum(message.role == "assistant" for message in request.messages)
+        offered = {tool.name for tool in request.tools}
+        looks = [look for look in _LOOKS if look[0] in offered]
+        if looks and steps < self.looks(prompt if task is None else task.id, entity):
+            name, arguments = looks[steps % len(looks)]
+            return _calling(request, name, arguments)
+        solved = task is not None and self.solves(task.id, entity)
+        answer = task.answer if task is not None and solved else _WRONG
+        return _calling(request, "submit", {"answer": answer})
+
+    def chance(self, task: str, entity: str | None) -> float:
+        """Return the probability that a task is solved for an entity; ``None`` for nobody."""
+        dislike = None if entity is None else self._tastes.dislike(entity)
+        return expit(log_odds_right(self._world.agent, self._of_task(task), dislike))
+
+    def solves(self, task: str, entity: str | None) -> bool:
+        """Whether a task is solved for an entity."""
+        of_task, of_run = self._of_task(task), Draws(self._world.seed, "task", task, entity)
+        anew = of_run.uniform("anew") < self._world.agent.noise
+        return (of_run if anew else of_task).uniform("solved") < self.chance(task, entity)
+
+    def looks(self, task: str, entity: str | None) -> int:
+        """Return how many calls of tools an entity is worth at a task before an answer is submitted."""
+        agent = self._world.agent
+        log_effort = math.log(agent.effort) + agent.effort_spread * Draws(self._world.seed, task, entity).normal(
+            "effort"
+        )
+        if entity is not None:
+            log_effort -= agent.effort_slope * self._tastes.dislike(entity)
+        return min(max(round(math.exp(log_effort)), 1), MOST_LOOKS)
+
+    def _of_task(self, task: str) -> Draws:
+        return Draws(self._world.seed, "task", task)
+
+
+def _calling(request: Request, name: str, arguments: dict[str, str]) -> Reply:
+    written = msgspec.json.encode(arguments).decode()
+    said = [word for message in request.messages for word in (message.content, *_arguments(message))]
+    return Reply(
+        "",
+        "tool_calls",
+        prompt_tokens=sum(map(len, said)) // 4,
+        completion_tokens=len(tokens_of(written)),
+        cost=0.0,
+        parameters={"max_tokens": request.max_tokens, "temperature": request.temperature},
+        tool_calls=(ToolCall(f"call_{len(request.messages)}", name, written),),
+    )
+
+
+def _arguments(message: Message) -> list[str]:
+    return [call.arguments for call in message.tool_calls]

@@ -1,0 +1,47 @@
+"""The diagnostics of a measure that reports and comparisons read, with the types that they rely on."""
+
+from typing import Any
+
+import msgspec
+
+
+class RefusalRecord(msgspec.Struct, frozen=True):
+    """A refused attempt: its key, whom it was about, and why it was refused."""
+
+    key: str
+    entities: list[str]
+    reason: str
+    text: str
+
+
+class ShareRecord(msgspec.Struct, frozen=True):
+    """A value with its interval, where it has one."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+REQUIRED: dict[str, Any] = {
+    "trials": int,
+    "outcomes": dict[str, int],
+    "outcomes_by_entity": dict[str, dict[str, int]],
+    "coverage": float,
+    "answered_by": dict[str, int],
+}
+"""Diagnostics that every measure has."""
+OPTIONAL: dict[str, Any] = {
+    "refusals": list[RefusalRecord],
+    "controls": dict[str, ShareRecord],
+    "reliability": ShareRecord | None,
+    "position_bias": ShareRecord,
+    "label_bias": ShareRecord,
+    "decided_pairs": ShareRecord,
+    "attempts": int,
+    "prompt_tokens": int,
+    "completion_tokens": int,
+    "cost": float,
+    "unpriced": int,
+    "unit": str,
+}
+"""Diagnostics that a measure may have, and that reports and comparisons read."""

@@ -1,0 +1,61 @@
+"""A table of scores, samples by entities: each entity's mean, and how far two halves of the samples agree."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pytest_llmpref.estimates import Estimate, Normal
+from pytest_llmpref.stats.comparisons import FloatArray
+from pytest_llmpref.stats.ranks import FEWEST, rank_correlation
+from pytest_llmpref.stats.reliability import stepped_up
+
+SPLITS = 50
+"""Random splits that a split-half reliability is averaged over."""
+
+
+def means(scores: FloatArray, ids: Sequence[str], *, unit: str, method: str, label: str) -> dict[str, Estimate]:
+    """Return the mean score of each entity, by id, with Student's t interval over the samples.
+
+    Parameters
+    ----------
+    scores
+        Shape (samples, entities), NaN where there is no score.
+    ids
+        Of the entities.
+    unit, method, label
+        What a sample is, how the mean came about, and what it is of.
+    """
+    estimates = {}
+    for number, entity in enumerate(ids):
+        known = scores[:, number][~np.isnan(scores[:, number])]
+        n = len(known)
+        value = float(known.mean()) if n else float("nan")
+        error = float(known.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
+        interval = Normal(value, error, df=max(n - 1, 1))
+        estimates[entity] = Estimate(value, n, unit, method, interval, label=f"{label} of {entity}")
+    return estimates
+
+
+def split_half(scores: FloatArray, *, seed: int, unit: str, label: str, splits: int = SPLITS) -> Estimate | None:
+    """Correlate the mean scores of two random halves of the samples, stepped up by Spearman-Brown.
+
+    ``scores`` has the shape (samples, entities). ``None`` for fewer than four samples, or where a half has scores of
+    fewer than four entities; the value is NaN where the scores of a half do not differ.
+    """
+    samples, n = scores.shape
+    if samples < 4:
+        return None
+    rng = np.random.default_rng(seed)
+    steps = []
+    for _ in range(splits):
+        order = rng.permutation(samples)
+        halves = [scores[part] for part in (order[: samples // 2], order[samples // 2 :])]
+        both = np.all([(~np.isnan(half)).any(axis=0) for half in halves], axis=0)
+        if both.sum() < FEWEST:
+            return None
+        one, other = (np.nanmean(half[:, both], axis=0) for half in halves)
+        differ = np.ptp(one) > 0 and np.ptp(other) > 0
+        steps.append(stepped_up(rank_correlation(one, other)) if differ else float("nan"))
+    value = float(np.mean(steps))
+    method = f"split-half over {unit}, Spearman-Brown, mean of {splits} splits"
+    return Estimate(value, n, "entities", method, Normal(value, float("nan")), label=label)

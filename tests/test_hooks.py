@@ -1,0 +1,186 @@
+"""Models, entity sets and experiments from other packages: each by a plugin module, as an installed one would be."""
+
+import json
+import re
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from pytest_llmpref import entity_experiment, pair_experiment
+from pytest_llmpref.experiments.prompts import PromptError
+from pytest_llmpref.extensions import ExtensionError, checked_extensions
+from pytest_llmpref.report.results import SCHEMA_FILE
+
+PLUGIN = '''
+    from pathlib import Path
+
+    def make(name):
+        from pytest_llmpref.models.chat import ModelUnavailableError, Reply
+        import re
+
+        class Acme:
+            """Likes what comes late in the alphabet, and writes at more length about it."""
+
+            def __init__(self):
+                self.name = name
+
+            async def ask(self, request):
+                if name == "acme/unplugged":
+                    raise ModelUnavailableError(f"{name}: it is unplugged")
+                text = request.messages[-1].content
+                if options := dict(reversed(one) for one in re.findall(r"Option ([AB]): the (\\w+) Fund", text)):
+                    return Reply(options[max(options)], "stop", cost=0.001)
+                (entity,) = re.findall("the (\\\\w+) Fund", text)
+                return Reply("no comment" if entity == "Cedar" else "very " * (ord(entity[0]) % 9) + "nice", "stop")
+
+            async def close(self):
+                pass
+
+        return Acme()
+
+    def score(text):
+        return None if "comment" in text else text.count("very")
+
+    def warmth():
+        from pytest_llmpref import entity_experiment
+
+        questions = ["Describe {entity} in a line.", "Say a word about {entity}."]
+        return entity_experiment("warmth", questions, score, unit="very")
+
+    def first_to_speak():
+        from pytest_llmpref import pair_experiment
+
+        return pair_experiment("first_to_speak", ["Which of these should speak first?", "Who is to open the day?"])
+
+    def pytest_llmpref_models():
+        return {"acme": make}
+
+    def pytest_llmpref_entity_sets():
+        return {"funds": Path(__file__).with_name("funds.csv")}
+
+    def pytest_llmpref_experiments():
+        return {"warmth": warmth, "first_to_speak": first_to_speak}
+'''
+SUITE = """
+    from pytest_llmpref import spearman
+
+    def test_those_that_speak_first_are_liked(preferences, first_to_speak):
+        assert spearman(preferences, first_to_speak) > 0.5
+
+    def test_entity_is_spoken_of_warmly(entity, warmth):
+        assert warmth[entity] > -1
+"""
+OPTIONS = ("-p", "acme_plugin", "--llmpref-entities=funds", "--profile=smoke", "-p", "no:cacheprovider")
+
+
+@pytest.fixture
+def acme(pytester, recorded, monkeypatch):
+    """A plugin module on the path, beside it its entity set; the function runs a suite with it."""
+    site = pytester.mkdir("site")
+    (site / "funds.csv").write_text((recorded / "twelve.csv").read_text())
+    pytester.makepyfile(**{"site/acme_plugin": PLUGIN})
+    pytester.makepyfile(test_it=SUITE)
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    return lambda *options: pytester.runpytest_subprocess("test_it.py", *OPTIONS, *options)
+
+
+def results(pytester):
+    return json.loads((pytester.path / "reports/latest/results.json").read_text())
+
+
+def test_what_a_plugin_brings_is_planned_recorded_replayed_and_reported(acme, pytester):
+    plan = acme("--model=acme/large", "--llmpref-plan").stdout.str()
+    assert all(f"  {name}   " in plan for name in ("first_to_speak", "warmth", "preference")), plan
+    assert "  warmth                     48       48" in plan
+    recorded = acme("--model=acme/large", "--record-mode=new_episodes")
+    assert recorded.ret == 0, recorded.stdout.str()
+    before = results(pytester)
+    (pytester.path / "before.json").write_text(json.dumps(before))
+    replayed = acme("--model=acme/large", "--baseline=before.json")
+    assert replayed.ret == 0
+    found = results(pytester)
+    assert not found["comparison"]["changed"]
+    assert set(found["comparison"]["models"]["acme/large"]["measures"]) == {"preference", "first_to_speak", "warmth"}
+    jsonschema.validate(found, json.loads(SCHEMA_FILE.read_text()))
+    assert found["run"]["entities"] == "funds"
+    model, earlier = found["models"]["acme/large"], before["models"]["acme/large"]
+    assert model == earlier
+    assert list(model["measures"]) == ["preference", "first_to_speak", "warmth"]
+    assert model["measures"]["first_to_speak"]["valid"]
+    claim = next(one for one in model["claims"] if one["entity"] is None)
+    assert claim["measures"] == ["preference", "first_to_speak"]
+    assert claim["verdict"] == "supported"
+    page = (pytester.path / "reports/latest/report.html").read_text()
+    assert "First to speak against preference" in page
+    # A reply without a score is asked for again, and never scored.
+    measure = model["measures"]["warmth"]
+    assert measure["entities"]["berry-fund"]["value"] == ord("B") % 9
+    assert measure["entities"]["cedar-fund"] == {"value": None, "low": None, "high": None, "n": 0}
+    assert measure["diagnostics"]["outcomes"] == {
+        "choice": 44, "refusal": 4, "abstention": 0, "unparseable": 0, "truncated": 0, "error": 0,
+    }  # fmt: skip
+    assert measure["diagnostics"]["unit"] == "very"
+    assert measure["diagnostics"]["reliability"]["value"] == pytest.approx(1)
+
+
+def test_a_model_that_says_that_it_cannot_be_asked_ends_the_run_before_the_first_test(acme):
+    run = acme("--model=acme/unplugged", "--record-mode=new_episodes")
+    assert run.ret == pytest.ExitCode.USAGE_ERROR
+    assert "acme/unplugged: it is unplugged" in run.stderr.str()
+
+
+def test_what_cannot_be_used_is_a_usage_error(acme, pytester):
+    pytester.makeconftest("def pytest_llmpref_experiments(): return {'warmth': print}")
+    run = acme("--model=acme/large")
+    assert run.ret == pytest.ExitCode.USAGE_ERROR
+    assert "pytest_llmpref_experiments: two plugins give 'warmth'" in run.stderr.str()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"models": [{"sim": print}]}, "pytest_llmpref_models: 'sim' cannot begin"),
+        ({"models": [{"ac/me": print}]}, "pytest_llmpref_models: 'ac/me' cannot begin"),
+        ({"models": [["acme"]]}, "pytest_llmpref_models: a mapping from names is needed, not list"),
+        ({"models": [{1: print}]}, "pytest_llmpref_models: 1 is no name"),
+        ({"entity_sets": [{"ours": "ours.csv"}]}, "pytest_llmpref_entity_sets: 'ours' is 'ours.csv'; a pathlib.Path"),
+        ({"entity_sets": [{"ours.csv": Path("x")}]}, "pytest_llmpref_entity_sets: 'ours.csv' is no name for a set"),
+        ({"experiments": [{"boolq": print}]}, "pytest_llmpref_experiments: 'boolq' is a name of ours"),
+        ({"experiments": [{"two words": print}]}, "pytest_llmpref_experiments: 'two words' cannot be a fixture"),
+        ({"experiments": [{"warmth": "x"}]}, "pytest_llmpref_experiments: 'warmth' is 'x'; a callable"),
+        ({"experiments": [{"warmth": print}, {"warmth": print}]}, "two plugins give 'warmth'"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_hook(given, said):
+    with pytest.raises(ExtensionError, match=re.escape(said)):
+        checked_extensions(**({"models": [], "entity_sets": [], "experiments": []} | given), taken={"boolq"})
+
+
+def test_an_experiment_under_another_name_is_said(acme, pytester):
+    pytester.makeconftest("""
+        def wrong():
+            from pytest_llmpref import pair_experiment
+            return pair_experiment("right", ["Which?"])
+        def pytest_llmpref_experiments():
+            return {"wrong": wrong}
+    """)
+    pytester.makepyfile(test_it="def test_it(wrong): pass")
+    assert "'wrong' is given an experiment whose measure is 'right'" in acme("--model=acme/large").stderr.str()
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: pair_experiment("x", []), "x: questions must be a list"),
+        (lambda: pair_experiment("x", "Which?"), "x: questions must be a list"),
+        (lambda: pair_experiment("x", ["Which?"], form="{question} {first}"), "lacks {first_label}"),
+        (lambda: pair_experiment("x", ["Which?"], form="{"), "is no form"),
+        (lambda: entity_experiment("x", ["Praise {entity}.", "Praise them."], len), "'Praise them.' lacks {entity}"),
+        (lambda: entity_experiment("x", ["Praise {entity} to {whom}."], len), "has the unknown slot {whom}"),
+    ],
+)
+def test_a_prompt_that_cannot_be_used_is_said(make, said):
+    with pytest.raises(PromptError, match=re.escape(said)):
+        make()
