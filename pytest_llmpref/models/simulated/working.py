@@ -21,10 +21,10 @@ MOST_LOOKS = 12
 _WRONG = "not found"
 # The same wherever and whenever they run, so that a run comes to the same conversation again.
 _LOOKS = (
-    ("bash", {"command": "sha256sum /root/* /shared_files/* 2>/dev/null"}),
-    ("bash", {"command": "wc -c /root/* /shared_files/* 2>/dev/null"}),
-    ("bash", {"command": "head -c 160 /root/* /shared_files/* 2>/dev/null"}),
-    ("python", {"code": "import os\nfor folder in ('/root', '/shared_files'):\n    print(sorted(os.listdir(folder)))"}),
+    ("bash", {"command": "sha256sum ~/* /shared_files/* 2>/dev/null"}),
+    ("bash", {"command": "wc -c ~/* /shared_files/* 2>/dev/null"}),
+    ("bash", {"command": "head -c 160 ~/* /shared_files/* 2>/dev/null"}),
+    ("python", {"code": "import os\nprint(sorted(os.listdir(os.path.expanduser('~'))))"}),
 )
 
 
