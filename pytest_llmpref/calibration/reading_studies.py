@@ -9,6 +9,7 @@ from scipy import special
 
 from pytest_llmpref.calibration.findings import Finding
 from pytest_llmpref.stats.answer_bias import no_signal_reasons
+from pytest_llmpref.stats.comparisons import FloatArray
 from pytest_llmpref.stats.performance import preference_slope, top_minus_bottom
 from pytest_llmpref.stats.power import ReadingDesign, simulate_answers
 
@@ -59,13 +60,18 @@ class ReadingStudy:
         return math.nan
 
     def _outer(self) -> float:
-        """Return the mean accuracy of the most preferred quarter less that of the least, over all questions."""
+        """Return the mean accuracy of the most preferred quarter less that of the least, over all questions.
+
+        A leaning to yes is part of it: it helps where yes is right, and costs more where it is not.
+        """
         order = np.sort(self.design.preference)
         quarter = len(order) // 4
         rng = np.random.default_rng(1)
         levels = self.design.level + self.design.difficulty_sd * rng.standard_normal(20_000)
-        top, bottom = (
-            float(special.expit(levels[:, None] + self.slope * part).mean())
-            for part in (order[-quarter:], order[:quarter])
-        )
-        return top - bottom
+        yes = np.where(np.arange(len(levels)) % 2, 1.0, -1.0)
+
+        def accuracy(part: FloatArray) -> float:
+            leaning = yes[:, None] * (self.yes_bias + self.yes_bias_slope * part)
+            return float(special.expit(levels[:, None] + self.slope * part + leaning).mean())
+
+        return accuracy(order[-quarter:]) - accuracy(order[:quarter])
