@@ -76,17 +76,32 @@ def _read(text: str, a: str, b: str, *, cut: bool) -> tuple[Outcome, str | None]
 def _read_short(text: str, a: str, b: str, cut: bool) -> tuple[Outcome, str | None]:
     if alone := _ONLY.match(text):
         return Outcome.CHOICE, alone["label"].upper()
-    text = THINKING.sub("", normal(text)).strip()
-    said = Said.of(text, normal(a), normal(b), cut=cut)
-    if label := chosen(said):
-        return Outcome.CHOICE, label
-    if outcome := _declined(said, cut=cut):
-        return outcome, None
-    if not cut and (label := said.only_mention() or is_part_of_one(text, a, b)):
+    text = _heard(text)
+    said = Said.of(text, _heard(a), _heard(b), cut=cut)
+    if found := _said_outright(said, cut):
+        return found
+    if not cut and (label := is_part_of_one(text, _heard(a), _heard(b))):
         return Outcome.CHOICE, label
     if said.declined - {Reason.OTHER}:
         return Outcome.REFUSAL, None
     return Outcome.ABSTENTION if said.asks_back() else Outcome.UNPARSEABLE, None
+
+
+@lru_cache(maxsize=65536)
+def _heard(text: str) -> str:
+    return THINKING.sub("", normal(text)).strip()
+
+
+@lru_cache(maxsize=65536)
+def _said_outright(said: Said, cut: bool) -> tuple[Outcome, str | None] | None:
+    """Return what does not depend on the options' names, once these are marked: whoever is meant, it is read once."""
+    if label := chosen(said):
+        return Outcome.CHOICE, label
+    if outcome := _declined(said, cut=cut):
+        return outcome, None
+    if not cut and (label := said.only_mention()):
+        return Outcome.CHOICE, label
+    return None
 
 
 def _declined(said: Said, *, cut: bool) -> Outcome | None:

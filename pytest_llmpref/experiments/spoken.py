@@ -15,9 +15,9 @@ _CLAUSE = r"[,;:(\u2014\u2013\u3001\u060c]|\s-\s"
 _QUESTION = re.compile(r"[?\u061f][^\w]*\Z")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Said:
-    """What a reply says.
+    """What a reply says. Texts that are alike once they are marked are one object, read once.
 
     Attributes
     ----------
@@ -39,11 +39,8 @@ class Said:
     @classmethod
     def of(cls, text: str, a: str, b: str, *, cut: bool) -> "Said":
         """Read a text, as `phrases.normal` returns it, about options of these names."""
-        spoken = tuple(languages_of(text.lower()))
-        lower = marked(text, a, b, inflected=any(language.inflects for language in spoken)).lower()
-        sentences = [sentence for part in _SENTENCE.split(lower) if (sentence := part.strip())]
-        unfinished = sentences[-1] if cut and sentences and not _ENDED.search(lower) else ""
-        return cls(lower, sentences, unfinished, spoken)
+        spoken = _languages_of(text.lower())
+        return _said(marked(text, a, b, inflected=any(language.inflects for language in spoken)).lower(), spoken, cut)
 
     @property
     def finished(self) -> Sequence[str]:
@@ -132,6 +129,18 @@ class Said:
         asked = self.sentences[-1]
         offered = any(pattern.search(asked) for language in self.spoken for pattern in language.offers)
         return not offered and re.search(r"[^\W\d_]{2}", asked) is not None and len(options_in(self.text)) < 2
+
+
+@lru_cache(maxsize=16384)
+def _languages_of(lower: str) -> tuple[Language, ...]:
+    return tuple(languages_of(lower))
+
+
+@lru_cache(maxsize=16384)
+def _said(lower: str, spoken: tuple[Language, ...], cut: bool) -> Said:
+    sentences = [sentence for part in _SENTENCE.split(lower) if (sentence := part.strip())]
+    unfinished = sentences[-1] if cut and sentences and not _ENDED.search(lower) else ""
+    return Said(lower, sentences, unfinished, spoken)
 
 
 def is_question(sentence: str) -> bool:
