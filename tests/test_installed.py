@@ -35,9 +35,10 @@ def python(tmp_path_factory) -> Path:
     venv.create(folder / "venv", with_pip=False)
     python = folder / "venv" / "bin" / "python"
     site = Path(call(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder).strip())
+    # Before the others can be seen: pip would take one of the same version there for this one.
+    call(sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", "--no-index", wheel, cwd=folder)
     # Behind the environment's own packages, and without the .pth files there, one of which may name the checkout.
     (site / "packages-here.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    call(sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", "--no-index", wheel, cwd=folder)
     return python
 
 
