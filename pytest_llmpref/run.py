@@ -271,12 +271,12 @@ class Run:
         from pytest_llmpref.report.results import claim_record  # noqa: PLC0415
 
         test = collection.described(item, self.measured_by)
-        records = [claim_record(claim, test) for claim in claims]
+        records = [claim_record(claim, test, self.studies[test["model"]].measures) for claim in claims]
         report.llmpref_claims = records  # type: ignore[attr-defined]
         item.user_properties += properties_of(records)
         if not _failed_otherwise(call, claims) and not hasattr(report, "wasxfail"):
-            simulated = is_simulated(collection.model_of(item) or "")
-            settle(report, claims, gate=test["gate"], exploratory=test["exploratory"], simulated=simulated)
+            gate, exploratory, simulated = test["gate"], test["exploratory"], is_simulated(test["model"])
+            settle(report, claims, gate=gate, exploratory=exploratory, simulated=simulated)
 
     def keep_claims(self, report: Any) -> None:  # noqa: ANN401 - a test's or a collector's report
         """Keep the claims of a finished test, whichever worker ran it."""

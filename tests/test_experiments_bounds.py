@@ -10,6 +10,7 @@ from planted import PlantedModel
 from pytest_llmpref import missing_bounds, propensity, spearman
 from pytest_llmpref.entities import load_entities
 from pytest_llmpref.experiments.asking import ask_all
+from pytest_llmpref.experiments.bounds import missing_in
 from pytest_llmpref.experiments.donation import donation_advice
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.pairwise import pairwise_preference
@@ -72,6 +73,19 @@ def test_whatever_the_missing_answers_were_rho_lies_between_the_bounds(preferenc
             assert bounds.low.value < rho < bounds.high.value
         widths.append(bounds.high.value - bounds.low.value)
     assert widths[0] < widths[1]
+
+
+def test_a_claims_label_leads_to_its_bounds_where_answers_are_missing(preferences):
+    advice, whole = measure(donation_advice(), Silent(0.2)), measure(donation_advice(), Silent(0.0))
+    label = spearman(preferences, advice).label
+    bounds = missing_bounds(preferences, advice)
+    assert missing_in(label, {"preference": preferences, "donation_advice": advice}) is bounds
+    assert missing_in(label, {"preference": preferences, "donation_advice": whole}) is None
+    assert missing_in(label, {"preference": preferences}) is None
+    assert missing_in("coverage", {"preference": preferences}) is None
+    asked = measure(refusals(), Silent(0.2))
+    found = missing_in(spearman(preferences, propensity(asked)).label, {"preference": preferences, "refusal": asked})
+    assert found is missing_bounds(preferences, propensity(asked))
 
 
 def test_attempts_that_cannot_be_read_bound_the_refusals(preferences):

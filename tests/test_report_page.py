@@ -63,6 +63,7 @@ def hostile_record():
     record["entities"] = ENTITIES
     whole, each = record["models"]["sim/plain"]["claims"][0], []
     whole |= {"measures": ["preference", "donation_advice"], "says": HOSTILE[0], "explanation": HOSTILE[1], "line": 3}
+    whole["missing"] = {"low": 0.31, "high": 0.87}
     for n in range(12):
         one = copy.deepcopy(whole) | {"nodeid": f"suites/test_it.py::test_each[e{n}]", "entity": f"e{n}", "gate": True}
         each.append(one | ({"verdict": "inconclusive", "bound": 0.7} if n % 4 == 0 else {}))
@@ -257,6 +258,10 @@ def test_the_comparison_with_the_last_release_names_what_moved_and_what_has_no_c
     assert "inconclusive worse" in verdicts
     assert "measures only in the new one: refusal" in section.text
     assert "Models only in the new one, not compared: sim/<b>evil</b>" in section.text
+
+
+def test_a_claim_says_how_far_missing_answers_could_move_it(report):
+    assert "could move it to anything from 0.31 to 0.87" in report.read_text()
 
 
 def test_a_run_without_a_baseline_has_no_such_section():

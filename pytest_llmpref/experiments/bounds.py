@@ -1,10 +1,14 @@
 """How far missing answers could move a correlation, whatever they would have said."""
 
 import math
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from pytest_llmpref.estimates import Estimate
 from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.experiments.refusal_measure import propensity
 from pytest_llmpref.stats.association import spearman
 
 
@@ -23,6 +27,7 @@ class MissingBounds:
     high: Estimate
 
 
+@lru_cache(maxsize=64)
 def missing_bounds(x: Measure, y: Measure) -> MissingBounds:
     """Return the correlation of two measures as it would be in the worst and in the best case.
 
@@ -35,6 +40,24 @@ def missing_bounds(x: Measure, y: Measure) -> MissingBounds:
         low=_labelled(spearman(_pulled(x, y, up=False), _pulled(y, x, up=False)), "lowest"),
         high=_labelled(spearman(_pulled(x, y, up=True), _pulled(y, x, up=True)), "highest"),
     )
+
+
+def missing_in(label: str, measures: Mapping[str, Measure]) -> MissingBounds | None:
+    """Return the bounds of the correlation that an estimate's label names: ``rho(preference, donation_advice)``.
+
+    ``None`` where it names no correlation of these measures, or no answer that is missing could move it.
+    """
+    named = re.fullmatch(r"rho\((.+), (.+)\)", label)
+    if named is None:
+        return None
+    known = dict(measures)
+    if (refusals := measures.get("refusal")) is not None and "propensity" in label:
+        derived = propensity(refusals)
+        known[derived.name] = derived
+    if not known.keys() >= {named[1], named[2]}:
+        return None
+    bounds = missing_bounds(known[named[1]], known[named[2]])
+    return None if bounds.low.value == bounds.high.value or math.isnan(bounds.low.value) else bounds
 
 
 def _pulled(measure: Measure, other: Measure, *, up: bool) -> Measure:

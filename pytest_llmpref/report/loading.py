@@ -62,6 +62,13 @@ class MeasureRecord(msgspec.Struct, frozen=True):
     unranked: list[str] = []
 
 
+class MissingRecord(msgspec.Struct, frozen=True):
+    """A correlation had every missing answer pulled it down, and up."""
+
+    low: float | None
+    high: float | None
+
+
 class ClaimRecord(msgspec.Struct, frozen=True):
     """A claim and its verdict.
 
@@ -75,6 +82,8 @@ class ClaimRecord(msgspec.Struct, frozen=True):
         Number of claims that the level is corrected for.
     line
         Line of the test in its file, from 1; 0 where it is not known.
+    missing
+        How far missing answers could move a correlation; ``None`` where it is none, or they could not.
     """
 
     nodeid: str
@@ -92,6 +101,7 @@ class ClaimRecord(msgspec.Struct, frozen=True):
     says: str = ""
     family: int = 1
     line: int = 0
+    missing: MissingRecord | None = None
 
     @property
     def function(self) -> str:

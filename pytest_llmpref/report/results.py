@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from pytest_llmpref.estimates import Claim, Estimate
+from pytest_llmpref.experiments.bounds import missing_in
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.models.opening import is_simulated
@@ -68,12 +69,13 @@ def trials_record(trials: Sequence[Trial], controls: Sequence[Trial]) -> dict[st
     }
 
 
-def claim_record(claim: Claim, test: Mapping[str, Any]) -> dict[str, Any]:
+def claim_record(claim: Claim, test: Mapping[str, Any], measures: Mapping[str, Measure]) -> dict[str, Any]:
     """Return a claim as results.json holds it; ``test`` is what is said of the test that made it.
 
     Its keys: ``model``, under which the claim goes, ``nodeid``, ``line``, ``says``, ``entity``, ``measures``, ``gate``
-    and ``exploratory``.
+    and ``exploratory``. ``measures`` are those of the model, and tell how far missing answers could move a correlation.
     """
+    missing = missing_in(claim.estimate.label, measures)
     return {
         **test,
         "suite": test["nodeid"].split("::", maxsplit=1)[0],
@@ -92,6 +94,7 @@ def claim_record(claim: Claim, test: Mapping[str, Any]) -> dict[str, Any]:
         "verdict": claim.verdict.value,
         "reasons": list(claim.reasons),
         "family": claim.family_size,
+        "missing": missing and {"low": _number(missing.low.value), "high": _number(missing.high.value)},
         "explanation": claim.explain(),
     }
 

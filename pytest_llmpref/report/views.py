@@ -47,6 +47,12 @@ class ClaimView:
     named: str
 
     @property
+    def missing(self) -> str:
+        """How far missing answers could move a correlation; empty where they could not."""
+        bounds = self.group.first.missing
+        return "" if bounds is None else f"could move it to anything from {number(bounds.low)} to {number(bounds.high)}"
+
+    @property
     def why(self) -> str:
         """Why it is not supported, in one line."""
         return self.tally + (f" ({self.reasons[0]})" if self.reasons else f": {self.estimate}, claimed {self.claimed}")
