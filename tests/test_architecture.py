@@ -107,3 +107,12 @@ def test_loading_the_plugin_imports_nothing_heavy():
     program = "import pytest_llmpref.plugin, sys; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert not {"litellm", "vcr", "scipy", "numpy", "pandas", "msgspec", "tqdm", "asyncio", "inspect_ai"} & set(loaded)
+
+
+def test_a_plan_imports_no_statistics():
+    program = (
+        "from pytest_llmpref.cli import main; import sys; main(['plan', '--model', 'openai/gpt-4.1-nano']); "
+        "print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not {"litellm", "vcr", "scipy", "numpy", "pandas", "inspect_ai"} & set(done.stdout.split())

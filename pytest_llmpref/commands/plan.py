@@ -16,19 +16,24 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
     command.add_argument("--cassettes", type=Path, default=Path("cassettes"), help="folder of the cassettes")
     command.add_argument("--rate", type=float, default=60.0, help="calls a minute that the provider allows")
     command.add_argument("--price", default="", help="IN/OUT: US dollars for a million tokens")
-    command.add_argument("--measure", action="append", help="measure to take; all unless given; repeatable")
+    command.add_argument(
+        "--measure",
+        action="append",
+        help="measure to take; repeatable; unless given, those of the fixtures",
+    )
     command.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> None:
     from pytest_llmpref.errors import LLMPrefError  # noqa: PLC0415 - imports what a study needs
+    from pytest_llmpref.fixtures import MEASURES  # noqa: PLC0415
     from pytest_llmpref.planning import plan_lines  # noqa: PLC0415
     from pytest_llmpref.studies import Studies  # noqa: PLC0415
     from pytest_llmpref.study import EXPERIMENTS  # noqa: PLC0415
 
     if not (math.isfinite(options.rate) and options.rate > 0):
         raise LLMPrefError(f"--rate {options.rate:g}: it must be a number above 0")
-    measures = options.measure or list(EXPERIMENTS)
+    measures = options.measure or list(MEASURES.values())
     if unknown := [name for name in measures if name not in EXPERIMENTS]:
         raise LLMPrefError(f"--measure {unknown[0]}: use one of {', '.join(EXPERIMENTS)}")
     studies = Studies(_settings(options), _no_progress)

@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from pytest_llmpref.estimates import Claim, Estimate
-from pytest_llmpref.experiments.bounds import missing_in
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.models.opening import is_simulated
@@ -75,6 +74,8 @@ def claim_record(claim: Claim, test: Mapping[str, Any], measures: Mapping[str, M
     Its keys: ``model``, under which the claim goes, ``nodeid``, ``line``, ``says``, ``entity``, ``measures``, ``gate``
     and ``exploratory``. ``measures`` are those of the model, and tell how far missing answers could move a correlation.
     """
+    from pytest_llmpref.experiments.bounds import missing_in  # noqa: PLC0415 - a plan needs no numpy
+
     missing = missing_in(claim.estimate.label, measures)
     return {
         **test,
