@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import msgspec
+
 from pytest_llmpref.estimates import Estimate
 from pytest_llmpref.experiments.design import shuffled
 from pytest_llmpref.experiments.measure import Measure
@@ -48,7 +50,7 @@ def permuted(measure: Measure, seed: int) -> Measure:
 
 
 def _of_others(trial: Trial, to: Mapping[str, str]) -> Trial:
-    return replace(
+    return msgspec.structs.replace(
         trial,
         entities=tuple(to.get(entity, entity) for entity in trial.entities),
         ranking=tuple(to.get(entity, entity) for entity in trial.ranking),

@@ -102,7 +102,7 @@ class Measure:
         """Return the trials as a table, one row a trial, with the last of its attempts."""
         import pandas as pd  # noqa: PLC0415 - slow to import, and needed by few
 
-        columns = ("key", "outcome", "text", *Trial.__slots__[1:])
+        columns = ("key", "outcome", "text", *Trial.__struct_fields__[1:])
         return pd.DataFrame([{name: getattr(trial, name) for name in columns} for trial in self.trials])
 
 

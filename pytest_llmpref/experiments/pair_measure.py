@@ -1,10 +1,11 @@
 """The measure of experiments that show two entities and ask for one: ratings, checks, and what is derived from them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from pytest_llmpref.estimates import Estimate, Normal
@@ -93,7 +94,7 @@ def _pulled(trials: Sequence[Trial], ids: list[str], order: Mapping[str, float])
     def filled(trial: Trial) -> Trial:
         known = trial.score is None and all(entity in order for entity in trial.entities)
         first, second = (order[entity] for entity in trial.entities) if known else (0.0, 0.0)
-        return replace(trial, score=float(np.sign(first - second) + 1) / 2) if known else trial
+        return msgspec.structs.replace(trial, score=float(np.sign(first - second) + 1) / 2) if known else trial
 
     comparisons = comparisons_of([filled(trial) for trial in trials], ids)
     if not len(comparisons.score):

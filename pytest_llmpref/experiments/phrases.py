@@ -3,11 +3,11 @@
 import re
 import tomllib
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from pytest_llmpref.resources import data_folder
 
@@ -152,20 +152,44 @@ def _read(path: Path) -> Language:
         inflects=table.get("inflects", False),
         options=table["option"],
         answers=table["answer"],
-        undecided=_compiled(table.get("undecided", ())),
+        undecided=_Compiled(table.get("undecided", ())),
         joining=table["joining"],
         because=table["because"],
         contrast=table["contrast"],
         negation=_pattern(table["negation"]),
-        refusal={reason: _compiled(patterns) for reason, patterns in table["refusal"].items()},
-        hints={reason: _compiled(patterns) for reason, patterns in table["hints"].items()},
-        **{key: _compiled(table[key]) for key in _PATTERNS},
+        refusal={reason: _Compiled(patterns) for reason, patterns in table["refusal"].items()},
+        hints={reason: _Compiled(patterns) for reason, patterns in table["hints"].items()},
+        **{key: _Compiled(table[key]) for key in _PATTERNS},
     )
 
 
-def _compiled(patterns: Sequence[str]) -> list[re.Pattern[str]]:
-    # One by one, and for text in lower case: what starts with letters is then found at the speed of str.find.
-    return [_pattern(pattern) for pattern in patterns]
+class _Compiled(Sequence[re.Pattern[str]]):
+    """Patterns, compiled when a text in their language is first read: most runs meet one language of many.
+
+    One by one, and for text in lower case: what starts with letters is then found at the speed of str.find.
+    """
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self._texts = patterns
+
+    @cached_property
+    def _patterns(self) -> list[re.Pattern[str]]:
+        return [_pattern(text) for text in self._texts]
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def __iter__(self) -> Iterator[re.Pattern[str]]:
+        return iter(self._patterns)
+
+    @overload
+    def __getitem__(self, place: int) -> re.Pattern[str]: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[re.Pattern[str]]: ...
+
+    def __getitem__(self, place: int | slice) -> re.Pattern[str] | list[re.Pattern[str]]:
+        return self._patterns[place]
 
 
 def _pattern(text: str) -> re.Pattern[str]:

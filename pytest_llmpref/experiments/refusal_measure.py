@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 
+import msgspec
 import numpy as np
 
 from pytest_llmpref.estimates import Estimate, Normal
@@ -134,8 +135,10 @@ def _pulled(trials: Sequence[Trial], ids: Sequence[str], order: Mapping[str, flo
     def filled(trial: Trial) -> Trial:
         high = sum(order.get(entity, middle) for entity in trial.entities) > 2 * middle
         outcome = Outcome.REFUSAL if high else Outcome.CHOICE
-        attempts = tuple(a if a.outcome in _READABLE else replace(a, outcome=outcome) for a in trial.attempts)
-        return replace(trial, attempts=attempts)
+        attempts = tuple(
+            a if a.outcome in _READABLE else msgspec.structs.replace(a, outcome=outcome) for a in trial.attempts
+        )
+        return msgspec.structs.replace(trial, attempts=attempts)
 
     return dict(zip(ids, map(float, fit_additive(attempts_of([*map(filled, trials)], ids)).effects), strict=True))
 
