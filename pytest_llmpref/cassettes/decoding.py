@@ -99,21 +99,22 @@ def decode_packed(source: Source) -> list[Interaction]:
 def _decompress(compressed: bytes, source: Source) -> bytes:
     """Decompress a gzip file of one or more members, in bounded memory."""
     room = max(MOST_BYTES, MOST_RATIO * len(compressed))
-    lines, rest = b"", compressed
+    members, left, rest = list[bytes](), room + 1, compressed
     for _ in range(_MOST_MEMBERS):
         member = zlib.decompressobj(wbits=31)
         try:
-            lines += member.decompress(rest, room + 1 - len(lines))
+            members.append(member.decompress(rest, left))
         except zlib.error as error:
             raise source.unreadable(f"not a readable gzip file ({error})") from None
-        if len(lines) > room:
+        left -= len(members[-1])
+        if left <= 0:
             raise source.unreadable(f"{len(compressed):,} bytes that grow to more than {room:,}, like no recording")
         if not member.eof:
-            whole = lines.count(b"\n")
+            whole = sum(lines.count(b"\n") for lines in members)
             raise source.unreadable(f"truncated after line {whole}")
         rest = member.unused_data.lstrip(b"\0")
         if not rest:
-            return lines
+            return b"".join(members)
     raise source.unreadable(f"made of more than {_MOST_MEMBERS} gzip files")
 
 
