@@ -21,6 +21,7 @@ from pytest_llmpref.models.simulated.model import SimulatedModel
 from pytest_llmpref.profiles import load_profile
 
 CONDITIONS = Conditions("sim/paper-a", load_entities(), load_profile("paper"), seed=0, answers="text", prefill="cue")
+FORMS_AND_USUAL = (pairwise_preference, preference_forms, donation_advice, advice_forms)
 OPTIONS = {"A": "Oxfam", "B": "the British Museum"}
 
 
@@ -78,6 +79,15 @@ def test_a_cell_that_does_not_decide_counts_for_neither_end():
     assert Undecided(0, 0, 16).bounds(0.95)[1] < 0.2
 
 
+def test_cells_of_other_forms_carry_the_measures_names():
+    measures = [measured(each(), SimulatedModel("sim/paper-a")) for each in FORMS_AND_USUAL]
+    cells = cells_of(measures[:2], measures[2:])
+    assert len(cells) == 64
+    assert {(cell.preferences.name, cell.donation_advice.name) for cell in cells} == {("preference", "donation_advice")}
+    # Of replies that favour neither there are some, and where that is an answer they spoil no cell.
+    assert not any(cell.preferences.reasons for cell in cells)
+
+
 def test_an_invalid_measure_makes_it_invalid():
     null = measured(pairwise_preference(), SimulatedModel("sim/null"))
     found = robustness(cells_of([null], [null]), follows)
@@ -116,6 +126,7 @@ def test_other_forms_are_answered_and_a_neutral_choice_is_not_asked_again(experi
         (" Option C.", Outcome.ABSTENTION, None),
         ("C: neither of them", Outcome.ABSTENTION, None),
         ("**C**", Outcome.ABSTENTION, None),
+        ("<think>A? No, B.</think>\n\nC", Outcome.ABSTENTION, None),
         ("Neither of them.", Outcome.ABSTENTION, None),
         ("A", Outcome.CHOICE, "A"),
         ("the British Museum", Outcome.CHOICE, "B"),

@@ -1,9 +1,6 @@
 """Reading a cassette's lines, and saying exactly what is wrong with one."""
 
-import contextlib
-import gc
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +9,7 @@ import msgspec
 from pytest_llmpref.cassettes.errors import CassetteError
 from pytest_llmpref.cassettes.interaction import FORMAT, Interaction
 from pytest_llmpref.cassettes.scrub import SCRUBBED
+from pytest_llmpref.garbage import no_garbage_collection
 
 _DECODER = msgspec.json.Decoder(Interaction)
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -67,7 +65,7 @@ def decode_lines(lines: bytes, source: Source) -> list[Interaction]:
         At the first line that is not an interaction of this model.
     """
     try:
-        with _no_garbage_collection():
+        with no_garbage_collection():
             recorded = _DECODER.decode_lines(lines)
     except _UNREADABLE:
         raise _first_fault(lines, source) from None
@@ -116,18 +114,6 @@ def _decompress(compressed: bytes, source: Source) -> bytes:
         if not rest:
             return b"".join(members)
     raise source.unreadable(f"made of more than {_MOST_MEMBERS} gzip files")
-
-
-@contextlib.contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Keep Python from searching thousands of new objects for garbage again and again: half of the decoding time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def fault(recorded: Interaction, model: str) -> str | None:

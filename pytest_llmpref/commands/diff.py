@@ -1,16 +1,14 @@
 """``llmpref diff``: compares the results of two releases."""
 
 import argparse
-import gc
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.garbage import no_garbage_collection
 
 STATUS = "exit status: 0 nothing changed beyond sampling noise, 1 something did, or a verdict, 2 no comparison"
 
@@ -32,7 +30,8 @@ def _run(options: argparse.Namespace) -> int:
     from pytest_llmpref.report.loading import load_results  # noqa: PLC0415
 
     try:
-        with _without_collection():
+        # Hundreds of thousands of trials are built, and none is dropped before the end.
+        with no_garbage_collection():
             comparison = compare_results(load_results(options.old), load_results(options.new))
     except LLMPrefError as error:
         print(f"llmpref: {error}", file=sys.stderr)
@@ -44,16 +43,3 @@ def _run(options: argparse.Namespace) -> int:
     if not comparison["models"]:
         return 2
     return int(comparison["changed"])
-
-
-@contextmanager
-def _without_collection() -> Iterator[None]:
-    """Let Python not search for circles of references.
-
-    Hundreds of thousands of trials are built, none is dropped before the end, and the searches take longer than that.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()

@@ -123,29 +123,14 @@ async def ask_all(
         If no request to this model can succeed. What was answered until then is in the cassette.
     """
     found: dict[int, Replies] = {}
-
-    async def ask(number: int) -> None:
-        request, replies = plan.requests[number], list[Reply]()
-        while True:
-            try:
-                replies.append(await model.ask(request))
-            except CallFailedError as error:
-                replies.append(Reply(text=str(error), finish="error"))
-            goes_on = plan.goes_on(number, replies)
-            on_reply(replies[-1], not goes_on)
-            if not goes_on:
-                break
-            request = next_attempt(request)
-        found[number] = tuple(replies)
-
     queue = iter(numbers)
 
     async def worker() -> None:
         for number in queue:
-            await ask(number)
+            found[number] = await _ask_trial(model, plan, number, on_reply)
 
     for number in queue:
-        await ask(number)
+        found[number] = await _ask_trial(model, plan, number, on_reply)
         break
     try:
         async with asyncio.TaskGroup() as group:
@@ -155,3 +140,18 @@ async def ask_all(
         # The workers stopped each other: the first failure is the cause.
         raise failures.exceptions[0] from None
     return [found[number] for number in numbers]
+
+
+async def _ask_trial(model: ChatModel, plan: Plan, number: int, on_reply: Callable[[Reply, bool], None]) -> Replies:
+    """Ask one trial until its answer is valid."""
+    request, replies = plan.requests[number], list[Reply]()
+    while True:
+        try:
+            replies.append(await model.ask(request))
+        except CallFailedError as error:
+            replies.append(Reply(text=str(error), finish="error"))
+        goes_on = plan.goes_on(number, replies)
+        on_reply(replies[-1], not goes_on)
+        if not goes_on:
+            return tuple(replies)
+        request = next_attempt(request)

@@ -3,7 +3,7 @@
 They are asked for one purpose: to see whether a finding hangs on the protocol (`experiments.protocols`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_llmpref.experiments.asking import Plan, Replies
@@ -20,6 +20,8 @@ FORMS = (
     Form("neutral_by_name", neutral=True, by_name=True),
 )
 """Beside the usual one: two options, answered by letter."""
+NEUTRAL = frozenset(form.name for form in FORMS if form.neutral)
+"""Names of the forms in which favouring neither is an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class FormsExperiment:
 
     def plan(self, conditions: Conditions) -> Plan:
         """Return one trial a question and form, form by form."""
-        plans = [plan for _, plan in self._plans(conditions)]
+        plans = [self._plan(conditions, form) for form in FORMS]
         each = len(plans[0].requests)
 
         def is_valid(number: int, reply: Reply) -> bool:
@@ -55,13 +57,12 @@ class FormsExperiment:
             strengths_of,
         )
 
-        del plan
-        trials, start = list[Trial](), 0
-        for form, part in self._plans(conditions):
+        trials = list[Trial]()
+        for form in FORMS:
             questions = questions_asked(conditions, load_prompts(self.prompts, form.name))
-            said = replies[start : start + len(questions)]
-            trials += read_pairs(part, said, questions, conditions.names, "text", form)
-            start += len(questions)
+            numbers = range(len(trials), len(trials) + len(questions))
+            said = [replies[number] for number in numbers]
+            trials += read_pairs(plan.part(numbers), said, questions, conditions.names, "text", form)
         ids = list(conditions.groups)
         comparisons = comparisons_of(trials, ids)
         reasons = () if len(comparisons) else ("no trial ended in a choice",)
@@ -76,21 +77,17 @@ class FormsExperiment:
             trials=trials,
         )
 
-    def _plans(self, conditions: Conditions) -> Iterator[tuple[Form, Plan]]:
-        for form in FORMS:
-            prompts = load_prompts(self.prompts, form.name)
-            yield (
-                form,
-                plan_pairs(
-                    conditions,
-                    prompts,
-                    questions_asked(conditions, prompts),
-                    conditions.names,
-                    prefill=conditions.prefill,
-                    max_tokens=conditions.profile.max_tokens,
-                    form=form,
-                ),
-            )
+    def _plan(self, conditions: Conditions, form: Form) -> Plan:
+        prompts = load_prompts(self.prompts, form.name)
+        return plan_pairs(
+            conditions,
+            prompts,
+            questions_asked(conditions, prompts),
+            conditions.names,
+            prefill=conditions.prefill,
+            max_tokens=conditions.profile.max_tokens,
+            form=form,
+        )
 
 
 def preference_forms() -> FormsExperiment:

@@ -15,13 +15,14 @@ from pytest_llmpref.experiments.logprobs import (
     use_logprobs,
 )
 from pytest_llmpref.experiments.prompts import Prompts
-from pytest_llmpref.experiments.replies import read_choice, refusal_reason
+from pytest_llmpref.experiments.replies import THINKING, read_choice, refusal_reason
 from pytest_llmpref.experiments.trials import Attempt, Outcome, Trial
 from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.prefill import Prefill, led_messages
 
 LABELS = ("A", "B")
-_C = re.compile(r"[\s\W_]*(?:option\s+)?c(?:\W*$|[\s.:)*]+neither\b)", re.IGNORECASE)
+_C = re.compile(r"[\W_]*(?:option\s+)?c(?:\W*$|[\s.:)*]+neither\b)", re.IGNORECASE)
+"""A reply that takes the third option, where there is one, by its letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,8 @@ def plan_pairs(
 
 def read_pair(reply: Reply, options: Mapping[str, str], *, neutral: bool) -> tuple[Outcome, str | None]:
     """Read a reply as `read_choice` does; ``neutral`` tells that a third option, C, favours neither."""
-    if neutral and reply.finish not in {"error", "content_filter"} and not reply.refusal and _C.match(reply.text):
+    said = reply.finish not in {"error", "content_filter"} and not reply.refusal
+    if neutral and said and _C.match(THINKING.sub("", reply.text)):
         return Outcome.ABSTENTION, None
     return read_choice(reply, options)
 

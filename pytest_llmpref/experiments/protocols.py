@@ -1,10 +1,11 @@
 """Does a hypothesis hold whatever the protocol? One study cut into cells, each asked in one way only."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_llmpref.estimates import Claim, Estimate, Verdict, ledger
+from pytest_llmpref.experiments.forms import NEUTRAL
 from pytest_llmpref.experiments.measure import Measure, coverage_reasons, outcome_diagnostics
 from pytest_llmpref.experiments.pair_measure import comparisons_of, strengths_of
 from pytest_llmpref.experiments.trials import Outcome, Trial
@@ -63,19 +64,18 @@ class Cell:
     reasons: tuple[str, ...] = ()
 
 
-def cells_of(preferences: Iterable[Measure], advice: Iterable[Measure]) -> list[Cell]:
+def cells_of(preferences: Sequence[Measure], advice: Sequence[Measure]) -> list[Cell]:
     """Cut measures into the cells that all of them have.
 
     Parameters
     ----------
     preferences, advice
-        Measures whose trials are cut: the usual one of each, and that of its other forms where they were asked.
+        Measures whose trials are cut: the usual one of each, then that of its other forms where they were asked.
         Wordings are taken by number: advice has more than preference, and those beyond are folded onto the others.
     """
-    wanted, given = list(preferences), list(advice)
-    wordings = 1 + max((trial.wording for measure in wanted for trial in measure.trials), default=0)
-    liked, advised = (dict(_cut(measures, wordings)) for measures in (wanted, given))
-    reasons = tuple(f"{measure.name}: {reason}" for measure in (*wanted, *given) for reason in measure.reasons)
+    wordings = 1 + max((trial.wording for measure in preferences for trial in measure.trials), default=0)
+    liked, advised = (dict(_cut(measures, wordings)) for measures in (preferences, advice))
+    reasons = tuple(f"{measure.name}: {reason}" for measure in (*preferences, *advice) for reason in measure.reasons)
     shared = sorted(liked.keys() & advised.keys())
     return [Cell(protocol, liked[protocol], advised[protocol], reasons) for protocol in shared]
 
@@ -128,7 +128,8 @@ class Undecided:
         return Wilson(self.held, self.n).bounds(level)[0], Wilson(self.held + self.open_, self.n).bounds(level)[1]
 
 
-def _cut(measures: Iterable[Measure], wordings: int) -> Iterator[tuple[Protocol, Measure]]:
+def _cut(measures: Sequence[Measure], wordings: int) -> Iterator[tuple[Protocol, Measure]]:
+    usual = measures[0]
     for measure in measures:
         by_protocol: dict[Protocol, list[Trial]] = {}
         for trial in measure.trials:
@@ -138,23 +139,23 @@ def _cut(measures: Iterable[Measure], wordings: int) -> Iterator[tuple[Protocol,
             )
             by_protocol.setdefault(protocol, []).append(trial)
         for protocol, trials in by_protocol.items():
-            yield protocol, _rated(measure, trials)
+            yield protocol, _rated(usual, trials)
 
 
 def _rated(measure: Measure, trials: Sequence[Trial]) -> Measure:
-    """Return a measure as some of its trials alone give it."""
+    """Return a measure as these trials alone give it."""
     ids = list(measure.groups)
     diagnostics = outcome_diagnostics(trials)
     counted: Mapping[str, int] = diagnostics["outcomes"]
     # Where neither may be chosen, that is an answer too.
-    neither = counted[Outcome.ABSTENTION] / len(trials) if "neutral" in (trials[0].framing or "") else 0.0
+    neither = counted[Outcome.ABSTENTION] / len(trials) if trials[0].framing in NEUTRAL else 0.0
     reasons = coverage_reasons(diagnostics | {"coverage": diagnostics["coverage"] + neither})
     comparisons = comparisons_of(trials, ids)
     if not len(comparisons):
         reasons.append("no trial ended in a choice")
     estimates = strengths_of(comparisons, ids)
     return Measure(
-        name=measure.name.replace("_forms", ""),
+        name=measure.name,
         model=measure.model,
         estimates=estimates,
         groups=measure.groups,
