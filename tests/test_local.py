@@ -10,13 +10,14 @@ import sys
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 import stamina
 from loopback import serving
 
 from pytest_llmpref.models import local
 from pytest_llmpref.models.chat import Message, ModelUnavailableError, Reply, Request
-from pytest_llmpref.models.local import LocalModel
+from pytest_llmpref.models.local import KNOWN, LocalModel
 from pytest_llmpref.models.server_process import ServerProcess
 
 GEMMA = "local/gemma-3-270m"
@@ -120,11 +121,37 @@ def test_the_prompt_passes_through_the_models_own_template():
     assert reply.prompt_tokens > 20
 
 
+CONVERSATIONS = (
+    [("user", "Tea or mud?")],
+    [("system", "Be brief."), ("user", "Tea or mud?")],
+    [("user", "Tea or mud?"), ("assistant", "Answer: Option")],
+    [("user", "Tea?"), ("assistant", "Mud."), ("user", "Sure?")],
+)
+
+
+def prompts(template):
+    """What llama.cpp makes of conversations without tools, by a template; ``None`` for that in the weights."""
+    server = ServerProcess(KNOWN["smollm2-135m"].find(), "smollm2", template)
+    address, made = server.start(60), []
+    for conversation in CONVERSATIONS:
+        messages = [{"role": role, "content": content} for role, content in conversation]
+        made.append(httpx.post(f"{address}/apply-template", json={"messages": messages}).json()["prompt"])
+    server.stop()
+    return made
+
+
+@needs_smollm
+def test_without_tools_our_template_of_smollm2_is_its_own_to_the_letter():
+    ours = prompts(KNOWN["smollm2-135m"].chat_template)
+    assert ours == prompts(None)
+    assert len(set(ours)) == len(CONVERSATIONS)
+
+
 PARENT = f"""
 import asyncio, signal
 # Where the tests run in the background of a shell, Ctrl-C is ignored from the start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from pytest_llmpref.models.local import LocalModel
+from pytest_llmpref.models.local import KNOWN, LocalModel
 from pytest_llmpref.models.chat import Message, Request
 
 async def run():
