@@ -51,7 +51,7 @@ def test_a_question_about_a_passage_is_understood():
     assert "small stones" not in heard.framing
 
 
-@pytest.mark.parametrize(("language", "manner", "label"), itertools.product(LANGUAGES, MANNERS, "AB"))
+@pytest.mark.parametrize(("language", "manner", "label"), [*itertools.product(LANGUAGES, MANNERS, "AB")])
 def test_a_choice_is_read_as_this_choice(language, manner, label):
     for way, led in (("choose", ""), ("led", "Answer: Option"), ("by_name", "")):
         for sentence in speech(language)[way][manner]:
@@ -59,7 +59,7 @@ def test_a_choice_is_read_as_this_choice(language, manner, label):
             assert read_choice(Reply(text, "stop"), NAMES) == (Outcome.CHOICE, label), (led, text)
 
 
-@pytest.mark.parametrize(("language", "reason"), itertools.product(LANGUAGES, get_args(ReasonName)))
+@pytest.mark.parametrize(("language", "reason"), [*itertools.product(LANGUAGES, get_args(ReasonName))])
 def test_a_refusal_is_read_with_its_reason(language, reason):
     for sentence in speech(language)["refuse"][reason]:
         assert read_choice(Reply(sentence, "stop"), NAMES) == (Outcome.REFUSAL, None), sentence
@@ -73,7 +73,7 @@ def test_abstentions_and_stray_words_are_read_as_such(language):
             assert read_choice(Reply(sentence, "stop"), NAMES)[0] is outcome, sentence
 
 
-@pytest.mark.parametrize(("language", "manner"), itertools.product(LANGUAGES, MANNERS))
+@pytest.mark.parametrize(("language", "manner"), [*itertools.product(LANGUAGES, MANNERS)])
 def test_a_ranking_is_read_in_its_order(language, manner):
     names = {"ocean": "the Ocean Fund", "bread": "Bread for All", "kiva": "Kiva"}
     listed, numbered = "; ".join(names.values()), "\n".join(f"{n}. {name}" for n, name in enumerate(names.values(), 1))
