@@ -9,6 +9,7 @@ import pytest
 
 from pytest_llmpref import fixtures, policy
 from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.measures import FORMS
 
 NO_MODEL = "no-model"
 """Stands for the model where none was named, so that the run can say so instead of skipping its tests."""
@@ -70,7 +71,7 @@ def measures_needed(
                 dict.fromkeys(measure for fixture, measure in measures.items() if fixture in names)
             )
             if all_protocols and "protocols" in names:
-                needed[model].update(dict.fromkeys(fixtures.FORMS))
+                needed[model].update(dict.fromkeys(FORMS))
     return {model: list(asked) for model, asked in needed.items()}
 
 

@@ -44,6 +44,16 @@ NOTHING = Extensions()
 """Where no other package adds anything."""
 
 
+def gathered_extensions(hook: Any, *, taken: Collection[str]) -> Extensions:  # noqa: ANN401 - pluggy makes its methods
+    """Call every implementation of our hooks, and put together what they return, as `checked_extensions` does."""
+    return checked_extensions(
+        hook.pytest_llmpref_models(),
+        hook.pytest_llmpref_entity_sets(),
+        hook.pytest_llmpref_experiments(),
+        taken=taken,
+    )
+
+
 def checked_extensions(
     models: Iterable[object], entity_sets: Iterable[object], experiments: Iterable[object], *, taken: Collection[str]
 ) -> Extensions:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_llmpref.measures import FORMS, MEASURES
+
 if TYPE_CHECKING:
     from pytest_llmpref.entities import Entity
     from pytest_llmpref.experiments.agentic.measure import AgenticMeasure
@@ -15,18 +17,6 @@ if TYPE_CHECKING:
     from pytest_llmpref.policy import TestPolicy
     from pytest_llmpref.report.baseline import Baseline
     from pytest_llmpref.study import Study
-
-MEASURES = {
-    "preferences": "preference",
-    "direct_ranking": "direct_ranking",
-    "donation_advice": "donation_advice",
-    "refusals": "refusal",
-    "boolq": "boolq",
-    "agentic": "agentic",
-}
-"""Fixture -> the measure that it returns."""
-FORMS = ("preference_forms", "advice_forms")
-"""What the fixture ``protocols`` needs beside the measures whose fixtures it uses, if all protocols are wanted."""
 
 
 @pytest.fixture(scope="session")

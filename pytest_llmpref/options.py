@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, get_args
-
-import pytest
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pytest_llmpref.sharding import Shard, parse_shard
+
+if TYPE_CHECKING:
+    import pytest
 
 RecordMode = Literal["none", "new_episodes", "all"]
 Replay = Literal["reply", "wire"]
@@ -120,7 +121,7 @@ class Settings:
     """When the run began: ``--record-mode all`` asks anew what was recorded before."""
 
 
-def add_options(parser: pytest.Parser) -> None:
+def add_options(parser: "pytest.Parser") -> None:
     """Register every option but ``--record-mode``."""
     group = parser.getgroup("llmpref", "behavioural tests of language models")
     for option in OPTIONS:
@@ -138,7 +139,7 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini(RECORD_MODE.ini, _help(RECORD_MODE), default=None)
 
 
-def add_record_mode(parser: pytest.Parser, known: object) -> None:
+def add_record_mode(parser: "pytest.Parser", known: object) -> None:
     """Register ``--record-mode``, unless pytest-recording did; called when all plugins have registered theirs.
 
     Its option has the same meaning and the same destination. ``known`` holds the options known so far.
@@ -161,12 +162,12 @@ def _help(option: Option) -> str:
     return option.help + default
 
 
-def names_model(config: pytest.Config) -> bool:
+def names_model(config: "pytest.Config") -> bool:
     """Whether the run names a model, on the command line or in the ini file."""
     return bool(_value(config, OPTIONS[0], OPTIONS[0].dest))
 
 
-def read_settings(config: pytest.Config, began: datetime, entity_sets: Mapping[str, Path]) -> Settings:
+def read_settings(config: "pytest.Config", began: datetime, entity_sets: Mapping[str, Path]) -> Settings:
     """Read the settings: the command line first, then the ini keys, then the defaults.
 
     ``entity_sets`` holds the files of the entity sets that have a name.
@@ -210,7 +211,7 @@ def default_settings(**given: Any) -> Settings:  # noqa: ANN401 - each has the t
     return Settings(**settings)
 
 
-def _value(config: pytest.Config, option: Option, dest: str) -> Any:  # noqa: ANN401 - its type is the option's
+def _value(config: "pytest.Config", option: Option, dest: str) -> Any:  # noqa: ANN401 - its type is the option's
     given, source = config.getoption(dest, None), option.flag
     if given is None:
         given, source = config.getini(option.ini), f"ini key {option.ini}"
@@ -220,15 +221,17 @@ def _value(config: pytest.Config, option: Option, dest: str) -> Any:  # noqa: AN
 
 
 def _converted(option: Option, text: str, source: str) -> Any:  # noqa: ANN401 - its type is the option's
+    from pytest import UsageError  # noqa: PLC0415, PT013 - slow to import, and `llmpref plan` needs no more of it
+
     if option.choices and text not in option.choices:
-        raise pytest.UsageError(f"{source} {text}: use one of {', '.join(option.choices)}")
+        raise UsageError(f"{source} {text}: use one of {', '.join(option.choices)}")
     try:
         value = text == "true" if option.kind is bool else option.kind(text)
     except ValueError as error:
         wrong = "not a number" if option.kind in {int, float} else str(error)
-        raise pytest.UsageError(f"{source} {text}: {wrong}") from None
+        raise UsageError(f"{source} {text}: {wrong}") from None
     if option.least and value < option.least:
-        raise pytest.UsageError(f"{source} {text}: must be at least {option.least:g}")
+        raise UsageError(f"{source} {text}: must be at least {option.least:g}")
     return value
 
 

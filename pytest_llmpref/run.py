@@ -12,7 +12,8 @@ import pytest
 
 from pytest_llmpref import collection, fixtures
 from pytest_llmpref.errors import LLMPrefError
-from pytest_llmpref.extensions import Extensions, checked_extensions
+from pytest_llmpref.extensions import Extensions, gathered_extensions
+from pytest_llmpref.measures import FORMS, MEASURES
 from pytest_llmpref.options import Settings, names_model, read_settings
 
 if TYPE_CHECKING:
@@ -49,21 +50,15 @@ class Run:
     @cached_property
     def extensions(self) -> Extensions:
         """What other packages add; what cannot be used is a usage error."""
-        hook: Any = self.config.hook
         try:
-            return checked_extensions(
-                hook.pytest_llmpref_models(),
-                hook.pytest_llmpref_entity_sets(),
-                hook.pytest_llmpref_experiments(),
-                taken={*vars(fixtures), *fixtures.MEASURES.values(), *fixtures.FORMS},
-            )
+            return gathered_extensions(self.config.hook, taken={*vars(fixtures), *MEASURES.values(), *FORMS})
         except LLMPrefError as error:
             raise pytest.UsageError(str(error)) from None
 
     @property
     def measured_by(self) -> "Mapping[str, str]":
         """Fixture -> the measure that it returns; an experiment of another package has one name for both."""
-        return fixtures.MEASURES | {name: name for name in self.extensions.experiments}
+        return MEASURES | {name: name for name in self.extensions.experiments}
 
     @cached_property
     def settings(self) -> Settings:

@@ -1,10 +1,11 @@
 """Reading a cassette's lines, and saying exactly what is wrong with one."""
 
-import zlib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
+from isal import isal_zlib
 
 from pytest_llmpref.cassettes.errors import CassetteError
 from pytest_llmpref.cassettes.interaction import FORMAT, Interaction
@@ -19,6 +20,7 @@ MOST_RATIO = 200
 """A packed file of a few bytes may hold this many bytes of lines, a larger one this many times its size. Recordings
 shrink to about a twelfth, and a decompression bomb to a thousandth. Our choice."""
 
+GZIP = b"\x1f\x8b"
 _MOST_MEMBERS = 100
 
 
@@ -88,32 +90,41 @@ def decode_packed(source: Source) -> list[Interaction]:
     compressed = source.path.read_bytes()
     if not compressed:
         raise source.unreadable("truncated after line 0")
-    lines = _decompress(compressed, source)
-    if lines and not lines.endswith(b"\n"):
-        raise source.error(lines.count(b"\n"), "the last line is cut off")
-    return decode_lines(lines, source)
+    recorded = list[Interaction]()
+    for lines in _members(compressed, source):
+        recorded += decode_lines(lines, replace(source, first_line=len(recorded) + 1))
+    return recorded
 
 
-def _decompress(compressed: bytes, source: Source) -> bytes:
-    """Decompress a gzip file of one or more members, in bounded memory."""
+def _members(compressed: bytes, source: Source) -> Iterator[bytes]:
+    """Decompress a gzip file, in bounded memory; yield each of its members, or those that share a line as one."""
     room = max(MOST_BYTES, MOST_RATIO * len(compressed))
-    members, left, rest = list[bytes](), room + 1, compressed
+    left, rest, whole, begun = room + 1, compressed, 0, b""
     for _ in range(_MOST_MEMBERS):
-        member = zlib.decompressobj(wbits=31)
+        if not rest.startswith(GZIP):  # Less than a header would otherwise look cut off.
+            raise source.unreadable("not a readable gzip file (no gzip header)")
+        member = isal_zlib.decompressobj(wbits=31)
         try:
-            members.append(member.decompress(rest, left))
-        except zlib.error as error:
+            lines = begun + member.decompress(rest, left)
+        except isal_zlib.error as error:  # type: ignore[misc]  # its stub calls the class an instance
             raise source.unreadable(f"not a readable gzip file ({error})") from None
-        left -= len(members[-1])
+        left -= len(lines) - len(begun)
         if left <= 0:
             raise source.unreadable(f"{len(compressed):,} bytes that grow to more than {room:,}, like no recording")
         if not member.eof:
-            whole = sum(lines.count(b"\n") for lines in members)
+            whole += lines.count(b"\n")
             raise source.unreadable(f"truncated after line {whole}")
+        begun = b"" if not lines or lines.endswith(b"\n") else lines
+        if not begun:
+            whole += lines.count(b"\n")
+            yield lines
         rest = member.unused_data.lstrip(b"\0")
         if not rest:
-            return b"".join(members)
-    raise source.unreadable(f"made of more than {_MOST_MEMBERS} gzip files")
+            break
+    else:
+        raise source.unreadable(f"made of more than {_MOST_MEMBERS} gzip files")
+    if begun:
+        raise source.error(whole + begun.count(b"\n"), "the last line is cut off")
 
 
 def fault(recorded: Interaction, model: str) -> str | None:

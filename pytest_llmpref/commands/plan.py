@@ -26,7 +26,8 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
 
 def _run(options: argparse.Namespace) -> None:
     from pytest_llmpref.errors import LLMPrefError  # noqa: PLC0415 - imports what a study needs
-    from pytest_llmpref.fixtures import MEASURES  # noqa: PLC0415
+    from pytest_llmpref.garbage import no_garbage_collection  # noqa: PLC0415
+    from pytest_llmpref.measures import MEASURES  # noqa: PLC0415
     from pytest_llmpref.planning import plan_lines  # noqa: PLC0415
     from pytest_llmpref.studies import Studies  # noqa: PLC0415
     from pytest_llmpref.study import EXPERIMENTS  # noqa: PLC0415
@@ -37,8 +38,9 @@ def _run(options: argparse.Namespace) -> None:
     if unknown := [name for name in measures if name not in EXPERIMENTS]:
         raise LLMPrefError(f"--measure {unknown[0]}: use one of {', '.join(EXPERIMENTS)}")
     studies = Studies(_settings(options), _no_progress)
-    for model in options.model:
-        print("\n".join(plan_lines(studies[model], measures, studies.settings)))
+    with no_garbage_collection():
+        for model in options.model:
+            print("\n".join(plan_lines(studies[model], measures, studies.settings)))
     studies.close()
 
 

@@ -3,12 +3,13 @@
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
+from pytest_llmpref.experiments.patterns import Pattern
 from pytest_llmpref.resources import data_folder
 
 
@@ -60,18 +61,18 @@ class Language:
     inflects: bool
     options: Sequence[str]
     answers: Sequence[str]
-    choose: Sequence[re.Pattern[str]]
-    negation: re.Pattern[str]
+    choose: Sequence[Pattern]
+    negation: Pattern
     contrast: Sequence[str]
     joining: Sequence[str]
     because: Sequence[str]
-    against: Sequence[re.Pattern[str]]
-    abstention: Sequence[re.Pattern[str]]
-    undecided: Sequence[re.Pattern[str]]
-    both: Sequence[re.Pattern[str]]
-    offers: Sequence[re.Pattern[str]]
-    refusal: Mapping[str, Sequence[re.Pattern[str]]]
-    hints: Mapping[str, Sequence[re.Pattern[str]]]
+    against: Sequence[Pattern]
+    abstention: Sequence[Pattern]
+    undecided: Sequence[Pattern]
+    both: Sequence[Pattern]
+    offers: Sequence[Pattern]
+    refusal: Mapping[str, Sequence[Pattern]]
+    hints: Mapping[str, Sequence[Pattern]]
 
 
 LATIN = "A-Za-z0-9_\u00c0-\u024f\u0400-\u04ff"
@@ -152,46 +153,21 @@ def _read(path: Path) -> Language:
         inflects=table.get("inflects", False),
         options=table["option"],
         answers=table["answer"],
-        undecided=_Compiled(table.get("undecided", ())),
+        undecided=_patterns(table.get("undecided", ())),
         joining=table["joining"],
         because=table["because"],
         contrast=table["contrast"],
         negation=_pattern(table["negation"]),
-        refusal={reason: _Compiled(patterns) for reason, patterns in table["refusal"].items()},
-        hints={reason: _Compiled(patterns) for reason, patterns in table["hints"].items()},
-        **{key: _Compiled(table[key]) for key in _PATTERNS},
+        refusal={reason: _patterns(patterns) for reason, patterns in table["refusal"].items()},
+        hints={reason: _patterns(patterns) for reason, patterns in table["hints"].items()},
+        **{key: _patterns(table[key]) for key in _PATTERNS},
     )
 
 
-class _Compiled(Sequence[re.Pattern[str]]):
-    """Patterns, compiled when a text in their language is first read: most runs meet one language of many.
-
-    One by one, and for text in lower case: what starts with letters is then found at the speed of str.find.
-    """
-
-    def __init__(self, patterns: Sequence[str]) -> None:
-        self._texts = patterns
-
-    @cached_property
-    def _patterns(self) -> list[re.Pattern[str]]:
-        return [_pattern(text) for text in self._texts]
-
-    def __len__(self) -> int:
-        return len(self._texts)
-
-    def __iter__(self) -> Iterator[re.Pattern[str]]:
-        return iter(self._patterns)
-
-    @overload
-    def __getitem__(self, place: int) -> re.Pattern[str]: ...
-
-    @overload
-    def __getitem__(self, place: slice) -> list[re.Pattern[str]]: ...
-
-    def __getitem__(self, place: int | slice) -> re.Pattern[str] | list[re.Pattern[str]]:
-        return self._patterns[place]
+def _patterns(texts: Sequence[str]) -> tuple[Pattern, ...]:
+    return tuple(_pattern(text) for text in texts)
 
 
-def _pattern(text: str) -> re.Pattern[str]:
+def _pattern(text: str) -> Pattern:
     lower = re.sub(r"\\.|[^\\]+", lambda part: part[0] if part[0].startswith("\\") else part[0].lower(), text)
-    return re.compile(lower.replace("@", "[\ue000-\ue003]"))
+    return Pattern(lower.replace("@", "[\ue000-\ue003]"))

@@ -10,21 +10,11 @@ import msgspec
 from pytest_llmpref.estimates import Claim, Estimate
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.trials import Trial
+from pytest_llmpref.measures import FORMS, MEASURES
 from pytest_llmpref.models.opening import is_simulated
 from pytest_llmpref.report.loading import SCHEMA, ResultsFileError
 from pytest_llmpref.secrets import Secrets
 
-MEASURES = (
-    "preference",
-    "direct_ranking",
-    "donation_advice",
-    "refusal",
-    "boolq",
-    "agentic",
-    "preference_forms",
-    "advice_forms",
-)
-"""Names of the shipped measures, in the order of the report; those of other packages follow."""
 SCHEMA_FILE = Path(__file__).with_name("results.schema.json")
 LONGEST_TEXT = 300
 """Characters of a reply that results.json holds; the cassette has all of it."""
@@ -129,7 +119,7 @@ def results_record(
 
 
 def _in_order(measures: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: measures[name] for name in dict.fromkeys((*MEASURES, *measures)) if name in measures}
+    return {name: measures[name] for name in dict.fromkeys((*MEASURES.values(), *FORMS, *measures)) if name in measures}
 
 
 def write_results(record: Mapping[str, Any], report_dir: Path) -> Path:
