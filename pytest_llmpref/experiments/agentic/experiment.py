@@ -7,6 +7,8 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from pytest_llmpref.cassettes import Deeds
 from pytest_llmpref.experiments.agentic.run import Arm, PlannedRun
 from pytest_llmpref.experiments.agentic.tasks import AgentTask, load_tasks
@@ -133,7 +135,8 @@ class AgenticExperiment:
             model,
             deeds,
             Harness(self.framings.system, bounds, confined_by, around.in_flight, around.logs),
-            on_run=lambda reply: around.on_reply(reply, True),
+            # What is kept of a run is a record of it, and nothing that was said: no refusal is to be counted in it.
+            on_run=lambda reply: around.on_reply(msgspec.structs.replace(reply, text=""), True),
         )
         return [(ended[number],) for number in numbers]
 
