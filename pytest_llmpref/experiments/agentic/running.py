@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
@@ -192,13 +193,18 @@ async def _evaluate(batch: _Batch, model: str, harness: Harness) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep Inspect from writing to the terminal, and from changing how this process logs."""
+    """Keep Inspect from writing to the terminal, from changing how this process logs, and from warning of its own code.
+
+    It calls deprecated functions of its dependencies at every question, and pytest would list each.
+    """
     init_display_type("none")
     root, console = logging.getLogger(), rich.get_console()
     before = root.handlers[:], root.level, console.quiet
     console.quiet = True
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=DeprecationWarning, module="inspect_ai")
+            yield
     finally:
         root.handlers[:], root.level, console.quiet = before
 

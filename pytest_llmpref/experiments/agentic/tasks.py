@@ -80,7 +80,7 @@ def load_tasks(suites: tuple[str, ...]) -> list[AgentTask]:
     """
     if missing := [name for name in _MODULES if find_spec(name) is None]:
         raise TasksError(
-            f"--llmpref-agentic {' '.join(suites)}: {', '.join(missing)} is not installed; "
+            f"--llmpref-agentic {' '.join(suites)}: not installed: {', '.join(missing)}; "
             'pip install "pytest-llmpref[agentic]"'
         )
     tasks = []
