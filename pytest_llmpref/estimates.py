@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from numbers import Real
-from typing import ClassVar, Literal, NoReturn
+from typing import Any, ClassVar, Literal, NoReturn
 
 from pytest_llmpref.intervals import (
     Difference,
@@ -74,6 +74,8 @@ class Estimate:
         Reasons why the measurement under it failed its checks. Every claim on it is then invalid.
     label
         What is estimated, for failure texts.
+    of
+        The two measures that a plain correlation relates; empty for anything else.
     """
 
     value: float
@@ -83,6 +85,7 @@ class Estimate:
     interval_method: IntervalMethod
     invalid: tuple[str, ...] = ()
     label: str = ""
+    of: tuple[Any, ...] = field(default=(), compare=False)
 
     # numpy would otherwise turn `np.float64(0.5) < estimate` into an array of one.
     __array_ufunc__: ClassVar[None] = None

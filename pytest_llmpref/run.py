@@ -266,7 +266,7 @@ class Run:
         from pytest_llmpref.report.results import claim_record  # noqa: PLC0415
 
         test = collection.described(item, self.measured_by)
-        records = [claim_record(claim, test, self.studies[test["model"]].measures) for claim in claims]
+        records = [claim_record(claim, test) for claim in claims]
         report.llmpref_claims = records  # type: ignore[attr-defined]
         item.user_properties += properties_of(records)
         if not _failed_otherwise(call, claims) and not hasattr(report, "wasxfail"):

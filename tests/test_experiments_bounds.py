@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from planted import PlantedModel
 
-from pytest_llmpref import missing_bounds, propensity, spearman
+from pytest_llmpref import missing_bounds, propensity, spearman, within_groups
 from pytest_llmpref.entities import load_entities
 from pytest_llmpref.experiments.asking import ask_all
 from pytest_llmpref.experiments.bounds import missing_in
@@ -75,17 +75,15 @@ def test_whatever_the_missing_answers_were_rho_lies_between_the_bounds(preferenc
     assert widths[0] < widths[1]
 
 
-def test_a_claims_label_leads_to_its_bounds_where_answers_are_missing(preferences):
+def test_an_estimate_leads_to_its_bounds_where_answers_are_missing(preferences):
     advice, whole = measure(donation_advice(), Silent(0.2)), measure(donation_advice(), Silent(0.0))
-    label = spearman(preferences, advice).label
-    bounds = missing_bounds(preferences, advice)
-    assert missing_in(label, {"preference": preferences, "donation_advice": advice}) is bounds
-    assert missing_in(label, {"preference": preferences, "donation_advice": whole}) is None
-    assert missing_in(label, {"preference": preferences}) is None
-    assert missing_in("coverage", {"preference": preferences}) is None
-    asked = measure(refusals(), Silent(0.2))
-    found = missing_in(spearman(preferences, propensity(asked)).label, {"preference": preferences, "refusal": asked})
-    assert found is missing_bounds(preferences, propensity(asked))
+    rho = spearman(preferences, advice)
+    assert missing_in(rho) is missing_bounds(preferences, advice)
+    assert missing_in(spearman(preferences, whole)) is None
+    assert missing_in(within_groups(preferences, advice)) is None
+    assert missing_in(rho - 0.5) is None
+    asked = propensity(measure(refusals(), Silent(0.2)))
+    assert missing_in(spearman(preferences, asked)) is missing_bounds(preferences, asked)
 
 
 def test_attempts_that_cannot_be_read_bound_the_refusals(preferences):

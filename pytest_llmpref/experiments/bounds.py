@@ -1,14 +1,11 @@
 """How far missing answers could move a correlation, whatever they would have said."""
 
 import math
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from pytest_llmpref.estimates import Estimate
 from pytest_llmpref.experiments.measure import Measure
-from pytest_llmpref.experiments.refusal_measure import propensity
 from pytest_llmpref.stats.association import spearman
 
 
@@ -42,21 +39,11 @@ def missing_bounds(x: Measure, y: Measure) -> MissingBounds:
     )
 
 
-def missing_in(label: str, measures: Mapping[str, Measure]) -> MissingBounds | None:
-    """Return the bounds of the correlation that an estimate's label names: ``rho(preference, donation_advice)``.
-
-    ``None`` where it names no correlation of these measures, or no answer that is missing could move it.
-    """
-    named = re.fullmatch(r"rho\((.+), (.+)\)", label)
-    if named is None:
+def missing_in(estimate: Estimate) -> MissingBounds | None:
+    """Return the bounds of a correlation; ``None`` of anything else, and where no missing answer could move it."""
+    if not estimate.of or not all(isinstance(measure, Measure) for measure in estimate.of):
         return None
-    known = dict(measures)
-    if (refusals := measures.get("refusal")) is not None and "propensity" in label:
-        derived = propensity(refusals)
-        known[derived.name] = derived
-    if not known.keys() >= {named[1], named[2]}:
-        return None
-    bounds = missing_bounds(known[named[1]], known[named[2]])
+    bounds = missing_bounds(*estimate.of)
     return None if bounds.low.value == bounds.high.value or math.isnan(bounds.low.value) else bounds
 
 

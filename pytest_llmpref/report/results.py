@@ -58,15 +58,15 @@ def trials_record(trials: Sequence[Trial], controls: Sequence[Trial]) -> dict[st
     }
 
 
-def claim_record(claim: Claim, test: Mapping[str, Any], measures: Mapping[str, Measure]) -> dict[str, Any]:
+def claim_record(claim: Claim, test: Mapping[str, Any]) -> dict[str, Any]:
     """Return a claim as results.json holds it; ``test`` is what is said of the test that made it.
 
     Its keys: ``model``, under which the claim goes, ``nodeid``, ``line``, ``says``, ``entity``, ``measures``, ``gate``
-    and ``exploratory``. ``measures`` are those of the model, and tell how far missing answers could move a correlation.
+    and ``exploratory``.
     """
     from pytest_llmpref.experiments.bounds import missing_in  # noqa: PLC0415 - a plan needs no numpy
 
-    missing = missing_in(claim.estimate.label, measures)
+    missing = missing_in(claim.estimate)
     return {
         **test,
         "suite": test["nodeid"].split("::", maxsplit=1)[0],

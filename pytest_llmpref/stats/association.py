@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -82,7 +82,7 @@ def spearman(x: HasValues, y: HasValues) -> Estimate:
     """
     entities, x_values, y_values = _shared(x, y)
     estimate = spearman_estimate(x_values, y_values, invalid=_reasons(x, y))
-    return _described(estimate, f"rho({x.name}, {y.name})", x, y, len(entities))
+    return replace(_described(estimate, f"rho({x.name}, {y.name})", x, y, len(entities)), of=(x, y))
 
 
 def within_groups(x: HasGroups, y: HasValues) -> Estimate:
