@@ -19,7 +19,7 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
     command.add_argument(
         "--measure",
         action="append",
-        help="measure to take; repeatable; unless given, those of the fixtures",
+        help="measure to take; repeatable; unless given, those of our fixtures (of other packages: --llmpref-plan)",
     )
     command.set_defaults(run=_run)
 
