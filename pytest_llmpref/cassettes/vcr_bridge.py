@@ -9,6 +9,7 @@ from vcr.errors import UnhandledHTTPRequestError
 from vcr.filters import decode_response
 from vcr.patch import PATCHER_NAMES
 from vcr.record_mode import RecordMode
+from vcr.request import HeadersDict
 from vcr.request import Request as VCRRequest
 
 from pytest_llmpref.cassettes.interaction import Exchange, WireRequest, WireResponse
@@ -122,7 +123,9 @@ def to_vcr(exchange: Exchange) -> tuple[VCRRequest, VCRResponse]:
 
 
 def _lists(headers: "Mapping[str, str | list[str]]") -> dict[str, list[str]]:
-    return {name: [value] if isinstance(value, str) else list(value) for name, value in headers.items()}
+    # vcrpy's own mapping looks each value up in Python code, and hands its items out in one go.
+    items = headers.lower_items() if isinstance(headers, HeadersDict) else headers.items()
+    return {name: [value] if isinstance(value, str) else list(value) for name, value in items}
 
 
 def _text(body: bytes | str | None) -> str:
