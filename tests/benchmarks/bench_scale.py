@@ -16,11 +16,9 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).parent))
 
-from whole_runs import whole_runs
+from whole_runs import ROOT, whole_runs
 
 WORLDS = ("paper-a", "paper-b", "paper-c", "paper-d", "paper-e")
 SECONDS, MEGABYTES, MORE = 8.0, 400.0, 1.2
