@@ -96,7 +96,7 @@ class AnsweringCassette(_NoFile):
         exchange = self.current.get()
         if exchange is None:
             raise UnhandledHTTPRequestError(f"{request} does not belong to a recorded call of a model")
-        return to_vcr(exchange)[1]
+        return to_vcr(exchange.response)
 
 
 def from_vcr(request: VCRRequest, response: VCRResponse) -> Exchange:
@@ -112,10 +112,9 @@ def from_vcr(request: VCRRequest, response: VCRResponse) -> Exchange:
     )
 
 
-def to_vcr(exchange: Exchange) -> tuple[VCRRequest, VCRResponse]:
-    """Turn an exchange into vcrpy's request and response."""
-    sent, received = exchange.request, exchange.response
-    return VCRRequest(sent.method, sent.uri, sent.body.encode(), sent.headers), {
+def to_vcr(received: WireResponse) -> VCRResponse:
+    """Turn a response into vcrpy's."""
+    return {
         "status": {"code": received.status, "message": received.message},
         "headers": dict(received.headers),
         "body": {"string": received.body.encode()},
