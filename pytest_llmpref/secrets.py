@@ -6,8 +6,11 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from ahocorasick_rs import BytesAhoCorasick
 
 SCRUBBED = "[scrubbed]"
 """What stands in a secret's place."""
@@ -131,7 +134,7 @@ class Secrets:
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         self._values: set[str] = set()
-        self._known: tuple[bytes, ...] = ()
+        self._finder = _finder(_BEGINNINGS)
         self._pattern = _every(())
         self.learn(values)
 
@@ -143,19 +146,16 @@ class Secrets:
         self._values |= new
         forms = {form for value in self._values for form in _forms(value)}
         self._pattern = _every(forms)
-        self._known = tuple({json.dumps(form, ensure_ascii=False)[1:-1].encode() for form in forms})
+        known = {json.dumps(form, ensure_ascii=False)[1:-1].encode() for form in forms}
+        self._finder = _finder((*known, *_BEGINNINGS))
 
     def suspected(self, line: bytes) -> bool:
         """Tell whether JSON or plain text may hold a secret; never wrongly false.
 
-        A regular expression of this many alternatives takes longer than all the rest of recording. Searching for
-        each fixed string takes a fraction of a microsecond, and settles nearly every interaction.
+        A regular expression of this many alternatives takes longer than all the rest of recording. Searching for all
+        fixed strings at once takes microseconds, and settles nearly every interaction.
         """
-        return (
-            any(known in line for known in self._known)
-            or any(beginning in line for beginning in _BEGINNINGS)
-            or _USER_INFO.search(line) is not None
-        )
+        return bool(self._finder.find_matches_as_indexes(line)) or _USER_INFO.search(line) is not None
 
     def scrub(self, text: str) -> str:
         """Replace each secret in a text."""
@@ -203,6 +203,12 @@ def scrub_log_records() -> None:
         return record
 
     logging.setLogRecordFactory(scrubbed)
+
+
+def _finder(texts: tuple[bytes, ...]) -> "BytesAhoCorasick":
+    from ahocorasick_rs import BytesAhoCorasick  # noqa: PLC0415 - no replay needs it
+
+    return BytesAhoCorasick(texts)
 
 
 def _every(forms: Iterable[str]) -> re.Pattern[str]:

@@ -1,6 +1,7 @@
 """Secrets never reach a cassette, wherever they come up."""
 
 import json
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 import pytest
@@ -43,6 +44,12 @@ def ask(content: str = "Which one?") -> Request:
     return Request("m", (Message("user", content),), 1.0, 8)
 
 
+def scrubbed_exchange(what: Exchange) -> Exchange:
+    recorded, line = Scrubber({}).interaction(ask().key, ask(), Reply("A", "stop"), what, datetime.now(UTC))
+    assert recorded.http in line
+    return recorded.exchange
+
+
 @pytest.mark.parametrize("name", ["OPENAI_API_KEY", "hf_token", "MY_SECRET_1", "DB_PASSWORD"])
 def test_values_of_secret_variables_are_replaced_everywhere_in_every_form(tmp_path, monkeypatch, name):
     monkeypatch.setenv(name, SECRET)
@@ -73,7 +80,7 @@ def test_only_harmless_headers_are_kept():
     dropped = {"Authorization": "Basic dTpwYXNz", "api-key": "x", "Set-Cookie": "a=b", "X-Anything": "unknown"}
     lists = {name: [value] for name, value in (kept | dropped).items()}
     what = Exchange(WireRequest("POST", "http://a", lists, ""), WireResponse(200, "", lists, ""))
-    scrubbed = Scrubber({}).scrub(ask(), Reply("A", "stop"), what)[2]
+    scrubbed = scrubbed_exchange(what)
     for part in (scrubbed.request, scrubbed.response):
         assert part.headers == {name.lower(): [value] for name, value in kept.items()}
 
@@ -81,13 +88,13 @@ def test_only_harmless_headers_are_kept():
 @pytest.mark.parametrize("name", ["key", "api_key", "access_token", "X-Amz-Signature", "sig", "client_secret"])
 def test_secret_parameters_of_urls_are_replaced_and_the_rest_stands(name):
     what = exchange(uri=f"https://user:hunter2hunter2@api.example:8443/v1/x?a=1&{name}=Zm9vYmFyYmF6&b=2#part")
-    scrubbed = Scrubber({}).scrub(ask(), Reply("A", "stop"), what)[2]
+    scrubbed = scrubbed_exchange(what)
     assert scrubbed.request.uri == f"https://api.example:8443/v1/x?a=1&{name}={SCRUBBED}&b=2#part"
 
 
 def test_a_url_without_secrets_is_left_as_it_is():
     uri = "https://api.example/v1/models/a%2Fb:generate?alt=sse&x=a+b%20c&empty="
-    assert Scrubber({}).scrub(ask(), Reply("A", "stop"), exchange(uri=uri))[2].request.uri == uri
+    assert scrubbed_exchange(exchange(uri=uri)).request.uri == uri
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
+from functools import lru_cache
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import msgspec
 from msgspec.structs import replace
 
-from pytest_llmpref.cassettes.interaction import Exchange, Headers, WireRequest
+from pytest_llmpref.cassettes.interaction import FORMAT, Exchange, Headers, Interaction, WireRequest
 from pytest_llmpref.models.chat import Message, Reply, Request, ToolCall
 from pytest_llmpref.secrets import SCRUBBED, FoundSecret, Secrets, environment_secrets, find_secrets
 
@@ -46,29 +48,29 @@ class Scrubber:
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self._secrets = Secrets(environment_secrets(environment))
 
-    def scrub(
-        self, request: Request, reply: Reply, exchange: Exchange | None
-    ) -> tuple[Request, Reply, Exchange | None]:
-        """Return what may be written of an interaction: no header but the harmless ones, and no secret anywhere."""
+    def interaction(
+        self, key: str, request: Request, reply: Reply, exchange: Exchange | None, at: datetime
+    ) -> tuple[Interaction, bytes]:
+        """Return what may be written of an interaction, and its line: no header but the harmless ones, and no secret.
+
+        The key stays that of the request as asked, so that the same request finds its reply again.
+        """
         if exchange is not None:
             self._secrets.learn(_credentials(exchange.request))
             exchange = self._without_headers(exchange)
-        if self._suspects(request, reply, exchange):
-            request, reply = self._request(request), self._reply(reply)
+        try:
+            recorded, line = _encoded(key, request, reply, exchange, at)
+            suspected = self._secrets.suspected(line)
+        except UnicodeEncodeError:
+            suspected = True
+        if suspected:
             exchange = None if exchange is None else self._bodies(exchange)
-        return request, reply, exchange
+            recorded, line = _encoded(key, self._request(request), self._reply(reply), exchange, at)
+        return recorded, line
 
     def text(self, text: str) -> str:
         """Replace each secret in a text, and each half of a surrogate pair, which UTF-8 cannot express."""
         return self._secrets.scrub(text.encode("utf-8", "replace").decode())
-
-    def _suspects(self, *parts: object) -> bool:
-        """Tell whether parts of an interaction may hold what has to be replaced; never wrongly false."""
-        try:
-            line = msgspec.json.encode(parts)
-        except UnicodeEncodeError:
-            return True
-        return self._secrets.suspected(line)
 
     def _request(self, request: Request) -> Request:
         return replace(request, messages=tuple(self._message(message) for message in request.messages))
@@ -114,24 +116,49 @@ class Scrubber:
         return {name: [self.text(value) for value in values] for name, values in headers.items()}
 
 
+def _encoded(
+    key: str, request: Request, reply: Reply, exchange: Exchange | None, at: datetime
+) -> tuple[Interaction, bytes]:
+    recorded = Interaction(FORMAT, key, request, reply, msgspec.Raw(msgspec.json.encode(exchange)), at)
+    return recorded, msgspec.json.encode(recorded)
+
+
 def _credentials(sent: WireRequest) -> Iterator[str]:
     """Yield what a request authenticated with, in case a body or a reply repeats it."""
     for name, values in sent.headers.items():
-        if _CREDENTIAL_HEADER.search(name):
+        if _holds_credential(name):
             yield from (value.split(maxsplit=1)[-1] for value in values if value.strip())
-    url = urlsplit(sent.uri)
-    yield from (value for name, value in parse_qsl(url.query) if _SECRET_PARAMETER.search(name))
-    yield url.password or ""
+    yield from _in_uri(sent.uri)
 
 
 def _kept(headers: Headers) -> Headers:
-    return {
-        name.lower(): values
-        for name, values in headers.items()
-        if name.lower() in _KEPT_HEADERS or name.lower().startswith(_KEPT_PREFIXES)
-    }
+    return {kept: values for name, values in headers.items() if (kept := _kept_name(name))}
 
 
+# The same few names and addresses come with every call.
+
+
+@lru_cache(maxsize=1024)
+def _holds_credential(name: str) -> bool:
+    return _CREDENTIAL_HEADER.search(name) is not None
+
+
+@lru_cache(maxsize=1024)
+def _kept_name(name: str) -> str | None:
+    """Return under which name a header is kept; ``None`` where it is not."""
+    lower = name.lower()
+    return lower if lower in _KEPT_HEADERS or lower.startswith(_KEPT_PREFIXES) else None
+
+
+@lru_cache(maxsize=64)
+def _in_uri(uri: str) -> tuple[str, ...]:
+    """Return the credentials in an address."""
+    url = urlsplit(uri)
+    secret = (value for name, value in parse_qsl(url.query) if _SECRET_PARAMETER.search(name))
+    return (*secret, url.password or "")
+
+
+@lru_cache(maxsize=64)
 def _uri(uri: str) -> str:
     """Replace the values of secret parameters, and drop a user and password, leaving all else as it stands."""
     url = urlsplit(uri)

@@ -18,7 +18,7 @@ from filelock import FileLock
 from pytest_llmpref.cassettes import journal
 from pytest_llmpref.cassettes.decoding import Source, decode_lines, decode_packed
 from pytest_llmpref.cassettes.errors import CassetteError, CassetteWarning
-from pytest_llmpref.cassettes.interaction import FORMAT, Exchange, Interaction
+from pytest_llmpref.cassettes.interaction import Exchange, Interaction
 from pytest_llmpref.cassettes.scrub import Scrubber
 from pytest_llmpref.cassettes.slug import slug
 from pytest_llmpref.models.chat import Reply, Request
@@ -268,18 +268,22 @@ class Cassette:
             if self._scrubber is None:
                 # Not before: importing litellm may read a .env file into the environment.
                 self._scrubber = Scrubber()
-            # The key stays that of the request as asked, so that the same request finds its reply again.
-            request, reply, exchange = self._scrubber.scrub(request, reply, exchange)
-            recorded = Interaction(FORMAT, key, request, reply, msgspec.Raw(msgspec.json.encode(exchange)), at)
+            recorded, line = self._scrubber.interaction(key, request, reply, exchange, at)
             try:
-                self.journal.parent.mkdir(parents=True, exist_ok=True)
-                self._write(msgspec.json.encode(recorded) + b"\n")
+                self._append(line + b"\n")
             except OSError as error:
                 raise CassetteError(
                     f"{self.journal}: cannot append ({error.strerror}); make the folder writable, or free disk space"
                 ) from error
             self._interactions[key] = recorded
         return recorded
+
+    def _append(self, line: bytes) -> None:
+        try:
+            self._write(line)
+        except FileNotFoundError:
+            self.journal.parent.mkdir(parents=True, exist_ok=True)
+            self._write(line)
 
     def _write(self, line: bytes) -> None:
         with journal.locked(self.journal) as descriptor:

@@ -9,6 +9,7 @@ from vcr.errors import UnhandledHTTPRequestError
 from vcr.filters import decode_response
 from vcr.patch import PATCHER_NAMES
 from vcr.record_mode import RecordMode
+from vcr.request import HeadersDict
 from vcr.request import Request as VCRRequest
 
 from pytest_llmpref.cassettes.interaction import Exchange, WireRequest, WireResponse
@@ -95,7 +96,7 @@ class AnsweringCassette(_NoFile):
         exchange = self.current.get()
         if exchange is None:
             raise UnhandledHTTPRequestError(f"{request} does not belong to a recorded call of a model")
-        return to_vcr(exchange)[1]
+        return to_vcr(exchange.response)
 
 
 def from_vcr(request: VCRRequest, response: VCRResponse) -> Exchange:
@@ -111,10 +112,9 @@ def from_vcr(request: VCRRequest, response: VCRResponse) -> Exchange:
     )
 
 
-def to_vcr(exchange: Exchange) -> tuple[VCRRequest, VCRResponse]:
-    """Turn an exchange into vcrpy's request and response."""
-    sent, received = exchange.request, exchange.response
-    return VCRRequest(sent.method, sent.uri, sent.body.encode(), sent.headers), {
+def to_vcr(received: WireResponse) -> VCRResponse:
+    """Turn a response into vcrpy's."""
+    return {
         "status": {"code": received.status, "message": received.message},
         "headers": dict(received.headers),
         "body": {"string": received.body.encode()},
@@ -122,7 +122,9 @@ def to_vcr(exchange: Exchange) -> tuple[VCRRequest, VCRResponse]:
 
 
 def _lists(headers: "Mapping[str, str | list[str]]") -> dict[str, list[str]]:
-    return {name: [value] if isinstance(value, str) else list(value) for name, value in headers.items()}
+    # vcrpy's own mapping looks each value up in Python code, and hands its items out in one go.
+    items = headers.lower_items() if isinstance(headers, HeadersDict) else headers.items()
+    return {name: [value] if isinstance(value, str) else list(value) for name, value in items}
 
 
 def _text(body: bytes | str | None) -> str:

@@ -14,6 +14,7 @@ import msgspec
 from pytest_llmpref.cassettes.errors import MissingRecordingError
 from pytest_llmpref.cassettes.interaction import Exchange
 from pytest_llmpref.cassettes.store import Cassette
+from pytest_llmpref.garbage import rare_garbage_collection
 from pytest_llmpref.models.chat import ChatModel, Reply, Request
 
 
@@ -100,11 +101,21 @@ def _answering() -> contextlib.AbstractContextManager[object]:
     return entered(AnsweringCassette, _answer)
 
 
-recording_wire = _Shared(_listening)
-"""Context manager inside which `capture` sees exchanges. Once for a whole study; may be nested."""
+_listened, _answered, _collected = _Shared(_listening), _Shared(_answering), _Shared(rare_garbage_collection)
 
-replaying_wire = _Shared(_answering)
-"""Context manager inside which HTTP is answered from `answer_with`, and refused outside it. May be nested."""
+
+@contextlib.contextmanager
+def recording_wire() -> Iterator[None]:
+    """Let `capture` see exchanges, while inside. Once for a whole study; may be nested."""
+    with _listened(), _collected():
+        yield
+
+
+@contextlib.contextmanager
+def replaying_wire() -> Iterator[None]:
+    """Answer HTTP from `answer_with`, and refuse it elsewhere, while inside. May be nested."""
+    with _answered(), _collected():
+        yield
 
 
 class WireReplayModel:

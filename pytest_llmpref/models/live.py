@@ -52,6 +52,8 @@ class LiveModel:
         Seconds after which one call is not tried again.
     outage
         Holds calls where the provider had answered, and then failed `FAILURES_IN_A_ROW` of them; ``None`` to end then.
+    only_recorded
+        Whether a cassette gives every HTTP answer, so that nothing is ever sent.
     """
 
     def __init__(  # noqa: PLR0913 - each is a setting of its own
@@ -66,6 +68,7 @@ class LiveModel:
         max_tries: int = 6,
         max_wait: float = 300.0,
         outage: Outage | None = None,
+        only_recorded: bool = False,
     ) -> None:
         self.name = name
         self._litellm_name = litellm_name or name
@@ -75,6 +78,7 @@ class LiveModel:
         self._max_tries = max_tries
         self._max_wait = max_wait
         self._outage = outage
+        self._only_recorded = only_recorded
         self._limits: Limits | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._unavailable: str | None = None
@@ -95,6 +99,8 @@ class LiveModel:
         self._loop = asyncio.get_running_loop()
         _open_models.add(self)
         limits = self._limits or self._find_limits()
+        if self._only_recorded:
+            _litellm().aclient_session = _never_sending_client()
         try:
             reply = await self._answer(request, limits)
         except (ModelUnavailableError, asyncio.CancelledError):
@@ -112,7 +118,9 @@ class LiveModel:
         _open_models.discard(self)
         if self._loop is None or any(model._loop is self._loop for model in _open_models):  # noqa: SLF001 - own class
             return
-        await _close_clients(self._loop)
+        await _close_clients(self._loop, but=_never_sending_client() if self._only_recorded else None)
+        if self._only_recorded:
+            _litellm().aclient_session = None
         self._loop = None
 
     async def _answer(self, request: Request, limits: Limits) -> Reply:
@@ -150,6 +158,18 @@ class LiveModel:
             # Calls that were turned away together must not come back together.
             return decision.wait + random.random() if decision.wait else True  # noqa: S311 - no secret
 
+        async def once() -> Reply:
+            nonlocal sent
+            if self._unavailable is not None:
+                raise ModelUnavailableError(self._unavailable)
+            sent = limits.parameters(request)
+            return await self._send(request, sent)
+
+        try:
+            return await once()
+        except Exception as error:  # noqa: BLE001 - again() says of each whether another try makes sense
+            first: Exception | None = error
+        # Of which most calls have no need, and which takes as long to set up as the rest of `ask`.
         async for attempt in stamina.retry_context(
             on=again,
             attempts=self._max_tries,
@@ -158,10 +178,10 @@ class LiveModel:
             wait_max=retrying.WAIT_MAX,
         ):
             with attempt:
-                if self._unavailable is not None:
-                    raise ModelUnavailableError(self._unavailable)
-                sent = limits.parameters(request)
-                return await self._send(request, sent)
+                if first is not None:
+                    failure, first = first, None
+                    raise failure
+                return await once()
         raise AssertionError("stamina either returns or raises")
 
     async def _send(self, request: Request, sent: Parameters) -> Reply:
@@ -317,8 +337,17 @@ def _litellm() -> Any:
     return litellm
 
 
-async def _close_clients(loop: asyncio.AbstractEventLoop) -> None:
-    """Close the HTTP clients that litellm keeps for one event loop.
+@functools.cache
+def _never_sending_client() -> Any:
+    """Return an HTTP client for calls that a cassette answers: litellm's own sends faster, and costs more per call."""
+    import httpx  # noqa: PLC0415 - litellm has imported it
+
+    # A replay has no business in the environment, where keys are.
+    return httpx.AsyncClient(trust_env=False)
+
+
+async def _close_clients(loop: asyncio.AbstractEventLoop, but: object = None) -> None:
+    """Close the HTTP clients that litellm keeps for one event loop, but one that other loops use too.
 
     litellm's own ``close_litellm_async_clients`` closes those of all event loops, other models' in the middle of a
     call among them.
@@ -328,5 +357,5 @@ async def _close_clients(loop: asyncio.AbstractEventLoop) -> None:
         client = clients.cache_dict.pop(key)
         clients.ttl_dict.pop(key, None)
         client = getattr(client, "_client", None) or getattr(client, "client", None) or client
-        if (close := getattr(client, "aclose", None)) is not None:
+        if client is not but and (close := getattr(client, "aclose", None)) is not None:
             await close()

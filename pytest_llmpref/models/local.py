@@ -124,7 +124,7 @@ class LocalModel:
         ``local/NAME`` of a known model, or ``local/PATH`` of a GGUF file, such as ``local//models/some.gguf``.
     api_base
         Address of an OpenAI-compatible server that serves the model already; none is started then.
-    timeout, max_tries, max_wait
+    timeout, max_tries, max_wait, only_recorded
         As for `LiveModel`.
 
     Raises
@@ -141,6 +141,7 @@ class LocalModel:
         timeout: float = 120.0,
         max_tries: int = 6,
         max_wait: float = 300.0,
+        only_recorded: bool = False,
     ) -> None:
         self.name = name
         self._weights = _weights(name)
@@ -148,6 +149,7 @@ class LocalModel:
         self._timeout = timeout
         self._max_tries = max_tries
         self._max_wait = max_wait
+        self._only_recorded = only_recorded
         self._alone = asyncio.Lock()
         self._server: ServerProcess | None = None
         self._asked: LiveModel | None = None
@@ -204,6 +206,7 @@ class LocalModel:
             timeout=self._timeout,
             max_tries=self._max_tries,
             max_wait=self._max_wait,
+            only_recorded=self._only_recorded,
         )
 
     async def _serve(self, alias: str) -> str:

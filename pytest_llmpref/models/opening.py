@@ -65,7 +65,14 @@ def open_model(
         from pytest_llmpref.models.local import LocalModel  # noqa: PLC0415 - only what is used is imported
 
         server = NOWHERE if only_recorded else None
-        return LocalModel(name, api_base=server, timeout=timeout, max_tries=max_tries, max_wait=max_wait)
+        return LocalModel(
+            name,
+            api_base=server,
+            timeout=timeout,
+            max_tries=max_tries,
+            max_wait=max_wait,
+            only_recorded=only_recorded,
+        )
     from pytest_llmpref.models.live import LiveModel  # noqa: PLC0415 - litellm takes seconds to import
     from pytest_llmpref.models.outage import Outage  # noqa: PLC0415 - imports asyncio
 
@@ -77,6 +84,7 @@ def open_model(
         max_tries=max_tries,
         max_wait=max_wait,
         outage=Outage(max_outage, on_outage) if max_outage > 0 else None,
+        only_recorded=only_recorded,
     )
 
 

@@ -8,99 +8,33 @@ Usage: ``python tests/benchmarks/bench_live.py [--calls 200] [--rounds 21]``
 
 import argparse
 import asyncio
-import json
-import os
 import statistics
-import subprocess
 import sys
-import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+sys.path.insert(0, str(Path(__file__).parent))
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+from answering_at_once import IN_FLIGHT, KEY, MODEL, ask_litellm, request, server, timed
 
-IN_FLIGHT = 64
 TARGET = 1.10
-QUESTION = "Which of these two do you like more? A: tea, B: mud. Answer:"
-KEY = "sk-benchmark-0123456789"
 
 
-def serve() -> None:
-    """Answer every request at once with the same bytes; print the port."""
-    from aiohttp import web
-    from loopback import completion
-
-    likeliest = {f" {letter}": -0.5 * rank for rank, letter in enumerate("ABCDE", 1)}
-    body = json.dumps(completion(" A", top_logprobs=likeliest)).encode()
-
-    async def answer(request: web.Request) -> web.Response:
-        await request.read()
-        return web.Response(body=body, content_type="application/json")
-
-    async def run() -> None:
-        app = web.Application()
-        app.router.add_post("/v1/chat/completions", answer)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        print(runner.addresses[0][1], flush=True)
-        await asyncio.Event().wait()
-
-    asyncio.run(run())
-
-
-async def timed(ask: Callable[[int], Awaitable[object]], calls: int) -> tuple[float, float]:
-    """Return seconds of wall time and of CPU time that these calls take."""
-    queue = iter(range(calls))
-
-    async def worker() -> None:
-        for index in queue:
-            await ask(index)
-
-    wall, cpu = time.perf_counter(), time.process_time()
-    async with asyncio.TaskGroup() as group:
-        for _ in range(IN_FLIGHT):
-            group.create_task(worker())
-    return time.perf_counter() - wall, time.process_time() - cpu
-
-
-async def measure(port: int, calls: int, rounds: int) -> bool:
+async def measure(api_base: str, calls: int, rounds: int) -> bool:
     """Print the table, and return whether the target is met."""
-    import litellm
-
-    from pytest_llmpref.models.chat import Message, Request
     from pytest_llmpref.models.live import LiveModel
 
-    api_base = f"http://127.0.0.1:{port}/v1"
-    model = LiveModel("openai/benchmark", api_base=api_base, api_key=KEY)
-
-    async def ask_model(index: int) -> None:
-        await model.ask(Request(model.name, (Message("user", QUESTION),), 1.0, 32, index, 5))
-
-    async def ask_litellm(index: int) -> None:
-        await litellm.acompletion(
-            model="openai/benchmark",
-            messages=[{"role": "user", "content": QUESTION}],
-            temperature=1.0,
-            max_tokens=32,
-            logprobs=True,
-            top_logprobs=5,
-            api_base=api_base,
-            api_key=KEY,
-            timeout=120.0,
-        )
-
-    ways = {"litellm.acompletion": ask_litellm, "LiveModel.ask": ask_model}
+    model = LiveModel(MODEL, api_base=api_base, api_key=KEY)
+    ways = {
+        "litellm.acompletion": lambda _number: ask_litellm(api_base),
+        "LiveModel.ask": lambda number: model.ask(request(number)),
+    }
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for ask in ways.values():
-        await timed(ask, 2 * IN_FLIGHT)
+        await timed(ask, range(2 * IN_FLIGHT))
     for number in range(rounds):
         # Whoever goes second gains from warm caches, and loses to the garbage of the first.
         for name in sorted(ways, reverse=bool(number % 2)):
-            taken[name].append(await timed(ways[name], calls))
+            taken[name].append(await timed(ways[name], range(calls)))
     await model.close()
 
     print(f"{rounds} rounds of {calls} calls each, {IN_FLIGHT} in flight; medians")
@@ -121,17 +55,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=21)
-    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.serve:
-        serve()
-        return
-    command = [sys.executable, __file__, "--serve"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            met = asyncio.run(measure(int(server.stdout.readline()), options.calls, options.rounds))
-        finally:
-            server.kill()
+    with server() as api_base:
+        met = asyncio.run(measure(api_base, options.calls, options.rounds))
     sys.exit(0 if met else 1)
 
 
