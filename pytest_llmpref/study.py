@@ -181,8 +181,8 @@ class Study:
         plan = self._plan(name)
         if plan.rounds is not None:
             raise LLMPrefError(
-                f'{name}: selection = "adaptive" chooses questions by the answers so far, which no share has; '
-                'record it unshared, or set selection = "fixed"'
+                f"{name}: {plan.rounds.setting} chooses questions by the answers so far, which no share has; record it "
+                f"unshared, or use a profile that is fixed there"
             )
         share = [number for number, request in enumerate(plan.requests) if shard.holds(request.key)]
         with self._recording():
