@@ -115,6 +115,11 @@ class Study:
         """Return how many questions are planned for a measure."""
         return self._plan(measure).total
 
+    def at_most(self, measure: str) -> bool:
+        """Whether that is the most, since the answers may end the asking before."""
+        rounds = self._plan(measure).rounds
+        return rounds is not None and rounds.at_most
+
     def prepare(self, measures: Sequence[str]) -> None:
         """Make sure, before the first question, that these measures can be had.
 

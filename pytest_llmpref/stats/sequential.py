@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy import special
@@ -55,26 +56,11 @@ class SequentialShare:
         """Return the interval, within 0 and 1; NaN for no trials."""
         if not self.n > 0:
             return math.nan, math.nan
-        low, high = self._looking((1 - level) * LOOKING)
+        low, high = _looking(self.successes, self.n, (1 - level) * LOOKING)
         if self.complete:
             at_end = self._at_end((1 - level) * (1 - LOOKING))
             low, high = max(low, at_end[0]), min(high, at_end[1])
         return low, high
-
-    def _looking(self, error_rate: float) -> tuple[float, float]:
-        """Return the confidence sequence at the last look."""
-        a, b = PRIOR
-        hits, misses = self.successes, self.n - self.successes
-        # What the logarithm of the likelihood of a share must exceed for it to be held.
-        needed = _log_beta(hits + a, misses + b) - _log_beta(a, b) + math.log(error_rate)
-
-        def held(share: float) -> bool:
-            likelihood = (hits * math.log(share) if hits else 0.0) + (misses * math.log1p(-share) if misses else 0.0)
-            return likelihood > needed
-
-        # The likelihood rises up to the value, and falls beyond it.
-        value = hits / self.n
-        return _edge(value, 0.0, held) if hits else 0.0, _edge(value, 1.0, held) if misses else 1.0
 
     def _at_end(self, error_rate: float) -> tuple[float, float]:
         """Return the interval of as many trials as were planned."""
@@ -216,6 +202,24 @@ def _effect(looks: Looks, seen: BoolArray, refused: FloatArray) -> float:
     return design_effect(
         Attempts(looks.first[seen], looks.second[seen], 0 * ones, at_once * ones, ones, at_once, looks.n_entities)
     )
+
+
+# Most entities have been asked as often, and refused as seldom, as others.
+@lru_cache(maxsize=4096)
+def _looking(successes: float, n: float, error_rate: float) -> tuple[float, float]:
+    """Return the confidence sequence at the last look."""
+    a, b = PRIOR
+    misses = n - successes
+    # What the logarithm of the likelihood of a share must exceed for it to be held.
+    needed = _log_beta(successes + a, misses + b) - _log_beta(a, b) + math.log(error_rate)
+
+    def held(share: float) -> bool:
+        likelihood = misses * math.log1p(-share) if misses else 0.0
+        return likelihood + (successes * math.log(share) if successes else 0.0) > needed
+
+    # The likelihood rises up to the value, and falls beyond it.
+    value = successes / n
+    return _edge(value, 0.0, held) if successes else 0.0, _edge(value, 1.0, held) if misses else 1.0
 
 
 def _edge(inside: float, outside: float, held: Callable[[float], bool]) -> float:
