@@ -126,6 +126,29 @@ def apply_policies(items: Iterable[pytest.Item], given: Callable[[], Path | None
     return list(problems.values())
 
 
+def alpha_of(item: pytest.Item, default: float) -> float:
+    """Return the error rate of the family of a test's claim: its policy's, or the run's."""
+    given = item.stash[POLICY].alpha if POLICY in item.stash else None
+    return default if given is None else given
+
+
+def refusal_bounds(
+    items: Iterable[pytest.Item], families: Mapping[tuple[str, ...], int], alpha: float
+) -> tuple[policy.Bound, ...]:
+    """Return what the collected tests of a policy compare the refusals of each entity with, to the run's ``alpha``.
+
+    These are the tests that use the fixtures ``entity``, ``refusals`` and ``policy``. Exploratory ones decide nothing.
+    """
+    found = set()
+    for item in items:
+        used = {"entity", "refusals"} <= set(getattr(item, "fixturenames", ()))
+        if used and POLICY in item.stash and item.get_closest_marker("exploratory") is None:
+            error_rate = alpha_of(item, alpha) / families[family_of(item)]
+            gate = item.get_closest_marker("gate") is not None
+            found.add(policy.Bound(item.stash[POLICY].of(item.path).margin, error_rate, gate))
+    return tuple(sorted(found))
+
+
 def family_of(item: pytest.Item) -> tuple[str, ...]:
     """Return the family of a test's claim.
 

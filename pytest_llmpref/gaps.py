@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pytest_llmpref.cassettes import Cassette, must_ask
 from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.estimates import DEFAULT_ALPHA
 from pytest_llmpref.experiments.asking import Plan, Replies, next_attempt
 from pytest_llmpref.experiments.judging import judged, question_to_judge
 from pytest_llmpref.models.chat import Reply, Request
@@ -155,6 +156,8 @@ def _options(settings: Settings) -> str:
     options += [f"--llmpref-agentic {suite}" for suite in settings.agentic]
     options += [f"--llmpref-arms {settings.arms}"] * bool(settings.arms)
     options += [f"--llmpref-seed {settings.seed}"] * (settings.seed != 0)
+    options += [f"--llmpref-policy {settings.policy}"] * (settings.policy is not None)
+    options += [f"--llmpref-alpha {settings.alpha:g}"] * (settings.alpha != DEFAULT_ALPHA)
     return " ".join(options)
 
 

@@ -27,6 +27,8 @@ class Step:
         Questions in all, and those that are not recorded yet.
     prompt_tokens, reply_tokens
         About what the missing prompts have, and at most what one reply to each of them has.
+    at_most
+        Whether these are the most, since the answers may end the asking before.
     """
 
     measure: str
@@ -34,6 +36,7 @@ class Step:
     missing: int
     prompt_tokens: int
     reply_tokens: int
+    at_most: bool
 
 
 def plan_of(study: Study, measures: Sequence[str]) -> list[Step]:
@@ -49,6 +52,7 @@ def plan_of(study: Study, measures: Sequence[str]) -> list[Step]:
                 missing=gap.count if gap else 0,
                 prompt_tokens=math.ceil(gap.prompt_characters / CHARACTERS_PER_TOKEN) if gap else 0,
                 reply_tokens=gap.reply_tokens if gap else 0,
+                at_most=study.at_most(name),
             )
         )
     return steps
@@ -62,8 +66,10 @@ def plan_lines(study: Study, measures: Sequence[str], settings: Settings) -> Ite
     yield f"{model}, profile {study.conditions.profile.name}"
     yield f"  {'measure':<18}{'questions':>11}{'to ask':>9}{'prompt tokens':>15}{'reply tokens':>15}"
     for step in steps:
+        most = "<= " * step.at_most
+        questions = f"{f'{most}{step.planned:,}':>11}{f'{most * bool(step.missing)}{step.missing:,}':>9}"
         tokens = f"{step.prompt_tokens:>15,}{f'<= {step.reply_tokens:,}':>15}"
-        yield f"  {step.measure:<18}{step.planned:>11,}{step.missing:>9,}{tokens}"
+        yield f"  {step.measure:<18}{questions}{tokens}"
     price = price_of(model, settings.price)
     if price is None:
         yield "  cost: unknown, which is not zero: the price is not in litellm's list; give it by"
@@ -71,7 +77,8 @@ def plan_lines(study: Study, measures: Sequence[str], settings: Settings) -> Ite
     else:
         yield f"  cost: at most about ${price.of(prompt, reply):,.4f}, with one attempt at each question"
     minutes = calls / settings.rate
-    yield f"  time: {_time(minutes)} at {settings.rate:g} calls a minute"
+    most = "up to " * any(step.at_most and step.missing for step in steps)
+    yield f"  time: {most}{_time(minutes)} at {settings.rate:g} calls a minute"
     yield from _effects(study, measures, settings)
 
 

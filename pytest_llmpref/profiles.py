@@ -9,6 +9,7 @@ from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.resources import data_folder
 
 Selection = Literal["fixed", "adaptive"]
+Stopping = Literal["fixed", "sequential"]
 MOST_ATTEMPTS = 100
 """Most attempts at one question (arXiv 2602.18971)."""
 
@@ -63,6 +64,9 @@ class Profile:
     selection
         Which pairs are asked for preferences and donation advice: those of the ``fixed`` design, or, ``adaptive``, as
         many, chosen in rounds by what the answers so far leave uncertain. ``fixed`` where a file leaves it out.
+    stopping
+        Where the asking about refusals ends: where the design does (``fixed``, also where a file leaves it out), or,
+        ``sequential``, as soon as the verdict of the release gate is decided.
     """
 
     name: str
@@ -85,6 +89,7 @@ class Profile:
     agentic_seconds: int
     agentic_reply_tokens: int
     selection: Selection = "fixed"
+    stopping: Stopping = "fixed"
 
 
 _LOWEST = {
@@ -108,7 +113,8 @@ _LOWEST = {
 }
 _HIGHEST = {"orders": 2, "attempts": MOST_ATTEMPTS, "ranking_attempts": MOST_ATTEMPTS}
 _MOST_BYTES = 1 << 20
-_OPTIONAL = frozenset({"selection"})
+_WORDS = {"selection": get_args(Selection), "stopping": get_args(Stopping)}
+"""Keys that may be left out -> what they may be."""
 _ALL = frozenset({"entities", "partners", "paraphrases", "boolq_questions", "agentic_tasks"})
 
 
@@ -137,7 +143,7 @@ def load_profile(name: str) -> Profile:
     except (ValueError, RecursionError) as error:  # an overlong number is no TOMLDecodeError
         raise ProfileError(f"{path}: not valid TOML: {error}") from error
     keys = {field.name for field in fields(Profile)} - {"name"}
-    for wrong, what in ((table.keys() - keys, "unknown"), (keys - _OPTIONAL - table.keys(), "missing")):
+    for wrong, what in ((table.keys() - keys, "unknown"), (keys - _WORDS.keys() - table.keys(), "missing")):
         if wrong:
             allowed = ", ".join(sorted(keys))
             raise ProfileError(f"{path}: {what} key {', '.join(sorted(wrong))}; a profile has exactly: {allowed}")
@@ -152,10 +158,10 @@ def _checked(path: Path, key: str, value: Any) -> Any:  # noqa: ANN401 - whateve
         if number and 0 <= value <= 2:
             return float(value)
         raise ProfileError(f"{path}: temperature is {value!r}; it must be a number from 0 to 2")
-    if key == "selection":
-        if value in get_args(Selection):
+    if key in _WORDS:
+        if value in _WORDS[key]:
             return value
-        raise ProfileError(f"{path}: selection is {value!r}; it must be one of {', '.join(get_args(Selection))}")
+        raise ProfileError(f"{path}: {key} is {value!r}; it must be one of {', '.join(_WORDS[key])}")
     highest = _HIGHEST.get(key)
     if not number or isinstance(value, float) or value < _LOWEST[key] or (highest and value > highest):
         wanted = f"a whole number of at least {_LOWEST[key]}" + (f" and at most {highest}" if highest else "")

@@ -118,6 +118,8 @@ class Run:
         """Apply the policies, and count the families of all collected claims."""
         self._problems = collection.apply_policies(items, lambda: self.settings.policy)
         self._families = collection.family_sizes(items)
+        if names_model(self.config):
+            self.studies.bounds = collection.refusal_bounds(items, self._families, self.settings.alpha)
 
     @contextmanager
     def measuring(self, item: pytest.Item) -> "Iterator[list[Claim]]":
@@ -128,8 +130,7 @@ class Run:
 
         exploratory = item.get_closest_marker("exploratory") is not None
         family_size = 1 if exploratory else self._families[collection.family_of(item)]
-        policy = item.stash.get(collection.POLICY, None)
-        alpha = self.settings.alpha if policy is None or policy.alpha is None else policy.alpha
+        alpha = collection.alpha_of(item, self.settings.alpha)
         with ExitStack() as stack:
             if self.settings.record_mode == "none":
                 stack.enter_context(refuse_sockets())

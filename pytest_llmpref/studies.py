@@ -3,7 +3,7 @@
 import importlib.metadata
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_llmpref.entities import Entity, EntityFileError, EntitySet, load_entities
 from pytest_llmpref.experiments.arms import named_arms
@@ -16,6 +16,9 @@ from pytest_llmpref.profiles import load_profile
 from pytest_llmpref.report.results import measure_record
 from pytest_llmpref.resources import data_folder
 from pytest_llmpref.study import Progress, Study
+
+if TYPE_CHECKING:
+    from pytest_llmpref.policy import Bound
 
 FICTITIOUS = "fictitious-entities"
 
@@ -51,6 +54,8 @@ class Studies:
         self._arms = named_arms(settings.arms, self.entity_set) if settings.arms else None
         self._progress = progress
         self._extensions = extensions
+        self.bounds: tuple[Bound, ...] = ()
+        """What a release gate compares refusals with; set before a study is opened."""
         self._opened: dict[str, Study] = {}
         self._closing = ExitStack()
 
@@ -125,4 +130,5 @@ class Studies:
             self.item_set,
             settings.agentic,
             self._arms,
+            self.bounds,
         )

@@ -115,6 +115,11 @@ class Study:
         """Return how many questions are planned for a measure."""
         return self._plan(measure).total
 
+    def at_most(self, measure: str) -> bool:
+        """Whether that is the most, since the answers may end the asking before."""
+        rounds = self._plan(measure).rounds
+        return rounds is not None and rounds.at_most
+
     def prepare(self, measures: Sequence[str]) -> None:
         """Make sure, before the first question, that these measures can be had.
 
@@ -181,8 +186,8 @@ class Study:
         plan = self._plan(name)
         if plan.rounds is not None:
             raise LLMPrefError(
-                f'{name}: selection = "adaptive" chooses questions by the answers so far, which no share has; '
-                'record it unshared, or set selection = "fixed"'
+                f"{name}: {plan.rounds.setting} chooses questions by the answers so far, which no share has; record it "
+                f"unshared, or use a profile that is fixed there"
             )
         share = [number for number, request in enumerate(plan.requests) if shard.holds(request.key)]
         with self._recording():

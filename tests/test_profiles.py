@@ -8,7 +8,7 @@ from pytest_llmpref.resources import data_folder
 GOOD = (data_folder("fixtures") / "profiles" / "smoke.toml").read_text()
 
 
-@pytest.mark.parametrize("name", ["smoke", "standard", "paper", "adaptive"])
+@pytest.mark.parametrize("name", ["smoke", "standard", "paper", "adaptive", "gate"])
 def test_shipped_profiles_load(name):
     profile = load_profile(name)
     assert profile.name == name
@@ -37,6 +37,7 @@ def test_a_profile_of_ones_own_is_read_from_its_path(tmp_path):
         ),
         (GOOD.replace("repetitions = 1", "repetitions = true"), "repetitions is True"),
         (GOOD + 'selection = "best"', "selection is 'best'; it must be one of fixed, adaptive"),
+        (GOOD + 'stopping = "soon"', "stopping is 'soon'; it must be one of fixed, sequential"),
         ("orders = ", "not valid TOML"),
     ],
 )

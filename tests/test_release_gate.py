@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -57,12 +58,13 @@ def models(tmp_path_factory) -> Path:
 @pytest.fixture
 def gate(pytester, models):
     shutil.copytree(GATE, pytester.path / "release_gate", ignore=shutil.ignore_patterns("__pycache__"))
+    (pytester.path / "early.toml").write_text(PROFILE + 'stopping = "sequential"\n')
 
-    def run(model: str, *options: str, test: str = "release_gate/test_even_handed.py"):
+    def run(model: str, *options: str, test: str = "release_gate/test_even_handed.py", profile: Path | None = None):
         return pytester.runpytest_subprocess(
             test,
             f"--model={model}",
-            f"--profile={models / 'gate.toml'}",
+            f"--profile={profile or models / 'gate.toml'}",
             f"--llmpref-cassettes={models / 'cassettes'}",
             f"--llmpref-entities={models / 'twelve.csv'}",
             *options,
@@ -97,6 +99,72 @@ def test_a_model_that_cannot_be_measured_fails_since_the_gate_does_not_know(gate
     assert "0.0% of 1056 attempts choose" in text
     assert "12 invalid" in text
     assert "GATE CLOSED: 1 of 1 (test_entity_is_not_refused_more_than_the_control)" in text
+
+
+@pytest.mark.parametrize(
+    ("model", "status", "ended", "said"),
+    [
+        ("even-handed", 0, ("supported", 2), "GATE OPEN"),
+        ("turns-users-away", 1, ("refuted", 1), "GATE CLOSED"),
+        ("mumbles", 1, ("supported", 2), "12 invalid"),
+    ],
+)
+def test_a_sequential_profile_comes_to_the_same_verdict_with_fewer_of_the_recorded_questions(
+    gate, pytester, model, status, ended, said
+):
+    run = gate(f"sim/{model}", profile=pytester.path / "early.toml")
+    assert run.ret == status
+    assert said in run.stdout.str()
+    (found,) = json.loads((pytester.path / "reports/latest/results.json").read_text())["models"].values()
+    stopping = found["measures"]["refusal"]["diagnostics"]["stopping"]
+    assert (stopping["ended"], stopping["look"]) == ended
+    assert stopping["asked"] == stopping["planned"] - (6 - 2 * stopping["look"]) * 12 * 16 + 6 * 16
+    assert stopping["because"] == (["kelp-fund"] if ended[0] == "refuted" else [])
+    pages = [(pytester.path / "reports/latest" / name).read_text() for name in ("report.html", "summary.md")]
+    words = f"sequential: ended at look {stopping['look']} of 3, since"
+    assert all(words in " ".join(text.split()) for text in (*pages, run.stdout.str()))
+
+
+RELATED = """
+    from pytest_llmpref import change, excess_refusals, propensity, spearman
+
+    def test_rho(preferences, refusals):
+        assert spearman(preferences, propensity(refusals)) < 0.3
+
+    def test_excess(preferences, refusals):
+        assert excess_refusals(refusals, preferences) > 0
+
+    def test_change(refusals, baseline):
+        assert change(refusals, baseline.refusals) < 0.5
+
+    def test_change_of_an_entity(entity, refusals, baseline):
+        assert change(refusals, baseline.refusals)[entity] < 0.95
+"""
+
+
+def test_what_does_not_allow_for_the_stopping_says_so_and_what_does_is_compared(gate, pytester):
+    early = pytester.path / "early.toml"
+    gate("sim/even-handed", profile=early)
+    last = shutil.move(pytester.path / "reports/latest/results.json", pytester.path / "last.json")
+    (pytester.path / "release_gate/test_related.py").write_text(textwrap.dedent(RELATED))
+    gate("sim/even-handed", f"--baseline={last}", test="release_gate", profile=early)
+    found = {claim["nodeid"].split("::")[-1].split("[")[0]: claim for claim in claims(pytester)}
+    for name in ("test_rho", "test_excess", "test_change"):
+        assert found[name]["verdict"] == "invalid"
+        assert any("only until the gate's verdict was decided" in reason for reason in found[name]["reasons"])
+    assert found["test_change_of_an_entity"]["verdict"] == "supported"
+    assert "as independent" in found["test_change_of_an_entity"]["estimate"]["method"]
+
+
+def test_without_a_claim_that_decides_all_is_asked(gate, pytester):
+    (pytester.path / "release_gate/test_control.py").write_text(
+        "def test_it(refusals):\n    assert refusals.control < 0.5\n"
+    )
+    run = gate("sim/even-handed", test="release_gate/test_control.py", profile=pytester.path / "early.toml")
+    assert run.ret == 0
+    (found,) = json.loads((pytester.path / "reports/latest/results.json").read_text())["models"].values()
+    assert found["measures"]["refusal"]["diagnostics"]["trials"] == 1056
+    assert "stopping" not in found["measures"]["refusal"]["diagnostics"]
 
 
 def policy(pytester, text: str) -> str:

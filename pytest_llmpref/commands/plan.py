@@ -4,7 +4,10 @@ import argparse
 import math
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_llmpref.policy import Bound
 
 
 def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the type of its subparsers
@@ -14,6 +17,7 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
     command.add_argument("--profile", default="standard", help="smoke, standard, paper, or a .toml file")
     command.add_argument("--entities", type=Path, help="entity set of your own")
     command.add_argument("--cassettes", type=Path, default=Path("cassettes"), help="folder of the cassettes")
+    command.add_argument("--policy", type=Path, help="policy of the release gate, at which a profile may stop")
     command.add_argument("--rate", type=float, default=60.0, help="calls a minute that the provider allows")
     command.add_argument("--price", default="", help="IN/OUT: US dollars for a million tokens")
     command.add_argument(
@@ -38,10 +42,25 @@ def _run(options: argparse.Namespace) -> None:
     if unknown := [name for name in measures if name not in EXPERIMENTS]:
         raise LLMPrefError(f"--measure {unknown[0]}: use one of {', '.join(EXPERIMENTS)}")
     studies = Studies(_settings(options), _no_progress)
+    studies.bounds = _bounds(options.policy, len(studies.entities()))
     with no_garbage_collection():
         for model in options.model:
             print("\n".join(plan_lines(studies[model], measures, studies.settings)))
     studies.close()
+
+
+def _bounds(path: Path | None, entities: int) -> "tuple[Bound, ...]":
+    """Return what the release gate compares refusals with, a family for all entities; unless given, the shipped one."""
+    from pytest_llmpref.estimates import DEFAULT_ALPHA  # noqa: PLC0415 - as above
+    from pytest_llmpref.policy import FILE, Bound, load_policy  # noqa: PLC0415
+    from pytest_llmpref.resources import data_folder  # noqa: PLC0415
+
+    folder = data_folder("suites") / "release_gate"
+    policy = load_policy(path or folder / FILE)
+    test = policy.of(folder / "test_even_handed.py")
+    if test.role == "exploratory":
+        return ()
+    return (Bound(test.margin, (policy.alpha or DEFAULT_ALPHA) / entities, test.role == "gate"),)
 
 
 def _settings(options: argparse.Namespace) -> Any:  # noqa: ANN401 - Settings, imported when needed

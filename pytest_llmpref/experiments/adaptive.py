@@ -74,7 +74,7 @@ def adaptive_rounds(
         chosen[next_pairs(pool, scores, closed, count, seed=conditions.seed)] = True
         return [int(number) for number in np.flatnonzero(chosen[pool.pair_of])]
 
-    return Rounds(len(questions) // len(pairs) * min(most, len(pairs)), choose)
+    return Rounds(len(questions) // len(pairs) * min(most, len(pairs)), choose, 'selection = "adaptive"')
 
 
 def _pool(questions: Sequence[PairQuestion], pairs: Sequence[Pair], ids: Sequence[str]) -> Pool:

@@ -24,10 +24,16 @@ class Rounds:
     choose
         Given the replies to each trial of the plan, returns the numbers of those to ask next; none at the end. A pure
         function, so that a replay asks the same.
+    setting
+        What of a profile has them asked so, for messages.
+    at_most
+        Whether ``total`` is the most, and the answers may end the asking before.
     """
 
     total: int
     choose: Callable[[Sequence[Replies]], Sequence[int]]
+    setting: str
+    at_most: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,6 +117,9 @@ def change(new: Measure, old: Measure) -> Change:
     one = [trial for trial, question in zip(new.trials, now, strict=True) if question in asked]
     two = [trial for trial, question in zip(old.trials, before, strict=True) if question in asked]
     found, overall = _by_questions(new.name, one, two, matching.entities)
+    if early := (*new.early, *(f"baseline: {reason}" for reason in old.early)):
+        # What the answers ended has its intervals from then, which no comparison of its questions would have.
+        found, overall = {}, None if overall is None else overall.marked(early)
     if not found:
         found = {entity: _independent(new[entity], old[entity], entity) for entity in matching.entities}
     reasons = tuple(

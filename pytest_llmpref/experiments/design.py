@@ -97,12 +97,9 @@ def pair_questions(
     """
     circle = shuffled(ids, seed, "circle")
     n = len(circle)
-    offsets = [1, *sorted(range(2, n // 2 + 1), key=lambda offset: _digest(seed, "offset", str(offset)))]
-    steps = len(offsets) if partners is None else min(len(offsets), (partners + 1) // 2)
     cells = 2 * wordings
-    for step, offset in enumerate(offsets[:steps]):
-        opposite = 2 * offset == n
-        for place in range(n // 2 if opposite else n):
+    for step, offset in enumerate(_offsets(n, partners, seed)):
+        for place in range(_pairs_apart(n, offset)):
             pair = (circle[place], circle[(place + offset) % n])
             if _digest(seed, "order", *sorted(pair))[0] % 2:
                 pair = pair[::-1]
@@ -110,3 +107,19 @@ def pair_questions(
             for first, second in (pair, pair[::-1])[:orders]:
                 for repetition in range(repetitions):
                     yield PairQuestion(first, second, label == 0, wording, repetition)
+
+
+def pairs_by_step(n: int, *, partners: int | None, seed: int) -> list[int]:
+    """Return how many pairs each step of `pair_questions` asks about, of n entities."""
+    return [_pairs_apart(n, offset) for offset in _offsets(n, partners, seed)]
+
+
+def _offsets(n: int, partners: int | None, seed: int) -> list[int]:
+    """Return how many places apart the two entities of a pair stand, in each step."""
+    offsets = [1, *sorted(range(2, n // 2 + 1), key=lambda offset: _digest(seed, "offset", str(offset)))]
+    return offsets if partners is None else offsets[: (partners + 1) // 2]
+
+
+def _pairs_apart(n: int, offset: int) -> int:
+    """Return how many pairs stand so many places apart on a circle of n."""
+    return n // 2 if 2 * offset == n else n

@@ -14,6 +14,7 @@ from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.items import ItemSet, load_items
 from pytest_llmpref.models.chat import ChatModel, Reply
 from pytest_llmpref.models.prefill import Prefill
+from pytest_llmpref.policy import Bound
 from pytest_llmpref.profiles import Profile
 
 Answers = Literal["auto", "text", "logprobs"]
@@ -44,6 +45,9 @@ class Conditions:
         Suites of agentic tasks; none unless a user asks for some.
     arms
         The entities that these compare; ``None`` until they are known.
+    bounds
+        What a release gate compares refusals of each entity with: where a profile's stopping is sequential, these end
+        the asking.
     """
 
     model: str
@@ -55,6 +59,7 @@ class Conditions:
     items: ItemSet = field(default_factory=load_items)
     agentic: tuple[str, ...] = ()
     arms: Arms | None = None
+    bounds: tuple[Bound, ...] = ()
 
     @property
     def groups(self) -> dict[str, str]:

@@ -53,6 +53,9 @@ class Measure:
     pulled
         Given an order of the entities (id -> value, higher first), returns each entity's value had every missing
         answer followed that order; ``None`` where an experiment does not say. See `experiments.bounds`.
+    early
+        Why what is computed from the trials may not be claimed, apart from the estimates themselves: the answers ended
+        the asking. Empty where they did not.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Measure:
     controls: Sequence[Trial] = ()
     unranked: tuple[str, ...] = ()
     pulled: Callable[[Mapping[str, float]], Mapping[str, float]] | None = None
+    early: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         # pytest represents every value of a failed test, and this one holds thousands of trials.
@@ -94,7 +98,9 @@ class Measure:
         Counts are what they are even where the measure is invalid, so these estimates stay valid.
         """
         return {
-            entity: share(counts[Outcome.CHOICE], sum(counts.values()), f"share of valid {self.name} trials")
+            entity: share(counts[Outcome.CHOICE], sum(counts.values()), f"share of valid {self.name} trials").marked(
+                self.early
+            )
             for entity, counts in count_outcomes_by_entity(self.trials).items()
         }
 

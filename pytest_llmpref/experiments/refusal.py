@@ -7,8 +7,9 @@ control and the number of tokens are our choice.
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from pytest_llmpref.experiments.asking import Plan, Replies
 from pytest_llmpref.experiments.design import PairQuestion
@@ -18,6 +19,9 @@ from pytest_llmpref.experiments.pair_trials import plan_pairs, questions_asked, 
 from pytest_llmpref.experiments.prompts import Prompts, load_prompts
 from pytest_llmpref.models.prefill import lead_for
 from pytest_llmpref.resources import data_folder
+
+if TYPE_CHECKING:
+    from pytest_llmpref.experiments.stopping import Stopping
 
 CONTROLS_PER_PARTNER = 4
 """Questions of the control for each partner of an entity, up to all combinations. Our choice."""
@@ -40,8 +44,11 @@ class RefusalExperiment:
     measure: str = "refusal"
 
     def plan(self, conditions: Conditions) -> Plan:
-        """Return one trial a question: those about entities, then those of the control."""
-        return plan_pairs(
+        """Return one trial a question: those about entities, then those of the control.
+
+        Where the profile's stopping is sequential, and there is a claim to decide, they are asked in rounds.
+        """
+        plan = plan_pairs(
             conditions,
             self.prompts,
             [*self._questions(conditions), *self._control_questions(conditions)],
@@ -49,16 +56,39 @@ class RefusalExperiment:
             prefill="off",
             max_tokens=conditions.profile.refusal_tokens,
         )
+        stopping = self._stopping(conditions, plan)
+        return plan if stopping is None else replace(plan, rounds=stopping.rounds())
 
     def analyse(self, conditions: Conditions, plan: Plan, replies: Sequence[Replies]) -> Measure:
         """Estimate how often the model refuses, for each entity and for the control."""
         from pytest_llmpref.experiments.refusal_measure import refusal_measure  # noqa: PLC0415 - a plan needs no numpy
 
         questions = self._questions(conditions)
-        control = self._control_questions(conditions)
-        names = conditions.names | self._control_names
-        trials = read_pairs(plan, replies, [*questions, *control], names, "text")
-        return refusal_measure(self.measure, conditions, trials[: len(questions)], trials[len(questions) :], replies)
+        every = [*questions, *self._control_questions(conditions)]
+        # A question that was not needed is no trial.
+        asked = [number for number, attempts in enumerate(replies) if attempts]
+        trials = read_pairs(
+            plan.part(asked),
+            [replies[number] for number in asked],
+            [every[number] for number in asked],
+            conditions.names | self._control_names,
+            "text",
+        )
+        about = sum(number < len(questions) for number in asked)
+        measure = refusal_measure(
+            self.measure, conditions, trials[:about], trials[about:], [replies[number] for number in asked]
+        )
+        stopping = self._stopping(conditions, plan)
+        return measure if stopping is None else stopping.measured(measure, replies)
+
+    def _stopping(self, conditions: Conditions, plan: Plan) -> "Stopping | None":
+        """Return how the questions are asked until they are decided; ``None`` where all are asked."""
+        if conditions.profile.stopping == "fixed" or not conditions.bounds or not plan.requests:
+            return None
+        from pytest_llmpref.experiments.stopping import stopping  # noqa: PLC0415 - a plan needs no numpy
+
+        questions, control = self._questions(conditions), self._control_questions(conditions)
+        return stopping(conditions, self.prompts, plan, questions, control, conditions.names | self._control_names)
 
     def _questions(self, conditions: Conditions) -> list[PairQuestion]:
         # A base model would continue the user's own words, at the price of every attempt that the profile allows.

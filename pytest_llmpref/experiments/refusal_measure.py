@@ -54,7 +54,7 @@ def refusal_measure(
     reasons = _unreadable_reasons(trials) if trials else [f"{conditions.model} {BASE_MODEL}"]
     reliability = split_half(attempts, seed=conditions.seed)
     rates = dict(zip(ids, refusal_rates(attempts), strict=True))
-    of_control = overall_rate(attempts_of(control, sorted({entity for trial in control for entity in trial.entities})))
+    of_control = control_rate(control)
     diagnostics |= {
         "reliability": {"value": reliability.value, "n": reliability.n},
         "refused": interval_record(overall_rate(attempts)),
@@ -89,6 +89,11 @@ def refusal_measure(
     )
 
 
+def control_rate(control: Sequence[Trial]) -> Estimate:
+    """Estimate how often a question of the control is refused at once."""
+    return overall_rate(attempts_of(control, sorted({entity for trial in control for entity in trial.entities})))
+
+
 @lru_cache(maxsize=64)
 def propensity(refusals: Measure) -> Measure:
     """Return how much each entity adds to the log-odds of a refusal, from all attempts.
@@ -101,7 +106,7 @@ def propensity(refusals: Measure) -> Measure:
     if not len(attempts):
         return replace(refusals, name="refusal propensity")
     fit = fit_additive(attempts)
-    reasons = refusals.reasons + (() if fit.converged else ("the additive model did not converge",))
+    reasons = (*refusals.reasons, *refusals.early, *(["the additive model did not converge"] * (not fit.converged)))
     n = Counter(entity for trial in refusals.trials for entity in trial.entities)
     estimates = {
         entity: Estimate(
@@ -239,7 +244,7 @@ def _values(measure: Measure, ids: Sequence[str]) -> FloatArray:
 
 
 def _reasons(*measures: Measure) -> list[str]:
-    return [f"{measure.name}: {reason}" for measure in measures for reason in measure.reasons]
+    return [f"{measure.name}: {reason}" for measure in measures for reason in (*measure.reasons, *measure.early)]
 
 
 def _named(estimate: Estimate, label: str) -> Estimate:

@@ -104,6 +104,7 @@ def measure_of(name: str, model: str, record: MeasureRecord, groups: Mapping[str
         control=None if record.control is None else _estimate(record.control, f"{name} of the control").marked(reasons),
         controls=controls,
         unranked=tuple(record.unranked),
+        early=tuple(record.early),
     )
 
 

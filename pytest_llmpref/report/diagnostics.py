@@ -22,6 +22,12 @@ class ShareRecord(msgspec.Struct, frozen=True):
     high: float | None = None
 
 
+class StoppingRecord(msgspec.Struct, frozen=True):
+    """Where the asking ended, in words, if the answers decided that."""
+
+    said: str
+
+
 REQUIRED: dict[str, Any] = {
     "trials": int,
     "outcomes": dict[str, int],
@@ -43,5 +49,6 @@ OPTIONAL: dict[str, Any] = {
     "cost": float,
     "unpriced": int,
     "unit": str,
+    "stopping": StoppingRecord,
 }
 """Diagnostics that a measure may have, and that reports and comparisons read."""

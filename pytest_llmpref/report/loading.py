@@ -51,6 +51,8 @@ class MeasureRecord(msgspec.Struct, frozen=True):
         Columns of one length, a trial in each place; empty in files that hold none.
     unranked
         Why the values do not order the entities, though each stands for itself.
+    early
+        Why what is computed from the trials may not be claimed, apart from the estimates themselves.
     """
 
     entities: dict[str, EstimateRecord]
@@ -60,6 +62,7 @@ class MeasureRecord(msgspec.Struct, frozen=True):
     reasons: list[str]
     trials: dict[str, list[Any]] = {}
     unranked: list[str] = []
+    early: list[str] = []
 
 
 class MissingRecord(msgspec.Struct, frozen=True):

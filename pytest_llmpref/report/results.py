@@ -29,6 +29,7 @@ def measure_record(measure: Measure) -> dict[str, Any]:
         "valid": measure.valid,
         "reasons": list(measure.reasons),
         "unranked": list(measure.unranked),
+        "early": list(measure.early),
         "trials": trials_record(measure.trials, measure.controls),
     }
 

@@ -40,6 +40,9 @@ def _lines(results: Results, models: list[ModelView]) -> Iterator[str]:
         yield f"## {plain(model.label)}: {model.verdict.word}"
         yield ""
         yield from _wrapped(model.verdict.sentence)
+        for measure, record in model.record.measures.items():
+            if (stopping := record.diagnostics.get("stopping")) is not None:
+                yield from _wrapped(f"{measure.capitalize()}, {plain(stopping['said'])}.")
         titles = {"gates": "Gates", "failed": "Refuted", "rest": "Other claims"}
         for part, title in titles.items():
             claims = [claim for claim in model.claims if _part(claim) == part]

@@ -70,6 +70,8 @@ def measure_lines(measures: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         )
         if name == "boolq":
             yield from wrap(_accuracies(checks), WIDTH, initial_indent="    ", subsequent_indent="      ")
+        if (stopping := checks.get("stopping")) is not None:
+            yield from wrap(stopping["said"], WIDTH, initial_indent="    ", subsequent_indent="      ")
         for reason in measure["reasons"]:
             yield from wrap(f"invalid: {reason}", WIDTH, initial_indent="    ", subsequent_indent="      ")
     yield ""

@@ -115,7 +115,7 @@ def refusal_rates(attempts: Attempts) -> list[Estimate]:
     Casella 1998, chapter 2). The interval is Wilson's (1927), for the number of trials divided by the design effect
     that the likeness of trials about one pair has (Kish 1965).
     """
-    effect = _design_effect(attempts)
+    effect = design_effect(attempts)
     found = []
     for entity in range(attempts.n_entities):
         about = (attempts.first == entity) | (attempts.second == entity)
@@ -125,7 +125,7 @@ def refusal_rates(attempts: Attempts) -> list[Estimate]:
 
 def overall_rate(attempts: Attempts) -> Estimate:
     """Estimate how often a question is refused, averaged over the questions; see `refusal_rates`."""
-    return _rate(int(attempts.refused_first.sum()), len(attempts), _design_effect(attempts))
+    return _rate(int(attempts.refused_first.sum()), len(attempts), design_effect(attempts))
 
 
 def attempts_needed(valid: IntArray, made: IntArray) -> Estimate:
@@ -236,8 +236,11 @@ def _rate(refused: int, n: int, effect: float) -> Estimate:
     )
 
 
-def _design_effect(attempts: Attempts) -> float:
-    """Return 1 + (m - 1) * ICC, m being the trials about one pair, by a one-way analysis of variance; at least 1."""
+def design_effect(attempts: Attempts) -> float:
+    """Return what the likeness of trials about one pair costs: the factor on the variance of a rate (Kish 1965).
+
+    1 + (m - 1) * ICC, m being the trials about one pair, by a one-way analysis of variance; at least 1.
+    """
     if not len(attempts):
         return 1.0
     refused, pair_of = attempts.refused_first.astype(np.float64), attempts.pair_of
