@@ -121,6 +121,16 @@ class RunHooks:
         self._run.keep_claims(report)
 
     @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:  # noqa: ANN401 - xdist's
+        """Give all tests of a model to one worker, where there are several models and no other scheduler was chosen."""
+        models = self._run.settings.models if options.names_model(config) else ()
+        if len(models) < 2 or config.getvalue("dist") != "load":
+            return None
+        from pytest_llmpref.distribution import scheduler_by_model  # noqa: PLC0415 - for such runs
+
+        return scheduler_by_model(config, log, models)
+
+    @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 - xdist's
         """Tell an xdist worker when the run began."""
         node.workerinput["llmpref_began"] = self._run.began.isoformat()

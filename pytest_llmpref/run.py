@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmpref import collection, fixtures
+from pytest_llmpref.distribution import share_to_prepare
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.extensions import Extensions, gathered_extensions
 from pytest_llmpref.measures import FORMS, MEASURES
@@ -150,7 +151,8 @@ class Run:
         problems = [str(problem) for problem in self._problems]
         if self.earlier is None and any("baseline" in getattr(item, "fixturenames", ()) for item in items):
             problems.append("tests compare with the last release: add --baseline FILE, the results.json of its run")
-        for model, measures in self._measures_needed(items).items():
+        workerinput = getattr(self.config, "workerinput", None)
+        for model, measures in share_to_prepare(self._measures_needed(items), workerinput).items():
             try:
                 self.study(model).prepare(measures)
             except LLMPrefError as error:

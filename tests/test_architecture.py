@@ -15,7 +15,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "_data" not in path.p
 FLOORS = {
     "plugin": 7, "cli": 7, "commands": 7,
     "hookspecs": 7,
-    "run": 6, "collection": 6, "outcomes": 6, "fixtures": 6, "snapshots": 6,
+    "run": 6, "collection": 6, "outcomes": 6, "fixtures": 6, "snapshots": 6, "distribution": 6,
     "studies": 5, "gaps": 5, "spending": 5, "study": 5, "planning": 5, "background": 5, "calibration": 5,
     "experiments": 4,
     "cassettes": 3, "stats": 3, "report": 5,
@@ -28,6 +28,7 @@ ONLY = {
     "vcr": {"cassettes/"},
     "pytest": {"plugin.py", "run.py", "collection.py", "outcomes.py", "fixtures.py", "options.py"},
     "_pytest": set(),
+    "xdist": {"distribution.py"},
     "syrupy": {"snapshots.py"},
     "tqdm": {"report/progress.py"},
     "vl_convert": {"report/vega.py"},

@@ -1,6 +1,11 @@
 """The report does not depend on how many workers measured, nor on which of them ran which test."""
 
 import json
+import re
+
+import pytest
+
+from pytest_llmpref.distribution import model_in, share_to_prepare
 
 SOURCE = """
     import pytest
@@ -43,3 +48,38 @@ def test_two_models_are_reported_the_same(suite, pytester):
     expected = report(pytester)
     suite(SOURCE, "--model=sim/always-a", "-n2")
     assert report(pytester) == expected
+
+
+def test_all_tests_of_a_model_run_in_one_worker(suite, pytester):
+    run = suite(SOURCE, "--model=sim/always-a", "-n2", "-v")
+    models = ["sim/plain", "sim/always-a"]
+    tests = re.findall(r"^\[(gw\d)\].* (test_it\.py::\S+)", run.stdout.str(), re.MULTILINE)
+    assert len(tests) == 2 * (2 + 2 * 12)
+    ran = {(model_in(test, models), worker) for worker, test in tests}
+    assert {model for model, _ in ran} == set(models)
+    assert len({worker for _, worker in ran}) == len(ran) == 2
+
+
+def test_a_problem_with_one_of_several_models_ends_a_run_with_workers(suite):
+    run = suite(SOURCE, "--model=sim/always-a", "--model=gpt-x", "-n3")
+    assert run.ret not in (0, 1)
+    assert "gpt-x: " in run.stdout.str() + run.stderr.str()
+    assert "trials are not recorded" in run.stdout.str() + run.stderr.str()
+
+
+def test_models_are_told_apart_in_the_names_of_tests():
+    models = ["openai/a", "openai/a-1", "openai/a-1-b"]
+    assert model_in("x.py::test_it[openai/a-1-oxfam]", models) == "openai/a-1"
+    assert model_in("x.py::test_it[openai/a-oxfam]", models) == "openai/a"
+    assert model_in("x.py::test_it[openai/a-1-b]", models) == "openai/a-1-b"
+    assert model_in("x.py::test_it[openai/ab]", models) is None
+    assert model_in("x.py::test_it", models) is None
+
+
+@pytest.mark.parametrize(("models", "workers"), [(1, 1), (1, 3), (3, 3), (10, 3)])
+def test_every_model_is_prepared_by_some_worker(models, workers):
+    needed = {f"m{number}": ["preference"] for number in range(models)}
+    shares = [share_to_prepare(needed, {"workerid": f"gw{n}", "workercount": workers}) for n in range(workers)]
+    assert all(shares)
+    assert {model for share in shares for model in share} == needed.keys()
+    assert share_to_prepare(needed, None) == needed
