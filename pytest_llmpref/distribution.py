@@ -1,6 +1,6 @@
-"""Which worker of pytest-xdist measures which model, so that no other worker has to read its recordings."""
+"""Which worker of pytest-xdist measures which model, so that no other reads its recordings; and what it hands over."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -36,8 +36,9 @@ def scheduler_by_model(config: Any, log: Any, models: Sequence[str]) -> Any:  # 
 
         def schedule(self) -> None:
             # The first models go to the workers that made sure of them, whichever worker was ready first.
-            by_number = sorted(self.assigned_work, key=lambda node: int(node.gateway.id.removeprefix("gw")))
-            self.assigned_work = {node: self.assigned_work[node] for node in by_number}
+            work: dict[Any, Any] = self.assigned_work  # type: ignore[has-type]
+            by_number = sorted(work, key=lambda node: int(node.gateway.id.removeprefix("gw")))
+            self.assigned_work = {node: work[node] for node in by_number}
             super().schedule()
 
         def _split_scope(self, nodeid: str) -> str:
@@ -51,3 +52,20 @@ def model_in(nodeid: str, models: Sequence[str]) -> str | None:
     _, _, parameters = nodeid.partition("[")
     named = [model for model in models if parameters.startswith((f"{model}]", f"{model}-"))]
     return max(named, key=len, default=None)
+
+
+def hand_over(found: Mapping[str, Any], workeroutput: MutableMapping[str, Any]) -> None:
+    """Give the controller what a worker measured: as bytes, since xdist's own way takes longer than the measuring."""
+    import msgspec  # noqa: PLC0415 - for runs that measure
+
+    workeroutput["llmpref"] = msgspec.msgpack.encode(found)
+
+
+def handed_over(node: Any) -> dict[str, Any] | None:  # noqa: ANN401 - xdist's
+    """Return what a worker measured; ``None`` where it measured nothing, or never came to its end."""
+    found = getattr(node, "workeroutput", {}).get("llmpref")
+    if found is None:
+        return None
+    import msgspec  # noqa: PLC0415 - for runs that measure
+
+    return dict(msgspec.msgpack.decode(found))

@@ -138,7 +138,9 @@ class RunHooks:
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:  # noqa: ANN401 - xdist's
         """Take over the measures of an xdist worker."""
-        self._run.keep_measures(getattr(node, "workeroutput", {}).get("llmpref"))
+        from pytest_llmpref.distribution import handed_over  # noqa: PLC0415 - for runs with workers
+
+        self._run.keep_measures(handed_over(node))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmpref import collection, fixtures
-from pytest_llmpref.distribution import share_to_prepare
+from pytest_llmpref.distribution import hand_over, share_to_prepare
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.extensions import Extensions, gathered_extensions
 from pytest_llmpref.measures import FORMS, MEASURES
@@ -299,8 +299,10 @@ class Run:
             }
             self.keep_measures(found)
             self.studies.close()
+            # What is left of a run, pytest's own searches for garbage among it, need not go through all recordings.
+            del self.studies
             if self.is_worker:
-                self.config.workeroutput["llmpref"] = found  # type: ignore[attr-defined]
+                hand_over(found, self.config.workeroutput)  # type: ignore[attr-defined]
         limited = names_model(self.config) and min(self.settings.max_cost, self.settings.max_tokens) < float("inf")
         if limited and not self.is_worker:
             from pytest_llmpref.spending import ledger_of  # noqa: PLC0415 - see the class
