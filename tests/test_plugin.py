@@ -278,7 +278,7 @@ def test_half_a_recording_says_how_many_trials_of_which_experiment_are_missing(s
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("--profile=huge", "*--profile huge: no such profile; use one of adaptive, paper, smoke, standard*"),
+        ("--profile=huge", "*--profile huge: no such profile; use one of adaptive, gate, paper, smoke, standard*"),
         ("--llmpref-entities=nowhere.toml", "*nowhere.toml*"),
         ("--record-mode=once", "*--record-mode once: use one of none, new_episodes, all*"),
         ("--llmpref-in-flight=many", "*--llmpref-in-flight many: not a number*"),

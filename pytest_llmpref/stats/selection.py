@@ -16,6 +16,8 @@ EVIDENCE_NEEDED = 3.0
 Without it a model that likes nothing more than another is taken to have opinions, and its chance extremes, which more
 questions would level, are not asked about again.
 """
+EVEN_SPREAD = 1.0
+"""Standard deviation of strengths that is taken where answers do not show any: then pairs only balance. Our choice."""
 DIGITS = 6
 """Significant digits in which gains are compared, so that another machine's rounding chooses the same pairs."""
 
@@ -46,14 +48,17 @@ class Pool:
 def next_pairs(pool: Pool, scores: FloatArray, closed: BoolArray, count: int, *, seed: int) -> list[int]:
     """Choose the pairs to ask next: each the one whose answers say most, given the answers and the pairs before it.
 
-    That is the largest product of the variance of the difference of two strengths, and the information of its
-    questions under Bradley-Terry, ``p (1 - p)`` each: the greedy step of a D-optimal design (Silvey 1980; Glickman and
-    Jensen 2005 for paired comparisons). The variance shrinks with each pair that is chosen, as if it was answered.
+    That is the one that most reduces the sum of the variances of all strengths, each weighted by the square of how many
+    entities are near it: where they crowd, a small error of a strength is a large one of a rank. It is the greedy step
+    of a weighted A-optimal design (Silvey 1980), with the information of a question under Bradley-Terry, ``p (1 - p)``.
+    Variances shrink with each pair that is chosen, as if it was answered.
 
-    Strengths are drawn from what is believed of them (Thompson 1933). Were they the likeliest ones, entities that came
-    near each other by chance would be compared with each other only, and 95% intervals would hold the truth 82 to 93%
-    of the time. The spread of the strengths is found from the answers too (empirical Bayes, Laplace's approximation),
-    so that few answers are not taken for firm opinions. Ties go to the pair that a fixed design asks first.
+    For information, strengths are drawn from what is believed of them (Thompson 1933). Were they the likeliest ones,
+    entities that came near each other by chance would be compared with each other only, and intervals would hold the
+    truth too seldom. The spread of the strengths is found from the answers too (empirical Bayes, Laplace's
+    approximation), so that few answers are not taken for firm opinions. Where they do not tell that strengths differ,
+    all are taken to be even, and what is chosen connects the entities best. Ties go to the pair that a fixed design
+    asks first.
 
     Parameters
     ----------
@@ -77,21 +82,24 @@ def next_pairs(pool: Pool, scores: FloatArray, closed: BoolArray, count: int, *,
     answered = ~np.isnan(scores)
     if not answered.any():
         return [int(pair) for pair in np.flatnonzero(is_open)[:count]]
-    parameters, covariance = _believed(pool, scores, answered)
-    rng = np.random.default_rng([seed, int(closed.sum())])
-    strengths = parameters[:-2] + np.linalg.cholesky(covariance) @ rng.standard_normal(pool.n_entities)
+    belief = _believed(pool, scores, answered)
+    strengths, covariance, weights = belief.strengths, belief.covariance, _crowding(belief)
+    if not belief.even:
+        rng = np.random.default_rng([seed, int(closed.sum())])
+        strengths = strengths + np.linalg.cholesky(covariance) @ rng.standard_normal(pool.n_entities)
     # The label is averaged over, like the position over the orders: what it is worth says nothing of the two entities,
     # and must not make all pairs that carry one label look as if they told more.
-    logits = strengths[pool.first] - strengths[pool.second] + parameters[-2]
-    chances = special.expit(np.stack([logits + parameters[-1] / 2, logits - parameters[-1] / 2]))
+    logits = strengths[pool.first] - strengths[pool.second] + belief.position
+    chances = special.expit(np.stack([logits + belief.label / 2, logits - belief.label / 2]))
     information = np.bincount(pool.pair_of, (chances * (1 - chances)).mean(axis=0), len(closed))
     of_pair = np.unique(pool.pair_of, return_index=True)[1]
     a, b = pool.first[of_pair], pool.second[of_pair]
     chosen = list[int]()
     for _ in range(count):
-        diagonal = np.diag(covariance)
-        variance = diagonal[a] + diagonal[b] - 2 * covariance[a, b]
-        gain = np.where(is_open, _rounded(variance * information), -1.0)
+        variance = _of_differences(covariance, a, b)
+        # What all weighted variances lose, were the pair answered.
+        reduced = _of_differences(covariance @ (weights[:, None] * covariance), a, b)
+        gain = np.where(is_open, _rounded(reduced * information / (1 + information * variance)), -1.0)
         pair = int(np.argmax(gain))
         chosen.append(pair)
         is_open[pair] = False
@@ -102,8 +110,36 @@ def next_pairs(pool: Pool, scores: FloatArray, closed: BoolArray, count: int, *,
     return chosen
 
 
-def _believed(pool: Pool, scores: FloatArray, answered: BoolArray) -> tuple[FloatArray, FloatArray]:
-    """Return parameters (n_entities + 2,) and the strengths' covariance, at the likeliest spread of the strengths."""
+def _of_differences(matrix: FloatArray, a: IntArray, b: IntArray) -> FloatArray:
+    """Return ``x' matrix x`` for each difference x of an entity in ``a`` and one in ``b``."""
+    diagonal = np.diag(matrix)
+    return np.asarray(diagonal[a] + diagonal[b] - 2 * matrix[a, b])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Belief:
+    """What the answers say: strengths (n_entities,), their covariance, and what position and label are worth."""
+
+    strengths: FloatArray
+    covariance: FloatArray
+    position: float
+    label: float
+    even: bool
+
+
+def _crowding(belief: _Belief) -> FloatArray:
+    """Return the square of how many entities are near each, counted as far as the two may be confused.
+
+    The density of the strengths there: a normal kernel, as wide as their difference is uncertain, times the root of 2.
+    """
+    variance = np.diag(belief.covariance)
+    width = np.sqrt(2 * (variance[:, None] + variance[None, :]))
+    distance = (belief.strengths[:, None] - belief.strengths[None, :]) / width
+    return np.asarray(np.sum(np.exp(-(distance**2) / 2) / width, axis=1) ** 2)
+
+
+def _believed(pool: Pool, scores: FloatArray, answered: BoolArray) -> _Belief:
+    """Return what is believed at the likeliest spread of the strengths."""
     n = pool.n_entities
     comparisons = Comparisons(
         pool.first[answered], pool.second[answered], scores[answered], pool.label_first_is_a[answered], n
@@ -123,10 +159,13 @@ def _believed(pool: Pool, scores: FloatArray, answered: BoolArray) -> tuple[Floa
             - np.linalg.slogdet(information)[1] / 2
         )
         found.append((evidence, parameters, information))
-    needed = found[0][0] + EVIDENCE_NEEDED
-    best = max(range(len(SPREADS)), key=lambda index: found[index][0])
-    _, parameters, information = found[best if found[best][0] > needed else 0]
-    return parameters, np.asarray(np.linalg.inv(information)[:n, :n], dtype=np.float64)
+    evidence, parameters, information = max(found, key=lambda each: each[0])
+    even = not evidence > found[0][0] + EVIDENCE_NEEDED
+    if even:
+        _, model = fit_strengths(comparisons, weights, prior_sd=EVEN_SPREAD)
+        parameters, information = np.zeros(n + 2), model.information(np.full((len(comparisons), 1), 0.25))[0]
+    covariance = np.asarray(np.linalg.inv(information)[:n, :n], dtype=np.float64)
+    return _Belief(parameters[:n], covariance, float(parameters[n]), float(parameters[n + 1]), even)
 
 
 def _rounded(values: FloatArray) -> FloatArray:
