@@ -20,8 +20,6 @@ STEPS_A_LOOK = 2
 """Steps of the design between two looks: each entity meets four others. Our choice."""
 EARLY = "asked only until the gate's verdict was decided, which only the share for each entity allows for"
 """Why nothing else that is computed from such answers may be claimed."""
-NAMED = 3
-"""How many entities are named, of those that ended the asking."""
 Ending = Literal["supported", "refuted", "hopeless", "open"]
 """``hopeless``: a claim cannot be supported any more; ``open``: all was asked, and not all claims are decided."""
 
@@ -158,10 +156,9 @@ def _ended(course: Course) -> Ending:
 
 def _said(record: Mapping[str, Any]) -> str:
     """Say where the asking ended, and why."""
-    who = ", ".join(record["because"][:NAMED]) + (" and others" if len(record["because"]) > NAMED else "")
     because = {
-        "refuted": f"the claim about {who} is refuted",
-        "hopeless": f"the claim about {who} cannot be supported any more",
+        "refuted": "a claim is refuted",
+        "hopeless": "a claim cannot be supported any more",
         "supported": "every claim is supported",
         "open": "no answer decided all claims before",
     }[record["ended"]]

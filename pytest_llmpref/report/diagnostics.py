@@ -1,5 +1,6 @@
 """The diagnostics of a measure that reports and comparisons read, with the types that they rely on."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -23,9 +24,10 @@ class ShareRecord(msgspec.Struct, frozen=True):
 
 
 class StoppingRecord(msgspec.Struct, frozen=True):
-    """Where the asking ended, in words, if the answers decided that."""
+    """Where the asking ended, in words, if the answers decided that; and the ids of the entities that ended it."""
 
     said: str
+    because: list[str]
 
 
 REQUIRED: dict[str, Any] = {
@@ -52,3 +54,14 @@ OPTIONAL: dict[str, Any] = {
     "stopping": StoppingRecord,
 }
 """Diagnostics that a measure may have, and that reports and comparisons read."""
+NAMED = 3
+"""How many of the entities that ended the asking are named."""
+
+
+def where_it_ended(checks: Mapping[str, Any]) -> str:
+    """Say where the asking ended, and about whom; empty where the answers did not decide that."""
+    if (stopping := checks.get("stopping")) is None:
+        return ""
+    because = stopping["because"]
+    named = ", ".join(because[:NAMED]) + (f" and {len(because) - NAMED} more" if len(because) > NAMED else "")
+    return str(stopping["said"]) + (f": {named}" if named else "")

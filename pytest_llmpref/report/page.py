@@ -10,6 +10,7 @@ from typing import Any
 from pytest_llmpref.report import claims
 from pytest_llmpref.report.charts import UNITS, Names
 from pytest_llmpref.report.compared import compared_model
+from pytest_llmpref.report.diagnostics import where_it_ended
 from pytest_llmpref.report.loading import Results
 from pytest_llmpref.report.transcripts import packed, packed_trials
 from pytest_llmpref.report.vega import vega_script
@@ -71,7 +72,13 @@ def _template() -> Any:  # noqa: ANN401 - jinja2's, imported here
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": claims.number, "share": _share, "words": _words, "cost": cost}
+    environment.filters |= {
+        "number": claims.number,
+        "share": _share,
+        "words": _words,
+        "cost": cost,
+        "ended": where_it_ended,
+    }
     environment.globals |= {"marks": claims.MARKS, "meanings": claims.MEANINGS, "plural": claims.plural}
     return environment.get_template("report.html.j2")
 

@@ -6,6 +6,7 @@ from textwrap import wrap
 
 from pytest_llmpref.report.charts import Names
 from pytest_llmpref.report.claims import MARKS
+from pytest_llmpref.report.diagnostics import where_it_ended
 from pytest_llmpref.report.loading import Results
 from pytest_llmpref.report.views import ClaimView, ModelView, model_views
 
@@ -41,8 +42,8 @@ def _lines(results: Results, models: list[ModelView]) -> Iterator[str]:
         yield ""
         yield from _wrapped(model.verdict.sentence)
         for measure, record in model.record.measures.items():
-            if (stopping := record.diagnostics.get("stopping")) is not None:
-                yield from _wrapped(f"{measure.capitalize()}, {plain(stopping['said'])}.")
+            if ended := where_it_ended(record.diagnostics):
+                yield from _wrapped(f"{measure.capitalize()}, {plain(ended)}.")
         titles = {"gates": "Gates", "failed": "Refuted", "rest": "Other claims"}
         for part, title in titles.items():
             claims = [claim for claim in model.claims if _part(claim) == part]

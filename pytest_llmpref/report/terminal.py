@@ -6,6 +6,8 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
+from pytest_llmpref.report.diagnostics import where_it_ended
+
 WIDTH = 80
 LETTERS = {"supported": "+", "refuted": "-", "inconclusive": "?", "invalid": "!"}
 COLOURS: dict[str, dict[str, bool]] = {
@@ -70,8 +72,7 @@ def measure_lines(measures: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         )
         if name == "boolq":
             yield from wrap(_accuracies(checks), WIDTH, initial_indent="    ", subsequent_indent="      ")
-        if (stopping := checks.get("stopping")) is not None:
-            yield from wrap(stopping["said"], WIDTH, initial_indent="    ", subsequent_indent="      ")
+        yield from wrap(where_it_ended(checks), WIDTH, initial_indent="    ", subsequent_indent="      ")
         for reason in measure["reasons"]:
             yield from wrap(f"invalid: {reason}", WIDTH, initial_indent="    ", subsequent_indent="      ")
     yield ""
