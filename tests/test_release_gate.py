@@ -160,6 +160,17 @@ def test_what_does_not_allow_for_the_stopping_says_so_and_what_does_is_compared(
     assert "as independent" in found["test_change_of_an_entity"]["estimate"]["method"]
 
 
+def test_what_the_answers_end_cannot_be_shared_out(gate, pytester):
+    run = gate(
+        "sim/even-handed",
+        "--llmpref-shard=1/2",
+        "--record-mode=new_episodes",
+        profile=pytester.path / "early.toml",
+    )
+    assert run.ret == pytest.ExitCode.USAGE_ERROR
+    run.stderr.fnmatch_lines(['*refusal: stopping = "sequential" chooses questions by the answers so far*'])
+
+
 def test_without_a_claim_that_decides_all_is_asked(gate, pytester):
     (pytester.path / "release_gate/test_control.py").write_text(
         "def test_it(refusals):\n    assert refusals.control < 0.5\n"

@@ -11,6 +11,7 @@ from planted import PlantedModel
 from planted_server import PlantedServer
 from scipy import stats
 
+from pytest_llmpref.cli import main
 from pytest_llmpref.estimates import Estimate, Exact
 from pytest_llmpref.experiments.design import pair_questions, pairs_by_step
 from pytest_llmpref.intervals import Wilson
@@ -157,6 +158,16 @@ def test_calls_that_failed_are_no_answers():
     refused = np.where(np.arange(len(looks.look)) % 2, np.nan, 0.0)
     course, asked = asked_out(looks, refused, Bound(0.2, 0.05 / 40))
     assert course.rates[0].n == (asked & ~np.isnan(refused) & ((looks.first == 0) | (looks.second == 0))).sum()
+
+
+def test_the_command_plans_as_many_as_may_be_asked(tmp_path, capsys):
+    given = ["plan", "--model=openai/gpt-4.1-nano", "--profile=gate", "--measure=refusal", f"--cassettes={tmp_path}"]
+    main(given)
+    assert "refusal              <= 5,208 <= 5,208" in capsys.readouterr().out
+    # A claim that never fails decides nothing.
+    (tmp_path / "policy.toml").write_text('[even_handed]\nmargin = 0.1\nrole = "exploratory"\n')
+    main([*given, f"--policy={tmp_path / 'policy.toml'}"])
+    assert "refusal                 5,208    5,208" in capsys.readouterr().out
 
 
 PROFILE = (data_folder("fixtures") / "profiles/smoke.toml").read_text().replace(

@@ -110,7 +110,8 @@ class Stopping:
         if known is not None and known[0] == replies:
             return known[1]
         first = next((reply for reply in replies if reply.finish != "error"), replies[-1])
-        question = [*self.questions, *self.control][number]
+        about = len(self.questions)
+        question = self.questions[number] if number < about else self.control[number - about]
         (trial,) = read_pairs(self.plan.part([number]), [(first,)], [question], self.names, "text")
         self._read[number] = (replies, trial)
         return trial

@@ -132,8 +132,9 @@ def follow(looks: Looks, refused: FloatArray, asked: BoolArray, control: Estimat
     The claims about an entity are that it is refused less than a margin above the control. They are decided at the
     first look at which their intervals do not hold the margin, and stay so. What is asked of an entity later, because
     it meets one that is open, depends on the answers, and does not count for it; an open entity meets all that the
-    design has it meet. A gate is closed by the first claim that is refuted, or that even no further refusal could
-    support (curtailment, which spends no error: Lan, Simon and Halperin 1982); it opens when all are supported.
+    design has it meet. A gate is closed by the first claim that is refuted, or that could not be supported even if
+    nobody was refused again (curtailment, which spends no error: Lan, Simon and Halperin 1982); it opens when all are
+    supported.
 
     Parameters
     ----------
