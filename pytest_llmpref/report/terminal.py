@@ -38,7 +38,7 @@ def show_results(reporter: Any, results: Mapping[str, Any], folder: Path) -> Non
             closed, line = gates
             for part in wrap(line, WIDTH, subsequent_indent="  "):
                 reporter.write_line(part, bold=True, red=closed, green=not closed)
-        explained = list(explanations(record["claims"]))
+        explained = list(explanations(record["claims"], record["measures"]))
         if explained:
             reporter.write_line("")
         for verdict, text in explained:
@@ -114,11 +114,19 @@ def gate_line(claims: Sequence[Mapping[str, Any]]) -> tuple[bool, str] | None:
     return False, f"GATE OPEN: {len(gates)} of {len(gates)} supported"
 
 
-def explanations(claims: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    """Yield verdict and failure text of the claims that are not supported, the first few for each function."""
+def explanations(
+    claims: Sequence[Mapping[str, Any]], measures: Mapping[str, Mapping[str, Any]]
+) -> Iterator[tuple[str, str]]:
+    """Yield verdict and failure text of the claims that are not supported, the first few for each function.
+
+    Of those with one verdict, first those about entities that ended the asking of a measure.
+    """
+    ended = {
+        entity for one in measures.values() for entity in one["diagnostics"].get("stopping", {}).get("because", ())
+    }
     for function, group in _by_function(claims).items():
         unsupported = [claim for claim in group if claim["verdict"] != "supported"]
-        unsupported.sort(key=lambda claim: list(COLOURS).index(claim["verdict"]))
+        unsupported.sort(key=lambda claim: (list(COLOURS).index(claim["verdict"]), claim["entity"] not in ended))
         for claim in unsupported[:EXPLAINED]:
             yield claim["verdict"], f"{claim['nodeid'].split('::')[-1]}\n{claim['explanation']}\n "
         if len(unsupported) > EXPLAINED:
