@@ -23,7 +23,7 @@ _RARELY = 50_000
 
 @contextmanager
 def rare_garbage_collection() -> Iterator[None]:
-    """Let Python search for garbage less often, while many calls under way hold thousands of objects that are none."""
+    """Let Python search for garbage less often, while a run holds hundreds of thousands of objects that are none."""
     before = gc.get_threshold()
     gc.set_threshold(max(_RARELY, before[0]) if before[0] else 0, *before[1:])
     try:

@@ -9,6 +9,7 @@ from pytest_llmpref.entities import Entity, EntityFileError, EntitySet, load_ent
 from pytest_llmpref.experiments.arms import named_arms
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.extensions import NOTHING, Extensions
+from pytest_llmpref.garbage import rare_garbage_collection
 from pytest_llmpref.items import ItemSet, load_items
 from pytest_llmpref.models.prefill import lead_for
 from pytest_llmpref.options import Settings
@@ -58,6 +59,7 @@ class Studies:
         """What a release gate compares refusals with; set before a study is opened."""
         self._opened: dict[str, Study] = {}
         self._closing = ExitStack()
+        self._closing.enter_context(rare_garbage_collection())
 
     def __getitem__(self, model: str) -> Study:
         """Return the study of a model.

@@ -122,7 +122,11 @@ def main() -> None:
             many = whole_runs([*suites, *named, "-n2"], options.runs, says="all of it in")
             half = options.models / 2
             times = statistics.median(many.wall) / statistics.median(one.wall) / half
-            print(f"{options.models} models under -n 2: {many}; {times:.2f} times {half:g} times one; target {MORE}")
+            by_cpu = statistics.median(many.cpu) / statistics.median(one.cpu) / options.models
+            print(f"{options.models} models under -n 2: {many}")
+            print(
+                f"{times:.2f} times {half:g} times one (by CPU {by_cpu:.2f} times {options.models} times); target {MORE}"
+            )
 
 
 if __name__ == "__main__":
