@@ -125,7 +125,7 @@ def main() -> None:
             by_cpu = statistics.median(many.cpu) / statistics.median(one.cpu) / options.models
             print(f"{options.models} models under -n 2: {many}")
             print(
-                f"{times:.2f} times {half:g} times one (by CPU {by_cpu:.2f} times {options.models} times); target {MORE}"
+                f"{times:.2f} times {half:g} times one (CPU {by_cpu:.2f} of {options.models} times); target {MORE}"
             )
 
 
