@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from scipy import special
@@ -12,6 +12,7 @@ from pytest_llmpref.calibration.findings import Finding
 from pytest_llmpref.calibration.pair_studies import MODEL, SPLITS, PairDesign, PairStudy, pair_design
 from pytest_llmpref.estimates import Estimate, Normal
 from pytest_llmpref.experiments.measure import Measure, reliability_reasons
+from pytest_llmpref.experiments.refusal_measure import absences_in
 from pytest_llmpref.stats.association import spearman
 from pytest_llmpref.stats.comparisons import FloatArray
 from pytest_llmpref.stats.correlation_power import correlation_power
@@ -21,7 +22,7 @@ from pytest_llmpref.stats.superadditivity import interaction
 from pytest_llmpref.stats.trend import quartiles, share_trend
 
 MOST_ATTEMPTS, CONTROLS, WORDINGS = 10, 96, 8
-REFERENCE = 100
+REFERENCE = 800
 """Studies simulated to know the rho of preference and propensity with their noise."""
 
 
@@ -140,8 +141,9 @@ class RefusalStudy:
         }
         unranked = tuple(reliability_reasons(reliability))
         return Measure(
-            "refusal propensity", MODEL, estimates, self.preferences.groups, (), reliability, {}, (), unranked=unranked
-        )
+            "refusal propensity", MODEL, estimates, self.preferences.groups, (), reliability, {}, (),
+            unranked=unranked, absences=partial(absences_in, attempts, tuple(estimates)),
+        )  # fmt: skip
 
     def _reasons_trend(
         self, attempts: Attempts, measured: FloatArray, liked: FloatArray, rng: np.random.Generator

@@ -26,6 +26,7 @@ from pytest_llmpref.stats.comparisons import FloatArray
 from pytest_llmpref.stats.refusal import (
     Attempts,
     attempts_needed,
+    changes_by_absence,
     fit_additive,
     overall_rate,
     refusal_rates,
@@ -130,7 +131,17 @@ def propensity(refusals: Measure) -> Measure:
         trials=refusals.trials,
         unranked=refusals.unranked,
         pulled=partial(_pulled, refusals.trials, ids),
+        absences=partial(absences_in, attempts, ids),
     )
+
+
+def absences_in(attempts: Attempts, ids: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Return entity -> what the others' propensities would be had it never been asked about, less what they are."""
+    changes = changes_by_absence(attempts)
+    return {
+        gone: {one: float(change) for one, change in zip(ids, column, strict=True) if one != gone}
+        for gone, column in zip(ids, changes.T, strict=True)
+    }
 
 
 def _pulled(trials: Sequence[Trial], ids: Sequence[str], order: Mapping[str, float]) -> dict[str, float]:

@@ -32,6 +32,8 @@ class Rating:
     standard_errors
         In Elo points, shape (n_entities,); they carry sampling noise, clustered by unordered pair. All NaN where
         the comparisons fall apart into groups without a link: only the prior then sets one against another.
+    degrees_of_freedom
+        Of each standard error, shape (n_entities,); infinite where they know it as well as if it were given.
     position_effect, label_effect
         What being shown first, and carrying label A, is worth in Elo points. The label effect is NaN where labels
         were not crossed with positions.
@@ -45,6 +47,7 @@ class Rating:
 
     elo: FloatArray
     standard_errors: FloatArray
+    degrees_of_freedom: FloatArray
     position_effect: Estimate
     label_effect: Estimate
     converged: bool
@@ -101,12 +104,14 @@ def bradley_terry(
     centring = np.eye(n + 2)
     centring[:n, :n] -= np.where(compared, 1 / compared.sum(), 0.0)
     parameters = centring @ fits.parameters[:, 0]
-    errors = _standard_errors(comparisons, weights, fits.chances[:, 0], model, centring) * ELO_PER_LOGIT
+    errors, df = _standard_errors(comparisons, weights, fits, model, centring)
+    errors = errors * ELO_PER_LOGIT
     crossed = len(np.unique(comparisons.label_first_is_a[weights > 0])) == 2
     trials = int(np.count_nonzero(weights))
     return Rating(
         elo=np.where(compared, ELO_MEAN + ELO_PER_LOGIT * parameters[:n], np.nan),
         standard_errors=np.where(compared & connected, errors[:n], np.nan),
+        degrees_of_freedom=df[:n],
         position_effect=_effect("position effect", parameters[n], errors[n], trials),
         label_effect=_effect("label effect", parameters[-1], errors[-1], trials) if crossed else _not_crossed(trials),
         converged=bool(fits.converged[0]),
@@ -194,20 +199,14 @@ def _label_design(comparisons: Comparisons, weights: FloatArray) -> FloatArray:
 
 
 def _standard_errors(
-    comparisons: Comparisons, weights: FloatArray, chances: FloatArray, model: PairRegression, centring: FloatArray
-) -> FloatArray:
-    """Return the standard errors of the centred parameters, in log-odds, shape (n_entities + 2,)."""
+    comparisons: Comparisons, weights: FloatArray, fits: PairFits, model: PairRegression, centring: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return standard errors of the centred parameters, in log-odds, and their degrees of freedom; (n_entities + 2,)."""
+    chances, parameters = fits.chances[:, 0], fits.parameters[:, 0]
     variance = weights * chances * (1 - chances)
-    residual = float(np.sum(weights * (comparisons.score - chances) ** 2))
     drawn = bool(np.all((comparisons.score == 0) | (comparisons.score == 1)))
-    # Answers read as probabilities scatter less than draws from them do.
-    dispersion = 1.0 if drawn else min(1.0, residual / float(np.sum(variance)))
-    bread = np.asarray(np.linalg.inv(model.information(variance[:, None])[0]), dtype=np.float64)
-    posterior = centring @ (dispersion * bread) @ centring.T
     _, pair_of = comparisons.pairs
-    sandwich = model.sandwich(weights * (comparisons.score - chances), variance, bread, pair_of)
-    clustered = centring @ sandwich @ centring.T
-    return np.sqrt(np.maximum(np.diag(posterior), np.diag(clustered)))
+    return model.errors(weights * (comparisons.score - chances), variance, pair_of, centring, parameters=parameters, drawn=drawn)
 
 
 def _connection(

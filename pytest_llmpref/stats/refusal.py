@@ -199,6 +199,23 @@ def fit_additive(
     )
 
 
+def changes_by_absence(attempts: Attempts) -> FloatArray:
+    """Return how each entity's effect would change had another never been asked about; shape (n_entities, n_entities).
+
+    ``[j, i]`` is the effect of j without the trials about i, less that with them: one Newton step from the fit to all
+    trials. NaN where either was never asked about.
+    """
+    n = attempts.n_entities
+    model = _regression(attempts, None, PRIOR_SD)
+    refused, made = (values.astype(np.float64)[:, None] for values in (attempts.refused, attempts.made))
+    whole = model.fit(refused, made).parameters[:, 0]
+    absent = np.arange(n)
+    kept = ((attempts.first[:, None] != absent) & (attempts.second[:, None] != absent)).astype(np.float64)
+    without = model.fit(refused * kept, made * kept, start=whole, max_iterations=1).parameters[:n]
+    asked = model.met(np.ones((len(attempts), 1)))[:, 0] > 0
+    return np.where(asked[:, None] & asked, without - whole[:n, None], np.nan)
+
+
 def split_half(attempts: Attempts, *, splits: int = 10, seed: int) -> Estimate:
     """Estimate the reliability of the entities' effects: how far two halves of the pairs order them alike.
 
