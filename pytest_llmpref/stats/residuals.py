@@ -1,38 +1,13 @@
 """How far one entity departs from what all others predict for it."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Protocol
 
 import numpy as np
 
 from pytest_llmpref.estimates import Estimate, Normal
-from pytest_llmpref.stats.comparisons import FloatArray
-
-_ONE_SIGMA = 0.6826894921370859
-"""Level of the interval that reaches one standard error to each side."""
-
-
-class HasEstimates(Protocol):
-    """A measure: an estimate for each entity, and the reasons why it is invalid, if it is."""
-
-    @property
-    def name(self) -> str:
-        """Name of the measure."""
-        ...
-
-    @property
-    def estimates(self) -> Mapping[str, Estimate]:
-        """Entity id -> estimate."""
-        ...
-
-    @property
-    def reasons(self) -> Sequence[str]:
-        """Why the measure is invalid; empty where it is not."""
-        ...
-
+from pytest_llmpref.stats.noise import HasEstimates, Noisy
 
 @lru_cache(maxsize=32)
 def residuals(outcome: HasEstimates, predictor: HasEstimates) -> Mapping[str, Estimate]:
@@ -60,7 +35,7 @@ def residuals(outcome: HasEstimates, predictor: HasEstimates) -> Mapping[str, Es
     ids = [entity for entity in outcome.estimates if entity in predictor.estimates]
     if len(ids) < 4:
         raise ValueError(f"residuals need at least 4 entities in both measures, and there are {len(ids)}")
-    y, x = _Noisy.of(outcome, ids), _Noisy.of(predictor, ids)
+    y, x = Noisy.of(outcome, ids), Noisy.of(predictor, ids)
     found = {}
     for place, entity in enumerate(ids):
         value, error, df = _deleted(y, x, place)
@@ -75,28 +50,7 @@ def residuals(outcome: HasEstimates, predictor: HasEstimates) -> Mapping[str, Es
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Noisy:
-    """Values with their variances and the degrees of freedom of these; shape (n,) each."""
-
-    values: FloatArray
-    variances: FloatArray
-    df: FloatArray
-
-    @classmethod
-    def of(cls, measure: HasEstimates, ids: list[str]) -> "_Noisy":
-        values, variances, df = zip(*(_value(measure.estimates[entity]) for entity in ids), strict=True)
-        return cls(np.array(values), np.array(variances), np.array(df))
-
-
-def _value(estimate: Estimate) -> tuple[float, float, float]:
-    if isinstance(method := estimate.interval_method, Normal):
-        return estimate.value, method.se**2, method.df
-    interval = estimate.interval(_ONE_SIGMA)
-    return estimate.value, ((interval.high - interval.low) / 2) ** 2, math.inf
-
-
-def _deleted(y: _Noisy, x: _Noisy, place: int) -> tuple[float, float, float]:
+def _deleted(y: Noisy, x: Noisy, place: int) -> tuple[float, float, float]:
     """Return one entity's deleted residual, its standard error, and the degrees of freedom of that.
 
     These are Satterthwaite's (1946) for a sum of variances.
