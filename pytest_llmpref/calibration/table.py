@@ -13,7 +13,7 @@ from pytest_llmpref.calibration.running import Calibration, versions
 FULL = 2000
 """Studies a cell from which on a rate near 5% is known to half a point."""
 _COLUMNS = (
-    "cell", "truth", "coverage", "false alarms", "promised", "family", "claim", "power", "predicted",
+    "cell", "truth", "coverage", "of valid", "false alarms", "promised", "family", "claim", "power", "predicted",
     "inconclusive", "invalid", "misses",
 )  # fmt: skip
 _PREFACE = """\
@@ -25,6 +25,7 @@ time; a few corners change several.
 - **truth**: the estimand, as stated above each table. *Sample*: the entities stand for their kind, and are drawn anew
   in each study. *Given*: the claim is about these very entities; the truth shown is the mean over them.
 - **coverage**: share of the 95% intervals that hold the truth, of measurements valid or not. Target: 95% within 1.5.
+  **of valid**: of valid measurements alone, which are those that a claim can be made of.
 - **false alarms**: how often a claim whose bound is the truth itself is supported, which is the hardest null; of all
   studies. Target: at most 5% and two standard errors; **promised** is what the method promises. **family**: how often
   any of the entities' claims in a study is, at the level that Bonferroni gives each.
@@ -101,7 +102,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     relation = KINDS[row.kind].relation
     claim = f"abs < {row.bound:g}" if relation == "abs <" else f"{relation} {row.bound:g}"
     return (
-        row.cell, f"{row.truth:.3g}", _percent(row.coverage), _percent(row.false_alarms), _percent(row.nominal),
+        row.cell, f"{row.truth:.3g}", _percent(row.coverage), _percent(row.coverage_of_valid), _percent(row.false_alarms), _percent(row.nominal),
         _percent(row.family_alarms), claim, _percent(row.power), _percent(row.predicted),
         _percent(row.verdicts["inconclusive"]), _percent(row.verdicts["invalid"]), ", ".join(row.misses),
     )  # fmt: skip

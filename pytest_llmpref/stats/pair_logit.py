@@ -210,9 +210,9 @@ class PairRegression:
             Whether outcomes are draws: these scatter no less than the model says, while probabilities do.
         """
         # What the prior pulls on is as large as effects are found to be, or as the prior expects, if that is less.
-        size = np.full(len(parameters), np.inf)
-        size[: self._n] = np.mean(parameters[: self._n] ** 2)
-        size = np.minimum(size, 1 / self._precision)
+        met = np.flatnonzero(self.met(variance[:, None])[:, 0] > 0)
+        size = 1 / self._precision
+        size[: self._n] = np.minimum(size[: self._n], np.mean(parameters[met] ** 2) if len(met) else np.inf)
         n, information = self._n, self.information(variance[:, None], with_prior=False)[0]
         bread = np.linalg.inv(information + np.diag(self._precision))
         spread = centring @ bread
@@ -221,7 +221,6 @@ class PairRegression:
         clustered = np.diag(centring @ self.sandwich(residuals, variance, bread, cluster) @ centring.T)
         factor = np.divide(clustered, sampling, out=np.ones_like(sampling), where=sampling > 0)
         df = self._effective_clusters(variance, cluster, spread)
-        met = np.flatnonzero(self.met(variance[:, None])[:, 0] > 0)
         factor[met], df[met] = moderated(factor[met], df[met])
         if drawn:
             factor = np.maximum(factor, 1.0)
