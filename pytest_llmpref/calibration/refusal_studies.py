@@ -169,7 +169,7 @@ class RefusalStudy:
     def _true_trend(self, attempts: Attempts, chances: FloatArray, liked: FloatArray) -> float:
         """Return the slope of the share over quartiles of true preference, in the limit of infinitely many trials.
 
-        It is not just `trend`: a refusal counts for both of its entities, and among refusals the disliked come together.
+        It is not just `trend`: a refusal counts for both of its entities, and the disliked are refused together.
         """
         quartile = quartiles(liked)
         share = self._share(quartile, attempts.first, attempts.second)

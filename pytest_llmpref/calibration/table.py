@@ -102,7 +102,8 @@ def _cells(row: Row) -> tuple[str, ...]:
     relation = KINDS[row.kind].relation
     claim = f"abs < {row.bound:g}" if relation == "abs <" else f"{relation} {row.bound:g}"
     return (
-        row.cell, f"{row.truth:.3g}", _percent(row.coverage), _percent(row.coverage_of_valid), _percent(row.false_alarms), _percent(row.nominal),
+        row.cell, f"{row.truth:.3g}", _percent(row.coverage), _percent(row.coverage_of_valid),
+        _percent(row.false_alarms), _percent(row.nominal),
         _percent(row.family_alarms), claim, _percent(row.power), _percent(row.predicted),
         _percent(row.verdicts["inconclusive"]), _percent(row.verdicts["invalid"]), ", ".join(row.misses),
     )  # fmt: skip

@@ -119,9 +119,7 @@ def propensity(refusals: Measure) -> Measure:
             interval_method=Normal(float(effect), float(error), float(df)),
             label=f"refusal propensity of {entity}",
         ).marked(reasons)
-        for entity, effect, error, df in zip(
-            ids, fit.effects, fit.standard_errors, fit.degrees_of_freedom, strict=True
-        )
+        for entity, effect, error, df in zip(ids, fit.effects, fit.standard_errors, fit.degrees_of_freedom, strict=True)
     }
     return Measure(
         name="refusal propensity",

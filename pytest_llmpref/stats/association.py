@@ -245,7 +245,7 @@ def _shared(x: HasValues, y: HasValues) -> tuple[list[str], list[float], list[fl
 
 
 def _extra_variance(measure: HasValues, entities: Sequence[str], others: Sequence[float]) -> float:
-    """Return what the sway of a measure's entities over each other adds to the variance of z; 0 where they hold none."""
+    """Return what a measure's entities, swaying one another, add to the variance of z; 0 where they do not."""
     if not isinstance(measure, HasAbsences) or measure.absences is None or not entities:
         return 0.0
     absences = measure.absences()

@@ -5,9 +5,7 @@ import numpy as np
 from pytest_llmpref.stats.comparisons import FloatArray, IntArray
 
 
-def clustered_variance(
-    influence: FloatArray, entity: IntArray, question: IntArray, *, leverage: FloatArray
-) -> float:
+def clustered_variance(influence: FloatArray, entity: IntArray, question: IntArray, *, leverage: FloatArray) -> float:
     """Return the variance of a statistic from what each trial contributes to its error, clustered two ways.
 
     Variance by entity, plus by question, less that by both (Cameron, Gelbach and Miller 2011, equation 2.11); never

@@ -164,9 +164,9 @@ class PairRegression:
         """Return the covariance of the parameters, trials of one cluster being alike; shape (p, p).
 
         Of the sandwich form (Liang and Zeger 1986). A fit follows its trials, the more so the fewer others there are
-        like them, so residuals are smaller than errors: each cluster's are divided by 1 less its leverage, which comes
-        near to leaving it out of the fit (CR3: Bell and McCaffrey 2002; the trace of the leverage stands for its
-        matrix, as is exact for trials that differ in nothing).
+        like them, so residuals are smaller than errors: each cluster's are divided by the root of 1 less its leverage,
+        which leaves no bias where the model holds (CR2: Bell and McCaffrey 2002; the trace of the leverage stands for
+        its matrix, as is exact for trials that differ in nothing).
 
         Parameters
         ----------
@@ -196,16 +196,18 @@ class PairRegression:
 
         The variance that the model gives to an estimate has two parts: the sampling of its trials, and the pull of the
         prior on what it estimates (Nychka 1988). Trials of one cluster are alike, so the former is multiplied by what
-        the clusters scatter beyond the model (`sandwich`). For an entity that rests on its own few clusters, whose
-        effective number is Satterthwaite's (Bell and McCaffrey 2002), so entities' factors are moderated by one
-        another.
+        the clusters scatter beyond the model (`sandwich`). An entity's factor rests on its own few clusters, whose
+        effective number is Satterthwaite's (Bell and McCaffrey 2002), so entities' factors are moderated by one another
+        (Smyth 2004: `stats.moderation`).
 
         Parameters
         ----------
         residuals, variance, cluster
             As for `sandwich`.
         centring
-            Shape (p, p).
+            What is taken of the parameters, shape (p, p).
+        parameters
+            The fit, shape (p,).
         drawn
             Whether outcomes are draws: these scatter no less than the model says, while probabilities do.
         """
@@ -213,7 +215,7 @@ class PairRegression:
         met = np.flatnonzero(self.met(variance[:, None])[:, 0] > 0)
         size = 1 / self._precision
         size[: self._n] = np.minimum(size[: self._n], np.mean(parameters[met] ** 2) if len(met) else np.inf)
-        n, information = self._n, self.information(variance[:, None], with_prior=False)[0]
+        information = self.information(variance[:, None], with_prior=False)[0]
         bread = np.linalg.inv(information + np.diag(self._precision))
         spread = centring @ bread
         sampling = np.einsum("ij,jk,ik->i", spread, information, spread)
@@ -232,7 +234,8 @@ class PairRegression:
         gathered = coo_array((np.ones(len(cluster)), (cluster, np.arange(len(cluster)))))
         of_cluster = np.asarray(csr_array(gathered) @ parts)
         squares = np.sum(of_cluster**2, axis=0)
-        return np.divide(of_cluster.sum(axis=0) ** 2, squares, out=np.ones_like(squares), where=squares > 0)
+        found = np.divide(of_cluster.sum(axis=0) ** 2, squares, out=np.ones_like(squares), where=squares > 0)
+        return np.asarray(found)
 
     def cluster_scores(self, residuals: FloatArray, cluster: IntArray) -> FloatArray:
         """Return the sums of the scores over clusters, shape (clusters, p); residuals have shape (t,)."""

@@ -75,9 +75,9 @@ def bradley_terry(
     The log-odds that the first is chosen are ``strength[first] - strength[second] + position + label / 2``, the
     label with a minus sign where the first carries B (Bradley and Terry 1952; order effect as in Davidson and
     Beaver 1977). Strengths have a Gaussian prior with mean 0, so that an entity that always wins stays finite.
-    Standard errors are of the sandwich form clustered by unordered pair (Liang and Zeger 1986), so they hold
-    whether or not the two orders of a pair, or repetitions of it, are independent. They are never smaller than
-    the posterior's, which carries the prior's pull on entities that nearly always win or lose (Nychka 1988).
+    Standard errors are clustered by unordered pair (`stats.pair_logit.PairRegression.errors`), so they hold whether or
+    not the two orders of a pair, or repetitions of it, are independent, and carry the prior's pull on entities that
+    nearly always win or lose.
 
     Parameters
     ----------
@@ -201,12 +201,14 @@ def _label_design(comparisons: Comparisons, weights: FloatArray) -> FloatArray:
 def _standard_errors(
     comparisons: Comparisons, weights: FloatArray, fits: PairFits, model: PairRegression, centring: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Return standard errors of the centred parameters, in log-odds, and their degrees of freedom; (n_entities + 2,)."""
+    """Return standard errors of the centred parameters in log-odds, and their degrees of freedom, (n_entities + 2,)."""
     chances, parameters = fits.chances[:, 0], fits.parameters[:, 0]
     variance = weights * chances * (1 - chances)
     drawn = bool(np.all((comparisons.score == 0) | (comparisons.score == 1)))
     _, pair_of = comparisons.pairs
-    return model.errors(weights * (comparisons.score - chances), variance, pair_of, centring, parameters=parameters, drawn=drawn)
+    return model.errors(
+        weights * (comparisons.score - chances), variance, pair_of, centring, parameters=parameters, drawn=drawn
+    )
 
 
 def _connection(

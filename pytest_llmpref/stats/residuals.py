@@ -9,6 +9,7 @@ import numpy as np
 from pytest_llmpref.estimates import Estimate, Normal
 from pytest_llmpref.stats.noise import HasEstimates, Noisy
 
+
 @lru_cache(maxsize=32)
 def residuals(outcome: HasEstimates, predictor: HasEstimates) -> Mapping[str, Estimate]:
     """Return, for each entity, its outcome minus what a line through all *other* entities predicts for it.
