@@ -23,7 +23,7 @@ from pytest_llmpref.stats.rating import ELO_MEAN, ELO_PER_LOGIT, fit_strengths
 from pytest_llmpref.stats.residuals import residuals
 
 REFERENCE = 60_000
-"""Entities measured to know the rho of two measures with their noise: to about 0.003, a fortieth of a standard error."""
+"""Entities measured to know the rho of two measures with their noise, to about 0.003."""
 SPLITS = 8
 """Splits of a reliability: what the other 22 of a real study add is small beside what studies differ by."""
 MODEL = "sim/calibration"
