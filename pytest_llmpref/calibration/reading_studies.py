@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import special
@@ -55,13 +56,14 @@ class ReadingStudy:
         yield Finding("accuracy slope", found.log_odds, self.slope, 0.0)
         yield Finding("accuracy equivalence", found.between_extremes, points, MARGIN)
         yield Finding(
-            "top less bottom", top_minus_bottom(answers, self.design.preference, invalid=invalid), self._outer(), 0.0
+            "top less bottom", top_minus_bottom(answers, self.design.preference, invalid=invalid), self._outer, 0.0
         )
 
         less_control = minus_control(answers, CONTROL, invalid=invalid)
         leaning = self.yes_bias + self.yes_bias_slope * self.design.preference
+        alone = self._accuracy(0.0, self.yes_bias)
         for estimate, effect, lean in zip(less_control, effects, leaning, strict=True):
-            truth = self._accuracy(effect, lean) - self._accuracy(0.0, self.yes_bias)
+            truth = self._accuracy(effect, lean) - alone
             yield Finding("accuracy less the control", estimate, truth, -0.1)
 
     def predicted_power(self, kind: str) -> float:  # noqa: ARG002 - none is predicted
@@ -70,9 +72,14 @@ class ReadingStudy:
 
     def _accuracy(self, effect: float, leaning: float) -> float:
         """Return the accuracy over all questions of the kind, half of which have yes for an answer."""
-        sides = (self.design.mean_accuracy(self.design.level, effect + sign * leaning) for sign in (1, -1))
+        sides = (self.design.mean_accuracy(self._level, effect + sign * leaning) for sign in (1, -1))
         return sum(sides) / 2
 
+    @cached_property
+    def _level(self) -> float:
+        return self.design.level
+
+    @cached_property
     def _outer(self) -> float:
         """Return the mean accuracy of the most preferred quarter less that of the least, over all questions.
 
@@ -81,7 +88,7 @@ class ReadingStudy:
         order = np.sort(self.design.preference)
         quarter = len(order) // 4
         rng = np.random.default_rng(1)
-        levels = self.design.level + self.design.difficulty_sd * rng.standard_normal(20_000)
+        levels = self._level + self.design.difficulty_sd * rng.standard_normal(20_000)
         yes = np.where(np.arange(len(levels)) % 2, 1.0, -1.0)
 
         def accuracy(part: FloatArray) -> float:
