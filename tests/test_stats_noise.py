@@ -1,5 +1,7 @@
 """What noisy values say of true ones: on planted truths."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -65,14 +67,11 @@ def test_the_error_of_a_reliability_is_what_samples_differ_by():
 
 
 def test_noise_is_read_from_a_measures_estimates():
-    class Some:
-        name, reasons = "preference", ()
-        estimates = {
-            "a": Estimate(3.0, 9, "trials", "", Normal(3.0, 0.5, 7)),
-            "b": Estimate(0.5, 100, "trials", "", Wilson(50, 100)),
-        }
-
-    found = Noisy.of(Some, ["b", "a", "c"])
+    estimates = {
+        "a": Estimate(3.0, 9, "trials", "", Normal(3.0, 0.5, 7)),
+        "b": Estimate(0.5, 100, "trials", "", Wilson(50, 100)),
+    }
+    found = Noisy.of(SimpleNamespace(name="preference", reasons=(), estimates=estimates), ["b", "a", "c"])
     assert found.values[:2].tolist() == [0.5, 3.0]
     assert found.variances[:2] == pytest.approx([0.0025, 0.25], rel=0.02)
     assert found.df.tolist() == [np.inf, 7, np.inf]

@@ -72,8 +72,9 @@ def test_the_sandwich_is_near_to_that_of_whole_matrices_of_leverage():
 def test_errors_are_the_posteriors_where_trials_are_independent_and_effects_as_large_as_the_prior_says():
     """Sampling and the prior's pull add up to it (Nychka 1988)."""
     rng = np.random.default_rng(5)
-    comparisons = drawn(rng, rng.normal(0, 1, 16))
+    comparisons = drawn(rng, rng.normal(0, 2, 16))
     fits, model = fit_strengths(comparisons, np.ones((len(comparisons), 1)), prior_sd=0.5)
+    assert np.std(fits.parameters[:16]) > 0.5
     variance = (fits.chances * (1 - fits.chances))[:, 0]
     _, pair_of = comparisons.pairs
     # No residual at all: for draws, the model's own scatter is the least.
