@@ -18,6 +18,8 @@ PRIOR_SD = math.log(10)
 """Standard deviation of the prior on strengths, in log-odds: 400 Elo points. Our choice; wide for real models."""
 NUISANCE_SD = 10.0
 """The same for the position and label effects: all but flat, yet finite for a model that always takes one side."""
+LEAST_SCATTER = 0.01
+"""What probabilities are taken to scatter at least, the variance of draws being 1. Our choice."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +76,9 @@ def bradley_terry(
 
     The log-odds that the first is chosen are ``strength[first] - strength[second] + position + label / 2``, the
     label with a minus sign where the first carries B (Bradley and Terry 1952; order effect as in Davidson and
-    Beaver 1977). Strengths have a Gaussian prior with mean 0, so that an entity that always wins stays finite.
+    Beaver 1977). Strengths have a Gaussian prior with mean 0, so that an entity that always wins stays finite. Answers
+    read as probabilities scatter less than draws from them, and tell so much more: their likelihood is divided by how
+    far they scatter (quasi-likelihood, Wedderburn 1974), which the prior then hardly pulls on.
     Standard errors are clustered by unordered pair (`stats.pair_logit.PairRegression.errors`), so they hold whether or
     not the two orders of a pair, or repetitions of it, are independent, and carry the prior's pull on entities that
     nearly always win or lose.
@@ -98,6 +102,11 @@ def bradley_terry(
     require_comparisons(comparisons)
     weights = _checked(weights, len(comparisons))
     fits, model = fit_strengths(comparisons, weights[:, None], prior_sd=prior_sd, max_iterations=max_iterations)
+    if (scatter := _scatter(comparisons, weights, fits.chances[:, 0])) < 1:
+        wider, start = prior_sd / math.sqrt(scatter), fits.parameters[:, 0]
+        fits, model = fit_strengths(
+            comparisons, weights[:, None], prior_sd=wider, max_iterations=max_iterations, start=start
+        )
     n = comparisons.n_entities
     compared, connected = _connection(comparisons, weights)
     # Centring is part of the estimate, so it is part of its error too.
@@ -196,6 +205,20 @@ def _label_design(comparisons: Comparisons, weights: FloatArray) -> FloatArray:
     if used.all() or not used.any():
         return np.zeros(len(comparisons))
     return np.where(comparisons.label_first_is_a, 0.5, -0.5)
+
+
+def _scatter(comparisons: Comparisons, weights: FloatArray, chances: FloatArray) -> float:
+    """Return the variance of pairs' answers about the fit, that of draws being 1; 1 for draws.
+
+    At least `LEAST_SCATTER`, and never more than draws have.
+    """
+    if np.all((comparisons.score == 0) | (comparisons.score == 1)):
+        return 1.0
+    pairs, pair_of = comparisons.pairs
+    residuals = np.where(comparisons.low_first, 1, -1) * weights * (comparisons.score - chances)
+    found = float(np.sum(np.bincount(pair_of, residuals) ** 2)) / float(np.sum(weights * chances * (1 - chances)))
+    left = len(pairs) - comparisons.n_entities - 1
+    return min(1.0, max(LEAST_SCATTER, found * len(pairs) / left)) if left > 0 else 1.0
 
 
 def _standard_errors(

@@ -23,8 +23,7 @@ def share_trend(quartile: IntArray | FloatArray, has: BoolArray, cluster: IntArr
 
     The slope of a straight line through the shares, whose test is Cochran's (1954) and Armitage's (1955); its
     standard error is clustered (Liang and Zeger 1986), since refusals about one pair are alike; with each cluster's
-    leverage in it, and Satterthwaite's degrees of freedom (Bell and McCaffrey 2002), cases of one cluster being taken
-    to be the same.
+    leverage in it, and Satterthwaite's degrees of freedom (Bell and McCaffrey 2002).
 
     Parameters
     ----------
@@ -49,7 +48,7 @@ def share_trend(quartile: IntArray | FloatArray, has: BoolArray, cluster: IntArr
     leverage = np.bincount(number, 1 / len(x) + x**2 / float(x @ x))
     by_cluster = np.bincount(number, x * residual) ** 2 / np.maximum(1 - leverage, LEAST_LEFT)
     error = math.sqrt(float(by_cluster.sum())) / float(x @ x)
-    expected = np.bincount(number, x) ** 2
+    expected = np.bincount(number, x**2)
     df = float(expected.sum()) ** 2 / float(expected @ expected)
     # A reason that nobody, or everybody, was given has no error of its own: add one case of each (Wilson's idea).
     least = math.sqrt((has.sum() + 1) * (len(has) - has.sum() + 1) / (len(has) + 2) ** 2 / float(x @ x))
