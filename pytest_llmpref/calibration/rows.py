@@ -13,6 +13,7 @@ from pytest_llmpref.estimates import DEFAULT_ALPHA, Relation, Verdict
 
 COVERAGE, COVERAGE_TOLERANCE = 0.95, 0.015
 POWER_TOLERANCE = 0.05
+WIDE = "intervals too wide"
 FEWEST_VALID = 100
 """Fewest valid studies that a power, or a coverage of the valid, is given for."""
 
@@ -132,7 +133,7 @@ def _misses(coverage: float, alarms: Sums, family: Sums, power: float, predicted
     if coverage < COVERAGE - COVERAGE_TOLERANCE:
         found.append("intervals too narrow")
     if coverage > COVERAGE + COVERAGE_TOLERANCE:
-        found.append("intervals too wide")
+        found.append(WIDE)
     if abs(power - predicted) > POWER_TOLERANCE:
         found.append("power")
     return tuple(found)
