@@ -51,13 +51,24 @@ def test_rho_is_that_of_scipy_ties_included():
     assert (estimate.n, estimate.unit, estimate.invalid) == (40, "entities", ())
 
 
-def test_the_interval_is_that_of_bonett_and_wright():
+@pytest.mark.parametrize("extra", [0.0, 0.02])
+def test_from_either_end_of_the_interval_the_estimate_is_just_within_reach(extra):
+    """The error is that of Bonett and Wright (2000), at the end itself."""
     x, y = bivariate(np.random.default_rng(2), 0.6, 72)
-    estimate = spearman_estimate(x, y)
-    half = 1.959964 * math.sqrt((1 + estimate.value**2 / 2) / 69)
-    z = math.atanh(estimate.value)
+    estimate = spearman_estimate(x, y, extra=extra)
     interval = estimate.interval()
-    assert (interval.low, interval.high) == pytest.approx((math.tanh(z - half), math.tanh(z + half)))
+    for end in (interval.low, interval.high):
+        error = math.sqrt((1 + end**2 / 2) / 69 + extra)
+        assert abs(math.atanh(estimate.value) - math.atanh(end)) == pytest.approx(1.959964 * error)
+
+
+def test_claims_below_and_above_the_true_rho_are_supported_alike_seldom():
+    """With the error at the estimate, those below are supported twice as often, being made where it is smallest."""
+    rng, studies, truth = np.random.default_rng(4), 2000, 6 / math.pi * math.asin(0.3)
+    found = [spearman_estimate(*bivariate(rng, 0.6, 36)).interval() for _ in range(studies)]
+    tail = 0.025 + 3 * math.sqrt(0.025 * 0.975 / studies)
+    assert np.mean([interval.high < truth for interval in found]) < tail
+    assert np.mean([interval.low > truth for interval in found]) < tail
 
 
 @pytest.mark.parametrize(("rho", "n"), [(0.0, 24), (0.6, 24), (0.6, 72), (0.9, 72)])

@@ -48,19 +48,41 @@ def test_many_fits_at_once_are_those_of_one_at_a_time():
     assert together.iterations.tolist() == [int(fit.iterations[0]) for fit in apart]
 
 
-def test_the_sandwich_comes_near_to_leaving_out_each_pair_in_turn():
-    """Its errors are those of the jackknife over clusters (Bell and McCaffrey 2002), all refitted here."""
+def test_the_sandwich_is_near_to_that_of_whole_matrices_of_leverage():
+    """Bell and McCaffrey (2002): residuals of a pair times the inverse root of 1 less its matrix of leverage."""
     rng = np.random.default_rng(3)
     comparisons = drawn(rng, rng.normal(0, 0.5, 14))
-    whole = np.ones((len(comparisons), 1))
-    fits, model = fit_strengths(comparisons, whole)
+    fits, model = fit_strengths(comparisons, np.ones((len(comparisons), 1)))
     pairs, pair_of = comparisons.pairs
-    variance = fits.chances * (1 - fits.chances)
-    bread = np.linalg.inv(model.information(variance)[0])
-    sandwich = model.sandwich(comparisons.score - fits.chances[:, 0], variance[:, 0], bread, pair_of)
-    without, _ = fit_strengths(comparisons, (pair_of[:, None] != np.arange(len(pairs))).astype(float))
-    jackknife = np.sum((without.parameters - fits.parameters) ** 2, axis=1)
-    np.testing.assert_allclose(np.diag(sandwich)[:14], jackknife[:14], rtol=0.08)
+    variance = (fits.chances * (1 - fits.chances))[:, 0]
+    bread = np.linalg.inv(model.information(variance[:, None])[0])
+    residuals = comparisons.score - fits.chances[:, 0]
+    found = model.sandwich(residuals, variance, bread, pair_of)
+    design = np.stack([model.add_up(row[:, None])[:, 0] for row in np.eye(len(comparisons))])
+    weighted, expected = design * np.sqrt(variance)[:, None], np.zeros_like(bread)
+    for pair in range(len(pairs)):
+        own = np.flatnonzero(pair_of == pair)
+        size, axes = np.linalg.eigh(np.eye(len(own)) - weighted[own] @ bread @ weighted[own].T)
+        adjusted = axes @ np.diag(size**-0.5) @ axes.T @ (residuals[own] / np.sqrt(variance[own]))
+        score = weighted[own].T @ adjusted
+        expected += np.outer(score, score)
+    np.testing.assert_allclose(np.diag(found)[:14], np.diag(bread @ expected @ bread)[:14], rtol=0.03)
+
+
+def test_errors_are_the_posteriors_where_trials_are_independent_and_effects_as_large_as_the_prior_says():
+    """Sampling and the prior's pull add up to it (Nychka 1988)."""
+    rng = np.random.default_rng(5)
+    comparisons = drawn(rng, rng.normal(0, 2, 16))
+    fits, model = fit_strengths(comparisons, np.ones((len(comparisons), 1)), prior_sd=0.5)
+    assert np.std(fits.parameters[:16]) > 0.5
+    variance = (fits.chances * (1 - fits.chances))[:, 0]
+    _, pair_of = comparisons.pairs
+    # No residual at all: for draws, the model's own scatter is the least.
+    errors, _ = model.errors(
+        np.zeros(len(comparisons)), variance, pair_of, np.eye(18), parameters=fits.parameters[:, 0], drawn=True
+    )
+    posterior = np.sqrt(np.diag(np.linalg.inv(model.information(variance[:, None])[0])))
+    np.testing.assert_allclose(errors, posterior, rtol=1e-9)
 
 
 def test_the_errors_of_a_sandwich_are_added_up_by_cluster():

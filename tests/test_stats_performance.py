@@ -76,9 +76,9 @@ def test_clustered_variance_is_that_of_independent_trials_where_clusters_hold_on
     rng = np.random.default_rng(0)
     influence = rng.standard_normal(500)
     alone = np.arange(500)
-    found = clustered_variance(influence, alone, alone, parameters=0)
+    found = clustered_variance(influence, alone, alone, leverage=np.zeros(500))
     assert found == pytest.approx(influence @ influence * (1 + 500 / 499 - 1), rel=1e-3)
-    together = clustered_variance(np.ones(500), np.arange(500) // 10, np.arange(500) % 10, parameters=2)
+    together = clustered_variance(np.ones(500), np.arange(500) // 10, np.arange(500) % 10, leverage=np.full(50, 0.02))
     assert together > 10 * 500
 
 

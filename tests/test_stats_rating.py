@@ -8,6 +8,7 @@ from simulated_comparisons import chances, comparisons_of, drawn, every_ordered_
 
 from pytest_llmpref.stats.comparisons import Comparisons
 from pytest_llmpref.stats.rating import (
+    ELO_MEAN,
     ELO_PER_LOGIT,
     NUISANCE_SD,
     bradley_terry,
@@ -252,3 +253,22 @@ def test_comparisons_are_checked(change, message):
     assert len(Comparisons(**good)) == 2
     with pytest.raises(ValueError, match=message):
         Comparisons(**good | change)
+
+
+def test_a_prior_hardly_pulls_on_strengths_from_probabilities_and_their_intervals_hold_them():
+    """Answers about a pair scatter a little, alike in both orders: likes that no strengths add up to."""
+    rng, n, pull, held = np.random.default_rng(8), 16, [], []
+    first, second, _ = every_ordered_pair(n)
+    number = np.minimum(first, second) * n + np.maximum(first, second)
+    for _ in range(80):
+        strengths = rng.normal(0, 1.2, n)
+        strengths -= strengths.mean()
+        own = 0.2 * rng.standard_normal(n * n)[number] * np.where(first < second, 1, -1)
+        rating = bradley_terry(comparisons_of(special.expit(strengths[first] - strengths[second] + own), n))
+        found = (rating.elo - ELO_MEAN) / ELO_PER_LOGIT
+        pull.append(found @ strengths / (strengths @ strengths))
+        reach = special.stdtrit(rating.degrees_of_freedom, 0.975) * rating.standard_errors / ELO_PER_LOGIT
+        held.append(np.abs(found - strengths) < reach)
+    # As draws, the same answers would be drawn 3% to the mean.
+    assert np.mean(pull) == pytest.approx(1, abs=0.01)
+    assert np.mean(held) == pytest.approx(0.95, abs=0.025)

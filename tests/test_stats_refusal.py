@@ -8,6 +8,7 @@ import statsmodels.api as sm
 from scipy import special, stats
 
 from pytest_llmpref.stats import superadditivity
+from pytest_llmpref.stats.noise import Noisy
 from pytest_llmpref.stats.refusal import (
     Attempts,
     attempts_needed,
@@ -140,7 +141,7 @@ def test_a_model_that_always_does_the_same_has_finite_effects_and_no_reliability
     np.testing.assert_allclose(fit.effects, 0, atol=1e-6)
     assert np.isfinite(fit.standard_errors).all()
     assert math.isnan(split_half(attempts, seed=0).value)
-    assert superadditivity.interaction(attempts, np.arange(8.0)).invalid
+    assert superadditivity.interaction(attempts, Noisy.exact(np.arange(8.0))).invalid
 
 
 def test_reliability_is_high_where_refusals_tell_entities_apart_and_low_where_not(world):
@@ -161,7 +162,10 @@ def studies(rng, beyond, count):
         own = 0.6 * dislike + rng.normal(0, 0.3, 24)
         chance = special.expit(-2 + own[first] + own[second] + beyond * dislike[first] * dislike[second])
         attempts = asked(rng, first, second, chance)
-        yield superadditivity.interaction(attempts, preference), superadditivity.excess(attempts, preference)
+        yield (
+            superadditivity.interaction(attempts, Noisy.exact(preference)),
+            superadditivity.excess(attempts, preference),
+        )
 
 
 def test_no_superadditivity_is_found_where_there_is_none():

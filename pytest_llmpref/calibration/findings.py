@@ -63,10 +63,10 @@ class Tally:
     """Sums over studies, by quantity: shares of the findings of one kind in each study.
 
     ``covered``, ``too_high`` and ``too_low``: the truth lies in the 95% interval, below it, above it; of the findings
-    with an interval, valid or not. ``false_alarm``: a claim whose bound is the truth itself is supported, which is the
-    null hypothesis at its hardest. ``family_alarm``: any such claim of the study is, at the level that its family gets.
-    ``supported`` to ``invalid``: verdicts of the claims with the bound asked about. ``truth``, ``bound`` and
-    ``value``: as they are.
+    with an interval, valid or not; ``covered_valid``: of the valid alone. ``false_alarm``: a claim whose bound is the
+    truth itself is supported, which is the null hypothesis at its hardest. ``family_alarm``: any such claim of the
+    study is, at the level that its family gets. ``supported`` to ``invalid``: verdicts of the claims with the bound
+    asked about. ``truth``, ``bound`` and ``value``: as they are.
     """
 
     sums: dict[str, Sums] = field(default_factory=dict)
@@ -95,6 +95,8 @@ def count(findings: Iterable[Finding], relations: Mapping[str, Relation], tallie
 def _count_kind(findings: list[Finding], relation: Relation, tally: Tally) -> None:
     covered, too_high, too_low = zip(*(_place(finding) for finding in findings), strict=True)
     tally.add("covered", covered)
+    valid = [c for c, finding in zip(covered, findings, strict=True) if not finding.estimate.invalid]
+    tally.add("covered_valid", valid)
     tally.add("too_high", too_high)
     tally.add("too_low", too_low)
     verdicts = [make_claim(finding.estimate, relation, finding.bound).verdict for finding in findings]

@@ -22,8 +22,8 @@ from pytest_llmpref.stats.ranks import rank_correlation
 from pytest_llmpref.stats.rating import ELO_MEAN, ELO_PER_LOGIT, fit_strengths
 from pytest_llmpref.stats.residuals import residuals
 
-REFERENCE = 15_000
-"""Entities measured to know the rho of two measures with their noise: to about 0.008, a twentieth of an interval."""
+REFERENCE = 60_000
+"""Entities measured to know the rho of two measures with their noise, to about 0.003."""
 SPLITS = 8
 """Splits of a reliability: what the other 22 of a real study add is small beside what studies differ by."""
 MODEL = "sim/calibration"

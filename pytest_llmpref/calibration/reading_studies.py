@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import special
@@ -10,9 +11,10 @@ from scipy import special
 from pytest_llmpref.calibration.findings import Finding
 from pytest_llmpref.stats.answer_bias import no_signal_reasons
 from pytest_llmpref.stats.comparisons import FloatArray
-from pytest_llmpref.stats.performance import preference_slope, top_minus_bottom
+from pytest_llmpref.stats.performance import minus_control, preference_slope, top_minus_bottom
 from pytest_llmpref.stats.power import ReadingDesign, simulate_answers
 
+CONTROL = "no_entity"
 MARGIN = 0.02
 """What the suites take for equivalent: two points."""
 
@@ -43,22 +45,41 @@ class ReadingStudy:
 
     def findings(self, rng: np.random.Generator) -> Iterator[Finding]:
         """Simulate one study, and yield what it found."""
+        effects = self.design.entity_sd * rng.standard_normal(self.n_entities) + self.slope * self.design.preference
         answers = simulate_answers(
-            self.design, rng, slope=self.slope, yes_bias=self.yes_bias, yes_bias_slope=self.yes_bias_slope
-        )
+            self.design, rng, slope=self.slope, yes_bias=self.yes_bias, yes_bias_slope=self.yes_bias_slope,
+            effects=effects, control=CONTROL,
+        )  # fmt: skip
         invalid = no_signal_reasons(answers)
         found = preference_slope(answers, self.design.preference, invalid=invalid)
         points = self.design.points(self.slope)
         yield Finding("accuracy slope", found.log_odds, self.slope, 0.0)
         yield Finding("accuracy equivalence", found.between_extremes, points, MARGIN)
         yield Finding(
-            "top less bottom", top_minus_bottom(answers, self.design.preference, invalid=invalid), self._outer(), 0.0
+            "top less bottom", top_minus_bottom(answers, self.design.preference, invalid=invalid), self._outer, 0.0
         )
+
+        less_control = minus_control(answers, CONTROL, invalid=invalid)
+        leaning = self.yes_bias + self.yes_bias_slope * self.design.preference
+        alone = self._accuracy(0.0, self.yes_bias)
+        for estimate, effect, lean in zip(less_control, effects, leaning, strict=True):
+            truth = self._accuracy(effect, lean) - alone
+            yield Finding("accuracy less the control", estimate, truth, -0.1)
 
     def predicted_power(self, kind: str) -> float:  # noqa: ARG002 - none is predicted
         """Return NaN: `stats.power` predicts the smallest effect of a design, not the power at one."""
         return math.nan
 
+    def _accuracy(self, effect: float, leaning: float) -> float:
+        """Return the accuracy over all questions of the kind, half of which have yes for an answer."""
+        sides = (self.design.mean_accuracy(self._level, effect + sign * leaning) for sign in (1, -1))
+        return sum(sides) / 2
+
+    @cached_property
+    def _level(self) -> float:
+        return self.design.level
+
+    @cached_property
     def _outer(self) -> float:
         """Return the mean accuracy of the most preferred quarter less that of the least, over all questions.
 
@@ -67,7 +88,7 @@ class ReadingStudy:
         order = np.sort(self.design.preference)
         quarter = len(order) // 4
         rng = np.random.default_rng(1)
-        levels = self.design.level + self.design.difficulty_sd * rng.standard_normal(20_000)
+        levels = self._level + self.design.difficulty_sd * rng.standard_normal(20_000)
         yes = np.where(np.arange(len(levels)) % 2, 1.0, -1.0)
 
         def accuracy(part: FloatArray) -> float:

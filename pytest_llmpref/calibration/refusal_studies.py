@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from scipy import special
@@ -12,16 +12,18 @@ from pytest_llmpref.calibration.findings import Finding
 from pytest_llmpref.calibration.pair_studies import MODEL, SPLITS, PairDesign, PairStudy, pair_design
 from pytest_llmpref.estimates import Estimate, Normal
 from pytest_llmpref.experiments.measure import Measure, reliability_reasons
+from pytest_llmpref.experiments.refusal_measure import absences_in
 from pytest_llmpref.stats.association import spearman
-from pytest_llmpref.stats.comparisons import FloatArray
+from pytest_llmpref.stats.comparisons import FloatArray, IntArray
 from pytest_llmpref.stats.correlation_power import correlation_power
+from pytest_llmpref.stats.noise import Noisy, expected_quartiles, true_values
 from pytest_llmpref.stats.ranks import rank_correlation
 from pytest_llmpref.stats.refusal import Attempts, fit_additive, overall_rate, refusal_rates, split_half
 from pytest_llmpref.stats.superadditivity import interaction
 from pytest_llmpref.stats.trend import quartiles, share_trend
 
 MOST_ATTEMPTS, CONTROLS, WORDINGS = 10, 96, 8
-REFERENCE = 100
+REFERENCE = 600
 """Studies simulated to know the rho of preference and propensity with their noise."""
 
 
@@ -66,14 +68,13 @@ class RefusalStudy:
         reliability = split_half(attempts, seed=seed, splits=SPLITS)
         y = self._propensity(attempts, reliability)
         yield Finding("propensity", spearman(x, y), self.rho, 0.0)
-        values = np.array(list(x.values.values()))
-        beyond = interaction(attempts, values).marked(x.reasons)
+        measured = Noisy.of(x, tuple(x.estimates))
+        beyond = interaction(attempts, measured).marked(x.reasons)
         # Standardised over the kind, the product of dislikes adds `beyond`; over these entities, as much as they vary.
         spread = float(liked.std()) / self.preferences.strengths.spread
         yield Finding("superadditivity", beyond, self.beyond * spread**2, 0.0)
-        yield Finding(
-            "reason trend", self._reasons_trend(attempts, values, liked, rng).marked(x.reasons), self.trend, 0.0
-        )
+        trend = self._reasons_trend(attempts, measured, liked, rng).marked(x.reasons)
+        yield Finding("reason trend", trend, self._true_trend(attempts, chances, liked), 0.0)
         control_chance = float(special.expit(self.base))
         control = overall_rate(self._control(rng, control_chance))
         for entity, rate in enumerate(refusal_rates(attempts)):
@@ -135,27 +136,44 @@ class RefusalStudy:
     def _propensity(self, attempts: Attempts, reliability: Estimate) -> Measure:
         fit = fit_additive(attempts)
         estimates = {
-            entity: Estimate(effect, len(attempts), "trials", "additive model", Normal(effect, error))
-            for entity, effect, error in zip(self.preferences.groups, fit.effects, fit.standard_errors, strict=True)
+            entity: Estimate(effect, len(attempts), "trials", "additive model", Normal(effect, error, df))
+            for entity, effect, error, df in zip(
+                self.preferences.groups, fit.effects, fit.standard_errors, fit.degrees_of_freedom, strict=True
+            )
         }
         unranked = tuple(reliability_reasons(reliability))
         return Measure(
-            "refusal propensity", MODEL, estimates, self.preferences.groups, (), reliability, {}, (), unranked=unranked
-        )
+            "refusal propensity", MODEL, estimates, self.preferences.groups, (), reliability, {}, (),
+            unranked=unranked, absences=partial(absences_in, attempts, tuple(estimates)),
+        )  # fmt: skip
 
     def _reasons_trend(
-        self, attempts: Attempts, measured: FloatArray, liked: FloatArray, rng: np.random.Generator
+        self, attempts: Attempts, measured: Noisy, liked: FloatArray, rng: np.random.Generator
     ) -> Estimate:
         """Draw a reason for every refusal: its share depends on the mean quartile of true preference of the two."""
-        of_true, of_measured = quartiles(liked), quartiles(measured)
+        of_true, of_measured = quartiles(liked), expected_quartiles(true_values(measured))
         trial = np.repeat(np.arange(len(attempts)), attempts.refused)
         first, second = attempts.first[trial], attempts.second[trial]
-        # A refusal counts for both of its entities; each one's quartile moves its share by half.
-        share = 0.4 + self.trend * (of_true[first] + of_true[second] - 3)
-        has = rng.random(len(trial)) < share
+        has = rng.random(len(trial)) < self._share(of_true, first, second)
         return share_trend(
             np.r_[of_measured[first], of_measured[second]],
             np.r_[has, has],
             np.tile(attempts.pair_of[trial], 2),
             "trend",
         )
+
+    def _share(self, quartile: IntArray, first: IntArray, second: IntArray) -> FloatArray:
+        """Return the chance that refusals about two entities give the reason; each one's quartile moves it."""
+        return np.asarray(0.4 + self.trend * (quartile[first] + quartile[second] - 3))
+
+    def _true_trend(self, attempts: Attempts, chances: FloatArray, liked: FloatArray) -> float:
+        """Return the slope of the share over quartiles of true preference, in the limit of infinitely many trials.
+
+        It is not just `trend`: a refusal counts for both of its entities, and the disliked are refused together.
+        """
+        quartile = quartiles(liked)
+        share = self._share(quartile, attempts.first, attempts.second)
+        refusals = sum(chances**attempt for attempt in range(1, MOST_ATTEMPTS + 1))
+        x, weight = np.r_[quartile[attempts.first], quartile[attempts.second]], np.tile(refusals, 2)
+        centred = x - np.average(x, weights=weight)
+        return float((weight * centred) @ np.tile(share, 2) / ((weight * centred) @ centred))

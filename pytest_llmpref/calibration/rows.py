@@ -13,8 +13,9 @@ from pytest_llmpref.estimates import DEFAULT_ALPHA, Relation, Verdict
 
 COVERAGE, COVERAGE_TOLERANCE = 0.95, 0.015
 POWER_TOLERANCE = 0.05
+WIDE = "intervals too wide"
 FEWEST_VALID = 100
-"""Fewest valid studies that a power is given for."""
+"""Fewest valid studies that a power, or a coverage of the valid, is given for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,8 @@ class Row:
         Studies.
     truth
         The estimand; of claims about entities, its mean.
-    coverage, too_high, too_low
-        Shares of 95% intervals that cover the truth, lie above it, lie below it.
+    coverage, coverage_of_valid, too_high, too_low
+        Shares of 95% intervals that cover the truth, the same of valid measurements alone, lie above it, lie below it.
     false_alarms, false_alarm_error
         Share of claims bounded by the truth that are supported, and its standard error.
     nominal
@@ -52,6 +53,7 @@ class Row:
     studies: int
     truth: float
     coverage: float
+    coverage_of_valid: float
     too_high: float
     too_low: float
     false_alarms: float
@@ -97,6 +99,7 @@ def _row(cell: str, kind: str, about: ClaimKind, tally: Tally, studies: int) -> 
         studies=studies,
         truth=truth,
         coverage=coverage,
+        coverage_of_valid=tally.sums.get("covered_valid", Sums()).mean if valid * studies >= FEWEST_VALID else math.nan,
         too_high=mean("too_high"),
         too_low=mean("too_low"),
         false_alarms=alarms.mean,
@@ -130,7 +133,7 @@ def _misses(coverage: float, alarms: Sums, family: Sums, power: float, predicted
     if coverage < COVERAGE - COVERAGE_TOLERANCE:
         found.append("intervals too narrow")
     if coverage > COVERAGE + COVERAGE_TOLERANCE:
-        found.append("intervals too wide")
+        found.append(WIDE)
     if abs(power - predicted) > POWER_TOLERANCE:
         found.append("power")
     return tuple(found)

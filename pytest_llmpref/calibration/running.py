@@ -221,7 +221,10 @@ def code_digest() -> str:
         *sorted(PACKAGE.glob("stats/*.py")),
         *(PACKAGE / "calibration" / f"{name}.py" for name in _OF_RESULTS),
         *(PACKAGE / f"{name}.py" for name in ("estimates", "intervals")),
-        *(PACKAGE / "experiments" / f"{name}.py" for name in ("design", "measure", "pairs")),
+        *(
+            PACKAGE / "experiments" / f"{name}.py"
+            for name in ("design", "measure", "pair_measure", "pairs", "refusal_measure")
+        ),
     ]
     return sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:16]
 

@@ -4,7 +4,7 @@ Where both asked the same questions, both are estimated anew from these alone, a
 far the errors of the two go together. Where they did not, the reported estimates are compared as independent ones.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import NoReturn
@@ -17,7 +17,7 @@ from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.pair_measure import comparisons_of, strengths
 from pytest_llmpref.experiments.refusal_measure import attempts_of
 from pytest_llmpref.experiments.trials import Trial
-from pytest_llmpref.stats.association import HasValues, spearman
+from pytest_llmpref.stats.association import HasAbsences, HasValues, spearman
 from pytest_llmpref.stats.change import changed, rho_correlation, share_correlation, strength_correlations
 from pytest_llmpref.stats.comparisons import FloatArray, IntArray
 from pytest_llmpref.stats.rating import bradley_terry
@@ -167,12 +167,13 @@ class _Part:
     values: Mapping[str, float]
     reasons: Sequence[str]
     unranked: Sequence[str]
+    absences: Callable[[], Mapping[str, Mapping[str, float]]] | None
 
 
 def _part(measure: HasValues, entities: Sequence[str]) -> _Part:
-    return _Part(
-        measure.name, {entity: measure.values[entity] for entity in entities}, measure.reasons, measure.unranked
-    )
+    absences = measure.absences if isinstance(measure, HasAbsences) else None
+    values = {entity: measure.values[entity] for entity in entities}
+    return _Part(measure.name, values, measure.reasons, measure.unranked, absences)
 
 
 Question = tuple[object, ...]

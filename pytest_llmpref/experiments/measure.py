@@ -56,6 +56,9 @@ class Measure:
     early
         Why what is computed from the trials may not be claimed, apart from the estimates themselves: the answers ended
         the asking. Empty where they did not.
+    absences
+        Returns, for each entity, how the others' values would change had it never been asked about; ``None`` where
+        values do not depend on which others there are. See `stats.dependence`.
     """
 
     name: str
@@ -71,6 +74,7 @@ class Measure:
     unranked: tuple[str, ...] = ()
     pulled: Callable[[Mapping[str, float]], Mapping[str, float]] | None = None
     early: tuple[str, ...] = ()
+    absences: Callable[[], Mapping[str, Mapping[str, float]]] | None = None
 
     def __repr__(self) -> str:
         # pytest represents every value of a failed test, and this one holds thousands of trials.

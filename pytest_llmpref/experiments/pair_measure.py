@@ -124,10 +124,12 @@ def strengths(comparisons: Comparisons, rating: Rating, ids: Sequence[str]) -> d
             n=int(trials),
             unit="trials",
             method="Bradley-Terry on the Elo scale, standard error clustered by pair",
-            interval_method=Normal(float(elo), float(error)),
+            interval_method=Normal(float(elo), float(error), float(df)),
             label=f"Elo of {entity}",
         )
-        for entity, trials, elo, error in zip(ids, n, rating.elo, rating.standard_errors, strict=True)
+        for entity, trials, elo, error, df in zip(
+            ids, n, rating.elo, rating.standard_errors, rating.degrees_of_freedom, strict=True
+        )
     }
 
 

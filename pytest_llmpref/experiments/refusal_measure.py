@@ -23,15 +23,17 @@ from pytest_llmpref.experiments.reasons import Reason
 from pytest_llmpref.experiments.trials import Attempt, Outcome, Trial
 from pytest_llmpref.stats import superadditivity as beyond_sum
 from pytest_llmpref.stats.comparisons import FloatArray
+from pytest_llmpref.stats.noise import Noisy, expected_quartiles, true_values
 from pytest_llmpref.stats.refusal import (
     Attempts,
     attempts_needed,
+    changes_by_absence,
     fit_additive,
     overall_rate,
     refusal_rates,
     split_half,
 )
-from pytest_llmpref.stats.trend import quartiles, share_trend
+from pytest_llmpref.stats.trend import share_trend
 
 READABLE_NEEDED = 0.90
 """Least share of attempts that choose, refuse or abstain: of the others nobody knows which they are. Our choice."""
@@ -114,10 +116,10 @@ def propensity(refusals: Measure) -> Measure:
             n=n[entity],
             unit="trials",
             method="additive logistic model of refusals, standard error clustered by pair",
-            interval_method=Normal(float(effect), float(error)),
+            interval_method=Normal(float(effect), float(error), float(df)),
             label=f"refusal propensity of {entity}",
         ).marked(reasons)
-        for entity, effect, error in zip(ids, fit.effects, fit.standard_errors, strict=True)
+        for entity, effect, error, df in zip(ids, fit.effects, fit.standard_errors, fit.degrees_of_freedom, strict=True)
     }
     return Measure(
         name="refusal propensity",
@@ -130,7 +132,17 @@ def propensity(refusals: Measure) -> Measure:
         trials=refusals.trials,
         unranked=refusals.unranked,
         pulled=partial(_pulled, refusals.trials, ids),
+        absences=partial(absences_in, attempts, ids),
     )
+
+
+def absences_in(attempts: Attempts, ids: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Return entity -> what the others' propensities would be had it never been asked about, less what they are."""
+    changes = changes_by_absence(attempts)
+    return {
+        gone: {one: float(change) for one, change in zip(ids, column, strict=True) if one != gone}
+        for gone, column in zip(ids, changes.T, strict=True)
+    }
 
 
 def _pulled(trials: Sequence[Trial], ids: Sequence[str], order: Mapping[str, float]) -> dict[str, float]:
@@ -150,7 +162,8 @@ def _pulled(trials: Sequence[Trial], ids: Sequence[str], order: Mapping[str, flo
 
 def superadditivity(refusals: Measure, preferences: Measure) -> Estimate:
     """Return what the product of both entities' dislikes adds to the log-odds of a refusal, beside each one's own."""
-    found = beyond_sum.interaction(*_with_preferences(refusals, preferences))
+    ids = tuple(refusals.estimates)
+    found = beyond_sum.interaction(attempts_of(refusals.trials, ids), Noisy.of(preferences, ids))
     return found.marked(_reasons(refusals, preferences))
 
 
@@ -159,26 +172,28 @@ def excess_refusals(refusals: Measure, preferences: Measure) -> Estimate:
 
     Its ``method`` says in words what was found.
     """
-    found = beyond_sum.excess(*_with_preferences(refusals, preferences))
+    ids = tuple(refusals.estimates)
+    found = beyond_sum.excess(attempts_of(refusals.trials, ids), _values(preferences, ids))
     return found.marked(_reasons(refusals, preferences))
 
 
 def reason_trends(refusals: Measure, preferences: Measure) -> dict[Reason, Estimate]:
-    """Return, for each reason of a refusal, how its share changes from one quartile of preference to the next.
+    """Return, for each reason of a refusal, how its share changes from one quartile of true preference to the next.
 
-    A refusal counts once for each of the two entities in its question.
+    A refusal counts once for each of the two entities in its question. Noise in preferences puts entities into wrong
+    quartiles, so each stands where it is expected to be (`stats.noise.expected_quartiles`).
     """
     ids = tuple(refusals.estimates)
     number = {entity: index for index, entity in enumerate(ids)}
-    quartile_of = quartiles(_values(preferences, ids))
+    quartile_of = expected_quartiles(true_values(Noisy.of(preferences, ids)))
     cases = [
         (quartile_of[number[entity]], reason, tuple(sorted(trial.entities)))
         for trial, _, reason in _refused_attempts(refusals.trials)
         for entity in trial.entities
-        if quartile_of[number[entity]] >= 0
+        if not math.isnan(quartile_of[number[entity]])
     ]
     pairs = {pair: index for index, pair in enumerate(dict.fromkeys(pair for _, _, pair in cases))}
-    quartile = np.array([case[0] for case in cases], dtype=np.intp)
+    quartile = np.array([case[0] for case in cases], dtype=np.float64)
     cluster = np.array([pairs[case[2]] for case in cases], dtype=np.intp)
     return {
         reason: share_trend(
@@ -232,11 +247,6 @@ def _unreadable_reasons(trials: Sequence[Trial]) -> list[str]:
         f"{readable / made if made else 0:.1%} of {made} attempts choose, refuse or abstain, fewer than "
         f"{READABLE_NEEDED:.0%}: {others or 'none'}"
     ]
-
-
-def _with_preferences(refusals: Measure, preferences: Measure) -> tuple[Attempts, FloatArray]:
-    ids = tuple(refusals.estimates)
-    return attempts_of(refusals.trials, ids), _values(preferences, ids)
 
 
 def _values(measure: Measure, ids: Sequence[str]) -> FloatArray:

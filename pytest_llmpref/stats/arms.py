@@ -80,7 +80,12 @@ def arm_difference(
     middle = np.bincount(runs.task, np.abs(weight) * runs.value)[runs.task] * n / 2
     side = np.where(runs.top, 1, -1)
     influence = weight * (runs.value - middle - side * difference / 2)
-    variance = clustered_variance(influence, runs.entity, runs.task, parameters=2)
+    _, at = np.unique(runs.entity, return_index=True)
+    leverage = 1 / np.bincount(runs.top[at], minlength=2)[runs.top[at].astype(np.intp)]
+    if leverage.max() == 1:
+        reasons += ("an arm of one entity says nothing of how far entities differ: a difference needs 2 in either",)
+        return Estimate(math.nan, n, unit, method, Unknown(), reasons, label)
+    variance = clustered_variance(influence, runs.entity, runs.task, leverage=leverage)
     if binary:
         variance += 2 * float(np.max(weight**2))
     interval = Normal(difference, math.sqrt(variance), min(entities - 2, n - 1))

@@ -1,15 +1,16 @@
 """Do two measures order the entities alike? Spearman's rho: overall, within groups, and corrected for attenuation."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pytest_llmpref.estimates import Estimate, IntervalMethod, Unknown
 from pytest_llmpref.stats.comparisons import FloatArray
+from pytest_llmpref.stats.dependence import shared_variance
 from pytest_llmpref.stats.ranks import (
     FEWEST,
     MeanRho,
@@ -62,6 +63,16 @@ class HasReliability(HasValues, Protocol):
         ...
 
 
+@runtime_checkable
+class HasAbsences(HasValues, Protocol):
+    """Values of entities that depend on which others were asked about."""
+
+    @property
+    def absences(self) -> Callable[[], Mapping[str, Mapping[str, float]]] | None:
+        """Returns entity id -> the others' values had it never been asked about, less their values; or ``None``."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Disattenuated:
     """Interval of a correlation divided by the square root of two reliabilities, cut to -1 and 1."""
@@ -78,10 +89,12 @@ class Disattenuated:
 def spearman(x: HasValues, y: HasValues) -> Estimate:
     """Return Spearman's rho between two measures over the entities that have a value in both.
 
-    Reasons for which either measure is invalid pass on to the estimate.
+    Reasons for which either measure is invalid pass on to the estimate. Where values of one depend on which other
+    entities were asked about, the interval carries that too (`stats.dependence`).
     """
     entities, x_values, y_values = _shared(x, y)
-    estimate = spearman_estimate(x_values, y_values, invalid=_reasons(x, y))
+    extra = _extra_variance(x, entities, y_values) + _extra_variance(y, entities, x_values)
+    estimate = spearman_estimate(x_values, y_values, invalid=_reasons(x, y), extra=extra)
     return replace(_described(estimate, f"rho({x.name}, {y.name})", x, y, len(entities)), of=(x, y))
 
 
@@ -99,11 +112,13 @@ def attenuation_corrected(x: HasReliability, y: HasReliability) -> Estimate:
     return disattenuated(rho, x.reliability, y.reliability)
 
 
-def spearman_estimate(x: ArrayLike, y: ArrayLike, *, invalid: Iterable[str] = (), unit: str = "entities") -> Estimate:
-    """Return Spearman's rho, with an interval on Fisher's z scale.
+def spearman_estimate(
+    x: ArrayLike, y: ArrayLike, *, invalid: Iterable[str] = (), unit: str = "entities", extra: float = 0.0
+) -> Estimate:
+    """Return Spearman's rho, with an interval on Fisher's z scale: see `stats.ranks.RhoInterval`.
 
-    The standard error of z is ``sqrt((1 + rho**2 / 2) / (n - 3))`` (Bonett and Wright 2000). For the interval, |rho|
-    is at most ``1 - 6 / (n * (n**2 - 1))``, halfway from perfect agreement to a single swap of neighbours.
+    For the interval, |rho| is at most ``1 - 6 / (n * (n**2 - 1))``, halfway from perfect agreement to a single swap
+    of neighbours.
 
     Parameters
     ----------
@@ -113,6 +128,8 @@ def spearman_estimate(x: ArrayLike, y: ArrayLike, *, invalid: Iterable[str] = ()
         Reasons why the measurement is invalid.
     unit
         What n counts.
+    extra
+        Variance of Fisher's z beside that of a sample of independent pairs of values.
 
     Raises
     ------
@@ -121,14 +138,16 @@ def spearman_estimate(x: ArrayLike, y: ArrayLike, *, invalid: Iterable[str] = ()
     """
     a, b = _vectors(x, y)
     n, reasons = len(a), [*invalid]
-    method = "Spearman, interval by Fisher's z with the standard error of Bonett and Wright (2000)"
+    method = "Spearman, score interval on Fisher's z with the standard error of Bonett and Wright (2000)"
+    if extra > 0:
+        method += "; and for that entities sway each other's values, by the jackknife over entities"
     rho = math.nan
     interval_method: IntervalMethod = Unknown()
     if problem := _problem(a, b, unit):
         reasons.append(problem)
     else:
         rho = rank_correlation(a, b)
-        interval_method = rho_interval(rho, n)
+        interval_method = rho_interval(rho, n, extra)
     return Estimate(rho, n, unit, method, interval_method, tuple(dict.fromkeys(reasons)), "rho")
 
 
@@ -223,6 +242,18 @@ def _shared(x: HasValues, y: HasValues) -> tuple[list[str], list[float], list[fl
         if not math.isnan(value) and not math.isnan(y.values.get(entity, math.nan))
     ]
     return entities, [x.values[entity] for entity in entities], [y.values[entity] for entity in entities]
+
+
+def _extra_variance(measure: HasValues, entities: Sequence[str], others: Sequence[float]) -> float:
+    """Return what a measure's entities, swaying one another, add to the variance of z; 0 where they do not."""
+    if not isinstance(measure, HasAbsences) or measure.absences is None or not entities:
+        return 0.0
+    absences = measure.absences()
+    changes = np.array([[absences[gone].get(one, math.nan) for gone in entities] for one in entities])
+    if np.isnan(changes[~np.eye(len(entities), dtype=np.bool_)]).any():
+        return 0.0
+    values = np.array([measure.values[entity] for entity in entities])
+    return shared_variance(np.asarray(others), values, changes)
 
 
 def _reasons(x: HasValues, y: HasValues) -> list[str]:

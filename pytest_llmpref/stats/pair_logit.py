@@ -10,6 +10,7 @@ import numpy as np
 from scipy.sparse import coo_array, csr_array
 
 from pytest_llmpref.stats.comparisons import BoolArray, FloatArray, IntArray
+from pytest_llmpref.stats.moderation import moderated
 
 TOGETHER = 32
 """Fits that take their steps together: more do not fit into a processor's cache, and take three times as long."""
@@ -163,9 +164,9 @@ class PairRegression:
         """Return the covariance of the parameters, trials of one cluster being alike; shape (p, p).
 
         Of the sandwich form (Liang and Zeger 1986). A fit follows its trials, the more so the fewer others there are
-        like them, so residuals are smaller than errors: each cluster's are divided by 1 less its leverage, which comes
-        near to leaving it out of the fit (CR3: Bell and McCaffrey 2002; the trace of the leverage stands for its
-        matrix, as is exact for trials that differ in nothing).
+        like them, so residuals are smaller than errors: each cluster's are divided by the root of 1 less its leverage,
+        which leaves no bias where the model holds (CR2: Bell and McCaffrey 2002; the trace of the leverage stands for
+        its matrix, as is exact for trials that differ in nothing).
 
         Parameters
         ----------
@@ -178,8 +179,63 @@ class PairRegression:
         """
         design = self._design.multiply(np.sqrt(variance)[:, None]).tocsr()
         leverage = np.bincount(cluster, np.asarray(design.multiply(design @ bread).sum(axis=1)).ravel())
-        sums = self._sums(residuals / np.maximum(1 - leverage, LEAST_LEFT)[cluster], cluster)
+        sums = self._sums(residuals / np.sqrt(np.maximum(1 - leverage, LEAST_LEFT))[cluster], cluster)
         return np.asarray(bread @ (sums.T @ sums).toarray() @ bread)
+
+    def errors(
+        self,
+        residuals: FloatArray,
+        variance: FloatArray,
+        cluster: IntArray,
+        centring: FloatArray,
+        *,
+        parameters: FloatArray,
+        drawn: bool,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return standard errors of the centred parameters, and the degrees of freedom of each; shape (p,) each.
+
+        The variance that the model gives to an estimate has two parts: the sampling of its trials, and the pull of the
+        prior on what it estimates (Nychka 1988). Trials of one cluster are alike, so the former is multiplied by what
+        the clusters scatter beyond the model (`sandwich`). An entity's factor rests on its own few clusters, whose
+        effective number is Satterthwaite's (Bell and McCaffrey 2002), so entities' factors are moderated by one another
+        (Smyth 2004: `stats.moderation`).
+
+        Parameters
+        ----------
+        residuals, variance, cluster
+            As for `sandwich`.
+        centring
+            What is taken of the parameters, shape (p, p).
+        parameters
+            The fit, shape (p,).
+        drawn
+            Whether outcomes are draws: these scatter no less than the model says, while probabilities do.
+        """
+        # What the prior pulls on is as large as effects are found to be, or as the prior expects, if that is less.
+        met = np.flatnonzero(self.met(variance[:, None])[:, 0] > 0)
+        size = 1 / self._precision
+        size[: self._n] = np.minimum(size[: self._n], np.mean(parameters[met] ** 2) if len(met) else np.inf)
+        information = self.information(variance[:, None], with_prior=False)[0]
+        bread = np.linalg.inv(information + np.diag(self._precision))
+        spread = centring @ bread
+        sampling = np.einsum("ij,jk,ik->i", spread, information, spread)
+        pull = np.einsum("ij,j,ij->i", spread, self._precision**2 * size, spread)
+        clustered = np.diag(centring @ self.sandwich(residuals, variance, bread, cluster) @ centring.T)
+        factor = np.divide(clustered, sampling, out=np.ones_like(sampling), where=sampling > 0)
+        df = self._effective_clusters(variance, cluster, spread)
+        factor[met], df[met] = moderated(factor[met], df[met])
+        if drawn:
+            factor = np.maximum(factor, 1.0)
+        return np.sqrt(factor * sampling + pull), df
+
+    def _effective_clusters(self, variance: FloatArray, cluster: IntArray, spread: FloatArray) -> FloatArray:
+        """Return Satterthwaite's degrees of freedom of each estimate's clustered variance, shape (p,)."""
+        parts = np.asarray(self._design @ spread.T) ** 2 * variance[:, None]
+        gathered = coo_array((np.ones(len(cluster)), (cluster, np.arange(len(cluster)))))
+        of_cluster = np.asarray(csr_array(gathered) @ parts)
+        squares = np.sum(of_cluster**2, axis=0)
+        found = np.divide(of_cluster.sum(axis=0) ** 2, squares, out=np.ones_like(squares), where=squares > 0)
+        return np.asarray(found)
 
     def cluster_scores(self, residuals: FloatArray, cluster: IntArray) -> FloatArray:
         """Return the sums of the scores over clusters, shape (clusters, p); residuals have shape (t,)."""

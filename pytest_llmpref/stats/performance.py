@@ -79,8 +79,8 @@ def preference_slope(answers: Answers, preference: FloatArray, *, invalid: Itera
     df = min(_entities(answers) - 2, sum(len(side.levels) for side in sides) - 1)
     yes, no = sides
     skill, leaning = (yes.slope + no.slope) / 2, (yes.slope - no.slope) / 2
-    skill_error = _error(answers, yes.influence / 2, no.influence / 2)
-    leaning_error = _error(answers, yes.influence / 2, -no.influence / 2)
+    skill_error = _error(answers, x, yes.influence / 2, no.influence / 2)
+    leaning_error = _error(answers, x, yes.influence / 2, -no.influence / 2)
     points, change = _between_extremes(sides, skill, float(x.min()), float(x.max()))
     found = zip((skill, points, leaning), (skill_error, skill_error * change, leaning_error), labels, strict=True)
     log_odds, extremes, bias = (
@@ -210,12 +210,15 @@ def _entities(answers: Answers) -> int:
     return len(np.unique(answers.entity))
 
 
-def _error(answers: Answers, yes: FloatArray, no: FloatArray) -> float:
+def _error(answers: Answers, x: FloatArray, yes: FloatArray, no: FloatArray) -> float:
     """Return the clustered standard error of a slope from the influence of trials on either side."""
     influence = np.zeros(len(answers))
     for side, part in zip(answers.sides, (yes, no), strict=True):
         influence[side] = part
-    return math.sqrt(clustered_variance(influence, answers.entity, answers.question, parameters=2))
+    _, at = np.unique(answers.entity, return_index=True)
+    centred = x[at] - x[at].mean()
+    leverage = 1 / len(at) + centred**2 / float(centred @ centred)
+    return math.sqrt(clustered_variance(influence, answers.entity, answers.question, leverage=leverage))
 
 
 def _slope_problems(answers: Answers, sides: list[ConditionalFit]) -> list[str]:

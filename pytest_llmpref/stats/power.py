@@ -10,7 +10,7 @@ import numpy as np
 from scipy import optimize, special
 
 from pytest_llmpref.estimates import Normal
-from pytest_llmpref.stats.answers import Answers
+from pytest_llmpref.stats.answers import Answers, ControlAnswers
 from pytest_llmpref.stats.comparisons import FloatArray
 from pytest_llmpref.stats.performance import preference_slope
 
@@ -63,12 +63,12 @@ class ReadingDesign:
     @property
     def level(self) -> float:
         """Mean log-odds of a question, which gives the expected accuracy."""
-        return float(optimize.brentq(lambda level: self._mean_accuracy(level, 0.0) - self.accuracy, -20, 40))
+        return float(optimize.brentq(lambda level: self.mean_accuracy(level, 0.0) - self.accuracy, -20, 40))
 
     def points(self, slope: float) -> float:
         """Return the difference of accuracy between extreme entities that a slope (log-odds per SD) makes."""
         level = self.level
-        low, high = (self._mean_accuracy(level, slope * float(at)) for at in self.preference[[0, -1]])
+        low, high = (self.mean_accuracy(level, slope * float(at)) for at in self.preference[[0, -1]])
         return high - low
 
     def slope(self, points: float) -> float:
@@ -83,7 +83,8 @@ class ReadingDesign:
             raise ValueError(f"points={points}: no slope makes accuracies differ so much")
         return float(optimize.brentq(lambda slope: self.points(slope) - points, -5, 5))
 
-    def _mean_accuracy(self, level: float, shift: float) -> float:
+    def mean_accuracy(self, level: float, shift: float) -> float:
+        """Return the mean accuracy over questions whose log-odds are ``level`` on average, shifted alike."""
         return float(_WEIGHTS @ special.expit(level + shift + self.difficulty_sd * _NODES))
 
 
@@ -181,6 +182,8 @@ def simulate_answers(
     slope: float = 0.0,
     yes_bias: float = 0.0,
     yes_bias_slope: float = 0.0,
+    effects: FloatArray | None = None,
+    control: str | None = None,
 ) -> Answers:
     """Draw the answers of a model whose accuracy depends on preference as planted.
 
@@ -196,17 +199,26 @@ def simulate_answers(
         Log-odds of a right answer per SD of preference.
     yes_bias, yes_bias_slope
         Log-odds of the answer yes, right or wrong: for all entities, and per SD of preference.
+    effects
+        What each entity adds to the log-odds of a right answer, shape (n_entities,); drawn unless given.
+    control
+        Name of a framing without an entity under which each question is asked once, too.
     """
     entities, questions = design.n_entities, design.n_questions
     levels = design.level + design.difficulty_sd * rng.standard_normal(questions)
-    effects = design.entity_sd * rng.standard_normal(entities) + slope * design.preference
+    if effects is None:
+        effects = design.entity_sd * rng.standard_normal(entities) + slope * design.preference
     leaning = yes_bias + yes_bias_slope * design.preference
     truth = np.arange(questions) % 2 == 0
     logits = levels + effects[:, None] + leaning[:, None] * np.where(truth, 1, -1)
     correct = rng.random((entities, questions)) < special.expit(logits)
     entity, question = np.divmod(np.arange(entities * questions), questions)
     said_yes = correct == truth
-    return Answers(entity, question, correct.ravel(), said_yes.ravel(), entities)
+    controls = {}
+    if control is not None:
+        alone = rng.random(questions) < special.expit(levels + yes_bias * np.where(truth, 1, -1))
+        controls[control] = ControlAnswers(np.arange(questions), alone, alone == truth)
+    return Answers(entity, question, correct.ravel(), said_yes.ravel(), entities, controls)
 
 
 def reading_power(

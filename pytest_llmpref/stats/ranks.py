@@ -6,7 +6,6 @@ from statistics import NormalDist
 
 import numpy as np
 
-from pytest_llmpref.estimates import FisherZ
 from pytest_llmpref.stats.comparisons import FloatArray, IntArray
 
 FEWEST = 4
@@ -15,12 +14,12 @@ FEWEST = 4
 
 def rank_correlation(x: FloatArray, y: FloatArray) -> float:
     """Return Spearman's rho, ties sharing their mean rank; without the p-value that scipy.stats.spearmanr adds."""
-    rho = np.corrcoef(_ranks(x), _ranks(y))[0, 1]
+    rho = np.corrcoef(ranks(x), ranks(y))[0, 1]
     # Perfect agreement must be 1, not 1 less a rounding error.
     return float(np.round(rho, 12))
 
 
-def _ranks(values: FloatArray) -> FloatArray:
+def ranks(values: FloatArray) -> FloatArray:
     """Return ranks from 1, ties sharing their mean; scipy.stats.rankdata would import all of scipy.stats."""
     _, place, count = np.unique(values, return_inverse=True, return_counts=True)
     return np.asarray((np.cumsum(count) - (count - 1) / 2)[place])
@@ -100,9 +99,58 @@ def largest_rho(n: int) -> float:
     return 1 - 6 / (n * (n**2 - 1))
 
 
-def rho_interval(rho: float, n: int) -> FisherZ:
-    """Return the interval of Spearman's rho over ``n`` >= 4 values on Fisher's z scale.
+@dataclass(frozen=True, slots=True)
+class RhoInterval:
+    """Interval of Spearman's rho: every rho from which the estimate is no further than that rho's own error allows.
 
-    The standard error of z is ``sqrt((1 + rho**2 / 2) / (n - 3))`` (Bonett and Wright 2000).
+    On Fisher's z scale, whose standard error is ``sqrt((1 + rho**2 / 2) / (n - 3))`` (Bonett and Wright 2000) at the
+    population's rho. With the estimate's instead, as they have it, the error would be the smaller the nearer to 0 the
+    estimate has come by chance, and claims that rho is below a bound would be supported too often; so the test is
+    inverted, as Wilson (1927) does for a share.
+
+    Attributes
+    ----------
+    r
+        The correlation, -1 to 1.
+    n
+        Values that it is over, at least 4.
+    extra
+        Further variance of ``atanh(r)``: see `stats.dependence`.
     """
-    return FisherZ(rho, math.sqrt((1 + rho**2 / 2) / (n - 3)), largest=largest_rho(n))
+
+    r: float
+    n: int
+    extra: float = 0.0
+
+    @property
+    def largest(self) -> float:
+        """``|r|`` is taken to be at most this: z of 1 is infinite."""
+        return largest_rho(self.n)
+
+    @property
+    def se(self) -> float:
+        """Standard error of ``atanh(r)``, were ``r`` the population's."""
+        return math.sqrt((1 + self.r**2 / 2) / (self.n - 3) + self.extra)
+
+    def bounds(self, level: float) -> tuple[float, float]:
+        """Return the interval; it always holds ``r`` itself."""
+        if math.isnan(self.r):
+            return math.nan, math.nan
+        reach = NormalDist().inv_cdf((1 + level) / 2)
+        z = math.atanh(max(-self.largest, min(self.largest, self.r)))
+        low, high = (math.tanh(self._end(z, sign * reach)) for sign in (-1, 1))
+        return min(low, self.r), max(high, self.r)
+
+    def _end(self, z: float, reach: float) -> float:
+        """Return the z from which ``z`` is just within reach; the error changes so slowly that this comes to rest."""
+        end = z
+        for _ in range(100):
+            before, end = end, z + reach * math.sqrt((1 + math.tanh(end) ** 2 / 2) / (self.n - 3) + self.extra)
+            if abs(end - before) < 1e-12:
+                break
+        return end
+
+
+def rho_interval(rho: float, n: int, extra: float = 0.0) -> RhoInterval:
+    """Return the interval of Spearman's rho over ``n`` >= 4 values, with further variance of its z if there is any."""
+    return RhoInterval(rho, n, extra)

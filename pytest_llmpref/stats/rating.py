@@ -18,6 +18,8 @@ PRIOR_SD = math.log(10)
 """Standard deviation of the prior on strengths, in log-odds: 400 Elo points. Our choice; wide for real models."""
 NUISANCE_SD = 10.0
 """The same for the position and label effects: all but flat, yet finite for a model that always takes one side."""
+LEAST_SCATTER = 0.01
+"""What probabilities are taken to scatter at least, the variance of draws being 1. Our choice."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +34,8 @@ class Rating:
     standard_errors
         In Elo points, shape (n_entities,); they carry sampling noise, clustered by unordered pair. All NaN where
         the comparisons fall apart into groups without a link: only the prior then sets one against another.
+    degrees_of_freedom
+        Of each standard error, shape (n_entities,); infinite where they know it as well as if it were given.
     position_effect, label_effect
         What being shown first, and carrying label A, is worth in Elo points. The label effect is NaN where labels
         were not crossed with positions.
@@ -45,6 +49,7 @@ class Rating:
 
     elo: FloatArray
     standard_errors: FloatArray
+    degrees_of_freedom: FloatArray
     position_effect: Estimate
     label_effect: Estimate
     converged: bool
@@ -71,10 +76,12 @@ def bradley_terry(
 
     The log-odds that the first is chosen are ``strength[first] - strength[second] + position + label / 2``, the
     label with a minus sign where the first carries B (Bradley and Terry 1952; order effect as in Davidson and
-    Beaver 1977). Strengths have a Gaussian prior with mean 0, so that an entity that always wins stays finite.
-    Standard errors are of the sandwich form clustered by unordered pair (Liang and Zeger 1986), so they hold
-    whether or not the two orders of a pair, or repetitions of it, are independent. They are never smaller than
-    the posterior's, which carries the prior's pull on entities that nearly always win or lose (Nychka 1988).
+    Beaver 1977). Strengths have a Gaussian prior with mean 0, so that an entity that always wins stays finite. Answers
+    read as probabilities scatter less than draws from them, and tell so much more: their likelihood is divided by how
+    far they scatter (quasi-likelihood, Wedderburn 1974), which the prior then hardly pulls on.
+    Standard errors are clustered by unordered pair (`stats.pair_logit.PairRegression.errors`), so they hold whether or
+    not the two orders of a pair, or repetitions of it, are independent, and carry the prior's pull on entities that
+    nearly always win or lose.
 
     Parameters
     ----------
@@ -95,18 +102,25 @@ def bradley_terry(
     require_comparisons(comparisons)
     weights = _checked(weights, len(comparisons))
     fits, model = fit_strengths(comparisons, weights[:, None], prior_sd=prior_sd, max_iterations=max_iterations)
+    if (scatter := _scatter(comparisons, weights, fits.chances[:, 0])) < 1:
+        wider, start = prior_sd / math.sqrt(scatter), fits.parameters[:, 0]
+        fits, model = fit_strengths(
+            comparisons, weights[:, None], prior_sd=wider, max_iterations=max_iterations, start=start
+        )
     n = comparisons.n_entities
     compared, connected = _connection(comparisons, weights)
     # Centring is part of the estimate, so it is part of its error too.
     centring = np.eye(n + 2)
     centring[:n, :n] -= np.where(compared, 1 / compared.sum(), 0.0)
     parameters = centring @ fits.parameters[:, 0]
-    errors = _standard_errors(comparisons, weights, fits.chances[:, 0], model, centring) * ELO_PER_LOGIT
+    errors, df = _standard_errors(comparisons, weights, fits, model, centring)
+    errors = errors * ELO_PER_LOGIT
     crossed = len(np.unique(comparisons.label_first_is_a[weights > 0])) == 2
     trials = int(np.count_nonzero(weights))
     return Rating(
         elo=np.where(compared, ELO_MEAN + ELO_PER_LOGIT * parameters[:n], np.nan),
         standard_errors=np.where(compared & connected, errors[:n], np.nan),
+        degrees_of_freedom=df[:n],
         position_effect=_effect("position effect", parameters[n], errors[n], trials),
         label_effect=_effect("label effect", parameters[-1], errors[-1], trials) if crossed else _not_crossed(trials),
         converged=bool(fits.converged[0]),
@@ -193,21 +207,31 @@ def _label_design(comparisons: Comparisons, weights: FloatArray) -> FloatArray:
     return np.where(comparisons.label_first_is_a, 0.5, -0.5)
 
 
+def _scatter(comparisons: Comparisons, weights: FloatArray, chances: FloatArray) -> float:
+    """Return the variance of pairs' answers about the fit, that of draws being 1; 1 for draws.
+
+    At least `LEAST_SCATTER`, and never more than draws have.
+    """
+    if np.all((comparisons.score == 0) | (comparisons.score == 1)):
+        return 1.0
+    pairs, pair_of = comparisons.pairs
+    residuals = np.where(comparisons.low_first, 1, -1) * weights * (comparisons.score - chances)
+    found = float(np.sum(np.bincount(pair_of, residuals) ** 2)) / float(np.sum(weights * chances * (1 - chances)))
+    left = len(pairs) - comparisons.n_entities - 1
+    return min(1.0, max(LEAST_SCATTER, found * len(pairs) / left)) if left > 0 else 1.0
+
+
 def _standard_errors(
-    comparisons: Comparisons, weights: FloatArray, chances: FloatArray, model: PairRegression, centring: FloatArray
-) -> FloatArray:
-    """Return the standard errors of the centred parameters, in log-odds, shape (n_entities + 2,)."""
+    comparisons: Comparisons, weights: FloatArray, fits: PairFits, model: PairRegression, centring: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return standard errors of the centred parameters in log-odds, and their degrees of freedom, (n_entities + 2,)."""
+    chances, parameters = fits.chances[:, 0], fits.parameters[:, 0]
     variance = weights * chances * (1 - chances)
-    residual = float(np.sum(weights * (comparisons.score - chances) ** 2))
     drawn = bool(np.all((comparisons.score == 0) | (comparisons.score == 1)))
-    # Answers read as probabilities scatter less than draws from them do.
-    dispersion = 1.0 if drawn else min(1.0, residual / float(np.sum(variance)))
-    bread = np.asarray(np.linalg.inv(model.information(variance[:, None])[0]), dtype=np.float64)
-    posterior = centring @ (dispersion * bread) @ centring.T
     _, pair_of = comparisons.pairs
-    sandwich = model.sandwich(weights * (comparisons.score - chances), variance, bread, pair_of)
-    clustered = centring @ sandwich @ centring.T
-    return np.sqrt(np.maximum(np.diag(posterior), np.diag(clustered)))
+    return model.errors(
+        weights * (comparisons.score - chances), variance, pair_of, centring, parameters=parameters, drawn=drawn
+    )
 
 
 def _connection(

@@ -93,16 +93,21 @@ class AdditiveFit:
     effects, standard_errors
         What each entity adds to the log-odds, mean 0 over the entities asked about; shape (n_entities,). NaN for
         an entity that was never asked about.
-    interaction, interaction_error
-        Coefficient of the covariate given to the fit, and its standard error; NaN without one.
+    degrees_of_freedom
+        Of each standard error; shape (n_entities,).
+    interaction, interaction_error, interaction_df
+        Coefficient of the covariate given to the fit, its standard error, and the degrees of freedom of that; NaN
+        without one.
     converged
         Whether Newton's steps came to rest.
     """
 
     effects: FloatArray
     standard_errors: FloatArray
+    degrees_of_freedom: FloatArray
     interaction: float
     interaction_error: float
+    interaction_df: float
     converged: bool
 
 
@@ -156,9 +161,8 @@ def fit_additive(
 
     Penalised maximum likelihood by Newton's method: effects have a Gaussian prior, so that a model that refuses
     everything, or nothing, has finite ones. That a trial goes on until an answer is valid leaves the likelihood as it
-    is: each attempt contributes its own chance, whatever decided that it was made. Standard errors are of the
-    sandwich form clustered by unordered pair (Liang and Zeger 1986), and never smaller than the posterior's
-    (Nychka 1988).
+    is: each attempt contributes its own chance, whatever decided that it was made. Standard errors are clustered by
+    unordered pair: see `stats.pair_logit.PairRegression.errors`.
 
     Parameters
     ----------
@@ -183,20 +187,39 @@ def fit_additive(
     fits = model.fit(successes[:, None], made[:, None], max_iterations=max_iterations)
     chances = fits.chances[:, 0]
     variance = made * chances * (1 - chances)
-    bread = np.linalg.inv(model.information(variance[:, None])[0])
-    clustered = model.sandwich(successes - made * chances, variance, bread, attempts.pair_of)
-    n = attempts.n_entities
+    n, parameters = attempts.n_entities, fits.parameters[:, 0]
     asked = model.met(np.ones((len(attempts), 1)))[:, 0] > 0
-    centring = np.eye(len(bread))
+    centring = np.eye(len(parameters))
     centring[:n, :n] -= np.where(asked, 1 / asked.sum(), 0.0)
-    errors = np.sqrt(np.maximum(np.diag(centring @ clustered @ centring.T), np.diag(centring @ bread @ centring.T)))
+    errors, df = model.errors(
+        successes - made * chances, variance, attempts.pair_of, centring, parameters=parameters, drawn=True
+    )
     return AdditiveFit(
         effects=np.where(asked, (centring @ fits.parameters)[:n, 0], np.nan),
         standard_errors=np.where(asked, errors[:n], np.nan),
+        degrees_of_freedom=df[:n],
         interaction=math.nan if covariate is None else float(fits.parameters[-1, 0]),
         interaction_error=math.nan if covariate is None else float(errors[-1]),
+        interaction_df=math.nan if covariate is None else float(df[-1]),
         converged=bool(fits.converged[0]),
     )
+
+
+def changes_by_absence(attempts: Attempts) -> FloatArray:
+    """Return how each entity's effect would change had another never been asked about; shape (n_entities, n_entities).
+
+    ``[j, i]`` is the effect of j without the trials about i, less that with them: one Newton step from the fit to all
+    trials. NaN where either was never asked about.
+    """
+    n = attempts.n_entities
+    model = _regression(attempts, None, PRIOR_SD)
+    refused, made = (values.astype(np.float64)[:, None] for values in (attempts.refused, attempts.made))
+    whole = model.fit(refused, made).parameters[:, 0]
+    absent = np.arange(n)
+    kept = ((attempts.first[:, None] != absent) & (attempts.second[:, None] != absent)).astype(np.float64)
+    without = model.fit(refused * kept, made * kept, start=whole, max_iterations=1).parameters[:n]
+    asked = model.met(np.ones((len(attempts), 1)))[:, 0] > 0
+    return np.where(asked[:, None] & asked, without - whole[:n, None], np.nan)
 
 
 def split_half(attempts: Attempts, *, splits: int = 10, seed: int) -> Estimate:

@@ -6,17 +6,20 @@ import numpy as np
 
 from pytest_llmpref.estimates import Estimate, Normal, Unknown
 from pytest_llmpref.stats.comparisons import BoolArray, FloatArray
+from pytest_llmpref.stats.noise import Noisy, Truth, true_values
 from pytest_llmpref.stats.refusal import Attempts, fit_additive
 
 QUARTER = 0.25
 """Share of the entities that counts as least, and as most, liked."""
 
 
-def interaction(attempts: Attempts, preference: FloatArray) -> Estimate:
-    """Estimate what the product of both entities' dislikes adds to the log-odds of a refusal.
+def interaction(attempts: Attempts, preference: Noisy) -> Estimate:
+    """Estimate what the product of both entities' true dislikes adds to the log-odds of a refusal.
 
     Dislike is preference with its sign turned, standardised over the entities. The product stands beside one effect
     for each entity (`stats.refusal.fit_additive`), so what each entity does alone is taken out, whatever its form.
+    Noise in preferences would draw the coefficient to nothing, so true dislikes take the place of the measured ones as
+    far as these tell them (`stats.noise.true_values`); how well the share of noise is known is part of the error.
 
     Parameters
     ----------
@@ -26,13 +29,20 @@ def interaction(attempts: Attempts, preference: FloatArray) -> Estimate:
         Preference for each entity, shape (n_entities,); trials about an entity without one (NaN) are left out.
     """
     label, method = "interaction of dislikes", "logistic model with one effect for each entity, clustered by pair"
-    dislike, known = _dislike(attempts, preference)
+    truth = true_values(preference)
+    if np.ptp(preference.values) > 0 and not truth.spread:
+        reason = "preferences differ by no more than their noise"
+        return Estimate(math.nan, len(attempts), "trials", method, Unknown(), (reason,), label)
+    method += f", dislikes corrected for noise (reliability {truth.reliability:.2f}; Carroll et al. 2006)"
+    dislike, known = _true_dislike(attempts, truth)
     if not known.any():
         return Estimate(math.nan, 0, "trials", method, Unknown(), ("no trial with two known preferences",), label)
     asked = attempts.part(known)
     fit = fit_additive(asked, dislike[asked.first] * dislike[asked.second])
     reasons = _reasons(asked) + (() if fit.converged else ("the fit did not converge",))
-    interval = Normal(fit.interaction, fit.interaction_error)
+    of_reliability = fit.interaction * truth.reliability_error / truth.reliability
+    error = math.hypot(fit.interaction_error, of_reliability)
+    interval = Normal(fit.interaction, error, fit.interaction_df)
     return Estimate(fit.interaction, len(asked), "trials", method, interval, reasons, label)
 
 
@@ -71,6 +81,13 @@ def excess(attempts: Attempts, preference: FloatArray) -> Estimate:
     n = int(sum(cell.sum() for cell in cells.values()))
     reasons = _reasons(attempts.part(known))
     return Estimate(value, n, "trials", method, Normal(value, math.sqrt(variance)), reasons, label)
+
+
+def _true_dislike(attempts: Attempts, truth: Truth) -> tuple[FloatArray, BoolArray]:
+    """Return the standardised true dislike of each entity, as in `_dislike`."""
+    spread = truth.spread or math.nan
+    dislike = (truth.centre - truth.means) / spread
+    return dislike, ~np.isnan(dislike[attempts.first]) & ~np.isnan(dislike[attempts.second])
 
 
 def _dislike(attempts: Attempts, preference: FloatArray) -> tuple[FloatArray, BoolArray]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from pytest_llmpref.estimates import Estimate, Normal, Unknown
 from pytest_llmpref.stats.comparisons import BoolArray, FloatArray, IntArray
+from pytest_llmpref.stats.pair_logit import LEAST_LEFT
 
 
 def quartiles(preference: FloatArray) -> IntArray:
@@ -17,16 +18,17 @@ def quartiles(preference: FloatArray) -> IntArray:
     return found
 
 
-def share_trend(quartile: IntArray, has: BoolArray, cluster: IntArray, label: str) -> Estimate:
+def share_trend(quartile: IntArray | FloatArray, has: BoolArray, cluster: IntArray, label: str) -> Estimate:
     """Estimate by how much a share changes from one quartile to the next.
 
     The slope of a straight line through the shares, whose test is Cochran's (1954) and Armitage's (1955); its
-    standard error is clustered (Liang and Zeger 1986), since refusals about one pair are alike.
+    standard error is clustered (Liang and Zeger 1986), since refusals about one pair are alike; with each cluster's
+    leverage in it, and Satterthwaite's degrees of freedom (Bell and McCaffrey 2002).
 
     Parameters
     ----------
     quartile
-        Quartile of each case, shape (t,).
+        Quartile of each case, or the one that it is expected in, shape (t,).
     has
         Whether the case counts for the share.
     cluster
@@ -43,8 +45,11 @@ def share_trend(quartile: IntArray, has: BoolArray, cluster: IntArray, label: st
     slope = float(x @ has / (x @ x))
     residual = has - has.mean() - slope * x
     _, number = np.unique(cluster, return_inverse=True)
-    by_cluster = np.bincount(number, x * residual)
-    error = math.sqrt(clusters / (clusters - 1) * float(by_cluster @ by_cluster)) / float(x @ x)
+    leverage = np.bincount(number, 1 / len(x) + x**2 / float(x @ x))
+    by_cluster = np.bincount(number, x * residual) ** 2 / np.maximum(1 - leverage, LEAST_LEFT)
+    error = math.sqrt(float(by_cluster.sum())) / float(x @ x)
+    expected = np.bincount(number, x**2)
+    df = float(expected.sum()) ** 2 / float(expected @ expected)
     # A reason that nobody, or everybody, was given has no error of its own: add one case of each (Wilson's idea).
     least = math.sqrt((has.sum() + 1) * (len(has) - has.sum() + 1) / (len(has) + 2) ** 2 / float(x @ x))
-    return Estimate(slope, len(has), "refusals", method, Normal(slope, max(error, least)), label=label)
+    return Estimate(slope, len(has), "refusals", method, Normal(slope, max(error, least), df), label=label)

@@ -1,0 +1,148 @@
+"""Values that carry the noise of their measurement, and what they say of the true ones behind them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from scipy import special
+
+from pytest_llmpref.estimates import Estimate, Normal
+from pytest_llmpref.stats.comparisons import FloatArray
+
+_ONE_SIGMA = 0.6826894921370859
+"""Level of the interval that reaches one standard error to each side."""
+_HALVINGS = 60
+_CERTAIN = 1e-9
+
+
+class HasEstimates(Protocol):
+    """A measure: an estimate for each entity, and the reasons why it is invalid, if it is."""
+
+    @property
+    def name(self) -> str:
+        """Name of the measure."""
+        ...
+
+    @property
+    def estimates(self) -> Mapping[str, Estimate]:
+        """Entity id -> estimate."""
+        ...
+
+    @property
+    def reasons(self) -> Sequence[str]:
+        """Why the measure is invalid; empty where it is not."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Noisy:
+    """Values with the variances of their noise, and the degrees of freedom of these; shape (n,) each."""
+
+    values: FloatArray
+    variances: FloatArray
+    df: FloatArray
+
+    @classmethod
+    def of(cls, measure: HasEstimates, ids: Sequence[str]) -> "Noisy":
+        """Return a measure's values of some entities; NaN for one that it does not know."""
+        found = [_noisy(measure.estimates[entity]) if entity in measure.estimates else _UNKNOWN for entity in ids]
+        values, variances, df = (np.array(column, dtype=np.float64) for column in zip(*found, strict=True))
+        return cls(values, variances, df)
+
+    @classmethod
+    def exact(cls, values: FloatArray) -> "Noisy":
+        """Return values without noise."""
+        return cls(values, np.where(np.isnan(values), np.nan, 0.0), np.full(len(values), np.inf))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Truth:
+    """What noisy values say of the true ones: each is normal, given its measurement.
+
+    Attributes
+    ----------
+    means, deviations
+        Shape (n,); NaN where there is no value.
+    centre, spread
+        Mean and standard deviation of the true values.
+    reliability
+        Share of the variance of the values that is true.
+    """
+
+    means: FloatArray
+    deviations: FloatArray
+    centre: float
+    spread: float
+    reliability: float
+
+    @property
+    def reliability_error(self) -> float:
+        """Standard error of the reliability over the entities as given.
+
+        It is the squared correlation of true and measured values; that of a correlation is Fisher's (1915).
+        """
+        n = int(np.sum(~np.isnan(self.means)))
+        return 2 * math.sqrt(self.reliability / n) * (1 - self.reliability) if n else math.nan
+
+
+def true_values(measured: Noisy) -> Truth:
+    """Return each true value as the measured ones have it: its mean and its deviation, entities being normal.
+
+    Empirical Bayes (Robbins 1956; Carroll et al. 2006, section 4.4): values vary by as much as the true ones do and the
+    noise adds, so each is drawn towards the mean the more, the noisier it is. Put in the place of noisy values in a
+    regression, the means take away what noise does to its slope (regression calibration, Carroll et al. 2006,
+    chapter 4). Where noise explains all variance, the spread is 0.
+    """
+    known = ~np.isnan(measured.values)
+    values, noise = measured.values[known], measured.variances[known]
+    if not len(values):
+        nothing = np.full(len(known), np.nan)
+        return Truth(nothing, nothing, math.nan, 0.0, 0.0)
+    centre = float(values.mean())
+    whole = float(values.var())
+    true = max(0.0, whole - float(noise.mean()) * (1 - 1 / len(values)))
+    share = np.divide(true, true + noise, out=np.zeros_like(noise), where=true + noise > 0)
+    means, deviations = (np.full(len(known), np.nan) for _ in range(2))
+    means[known], deviations[known] = centre + share * (values - centre), np.sqrt(share * noise)
+    return Truth(means, deviations, centre, math.sqrt(true), true / whole if whole > 0 else 0.0)
+
+
+def expected_quartiles(truth: Truth) -> FloatArray:
+    """Return the quartile that each true value is expected in, 0 for the lowest to 3; shape (n,).
+
+    NaN without a value, and for all of them where noise explains how they differ.
+
+    The quartiles' limits are those that a quarter, half, and three quarters of the true values are expected below.
+    """
+    known = ~np.isnan(truth.means)
+    found = np.full(len(known), np.nan)
+    if truth.spread > 0:
+        # Where a value is certain it is in one quartile, and a small deviation says so as well as none.
+        means, deviations = truth.means[known], np.maximum(truth.deviations[known], _CERTAIN * truth.spread)
+        limits = (_limit(means, deviations, share) for share in (0.25, 0.5, 0.75))
+        found[known] = sum(special.ndtr((means - limit) / deviations) for limit in limits)
+    return found
+
+
+def _limit(means: FloatArray, deviations: FloatArray, share: float) -> float:
+    """Return the value that this share of the true values is expected below, by bisection."""
+    low, high = float(np.min(means - 9 * deviations)), float(np.max(means + 9 * deviations))
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        if float(np.mean(special.ndtr((middle - means) / deviations))) < share:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
+
+
+def _noisy(estimate: Estimate) -> tuple[float, float, float]:
+    if isinstance(method := estimate.interval_method, Normal):
+        return estimate.value, method.se**2, method.df
+    interval = estimate.interval(_ONE_SIGMA)
+    return estimate.value, ((interval.high - interval.low) / 2) ** 2, math.inf
+
+
+_UNKNOWN = (math.nan, math.nan, math.inf)
