@@ -1,48 +1,52 @@
 """Which worker of pytest-xdist measures which model, so that no other reads its recordings; and what it hands over."""
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 
-def share_to_prepare(needed: Mapping[str, T], workerinput: Mapping[str, Any] | None) -> dict[str, T]:
+def share_to_prepare(needed: Mapping[str, T], models: Callable[[], Sequence[str]], config: Any) -> dict[str, T]:  # noqa: ANN401
     """Return the part of several models, with what is needed of each, that this worker makes sure of; else all of it.
 
-    A problem with any model ends the run, whichever worker finds it. What a share of no model would not find, if a
-    worker had one, the others would: so each has one, or all of it.
+    A problem with any model ends the run, whichever worker finds it.
 
     Parameters
     ----------
     needed
-        Models, in the order of their tests.
-    workerinput
-        What pytest-xdist gives a worker; ``None`` elsewhere.
+        What is needed of those models that have tests.
+    models
+        Returns all that were named. Not called where there are no workers.
+    config
+        pytest's.
     """
-    if workerinput is None or len(needed) < workerinput["workercount"]:
+    worker = getattr(config, "workerinput", None)
+    if worker is None or not needed or len(named := models()) < max(2, count := worker["workercount"]):
         return dict(needed)
-    number = int(workerinput["workerid"].removeprefix("gw"))
-    return {
-        model: of for place, (model, of) in enumerate(needed.items()) if place % workerinput["workercount"] == number
-    }
+    number = int(worker["workerid"].removeprefix("gw"))
+    others = {model for place, model in enumerate(named) if place % count != number}
+    return {model: of for model, of in needed.items() if model not in others}
 
 
 def scheduler_by_model(config: Any, log: Any, models: Sequence[str]) -> Any:  # noqa: ANN401 - xdist's types
-    """Return a scheduler of pytest-xdist that gives all tests of a model to one worker."""
+    """Return a scheduler of pytest-xdist that gives all tests of a model to one worker, which makes sure of it too."""
     from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - for runs with workers
 
     class ModelScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-        """Tests of one model are one unit of work; tests of none are units by file."""
+        """Tests of a worker's share of the models are one unit of work; tests of no model are units by file."""
 
         def schedule(self) -> None:
-            # The first models go to the workers that made sure of them, whichever worker was ready first.
+            # The first share goes to the first worker, whichever worker was ready first.
             work: dict[Any, Any] = self.assigned_work  # type: ignore[has-type]
             by_number = sorted(work, key=lambda node: int(node.gateway.id.removeprefix("gw")))
             self.assigned_work = {node: work[node] for node in by_number}
             super().schedule()
 
         def _split_scope(self, nodeid: str) -> str:
-            return model_in(nodeid, models) or super()._split_scope(nodeid)
+            model = model_in(nodeid, models)
+            if model is None:
+                return str(super()._split_scope(nodeid))
+            return f"models {models.index(model) % self.numnodes}"
 
     return ModelScheduling(config, log)
 

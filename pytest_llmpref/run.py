@@ -151,8 +151,8 @@ class Run:
         problems = [str(problem) for problem in self._problems]
         if self.earlier is None and any("baseline" in getattr(item, "fixturenames", ()) for item in items):
             problems.append("tests compare with the last release: add --baseline FILE, the results.json of its run")
-        workerinput = getattr(self.config, "workerinput", None)
-        for model, measures in share_to_prepare(self._measures_needed(items), workerinput).items():
+        needed = self._measures_needed(items)
+        for model, measures in share_to_prepare(needed, lambda: self.settings.models, self.config).items():
             try:
                 self.study(model).prepare(measures)
             except LLMPrefError as error:

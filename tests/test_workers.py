@@ -2,6 +2,7 @@
 
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -78,8 +79,11 @@ def test_models_are_told_apart_in_the_names_of_tests():
 
 @pytest.mark.parametrize(("models", "workers"), [(1, 1), (1, 3), (3, 3), (10, 3)])
 def test_every_model_is_prepared_by_some_worker(models, workers):
-    needed = {f"m{number}": ["preference"] for number in range(models)}
-    shares = [share_to_prepare(needed, {"workerid": f"gw{n}", "workercount": workers}) for n in range(workers)]
-    assert all(shares)
+    named = [f"m{number}" for number in range(models)]
+    needed = {name: ["preference"] for name in named[models // 2 :]}
+    configs = [SimpleNamespace(workerinput={"workerid": f"gw{n}", "workercount": workers}) for n in range(workers)]
+    shares = [share_to_prepare(needed, lambda: named, config) for config in configs]
     assert {model for share in shares for model in share} == needed.keys()
-    assert share_to_prepare(needed, None) == needed
+    if 1 < workers <= models:
+        assert sum(map(len, shares)) == len(needed)
+    assert share_to_prepare(needed, lambda: named, SimpleNamespace()) == needed
