@@ -1,6 +1,7 @@
 """The wire, for real: litellm asks a server on loopback, vcrpy listens, and later answers in the server's place."""
 
 import asyncio
+import gc
 import gzip
 import json
 
@@ -10,6 +11,7 @@ from aiohttp import web
 from pytest_llmpref.cassettes import Cassette, MissingRecordingError, RecordingModel, ReplayModel, refuse_sockets
 from pytest_llmpref.cassettes.wire import WireReplayModel, capture, recording_wire, replaying_wire
 from pytest_llmpref.models.chat import CallFailedError, Message, Reply, Request
+from pytest_llmpref.models.live import LiveModel
 
 MODEL = "openai/tiny"
 API_KEY = "shapeless credential 4711"
@@ -158,6 +160,44 @@ def test_both_depths_of_replay_give_what_was_recorded_with_64_in_flight(tmp_path
             {"role": "user", "content": one.request.messages[0].content}
         ]
         assert set(one.exchange.response.headers) == {"content-type", "date", "x-request-id"}
+
+
+def test_models_that_only_replay_share_a_client_that_no_close_takes_from_another_nor_leaves_to_the_living(tmp_path):
+    import litellm
+
+    async def record():
+        async with Server() as server:
+            await ask_all(RecordingModel(Live(server.url), Cassette.open(tmp_path, MODEL)), [question(1)])
+
+    def replayed():
+        live = LiveModel(MODEL, api_base="http://127.0.0.1:9/v1", api_key="recorded", only_recorded=True)
+        return WireReplayModel(live, Cassette.open(tmp_path, MODEL))
+
+    async def two():
+        first, second = replayed(), replayed()
+        await first.ask(question(1))
+        used = litellm.aclient_session
+        await first.close()
+        return used, (await ask_all(second, [question(1)]))[0].text
+
+    asyncio.run(record())
+    with refuse_sockets():
+        one, again = asyncio.run(two()), asyncio.run(two())
+    assert one == again
+    assert one[1] == "Question 1 é"
+    assert not one[0].is_closed
+    assert litellm.aclient_session is None
+
+
+def test_python_searches_for_garbage_as_before_in_whatever_order_models_are_closed():
+    before = gc.get_threshold()
+    first, second = recording_wire(), recording_wire()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert gc.get_threshold()[0] > before[0]
+    second.__exit__(None, None, None)
+    assert gc.get_threshold() == before
 
 
 def test_of_several_tries_the_exchange_that_gave_the_reply_is_kept(tmp_path, transport):
