@@ -1,14 +1,28 @@
 """The command ``llmpref``: what is not a pytest run. Each subcommand is a module of ``commands``."""
 
 import argparse
+import gc
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
 
 from pytest_llmpref.errors import LLMPrefError
 
 COMMANDS = ("init", "plan", "report", "diff", "boolq", "cassettes", "serve", "paper_table", "calibrate")
 """The modules of ``commands``, in the order in which help lists them. They import what they run when it runs."""
+
+
+def run() -> NoReturn:
+    """Be the process ``llmpref``, which ends at once: Python would first take thousands of recorded replies apart."""
+    if sys.argv[1:2] != ["serve"]:
+        # What ends soon has no use for searches among these replies either.
+        gc.disable()
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

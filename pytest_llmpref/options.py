@@ -221,18 +221,22 @@ def _value(config: "pytest.Config", option: Option, dest: str) -> Any:  # noqa: 
 
 
 def _converted(option: Option, text: str, source: str) -> Any:  # noqa: ANN401 - its type is the option's
-    from pytest import UsageError  # noqa: PLC0415, PT013 - slow to import, and `llmpref plan` needs no more of it
-
     if option.choices and text not in option.choices:
-        raise UsageError(f"{source} {text}: use one of {', '.join(option.choices)}")
+        raise _usage_error(f"{source} {text}: use one of {', '.join(option.choices)}")
     try:
         value = text == "true" if option.kind is bool else option.kind(text)
     except ValueError as error:
         wrong = "not a number" if option.kind in {int, float} else str(error)
-        raise UsageError(f"{source} {text}: {wrong}") from None
+        raise _usage_error(f"{source} {text}: {wrong}") from None
     if option.least and value < option.least:
-        raise UsageError(f"{source} {text}: must be at least {option.least:g}")
+        raise _usage_error(f"{source} {text}: must be at least {option.least:g}")
     return value
+
+
+def _usage_error(text: str) -> Exception:
+    from pytest import UsageError  # noqa: PLC0415, PT013 - slow to import, and `llmpref plan` needs no more of it
+
+    return UsageError(text)
 
 
 _FILES = ("baseline", "entities", "policy")
