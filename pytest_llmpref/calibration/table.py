@@ -34,20 +34,21 @@ time; a few corners change several.
 - **inconclusive**, **invalid**: shares of the verdicts on **claim**.
 """
 _GROUPS = (
-    "entities of `advice/groups` are drawn within given groups, of which a sample of the kind would have others; the "
-    "interval counts that they might"
+    "probably, though this was not tested, since entities of `advice/groups` are drawn within given groups, of which a "
+    "sample of the kind would have others; the interval counts that they might"
 )
 _NO_LESS = "errors are never taken to be smaller than those of independent draws, though estimates of them can be"
 _TWO_WAYS = (
     f"{_NO_LESS}; and Student's t has two degrees of freedom fewer than there are entities, as if all variance lay "
     "between them"
 )
-WIDE_BY_CONSTRUCTION: Mapping[str, str] = {
+WHY_WIDE: Mapping[str, str] = {
     "spearman >": _GROUPS,
     "spearman <": _GROUPS,
     "spearman equivalence": _GROUPS,
-    "attenuation_corrected": "it is rho's, divided by reliabilities as if they were known: where rho is high by chance "
-    f"they are too, and the quotient varies less. Also, {_GROUPS}",
+    "attenuation_corrected": "probably, though this was not tested, since rho's interval is divided by reliabilities "
+    "as if they were known: where rho is high by chance they are too, and the quotient varies less. In `advice/groups` "
+    "also as for rho",
     "attenuation_corrected equivalence": "see `attenuation_corrected`",
     "preference of an entity": _NO_LESS,
     "coverage of an entity": "Wilson's interval of few trials",
@@ -115,8 +116,8 @@ def _markdown(calibration: Calibration, found: Sequence[Row], command: str) -> I
         yield f"\n## {kind}\n"
         yield f"`{about.claim}`; entities {'as given' if about.entities == 'given' else 'as a sample of their kind'}."
         yield f"Estimand: {about.estimand}.\n"
-        if kind in WIDE_BY_CONSTRUCTION and any(WIDE in row.misses for row in of_kind):
-            yield f"Where intervals are wide, it is by construction: {WIDE_BY_CONSTRUCTION[kind]}.\n"
+        if kind in WHY_WIDE and any(WIDE in row.misses for row in of_kind):
+            yield f"Why intervals are wide where they are: {WHY_WIDE[kind]}.\n"
         yield from _table(_COLUMNS)
         for row in of_kind:
             yield _line(*_cells(row))
