@@ -16,7 +16,6 @@ from typing import Any, ClassVar, Literal, NoReturn
 from pytest_llmpref.intervals import (
     Difference,
     Exact,
-    FisherZ,
     Interval,
     IntervalMethod,
     Normal,
@@ -32,7 +31,6 @@ __all__ = [
     "Difference",
     "Estimate",
     "Exact",
-    "FisherZ",
     "Interval",
     "IntervalMethod",
     "Ledger",

@@ -49,35 +49,6 @@ class Exact:
 
 
 @dataclass(frozen=True, slots=True)
-class FisherZ:
-    """Interval of a correlation on Fisher's z scale (Fisher 1921).
-
-    Attributes
-    ----------
-    r
-        The correlation, -1 to 1.
-    se
-        Standard error of ``atanh(r)``.
-    largest
-        ``|r|`` is taken to be at most this. z is infinite at 1, so without it a perfect correlation has no interval.
-    """
-
-    r: float
-    se: float
-    largest: float = 1.0
-
-    def bounds(self, level: float) -> tuple[float, float]:
-        """Return the interval; it always holds ``r`` itself."""
-        cut = max(-self.largest, min(self.largest, self.r))
-        if not abs(cut) < 1:
-            return math.nan, math.nan
-        z, half = math.atanh(cut), _normal_quantile(level) * self.se
-        if math.isnan(half):
-            return math.nan, math.nan
-        return min(math.tanh(z - half), self.r), max(math.tanh(z + half), self.r)
-
-
-@dataclass(frozen=True, slots=True)
 class Wilson:
     """Score interval of a proportion (Wilson 1927): sensible at 0% and 100% too.
 

@@ -14,7 +14,6 @@ from scipy import stats
 from pytest_llmpref.estimates import (
     Estimate,
     Exact,
-    FisherZ,
     Normal,
     Percentile,
     Unknown,
@@ -22,6 +21,7 @@ from pytest_llmpref.estimates import (
     Wilson,
     ledger,
 )
+from pytest_llmpref.stats.ranks import RhoInterval
 
 
 def between(low, high, *, n=100, level=0.95, invalid=()):
@@ -240,21 +240,6 @@ def test_wilson_of_no_trials_is_unknown():
     assert all(math.isnan(bound) for bound in Wilson(0, 0).bounds(0.95))
 
 
-def test_fisher_z_is_that_of_scipy_for_pearson():
-    x, y = np.random.default_rng(0).normal(size=(2, 30))
-    result = stats.pearsonr(x, y)
-    expected = result.confidence_interval(0.95)
-    method = FisherZ(float(result.statistic), 1 / math.sqrt(27))
-    assert method.bounds(0.95) == pytest.approx((expected.low, expected.high))
-
-
-def test_a_perfect_correlation_has_an_interval_only_where_z_is_kept_finite():
-    assert all(math.isnan(bound) for bound in FisherZ(1.0, 0.2).bounds(0.95))
-    low, high = FisherZ(1.0, 0.2, largest=0.99).bounds(0.95)
-    assert low == pytest.approx(math.tanh(math.atanh(0.99) - 1.959964 * 0.2))
-    assert high == 1.0
-
-
 def test_normal_and_student():
     assert Normal(1.0, 0.5).bounds(0.95) == pytest.approx(stats.norm.interval(0.95, 1, 0.5))
     assert Normal(1.0, 0.5, df=4).bounds(0.95) == pytest.approx(stats.t.interval(0.95, 4, 1, 0.5))
@@ -304,14 +289,15 @@ def test_marked_adds_reasons_once():
 
 
 def test_a_failure_text_says_what_would_decide_it():
-    rho = Estimate(0.62, 72, "entities", "Spearman", FisherZ(0.62, 0.13), label="rho(preference, donation_advice)")
+    rho = Estimate(0.62, 72, "entities", "Spearman", RhoInterval(0.62, 72), label="rho(preference, donation_advice)")
     with ledger(3):
         claim = rho > 0.5
     text = claim.explain()
     assert text.startswith("INCONCLUSIVE: rho(preference, donation_advice) > 0.5\n")
     for words in ("0.62", "98.3%", "Bonferroni over a family of 3", "72 entities", "above 0.5", "both sides"):
         assert words in text
-    assert "about 270 entities (now 72)" in text
+    # (0.62 - 0.4015) / (0.62 - 0.5) is how far the interval has to shrink: its square times 72.
+    assert "about 240 entities (now 72)" in text
     assert "Bonferroni" not in (rho > 0.5).explain()
 
 

@@ -9,7 +9,7 @@ import pytest
 from conftest import ENTITIES
 from planted import PlantedModel
 from planted_server import PlantedServer
-from scipy import stats
+from scipy import special, stats
 
 from pytest_llmpref.cli import main
 from pytest_llmpref.estimates import Estimate, Exact
@@ -30,7 +30,7 @@ def test_the_sequence_ends_where_the_mixture_is_so_many_times_likelier(hits, n, 
     def times_likelier(share: float) -> float:
         # Of the mixture, by its density at the observed number: scipy's, with the binomial coefficients that cancel.
         a, b = PRIOR
-        mixture = math.exp(_log_beta(hits + a, n - hits + b) - _log_beta(a, b))
+        mixture = math.exp(special.betaln(hits + a, n - hits + b) - special.betaln(a, b))
         return mixture / (share**hits * (1 - share) ** (n - hits))
 
     low, high = SequentialShare(hits, n, complete=False).bounds(level)
@@ -42,10 +42,6 @@ def test_the_sequence_ends_where_the_mixture_is_so_many_times_likelier(hits, n, 
         share = 0.2
         expected = stats.betabinom.pmf(hits, n, *PRIOR) / stats.binom.pmf(hits, n, share)
         assert times_likelier(share) == pytest.approx(expected)
-
-
-def _log_beta(a: float, b: float) -> float:
-    return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 142), (3, 142), (142, 142)])

@@ -1,12 +1,13 @@
 """Changes between two measurements: intervals against a published one, and by simulation with planted changes."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from scipy import special, stats
 
-from pytest_llmpref.estimates import Estimate, FisherZ, Normal, Unknown, Wilson
+from pytest_llmpref.estimates import Estimate, Normal, Unknown, Wilson
 from pytest_llmpref.intervals import Difference, Reported
 from pytest_llmpref.stats.change import (
     changed,
@@ -18,7 +19,7 @@ from pytest_llmpref.stats.change import (
 )
 from pytest_llmpref.stats.comparisons import Comparisons
 from pytest_llmpref.stats.multiplicity import holm, holm_adjusted
-from pytest_llmpref.stats.ranks import rank_correlation, rho_interval
+from pytest_llmpref.stats.ranks import RhoInterval, rank_correlation
 from pytest_llmpref.stats.rating import bradley_terry
 
 
@@ -30,12 +31,23 @@ def change_of(new, old, correlation):
     return changed(new, old, correlation, paired="paired", label="change")
 
 
+@dataclass(frozen=True)
+class FisherZ:
+    """Interval of Pearson's r over n values, on Fisher's (1921) z scale."""
+
+    r: float
+    n: int
+
+    def bounds(self, level):
+        half = stats.norm.ppf((1 + level) / 2) / math.sqrt(self.n - 3)
+        return tuple(math.tanh(math.atanh(self.r) + sign * half) for sign in (-1, 1))
+
+
 def test_zous_published_interval_of_two_correlations_with_a_common_variable():
     """Zou (2007): r of .396 and .179 with one variable, .088 between the others, n = 66, gives -.093 to .517."""
-    se = 1 / math.sqrt(66 - 3)
     found = change_of(
-        estimate(0.396, FisherZ(0.396, se)),
-        estimate(0.179, FisherZ(0.179, se)),
+        estimate(0.396, FisherZ(0.396, 66)),
+        estimate(0.179, FisherZ(0.179, 66)),
         correlation_of_correlations(0.396, 0.179, 1.0, 0.179, 0.396, 0.088),
     ).interval()
     assert (round(found.low, 3), round(found.high, 3)) == (-0.093, 0.517)
@@ -175,8 +187,8 @@ def test_an_interval_of_a_change_in_rho_covers_the_truth():
             x, y, old_x, old_y = drawn(72, *slopes)
             now, before = (rank_correlation(a, b) for a, b in ((x, y), (old_x, old_y)))
             found = change_of(
-                estimate(now, rho_interval(now, 72)),
-                estimate(before, rho_interval(before, 72)),
+                estimate(now, RhoInterval(now, 72)),
+                estimate(before, RhoInterval(before, 72)),
                 rho_correlation(x, y, old_x, old_y),
             )
             interval = found.interval()

@@ -14,8 +14,8 @@ from pytest_llmpref.stats.dependence import shared_variance
 from pytest_llmpref.stats.ranks import (
     FEWEST,
     MeanRho,
+    RhoInterval,
     rank_correlation,
-    rho_interval,
     unbiased_rank_correlation,
 )
 from pytest_llmpref.stats.reliability import noise_ceiling
@@ -147,7 +147,7 @@ def spearman_estimate(
         reasons.append(problem)
     else:
         rho = rank_correlation(a, b)
-        interval_method = rho_interval(rho, n, extra)
+        interval_method = RhoInterval(rho, n, extra)
     return Estimate(rho, n, unit, method, interval_method, tuple(dict.fromkeys(reasons)), "rho")
 
 

@@ -62,6 +62,11 @@ class Comparisons:
         return np.asarray(self.first < self.second)
 
     @property
+    def drawn(self) -> bool:
+        """Whether scores are choices, and no probabilities among them."""
+        return bool(np.all((self.score == 0) | (self.score == 1)))
+
+    @property
     def pairs(self) -> tuple[IntArray, IntArray]:
         """The unordered pairs that were compared: their (low, high) entities, shape (p, 2); each trial's, (t,)."""
         low, high = np.minimum(self.first, self.second), np.maximum(self.first, self.second)

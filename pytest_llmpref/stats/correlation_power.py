@@ -6,7 +6,7 @@ from statistics import NormalDist
 from scipy import optimize
 
 from pytest_llmpref.estimates import DEFAULT_ALPHA, Relation
-from pytest_llmpref.stats.ranks import FEWEST, rho_interval
+from pytest_llmpref.stats.ranks import FEWEST, RhoInterval
 
 _NORMAL = NormalDist()
 _EDGE = 1 - 1e-9
@@ -68,9 +68,9 @@ def _lowest_supported(bound: float, n: int, level: float) -> float:
     """Return the smallest estimate whose interval lies above the bound."""
 
     def margin(rho: float) -> float:
-        return rho_interval(rho, n).bounds(level)[0] - bound
+        return RhoInterval(rho, n).bounds(level)[0] - bound
 
-    largest = rho_interval(1.0, n).largest
+    largest = RhoInterval(1.0, n).largest
     return float(optimize.brentq(margin, bound, largest)) if margin(largest) > 0 else 1.0
 
 
@@ -78,4 +78,4 @@ def _above(threshold: float, rho: float, n: int) -> float:
     """Return the chance of an estimate above a threshold."""
     if threshold >= 1:
         return 0.0
-    return 1 - _NORMAL.cdf((math.atanh(threshold) - math.atanh(rho)) / rho_interval(rho, n).se)
+    return 1 - _NORMAL.cdf((math.atanh(threshold) - math.atanh(rho)) / RhoInterval(rho, n).se)

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy import special
+from scipy import optimize, special
 
 from pytest_llmpref.estimates import Estimate, Normal
 from pytest_llmpref.stats.comparisons import FloatArray
 
 _ONE_SIGMA = 0.6826894921370859
 """Level of the interval that reaches one standard error to each side."""
-_HALVINGS = 60
 _CERTAIN = 1e-9
 
 
@@ -127,15 +126,9 @@ def expected_quartiles(truth: Truth) -> FloatArray:
 
 
 def _limit(means: FloatArray, deviations: FloatArray, share: float) -> float:
-    """Return the value that this share of the true values is expected below, by bisection."""
+    """Return the value that this share of the true values is expected below."""
     low, high = float(np.min(means - 9 * deviations)), float(np.max(means + 9 * deviations))
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        if float(np.mean(special.ndtr((middle - means) / deviations))) < share:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
+    return float(optimize.brentq(lambda at: np.mean(special.ndtr((at - means) / deviations)) - share, low, high))
 
 
 def _noisy(estimate: Estimate) -> tuple[float, float, float]:

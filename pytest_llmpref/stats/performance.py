@@ -17,7 +17,7 @@ from pytest_llmpref.stats.arms import ArmRuns, arm_difference
 from pytest_llmpref.stats.clustering import clustered_variance
 from pytest_llmpref.stats.comparisons import FloatArray
 from pytest_llmpref.stats.conditional_logit import ConditionalFit, fit_conditional
-from pytest_llmpref.stats.ranks import FEWEST, rank_correlation, rho_interval
+from pytest_llmpref.stats.ranks import FEWEST, RhoInterval, rank_correlation
 from pytest_llmpref.stats.reliability import SpearmanBrown, stepped_up
 from pytest_llmpref.stats.trend import quartiles
 
@@ -187,7 +187,7 @@ def split_half(answers: Answers, *, splits: int = 30, seed: int) -> Estimate:
         reason = "accuracy does not tell at least four entities apart"
         return Estimate(math.nan, entities, "entities", method, Unknown(), (reason,), label)
     rho = float(np.mean(found))
-    return Estimate(stepped_up(rho), fewest, "entities", method, SpearmanBrown(rho_interval(rho, fewest)), label=label)
+    return Estimate(stepped_up(rho), fewest, "entities", method, SpearmanBrown(RhoInterval(rho, fewest)), label=label)
 
 
 def _with_preference(answers: Answers, preference: FloatArray) -> tuple[Answers, FloatArray]:

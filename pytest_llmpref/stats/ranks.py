@@ -149,8 +149,3 @@ class RhoInterval:
             if abs(end - before) < 1e-12:
                 break
         return end
-
-
-def rho_interval(rho: float, n: int, extra: float = 0.0) -> RhoInterval:
-    """Return the interval of Spearman's rho over ``n`` >= 4 values, with further variance of its z if there is any."""
-    return RhoInterval(rho, n, extra)

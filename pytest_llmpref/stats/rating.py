@@ -101,12 +101,7 @@ def bradley_terry(
     """
     require_comparisons(comparisons)
     weights = _checked(weights, len(comparisons))
-    fits, model = fit_strengths(comparisons, weights[:, None], prior_sd=prior_sd, max_iterations=max_iterations)
-    if (scatter := _scatter(comparisons, weights, fits.chances[:, 0])) < 1:
-        wider, start = prior_sd / math.sqrt(scatter), fits.parameters[:, 0]
-        fits, model = fit_strengths(
-            comparisons, weights[:, None], prior_sd=wider, max_iterations=max_iterations, start=start
-        )
+    fits, model = _fitted(comparisons, weights, prior_sd, max_iterations)
     n = comparisons.n_entities
     compared, connected = _connection(comparisons, weights)
     # Centring is part of the estimate, so it is part of its error too.
@@ -207,12 +202,23 @@ def _label_design(comparisons: Comparisons, weights: FloatArray) -> FloatArray:
     return np.where(comparisons.label_first_is_a, 0.5, -0.5)
 
 
+def _fitted(
+    comparisons: Comparisons, weights: FloatArray, prior_sd: float, max_iterations: int
+) -> tuple[PairFits, PairRegression]:
+    """Fit strengths, and once more with the wider prior of answers that scatter less than draws."""
+    fits, model = fit_strengths(comparisons, weights[:, None], prior_sd=prior_sd, max_iterations=max_iterations)
+    if (scatter := _scatter(comparisons, weights, fits.chances[:, 0])) < 1:
+        wider, start = prior_sd / math.sqrt(scatter), fits.parameters[:, 0]
+        return fit_strengths(comparisons, weights[:, None], prior_sd=wider, max_iterations=max_iterations, start=start)
+    return fits, model
+
+
 def _scatter(comparisons: Comparisons, weights: FloatArray, chances: FloatArray) -> float:
     """Return the variance of pairs' answers about the fit, that of draws being 1; 1 for draws.
 
     At least `LEAST_SCATTER`, and never more than draws have.
     """
-    if np.all((comparisons.score == 0) | (comparisons.score == 1)):
+    if comparisons.drawn:
         return 1.0
     pairs, pair_of = comparisons.pairs
     residuals = np.where(comparisons.low_first, 1, -1) * weights * (comparisons.score - chances)
@@ -227,10 +233,14 @@ def _standard_errors(
     """Return standard errors of the centred parameters in log-odds, and their degrees of freedom, (n_entities + 2,)."""
     chances, parameters = fits.chances[:, 0], fits.parameters[:, 0]
     variance = weights * chances * (1 - chances)
-    drawn = bool(np.all((comparisons.score == 0) | (comparisons.score == 1)))
     _, pair_of = comparisons.pairs
     return model.errors(
-        weights * (comparisons.score - chances), variance, pair_of, centring, parameters=parameters, drawn=drawn
+        weights * (comparisons.score - chances),
+        variance,
+        pair_of,
+        centring,
+        parameters=parameters,
+        drawn=comparisons.drawn,
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from pytest_llmpref.estimates import Estimate, Normal, Unknown, Wilson
 from pytest_llmpref.stats.comparisons import BoolArray, FloatArray, IntArray
 from pytest_llmpref.stats.pair_logit import PairRegression
-from pytest_llmpref.stats.ranks import FEWEST, rank_correlation, rho_interval
+from pytest_llmpref.stats.ranks import FEWEST, RhoInterval, rank_correlation
 from pytest_llmpref.stats.reliability import SpearmanBrown, stepped_up
 
 PRIOR_SD = 2.0
@@ -245,7 +245,7 @@ def split_half(attempts: Attempts, *, splits: int = 10, seed: int) -> Estimate:
         reason = "refusals do not tell at least four entities apart"
         return Estimate(math.nan, attempts.n_entities, "entities", method, Unknown(), (reason,), label)
     rho = float(np.mean(found))
-    interval = SpearmanBrown(rho_interval(rho, fewest))
+    interval = SpearmanBrown(RhoInterval(rho, fewest))
     return Estimate(stepped_up(rho), fewest, "entities", method, interval, label=label)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from pytest_llmpref.estimates import Estimate, IntervalMethod, Unknown, Wilson
 from pytest_llmpref.stats.comparisons import Comparisons, FloatArray, IntArray, require_comparisons
-from pytest_llmpref.stats.ranks import FEWEST, rank_correlation, rho_interval
+from pytest_llmpref.stats.ranks import FEWEST, RhoInterval, rank_correlation
 from pytest_llmpref.stats.rating import fit_strengths
 
 SPLITS = 30
@@ -85,7 +85,7 @@ def split_half(comparisons: Comparisons, *, splits: int = SPLITS, seed: int) -> 
     n = min(n for rho, n in found if not math.isnan(rho))
     rho = float(np.mean(correlations))
     return Estimate(
-        stepped_up(rho), n, "entities", method, SpearmanBrown(rho_interval(rho, n)), label="split-half reliability"
+        stepped_up(rho), n, "entities", method, SpearmanBrown(RhoInterval(rho, n)), label="split-half reliability"
     )
 
 

@@ -91,10 +91,23 @@ def next_pairs(pool: Pool, scores: FloatArray, closed: BoolArray, count: int, *,
     # and must not make all pairs that carry one label look as if they told more.
     logits = strengths[pool.first] - strengths[pool.second] + belief.position
     chances = special.expit(np.stack([logits + belief.label / 2, logits - belief.label / 2]))
-    information = np.bincount(pool.pair_of, (chances * (1 - chances)).mean(axis=0), len(closed))
+    of_question = (chances * (1 - chances)).mean(axis=0)
+    information = np.asarray(np.bincount(pool.pair_of, of_question, len(closed)), dtype=np.float64)
     of_pair = np.unique(pool.pair_of, return_index=True)[1]
-    a, b = pool.first[of_pair], pool.second[of_pair]
-    chosen = list[int]()
+    return _greedy(pool.first[of_pair], pool.second[of_pair], covariance, weights, information, is_open, count)
+
+
+def _greedy(
+    a: IntArray,
+    b: IntArray,
+    covariance: FloatArray,
+    weights: FloatArray,
+    information: FloatArray,
+    is_open: BoolArray,
+    count: int,
+) -> list[int]:
+    """Choose pairs of entities ``a`` and ``b`` one by one, each as if those before it were answered."""
+    chosen, is_open = list[int](), is_open.copy()
     for _ in range(count):
         variance = _of_differences(covariance, a, b)
         # What all weighted variances lose, were the pair answered.

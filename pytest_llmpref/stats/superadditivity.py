@@ -34,7 +34,7 @@ def interaction(attempts: Attempts, preference: Noisy) -> Estimate:
         reason = "preferences differ by no more than their noise"
         return Estimate(math.nan, len(attempts), "trials", method, Unknown(), (reason,), label)
     method += f", dislikes corrected for noise (reliability {truth.reliability:.2f}; Carroll et al. 2006)"
-    dislike, known = _true_dislike(attempts, truth)
+    dislike, known = _dislike(attempts, truth)
     if not known.any():
         return Estimate(math.nan, 0, "trials", method, Unknown(), ("no trial with two known preferences",), label)
     asked = attempts.part(known)
@@ -54,7 +54,7 @@ def excess(attempts: Attempts, preference: FloatArray) -> Estimate:
     two refusals and two answers added to its variance (Agresti and Coull 1998), so that 0% has an error too.
     """
     label = "refusals beyond the sum"
-    dislike, known = _dislike(attempts, preference)
+    dislike, known = _dislike(attempts, true_values(Noisy.exact(preference)))
     finite = dislike[~np.isnan(dislike)]
     if not known.any() or len(finite) < 4:
         return Estimate(math.nan, 0, "trials", "none", Unknown(), ("fewer than four known preferences",), label)
@@ -83,17 +83,9 @@ def excess(attempts: Attempts, preference: FloatArray) -> Estimate:
     return Estimate(value, n, "trials", method, Normal(value, math.sqrt(variance)), reasons, label)
 
 
-def _true_dislike(attempts: Attempts, truth: Truth) -> tuple[FloatArray, BoolArray]:
-    """Return the standardised true dislike of each entity, as in `_dislike`."""
-    spread = truth.spread or math.nan
-    dislike = (truth.centre - truth.means) / spread
-    return dislike, ~np.isnan(dislike[attempts.first]) & ~np.isnan(dislike[attempts.second])
-
-
-def _dislike(attempts: Attempts, preference: FloatArray) -> tuple[FloatArray, BoolArray]:
+def _dislike(attempts: Attempts, truth: Truth) -> tuple[FloatArray, BoolArray]:
     """Return the standardised dislike of each entity, and which trials are about two entities that have one."""
-    spread = float(np.nanstd(preference)) if not np.all(np.isnan(preference)) else 0.0
-    dislike = (np.nanmean(preference) - preference) / spread if spread > 0 else np.full_like(preference, np.nan)
+    dislike = (truth.centre - truth.means) / (truth.spread or math.nan)
     return dislike, ~np.isnan(dislike[attempts.first]) & ~np.isnan(dislike[attempts.second])
 
 
