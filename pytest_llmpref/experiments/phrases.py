@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pytest_llmpref.experiments.patterns import Pattern
+from pytest_llmpref.experiments.patterns import Pattern, Patterns
 from pytest_llmpref.resources import data_folder
 
 
@@ -61,18 +61,18 @@ class Language:
     inflects: bool
     options: Sequence[str]
     answers: Sequence[str]
-    choose: Sequence[Pattern]
+    choose: Patterns
     negation: Pattern
     contrast: Sequence[str]
     joining: Sequence[str]
     because: Sequence[str]
-    against: Sequence[Pattern]
-    abstention: Sequence[Pattern]
-    undecided: Sequence[Pattern]
-    both: Sequence[Pattern]
-    offers: Sequence[Pattern]
-    refusal: Mapping[str, Sequence[Pattern]]
-    hints: Mapping[str, Sequence[Pattern]]
+    against: Patterns
+    abstention: Patterns
+    undecided: Patterns
+    both: Patterns
+    offers: Patterns
+    refusal: Mapping[str, Patterns]
+    hints: Mapping[str, Patterns]
 
 
 LATIN = "A-Za-z0-9_\u00c0-\u024f\u0400-\u04ff"
@@ -164,8 +164,8 @@ def _read(path: Path) -> Language:
     )
 
 
-def _patterns(texts: Sequence[str]) -> tuple[Pattern, ...]:
-    return tuple(_pattern(text) for text in texts)
+def _patterns(texts: Sequence[str]) -> Patterns:
+    return Patterns(_pattern(text) for text in texts)
 
 
 def _pattern(text: str) -> Pattern:

@@ -57,8 +57,7 @@ def reason_of(text: str, *, answerable: bool = False) -> Reason:
     for reason in _FIRST_TO_LAST:
         if reason in _OF_QUESTIONS_WITH_AN_ANSWER and not answerable:
             continue
-        told = (language.hints.get(reason, ()) for language in given)
-        said = (language.refusal.get(reason, ()) for language in given)
-        if any(pattern.search(lower) for patterns in (*said, *told) for pattern in patterns):
+        lists = (told.get(reason) for language in given for told in (language.refusal, language.hints))
+        if any(patterns.found_in(lower) for patterns in lists if patterns):
             return reason
     return Reason.OTHER

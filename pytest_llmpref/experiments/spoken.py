@@ -59,7 +59,7 @@ class Said:
 
     def chooses(self, part: str) -> bool:
         """Whether a part of the reply says that the speaker chooses."""
-        return any(pattern.search(part) for language in self.spoken for pattern in language.choose)
+        return any(language.choose.found_in(part) for language in self.spoken)
 
     @cached_property
     def declined(self) -> set[str]:
@@ -84,27 +84,25 @@ class Said:
             reason
             for language in self.spoken
             for reason, patterns in language.refusal.items()
-            if any(pattern.search(part) for pattern in patterns)
+            if patterns.found_in(part)
         }
 
     def favours_neither(self, part: str, *, praise: bool) -> bool:
         """Whether a part of the reply favours neither option, or, with ``praise``, praises both."""
-        lists = (language.abstention for language in self.spoken)
-        praising = (language.both for language in self.spoken if praise)
-        return any(pattern.search(part) for patterns in (*lists, *praising) for pattern in patterns)
+        return any(
+            language.abstention.found_in(part) or (praise and language.both.found_in(part)) for language in self.spoken
+        )
 
     def without_neither(self, part: str) -> str:
         """Return a part of the reply without the words that favour neither option."""
         for language in self.spoken:
-            for pattern in (*language.abstention, *language.both):
-                part = pattern.sub(" ", part)
+            part = language.both.sub(" ", language.abstention.sub(" ", part))
         return part
 
     def without_others(self, part: str) -> str:
         """Return a part without options that are mentioned only as the other one: "rather than B"."""
         for language in self.spoken:
-            for pattern in language.against:
-                part = pattern.sub(" ", part)
+            part = language.against.sub(" ", part)
         return part
 
     def main(self, sentence: str) -> str:
@@ -127,7 +125,7 @@ class Said:
         if not self.sentences or self.unfinished or not is_question(self.sentences[-1]):
             return False
         asked = self.sentences[-1]
-        offered = any(pattern.search(asked) for language in self.spoken for pattern in language.offers)
+        offered = any(language.offers.found_in(asked) for language in self.spoken)
         return not offered and re.search(r"[^\W\d_]{2}", asked) is not None and len(options_in(self.text)) < 2
 
 

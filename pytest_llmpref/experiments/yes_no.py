@@ -65,16 +65,10 @@ def _read(text: str) -> tuple[Outcome, bool | None]:
         if word:
             return Outcome.CHOICE, _TRUTH[word]
     spoken = languages_of(lower)
-    given = {
-        reason
-        for language in spoken
-        for reason, patterns in language.refusal.items()
-        if any(p.search(lower) for p in patterns)
-    }
+    given = {reason for language in spoken for reason, patterns in language.refusal.items() if patterns.found_in(lower)}
     if given & DECLINING:
         return Outcome.REFUSAL, None
-    favours_neither = (p for each in spoken for p in (*each.undecided, *each.abstention, *each.both))
-    if any(p.search(lower) for p in favours_neither):
+    if any(patterns.found_in(lower) for each in spoken for patterns in (each.undecided, each.abstention, each.both)):
         return Outcome.ABSTENTION, None
     # Not by `reason_of`, whose hints tell why a reply declines, and not that it does.
     if given:
