@@ -31,7 +31,7 @@ def recorded(folder, count: int) -> Cassette:
 
 
 def essence(cassette: Cassette):
-    return [(one.key, one.request, one.reply, one.exchange, one.at) for one in cassette.interactions()]
+    return [(one.key, one.request, one.reply, one.exchange, one.at) for one in cassette.lines()]
 
 
 def test_plain_vcrpy_replays_what_was_exported(tmp_path):

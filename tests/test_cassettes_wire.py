@@ -154,7 +154,7 @@ def test_both_depths_of_replay_give_what_was_recorded_with_64_in_flight(tmp_path
         assert asyncio.run(ask_all(ReplayModel(cassette), questions)) == replies
         assert asyncio.run(ask_all(WireReplayModel(Live("http://127.0.0.1:9/v1"), cassette), questions)) == replies
     assert len(cassette) == 150
-    for one in cassette.interactions():
+    for one in cassette.lines():
         assert json.loads(one.exchange.response.body)["choices"][0]["message"]["content"] == one.reply.text
         assert json.loads(one.exchange.request.body)["messages"] == [
             {"role": "user", "content": one.request.messages[0].content}
@@ -207,7 +207,7 @@ def test_of_several_tries_the_exchange_that_gave_the_reply_is_kept(tmp_path, tra
             return server, await ask_all(model, [question(1)])
 
     server, (reply,) = asyncio.run(record())
-    exchange = Cassette.open(tmp_path, MODEL).interaction(question(1).key).exchange
+    (exchange,) = (line.exchange for line in Cassette.open(tmp_path, MODEL).lines())
     assert (server.seen, exchange.response.status, reply.text) == (2, 200, "Question 1 é")
     assert exchange.response.headers["x-request-id"] == ["r2"]
 
@@ -221,7 +221,7 @@ def test_a_call_that_failed_for_good_is_kept_as_an_error_without_the_key_that_th
     cassette = Cassette.open(tmp_path, MODEL)
     assert reply.finish == "error"
     assert "slow down, [scrubbed]" in reply.text
-    assert cassette.interaction(question(1).key).exchange.response.status == 429
+    assert cassette.lines()[0].exchange.response.status == 429
     assert API_KEY not in cassette.journal.read_text()
     for replay in (ReplayModel(cassette), WireReplayModel(Live("http://127.0.0.1:9/v1"), cassette)):
         assert asyncio.run(ask_all(replay, [question(1)])) == [reply]

@@ -40,9 +40,10 @@ fuzzed = settings(
 
 def read_cassette(path: Path) -> None:
     cassette = Cassette.open(path.parent, "m")
-    for one in cassette.interactions():
-        with contextlib.suppress(CassetteError):
-            _ = one.exchange
+    with contextlib.suppress(CassetteError):
+        for line in cassette.lines():
+            with contextlib.suppress(CassetteError):
+                _ = line.exchange
 
 
 def read_vcr(path: Path) -> None:
@@ -183,10 +184,15 @@ def test_a_decompression_bomb_is_turned_away_in_bounded_memory(tmp_path):
         tracemalloc.stop()
 
 
-def test_a_file_of_countless_gzip_members_is_turned_away(tmp_path):
-    (tmp_path / "m.jsonl.gz").write_bytes(gzip.compress(b"", mtime=0) * 100_000)
-    with pytest.raises(CassetteError, match="more than 100 gzip files"):
-        Cassette.open(tmp_path, "m")
+def test_a_file_of_countless_gzip_members_is_read_member_by_member(tmp_path):
+    lines = JOURNAL.splitlines(keepends=True)
+    (tmp_path / "m.jsonl.gz").write_bytes(b"".join(map(gzip.compress, [lines[0], *[b""] * 100_000, lines[1]])))
+    tracemalloc.start()
+    try:
+        assert len(Cassette.open(tmp_path, "m")) == 2
+        assert tracemalloc.get_traced_memory()[1] < 20 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_packed_file_that_was_put_together_from_two_is_read(tmp_path):

@@ -109,15 +109,15 @@ def test_recorded_agents_replay_at_both_depths_to_what_the_readme_says(replay):
 )
 def test_a_recording_has_the_raw_exchange_behind_every_reply_and_no_secret(folder, model):
     cassette = Cassette.open(ROOT / folder, model)
-    for interaction in cassette.interactions():
-        exchange = interaction.exchange
-        if interaction.request.asked != "model":
+    for line in cassette.lines():
+        exchange = line.exchange
+        if line.request.asked != "model":
             # What tools returned, and what runs came to: nobody was asked over HTTP.
             assert exchange is None
             continue
         assert exchange is not None
         assert exchange.response.status == 200
-        assert json.loads(exchange.request.body)["messages"][0]["content"] == interaction.request.messages[0].content
+        assert json.loads(exchange.request.body)["messages"][0]["content"] == line.request.messages[0].content
         assert {name.lower() for name in exchange.request.headers} <= {"content-type"}
 
 

@@ -10,7 +10,7 @@ from pytest_llmpref.cassettes.errors import (
     MissingRecordingError,
     NetworkRefusedError,
 )
-from pytest_llmpref.cassettes.interaction import Exchange, Interaction, WireRequest, WireResponse
+from pytest_llmpref.cassettes.interaction import Exchange, Interaction, Line, WireRequest, WireResponse
 from pytest_llmpref.cassettes.network import refuse_sockets
 from pytest_llmpref.cassettes.recording import RecordingModel, must_ask
 from pytest_llmpref.cassettes.replay import ReplayModel
@@ -23,6 +23,7 @@ __all__ = [
     "Deeds",
     "Exchange",
     "Interaction",
+    "Line",
     "MissingRecordingError",
     "NetworkRefusedError",
     "RecordingModel",

@@ -1,18 +1,24 @@
 """Reading a cassette's lines, and saying exactly what is wrong with one."""
 
+import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
-from isal import isal_zlib
+from isal import igzip, isal_zlib
 
 from pytest_llmpref.cassettes.errors import CassetteError
-from pytest_llmpref.cassettes.interaction import FORMAT, Interaction
+from pytest_llmpref.cassettes.interaction import FORMAT, Interaction, Line
 from pytest_llmpref.cassettes.scrub import SCRUBBED
 from pytest_llmpref.garbage import no_garbage_collection
 
-_DECODER = msgspec.json.Decoder(Interaction)
+_Kind = TypeVar("_Kind", Interaction, Line)
+_DECODERS: dict[type[Interaction | Line], msgspec.json.Decoder[Any]] = {
+    Interaction: msgspec.json.Decoder(Interaction),
+    Line: msgspec.json.Decoder(Line),
+}
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 MOST_BYTES = 64 << 20
@@ -20,8 +26,8 @@ MOST_RATIO = 200
 """A packed file of a few bytes may hold this many bytes of lines, a larger one this many times its size. Recordings
 shrink to about a twelfth, and a decompression bomb to a thousandth. Our choice."""
 
-GZIP = b"\x1f\x8b"
-_MOST_MEMBERS = 100
+_PIECE = 1 << 20
+"""Bytes that are decompressed at a time: few enough to stay near the processor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,7 @@ class Source:
         )
 
 
-def decode_lines(lines: bytes, source: Source) -> list[Interaction]:
+def decode_lines(lines: bytes, source: Source, kind: type[_Kind]) -> list[_Kind]:
     """Decode complete lines, and check that each key is that of its request.
 
     Raises
@@ -68,9 +74,9 @@ def decode_lines(lines: bytes, source: Source) -> list[Interaction]:
     """
     try:
         with no_garbage_collection():
-            recorded = _DECODER.decode_lines(lines)
+            recorded: list[_Kind] = _DECODERS[kind].decode_lines(lines)
     except _UNREADABLE:
-        raise _first_fault(lines, source) from None
+        raise _first_fault(lines, source, _DECODERS[kind]) from None
     for number, one in enumerate(recorded):
         wrong = fault(one, source.model)
         if wrong is not None:
@@ -78,7 +84,7 @@ def decode_lines(lines: bytes, source: Source) -> list[Interaction]:
     return recorded
 
 
-def decode_packed(source: Source) -> list[Interaction]:
+def decode_packed(source: Source, kind: type[_Kind]) -> list[_Kind]:
     """Decode a compressed file.
 
     Raises
@@ -87,47 +93,45 @@ def decode_packed(source: Source) -> list[Interaction]:
         If it is not a gzip file, is cut off or corrupt, grows beyond all recordings, or holds a line that is not an
         interaction of this model.
     """
-    compressed = source.path.read_bytes()
-    if not compressed:
-        raise source.unreadable("truncated after line 0")
-    recorded = list[Interaction]()
-    for lines in _members(compressed, source):
-        recorded += decode_lines(lines, replace(source, first_line=len(recorded) + 1))
+    recorded = list[_Kind]()
+    try:
+        for lines in _pieces(source.path):
+            here = replace(source, first_line=len(recorded) + 1)
+            if not lines.endswith(b"\n"):
+                raise here.error(lines.count(b"\n"), "the last line is cut off")
+            recorded += decode_lines(lines, here, kind)
+    except EOFError:
+        raise source.unreadable(f"truncated after line {len(recorded)}") from None
+    except OverflowError as error:
+        raise source.unreadable(str(error)) from None
+    except (gzip.BadGzipFile, isal_zlib.error) as error:  # type: ignore[misc]  # its stub calls the class an instance
+        raise source.unreadable(f"not a readable gzip file ({error})") from None
     return recorded
 
 
-def _members(compressed: bytes, source: Source) -> Iterator[bytes]:
-    """Decompress a gzip file, in bounded memory; yield each of its members, or those that share a line as one."""
-    room = max(MOST_BYTES, MOST_RATIO * len(compressed))
-    left, rest, whole, begun = room + 1, compressed, 0, b""
-    for _ in range(_MOST_MEMBERS):
-        if not rest.startswith(GZIP):  # Less than a header would otherwise look cut off.
-            raise source.unreadable("not a readable gzip file (no gzip header)")
-        member = isal_zlib.decompressobj(wbits=31)
-        try:
-            lines = begun + member.decompress(rest, left)
-        except isal_zlib.error as error:  # type: ignore[misc]  # its stub calls the class an instance
-            raise source.unreadable(f"not a readable gzip file ({error})") from None
-        left -= len(lines) - len(begun)
-        if left <= 0:
-            raise source.unreadable(f"{len(compressed):,} bytes that grow to more than {room:,}, like no recording")
-        if not member.eof:
-            whole += lines.count(b"\n")
-            raise source.unreadable(f"truncated after line {whole}")
-        begun = b"" if not lines or lines.endswith(b"\n") else lines
-        if not begun:
-            whole += lines.count(b"\n")
-            yield lines
-        rest = member.unused_data.lstrip(b"\0")
-        if not rest:
-            break
-    else:
-        raise source.unreadable(f"made of more than {_MOST_MEMBERS} gzip files")
+def _pieces(path: Path) -> Iterator[bytes]:
+    """Decompress a file in bounded memory; yield complete lines, some at a time, and last what is none."""
+    size = path.stat().st_size
+    room = max(MOST_BYTES, MOST_RATIO * size)
+    if not size:
+        raise EOFError
+    with igzip.IGzipFile(path, "rb") as file:  # type: ignore[no-untyped-call]  # it has no annotations
+        begun, read = b"", 0
+        while piece := file.read(_PIECE):
+            read += len(piece)
+            if read > room:
+                raise OverflowError(f"{size:,} bytes that grow to more than {room:,}, like no recording")
+            end = piece.rfind(b"\n") + 1
+            if end:
+                yield begun + piece[:end]
+                begun = piece[end:]
+            else:
+                begun += piece
     if begun:
-        raise source.error(whole + begun.count(b"\n"), "the last line is cut off")
+        yield begun
 
 
-def fault(recorded: Interaction, model: str) -> str | None:
+def fault(recorded: Interaction | Line, model: str) -> str | None:
     """Return what is wrong with an interaction that claims to be this model's, or ``None``."""
     if recorded.request.model != model:
         return f"an interaction of {recorded.request.model!r}, not of {model!r}"
@@ -136,7 +140,7 @@ def fault(recorded: Interaction, model: str) -> str | None:
     return None
 
 
-def _was_scrubbed(recorded: Interaction) -> bool:
+def _was_scrubbed(recorded: Interaction | Line) -> bool:
     """Tell whether a secret was taken out of the request after its key was computed."""
     return any(
         SCRUBBED in text
@@ -145,11 +149,11 @@ def _was_scrubbed(recorded: Interaction) -> bool:
     )
 
 
-def _first_fault(lines: bytes, source: Source) -> CassetteError:
+def _first_fault(lines: bytes, source: Source, decoder: msgspec.json.Decoder[Any]) -> CassetteError:
     """Find the line that cannot be decoded."""
     for number, line in enumerate(lines.splitlines()):
         try:
-            _DECODER.decode(line)
+            decoder.decode(line)
         except _UNREADABLE as error:
             version = _version(line)
             if version not in (None, FORMAT):

@@ -12,7 +12,7 @@ import msgspec
 
 from pytest_llmpref.cassettes.decoding import Source, decode_lines, decode_packed
 from pytest_llmpref.cassettes.errors import CassetteError
-from pytest_llmpref.cassettes.interaction import Interaction
+from pytest_llmpref.cassettes.interaction import Line
 from pytest_llmpref.secrets import FoundSecret, Secrets, find_secrets
 
 
@@ -50,8 +50,8 @@ def cassette_files(folder: Path) -> list[Path]:
     return sorted([*folder.glob("*.jsonl"), *folder.glob("*.jsonl.gz")])
 
 
-def interactions_of(path: Path) -> list[Interaction]:
-    """Return the interactions of one file, each line decoded, and its key compared with that of its request.
+def lines_of(path: Path) -> list[Line]:
+    """Return the lines of one file, each decoded, and its key compared with that of its request.
 
     Raises
     ------
@@ -59,13 +59,13 @@ def interactions_of(path: Path) -> list[Interaction]:
         At the first line that is not an interaction, or is another model's than the first.
     """
     if path.suffix == ".gz":
-        return decode_packed(Source(path, _model(path)))
-    return decode_lines(path.read_bytes(), Source(path, _model(path)))
+        return decode_packed(Source(path, _model(path)), Line)
+    return decode_lines(path.read_bytes(), Source(path, _model(path)), Line)
 
 
 def listed(path: Path) -> Listed | None:
     """Describe one file; ``None`` where it is empty."""
-    found = interactions_of(path)
+    found = lines_of(path)
     if not found:
         return None
     times = [one.at for one in found]
@@ -74,7 +74,7 @@ def listed(path: Path) -> Listed | None:
 
 def disagreements(path: Path) -> Iterator[str]:
     """Yield what is wrong with one file: a raw response that does not hold the reply that was read from it."""
-    for number, one in enumerate(interactions_of(path), 1):
+    for number, one in enumerate(lines_of(path), 1):
         if one.reply.finish == "error" or not one.reply.text:
             continue
         try:
@@ -89,7 +89,7 @@ def disagreements(path: Path) -> Iterator[str]:
 def leaks(path: Path) -> Iterator[Leak]:
     """Yield what looks like a secret in one file, line by line."""
     secrets = Secrets()
-    for number, one in enumerate(interactions_of(path), 1):
+    for number, one in enumerate(lines_of(path), 1):
         line = msgspec.json.encode(one)
         for secret in find_secrets(line.decode()) if secrets.suspected(line) else ():
             yield Leak(path, number, secret)

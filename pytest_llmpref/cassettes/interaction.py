@@ -40,7 +40,7 @@ class Exchange(msgspec.Struct, frozen=True):
 
 
 class Interaction(msgspec.Struct, frozen=True):
-    """One line of a cassette.
+    """What replay by key reads of a line of a cassette.
 
     Attributes
     ----------
@@ -50,11 +50,24 @@ class Interaction(msgspec.Struct, frozen=True):
         ``request.key`` as it was when asked; it finds the line again.
     request, reply
         The question, and the normalised answer.
-    http
-        The exchange as JSON, ``null`` for a model that answered in-process. Kept undecoded, since replay by key never
-        looks at it.
     at
         When the reply came, UTC.
+    """
+
+    v: Literal[1]
+    key: str
+    request: Request
+    reply: Reply
+    at: Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A whole line of a cassette: an `Interaction`, and what went over the wire.
+
+    Attributes
+    ----------
+    http
+        The exchange as JSON, ``null`` for a model that answered in-process. Kept undecoded, since few look at it.
     """
 
     v: Literal[1]

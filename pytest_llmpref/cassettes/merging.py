@@ -8,8 +8,8 @@ from typing import Literal
 import msgspec
 
 from pytest_llmpref.cassettes.errors import CassetteError
-from pytest_llmpref.cassettes.inspection import cassette_files, interactions_of
-from pytest_llmpref.cassettes.interaction import Interaction
+from pytest_llmpref.cassettes.inspection import cassette_files, lines_of
+from pytest_llmpref.cassettes.interaction import Line
 from pytest_llmpref.cassettes.store import Cassette
 
 Keep = Literal["earliest", "latest"]
@@ -52,11 +52,11 @@ def merge(sources: Sequence[Path], folder: Path, keep: Keep | None = None) -> li
     CassetteError
         If there is no such folder, or a cassette in it cannot be read.
     """
-    found: dict[str, dict[str, tuple[Path, Interaction]]] = {}
+    found: dict[str, dict[str, tuple[Path, Line]]] = {}
     conflicts: list[str] = []
     here = cassette_files(folder) if folder.is_dir() else []
     for path in (*here, *(path for source in sources for path in cassette_files(source))):
-        for one in interactions_of(path):
+        for one in lines_of(path):
             kept = found.setdefault(one.request.model, {})
             other = kept.get(one.key)
             if other is not None and keep is None and _differ(other[1], one) and not _same_file(path, other[0]):
@@ -68,21 +68,21 @@ def merge(sources: Sequence[Path], folder: Path, keep: Keep | None = None) -> li
     return [_write(folder, model, (one for _, one in kept.values())) for model, kept in found.items()]
 
 
-def _write(folder: Path, model: str, interactions: Iterable[Interaction]) -> Merged:
+def _write(folder: Path, model: str, lines: Iterable[Line]) -> Merged:
     cassette = Cassette.open(folder, model)
     added = known = 0
     with cassette.lock():
-        cassette.reload()
-        for one in interactions:
-            if cassette.interaction(one.key) == one:
+        here = {line.key: line for line in cassette.lines()}
+        for line in lines:
+            if here.get(line.key) == line:
                 known += 1
             else:
-                cassette.add(one)
+                cassette.add(line)
                 added += 1
     return Merged(cassette.journal, added, known)
 
 
-def _differ(one: Interaction, other: Interaction) -> bool:
+def _differ(one: Line, other: Line) -> bool:
     if "error" in {one.reply.finish, other.reply.finish}:
         return False
     first, second = (msgspec.structs.replace(each.reply, latency=0.0) for each in (one, other))
@@ -94,9 +94,7 @@ def _same_file(path: Path, other: Path) -> bool:
     return path.resolve() == other.resolve()
 
 
-def _kept(
-    one: tuple[Path, Interaction], other: tuple[Path, Interaction], keep: Keep | None
-) -> tuple[Path, Interaction]:
+def _kept(one: tuple[Path, Line], other: tuple[Path, Line], keep: Keep | None) -> tuple[Path, Line]:
     failed = [each[1].reply.finish == "error" for each in (one, other)]
     if failed[0] != failed[1]:
         return other if failed[0] else one
@@ -106,7 +104,7 @@ def _kept(
     return later if keep == "latest" else earlier
 
 
-def _described(one: tuple[Path, Interaction], other: tuple[Path, Interaction]) -> str:
+def _described(one: tuple[Path, Line], other: tuple[Path, Line]) -> str:
     said = " and ".join(f"{path}: {each.reply.text[:40]!r} ({each.at:%Y-%m-%d %H:%M})" for path, each in (one, other))
     return f"  {one[1].request.model}, key {one[1].key}: {said}"
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import msgspec
 from msgspec.structs import replace
 
-from pytest_llmpref.cassettes.interaction import FORMAT, Exchange, Headers, Interaction, WireRequest
+from pytest_llmpref.cassettes.interaction import FORMAT, Exchange, Headers, Interaction, Line, WireRequest
 from pytest_llmpref.models.chat import Message, Reply, Request, ToolCall
 from pytest_llmpref.secrets import SCRUBBED, FoundSecret, Secrets, environment_secrets, find_secrets
 
@@ -119,8 +119,8 @@ class Scrubber:
 def _encoded(
     key: str, request: Request, reply: Reply, exchange: Exchange | None, at: datetime
 ) -> tuple[Interaction, bytes]:
-    recorded = Interaction(FORMAT, key, request, reply, msgspec.Raw(msgspec.json.encode(exchange)), at)
-    return recorded, msgspec.json.encode(recorded)
+    line = Line(FORMAT, key, request, reply, msgspec.Raw(msgspec.json.encode(exchange)), at)
+    return Interaction(FORMAT, key, request, reply, at), msgspec.json.encode(line)
 
 
 def _credentials(sent: WireRequest) -> Iterator[str]:

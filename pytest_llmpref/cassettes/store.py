@@ -18,13 +18,13 @@ from filelock import FileLock
 from pytest_llmpref.cassettes import journal
 from pytest_llmpref.cassettes.decoding import Source, decode_lines, decode_packed
 from pytest_llmpref.cassettes.errors import CassetteError, CassetteWarning
-from pytest_llmpref.cassettes.interaction import Exchange, Interaction
+from pytest_llmpref.cassettes.interaction import Exchange, Interaction, Line
 from pytest_llmpref.cassettes.scrub import Scrubber
 from pytest_llmpref.cassettes.slug import slug
 from pytest_llmpref.models.chat import Reply, Request
 
 MOST_PACKINGS = 50
-"""Gzip members of a packed file, after which it is written anew. Our choice; a reader takes twice as many."""
+"""Gzip members of a packed file, after which it is written anew. Our choice."""
 
 
 class Cassette:
@@ -50,7 +50,7 @@ class Cassette:
         self._lock_file = folder / f"{stem}.lock"
         self._interactions: dict[str, Interaction] = {}
         self._packed_state: tuple[int, ...] | None = None
-        self._in_packed: dict[str, Interaction] = {}
+        self._in_packed = frozenset[str]()
         self._read = self._lines_read = 0
         self._scrubber: Scrubber | None = None
         self._alone = threading.RLock()
@@ -90,6 +90,18 @@ class Cassette:
     def interactions(self) -> Iterator[Interaction]:
         """Return the interactions in the order in which their requests were first recorded."""
         return iter(list(self._interactions.values()))
+
+    def lines(self) -> list[Line]:
+        """Read the files anew, for all that `interactions` leaves out; in the same order.
+
+        Raises
+        ------
+        CassetteError
+            As `open`.
+        """
+        with self._alone:
+            self.reload()
+            return list(self._lines().values())
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[FileLock]:
@@ -131,9 +143,9 @@ class Cassette:
         """
         return self._record(request.key, request, reply, exchange, at or datetime.now(UTC)).reply
 
-    def add(self, recorded: Interaction) -> None:
+    def add(self, line: Line) -> None:
         """Record an interaction that was recorded elsewhere before, with its key and its time; see `append`."""
-        self._record(recorded.key, recorded.request, recorded.reply, recorded.exchange, recorded.at)
+        self._record(line.key, line.request, line.reply, line.exchange, line.at)
 
     def reload(self) -> int:
         """Read what other processes recorded since, from the tail of the journal only.
@@ -189,17 +201,26 @@ class Cassette:
             self._set_aside(descriptor)
             _replace(self.packed, self._repacked())
             self._packed_state = _state(self.packed)
-            self._in_packed = dict(self._interactions)
+            self._in_packed = frozenset(self._interactions)
             self._read = self._lines_read = 0
             self.journal.unlink()
 
     def _repacked(self) -> bytes:
         before = self.packed.read_bytes() if self._in_packed else b""
-        new = [one for one in self._interactions.values() if self._in_packed.get(one.key) is not one]
-        again = any(one.key in self._in_packed for one in new)
+        new = {line.key: line for line in self._journal_lines()}
+        again = not self._in_packed.isdisjoint(new)
         if again or not before or before.count(_HEADER) >= MOST_PACKINGS:
-            return _compress(self._interactions.values())
-        return before + _compress(new) if new else before
+            return _compress(self._lines().values())
+        return before + _compress(new.values()) if new else before
+
+    def _lines(self) -> dict[str, Line]:
+        packed = decode_packed(Source(self.packed, self.model), Line) if self._packed_state else []
+        return {line.key: line for line in (*packed, *self._journal_lines())}
+
+    def _journal_lines(self) -> list[Line]:
+        with contextlib.suppress(FileNotFoundError), self.journal.open("rb") as file:
+            return decode_lines(file.read(self._read), Source(self.journal, self.model), Line)
+        return []
 
     def _reread(self) -> None:
         while True:
@@ -209,15 +230,16 @@ class Cassette:
                 self._interactions = {}
                 self._read = self._lines_read = 0
                 if state is not None:
-                    self._take(decode_packed(Source(self.packed, self.model)))
+                    self._take(decode_packed(Source(self.packed, self.model), Interaction))
                 self._packed_state = state
-                self._in_packed = dict(self._interactions)
+                self._in_packed = frozenset(self._interactions)
             unread = self._unread()
             if _state(self.packed) == state:
                 break
         complete = unread[: unread.rfind(b"\n") + 1]
         if complete:
-            self._take(decode_lines(complete, Source(self.journal, self.model, self._lines_read + 1)))
+            source = Source(self.journal, self.model, self._lines_read + 1)
+            self._take(decode_lines(complete, source, Interaction))
             self._lines_read += complete.count(b"\n")
             self._read += len(complete)
 
@@ -310,12 +332,12 @@ def _state(path: Path) -> tuple[int, ...] | None:
     return status.st_ino, status.st_mtime_ns, status.st_size
 
 
-def _compress(recorded: Iterable[Interaction]) -> bytes:
+def _compress(lines: Iterable[Line]) -> bytes:
     buffer = io.BytesIO()
     # Without a name and a time in its header, the file depends on its content alone.
     with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0) as file:
-        for one in recorded:
-            file.write(msgspec.json.encode(one) + b"\n")
+        for line in lines:
+            file.write(msgspec.json.encode(line) + b"\n")
     return buffer.getvalue()
 
 

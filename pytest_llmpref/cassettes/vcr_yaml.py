@@ -10,7 +10,7 @@ import yaml
 
 from pytest_llmpref.cassettes.decoding import fault
 from pytest_llmpref.cassettes.errors import CassetteError, CassetteWarning
-from pytest_llmpref.cassettes.interaction import FORMAT, Exchange, Headers, Interaction, WireRequest, WireResponse
+from pytest_llmpref.cassettes.interaction import FORMAT, Exchange, Headers, Line, WireRequest, WireResponse
 from pytest_llmpref.cassettes.store import Cassette
 from pytest_llmpref.models.chat import Reply, Request
 
@@ -76,12 +76,12 @@ def export_vcr_yaml(cassette: Cassette, path: Path) -> int:
         If the file cannot be written.
     """
     entries, without = [], 0
-    for one in cassette.interactions():
-        exchange = one.exchange
+    for line in cassette.lines():
+        exchange = line.exchange
         if exchange is None:
             without += 1
         else:
-            entries.append(msgspec.to_builtins(_entry(one, exchange)))
+            entries.append(msgspec.to_builtins(_entry(line, exchange)))
     if without:
         warnings.warn(
             f"{path}: {without} of {len(cassette)} interactions of {cassette.model} have no HTTP and were left out",
@@ -109,13 +109,13 @@ def import_vcr_yaml(path: Path, cassette: Cassette) -> int:
     CassetteError
         If the file is not such a file, or its interactions are another model's. Nothing is appended then.
     """
-    recorded = [_interaction(entry, path, number, cassette.model) for number, entry in enumerate(_entries(path))]
-    for one in recorded:
-        cassette.add(one)
-    return len(recorded)
+    lines = [_line(entry, path, number, cassette.model) for number, entry in enumerate(_entries(path))]
+    for line in lines:
+        cassette.add(line)
+    return len(lines)
 
 
-def _entry(one: Interaction, exchange: Exchange) -> _Entry:
+def _entry(line: Line, exchange: Exchange) -> _Entry:
     sent, received = exchange.request, exchange.response
     return _Entry(
         _Request(sent.method, sent.uri, sent.headers, sent.body),
@@ -123,7 +123,7 @@ def _entry(one: Interaction, exchange: Exchange) -> _Entry:
             _Status(received.status, received.message),
             received.headers,
             _Body(received.body),
-            _Recorded(one.key, one.request, one.reply, one.at),
+            _Recorded(line.key, line.request, line.reply, line.at),
         ),
     )
 
@@ -154,7 +154,7 @@ def _check_depth(file: TextIO, path: Path) -> None:
             raise CassetteError(f"{path}: nested more than {_DEEPEST} deep; give a vcrpy cassette in YAML")
 
 
-def _interaction(entry: object, path: Path, number: int, model: str) -> Interaction:
+def _line(entry: object, path: Path, number: int, model: str) -> Line:
     where = f"{path}: interactions[{number}]"
     try:
         found = msgspec.convert(entry, _Entry)
@@ -169,8 +169,8 @@ def _interaction(entry: object, path: Path, number: int, model: str) -> Interact
         WireResponse(received.status.code, received.status.message or "", received.headers, received.body.string or ""),
     )
     http = msgspec.Raw(msgspec.json.encode(exchange))
-    one = Interaction(FORMAT, recorded.key, recorded.request, recorded.reply, http, recorded.at)
-    wrong = fault(one, model)
+    line = Line(FORMAT, recorded.key, recorded.request, recorded.reply, http, recorded.at)
+    wrong = fault(line, model)
     if wrong is not None:
         raise CassetteError(f"{where}: {wrong}; export the file again from the cassette of {model}")
-    return one
+    return line

@@ -8,11 +8,12 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from functools import cached_property
 
 import msgspec
 
 from pytest_llmpref.cassettes.errors import MissingRecordingError
-from pytest_llmpref.cassettes.interaction import Exchange
+from pytest_llmpref.cassettes.interaction import Exchange, Line
 from pytest_llmpref.cassettes.store import Cassette
 from pytest_llmpref.garbage import rare_garbage_collection
 from pytest_llmpref.models.chat import ChatModel, Reply, Request
@@ -139,6 +140,10 @@ class WireReplayModel:
         self._wire = contextlib.ExitStack()
         self._answers = False
 
+    @cached_property
+    def _lines(self) -> dict[str, Line]:
+        return {line.key: line for line in self._cassette.lines()}
+
     async def ask(self, request: Request) -> Reply:
         """Ask the live model, and answer it at the wire.
 
@@ -147,7 +152,7 @@ class WireReplayModel:
         MissingRecordingError
             If the request, or its exchange on the wire, was never recorded.
         """
-        recorded = self._cassette.interaction(request.key)
+        recorded = self._lines.get(request.key)
         if recorded is not None and recorded.reply.finish == "error":
             # Of a call that failed there is not always something to answer with.
             return recorded.reply
