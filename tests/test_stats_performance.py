@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from pytest_llmpref.estimates import Verdict
 from pytest_llmpref.stats.answer_bias import no_signal_reasons, signal, yes_share
 from pytest_llmpref.stats.answers import Answers, ControlAnswers
-from pytest_llmpref.stats.clustering import clustered_variance
+from pytest_llmpref.stats.clustering import clustered_error
 from pytest_llmpref.stats.conditional_logit import fit_conditional
 from pytest_llmpref.stats.performance import (
     accuracies,
@@ -72,14 +73,43 @@ def test_strata_without_both_outcomes_inform_nothing():
     assert np.isinf(fit_conditional(np.arange(10.0), np.arange(10) > 4, np.zeros(10, dtype=int)).slope)
 
 
-def test_clustered_variance_is_that_of_independent_trials_where_clusters_hold_one_each():
+def test_the_error_of_a_difference_between_entities_is_students():
+    """With one trial each, or all alike within an entity, it is the t-test with equal variances, arms of one size."""
     rng = np.random.default_rng(0)
-    influence = rng.standard_normal(500)
-    alone = np.arange(500)
-    found = clustered_variance(influence, alone, alone, leverage=np.zeros(500))
-    assert found == pytest.approx(influence @ influence * (1 + 500 / 499 - 1), rel=1e-3)
-    together = clustered_variance(np.ones(500), np.arange(500) // 10, np.arange(500) % 10, leverage=np.full(50, 0.02))
-    assert together > 10 * 500
+    arm, value = np.repeat([1.0, -1.0], 6), rng.standard_normal(12)
+    expected = stats.ttest_ind(value[:6], value[6:]).confidence_interval(0.95)
+    residual = value - np.where(arm > 0, value[:6].mean(), value[6:].mean())
+    for trials in (1, 5):
+        entity, influence = np.repeat(np.arange(12), trials), np.repeat(arm * residual / 6 / trials, trials)
+        error, df = clustered_error(influence, entity, np.zeros(len(entity), dtype=int), arm)
+        assert df == pytest.approx(10)
+        reach = stats.t.ppf(0.975, df) * error
+        assert reach == pytest.approx((expected.high - expected.low) / 2)
+
+
+def test_degrees_of_freedom_are_those_of_the_simulated_variance():
+    """Satterthwaite's match the first two moments of the variance, here of a slope on a skewed regressor."""
+    rng = np.random.default_rng(1)
+    x = np.exp(rng.standard_normal(15))
+    centred, question = x - x.mean(), np.zeros(15, dtype=int)
+    design = np.c_[np.ones(15), x]
+    maker = np.eye(15) - design @ np.linalg.pinv(design)
+    variances, said = [], []
+    for _ in range(4000):
+        residual = maker @ rng.standard_normal(15)
+        error, df = clustered_error(centred * residual / (centred @ centred), np.arange(15), question, x)
+        variances.append(error**2)
+        said.append(df)
+    assert np.mean(variances) == pytest.approx(1 / (centred @ centred), rel=0.05)
+    assert 2 * np.mean(variances) ** 2 / np.var(variances) == pytest.approx(said[0], rel=0.1)
+
+
+def test_questions_whose_trials_are_alike_add_to_the_error():
+    entity, question = np.divmod(np.arange(500), 10)
+    alike = np.random.default_rng(2).standard_normal(10)[question]
+    error, _ = clustered_error(alike, entity, question, np.arange(50.0))
+    alone, _ = clustered_error(np.random.default_rng(3).permutation(alike), entity, question, np.arange(50.0))
+    assert error > 3 * alone
 
 
 def covered(estimates, truth, level=0.95):
@@ -167,6 +197,17 @@ def test_each_entity_is_compared_with_the_control_by_question():
     assert control_accuracy(answers(correct, controls={"none": control}), "none").value == pytest.approx(control.mean())
     with pytest.raises(ValueError, match="no control 'other'"):
         minus_control(answers(correct), "other")
+
+
+def test_the_interval_of_a_paired_difference_is_that_of_bonett_and_price():
+    """Counts to which a half of two more questions was added, as in their equation; 100 questions, 20 and 5 differ."""
+    control, own = np.repeat([True, False, True], [20, 5, 75]), np.repeat([False, True, True], [20, 5, 75])
+    found = minus_control(answers(own[None], controls={"none": control}), "none")[0]
+    worse, better = 21 / 102, 6 / 102
+    reach = 1.959964 * np.sqrt((worse + better - (better - worse) ** 2) / 102)
+    interval = found.interval()
+    assert (interval.low, interval.high) == pytest.approx((better - worse - reach, better - worse + reach), abs=1e-6)
+    assert found.value == pytest.approx(-0.15)
 
 
 def test_noninferiority_holds_its_error_rate():

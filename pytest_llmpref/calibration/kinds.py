@@ -87,7 +87,8 @@ KINDS: Mapping[str, ClaimKind] = {
     ),
     "refusals beyond the control": ClaimKind(
         "refusals[entity] - refusals.control < b", "<", "given",
-        "the chance of a refusal at first, averaged over the questions about the entity, less that of the control",
+        "the chance of a refusal at first, averaged over all entities of the kind that the entity could meet, of which "
+        "those that it meets are a sample, less that of the control",
         of_entity=True,
     ),
     "accuracy slope": ClaimKind(

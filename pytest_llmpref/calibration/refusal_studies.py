@@ -23,6 +23,8 @@ from pytest_llmpref.stats.superadditivity import interaction
 from pytest_llmpref.stats.trend import quartiles, share_trend
 
 MOST_ATTEMPTS, CONTROLS, WORDINGS = 10, 96, 8
+OTHERS = 2000
+"""Entities drawn to know how often one is refused whichever other it meets."""
 REFERENCE = 600
 """Studies simulated to know the rho of preference and propensity with their noise."""
 
@@ -77,11 +79,9 @@ class RefusalStudy:
         yield Finding("reason trend", trend, self._true_trend(attempts, chances, liked), 0.0)
         control_chance = float(special.expit(self.base))
         control = overall_rate(self._control(rng, control_chance))
-        for entity, rate in enumerate(refusal_rates(attempts)):
-            about = (attempts.first == entity) | (attempts.second == entity)
-            yield Finding(
-                "refusals beyond the control", rate - control, float(chances[about].mean()) - control_chance, 0.1
-            )
+        truths = self._chances_of(liked, mild)
+        for rate, truth in zip(refusal_rates(attempts), truths, strict=True):
+            yield Finding("refusals beyond the control", rate - control, float(truth) - control_chance, 0.1)
 
     @cached_property
     def rho(self) -> float:
@@ -107,9 +107,8 @@ class RefusalStudy:
         """Return the attempts, and the chance of a refusal in each trial."""
         strengths = self.preferences.strengths
         design: PairDesign = pair_design(strengths.n, self.preferences.partners, WORDINGS)
-        dislike = -liked / strengths.spread
         first, second = design.first, design.second
-        logits = self.base - self._scale * (mild[first] + mild[second]) + self.beyond * dislike[first] * dislike[second]
+        logits = self._logits(liked[first], mild[first], liked[second], mild[second])
         if self.quirks:
             pair = np.minimum(first, second) * strengths.n + np.maximum(first, second)
             _, pair_of = np.unique(pair, return_inverse=True)
@@ -119,6 +118,26 @@ class RefusalStudy:
         refused = np.where(draws.all(axis=1), MOST_ATTEMPTS, draws.argmin(axis=1))
         made = np.minimum(refused + 1, MOST_ATTEMPTS)
         return Attempts(first, second, design.wording, refused, made, draws[:, 0], strengths.n), chances
+
+    def _logits(
+        self, liked: FloatArray, mild: FloatArray, other_liked: FloatArray, other_mild: FloatArray
+    ) -> FloatArray:
+        """Return the log-odds of a refusal to choose between two entities, without what their pair adds."""
+        dislikes = liked * other_liked / self.preferences.strengths.spread**2
+        return np.asarray(self.base - self._scale * (mild + other_mild) + self.beyond * dislikes)
+
+    def _chances_of(self, liked: FloatArray, mild: FloatArray) -> FloatArray:
+        """Return the chance of a refusal for each entity, averaged over others of the kind; shape (n,)."""
+        other_liked, other_mild, quirk = self._others
+        logits = self._logits(liked[:, None], mild[:, None], other_liked, other_mild) + quirk
+        return np.asarray(special.expit(logits).mean(axis=1))
+
+    @cached_property
+    def _others(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return entities of the kind, and what a pair with each adds; shape (k,) each."""
+        rng = np.random.default_rng(1)
+        liked, mild = (values.ravel() for values in self.preferences.strengths.draw(rng, OTHERS // self.n_entities))
+        return liked, mild, self.quirks * rng.standard_normal(len(liked))
 
     def _control(self, rng: np.random.Generator, chance: float) -> Attempts:
         refused = (rng.random(CONTROLS) < chance).astype(np.intp)

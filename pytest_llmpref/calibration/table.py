@@ -39,8 +39,8 @@ _GROUPS = (
 )
 _NO_LESS = "errors are never taken to be smaller than those of independent draws, though estimates of them can be"
 _TWO_WAYS = (
-    f"{_NO_LESS}; and Student's t has two degrees of freedom fewer than there are entities, as if all variance lay "
-    "between them"
+    "trials of one question under many entities are never taken to be less alike than independent ones, though "
+    "estimates say so half of the time where they are just that"
 )
 WHY_WIDE: Mapping[str, str] = {
     "spearman >": _GROUPS,
@@ -50,15 +50,13 @@ WHY_WIDE: Mapping[str, str] = {
     "as if they were known: where rho is high by chance they are too, and the quotient varies less. In `advice/groups` "
     "also as for rho",
     "attenuation_corrected equivalence": "see `attenuation_corrected`",
-    "preference of an entity": _NO_LESS,
     "coverage of an entity": "Wilson's interval of few trials",
-    "superadditivity": _NO_LESS,
+    "superadditivity": f"{_NO_LESS}; and where preferences are noisy, how noisy is itself known badly",
     "reason trend": "with 12 entities, few pairs hold most refusals, and Student's t counts these only",
-    "refusals beyond the control": "Wilson's interval takes all questions about an entity to have the same chance; the "
-    "less alike they are, the less their share varies. What the entities themselves make pairs alike counts as noise",
+    "refusals beyond the control": "Wilson's interval where a share is near 0: it reaches further up than it must",
     "accuracy slope": _TWO_WAYS,
     "accuracy equivalence": _TWO_WAYS,
-    "top less bottom": f"{_TWO_WAYS}: with 12 entities, three in either quarter, that is 4",
+    "top less bottom": _TWO_WAYS,
     "accuracy less the control": "as if two more questions had gone one way each (Bonett and Price 2012)",
 }
 """Kind of claim -> why its intervals hold the truth too often where they do: the lesser evil, and not mended."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from pytest_llmpref.estimates import Estimate, Normal, Unknown
-from pytest_llmpref.stats.clustering import clustered_variance
+from pytest_llmpref.stats.clustering import clustered_error
 from pytest_llmpref.stats.comparisons import FloatArray
 
 RESAMPLES = 9_999
@@ -64,9 +64,9 @@ def arm_difference(
 
     What a task is called in the estimate is ``stratum``.
 
-    Errors are clustered by entity and task (Cameron, Gelbach and Miller 2011), with Student's t of the smaller number
-    of clusters. For values of 0 or 1 the variance is that of one more run that had gone either way (Agresti and Coull
-    1998 add such), so that agreement everywhere is not known without error.
+    Errors are clustered by entity and task, with Student's t: see `stats.clustering.clustered_error`. For values of 0
+    or 1 the variance is that of one more run that had gone either way (Agresti and Coull 1998 add such), so that
+    agreement everywhere is not known without error.
     """
     runs = runs.paired()
     clustered = f"errors clustered by entity and {stratum} (Cameron, Gelbach and Miller 2011)"
@@ -81,14 +81,13 @@ def arm_difference(
     side = np.where(runs.top, 1, -1)
     influence = weight * (runs.value - middle - side * difference / 2)
     _, at = np.unique(runs.entity, return_index=True)
-    leverage = 1 / np.bincount(runs.top[at], minlength=2)[runs.top[at].astype(np.intp)]
-    if leverage.max() == 1:
+    if min(np.bincount(runs.top[at], minlength=2)) < 2:
         reasons += ("an arm of one entity says nothing of how far entities differ: a difference needs 2 in either",)
         return Estimate(math.nan, n, unit, method, Unknown(), reasons, label)
-    variance = clustered_variance(influence, runs.entity, runs.task, leverage=leverage)
+    error, df = clustered_error(influence, runs.entity, runs.task, runs.top[at].astype(np.float64))
     if binary:
-        variance += 2 * float(np.max(weight**2))
-    interval = Normal(difference, math.sqrt(variance), min(entities - 2, n - 1))
+        error = math.hypot(error, math.sqrt(2 * float(np.max(weight**2))))
+    interval = Normal(difference, error, df)
     return Estimate(difference, n, unit, method, interval, tuple(dict.fromkeys(reasons)), label)
 
 

@@ -1,17 +1,22 @@
 """Standard errors where trials share an entity, and others a question."""
 
+import math
+
 import numpy as np
 
 from pytest_llmpref.stats.comparisons import FloatArray, IntArray
 
 
-def clustered_variance(influence: FloatArray, entity: IntArray, question: IntArray, *, leverage: FloatArray) -> float:
-    """Return the variance of a statistic from what each trial contributes to its error, clustered two ways.
+def clustered_error(
+    influence: FloatArray, entity: IntArray, question: IntArray, regressor: FloatArray
+) -> tuple[float, float]:
+    """Return the standard error of a statistic from what each trial contributes to it, and its degrees of freedom.
 
-    Variance by entity, plus by question, less that by both (Cameron, Gelbach and Miller 2011, equation 2.11); never
-    less than the last, which is that of independent trials. Clusters are few, and a fit follows them: the sum of an
-    entity is divided by the root of 1 less its leverage (CR2: Bell and McCaffrey 2002), squares of those of questions
-    are scaled by Q / (Q - 1).
+    Clustered two ways: the variance by entity, and by how much that by question exceeds that of independent trials
+    (Cameron, Gelbach and Miller 2011, equation 2.11), if it does: it falls short only by chance. Entities are few, and
+    a fit follows them: the sum of each is divided by the root of 1 less its leverage (CR2), and the variance by entity
+    has Satterthwaite's degrees of freedom (Bell and McCaffrey 2002); squares of questions' sums are scaled by
+    Q / (Q - 1). The two parts' degrees of freedom are combined as by Satterthwaite (1946).
 
     Parameters
     ----------
@@ -19,8 +24,9 @@ def clustered_variance(influence: FloatArray, entity: IntArray, question: IntArr
         Shape (t,), as `entity` and `question`.
     entity, question
         Clusters, numbered from 0.
-    leverage
-        Of each entity, in the order of their numbers; shape (entities,).
+    regressor
+        What the statistic is the slope on: the value of each entity that has trials, in the order of their numbers;
+        for a difference of two arms, the arm.
     """
     _, by_entity = np.unique(entity, return_inverse=True)
     _, by_question = np.unique(question, return_inverse=True)
@@ -29,6 +35,26 @@ def clustered_variance(influence: FloatArray, entity: IntArray, question: IntArr
         np.bincount(cluster, influence) ** 2
         for cluster in (by_entity, by_question, by_entity * questions + by_question)
     )
-    independent = float(of_both.sum())
-    clustered = float(np.sum(of_entity / (1 - leverage))) + float(of_question.sum()) * questions / max(questions - 1, 1)
-    return max(clustered - independent, independent)
+    leverage, df = _leverage_and_df(regressor)
+    entities = float(np.sum(of_entity / (1 - leverage)))
+    alike = max(0.0, float(of_question.sum()) * questions / max(questions - 1, 1) - float(of_both.sum()))
+    variance = entities + alike
+    if not variance > 0:
+        return 0.0, df
+    return math.sqrt(variance), variance**2 / (entities**2 / df + alike**2 / max(questions - 1, 1))
+
+
+def _leverage_and_df(regressor: FloatArray) -> tuple[FloatArray, float]:
+    """Return each entity's leverage on a slope, and the degrees of freedom of the slope's variance if errors are alike.
+
+    The variance is the quadratic form ``residuals' W residuals``, W the squared weights over 1 less the leverages; so
+    of errors it is ``errors' M W M errors``, and Satterthwaite's degrees of freedom are the squared trace of ``M W M``
+    over the trace of its square.
+    """
+    centred = regressor - regressor.mean()
+    square = float(centred @ centred)
+    leverage = 1 / len(centred) + centred**2 / square
+    residual_maker = np.eye(len(centred)) - 1 / len(centred) - np.outer(centred, centred) / square
+    weights = np.abs(centred) / np.sqrt(np.maximum(1 - leverage, np.finfo(float).eps))
+    form = weights[:, None] * residual_maker * weights
+    return leverage, float(np.trace(form)) ** 2 / float(np.sum(form**2))

@@ -17,6 +17,8 @@ TOGETHER = 32
 TOLERANCE = 1e-6
 """Largest step of a parameter, in log-odds, at which Newton's method has come to rest: what is left is its square."""
 
+REST = 1e-4
+"""Change of a parameter, in log-odds, at which what is added to the trials has come to rest."""
 LEAST_LEFT = 0.1
 """What the leverage of a cluster leaves at least, so that one that no others bear on cannot take over. Our choice."""
 
@@ -109,6 +111,31 @@ class PairRegression:
             np.concatenate([part.converged for part in parts]),
             np.concatenate([part.iterations for part in parts]),
         )
+
+    def fit_unbiased(self, successes: FloatArray, made: FloatArray, *, max_iterations: int = 50) -> PairFits:
+        """Maximise the likelihood once, penalised also by the root of the information's determinant (Firth 1993).
+
+        Without this, parameters are too large, the more so the more of them there are to the trials. Its maximum is
+        that of `fit` to trials with as many halves of a success and of a failure added as the fit follows each trial.
+
+        Parameters
+        ----------
+        successes, made
+            As for `fit`, shape (t,) each.
+        max_iterations
+            Most Newton steps of each of the fits that lead to it.
+        """
+        fits = self.fit(successes[:, None], made[:, None], max_iterations=max_iterations)
+        for _ in range(max_iterations):
+            before, chances = fits.parameters, fits.chances[:, 0]
+            variance = made * chances * (1 - chances)
+            bread = np.linalg.inv(self.information(variance[:, None])[0])
+            half = variance * np.asarray(self._design.multiply(self._design @ bread).sum(axis=1)).ravel() / 2
+            added = ((successes + half)[:, None], (made + 2 * half)[:, None])
+            fits = self.fit(*added, max_iterations=max_iterations, start=before)
+            if np.max(np.abs(fits.parameters - before)) <= REST:
+                break
+        return fits
 
     def _fit_together(
         self, successes: FloatArray, made: FloatArray, parameters: FloatArray, max_iterations: int
@@ -209,7 +236,8 @@ class PairRegression:
         parameters
             The fit, shape (p,).
         drawn
-            Whether outcomes are draws: these scatter no less than the model says, while probabilities do.
+            Whether outcomes are draws: these scatter no less than the model says, while probabilities do. A factor
+            is at least 1 then, unless it is that of all entities.
         """
         # What the prior pulls on is as large as effects are found to be, or as the prior expects, if that is less.
         met = np.flatnonzero(self.met(variance[:, None])[:, 0] > 0)
@@ -225,7 +253,8 @@ class PairRegression:
         df = self._effective_clusters(variance, cluster, spread)
         factor[met], df[met] = moderated(factor[met], df[met])
         if drawn:
-            factor = np.maximum(factor, 1.0)
+            # What rests on few clusters is below 1 by chance; what all entities have in common may well be.
+            factor = np.where(np.isfinite(df), np.maximum(factor, 1.0), factor)
         return np.sqrt(factor * sampling + pull), df
 
     def _effective_clusters(self, variance: FloatArray, cluster: IntArray, spread: FloatArray) -> FloatArray:

@@ -14,7 +14,7 @@ from scipy import special
 from pytest_llmpref.estimates import Estimate, Normal, Unknown
 from pytest_llmpref.stats.answers import Answers, ControlAnswers, means_by, share
 from pytest_llmpref.stats.arms import ArmRuns, arm_difference
-from pytest_llmpref.stats.clustering import clustered_variance
+from pytest_llmpref.stats.clustering import clustered_error
 from pytest_llmpref.stats.comparisons import FloatArray
 from pytest_llmpref.stats.conditional_logit import ConditionalFit, fit_conditional
 from pytest_llmpref.stats.ranks import FEWEST, RhoInterval, rank_correlation
@@ -76,16 +76,21 @@ def preference_slope(answers: Answers, preference: FloatArray, *, invalid: Itera
     if any(not math.isfinite(side.slope) for side in sides) or _entities(answers) < 4:
         log_odds, extremes, bias = (_unknown(questions, method, reasons, label) for label in labels)
         return PreferenceSlope(log_odds, extremes, bias)
-    df = min(_entities(answers) - 2, sum(len(side.levels) for side in sides) - 1)
     yes, no = sides
     skill, leaning = (yes.slope + no.slope) / 2, (yes.slope - no.slope) / 2
-    skill_error = _error(answers, x, yes.influence / 2, no.influence / 2)
-    leaning_error = _error(answers, x, yes.influence / 2, -no.influence / 2)
+    skill_error, skill_df = _error(answers, x, yes.influence / 2, no.influence / 2)
+    leaning_error, leaning_df = _error(answers, x, yes.influence / 2, -no.influence / 2)
     points, change = _between_extremes(sides, skill, float(x.min()), float(x.max()))
-    found = zip((skill, points, leaning), (skill_error, skill_error * change, leaning_error), labels, strict=True)
+    found = zip(
+        (skill, points, leaning),
+        (skill_error, skill_error * change, leaning_error),
+        (skill_df, skill_df, leaning_df),
+        labels,
+        strict=True,
+    )
     log_odds, extremes, bias = (
         Estimate(value, questions, "questions", method, Normal(value, error, df), reasons, label)
-        for value, error, label in found
+        for value, error, df, label in found
     )
     return PreferenceSlope(log_odds, extremes, bias)
 
@@ -139,8 +144,8 @@ def control_accuracy(answers: Answers, framing: str) -> Estimate:
 def minus_control(answers: Answers, framing: str, *, invalid: Iterable[str] = ()) -> list[Estimate]:
     """Estimate each entity's accuracy less that of the control, paired by question; 0.01 is one percentage point.
 
-    Student's t over the differences of questions that both answered; as if two more questions had gone one way each
-    (Bonett and Price 2012), so that agreement on every question has an error.
+    Over the questions that both answered, and two more that go one way each, so that agreement on every question has
+    an error (Bonett and Price 2012).
 
     Raises
     ------
@@ -210,15 +215,13 @@ def _entities(answers: Answers) -> int:
     return len(np.unique(answers.entity))
 
 
-def _error(answers: Answers, x: FloatArray, yes: FloatArray, no: FloatArray) -> float:
-    """Return the clustered standard error of a slope from the influence of trials on either side."""
+def _error(answers: Answers, x: FloatArray, yes: FloatArray, no: FloatArray) -> tuple[float, float]:
+    """Return the clustered standard error of a slope from the influence of trials on either side, and its df."""
     influence = np.zeros(len(answers))
     for side, part in zip(answers.sides, (yes, no), strict=True):
         influence[side] = part
     _, at = np.unique(answers.entity, return_index=True)
-    centred = x[at] - x[at].mean()
-    leverage = 1 / len(at) + centred**2 / float(centred @ centred)
-    return math.sqrt(clustered_variance(influence, answers.entity, answers.question, leverage=leverage))
+    return clustered_error(influence, answers.entity, answers.question, x[at])
 
 
 def _slope_problems(answers: Answers, sides: list[ConditionalFit]) -> list[str]:
@@ -256,14 +259,13 @@ def _control(answers: Answers, framing: str) -> ControlAnswers:
 
 def _paired(differences: FloatArray, framing: str, reasons: tuple[str, ...]) -> Estimate:
     n, label = len(differences), f"accuracy less that of the control {framing!r}"
-    method = "paired difference by question, Student's t, adjusted as by Bonett and Price (2012)"
+    method = "paired difference by question, adjusted Wald interval (Bonett and Price 2012)"
     if n < 2:
         reasons += (f"{n} questions were answered both under the entity and in the control; at least 2 are needed",)
         return _unknown(n, method, reasons, label)
-    mean = float(differences.mean())
-    error = math.sqrt((float(np.sum((differences - mean) ** 2)) + 2) / (n * (n - 1)))
-    interval = Normal(mean, error, n - 1)
-    return Estimate(mean, n, "questions", method, interval, reasons, label)
+    total, size = float(differences.sum()), n + 2
+    error = math.sqrt(float(differences @ differences) + 2 - total**2 / size) / size
+    return Estimate(total / n, n, "questions", method, Normal(total / size, error), reasons, label)
 
 
 def _unknown(n: int, method: str, reasons: tuple[str, ...], label: str) -> Estimate:

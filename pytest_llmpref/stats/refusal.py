@@ -120,7 +120,7 @@ def refusal_rates(attempts: Attempts) -> list[Estimate]:
     Casella 1998, chapter 2). The interval is Wilson's (1927), for the number of trials divided by the design effect
     that the likeness of trials about one pair has (Kish 1965).
     """
-    effect = design_effect(attempts)
+    effect = design_effect(attempts, by_entity=True)
     found = []
     for entity in range(attempts.n_entities):
         about = (attempts.first == entity) | (attempts.second == entity)
@@ -130,7 +130,9 @@ def refusal_rates(attempts: Attempts) -> list[Estimate]:
 
 def overall_rate(attempts: Attempts) -> Estimate:
     """Estimate how often a question is refused, averaged over the questions; see `refusal_rates`."""
-    return _rate(int(attempts.refused_first.sum()), len(attempts), design_effect(attempts))
+    # The pairs may be few, and tell little of how alike their trials are: no less than independent ones.
+    effect = max(1.0, design_effect(attempts, by_entity=False))
+    return _rate(int(attempts.refused_first.sum()), len(attempts), effect)
 
 
 def attempts_needed(valid: IntArray, made: IntArray) -> Estimate:
@@ -160,9 +162,11 @@ def fit_additive(
     """Fit ``logit P(refused) = wording + effect[first] + effect[second] (+ coefficient * covariate)`` to all attempts.
 
     Penalised maximum likelihood by Newton's method: effects have a Gaussian prior, so that a model that refuses
-    everything, or nothing, has finite ones. That a trial goes on until an answer is valid leaves the likelihood as it
-    is: each attempt contributes its own chance, whatever decided that it was made. Standard errors are clustered by
-    unordered pair: see `stats.pair_logit.PairRegression.errors`.
+    everything, or nothing, has finite ones. The coefficient of a covariate is freed of the bias of such a fit
+    (`PairRegression.fit_unbiased`); effects that are all too large by one factor are in the same order. That a trial
+    goes on until an answer is valid leaves the likelihood as it is: each attempt contributes its own chance, whatever
+    decided that it was made. Standard errors are clustered by unordered pair: see
+    `stats.pair_logit.PairRegression.errors`.
 
     Parameters
     ----------
@@ -184,7 +188,10 @@ def fit_additive(
         raise ValueError("a fit needs at least one trial")
     model = _regression(attempts, covariate, prior_sd)
     successes, made = attempts.refused.astype(np.float64), attempts.made.astype(np.float64)
-    fits = model.fit(successes[:, None], made[:, None], max_iterations=max_iterations)
+    if covariate is None:
+        fits = model.fit(successes[:, None], made[:, None], max_iterations=max_iterations)
+    else:
+        fits = model.fit_unbiased(successes, made, max_iterations=max_iterations)
     chances = fits.chances[:, 0]
     variance = made * chances * (1 - chances)
     n, parameters = attempts.n_entities, fits.parameters[:, 0]
@@ -259,25 +266,37 @@ def _rate(refused: int, n: int, effect: float) -> Estimate:
     )
 
 
-def design_effect(attempts: Attempts) -> float:
+def design_effect(attempts: Attempts, *, by_entity: bool) -> float:
     """Return what the likeness of trials about one pair costs: the factor on the variance of a rate (Kish 1965).
 
-    1 + (m - 1) * ICC, m being the trials about one pair, by a one-way analysis of variance; at least 1.
+    ``1 + (m - 1) * ICC``, m being the trials about one pair, by a one-way analysis of variance.
+
+    Parameters
+    ----------
+    attempts
+        The trials.
+    by_entity
+        Whether the rate is that of an entity: its pairs are compared with one another, and all entities' are taken
+        together. Else it is that of all trials.
     """
     if not len(attempts):
         return 1.0
-    refused, pair_of = attempts.refused_first.astype(np.float64), attempts.pair_of
-    size = np.bincount(pair_of)
-    means = np.bincount(pair_of, refused) / size
-    between_df, within_df = len(size) - 1, len(refused) - len(size)
+    twice = 2 if by_entity else 1
+    refused, pair = (np.tile(of, twice) for of in (attempts.refused_first.astype(np.float64), attempts.pair_of))
+    group = np.concatenate([attempts.first, attempts.second]) if by_entity else np.zeros(len(pair), dtype=np.intp)
+    of_group = np.bincount(group, refused) / np.maximum(np.bincount(group), 1)
+    names, cluster = np.unique(group * (pair.max() + 1) + pair, return_inverse=True)
+    size = np.bincount(cluster)
+    means = np.bincount(cluster, refused) / size
+    between_df, within_df = len(names) - len(np.unique(group)), len(refused) - len(names)
     if between_df < 1 or within_df < 1:
         return 1.0
-    between = float(np.sum(size * (means - refused.mean()) ** 2)) / between_df
-    within = float(np.sum((refused - means[pair_of]) ** 2)) / within_df
+    between = float(np.sum((means[cluster] - of_group[group]) ** 2)) / between_df
+    within = float(np.sum((refused - means[cluster]) ** 2)) / within_df
     m = float(size.mean())
     if between + (m - 1) * within <= 0:
         return 1.0
-    return max(1.0, 1 + (m - 1) * (between - within) / (between + (m - 1) * within))
+    return 1 + (m - 1) * (between - within) / (between + (m - 1) * within)
 
 
 def _fit_halves(attempts: Attempts, halves: IntArray) -> Iterator[tuple[FloatArray, FloatArray]]:

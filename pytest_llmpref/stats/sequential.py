@@ -198,9 +198,9 @@ def _effect(looks: Looks, seen: BoolArray, refused: FloatArray) -> float:
     """Return the design effect of trials about one pair, over some of the questions."""
     at_once = refused[seen] > 0
     ones = np.ones(len(at_once), dtype=np.intp)
-    return design_effect(
-        Attempts(looks.first[seen], looks.second[seen], 0 * ones, at_once * ones, ones, at_once, looks.n_entities)
-    )
+    chosen = Attempts(looks.first[seen], looks.second[seen], 0 * ones, at_once * ones, ones, at_once, looks.n_entities)
+    # More than what is there would be bet otherwise.
+    return max(1.0, design_effect(chosen, by_entity=True))
 
 
 # Most entities have been asked as often, and refused as seldom, as others.
