@@ -11,6 +11,8 @@ from pytest_llmpref.report.loading import MeasureRecord, Results
 
 KEY_LENGTH = 8
 """Characters of a key that a page carries: enough to find its line in a cassette."""
+KEY_BYTES = KEY_LENGTH / 2 * 4 / 3
+"""What a key takes at least: its characters are hexadecimal digits, each as likely as another; in base64."""
 KNOWN = frozenset(
     [
         "control",
@@ -42,12 +44,15 @@ def packed_trials(results: Results, budget: int) -> str:
 
     What is left out is counted, so that the page can say so.
     """
-    text = ""
+    measures = [measure for model in results.models.values() for measure in model.measures.values() if measure.trials]
+    text, too_large = "", set[int]()
     for longest, part in STEPS:
-        text = packed(trials(results, longest, part))
-        if len(text) <= budget:
+        # Most steps are ruled out by the keys alone, which no packing makes smaller.
+        if part in too_large or sum(_carried(one, part) for one in measures) * KEY_BYTES > budget:
+            too_large.add(part)
+        elif len(text := packed(trials(results, longest, part))) <= budget:
             break
-    return text
+    return text or packed(trials(results, *STEPS[-1]))
 
 
 def trials(results: Results, longest: int, part: int) -> dict[str, Any]:
@@ -83,16 +88,27 @@ class _Texts:
         return self._numbers[clipped]
 
 
+def _carried(measure: MeasureRecord, part: int) -> int:
+    """Return how many trials and refused attempts a page carries."""
+    return len(_kept(measure, part)) + len(measure.diagnostics.get("refusals", []))
+
+
+def _kept(measure: MeasureRecord, part: int) -> list[int]:
+    """Return the rows of the trials that a page carries."""
+    # A refused attempt is listed by itself, with its reason, whether or not it was the last one of its trial.
+    listed = {refusal["key"] for refusal in measure.diagnostics.get("refusals", [])}
+    return [
+        row
+        for row, (key, outcome) in enumerate(zip(measure.trials["key"], measure.trials["outcome"], strict=True))
+        if key not in listed and (outcome != "choice" or row % part == 0)
+    ]
+
+
 def _columns(measure: MeasureRecord, index: Mapping[str, int], texts: _Texts, part: int) -> dict[str, Any]:
     table = measure.trials
     refused = measure.diagnostics.get("refusals", [])
     listed = {refusal["key"] for refusal in refused}
-    # A refused attempt is listed by itself, with its reason, whether or not it was the last one of its trial.
-    kept = [
-        row
-        for row, (key, outcome) in enumerate(zip(table["key"], table["outcome"], strict=True))
-        if key not in listed and (outcome != "choice" or row % part == 0)
-    ]
+    kept = _kept(measure, part)
     more = {name: column for name, column in table.items() if name not in KNOWN}
 
     def numbered(value: object) -> object:
