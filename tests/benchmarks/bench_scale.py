@@ -12,6 +12,7 @@ import os
 import statistics
 import sys
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
 from pathlib import Path
@@ -26,9 +27,9 @@ MEASURES = ("preference", "direct_ranking", "donation_advice", "refusal", "boolq
 JSON = {"content-type": ["application/json; charset=utf-8"]}
 
 
-def model_names(count: int) -> list[str]:
+def model_names(count: int, worlds: Sequence[str]) -> list[str]:
     """Return names of different simulated models, as litellm knows what ``llmpref serve`` serves."""
-    return [f"openai/sim/{WORLDS[number % len(WORLDS)]}-{number}" for number in range(count)]
+    return [f"openai/sim/{worlds[number % len(worlds)]}-{number}" for number in range(count)]
 
 
 def write_inputs(folder: Path) -> None:
@@ -93,13 +94,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--models", type=int, default=10)
+    parser.add_argument(
+        "--worlds", nargs="+", default=WORLDS, help="shipped ones; 'drifting' answers with log-probabilities"
+    )
     parser.add_argument("--folder", type=Path, help="where recordings are kept, to be used again")
     options = parser.parse_args()
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
         write_inputs(folder)
-        names = model_names(options.models)
+        names = model_names(options.models, options.worlds)
         if not (folder / "cassettes").exists():
             with ProcessPoolExecutor(2) as processes:
                 for name, attempts in zip(names, processes.map(record, names, repeat(folder)), strict=True):
