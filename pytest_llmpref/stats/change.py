@@ -12,7 +12,7 @@ import numpy as np
 from pytest_llmpref.estimates import Difference, Estimate
 from pytest_llmpref.stats.comparisons import Comparisons, FloatArray, IntArray
 from pytest_llmpref.stats.ranks import rank_correlation
-from pytest_llmpref.stats.rating import fit_strengths
+from pytest_llmpref.stats.rating import fit_to_all
 
 STEPS = 40
 """Halvings of the logarithm of a p-value: more than six digits."""
@@ -133,7 +133,7 @@ def correlation_of_correlations(r12: float, r34: float, r13: float, r14: float, 
 def _influence(comparisons: Comparisons) -> tuple[IntArray, FloatArray]:
     """Return the pairs, as numbers shape (p,), and what each adds to the centred strengths, shape (p, n_entities)."""
     n = comparisons.n_entities
-    fits, model = fit_strengths(comparisons, np.ones((len(comparisons), 1)))
+    fits, model = fit_to_all(comparisons)
     pairs, pair_of = comparisons.pairs
     scores = model.cluster_scores(comparisons.score - fits.chances[:, 0], pair_of)
     bread = np.linalg.inv(model.information(fits.chances * (1 - fits.chances))[0])

@@ -17,6 +17,8 @@ TOGETHER = 32
 TOLERANCE = 1e-6
 """Largest step of a parameter, in log-odds, at which Newton's method has come to rest: what is left is its square."""
 
+MOST_STEPS = 50
+"""Most Newton steps of a fit; few take ten."""
 REST = 1e-4
 """Change of a parameter, in log-odds, at which what is added to the trials has come to rest."""
 LEAST_LEFT = 0.1
@@ -76,11 +78,18 @@ class PairRegression:
         values = np.concatenate([np.ones(t), np.full(t, sign), *others.T])
         columns = np.concatenate([first, second, *(np.full(t, n_entities + column) for column in range(k))])
         self._design = csr_array(coo_array((values, (np.tile(rows, 2 + k), columns)), (t, n_entities + k)))
+        # Of regressors that tell categories apart, all but one are 0 in each trial.
+        self._design.eliminate_zeros()
         self._turned = csr_array(self._design.T)
         self._met = csr_array(coo_array((np.ones(t), (first * n_entities + second, rows)), (n_entities**2, t)))
 
     def fit(
-        self, successes: FloatArray, made: FloatArray, *, max_iterations: int = 50, start: FloatArray | None = None
+        self,
+        successes: FloatArray,
+        made: FloatArray,
+        *,
+        max_iterations: int = MOST_STEPS,
+        start: FloatArray | None = None,
     ) -> PairFits:
         """Maximise the penalised likelihood by Newton's method with step halving.
 
@@ -112,7 +121,7 @@ class PairRegression:
             np.concatenate([part.iterations for part in parts]),
         )
 
-    def fit_unbiased(self, successes: FloatArray, made: FloatArray, *, max_iterations: int = 50) -> PairFits:
+    def fit_unbiased(self, successes: FloatArray, made: FloatArray, *, max_iterations: int = MOST_STEPS) -> PairFits:
         """Maximise the likelihood once, penalised also by the root of the information's determinant (Firth 1993).
 
         Without this, parameters are too large, the more so the more of them there are to the trials. Its maximum is

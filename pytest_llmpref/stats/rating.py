@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy import special
@@ -9,7 +10,7 @@ from scipy.sparse import coo_array, csgraph
 
 from pytest_llmpref.estimates import Estimate, Normal, Unknown
 from pytest_llmpref.stats.comparisons import Comparisons, FloatArray, IntArray, require_comparisons
-from pytest_llmpref.stats.pair_logit import PairFits, PairRegression
+from pytest_llmpref.stats.pair_logit import MOST_STEPS, PairFits, PairRegression
 
 ELO_PER_LOGIT = 400 / math.log(10)
 """Elo points in one unit of log-odds (Elo 1978: 400 points are odds of ten to one)."""
@@ -70,7 +71,7 @@ def bradley_terry(
     *,
     weights: FloatArray | None = None,
     prior_sd: float = PRIOR_SD,
-    max_iterations: int = 50,
+    max_iterations: int = MOST_STEPS,
 ) -> Rating:
     """Rate entities by penalised maximum likelihood, with the position and the label as nuisance effects.
 
@@ -129,7 +130,7 @@ def fit_strengths(
     weights: FloatArray,
     *,
     prior_sd: float = PRIOR_SD,
-    max_iterations: int = 50,
+    max_iterations: int = MOST_STEPS,
     start: FloatArray | None = None,
 ) -> tuple[PairFits, PairRegression]:
     """Maximise the penalised likelihood of `bradley_terry`, for several weightings of the comparisons at once.
@@ -148,6 +149,19 @@ def fit_strengths(
     )
     score = comparisons.score[:, None]
     return model.fit(weights * score, weights, max_iterations=max_iterations, start=start), model
+
+
+def fit_to_all(
+    comparisons: Comparisons, *, prior_sd: float = PRIOR_SD, max_iterations: int = MOST_STEPS
+) -> tuple[PairFits, PairRegression]:
+    """Return `fit_strengths` of all comparisons, each of weight 1; what was fitted last is kept."""
+    return _fit_to_all(comparisons, prior_sd, max_iterations)
+
+
+@lru_cache(maxsize=4)
+def _fit_to_all(comparisons: Comparisons, prior_sd: float, max_iterations: int) -> tuple[PairFits, PairRegression]:
+    weights = np.ones((len(comparisons), 1))
+    return fit_strengths(comparisons, weights, prior_sd=prior_sd, max_iterations=max_iterations)
 
 
 def order_averaged_elo(comparisons: Comparisons, *, orders: int = 100, k: float = 16.0, seed: int) -> FloatArray:
@@ -206,7 +220,10 @@ def _fitted(
     comparisons: Comparisons, weights: FloatArray, prior_sd: float, max_iterations: int
 ) -> tuple[PairFits, PairRegression]:
     """Fit strengths, and once more with the wider prior of answers that scatter less than draws."""
-    fits, model = fit_strengths(comparisons, weights[:, None], prior_sd=prior_sd, max_iterations=max_iterations)
+    if np.all(weights == 1):
+        fits, model = fit_to_all(comparisons, prior_sd=prior_sd, max_iterations=max_iterations)
+    else:
+        fits, model = fit_strengths(comparisons, weights[:, None], prior_sd=prior_sd, max_iterations=max_iterations)
     if (scatter := _scatter(comparisons, weights, fits.chances[:, 0])) < 1:
         wider, start = prior_sd / math.sqrt(scatter), fits.parameters[:, 0]
         return fit_strengths(comparisons, weights[:, None], prior_sd=wider, max_iterations=max_iterations, start=start)

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
 from pytest_llmpref.estimates import Estimate, Normal, Unknown, Wilson
 from pytest_llmpref.stats.comparisons import BoolArray, FloatArray, IntArray
-from pytest_llmpref.stats.pair_logit import PairRegression
+from pytest_llmpref.stats.pair_logit import MOST_STEPS, PairFits, PairRegression
 from pytest_llmpref.stats.ranks import FEWEST, RhoInterval, rank_correlation
 from pytest_llmpref.stats.reliability import SpearmanBrown, stepped_up
 
@@ -19,7 +19,7 @@ WORDING_SD = 5.0
 """The same for the effects of wordings and of the interaction: all but flat, yet finite under separation."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Attempts:
     """Trials about two entities, each asked until its answer was valid; shape (t,) each.
 
@@ -157,7 +157,11 @@ def attempts_needed(valid: IntArray, made: IntArray) -> Estimate:
 
 
 def fit_additive(
-    attempts: Attempts, covariate: FloatArray | None = None, *, prior_sd: float = PRIOR_SD, max_iterations: int = 50
+    attempts: Attempts,
+    covariate: FloatArray | None = None,
+    *,
+    prior_sd: float = PRIOR_SD,
+    max_iterations: int = MOST_STEPS,
 ) -> AdditiveFit:
     """Fit ``logit P(refused) = wording + effect[first] + effect[second] (+ coefficient * covariate)`` to all attempts.
 
@@ -186,11 +190,11 @@ def fit_additive(
     """
     if not len(attempts):
         raise ValueError("a fit needs at least one trial")
-    model = _regression(attempts, covariate, prior_sd)
     successes, made = attempts.refused.astype(np.float64), attempts.made.astype(np.float64)
     if covariate is None:
-        fits = model.fit(successes[:, None], made[:, None], max_iterations=max_iterations)
+        model, fits = _fit_to_all(attempts, prior_sd, max_iterations)
     else:
+        model = _regression(attempts, covariate, prior_sd)
         fits = model.fit_unbiased(successes, made, max_iterations=max_iterations)
     chances = fits.chances[:, 0]
     variance = made * chances * (1 - chances)
@@ -212,6 +216,14 @@ def fit_additive(
     )
 
 
+@lru_cache(maxsize=4)
+def _fit_to_all(attempts: Attempts, prior_sd: float, max_iterations: int) -> tuple[PairRegression, PairFits]:
+    """Return the additive model, and its fit to all attempts."""
+    model = _regression(attempts, None, prior_sd)
+    refused, made = (values.astype(np.float64)[:, None] for values in (attempts.refused, attempts.made))
+    return model, model.fit(refused, made, max_iterations=max_iterations)
+
+
 def changes_by_absence(attempts: Attempts) -> FloatArray:
     """Return how each entity's effect would change had another never been asked about; shape (n_entities, n_entities).
 
@@ -219,9 +231,9 @@ def changes_by_absence(attempts: Attempts) -> FloatArray:
     trials. NaN where either was never asked about.
     """
     n = attempts.n_entities
-    model = _regression(attempts, None, PRIOR_SD)
+    model, fits = _fit_to_all(attempts, PRIOR_SD, MOST_STEPS)
     refused, made = (values.astype(np.float64)[:, None] for values in (attempts.refused, attempts.made))
-    whole = model.fit(refused, made).parameters[:, 0]
+    whole = fits.parameters[:, 0]
     absent = np.arange(n)
     kept = ((attempts.first[:, None] != absent) & (attempts.second[:, None] != absent)).astype(np.float64)
     without = model.fit(refused * kept, made * kept, start=whole, max_iterations=1).parameters[:n]

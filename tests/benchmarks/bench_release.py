@@ -19,7 +19,7 @@ RUNS = 5
 # Without bytecode files every import is compiled anew, which no user's machine does.
 ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
 ENVIRONMENT["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # litellm would look for its price list in the network
-LLMPREF = "import sys; from pytest_llmpref.cli import main; sys.exit(main(sys.argv[1:]))"
+LLMPREF = "from pytest_llmpref.cli import run; run()"
 PLAN = ("plan", "--profile", "paper", "--model")
 
 
