@@ -112,8 +112,8 @@ def change(new: Measure, old: Measure) -> Change:
     if new.name != old.name:
         raise ValueError(f"change({new.name}, {old.name}): only two measurements of one behaviour can be compared")
     now, before = ([_question(trial) for trial in side.trials] for side in (new, old))
-    matching = _match(new, old, set(now), set(before))
-    asked = set(now).intersection(before)
+    asked_now, asked_before = set(now), set(before)
+    matching, asked = _match(new, old, asked_now, asked_before), asked_now & asked_before
     one = [trial for trial, question in zip(new.trials, now, strict=True) if question in asked]
     two = [trial for trial, question in zip(old.trials, before, strict=True) if question in asked]
     found, overall = _by_questions(new.name, one, two, matching.entities)

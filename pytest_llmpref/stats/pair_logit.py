@@ -146,6 +146,23 @@ class PairRegression:
                 break
         return fits
 
+    def step(
+        self, parameters: FloatArray, residuals: FloatArray, variance: FloatArray, weights: FloatArray
+    ) -> FloatArray:
+        """Return the Newton step from some parameters, shape (p,), under several weightings; shape (p, b).
+
+        Parameters
+        ----------
+        residuals, variance
+            Of each trial at these parameters, shape (t,).
+        weights
+            Of the trials, shape (t, b).
+        """
+        slope = self.add_up(residuals[:, None] * weights) - (self._precision * parameters)[:, None]
+        return np.asarray(
+            np.linalg.solve(self.information(variance[:, None] * weights), slope.T[:, :, None])[:, :, 0].T
+        )
+
     def _fit_together(
         self, successes: FloatArray, made: FloatArray, parameters: FloatArray, max_iterations: int
     ) -> PairFits:

@@ -232,13 +232,13 @@ def changes_by_absence(attempts: Attempts) -> FloatArray:
     """
     n = attempts.n_entities
     model, fits = _fit_to_all(attempts, PRIOR_SD, MOST_STEPS)
-    refused, made = (values.astype(np.float64)[:, None] for values in (attempts.refused, attempts.made))
-    whole = fits.parameters[:, 0]
+    chances = fits.chances[:, 0]
     absent = np.arange(n)
     kept = ((attempts.first[:, None] != absent) & (attempts.second[:, None] != absent)).astype(np.float64)
-    without = model.fit(refused * kept, made * kept, start=whole, max_iterations=1).parameters[:n]
+    residuals = attempts.refused - attempts.made * chances
+    changes = model.step(fits.parameters[:, 0], residuals, attempts.made * chances * (1 - chances), kept)[:n]
     asked = model.met(np.ones((len(attempts), 1)))[:, 0] > 0
-    return np.where(asked[:, None] & asked, without - whole[:n, None], np.nan)
+    return np.where(asked[:, None] & asked, changes, np.nan)
 
 
 def split_half(attempts: Attempts, *, splits: int = 10, seed: int) -> Estimate:
