@@ -101,7 +101,7 @@ def decode_packed(source: Source, kind: type[_Kind]) -> list[_Kind]:
                 raise here.error(lines.count(b"\n"), "the last line is cut off")
             recorded += decode_lines(lines, here, kind)
     except EOFError:
-        raise source.unreadable(f"truncated after line {len(recorded)}") from None
+        raise source.unreadable(f"truncated, somewhere after line {len(recorded)}") from None
     except OverflowError as error:
         raise source.unreadable(str(error)) from None
     except (gzip.BadGzipFile, isal_zlib.error) as error:  # type: ignore[misc]  # its stub calls the class an instance
