@@ -315,3 +315,22 @@ def test_recording_and_replay_take_no_longer_a_call_when_there_are_more(tmp_path
         cassette = Cassette.open(tmp_path, MODEL)
         asyncio.run(ask_all(WireReplayModel(Live("http://127.0.0.1:9/v1"), cassette), map(question, range(20))))
     assert scans == 0
+
+
+def test_a_replay_at_the_wire_finds_what_was_recorded_since_it_began(tmp_path):
+    async def recorded(number):
+        async with Server() as server:
+            await ask_all(RecordingModel(Live(server.url), Cassette.open(tmp_path, MODEL)), [question(number)])
+
+    asyncio.run(recorded(1))
+    cassette = Cassette.open(tmp_path, MODEL)
+    model = WireReplayModel(Live("http://127.0.0.1:9/v1"), cassette)
+
+    async def replayed(number):
+        cassette.reload()
+        with refuse_sockets():
+            return (await model.ask(question(number))).text
+
+    assert asyncio.run(replayed(1)) == "Question 1 é"
+    asyncio.run(recorded(2))
+    assert asyncio.run(replayed(2)) == "Question 2 é"

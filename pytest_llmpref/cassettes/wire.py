@@ -8,7 +8,6 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from functools import cached_property
 
 import msgspec
 
@@ -137,12 +136,20 @@ class WireReplayModel:
         self.name = live.name
         self._live = live
         self._cassette = cassette
+        self._lines: dict[str, Line] = {}
         self._wire = contextlib.ExitStack()
         self._answers = False
 
-    @cached_property
-    def _lines(self) -> dict[str, Line]:
-        return {line.key: line for line in self._cassette.lines()}
+    def _line(self, key: str) -> Line | None:
+        found = self._cassette.interaction(key)
+        if found is None:
+            return None
+        line = self._lines.get(key)
+        if line is None or line.at != found.at:
+            # The first question, or one that was recorded since.
+            self._lines = {line.key: line for line in self._cassette.lines()}
+            line = self._lines.get(key)
+        return line
 
     async def ask(self, request: Request) -> Reply:
         """Ask the live model, and answer it at the wire.
@@ -152,7 +159,7 @@ class WireReplayModel:
         MissingRecordingError
             If the request, or its exchange on the wire, was never recorded.
         """
-        recorded = self._lines.get(request.key)
+        recorded = self._line(request.key)
         if recorded is not None and recorded.reply.finish == "error":
             # Of a call that failed there is not always something to answer with.
             return recorded.reply
