@@ -104,6 +104,16 @@ def test_degrees_of_freedom_are_those_of_the_simulated_variance():
     assert 2 * np.mean(variances) ** 2 / np.var(variances) == pytest.approx(said[0], rel=0.1)
 
 
+def test_one_entity_that_alone_differs_in_preference_leaves_an_error():
+    """The fit goes through it, so its residual says nothing of how far entities differ."""
+    x, entity = np.r_[1.0, np.zeros(9)], np.arange(10)
+    centred = x - x.mean()
+    residual = np.r_[0.0, np.random.default_rng(4).standard_normal(9)]
+    error, df = clustered_error(centred * residual / (centred @ centred), entity, np.zeros(10, dtype=int), x)
+    assert 0 < error < np.inf
+    assert 1 <= df <= 9
+
+
 def test_questions_whose_trials_are_alike_add_to_the_error():
     entity, question = np.divmod(np.arange(500), 10)
     alike = np.random.default_rng(2).standard_normal(10)[question]

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from pytest_llmpref.stats.comparisons import FloatArray, IntArray
+from pytest_llmpref.stats.pair_logit import LEAST_LEFT
 
 
 def clustered_error(
@@ -35,8 +36,8 @@ def clustered_error(
         np.bincount(cluster, influence) ** 2
         for cluster in (by_entity, by_question, by_entity * questions + by_question)
     )
-    leverage, df = _leverage_and_df(regressor)
-    entities = float(np.sum(of_entity / (1 - leverage)))
+    left, df = _left_and_df(regressor)
+    entities = float(np.sum(of_entity / left))
     alike = max(0.0, float(of_question.sum()) * questions / max(questions - 1, 1) - float(of_both.sum()))
     variance = entities + alike
     if not variance > 0:
@@ -44,17 +45,18 @@ def clustered_error(
     return math.sqrt(variance), variance**2 / (entities**2 / df + alike**2 / max(questions - 1, 1))
 
 
-def _leverage_and_df(regressor: FloatArray) -> tuple[FloatArray, float]:
-    """Return each entity's leverage on a slope, and the degrees of freedom of the slope's variance if errors are alike.
+def _left_and_df(regressor: FloatArray) -> tuple[FloatArray, float]:
+    """Return what each entity's leverage on a slope leaves, and the degrees of freedom of the slope's variance.
 
-    The variance is the quadratic form ``residuals' W residuals``, W the squared weights over 1 less the leverages; so
+    The latter if errors are alike. The variance is the quadratic form ``residuals' W residuals``, W the squared weights
+    over 1 less the leverages, which leave `LEAST_LEFT` at least: an entity may be the only one that differs. So
     of errors it is ``errors' M W M errors``, and Satterthwaite's degrees of freedom are the squared trace of ``M W M``
     over the trace of its square.
     """
     centred = regressor - regressor.mean()
     square = float(centred @ centred)
-    leverage = 1 / len(centred) + centred**2 / square
+    left = np.maximum(1 - 1 / len(centred) - centred**2 / square, LEAST_LEFT)
     residual_maker = np.eye(len(centred)) - 1 / len(centred) - np.outer(centred, centred) / square
-    weights = np.abs(centred) / np.sqrt(np.maximum(1 - leverage, np.finfo(float).eps))
+    weights = np.abs(centred) / np.sqrt(left)
     form = weights[:, None] * residual_maker * weights
-    return leverage, float(np.trace(form)) ** 2 / float(np.sum(form**2))
+    return left, float(np.trace(form)) ** 2 / float(np.sum(form**2))

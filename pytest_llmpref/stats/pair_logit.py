@@ -139,7 +139,7 @@ class PairRegression:
             before, chances = fits.parameters, fits.chances[:, 0]
             variance = made * chances * (1 - chances)
             bread = np.linalg.inv(self.information(variance[:, None])[0])
-            half = variance * np.asarray(self._design.multiply(self._design @ bread).sum(axis=1)).ravel() / 2
+            half = self._leverage(variance, bread) / 2
             added = ((successes + half)[:, None], (made + 2 * half)[:, None])
             fits = self.fit(*added, max_iterations=max_iterations, start=before)
             if np.max(np.abs(fits.parameters - before)) <= REST:
@@ -230,8 +230,7 @@ class PairRegression:
         cluster
             Number of each trial's cluster, from 0; shape (t,).
         """
-        design = self._design.multiply(np.sqrt(variance)[:, None]).tocsr()
-        leverage = np.bincount(cluster, np.asarray(design.multiply(design @ bread).sum(axis=1)).ravel())
+        leverage = np.bincount(cluster, self._leverage(variance, bread))
         sums = self._sums(residuals / np.sqrt(np.maximum(1 - leverage, LEAST_LEFT))[cluster], cluster)
         return np.asarray(bread @ (sums.T @ sums).toarray() @ bread)
 
@@ -291,6 +290,10 @@ class PairRegression:
         squares = np.sum(of_cluster**2, axis=0)
         found = np.divide(of_cluster.sum(axis=0) ** 2, squares, out=np.ones_like(squares), where=squares > 0)
         return np.asarray(found)
+
+    def _leverage(self, variance: FloatArray, bread: FloatArray) -> FloatArray:
+        """Return how far the fit follows each trial, shape (t,): the diagonal of the hat matrix."""
+        return np.asarray(variance * np.asarray(self._design.multiply(self._design @ bread).sum(axis=1)).ravel())
 
     def cluster_scores(self, residuals: FloatArray, cluster: IntArray) -> FloatArray:
         """Return the sums of the scores over clusters, shape (clusters, p); residuals have shape (t,)."""

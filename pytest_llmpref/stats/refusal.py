@@ -167,10 +167,9 @@ def fit_additive(
 
     Penalised maximum likelihood by Newton's method: effects have a Gaussian prior, so that a model that refuses
     everything, or nothing, has finite ones. The coefficient of a covariate is freed of the bias of such a fit
-    (`PairRegression.fit_unbiased`); effects that are all too large by one factor are in the same order. That a trial
-    goes on until an answer is valid leaves the likelihood as it is: each attempt contributes its own chance, whatever
-    decided that it was made. Standard errors are clustered by unordered pair: see
-    `stats.pair_logit.PairRegression.errors`.
+    (`PairRegression.fit_unbiased`); the order of effects hardly depends on it. That a trial goes on until an answer
+    is valid leaves the likelihood as it is: each attempt contributes its own chance, whatever decided that it was
+    made. Standard errors are clustered by unordered pair: see `stats.pair_logit.PairRegression.errors`.
 
     Parameters
     ----------
