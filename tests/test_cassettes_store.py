@@ -293,6 +293,24 @@ def test_a_corrupt_packed_file_is_named(tmp_path, spoil, message):
         Cassette.open(tmp_path, MODEL)
 
 
+def test_lines_are_read_anew_where_another_process_packs_meanwhile(tmp_path, monkeypatch):
+    recorded(tmp_path, 3).pack()
+    cassette = Cassette.open(tmp_path, MODEL)
+    cassette.append(question(3), Reply("3", "stop"))
+    decode = store.decode_packed
+
+    def packed_meanwhile(source, kind):
+        monkeypatch.setattr(store, "decode_packed", decode)
+        found = decode(source, kind)
+        other = Cassette.open(tmp_path, MODEL)
+        other.pack()
+        other.append(question(4), Reply("longer than what the journal held before" * 10, "stop"))
+        return found
+
+    monkeypatch.setattr(store, "decode_packed", packed_meanwhile)
+    assert [line.reply.text[:6] for line in cassette.lines()] == ["0", "1", "2", "3", "longer"]
+
+
 def test_another_models_interaction_is_refused(tmp_path):
     with pytest.raises(CassetteError, match="'other' does not belong into the cassette of"):
         Cassette.open(tmp_path, MODEL).append(question(1, "other"), REPLY)

@@ -100,8 +100,14 @@ class Cassette:
             As `open`.
         """
         with self._alone:
-            self.reload()
-            return list(self._lines().values())
+            while True:
+                self.reload()
+                packed = decode_packed(Source(self.packed, self.model), Line) if self._packed_state else []
+                journal_read = self._journal_read()
+                # Packed meanwhile: what was read of the journal is the beginning of another one.
+                if _state(self.packed) == self._packed_state:
+                    break
+            return list({line.key: line for line in (*packed, *self._decoded(journal_read))}.values())
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[FileLock]:
@@ -207,20 +213,20 @@ class Cassette:
 
     def _repacked(self) -> bytes:
         before = self.packed.read_bytes() if self._in_packed else b""
-        new = {line.key: line for line in self._journal_lines()}
+        new = {line.key: line for line in self._decoded(self._journal_read())}
         again = not self._in_packed.isdisjoint(new)
         if again or not before or before.count(_HEADER) >= MOST_PACKINGS:
-            return _compress(self._lines().values())
+            return _compress(self.lines())
         return before + _compress(new.values()) if new else before
 
-    def _lines(self) -> dict[str, Line]:
-        packed = decode_packed(Source(self.packed, self.model), Line) if self._packed_state else []
-        return {line.key: line for line in (*packed, *self._journal_lines())}
-
-    def _journal_lines(self) -> list[Line]:
+    def _journal_read(self) -> bytes:
+        """Return again what was read of the journal."""
         with contextlib.suppress(FileNotFoundError), self.journal.open("rb") as file:
-            return decode_lines(file.read(self._read), Source(self.journal, self.model), Line)
-        return []
+            return file.read(self._read)
+        return b""
+
+    def _decoded(self, journal_read: bytes) -> list[Line]:
+        return decode_lines(journal_read, Source(self.journal, self.model), Line)
 
     def _reread(self) -> None:
         while True:

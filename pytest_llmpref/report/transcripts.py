@@ -45,12 +45,11 @@ def packed_trials(results: Results, budget: int) -> str:
     What is left out is counted, so that the page can say so.
     """
     measures = [measure for model in results.models.values() for measure in model.measures.values() if measure.trials]
-    text, too_large = "", set[int]()
+    text = ""
     for longest, part in STEPS:
-        # Most steps are ruled out by the keys alone, which no packing makes smaller.
-        if part in too_large or sum(_carried(one, part) for one in measures) * KEY_BYTES > budget:
-            too_large.add(part)
-        elif len(text := packed(trials(results, longest, part))) <= budget:
+        # Of very many trials, most steps are ruled out by the keys alone, which no packing makes smaller.
+        keys = sum(_carried(one, part) for one in measures) * KEY_BYTES
+        if keys <= budget and len(text := packed(trials(results, longest, part))) <= budget:
             break
     return text or packed(trials(results, *STEPS[-1]))
 
