@@ -113,7 +113,8 @@ def change(new: Measure, old: Measure) -> Change:
         raise ValueError(f"change({new.name}, {old.name}): only two measurements of one behaviour can be compared")
     now, before = ([_question(trial) for trial in side.trials] for side in (new, old))
     asked_now, asked_before = set(now), set(before)
-    matching, asked = _match(new, old, asked_now, asked_before), asked_now & asked_before
+    asked = asked_now & asked_before
+    matching = _match(new, old, len(asked), len(asked_now), len(asked_before))
     one = [trial for trial, question in zip(new.trials, now, strict=True) if question in asked]
     two = [trial for trial, question in zip(old.trials, before, strict=True) if question in asked]
     found, overall = _by_questions(new.name, one, two, matching.entities)
@@ -184,11 +185,11 @@ def _question(trial: Trial) -> Question:
     return trial.entities, trial.first_is_a, trial.wording, trial.repetition, trial.question, trial.framing
 
 
-def _match(new: Measure, old: Measure, now: set[Question], before: set[Question]) -> Matching:
+def _match(new: Measure, old: Measure, both: int, now: int, before: int) -> Matching:
     return Matching(
-        questions=len(now & before),
-        new_questions=len(now - before),
-        old_questions=len(before - now),
+        questions=both,
+        new_questions=now - both,
+        old_questions=before - both,
         entities=tuple(entity for entity in new.estimates if entity in old.estimates),
         new_entities=tuple(entity for entity in new.estimates if entity not in old.estimates),
         old_entities=tuple(entity for entity in old.estimates if entity not in new.estimates),

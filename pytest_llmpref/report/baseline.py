@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Collection, Mapping
+from itertools import compress, repeat
+from operator import not_
 from pathlib import Path
 
 from pytest_llmpref.estimates import Estimate
@@ -131,27 +133,34 @@ def _reliability(record: MeasureRecord) -> Estimate | None:
     return Estimate(value, found.get("n", 0), "entities", "as reported", method, label="split-half reliability")
 
 
-_COLUMNS = (
-    "control", "course", "key", "text", "entities", "score", "first_is_a", "wording", "repetition", "question",
-    "framing", "correct",
-)  # fmt: skip
-"""What a trial is put together from."""
-
-
 def _trials(record: MeasureRecord) -> tuple[list[Trial], list[Trial]]:
+    """Return the trials about entities, and those of the control.
+
+    Column by column and by place, since there may be hundreds of thousands.
+    """
     columns = record.trials
     if not {"course", "first_is_a"} <= columns.keys():
         return [], []
     empty = [None] * len(columns["key"])
-    found: tuple[list[Trial], list[Trial]] = ([], [])
-    for (
-        control, course, key, text, entities, score, first_is_a, wording, repetition, question, framing, correct,
-    ) in zip(*(columns.get(name, empty) for name in _COLUMNS), strict=True):  # fmt: skip
-        last = Attempt(key, _OUTCOMES[course[-1]], text)
-        attempts = (last,) if len(course) == 1 else (*(_EARLIER[letter] for letter in course[:-1]), last)
-        # By place, since there may be hundreds of thousands.
-        trial = Trial(
-            attempts, tuple(entities), None, score, first_is_a, wording, repetition, (), question, framing, correct
+    courses = columns["course"]
+    lasts = map(Attempt, columns["key"], [_OUTCOMES[course[-1]] for course in courses], columns["text"])
+    attempts = [
+        (last,) if len(course) == 1 else (*(_EARLIER[letter] for letter in course[:-1]), last)
+        for course, last in zip(courses, lasts, strict=True)
+    ]
+    trials = list(
+        map(
+            Trial,
+            attempts,
+            map(tuple, columns["entities"]),
+            empty,  # answered_by
+            columns["score"],
+            columns["first_is_a"],
+            columns["wording"],
+            columns["repetition"],
+            repeat(()),  # ranking
+            *(columns.get(name, empty) for name in ("question", "framing", "correct")),
         )
-        found[control].append(trial)
-    return found
+    )
+    control = columns["control"]
+    return list(compress(trials, map(not_, control))), list(compress(trials, control))
