@@ -23,7 +23,7 @@ from pytest_llmpref.models.chat import Reply
 from pytest_llmpref.profiles import load_profile
 from pytest_llmpref.report.baseline import measures_of
 from pytest_llmpref.report.comparison import compare_results
-from pytest_llmpref.report.comparison_text import comparison_lines
+from pytest_llmpref.report.comparison_text import _form, _table, comparison_lines
 from pytest_llmpref.report.loading import load_results, parse_results
 from pytest_llmpref.report.results import SCHEMA_FILE, measure_record, results_record
 from pytest_llmpref.secrets import Secrets
@@ -123,6 +123,26 @@ def test_the_same_model_asked_again_has_not_changed(old, same):
     assert model["measures"]["preference"]["questions"] == {"both": 380, "old_only": 0, "new_only": 0}
     assert not found["changed"]
     assert model["measures"]["preference"]["agreement"]["value"] > 0.8
+
+
+def test_the_same_answers_in_another_order_are_no_change_to_the_last_digit(old):
+    places = np.random.default_rng(1).permutation(len(old["preference"].trials))
+    shuffled = old | {"preference": replace(old["preference"], trials=[old["preference"].trials[i] for i in places])}
+    found = compare_results(parse_results(results(old), "old"), parse_results(results(shuffled), "new"))
+    assert not found["changed"]
+    changes = found["models"]["sim/it"]["measures"]["preference"]["changes"]
+    assert {(one["value"], one["moved"]) for one in changes.values()} == {(0.0, False)}
+
+
+def test_columns_stay_apart_where_small_changes_are_of_large_numbers():
+    (line,) = list(
+        _table(
+            "it",
+            {"one": {"old": 1419.607, "new": 1420.1, "value": 0.493, "low": 0.4, "high": 0.6, "moved": True, "p": 0.0}},
+            _form([{"old": 1419.607, "value": 0.493}]),
+        )
+    )[1:]
+    assert line.split()[1:4] == ["1419.6", "1420.1", "+0.5"]
 
 
 def test_planted_changes_are_found_and_named(old, other):

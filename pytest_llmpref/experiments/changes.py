@@ -7,6 +7,7 @@ far the errors of the two go together. Where they did not, the reported estimate
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from operator import itemgetter
 from typing import NoReturn
 
 import numpy as np
@@ -112,11 +113,11 @@ def change(new: Measure, old: Measure) -> Change:
     if new.name != old.name:
         raise ValueError(f"change({new.name}, {old.name}): only two measurements of one behaviour can be compared")
     now, before = ([_question(trial) for trial in side.trials] for side in (new, old))
-    asked_now, asked_before = set(now), set(before)
-    asked = asked_now & asked_before
-    matching = _match(new, old, len(asked), len(asked_now), len(asked_before))
-    one = [trial for trial, question in zip(new.trials, now, strict=True) if question in asked]
-    two = [trial for trial, question in zip(old.trials, before, strict=True) if question in asked]
+    # In one order: then the same answers give the same estimates to the last digit, and no change that is rounding.
+    asked_now, asked_before = dict.fromkeys(now), set(before)
+    number = {question: index for index, question in enumerate(filter(asked_before.__contains__, asked_now))}
+    one, two = _in_order(new.trials, now, number), _in_order(old.trials, before, number)
+    matching = _match(new, old, len(number), len(asked_now), len(asked_before))
     found, overall = _by_questions(new.name, one, two, matching.entities)
     if early := (*new.early, *(f"baseline: {reason}" for reason in old.early)):
         # What the answers ended has its intervals from then, which no comparison of its questions would have.
@@ -183,6 +184,12 @@ Question = tuple[object, ...]
 def _question(trial: Trial) -> Question:
     """Return what a trial asked, apart from the model."""
     return trial.entities, trial.first_is_a, trial.wording, trial.repetition, trial.question, trial.framing
+
+
+def _in_order(trials: Sequence[Trial], questions: Sequence[Question], number: Mapping[Question, int]) -> list[Trial]:
+    """Return the trials whose questions have a number, by that number."""
+    found = [(number[question], trial) for trial, question in zip(trials, questions, strict=True) if question in number]
+    return [trial for _, trial in sorted(found, key=itemgetter(0))]
 
 
 def _match(new: Measure, old: Measure, both: int, now: int, before: int) -> Matching:

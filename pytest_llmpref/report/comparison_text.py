@@ -1,7 +1,7 @@
 """A comparison of two results files as text of 80 columns."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
@@ -100,8 +100,16 @@ def _measure_lines(name: str, measure: Mapping[str, Any]) -> Iterator[str]:
     if not measure["reasons"]:
         yield f"    {len(moved)} of {len(measure['changes'])} entities moved"
     largest = sorted(moved, key=lambda entity: -abs(moved[entity]["value"]))[:MOST_LISTED]
-    form = ".0f" if any(abs(one["value"]) >= 10 for one in moved.values()) else ".3f"
+    form = _form(moved.values())
     yield from _table("  the largest moves", {entity: moved[entity] for entity in largest}, form)
+
+
+def _form(changes: Iterable[Mapping[str, Any]]) -> str:
+    """Return how to write changes, so that they can be told apart and the columns too: Elo runs to thousands."""
+    changes = list(changes)
+    if any(abs(one["value"]) >= 10 for one in changes):
+        return ".0f"
+    return ".1f" if any(abs(one.get("old") or 0) >= 100 for one in changes) else ".3f"
 
 
 def _shown(value: float | None, form: str) -> str:
