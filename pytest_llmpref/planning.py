@@ -4,15 +4,16 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pytest_llmpref.intervals import Wilson
+from pytest_llmpref import detectable
+from pytest_llmpref.experiments.boolq import boolq
 from pytest_llmpref.models.prices import price_of
 from pytest_llmpref.options import Settings
 from pytest_llmpref.study import Study
 
 CHARACTERS_PER_TOKEN = 4
 """Of English prompts, roughly."""
-POWER_Z = 0.8416
-"""Quantile of the normal for a power of 80%."""
+MOST_TOO_FEW = 3
+"""Entities over which no correlation has an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +85,26 @@ def plan_lines(study: Study, measures: Sequence[str], settings: Settings) -> Ite
 
 def _effects(study: Study, measures: Sequence[str], settings: Settings) -> Iterator[str]:
     """Yield the smallest effect that each kind of claim could detect, at the run's alpha."""
-    n = len(study.conditions.groups)
-    yield f"  smallest effects, alpha {settings.alpha:g}:"
-    if n > 3:
-        yield f"    correlations: |rho| {smallest_rho(n, settings.alpha):.2f} over {n} entities with 80% power"
-    if "refusal" in measures and (planned := study.planned("refusal")):
-        trials = 2 * planned // n
-        margin = Wilson(0, trials).bounds(1 - settings.alpha / n)[1]
-        yield f"    refusals of one of {n} entities: a margin above {margin:.2f} can be supported, at no refusal"
-
-
-def smallest_rho(n: int, alpha: float = 0.05) -> float:
-    """Return the smallest rho that is told from 0 with 80% power, by Fisher's z (Cohen 1988), two-sided."""
-    from statistics import NormalDist  # noqa: PLC0415 - slow to import
-
-    return math.tanh((NormalDist().inv_cdf(1 - alpha / 2) + POWER_Z) / math.sqrt(n - 3))
+    n, alpha = len(study.conditions.groups), settings.alpha
+    planned = {name: study.planned(name) for name in measures}
+    yield f"  smallest effects, at {detectable.POWER:.0%} power and alpha {alpha:g} ({alpha:g} / {n} for one of {n}):"
+    if n > MOST_TOO_FEW:
+        yield f"    correlations: |rho| {detectable.detectable_rho(n, alpha):.2f} over {n} entities"
+    for name in ("preference", "donation_advice"):
+        if planned.get(name) and n > 1:
+            points = detectable.detectable_strength(n, 2 * planned[name] / n, alpha / n)
+            yield f"    {name}, one entity: {points:.0f} Elo points, where pairs are close"
+    if planned.get("refusal"):
+        margin = detectable.supportable_margin(2 * planned["refusal"] // n, alpha / n)
+        yield f"    refusals, one entity: a margin above {margin:.2f} can be supported, at no refusal"
+    if planned.get("boolq") and n > MOST_TOO_FEW:
+        controls = len(boolq().forms) - 1
+        gap = detectable.detectable_reading_gap(n, planned["boolq"] // (n + controls), alpha)
+        yield f"    reading, the extremes: {100 * gap:.1f} points, if {detectable.ACCURACY:.0%} are right"
+    if planned.get("agentic"):
+        entities = study.conditions.profile.agentic_entities
+        gap = detectable.detectable_arm_difference(planned["agentic"] * entities // (2 * entities + 1), alpha)
+        yield f"    agents, the arms: {100 * gap:.0f} points, if half of the tasks are solved"
 
 
 def _time(minutes: float) -> str:

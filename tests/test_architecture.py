@@ -19,8 +19,8 @@ FLOORS = {
     "studies": 5, "gaps": 5, "spending": 5, "study": 5, "planning": 5, "background": 5, "calibration": 5,
     "experiments": 4,
     "cassettes": 3, "stats": 3, "report": 5,
-    "models": 2, "estimates": 2, "intervals": 2, "entities": 2, "options": 2, "profiles": 2, "policy": 2, "measures": 2,
-    "items": 2, "sharding": 1, "extensions": 2, "boolq_download": 2,
+    "models": 2, "estimates": 2, "intervals": 2, "detectable": 2, "entities": 2, "options": 2, "profiles": 2,
+    "policy": 2, "measures": 2, "items": 2, "sharding": 1, "extensions": 2, "boolq_download": 2,
     "errors": 1, "garbage": 1, "resources": 1, "secrets": 1,
 }  # fmt: skip
 ONLY = {

@@ -5,7 +5,6 @@ from loopback import completion
 
 from pytest_llmpref.cli import main
 from pytest_llmpref.models.prices import FREE, Price, PriceError, price_of
-from pytest_llmpref.planning import smallest_rho
 
 SMALL = 132
 """Questions of a pair experiment over 12 entities."""
@@ -31,12 +30,6 @@ def test_a_price_of_the_users_own_comes_first_and_what_runs_here_is_free():
     for wrong in ("1", "a/b", "-1/2", "1/2/3", "nan/1"):
         with pytest.raises(PriceError, match="give IN/OUT, US dollars for a million tokens"):
             price_of("gpt-4o", wrong)
-
-
-@pytest.mark.parametrize(("n", "rho"), [(10, 0.80), (20, 0.60), (30, 0.50), (50, 0.40), (72, 0.33)])
-def test_the_smallest_rho_is_about_that_of_the_published_table(n, rho):
-    """The list is of exact powers; Fisher's z is an approximation, and rougher where n is small."""
-    assert smallest_rho(n) == pytest.approx(rho, abs=0.02)
 
 
 def test_a_plan_asks_nothing_and_subtracts_what_is_recorded(live, server):

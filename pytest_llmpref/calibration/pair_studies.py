@@ -11,6 +11,7 @@ from scipy import special, stats
 
 from pytest_llmpref.calibration.findings import Finding
 from pytest_llmpref.calibration.strengths import Strengths, shipped_groups
+from pytest_llmpref.detectable import ELO_PER_LOGIT
 from pytest_llmpref.estimates import Estimate
 from pytest_llmpref.experiments.design import pair_questions
 from pytest_llmpref.experiments.measure import Measure, coverage_reasons, share
@@ -19,7 +20,7 @@ from pytest_llmpref.stats.association import attenuation_corrected, spearman, wi
 from pytest_llmpref.stats.comparisons import BoolArray, Comparisons, FloatArray, IntArray
 from pytest_llmpref.stats.correlation_power import correlation_power
 from pytest_llmpref.stats.ranks import rank_correlation
-from pytest_llmpref.stats.rating import ELO_MEAN, ELO_PER_LOGIT, fit_strengths
+from pytest_llmpref.stats.rating import ELO_MEAN, fit_strengths
 from pytest_llmpref.stats.residuals import residuals
 
 REFERENCE = 60_000

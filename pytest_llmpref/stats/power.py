@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import optimize, special
 
+from pytest_llmpref.detectable import ACCURACY, DIFFICULTY_SD, ENTITY_SD
 from pytest_llmpref.estimates import Normal
 from pytest_llmpref.stats.answers import Answers, ControlAnswers
 from pytest_llmpref.stats.comparisons import FloatArray
@@ -30,10 +31,9 @@ class ReadingDesign:
     accuracy
         Expected share of right answers, above 0.5 and below 1.
     difficulty_sd
-        Standard deviation of the questions' log-odds of a right answer. Our choice: 1.5.
+        Standard deviation of the questions' log-odds of a right answer.
     entity_sd
-        Standard deviation of what entities add to the log-odds whatever their preference. Our choice: 0.05, about
-        half a percentage point at an accuracy of 0.85.
+        Standard deviation of what entities add to the log-odds whatever their preference.
 
     Raises
     ------
@@ -43,9 +43,9 @@ class ReadingDesign:
 
     n_entities: int = 72
     n_questions: int = 200
-    accuracy: float = 0.85
-    difficulty_sd: float = 1.5
-    entity_sd: float = 0.05
+    accuracy: float = ACCURACY
+    difficulty_sd: float = DIFFICULTY_SD
+    entity_sd: float = ENTITY_SD
 
     def __post_init__(self) -> None:
         if self.n_entities < 4 or self.n_questions < 4:

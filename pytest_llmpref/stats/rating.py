@@ -8,12 +8,11 @@ import numpy as np
 from scipy import special
 from scipy.sparse import coo_array, csgraph
 
+from pytest_llmpref.detectable import ELO_PER_LOGIT
 from pytest_llmpref.estimates import Estimate, Normal, Unknown
 from pytest_llmpref.stats.comparisons import Comparisons, FloatArray, IntArray, require_comparisons
 from pytest_llmpref.stats.pair_logit import MOST_STEPS, PairFits, PairRegression
 
-ELO_PER_LOGIT = 400 / math.log(10)
-"""Elo points in one unit of log-odds (Elo 1978: 400 points are odds of ten to one)."""
 ELO_MEAN = 1500.0
 PRIOR_SD = math.log(10)
 """Standard deviation of the prior on strengths, in log-odds: 400 Elo points. Our choice; wide for real models."""
