@@ -311,6 +311,25 @@ def test_lines_are_read_anew_where_another_process_packs_meanwhile(tmp_path, mon
     assert [line.reply.text[:6] for line in cassette.lines()] == ["0", "1", "2", "3", "longer"]
 
 
+def test_lines_are_read_on_from_an_extent_and_anew_once_packed(tmp_path):
+    def texts(after):
+        return [line.reply.text for line in cassette.lines(after)]
+
+    cassette = recorded(tmp_path, 2)
+    at_first = cassette.extent
+    for number in (2, 3):
+        cassette.append(question(number), Reply(str(number), "stop"))
+    assert (texts(at_first), texts(cassette.extent)) == (["2", "3"], [])
+    Cassette.open(tmp_path, MODEL).pack()
+    assert texts(at_first) == [line.reply.text for line in cassette.lines()] != ["2", "3"]
+    packed = cassette.extent
+    cassette.append(question(4), Reply("4", "stop"))
+    assert texts(packed) == ["4"]
+    cassette.journal.write_bytes(cassette.journal.read_bytes().replace(b'"reply"', b'"reply', 1))
+    with pytest.raises(CassetteError, match=r"\.jsonl:1: "):
+        cassette.lines(packed)
+
+
 def test_another_models_interaction_is_refused(tmp_path):
     with pytest.raises(CassetteError, match="'other' does not belong into the cassette of"):
         Cassette.open(tmp_path, MODEL).append(question(1, "other"), REPLY)

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import msgspec
 from filelock import FileLock
@@ -25,6 +25,17 @@ from pytest_llmpref.models.chat import Reply, Request
 
 MOST_PACKINGS = 50
 """Gzip members of a packed file, after which it is written anew. Our choice."""
+
+
+class Extent(NamedTuple):
+    """How much of a cassette's files was read: which packed file, if any, and so many bytes and lines of a journal."""
+
+    packed: tuple[int, ...] | None
+    journal: int
+    lines: int
+
+
+NOTHING_READ = Extent(None, 0, 0)
 
 
 class Cassette:
@@ -91,8 +102,19 @@ class Cassette:
         """Return the interactions in the order in which their requests were first recorded."""
         return iter(list(self._interactions.values()))
 
-    def lines(self) -> list[Line]:
+    @property
+    def extent(self) -> Extent:
+        """How much of the files was read."""
+        with self._alone:
+            return Extent(self._packed_state, self._read, self._lines_read)
+
+    def lines(self, after: Extent = NOTHING_READ) -> list[Line]:
         """Read the files anew, for all that `interactions` leaves out; in the same order.
+
+        Parameters
+        ----------
+        after
+            An earlier extent, beyond which to read. Where the cassette was packed since, all is read.
 
         Raises
         ------
@@ -102,12 +124,15 @@ class Cassette:
         with self._alone:
             while True:
                 self.reload()
-                packed = decode_packed(Source(self.packed, self.model), Line) if self._packed_state else []
-                journal_read = self._journal_read()
+                since = after if after.packed == self._packed_state else NOTHING_READ
+                known = since.packed == self._packed_state
+                packed = [] if known else decode_packed(Source(self.packed, self.model), Line)
+                journal_read = self._journal_read(since.journal)
                 # Packed meanwhile: what was read of the journal is the beginning of another one.
                 if _state(self.packed) == self._packed_state:
                     break
-            return list({line.key: line for line in (*packed, *self._decoded(journal_read))}.values())
+            recorded = (*packed, *self._decoded(journal_read, since.lines))
+            return list({line.key: line for line in recorded}.values())
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[FileLock]:
@@ -219,14 +244,15 @@ class Cassette:
             return _compress(self.lines())
         return before + _compress(new.values()) if new else before
 
-    def _journal_read(self) -> bytes:
+    def _journal_read(self, start: int = 0) -> bytes:
         """Return again what was read of the journal."""
         with contextlib.suppress(FileNotFoundError), self.journal.open("rb") as file:
-            return file.read(self._read)
+            file.seek(start)
+            return file.read(self._read - start)
         return b""
 
-    def _decoded(self, journal_read: bytes) -> list[Line]:
-        return decode_lines(journal_read, Source(self.journal, self.model), Line)
+    def _decoded(self, journal_read: bytes, before: int = 0) -> list[Line]:
+        return decode_lines(journal_read, Source(self.journal, self.model, before + 1), Line)
 
     def _reread(self) -> None:
         while True:

@@ -13,7 +13,7 @@ import msgspec
 
 from pytest_llmpref.cassettes.errors import MissingRecordingError
 from pytest_llmpref.cassettes.interaction import Exchange, Line
-from pytest_llmpref.cassettes.store import Cassette
+from pytest_llmpref.cassettes.store import NOTHING_READ, Cassette
 from pytest_llmpref.garbage import rare_garbage_collection
 from pytest_llmpref.models.chat import ChatModel, Reply, Request
 
@@ -137,6 +137,7 @@ class WireReplayModel:
         self._live = live
         self._cassette = cassette
         self._lines: dict[str, Line] = {}
+        self._extent = NOTHING_READ
         self._wire = contextlib.ExitStack()
         self._answers = False
 
@@ -147,7 +148,8 @@ class WireReplayModel:
         line = self._lines.get(key)
         if line is None or line.at != found.at:
             # The first question, or one that was recorded since.
-            self._lines = {line.key: line for line in self._cassette.lines()}
+            read, self._extent = self._extent, self._cassette.extent
+            self._lines |= {line.key: line for line in self._cassette.lines(read)}
             line = self._lines.get(key)
         return line
 
