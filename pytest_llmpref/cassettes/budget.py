@@ -57,7 +57,7 @@ class Budget:
 
     def _book(self, more: Spent, *, limited: bool) -> bool:
         self.ledger.parent.mkdir(parents=True, exist_ok=True)
-        with journal.locked(self.ledger) as descriptor:
+        with journal.locked(self.ledger) as (descriptor, _):
             now = self._read(journal.read_from(descriptor, 0))
             new = Spent(now.tokens + more.tokens, now.dollars + more.dollars, now.calls + more.calls)
             if limited and (new.dollars > self.most_dollars or new.tokens > self.most_tokens):

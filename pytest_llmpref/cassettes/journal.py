@@ -13,16 +13,16 @@ if sys.platform != "win32":
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[int]:
+def locked(path: Path) -> Iterator[tuple[int, int]]:
     """Open a journal for appending, alone among all processes, for as long as it takes to write a line.
 
-    The file is opened anew each time (7 microseconds with the lock), so that no descriptor can outlive a `pack` by
-    another process. Windows has no such lock, so that it can only replay.
+    The file is opened anew each time, so that no descriptor can outlive a `pack` by another process. Windows has no
+    such lock, so that it can only replay.
 
     Yields
     ------
-    int
-        A file descriptor, readable, and appending.
+    tuple
+        A file descriptor, readable, and appending; and the file's size in bytes.
 
     Raises
     ------
@@ -35,10 +35,11 @@ def locked(path: Path) -> Iterator[int]:
         descriptor = os.open(path, os.O_APPEND | os.O_CREAT | os.O_RDWR, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if not os.fstat(descriptor).st_nlink:
+            status = os.fstat(descriptor)
+            if not status.st_nlink:
                 # Packed and removed by another process while this one waited.
                 continue
-            yield descriptor
+            yield descriptor, status.st_size
             return
         finally:
             os.close(descriptor)

@@ -227,7 +227,7 @@ class Cassette:
 
     def _pack(self) -> None:
         self.packed.parent.mkdir(parents=True, exist_ok=True)
-        with journal.locked(self.journal) as descriptor:
+        with journal.locked(self.journal) as (descriptor, _):
             self.reload()
             self._set_aside(descriptor)
             _replace(self.packed, self._repacked())
@@ -292,7 +292,7 @@ class Cassette:
         if not self._unread():
             return
         try:
-            with journal.locked(self.journal) as descriptor:
+            with journal.locked(self.journal) as (descriptor, _):
                 self.reload()
                 self._set_aside(descriptor)
         except OSError:
@@ -340,8 +340,8 @@ class Cassette:
             self._write(line)
 
     def _write(self, line: bytes) -> None:
-        with journal.locked(self.journal) as descriptor:
-            size = os.fstat(descriptor).st_size
+        with journal.locked(self.journal) as (descriptor, found):
+            size = found
             if size != self._read:
                 # Another process wrote; if a crash cut its last line off, this line must not be glued to it.
                 self.reload()
