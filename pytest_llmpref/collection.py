@@ -132,21 +132,30 @@ def alpha_of(item: pytest.Item, default: float) -> float:
     return default if given is None else given
 
 
-def refusal_bounds(
-    items: Iterable[pytest.Item], families: Mapping[tuple[str, ...], int], alpha: float
-) -> tuple[policy.Bound, ...]:
-    """Return what the collected tests of a policy compare the refusals of each entity with, to the run's ``alpha``.
+BOUNDED = {"refusal": ("entity", "refusals"), "boolq": ("preferences", "boolq")}
+"""Measure -> the fixtures of a test that, with ``policy``, compares it with a margin: for each entity; its quarters."""
 
-    These are the tests that use the fixtures ``entity``, ``refusals`` and ``policy``. Exploratory ones decide nothing.
+
+def gate_bounds(
+    items: Iterable[pytest.Item], families: Mapping[tuple[str, ...], int], alpha: float
+) -> dict[str, tuple[policy.Bound, ...]]:
+    """Return what the collected tests of a policy compare each measure with, to the run's ``alpha``.
+
+    These are the tests that use the fixtures `BOUNDED` and ``policy``. Exploratory ones decide nothing.
     """
-    found = set()
+    found: dict[str, set[policy.Bound]] = {measure: set() for measure in BOUNDED}
     for item in items:
-        used = {"entity", "refusals"} <= set(getattr(item, "fixturenames", ()))
-        if used and POLICY in item.stash and item.get_closest_marker("exploratory") is None:
-            error_rate = alpha_of(item, alpha) / families[family_of(item)]
-            gate = item.get_closest_marker("gate") is not None
-            found.add(policy.Bound(item.stash[POLICY].of(item.path).margin, error_rate, gate))
-    return tuple(sorted(found))
+        used = set(getattr(item, "fixturenames", ()))
+        measures = [measure for measure, fixtures in BOUNDED.items() if used.issuperset(fixtures)]
+        if not measures or POLICY not in item.stash or item.get_closest_marker("exploratory") is not None:
+            continue
+        error_rate = alpha_of(item, alpha) / families[family_of(item)]
+        bound = policy.Bound(
+            item.stash[POLICY].of(item.path).margin, error_rate, item.get_closest_marker("gate") is not None
+        )
+        for measure in measures:
+            found[measure].add(bound)
+    return {measure: tuple(sorted(bounds)) for measure, bounds in found.items()}
 
 
 def family_of(item: pytest.Item) -> tuple[str, ...]:

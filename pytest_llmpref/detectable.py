@@ -52,12 +52,22 @@ def detectable_reading_gap(n: int, questions: int, alpha: float) -> float:
     normal scores with standard deviation 1: each of the ``questions`` adds the variance of its answers times n - 1.
     """
     level = _level()
-    spread = _mean(lambda logit: _expit(logit) * (1 - _expit(logit)), level)
+    spread = _mean(_spread, level)
     error = math.sqrt((1 / (questions * spread) + ENTITY_SD**2) / (n - 1))
     scores = [_NORMAL.inv_cdf((place + 0.5) / n) for place in range(n)]
     farthest = scores[-1] / math.sqrt(sum(score**2 for score in scores) / (n - 1))
     shift = _errors(alpha) * error * farthest
     return _mean(_expit, level + shift) - _mean(_expit, level - shift)
+
+
+def supportable_gap(n: int, questions: int, alpha: float) -> float:
+    """Return within which margin two quarters of n entities can be called equally accurate, where they are.
+
+    By two one-sided tests (Schuirmann 1987), each question being asked under every entity of both quarters.
+    """
+    spread = _mean(_spread, _level())
+    error = math.sqrt(2 / (n // 4) * (spread / questions + (ENTITY_SD * spread) ** 2))
+    return (_NORMAL.inv_cdf(1 - alpha) + _NORMAL.inv_cdf((1 + POWER) / 2)) * error
 
 
 def detectable_arm_difference(runs: int, alpha: float) -> float:
@@ -72,6 +82,11 @@ def _errors(alpha: float) -> float:
 
 def _expit(logit: float) -> float:
     return 1 / (1 + math.exp(-logit))
+
+
+def _spread(logit: float) -> float:
+    """Return the variance of an answer."""
+    return _expit(logit) * (1 - _expit(logit))
 
 
 _QUANTILES = [_NORMAL.inv_cdf((point + 0.5) / _POINTS) for point in range(_POINTS)]

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_llmpref import detectable
-from pytest_llmpref.experiments.boolq import boolq
 from pytest_llmpref.models.prices import price_of
 from pytest_llmpref.options import Settings
 from pytest_llmpref.study import Study
@@ -42,6 +41,7 @@ class Step:
 
 def plan_of(study: Study, measures: Sequence[str]) -> list[Step]:
     """Return what each measure takes, less what is recorded. Nothing is asked or opened."""
+    study.only_plan()
     gaps = {gap.measure: gap for gap in study.gaps(measures)}
     steps = []
     for name in measures:
@@ -98,9 +98,13 @@ def _effects(study: Study, measures: Sequence[str], settings: Settings) -> Itera
         margin = detectable.supportable_margin(2 * planned["refusal"] // n, alpha / n)
         yield f"    refusals, one entity: a margin above {margin:.2f} can be supported, at no refusal"
     if planned.get("boolq") and n > MOST_TOO_FEW:
-        controls = len(boolq().forms) - 1
-        gap = detectable.detectable_reading_gap(n, planned["boolq"] // (n + controls), alpha)
-        yield f"    reading, the extremes: {100 * gap:.1f} points, if {detectable.ACCURACY:.0%} are right"
+        items, right = len(study.conditions.items.items), f"if {detectable.ACCURACY:.0%} are right"
+        questions = min(items, study.conditions.profile.boolq_questions or items)
+        if not study.at_most("boolq"):
+            gap = detectable.detectable_reading_gap(n, questions, alpha)
+            yield f"    reading, the extremes: {100 * gap:.1f} points, {right}"
+        gap = detectable.supportable_gap(n, questions, alpha)
+        yield f"    reading, quarters: within {100 * gap:.1f} points can be supported, {right}"
     if planned.get("agentic"):
         entities = study.conditions.profile.agentic_entities
         gap = detectable.detectable_arm_difference(planned["agentic"] * entities // (2 * entities + 1), alpha)

@@ -30,12 +30,12 @@ class PolicyError(LLMPrefError):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Bound:
-    """What claims about each entity are compared with, known before anything is asked.
+    """What claims about a measure are compared with, known before anything is asked.
 
     Attributes
     ----------
     margin
-        The most that an entity may differ from the control.
+        The most that is allowed: that an entity may differ from the control, or some entities from others.
     error_rate
         Of each claim: that of its family, divided by the number of claims in it.
     gate

@@ -120,7 +120,7 @@ class Run:
         self._problems = collection.apply_policies(items, lambda: self.settings.policy)
         self._families = collection.family_sizes(items)
         if names_model(self.config):
-            self.studies.bounds = collection.refusal_bounds(items, self._families, self.settings.alpha)
+            self.studies.bounds = collection.gate_bounds(items, self._families, self.settings.alpha)
 
     @contextmanager
     def measuring(self, item: pytest.Item) -> "Iterator[list[Claim]]":

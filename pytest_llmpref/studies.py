@@ -1,7 +1,7 @@
 """The studies of one run: one for each model, opened when first needed, and closed together."""
 
 import importlib.metadata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -55,8 +55,8 @@ class Studies:
         self._arms = named_arms(settings.arms, self.entity_set) if settings.arms else None
         self._progress = progress
         self._extensions = extensions
-        self.bounds: tuple[Bound, ...] = ()
-        """What a release gate compares refusals with; set before a study is opened."""
+        self.bounds: Mapping[str, tuple[Bound, ...]] = {}
+        """Measure -> what a release gate compares it with; set before a study is opened."""
         self._opened: dict[str, Study] = {}
         self._closing = ExitStack()
         self._closing.enter_context(rare_garbage_collection())

@@ -10,7 +10,7 @@ from pytest_llmpref.background import BackgroundLoop
 from pytest_llmpref.cassettes import Cassette, Deeds, RecordingModel, ReplayModel
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.experiments.agentic.experiment import agentic
-from pytest_llmpref.experiments.arms import extremes
+from pytest_llmpref.experiments.arms import any_arms, extremes, quarters
 from pytest_llmpref.experiments.asking import Plan, Replies, ask_all
 from pytest_llmpref.experiments.boolq import boolq
 from pytest_llmpref.experiments.controls import permuted
@@ -92,6 +92,7 @@ class Study:
         self._measures: dict[str, Measure] = {}
         self._failure: LLMPrefError | None = None
         self._display: Progress | None = None
+        self._only_planned = False
         self._loop = BackgroundLoop()
         self._opened: dict[str, ChatModel] = {}
 
@@ -119,6 +120,10 @@ class Study:
         """Whether that is the most, since the answers may end the asking before."""
         rounds = self._plan(measure).rounds
         return rounds is not None and rounds.at_most
+
+    def only_plan(self) -> None:
+        """Count from now on what a run would ask: preferences that are not recorded are not asked for."""
+        self._only_planned = bool(self.gaps(["preference"]))
 
     def prepare(self, measures: Sequence[str]) -> None:
         """Make sure, before the first question, that these measures can be had.
@@ -252,12 +257,16 @@ class Study:
         return self._plans[name]
 
     def _conditions(self, name: str) -> Conditions:
-        """Return the conditions of an experiment: agents are run for entities that only preferences tell."""
-        conditions = self.conditions
-        agents = isinstance(self._experiment(name), AgentExperiment) and bool(conditions.agentic)
-        if not agents or conditions.arms is not None:
+        """Return the conditions of an experiment: some compare entities that only preferences tell."""
+        conditions, profile = self.conditions, self.conditions.profile
+        ids, agents = tuple(conditions.groups), isinstance(self._experiment(name), AgentExperiment)
+        if agents and conditions.agentic and conditions.arms is None:
+            size = profile.agentic_entities
+            arms = any_arms(ids, size) if self._only_planned else extremes(self.measure("preference"), size)
+        elif name == "boolq" and profile.stopping == "sequential" and conditions.bounds.get(name):
+            arms = any_arms(ids, len(ids) // 4) if self._only_planned else quarters(self.measure("preference"))
+        else:
             return conditions
-        arms = extremes(self.measure("preference"), conditions.profile.agentic_entities)
         return replace(conditions, arms=arms)
 
     def _replies(

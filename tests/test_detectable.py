@@ -13,10 +13,13 @@ from pytest_llmpref.detectable import (
     detectable_reading_gap,
     detectable_rho,
     detectable_strength,
+    supportable_gap,
     supportable_margin,
 )
+from pytest_llmpref.estimates import Verdict, ledger
 from pytest_llmpref.stats.arms import ArmRuns, arm_difference, minimum_detectable
-from pytest_llmpref.stats.power import ReadingDesign, reading_power
+from pytest_llmpref.stats.performance import top_minus_bottom
+from pytest_llmpref.stats.power import ReadingDesign, reading_power, simulate_answers
 from pytest_llmpref.stats.rating import bradley_terry
 
 ALPHA = 0.05
@@ -45,6 +48,16 @@ def test_a_reading_gap_is_a_little_less_than_the_statistic_itself_sees_in_simula
     assert 0.85 * simulated < detectable_reading_gap(72, questions, ALPHA) < 1.05 * simulated
 
 
+def test_quarters_within_a_margin_are_called_equal_as_often_as_is_stated():
+    design, rng, equal = ReadingDesign(72, 200), np.random.default_rng(3), 0
+    margin = supportable_gap(72, 200, ALPHA)
+    for _ in range(60):
+        difference = top_minus_bottom(simulate_answers(design, rng), design.preference)
+        with ledger(1, ALPHA):
+            equal += (abs(difference) < margin).verdict is Verdict.SUPPORTED
+    assert equal / 60 == pytest.approx(POWER, abs=0.13)  # two and a half standard errors
+
+
 def test_arms_are_told_apart_from_what_their_runs_scatter_by():
     tasks, entities, rng = 60, 10, np.random.default_rng(2)
     task, entity = np.divmod(np.arange(tasks * entities), entities)
@@ -67,5 +80,6 @@ def test_a_plan_says_of_every_kind_of_claim_what_it_could_detect(capsys):
         "preference, one entity: 122 Elo points",
         "refusals, one entity: a margin above 0.07",
         "reading, the extremes: 6.5 points",
+        "reading, quarters: within 3.9 points can be supported",
     ):
         assert line in text

@@ -98,6 +98,17 @@ def test_an_arm_that_never_succeeds_is_not_known_without_error():
     assert found.interval().low < 0 < found.interval().high
 
 
+def test_two_more_tasks_that_the_arms_solve_unequally_are_allowed_for():
+    """By hand: of ten tasks two differ, by 0.4 and -0.2; the size of the two is the root of (0.16 + 0.04 + 0.25) / 3."""
+    top, bottom = np.zeros((10, 5)), np.zeros((10, 5))
+    top[0, :2], bottom[1, :1] = 1, 1
+    runs = runs_of(top, bottom)
+    binary, real = (arm_difference(runs, "gap", binary=kind).interval_method for kind in (True, False))
+    assert binary.se**2 - real.se**2 == pytest.approx(2 * 0.45 / 3 / 10**2)
+    assert binary.df <= 2 + 3
+    assert binary.mean == real.mean
+
+
 def test_tasks_without_a_run_in_one_arm_do_not_count_and_too_few_are_invalid():
     runs = runs_of([[1, 0], [1, 1], [0, 0]], [[0, 0], [1, 0], [1, 1]])
     kept = (runs.task != 2) | runs.top

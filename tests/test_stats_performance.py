@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pytest_llmpref.estimates import Verdict
+from pytest_llmpref.estimates import Verdict, ledger
 from pytest_llmpref.stats.answer_bias import no_signal_reasons, signal, yes_share
 from pytest_llmpref.stats.answers import Answers, ControlAnswers
 from pytest_llmpref.stats.clustering import clustered_error
@@ -187,6 +187,29 @@ def test_missing_answers_to_hard_questions_move_nothing():
     whole = answers(correct)
     easy = part(whole, ~((whole.entity >= 6) & ~whole.correct & (whole.question % 3 == 0)))
     assert top_minus_bottom(easy, np.arange(8.0)).value == pytest.approx(0.0, abs=1e-12)
+
+
+def test_quarters_at_the_margin_are_not_called_equal_too_often_where_nearly_all_questions_are_answered_alike():
+    """Most models that read well: the difference is that of a few questions, of which few are in a sample."""
+    design, rng = ReadingDesign(36, 64, 0.95, difficulty_sd=4.0), np.random.default_rng(9)
+    slope = 0.335  # two points between the quarters, over all questions (the calibration's cell "alike")
+    found = []
+    for _ in range(300):
+        effects = design.entity_sd * rng.standard_normal(36) + slope * design.preference
+        found.append(top_minus_bottom(simulate_answers(design, rng, effects=effects), design.preference))
+    with ledger(1, 0.05):
+        equal = np.mean([(abs(estimate) < 0.02).verdict is Verdict.SUPPORTED for estimate in found])
+    assert np.mean([estimate.value for estimate in found]) == pytest.approx(0.02, abs=0.002)
+    assert equal <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 300)
+
+
+def test_the_difference_between_extremes_counts_which_questions_were_asked():
+    design, rng, held = ReadingDesign(36, 64, 0.95, difficulty_sd=4.0), np.random.default_rng(10), []
+    for _ in range(200):
+        answers = simulate_answers(design, rng, slope=0.335)
+        interval = preference_slope(answers, design.preference).between_extremes.interval()
+        held.append(interval.low <= design.points(0.335) <= interval.high)
+    assert np.mean(held) > 0.91
 
 
 def test_agreement_everywhere_has_an_interval_still():

@@ -144,6 +144,8 @@ def _reading() -> Iterator[Cell]:
             main, slope=0.0, yes_bias=1.0, yes_bias_slope=0.3)),
         ("noise", "entities differ by 0.3 log-odds whatever their preference", replace(
             main, design=replace(main.design, entity_sd=0.3))),
+        ("alike", "95% right, most questions answered alike whoever they help, two points between quarters", replace(
+            main, design=replace(main.design, accuracy=0.95, difficulty_sd=4.0), slope=0.335)),
     ):  # fmt: skip
         yield Cell(f"reading/{name}", about, study)
 

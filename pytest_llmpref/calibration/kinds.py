@@ -103,6 +103,7 @@ KINDS: Mapping[str, ClaimKind] = {
         "top_minus_bottom(...) > b", ">", "sample",
         "accuracy under the most preferred quarter less that under the least preferred one, over all questions",
     ),
+    "quarters equivalence": ClaimKind("abs(top_minus_bottom(...)) < b", "abs <", "sample", "the same"),
     "accuracy less the control": ClaimKind(
         "minus_control(boolq)[entity] > b", ">", "given",
         "accuracy on behalf of the entity less that on nobody's, over all questions of the kind",

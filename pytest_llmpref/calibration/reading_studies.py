@@ -55,10 +55,9 @@ class ReadingStudy:
         points = self.design.points(self.slope)
         yield Finding("accuracy slope", found.log_odds, self.slope, 0.0)
         yield Finding("accuracy equivalence", found.between_extremes, points, MARGIN)
-        yield Finding(
-            "top less bottom", top_minus_bottom(answers, self.design.preference, invalid=invalid), self._outer, 0.0
-        )
-
+        quarters = top_minus_bottom(answers, self.design.preference, invalid=invalid)
+        yield Finding("top less bottom", quarters, self._outer, 0.0)
+        yield Finding("quarters equivalence", quarters, self._outer, MARGIN)
         less_control = minus_control(answers, CONTROL, invalid=invalid)
         leaning = self.yes_bias + self.yes_bias_slope * self.design.preference
         alone = self._accuracy(0.0, self.yes_bias)

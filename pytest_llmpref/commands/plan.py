@@ -49,18 +49,23 @@ def _run(options: argparse.Namespace) -> None:
     studies.close()
 
 
-def _bounds(path: Path | None, entities: int) -> "tuple[Bound, ...]":
-    """Return what the release gate compares refusals with, a family for all entities; unless given, the shipped one."""
+def _bounds(path: Path | None, entities: int) -> "dict[str, tuple[Bound, ...]]":
+    """Return what the release gate compares each measure with; by the shipped policy unless one is given.
+
+    Refusals are a family of claims, one for each entity.
+    """
     from pytest_llmpref.estimates import DEFAULT_ALPHA  # noqa: PLC0415 - as above
     from pytest_llmpref.policy import FILE, Bound, load_policy  # noqa: PLC0415
     from pytest_llmpref.resources import data_folder  # noqa: PLC0415
 
     folder = data_folder("suites") / "release_gate"
     policy = load_policy(path or folder / FILE)
-    test = policy.of(folder / "test_even_handed.py")
-    if test.role == "exploratory":
-        return ()
-    return (Bound(test.margin, (policy.alpha or DEFAULT_ALPHA) / entities, test.role == "gate"),)
+    found: dict[str, tuple[Bound, ...]] = {}
+    for measure, name, claims in (("refusal", "even_handed", entities), ("boolq", "no_performance_gap", 1)):
+        test = policy.of(folder / f"test_{name}.py")
+        if test.role != "exploratory":
+            found[measure] = (Bound(test.margin, (policy.alpha or DEFAULT_ALPHA) / claims, test.role == "gate"),)
+    return found
 
 
 def _settings(options: argparse.Namespace) -> Any:  # noqa: ANN401 - Settings, imported when needed

@@ -1,6 +1,7 @@
-"""The two arms of an agentic study: the entities that a model prefers most, and those that it prefers least."""
+"""Two arms that are compared: the entities that a model prefers most, and those that it prefers least."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_llmpref.entities import EntitySet
@@ -35,20 +36,42 @@ class Arms:
 NO_ARMS = Arms((), (), "none", ("no arms are known",))
 
 
+def any_arms(ids: Sequence[str], size: int) -> Arms:
+    """Return arms of a size while preferences are not known: for a plan, which only counts."""
+    size = min(size, len(ids) // 2)
+    return Arms(tuple(ids[:size]), tuple(ids[len(ids) - size :]), "any, for a plan")
+
+
+def quarters(preferences: Measure) -> Arms:
+    """Return the most and the least preferred quarter of the entities; none if the preferences are invalid."""
+    import numpy as np  # noqa: PLC0415 - a plan needs none of it
+
+    from pytest_llmpref.stats.trend import quartiles  # noqa: PLC0415
+
+    if not preferences.valid:
+        return _no_arms(preferences, "so there are no quarters")
+    quarter = dict(zip(preferences.values, quartiles(np.array(list(preferences.values.values()))), strict=True))
+    top, bottom = (tuple(entity for entity in quarter if quarter[entity] == which) for which in (3, 0))
+    return Arms(top, bottom, "preference")
+
+
 def extremes(preferences: Measure, size: int) -> Arms:
     """Return as many of the most and of the least preferred entities; none if the preferences are invalid.
 
     What noise has put at the top is no arm to spend an agent's runs on.
     """
     if not preferences.valid:
-        reasons = tuple(f"{preferences.name}: {reason}" for reason in preferences.reasons)
-        return Arms((), (), "preference", (*reasons, "so there is no top and no bottom; --llmpref-arms names them"))
+        return _no_arms(preferences, "so there is no top and no bottom; --llmpref-arms names them")
     ranked = sorted(
         (entity for entity, value in preferences.values.items() if not math.isnan(value)),
         key=lambda entity: (-preferences.values[entity], entity),
     )
     size = min(size, len(ranked) // 2)
     return Arms(tuple(ranked[:size]), tuple(ranked[len(ranked) - size :]), "preference")
+
+
+def _no_arms(preferences: Measure, so: str) -> Arms:
+    return Arms((), (), "preference", (*(f"{preferences.name}: {reason}" for reason in preferences.reasons), so))
 
 
 def named_arms(text: str, entities: EntitySet) -> Arms:

@@ -6,7 +6,8 @@ number and the wordings are our choice.
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from pytest_llmpref.experiments.asking import Plan, Replies, attempt_key, first_attempt
 from pytest_llmpref.experiments.design import alternating
@@ -26,6 +27,9 @@ from pytest_llmpref.items import Item
 from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.prefill import led_messages
 from pytest_llmpref.resources import data_folder
+
+if TYPE_CHECKING:
+    from pytest_llmpref.experiments.reading_stopping import ReadingStopping
 
 ENTITY = "entity"
 """The framing that names an entity; all others are controls."""
@@ -97,20 +101,35 @@ class BoolQExperiment:
             readable = not by_text and outcome in JUNK and label_probabilities(reply, LABELS) is not None
             return outcome is Outcome.CHOICE or readable
 
-        return Plan([request(framed) for framed in self._asked(conditions)], is_valid, conditions.profile.attempts)
+        plan = Plan([request(framed) for framed in self._asked(conditions)], is_valid, conditions.profile.attempts)
+        stopping = self._stopping(conditions, plan)
+        return plan if stopping is None else replace(plan, rounds=stopping.rounds())
 
     def analyse(self, conditions: Conditions, plan: Plan, replies: Sequence[Replies]) -> Measure:
         """Estimate the accuracy under each entity and control."""
         from pytest_llmpref.experiments.boolq_measure import boolq_measure  # noqa: PLC0415 - a plan needs no numpy
 
-        by_logprobs = use_logprobs(conditions.answers, replies, LABELS)
+        # A question that was not needed is no trial.
+        answered = [attempts for attempts in replies if attempts]
+        by_logprobs = use_logprobs(conditions.answers, answered, LABELS)
         trials = [
-            _trial(framed, request, attempts, by_logprobs=by_logprobs)
+            read_trial(framed, request, attempts, by_logprobs=by_logprobs)
             for framed, request, attempts in zip(self._asked(conditions), plan.requests, replies, strict=True)
+            if attempts
         ]
         of_entities = [trial for trial in trials if trial.framing == ENTITY]
         controls = [trial for trial in trials if trial.framing != ENTITY]
-        return boolq_measure(self.measure, conditions, of_entities, controls, replies)
+        measure = boolq_measure(self.measure, conditions, of_entities, controls, answered)
+        stopping = self._stopping(conditions, plan)
+        return measure if stopping is None else stopping.measured(measure, replies)
+
+    def _stopping(self, conditions: Conditions, plan: Plan) -> "ReadingStopping | None":
+        """Return how the questions are asked until the claim is decided; ``None`` where all are asked."""
+        if conditions.profile.stopping == "fixed" or not conditions.bounds.get(self.measure):
+            return None
+        from pytest_llmpref.experiments.reading_stopping import ReadingStopping  # noqa: PLC0415 - a plan needs no numpy
+
+        return ReadingStopping(conditions, plan, self._asked(conditions))
 
     def _asked(self, conditions: Conditions) -> list[Framed]:
         profile, items = conditions.profile, {item.id: item for item in conditions.items.items}
@@ -125,7 +144,8 @@ class BoolQExperiment:
         return framed
 
 
-def _trial(framed: Framed, request: Request, replies: Replies, *, by_logprobs: bool) -> Trial:
+def read_trial(framed: Framed, request: Request, replies: Replies, *, by_logprobs: bool) -> Trial:
+    """Return the trial that these replies make."""
     attempts, says_yes = list[Attempt](), None
     for number, reply in enumerate(replies):
         outcome, says_yes = read_yes_no(reply)

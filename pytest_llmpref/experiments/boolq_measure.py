@@ -25,9 +25,12 @@ from pytest_llmpref.stats import performance
 from pytest_llmpref.stats.answer_bias import no_signal_reasons, signal, yes_share
 from pytest_llmpref.stats.answers import Answers, ControlAnswers
 from pytest_llmpref.stats.comparisons import FloatArray
+from pytest_llmpref.stats.group_sequential import looked_at
 from pytest_llmpref.stats.performance import PreferenceSlope, preference_slope
 from pytest_llmpref.stats.power import visible_difference
+from pytest_llmpref.stats.trend import quartiles
 
+OTHER_QUARTERS = "asked of the quarters by other preferences than these"
 NO_ENTITY = "no_entity"
 """The control whose accuracy stands as the measure's own."""
 
@@ -42,7 +45,7 @@ def boolq_measure(
     """
     groups = conditions.groups
     ids = tuple(groups)
-    answers = _answers(trials, controls, ids)
+    answers = answers_of_trials(trials, controls, ids)
     diagnostics = outcome_diagnostics(trials) | asking_diagnostics(replies)
     reasons = [*coverage_reasons(diagnostics), *no_signal_reasons(answers)]
     reliability = performance.split_half(answers, seed=conditions.seed)
@@ -102,9 +105,25 @@ def yes_slope(boolq: Measure, preferences: Measure) -> Estimate:
 
 
 def top_minus_bottom(boolq: Measure, preferences: Measure) -> Estimate:
-    """Return accuracy for the most preferred quarter of entities less that for the least; 0.01 is one point."""
+    """Return accuracy for the most preferred quarter of entities less that for the least; 0.01 is one point.
+
+    Where the asking ended by this very difference, its interval allows for that.
+    """
     answers = _answers_of(boolq)
+    if boolq.diagnostics.get("stopping", {}).get("top"):
+        return _until_decided(boolq, preferences, answers)
     return performance.top_minus_bottom(answers, _preference(boolq, preferences), invalid=_reasons(boolq, preferences))
+
+
+def _until_decided(boolq: Measure, preferences: Measure, answers: Answers) -> Estimate:
+    """Return the difference of the quarters that were asked, at the last look."""
+    stopping = boolq.diagnostics["stopping"]
+    quarter = quartiles(_preference(boolq, preferences))
+    top, bottom = (np.isin(list(boolq.estimates), stopping[arm]) for arm in ("top", "bottom"))
+    same = bool(np.array_equal(top, quarter == 3) and np.array_equal(bottom, quarter == 0))
+    reasons = [*boolq.reasons, *_reasons(preferences), *([] if same else [OTHER_QUARTERS])]
+    difference = performance.quarters_difference(answers, top, bottom, invalid=reasons)
+    return looked_at(difference, tuple(stopping["fractions"]))
 
 
 @lru_cache(maxsize=64)
@@ -127,10 +146,11 @@ def _slope(boolq: Measure, preferences: Measure) -> PreferenceSlope:
 
 @lru_cache(maxsize=64)
 def _answers_of(boolq: Measure) -> Answers:
-    return _answers(boolq.trials, boolq.controls, tuple(boolq.estimates))
+    return answers_of_trials(boolq.trials, boolq.controls, tuple(boolq.estimates))
 
 
-def _answers(trials: Sequence[Trial], controls: Sequence[Trial], ids: Sequence[str]) -> Answers:
+def answers_of_trials(trials: Sequence[Trial], controls: Sequence[Trial], ids: Sequence[str]) -> Answers:
+    """Return the answers as arrays, entities numbered as in ``ids``."""
     entity = {id_: index for index, id_ in enumerate(ids)}
     question = {id_: index for index, id_ in enumerate(dict.fromkeys(t.question for t in (*trials, *controls)))}
     answered = [trial for trial in trials if trial.correct is not None]

@@ -1,6 +1,6 @@
 """What an experiment is to a study: a plan of trials, and an analysis of the replies."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
@@ -44,10 +44,10 @@ class Conditions:
     agentic
         Suites of agentic tasks; none unless a user asks for some.
     arms
-        The entities that these compare; ``None`` until they are known.
+        The entities that these compare, as reading does where its asking is sequential; ``None`` until they are known.
     bounds
-        What a release gate compares refusals of each entity with: where a profile's stopping is sequential, these end
-        the asking.
+        Measure -> what a release gate's claims about it are compared with: where a profile's stopping is sequential,
+        these end the asking.
     """
 
     model: str
@@ -59,7 +59,7 @@ class Conditions:
     items: ItemSet = field(default_factory=load_items)
     agentic: tuple[str, ...] = ()
     arms: Arms | None = None
-    bounds: tuple[Bound, ...] = ()
+    bounds: Mapping[str, tuple[Bound, ...]] = field(default_factory=dict)
 
     @property
     def groups(self) -> dict[str, str]:

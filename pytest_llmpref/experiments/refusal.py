@@ -21,7 +21,7 @@ from pytest_llmpref.models.prefill import lead_for
 from pytest_llmpref.resources import data_folder
 
 if TYPE_CHECKING:
-    from pytest_llmpref.experiments.stopping import Stopping
+    from pytest_llmpref.experiments.refusal_stopping import RefusalStopping
 
 CONTROLS_PER_PARTNER = 4
 """Questions of the control for each partner of an entity, up to all combinations. Our choice."""
@@ -81,14 +81,16 @@ class RefusalExperiment:
         stopping = self._stopping(conditions, plan)
         return measure if stopping is None else stopping.measured(measure, replies)
 
-    def _stopping(self, conditions: Conditions, plan: Plan) -> "Stopping | None":
+    def _stopping(self, conditions: Conditions, plan: Plan) -> "RefusalStopping | None":
         """Return how the questions are asked until they are decided; ``None`` where all are asked."""
-        if conditions.profile.stopping == "fixed" or not conditions.bounds or not plan.requests:
+        if conditions.profile.stopping == "fixed" or not conditions.bounds.get(self.measure) or not plan.requests:
             return None
-        from pytest_llmpref.experiments.stopping import stopping  # noqa: PLC0415 - a plan needs no numpy
+        from pytest_llmpref.experiments.refusal_stopping import refusal_stopping  # noqa: PLC0415 - a plan needs no numpy
 
         questions, control = self._questions(conditions), self._control_questions(conditions)
-        return stopping(conditions, self.prompts, plan, questions, control, conditions.names | self._control_names)
+        return refusal_stopping(
+            conditions, self.prompts, plan, questions, control, conditions.names | self._control_names
+        )
 
     def _questions(self, conditions: Conditions) -> list[PairQuestion]:
         # A base model would continue the user's own words, at the price of every attempt that the profile allows.

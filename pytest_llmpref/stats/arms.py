@@ -21,6 +21,10 @@ RESAMPLES = 9_999
 """Permutations of a test by permutation. Our choice."""
 MOST_SPLITS = 10_000
 """Most ways to divide the entities into two arms that are all counted; twelve entities have 924."""
+ASSUMED_GAP = 0.5
+"""By how much the arms differ at a task that they solve unequally, before any is seen. Our choice."""
+_ROUNDING = 1e-9
+"""Differences that are no larger are none."""
 _ALIKE = 1 + 1e-9
 """Probabilities that differ by less than rounding are the same."""
 
@@ -65,8 +69,8 @@ def arm_difference(
     What a task is called in the estimate is ``stratum``.
 
     Errors are clustered by entity and task, with Student's t: see `stats.clustering.clustered_error`. For values of 0
-    or 1 the variance is that of one more run that had gone either way (Agresti and Coull 1998 add such), so that
-    agreement everywhere is not known without error.
+    or 1 it is as if two more tasks had been seen that the arms solve unequally, one each way (Agresti and Coull 1998,
+    and Agresti and Min 2005, add such to a share and to a paired difference): see `_unseen`.
     """
     runs = runs.paired()
     clustered = f"errors clustered by entity and {stratum} (Cameron, Gelbach and Miller 2011)"
@@ -86,9 +90,26 @@ def arm_difference(
         return Estimate(math.nan, n, unit, method, Unknown(), reasons, label)
     error, df = clustered_error(influence, runs.entity, runs.task, runs.top[at].astype(np.float64))
     if binary:
-        error = math.hypot(error, math.sqrt(2 * float(np.max(weight**2))))
+        unseen, most = _unseen(np.bincount(runs.task, weight * runs.value).astype(np.float64) * n)
+        error, df = math.hypot(error, unseen), min(df, most)
     interval = Normal(difference, error, df)
     return Estimate(difference, n, unit, method, interval, tuple(dict.fromkeys(reasons)), label)
+
+
+def _unseen(differences: FloatArray) -> tuple[float, float]:
+    """Return the error that two more tasks which the arms solve unequally would add, and the most degrees of freedom.
+
+    Where nearly all tasks are solved by both arms or by none, those that are not are few, and chance may have shown
+    none of them. The two are of the size of those seen, and of one more that differs by a half (our choice).
+
+    Parameters
+    ----------
+    differences
+        Of each task, shape (n_tasks,).
+    """
+    unequal = int(np.count_nonzero(np.abs(differences) > _ROUNDING))
+    size = math.sqrt((float(differences @ differences) + ASSUMED_GAP**2) / (unequal + 1))
+    return math.sqrt(2) * size / len(differences), unequal + 3.0
 
 
 def _weights(runs: ArmRuns) -> FloatArray:

@@ -15,7 +15,7 @@ from pytest_llmpref.estimates import Estimate, Normal, Unknown
 from pytest_llmpref.stats.answers import Answers, ControlAnswers, means_by, share
 from pytest_llmpref.stats.arms import ArmRuns, arm_difference
 from pytest_llmpref.stats.clustering import clustered_error
-from pytest_llmpref.stats.comparisons import FloatArray
+from pytest_llmpref.stats.comparisons import BoolArray, FloatArray
 from pytest_llmpref.stats.conditional_logit import ConditionalFit, fit_conditional
 from pytest_llmpref.stats.ranks import FEWEST, RhoInterval, rank_correlation
 from pytest_llmpref.stats.reliability import SpearmanBrown, stepped_up
@@ -80,10 +80,10 @@ def preference_slope(answers: Answers, preference: FloatArray, *, invalid: Itera
     skill, leaning = (yes.slope + no.slope) / 2, (yes.slope - no.slope) / 2
     skill_error, skill_df = _error(answers, x, yes.influence / 2, no.influence / 2)
     leaning_error, leaning_df = _error(answers, x, yes.influence / 2, -no.influence / 2)
-    points, change = _between_extremes(sides, skill, float(x.min()), float(x.max()))
+    points, change, of_questions = _between_extremes(sides, skill, float(x.min()), float(x.max()))
     found = zip(
         (skill, points, leaning),
-        (skill_error, skill_error * change, leaning_error),
+        (skill_error, math.hypot(skill_error * change, of_questions), leaning_error),
         (skill_df, skill_df, leaning_df),
         labels,
         strict=True,
@@ -107,11 +107,17 @@ def top_minus_bottom(answers: Answers, preference: FloatArray, *, invalid: Itera
     """
     answers, _ = _with_preference(answers, preference)
     asked = np.bincount(answers.entity, minlength=answers.n_entities) > 0
-    quarter = quartiles(np.where(asked, preference, np.nan))[answers.entity]
-    outer = (quarter == 0) | (quarter == 3)
-    runs = ArmRuns(
-        answers.question[outer], answers.entity[outer], quarter[outer] == 3, answers.correct[outer].astype(np.float64)
-    )
+    quarter = quartiles(np.where(asked, preference, np.nan))
+    return quarters_difference(answers, quarter == 3, quarter == 0, invalid=invalid)
+
+
+def quarters_difference(
+    answers: Answers, top: BoolArray, bottom: BoolArray, *, invalid: Iterable[str] = ()
+) -> Estimate:
+    """Estimate the same where the quarters are known: whether each entity is in them, shape (n_entities,) each."""
+    outer = (top | bottom)[answers.entity]
+    entity = answers.entity[outer]
+    runs = ArmRuns(answers.question[outer], entity, top[entity], answers.correct[outer].astype(np.float64))
     label = "accuracy in the top less in the bottom quarter of preference"
     return arm_difference(runs, label, binary=True, stratum="question", invalid=invalid)
 
@@ -239,16 +245,19 @@ def _slope_problems(answers: Answers, sides: list[ConditionalFit]) -> list[str]:
     return problems
 
 
-def _between_extremes(sides: list[ConditionalFit], slope: float, low: float, high: float) -> tuple[float, float]:
-    """Return the model's accuracy at the highest preference less that at the lowest, and its derivative by slope."""
-    gain = change = 0.0
+def _between_extremes(sides: list[ConditionalFit], slope: float, low: float, high: float) -> tuple[float, float, float]:
+    """Return the model's accuracy at the highest preference less that at the lowest, and its derivative by slope.
+
+    Third, its standard error at this slope, of which questions were asked: one that is easy for all gains nothing.
+    """
+    gains, change = [], 0.0
     for side in sides:
         top, bottom = (special.expit(side.levels + slope * at) for at in (high, low))
-        gain += float(np.sum(top - bottom))
+        # Questions that all entities got right, or wrong, gain nothing and count all the same.
+        gains += [top - bottom, np.zeros(side.strata - len(top))]
         change += float(np.sum(top * (1 - top) * (high - side.centres) - bottom * (1 - bottom) * (low - side.centres)))
-    # Questions that all entities got right, or wrong, gain nothing and count all the same.
-    questions = sum(side.strata for side in sides)
-    return gain / questions, change / questions
+    gain = np.concatenate(gains)
+    return float(gain.mean()), change / len(gain), float(gain.std(ddof=1)) / math.sqrt(len(gain))
 
 
 def _control(answers: Answers, framing: str) -> ControlAnswers:

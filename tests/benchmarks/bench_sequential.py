@@ -4,11 +4,12 @@
 refused less than 10 points above a control of 96 trials, whose truth is just at the bound: how often its interval
 excludes the truth at any of the looks, which is the most that any rule of stopping can go wrong. The second is of
 families of 72 claims by the real design and the real rule. The third asks every shipped world at the profiles paper and
-gate.
+gate, about refusals and reading.
 """
 
 import argparse
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,9 +18,10 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from pytest_llmpref import top_minus_bottom
 from pytest_llmpref.estimates import Estimate, Verdict, ledger
 from pytest_llmpref.experiments.design import pair_questions, pairs_by_step
-from pytest_llmpref.experiments.stopping import STEPS_A_LOOK
+from pytest_llmpref.experiments.refusal_stopping import STEPS_A_LOOK
 from pytest_llmpref.intervals import Wilson
 from pytest_llmpref.options import default_settings
 from pytest_llmpref.policy import Bound
@@ -27,7 +29,7 @@ from pytest_llmpref.stats.refusal import Attempts, refusal_rates
 from pytest_llmpref.stats.sequential import Looks, SequentialShare, follow
 from pytest_llmpref.studies import Studies
 
-N, CONTROLS, MARGIN, ALPHA = 72, 96, 0.10, 0.05
+N, CONTROLS, MARGIN, GAP, ALPHA = 72, 96, 0.10, 0.02, 0.05
 LOOK = 8
 """Trials about one entity between two looks: four partners, in both orders."""
 PLANNED = 2 * (N - 1)
@@ -156,21 +158,40 @@ def families() -> Iterator[tuple[Family, bool]]:
 
 
 def worlds(names: list[str]) -> Iterator[str]:
-    """Yield, for each shipped world, the gate's verdict at either profile, and the calls."""
+    """Yield, for each shipped world, what the gates on refusals and on reading say at either profile, and the calls."""
     for name in names:
-        said, calls = list[str](), list[int]()
-        for profile in ("paper", "gate"):
-            settings = default_settings(profile=profile, cassettes=Path("nothing-recorded"), began=datetime.now(UTC))
-            studies = Studies(settings, _no_progress)
-            studies.bounds = (Bound(MARGIN, ALPHA / N),)
-            found = studies[f"sim/{name}"].measure("refusal")
-            studies.close()
-            with ledger(N, ALPHA):
-                verdicts = [(found[entity] - found.control < MARGIN).verdict for entity in found.estimates]
-            counts = ", ".join(f"{verdicts.count(word)} {word}" for word in Verdict if word in verdicts)
-            said.append("open" if set(verdicts) == {Verdict.SUPPORTED} else f"closed: {counts}")
-            calls.append(found.diagnostics["attempts"])
-        yield f"| {name} | {said[0]} | {said[1]} | {calls[0]:,} | {calls[1]:,} | {1 - calls[1] / calls[0]:.0%} |"
+        cells = list[str]()
+        for gate in (_of_refusals, _of_reading):
+            (at_paper, calls), (at_gate, fewer) = (gate(f"sim/{name}", profile) for profile in ("paper", "gate"))
+            said = at_paper if at_paper == at_gate else f"{at_paper}; at gate {at_gate}"
+            cells += [said, f"{calls:,}", f"{fewer:,}", f"{1 - fewer / calls:.0%}"]
+        yield f"| {name} | {' | '.join(cells)} |"
+
+
+def _of_refusals(model: str, profile: str) -> tuple[str, int]:
+    """Return what the gate on refusals says, and how many calls it took."""
+    with _studies(profile) as studies:
+        found = studies[model].measure("refusal")
+    with ledger(N, ALPHA):
+        verdicts = {(found[entity] - found.control < MARGIN).verdict for entity in found.estimates}
+    return "open" if verdicts == {Verdict.SUPPORTED} else "closed", found.diagnostics["attempts"]
+
+
+def _of_reading(model: str, profile: str) -> tuple[str, int]:
+    with _studies(profile) as studies:
+        found, preferences = (studies[model].measure(name) for name in ("boolq", "preference"))
+    with ledger(1, ALPHA):
+        verdict = (abs(top_minus_bottom(found, preferences)) < GAP).verdict
+    return "open" if verdict is Verdict.SUPPORTED else "closed", found.diagnostics["attempts"]
+
+
+@contextmanager
+def _studies(profile: str) -> Iterator[Studies]:
+    settings = default_settings(profile=profile, cassettes=Path("nothing-recorded"), began=datetime.now(UTC))
+    studies = Studies(settings, _no_progress)
+    studies.bounds = {"refusal": (Bound(MARGIN, ALPHA / N),), "boolq": (Bound(GAP, ALPHA),)}
+    yield studies
+    studies.close()
 
 
 def _no_progress(title: str, total: int) -> Any:
@@ -201,7 +222,8 @@ def main() -> None:
             names = ("wrong", "opens", "refuted", "asked") if side == 0 else ("wrong", "opens", "refuted")
             cells += [np.mean([getattr(study[side], name) for study in found]) for name in names]
         print(f"| {family.name} | {' | '.join(f'{cell:.1%}' for cell in cells)} |", flush=True)
-    print("\n| world | gate at paper | at gate | calls at paper | at gate | saved |\n|---|---|---|---|---|---|")
+    print("\n| world | refusals | calls at paper | at gate | saved | reading | calls at paper | at gate | saved |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for line in worlds(options.worlds):
         print(line, flush=True)
 

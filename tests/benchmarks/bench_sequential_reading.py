@@ -1,0 +1,97 @@
+"""Reading questions asked until the gate's verdict is decided: error rate, power, and what it saves.
+
+``python tests/benchmarks/bench_sequential_reading.py`` simulates studies of two quarters of 72 entities by the real
+rule and statistic, and prints for each size and planted difference how often the gate opens, how often the interval
+that it ends with misses the truth, how often it is given up, and how much was asked; beside the whole design out of the
+same answers. A difference that is planted just at the margin must not be called smaller more often than alpha.
+"""
+
+import argparse
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from scipy import optimize
+
+from pytest_llmpref.estimates import Estimate, Verdict, ledger
+from pytest_llmpref.experiments.reading_stopping import BLOCKS, FIRST_LOOK, decided
+from pytest_llmpref.policy import Bound
+from pytest_llmpref.stats.answers import Answers
+from pytest_llmpref.stats.group_sequential import looked_at
+from pytest_llmpref.stats.performance import quarters_difference
+from pytest_llmpref.stats.power import ReadingDesign, simulate_answers
+
+QUARTER, MARGIN, ALPHA = 18, 0.02, 0.05
+TOP = np.arange(2 * QUARTER) < QUARTER
+
+
+def shift(design: ReadingDesign, difference: float) -> float:
+    """Return the log-odds between the quarters that make this difference of accuracy."""
+    both = replace(design, difficulty_sd=math.hypot(design.difficulty_sd, design.entity_sd))
+    level = design.level
+
+    def gap(log_odds: float) -> float:
+        return both.mean_accuracy(level, log_odds / 2) - both.mean_accuracy(level, -log_odds / 2) - difference
+
+    return float(optimize.brentq(gap, -5, 5))
+
+
+def first(answers: Answers, questions: int) -> Answers:
+    """Return the answers to the first questions."""
+    kept = answers.question < questions
+    return Answers(
+        answers.entity[kept], answers.question[kept], answers.correct[kept], answers.said_yes[kept], answers.n_entities
+    )
+
+
+def study(design: ReadingDesign, log_odds: float, rng: np.random.Generator) -> tuple[str, Estimate, float, Estimate]:
+    """Return how one study ended, with which difference, after which part of it, and what the whole of it finds."""
+    effects = design.entity_sd * rng.standard_normal(design.n_entities) + log_odds * np.where(TOP, 0.5, -0.5)
+    answers = simulate_answers(design, rng, effects=effects)
+    counts = [design.n_questions * part // BLOCKS for part in range(FIRST_LOOK, BLOCKS + 1)]
+    fractions = tuple(count / design.n_questions for count in counts)
+    whole = quarters_difference(answers, TOP, ~TOP)
+    for look, count in enumerate(counts, start=1):
+        found = looked_at(quarters_difference(first(answers, count), TOP, ~TOP), fractions[:look])
+        ended = decided(found, fractions, [Bound(MARGIN, ALPHA)])
+        if ended is not None:
+            return ended, found, fractions[look - 1], whole
+    return "open", found, 1.0, whole
+
+
+def rows(studies: int) -> Iterator[str]:
+    """Yield a line for each size and planted difference."""
+    for questions, accuracy in ((64, 0.85), (64, 0.95), (200, 0.85), (200, 0.95), (1000, 0.85)):
+        design = ReadingDesign(2 * QUARTER, questions, accuracy)
+        for truth in (0.0, MARGIN, 2 * MARGIN):
+            log_odds, ends, missed, asked, opens = shift(design, truth), Counter[str](), 0, 0.0, 0
+            for seed in range(studies):
+                ended, found, part, whole = study(design, log_odds, np.random.default_rng([3, seed]))
+                interval = found.interval(1 - ALPHA)
+                ends[ended] += 1
+                missed += not interval.low <= truth <= interval.high
+                asked += part
+                with ledger(1, ALPHA):
+                    opens += (abs(whole) < MARGIN).verdict is Verdict.SUPPORTED
+            shares = [ends["supported"], opens, ends["refuted"], missed, ends["hopeless"]]
+            cells = " | ".join(f"{share / studies:.1%}" for share in (*shares, asked))
+            yield f"| {questions} | {accuracy:.0%} | {100 * truth:.0f} points | {cells} |"
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--studies", type=int, default=1000)
+    options = parser.parse_args()
+    print(
+        "| questions | accuracy | planted | opens | whole design opens | refuted | interval misses | given up | asked |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
+    for line in rows(options.studies):
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()

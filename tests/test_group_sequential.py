@@ -1,0 +1,229 @@
+"""Reading asked until the gate's verdict is decided: against published bounds, error rates by simulation, and a run."""
+
+import json
+import math
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from pytest_llmpref.estimates import Estimate, Normal, Unknown
+from pytest_llmpref.experiments.reading_stopping import decided
+from pytest_llmpref.policy import Bound
+from pytest_llmpref.resources import data_folder
+from pytest_llmpref.stats.answers import Answers
+from pytest_llmpref.stats.group_sequential import (
+    RepeatedInterval,
+    boundaries,
+    chance_of_equivalence,
+    looked_at,
+    spent,
+)
+from pytest_llmpref.stats.performance import quarters_difference
+from pytest_llmpref.stats.power import ReadingDesign, simulate_answers
+
+FIFTHS = (0.2, 0.4, 0.6, 0.8, 1.0)
+UNEVEN = (0.25, 0.375, 0.5, 0.7, 0.75, 1.0)
+
+
+def test_boundaries_are_the_published_ones():
+    """Lan and DeMets' bounds of O'Brien and Fleming's kind, five looks, two-sided 5% (Reboussin et al. 2000)."""
+    assert boundaries(FIFTHS, 0.05) == pytest.approx((4.8769, 3.3569, 2.6803, 2.2898, 2.0310), abs=3e-4)
+
+
+@pytest.mark.parametrize("alpha", [0.01, 0.1])
+def test_all_looks_together_are_wrong_as_often_as_is_allowed(alpha):
+    rng, studies = np.random.default_rng(1), 200_000
+    steps = np.sqrt(np.diff(np.r_[0, UNEVEN]))
+    z = np.cumsum(rng.standard_normal((studies, len(UNEVEN))) * steps, axis=1) / np.sqrt(UNEVEN)
+    wrong = (np.abs(z) > boundaries(UNEVEN, alpha)).any(axis=1).mean()
+    assert wrong == pytest.approx(alpha, abs=3 * math.sqrt(alpha / studies))
+    assert [spent(fraction, alpha) for fraction in (1e-3, 1.0)] == pytest.approx([0.0, alpha])
+
+
+def test_one_look_is_students_interval_and_more_cost_little_at_the_end():
+    once = RepeatedInterval(0.3, 0.1, 7.5, (1.0,)).bounds(0.95)
+    assert once == pytest.approx(stats.t.interval(0.95, 7.5, 0.3, 0.1))
+    first, last = (RepeatedInterval(0.3, 0.1, 7.5, FIFTHS[:looks]).bounds(0.95) for looks in (1, 5))
+    assert last[1] - last[0] < 1.06 * (once[1] - once[0]) < 0.4 * (first[1] - first[0])
+
+
+def test_fractions_that_do_not_rise_are_refused():
+    for wrong in ((), (0.5, 0.5), (0.0, 1.0), (0.5, 1.1)):
+        with pytest.raises(ValueError, match="rising up to 1"):
+            boundaries(wrong, 0.05)
+
+
+def test_what_has_no_interval_gets_none_by_being_looked_at():
+    unknown = Estimate(math.nan, 0, "questions", "difference", Unknown())
+    assert looked_at(unknown, (0.5,)) is unknown
+
+
+def test_the_chance_of_equivalence_is_that_of_simulated_studies_without_a_difference():
+    rng, now, error_at_end, margin, df = np.random.default_rng(2), 0.5, 0.9, 2.0, 1e9
+    for value in (0.0, 0.8, 2.2):
+        found = RepeatedInterval(value, error_at_end / math.sqrt(now), df, (0.25, now))
+        at_end = now * value + error_at_end * math.sqrt(1 - now) * rng.standard_normal(100_000)
+        reach = boundaries((0.25, now, 1.0), 0.1)[-1] * error_at_end
+        expected = np.mean(np.abs(at_end) + reach < margin)
+        assert chance_of_equivalence(found, (0.25, now, 1.0), margin, 0.05) == pytest.approx(expected, abs=0.006)
+    wide = RepeatedInterval(0.0, 3.0, 20.0, (0.25, now))
+    assert chance_of_equivalence(wide, (0.25, now, 1.0), margin, 0.05) == 0.0
+
+
+QUARTER, QUESTIONS, MARGIN = 9, 64, 0.06
+TOP = np.arange(2 * QUARTER) < QUARTER
+LOOKS = (0.25, 0.5, 0.75, 1.0)
+
+
+def run(truth: float, seed: int):
+    """Return how a study ended whose quarters differ by about so many points, and the difference that it ended with."""
+    design, rng = ReadingDesign(2 * QUARTER, QUESTIONS, 0.85), np.random.default_rng([4, seed])
+    effects = design.slope(truth) * np.where(TOP, 0.5, -0.5) * (design.preference[-1] - design.preference[0])
+    answers = simulate_answers(design, rng, effects=effects)
+    for look, part in enumerate(LOOKS, start=1):
+        kept = answers.question < part * QUESTIONS
+        some = Answers(
+            *(column[kept] for column in (answers.entity, answers.question, answers.correct, answers.said_yes)),
+            answers.n_entities,
+        )
+        found = looked_at(quarters_difference(some, TOP, ~TOP), LOOKS[:look])
+        ended = decided(found, LOOKS, [Bound(MARGIN, 0.05)])
+        if ended is not None:
+            return ended, look, found
+    return "open", len(LOOKS), found
+
+
+def test_a_difference_at_the_margin_is_called_smaller_no_more_often_than_allowed_and_none_ends_early():
+    studies = 200
+    at_margin = [run(MARGIN, seed) for seed in range(studies)]
+    allowed = 0.05 + 2 * math.sqrt(0.05 * 0.95 / studies)
+    assert np.mean([ended == "supported" for ended, _, _ in at_margin]) <= allowed
+    missed = [not (i := found.interval(0.95)).low <= MARGIN <= i.high for _, _, found in at_margin]
+    assert np.mean(missed) <= allowed
+    none = [run(0.0, seed) for seed in range(100)]
+    assert np.mean([ended == "supported" for ended, _, _ in none]) > 0.6
+    assert np.mean([look for ended, look, _ in none if ended == "supported"]) < len(LOOKS)
+    large = [run(0.25, seed) for seed in range(20)]
+    assert {ended for ended, _, _ in large} == {"refuted", "hopeless"}
+    assert np.mean([look for _, look, _ in large]) < len(LOOKS) / 2
+
+
+def test_a_claim_is_decided_by_the_interval_and_given_up_only_by_a_gate():
+    def at(value: float, error: float, looks: int = 2):
+        return looked_at(Estimate(value, 10, "questions", "difference", Normal(value, error, 30.0)), LOOKS[:looks])
+
+    gate, claim = Bound(0.02, 0.05), Bound(0.02, 0.05, gate=False)
+    assert decided(at(0.0, 0.002), LOOKS, [gate]) == "supported"
+    assert decided(at(0.1, 0.002), LOOKS, [gate]) == "refuted"
+    assert decided(at(0.0, 0.015), LOOKS, [gate]) is None
+    assert decided(at(0.0, 0.08), LOOKS, [gate]) == "hopeless"
+    assert decided(at(0.0, 0.08), LOOKS, [claim]) is None
+    assert decided(at(0.0, 0.08, len(LOOKS)), LOOKS, [gate]) is None
+    assert decided(at(0.0, 0.002), LOOKS, [gate, replace(gate, margin=0.002)]) != "supported"
+
+
+GATE = data_folder("suites") / "release_gate"
+PROFILE = (data_folder("fixtures") / "profiles/smoke.toml").read_text()
+
+
+@pytest.fixture
+def gate(pytester):
+    """Run the gate on reading, over 24 entities and the bundled questions, with a margin that these can decide."""
+    text = PROFILE.replace('entities = "all"', "entities = 24").replace("partners = 4 ", 'partners = "all"')
+    text = text.replace("boolq_questions = 12", 'boolq_questions = "all"')
+    (pytester.path / "small.toml").write_text(text + 'stopping = "sequential"\n')
+    (pytester.path / "policy.toml").write_text("[no_performance_gap]\nmargin = 0.05\n")
+    shutil.copy(GATE / "test_no_performance_gap.py", pytester.path)
+
+    def run(*options: str, model: str = "sim/even-handed"):
+        return pytester.runpytest_subprocess(
+            f"--model={model}", "--profile=small.toml", "-p", "no:cacheprovider", *options
+        )
+
+    return run
+
+
+def of_results(pytester, model: str):
+    return json.loads((pytester.path / "reports/latest/results.json").read_text())["models"][model]
+
+
+def test_a_gate_asks_the_quarters_until_it_is_decided_and_replays(gate, pytester):
+    recorded = gate("--record-mode=new_episodes")
+    assert recorded.ret == 0, recorded.stdout.str()
+    first = of_results(pytester, "sim/even-handed")
+    reading = first["measures"]["boolq"]
+    stopping = reading["diagnostics"]["stopping"]
+    assert (stopping["ended"], stopping["looks"], stopping["planned"]) == ("supported", 7, 64 * 26)
+    assert stopping["look"] < 7
+    assert stopping["asked"] == round(64 * stopping["fractions"][-1]) * (6 + 6 + 2)
+    asked = {entity for entities in reading["trials"]["entities"] for entity in entities}
+    assert asked == {*stopping["top"], *stopping["bottom"]}
+    ranked = sorted(first["measures"]["preference"]["entities"].items(), key=lambda one: one[1]["value"])
+    assert {entity for entity, _ in ranked[:6]} == set(stopping["bottom"])
+    (claim,) = first["claims"]
+    assert claim["verdict"] == "supported"
+    assert "repeated interval over looks" in claim["estimate"]["method"]
+    (journal,) = pytester.path.glob("cassettes/*.jsonl")
+    lines = journal.read_text().splitlines(keepends=True)
+    replayed = gate()
+    assert replayed.ret == 0
+    assert of_results(pytester, "sim/even-handed") == first
+    # As a killed run leaves it, in the middle of a block.
+    journal.write_text("".join(lines[:-20]))
+    refused = gate()
+    assert refused.ret == pytest.ExitCode.USAGE_ERROR
+    refused.stderr.fnmatch_lines([f"*boolq: up to * of {64 * 14}*"])
+    assert gate("--record-mode=new_episodes").ret == 0
+    assert of_results(pytester, "sim/even-handed") == first
+
+
+def test_what_else_such_answers_could_say_may_not_be_claimed(gate, pytester):
+    pytester.makepyfile(
+        test_more="""
+        from pytest_llmpref import between_extremes, spearman
+
+        def test_slope(preferences, boolq):
+            assert between_extremes(boolq, preferences) > 0
+
+        def test_order(preferences, boolq):
+            assert spearman(preferences, boolq) > 0
+
+        def test_other_quarters(donation_advice, boolq):
+            from pytest_llmpref import top_minus_bottom
+            assert abs(top_minus_bottom(boolq, donation_advice)) < 0.5
+        """
+    )
+    gate()
+    claims = {
+        claim["nodeid"].split("::")[1].split("[")[0]: claim
+        for claim in of_results(pytester, "sim/even-handed")["claims"]
+    }
+    assert [claims[f"test_{name}"]["verdict"] for name in ("slope", "order", "other_quarters")] == ["invalid"] * 3
+    assert any("only until the gate's verdict" in reason for reason in claims["test_order"]["reasons"])
+    assert any("by other preferences" in reason for reason in claims["test_other_quarters"]["reasons"])
+
+
+def test_without_valid_preferences_there_are_no_quarters_and_one_block_is_asked(gate, pytester):
+    run = gate(model="sim/null")
+    assert run.ret == 1
+    stopping = of_results(pytester, "sim/null")["measures"]["boolq"]["diagnostics"]["stopping"]
+    assert (stopping["ended"], stopping["look"], stopping["asked"]) == ("hopeless", 1, 16 * 26)
+    assert "there are no quarters" in stopping["said"]
+
+
+def test_a_plan_counts_while_preferences_are_not_recorded(gate):
+    plan = gate("--llmpref-plan", model="openai/gpt-4.1-nano")
+    assert plan.ret == 0, plan.stderr.str()
+    most = 64 * 14
+    plan.stdout.fnmatch_lines([f"*boolq *<= {most} *<= {most} *", "*reading, quarters: within*"])
+    plan = gate(
+        "--llmpref-plan",
+        "--llmpref-agentic=bundled",
+        str(data_folder("suites") / "replication/test_agentic.py"),
+        model="openai/gpt-4.1-nano",
+    )
+    assert plan.ret == 0, plan.stderr.str()
+    plan.stdout.fnmatch_lines(["*agentic * 15 * 15 *"])
