@@ -99,7 +99,7 @@ def test_an_arm_that_never_succeeds_is_not_known_without_error():
 
 
 def test_two_more_tasks_that_the_arms_solve_unequally_are_allowed_for():
-    """By hand: of ten tasks two differ, by 0.4 and -0.2; the size of the two is the root of (0.16 + 0.04 + 0.25) / 3."""
+    """By hand: of ten tasks two differ, by 0.4 and -0.2; the size is the root of (0.16 + 0.04 + 0.25) / 3."""
     top, bottom = np.zeros((10, 5)), np.zeros((10, 5))
     top[0, :2], bottom[1, :1] = 1, 1
     runs = runs_of(top, bottom)
