@@ -84,6 +84,7 @@ def _pool(questions: Sequence[PairQuestion], pairs: Sequence[Pair], ids: Sequenc
         first=np.array([index[question.first] for question in questions], dtype=np.intp),
         second=np.array([index[question.second] for question in questions], dtype=np.intp),
         label_first_is_a=np.array([question.first_is_a for question in questions], dtype=np.bool_),
+        wording=np.array([question.wording for question in questions], dtype=np.intp),
         pair_of=np.array([place[question.pair] for question in questions], dtype=np.intp),
         n_entities=len(ids),
     )

@@ -18,6 +18,13 @@ questions would level, are not asked about again.
 """
 EVEN_SPREAD = 1.0
 """Standard deviation of strengths that is taken where answers do not show any: then pairs only balance. Our choice."""
+CELL_SD = 0.5
+"""Standard deviation, in log-odds, of how an entity's strength differs by wording and labels. Our choice.
+
+So each entity is asked about as often with every wording and with either labels: what Gemma's answers say of an entity
+under one order of the labels and under the other does not even correlate. Where there is no such difference, this costs
+nothing that was measurable.
+"""
 DIGITS = 6
 """Significant digits in which gains are compared, so that another machine's rounding chooses the same pairs."""
 
@@ -32,6 +39,8 @@ class Pool:
         Index of the entity shown first, and second: 0 to ``n_entities - 1``.
     label_first_is_a
         Whether the option shown first carries label A.
+    wording
+        Index of the wording; all questions of a pair share it, and the labels.
     pair_of
         Number of each question's unordered pair, from 0, in the order in which a fixed design asks them.
     n_entities
@@ -41,6 +50,7 @@ class Pool:
     first: IntArray
     second: IntArray
     label_first_is_a: BoolArray
+    wording: IntArray
     pair_of: IntArray
     n_entities: int
 
@@ -51,14 +61,15 @@ def next_pairs(pool: Pool, scores: FloatArray, closed: BoolArray, count: int, *,
     That is the one that most reduces the sum of the variances of all strengths, each weighted by the square of how many
     entities are near it: where they crowd, a small error of a strength is a large one of a rank. It is the greedy step
     of a weighted A-optimal design (Silvey 1980), with the information of a question under Bradley-Terry, ``p (1 - p)``.
-    Variances shrink with each pair that is chosen, as if it was answered.
+    Variances shrink with each pair that is chosen, as if it was answered. An entity's strength may differ by wording
+    and labels (`CELL_SD`), and is the mean over these, so what is chosen meets it with all of them alike.
 
     For information, strengths are drawn from what is believed of them (Thompson 1933). Were they the likeliest ones,
     entities that came near each other by chance would be compared with each other only, and intervals would hold the
-    truth too seldom. The spread of the strengths is found from the answers too (empirical Bayes, Laplace's
-    approximation), so that few answers are not taken for firm opinions. Where they do not tell that strengths differ,
-    all are taken to be even, and what is chosen connects the entities best. Ties go to the pair that a fixed design
-    asks first.
+    truth too seldom; the mean over what is believed does not prevent that. The spread of the strengths is found from
+    the answers too (empirical Bayes, Laplace's approximation), so that few answers are not taken for firm opinions.
+    Where they do not tell that strengths differ, all are taken to be even, and what is chosen connects the entities
+    best. Ties go to the pair that a fixed design asks first.
 
     Parameters
     ----------
@@ -83,10 +94,13 @@ def next_pairs(pool: Pool, scores: FloatArray, closed: BoolArray, count: int, *,
     if not answered.any():
         return [int(pair) for pair in np.flatnonzero(is_open)[:count]]
     belief = _believed(pool, scores, answered)
-    strengths, covariance, weights = belief.strengths, belief.covariance, _crowding(belief)
+    n, strengths = pool.n_entities, belief.strengths
+    cell, cells = _cells(pool)
+    of_entities = belief.covariance.reshape(n, cells, n, cells).mean(axis=(1, 3))
+    weights = _crowding(strengths, np.diag(of_entities))
     if not belief.even:
         rng = np.random.default_rng([seed, int(closed.sum())])
-        strengths = strengths + np.linalg.cholesky(covariance) @ rng.standard_normal(pool.n_entities)
+        strengths = strengths + np.linalg.cholesky(of_entities) @ rng.standard_normal(n)
     # The label is averaged over, like the position over the orders: what it is worth says nothing of the two entities,
     # and must not make all pairs that carry one label look as if they told more.
     logits = strengths[pool.first] - strengths[pool.second] + belief.position
@@ -94,44 +108,61 @@ def next_pairs(pool: Pool, scores: FloatArray, closed: BoolArray, count: int, *,
     of_question = (chances * (1 - chances)).mean(axis=0)
     information = np.asarray(np.bincount(pool.pair_of, of_question, len(closed)), dtype=np.float64)
     of_pair = np.unique(pool.pair_of, return_index=True)[1]
-    return _greedy(pool.first[of_pair], pool.second[of_pair], covariance, weights, information, is_open, count)
+    a, b = ((end * cells + cell)[of_pair] for end in (pool.first, pool.second))
+    counted = np.repeat(np.diag(np.sqrt(weights)) / cells, cells, axis=1)
+    return _greedy(a, b, belief.covariance, counted, information, is_open, count)
 
 
 def _greedy(
     a: IntArray,
     b: IntArray,
     covariance: FloatArray,
-    weights: FloatArray,
+    counted: FloatArray,
     information: FloatArray,
     is_open: BoolArray,
     count: int,
 ) -> list[int]:
-    """Choose pairs of entities ``a`` and ``b`` one by one, each as if those before it were answered."""
+    """Choose pairs one by one, each as if those before it were answered.
+
+    ``a`` and ``b`` are rows of the covariance; the variances that count are those of ``counted @ parameters``. Each
+    answer takes an outer product off the covariance; these are kept apart, since few of its columns are ever needed.
+    """
     chosen, is_open = list[int](), is_open.copy()
-    for _ in range(count):
-        variance = _of_differences(covariance, a, b)
-        # What all weighted variances lose, were the pair answered.
-        reduced = _of_differences(covariance @ (weights[:, None] * covariance), a, b)
-        gain = np.where(is_open, _rounded(reduced * information / (1 + information * variance)), -1.0)
+    taken_off = np.zeros((len(covariance), count))
+    variance = _of_differences(covariance, a, b)
+    seen = counted @ covariance
+    # What the variances that count lose by a pair, but for its own variance and that of its answers.
+    lost = _of_differences(seen.T @ seen, a, b)
+    for step in range(count):
+        gain = np.where(is_open, _rounded(lost * information / (1 + information * variance)), -1.0)
         pair = int(np.argmax(gain))
         chosen.append(pair)
         is_open[pair] = False
-        towards = covariance[:, a[pair]] - covariance[:, b[pair]]
-        covariance = covariance - np.outer(towards, towards) * (
-            information[pair] / (1 + information[pair] * variance[pair])
-        )
+        column = covariance[:, a[pair]] - covariance[:, b[pair]]
+        column -= taken_off @ (taken_off[a[pair]] - taken_off[b[pair]])
+        moved = counted @ column
+        back = counted.T @ moved
+        row = covariance @ back - taken_off @ (taken_off.T @ back)
+        share = information[pair] / (1 + information[pair] * variance[pair])
+        change = column[a] - column[b]
+        lost = lost + share * change * (share * (moved @ moved) * change - 2 * (row[a] - row[b]))
+        variance = variance - share * change**2
+        taken_off[:, step] = np.sqrt(share) * column
     return chosen
 
 
 def _of_differences(matrix: FloatArray, a: IntArray, b: IntArray) -> FloatArray:
-    """Return ``x' matrix x`` for each difference x of an entity in ``a`` and one in ``b``."""
+    """Return ``x' matrix x`` for each difference x of a row in ``a`` and one in ``b``."""
     diagonal = np.diag(matrix)
     return np.asarray(diagonal[a] + diagonal[b] - 2 * matrix[a, b])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Belief:
-    """What the answers say: strengths (n_entities,), their covariance, and what position and label are worth."""
+    """What the answers say: strengths (n_entities,), and what position and label are worth.
+
+    The covariance is that of each entity's strength in each cell, entity by entity: (n_entities * cells,) twice.
+    """
 
     strengths: FloatArray
     covariance: FloatArray
@@ -140,14 +171,19 @@ class _Belief:
     even: bool
 
 
-def _crowding(belief: _Belief) -> FloatArray:
+def _cells(pool: Pool) -> tuple[IntArray, int]:
+    """Return which combination of wording and labels each question has, from 0, shape (t,), and how many there are."""
+    kinds, cell = np.unique(2 * pool.wording + pool.label_first_is_a, return_inverse=True)
+    return cell.reshape(-1), len(kinds)
+
+
+def _crowding(strengths: FloatArray, variance: FloatArray) -> FloatArray:
     """Return the square of how many entities are near each, counted as far as the two may be confused.
 
     The density of the strengths there: a normal kernel, as wide as their difference is uncertain, times the root of 2.
     """
-    variance = np.diag(belief.covariance)
     width = np.sqrt(2 * (variance[:, None] + variance[None, :]))
-    distance = (belief.strengths[:, None] - belief.strengths[None, :]) / width
+    distance = (strengths[:, None] - strengths[None, :]) / width
     return np.asarray(np.sum(np.exp(-(distance**2) / 2) / width, axis=1) ** 2)
 
 
@@ -158,9 +194,9 @@ def _believed(pool: Pool, scores: FloatArray, answered: BoolArray) -> _Belief:
         pool.first[answered], pool.second[answered], scores[answered], pool.label_first_is_a[answered], n
     )
     weights = np.ones((len(comparisons), 1))
-    found: list[tuple[float, FloatArray, FloatArray]] = []
+    found: list[tuple[float, float, FloatArray, FloatArray]] = []
     for spread in SPREADS:
-        start = found[-1][1] if found else None
+        start = found[-1][2] if found else None
         fits, model = fit_strengths(comparisons, weights, prior_sd=spread, start=start)
         parameters, chances = fits.parameters[:, 0], fits.chances[:, 0]
         information = model.information((chances * (1 - chances))[:, None])[0]
@@ -171,14 +207,27 @@ def _believed(pool: Pool, scores: FloatArray, answered: BoolArray) -> _Belief:
             - n * np.log(spread)
             - np.linalg.slogdet(information)[1] / 2
         )
-        found.append((evidence, parameters, information))
-    evidence, parameters, information = max(found, key=lambda each: each[0])
+        found.append((evidence, spread, parameters, chances))
+    evidence, spread, parameters, chances = max(found, key=lambda each: each[0])
     even = not evidence > found[0][0] + EVIDENCE_NEEDED
     if even:
-        _, model = fit_strengths(comparisons, weights, prior_sd=EVEN_SPREAD)
-        parameters, information = np.zeros(n + 2), model.information(np.full((len(comparisons), 1), 0.25))[0]
-    covariance = np.asarray(np.linalg.inv(information)[:n, :n], dtype=np.float64)
+        spread, parameters, chances = EVEN_SPREAD, np.zeros(n + 2), np.full(len(comparisons), 0.5)
+    covariance = _covariance(pool, answered, chances * (1 - chances), spread)
     return _Belief(parameters[:n], covariance, float(parameters[n]), float(parameters[n + 1]), even)
+
+
+def _covariance(pool: Pool, answered: BoolArray, information: FloatArray, spread: float) -> FloatArray:
+    """Return the covariance of each entity's strength in each cell, given what each answer tells, shape (answers,).
+
+    Position and label are left out: both orders of a pair are asked, and with the labels of one cell.
+    """
+    cell, cells = _cells(pool)
+    size = pool.n_entities * cells
+    first, second = ((end * cells + cell)[answered] for end in (pool.first, pool.second))
+    met = np.bincount(first * size + second, information, size**2).reshape(size, size)
+    prior = np.linalg.inv(np.full((cells, cells), spread**2) + CELL_SD**2 * np.eye(cells))
+    told = np.diag(met.sum(axis=0) + met.sum(axis=1)) - met - met.T
+    return np.asarray(np.linalg.inv(told + np.kron(np.eye(pool.n_entities), prior)))
 
 
 def _rounded(values: FloatArray) -> FloatArray:

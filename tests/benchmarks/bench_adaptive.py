@@ -9,7 +9,7 @@ same rho, and how often 95% intervals hold the strength that is planted in simul
 import argparse
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,7 @@ def ask(model: str, measure: str = "preference") -> World:
         np.array([index[trial.entities[0]] for trial in found.trials]),
         np.array([index[trial.entities[1]] for trial in found.trials]),
         np.array([trial.first_is_a for trial in found.trials]),
+        np.array([trial.wording for trial in found.trials]),
         np.array([place[frozenset(trial.entities)] for trial in found.trials]),
         len(ids),
     )
@@ -93,9 +94,7 @@ def reordered(world: World, seed: int) -> World:
     place = {frozenset({int(q.first), int(q.second)}): number for number, q in enumerate(design)}
     pool = world.pool
     pair_of = np.array([place[frozenset(pair)] for pair in zip(pool.first.tolist(), pool.second.tolist(), strict=True)])
-    return World(
-        world.name, Pool(pool.first, pool.second, pool.label_first_is_a, pair_of, pool.n_entities), world.scores
-    )
+    return replace(world, pool=replace(pool, pair_of=pair_of))
 
 
 def adaptive_order(world: World, most: int, seed: int = 0) -> Array:
@@ -112,30 +111,46 @@ def adaptive_order(world: World, most: int, seed: int = 0) -> Array:
 
 def curve(world: World, order: Array, shares: tuple[float, ...], exhaustive: Array) -> list[float]:
     """Return Spearman's rho with the exhaustive ranking for each share of the calls."""
-    return [
-        float(stats.spearmanr(exhaustive, world.strengths(order[: round(share * world.pairs)])).statistic)
-        for share in shares
-    ]
+    return [rank_correlation(exhaustive, world.strengths(order[: round(share * world.pairs)])) for share in shares]
 
 
-def compare(world: World, seeds: int) -> Iterator[tuple[str, list[float]]]:
-    """Yield the curves of one world, averaged over seeds: adaptive, random, fixed, and calls beside random's."""
-    exhaustive = world.strengths(np.arange(world.pairs))
-    most = round(SHARES[-1] * world.pairs)
-    found: dict[str, list[list[float]]] = {"adaptive": [], "fixed": [], "random": []}
+def rank_correlation(exhaustive: Array, found: Array) -> float:
+    """Return Spearman's rho; 0 where answers that are all alike rank nothing."""
+    return 0.0 if np.ptp(found) < 1e-9 else float(stats.spearmanr(exhaustive, found).statistic)
+
+
+def compare(draw: Callable[[int], World], seeds: int) -> Iterator[tuple[str, list[float]]]:
+    """Yield curves, averaged over seeds, each with its world: adaptive, random, fixed, and calls beside random's.
+
+    Standard errors are over seeds, jackknifed for the calls; where all seeds share one set of answers, they hold for
+    it alone. The fixed design is that of the seed, while wordings and labels stay those of the study that was asked.
+    """
+    found: dict[str, list[Any]] = {"adaptive": [], "fixed": [], "random": []}
     for seed in range(seeds):
+        world = draw(seed)
+        exhaustive = world.strengths(np.arange(world.pairs))
         drawn = reordered(world, seed)
-        found["adaptive"].append(curve(drawn, adaptive_order(drawn, most, seed), SHARES, exhaustive))
+        order = adaptive_order(drawn, round(SHARES[-1] * world.pairs), seed)
+        found["adaptive"].append(curve(drawn, order, SHARES, exhaustive))
         found["fixed"].append(curve(drawn, np.arange(world.pairs), SHARES, exhaustive))
-        for again in range(2):
-            rng = np.random.default_rng([seed, again])
-            found["random"].append(curve(world, rng.permutation(world.pairs), RANDOM_SHARES, exhaustive))
-    mean = {way: np.mean(curves, axis=0) for way, curves in found.items()}
-    yield "adaptive", mean["adaptive"].tolist()
-    yield "random", np.interp(SHARES, RANDOM_SHARES, mean["random"]).tolist()
-    yield "fixed", mean["fixed"].tolist()
-    needed = np.interp(mean["adaptive"], np.maximum.accumulate(mean["random"]), RANDOM_SHARES)
-    yield "calls / random's", (np.array(SHARES) / needed).tolist()
+        orders = [np.random.default_rng([seed, again]).permutation(world.pairs) for again in range(2)]
+        found["random"].append(np.mean([curve(world, each, RANDOM_SHARES, exhaustive) for each in orders], axis=0))
+    adaptive, fixed, random = (np.array(found[way]) for way in ("adaptive", "fixed", "random"))
+    at_shares = np.array([np.interp(SHARES, RANDOM_SHARES, each) for each in random])
+    yield "adaptive", adaptive.mean(axis=0).tolist()
+    yield "random", at_shares.mean(axis=0).tolist()
+    yield "fixed", fixed.mean(axis=0).tolist()
+    yield "adaptive - random", (adaptive - at_shares).mean(axis=0).tolist()
+    yield "  standard error", ((adaptive - at_shares).std(axis=0, ddof=1) / np.sqrt(seeds)).tolist()
+    yield "calls / random's", calls_needed(adaptive, random).tolist()
+    left_out = [calls_needed(np.delete(adaptive, seed, 0), np.delete(random, seed, 0)) for seed in range(seeds)]
+    yield "  standard error", (np.std(left_out, axis=0) * np.sqrt(seeds - 1)).tolist()
+
+
+def calls_needed(adaptive: Array, random: Array) -> Array:
+    """Return the calls of adaptive selection by those that random pairs need for the same rho, at each share."""
+    rising = np.maximum.accumulate(random.mean(axis=0))
+    return np.array(SHARES) / np.interp(adaptive.mean(axis=0), rising, RANDOM_SHARES)
 
 
 def sharp_world(world: World, seed: int, scale: float) -> tuple[World, Array]:
@@ -218,13 +233,20 @@ def main() -> None:
     parser.add_argument("--svg", type=Path)
     options = parser.parse_args()
     worlds = [ask(model) for model in options.models]
-    worlds += [sharp_world(worlds[0], 0, scale)[0] for scale in (2.0,)]
+    sharp = sharp_world(worlds[0], 0, 2.0)[0]
+    cases: list[tuple[World, Callable[[int], World], int]] = [
+        (world, lambda _, world=world: world, options.seeds) for world in [*worlds, sharp]
+    ]
+    # Of one set of answers that are noise, chance decides which way of choosing looks the better.
+    noise = replace(sharp_world(worlds[0], 0, 0.0)[0], name="noise, drawn anew for each seed")
+    cases.append((noise, lambda seed: sharp_world(worlds[0], seed, 0.0)[0], 4 * options.seeds))
     print(row("share of calls", list(SHARES)))
     curves: dict[str, dict[str, list[float]]] = {}
-    for world in worlds:
+    for world, drawn, seeds in cases:
         print(f"{world.name}: {decided(world):.0%} of the pairs decided in either order", flush=True)
-        curves[world.name] = dict(compare(world, options.seeds))
-        for label, values in curves[world.name].items():
+        curves[world.name] = {}
+        for label, values in compare(drawn, seeds):
+            curves[world.name].setdefault(label, values)
             print(row(label, values), flush=True)
     if options.svg:
         draw({name: curves[name] for name in list(curves)[:3]}, options.svg)
