@@ -196,11 +196,14 @@ def test_every_entity_is_asked_about_as_often_with_either_label_and_with_each_wo
     assert by_wording < 0.6
 
 
-@pytest.mark.parametrize("spread", [0.3, 1.0, 2.5])
-def test_intervals_hold_the_truth_about_as_often_as_with_random_pairs_and_the_ranking_is_no_worse(spread):
-    """Twelve studies of 60 entities and a fifth of the pairs: 720 intervals, whose share has a standard error of 1%."""
+@pytest.mark.parametrize(("spread", "studies"), [(0.3, 12), (1.0, 12), (2.5, 80)])
+def test_intervals_hold_the_truth_about_as_often_as_with_random_pairs_and_the_ranking_is_no_worse(spread, studies):
+    """Studies of 60 entities and a fifth of the pairs; of 12, the share of intervals has a standard error of 0.01.
+
+    Where strengths spread widest even random pairs hold no more than 0.900, so more studies are needed to tell: 0.906.
+    """
     held, rho = {True: [], False: []}, {True: [], False: []}
-    for seed in range(12):
+    for seed in range(studies):
         strengths = np.random.default_rng(100 + seed).normal(0, spread, 60)
         strengths -= strengths.mean()
         for adaptive in (True, False):

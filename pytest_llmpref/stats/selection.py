@@ -21,9 +21,10 @@ EVEN_SPREAD = 1.0
 CELL_SD = 0.5
 """Standard deviation, in log-odds, of how an entity's strength differs by wording and labels. Our choice.
 
-So each entity is asked about as often with every wording and with either labels: what Gemma's answers say of an entity
-under one order of the labels and under the other does not even correlate. Where there is no such difference, this costs
-nothing that was measurable.
+So each entity is met about as often with every wording and with either labels: what the recorded Gemma's answers say of
+an entity under one order of the labels and under the other hardly correlates. Half of this balances as well, and costs
+sharp preferences that do not differ so nothing, where this costs 0.0013 (standard error 0.0004) of Spearman's rho at a
+fifth of the questions; but intervals then hold the truth less often (by 0.013 at a spread of 2.5: 0.892 of 0.906).
 """
 DIGITS = 6
 """Significant digits in which gains are compared, so that another machine's rounding chooses the same pairs."""
