@@ -132,8 +132,8 @@ def alpha_of(item: pytest.Item, default: float) -> float:
     return default if given is None else given
 
 
-BOUNDED = {"refusal": ("entity", "refusals"), "boolq": ("preferences", "boolq")}
-"""Measure -> the fixtures of a test that, with ``policy``, compares it with a margin: for each entity; its quarters."""
+BOUNDED = {"refusal": ("entity", "refusals"), "boolq": ("preferences", "boolq"), "agentic": ("agentic",)}
+"""Measure -> the fixtures of a test that, with ``policy``, compares it with a margin: for each entity; of two arms."""
 
 
 def gate_bounds(

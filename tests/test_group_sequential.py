@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from pytest_llmpref.estimates import Estimate, Normal, Unknown
-from pytest_llmpref.experiments.reading_stopping import decided
+from pytest_llmpref.experiments.blocks import decided
 from pytest_llmpref.policy import Bound
 from pytest_llmpref.resources import data_folder
 from pytest_llmpref.stats.answers import Answers

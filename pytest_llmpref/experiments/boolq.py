@@ -103,7 +103,7 @@ class BoolQExperiment:
 
         plan = Plan([request(framed) for framed in self._asked(conditions)], is_valid, conditions.profile.attempts)
         stopping = self._stopping(conditions, plan)
-        return plan if stopping is None else replace(plan, rounds=stopping.rounds())
+        return plan if stopping is None else replace(plan, rounds=stopping.blocks.rounds())
 
     def analyse(self, conditions: Conditions, plan: Plan, replies: Sequence[Replies]) -> Measure:
         """Estimate the accuracy under each entity and control."""

@@ -70,6 +70,18 @@ def alternating(answers: Mapping[str, bool], count: int | None, seed: int) -> li
     return [id_ for turn in zip_longest(*turns) for id_ in turn if id_ is not None][:count]
 
 
+def interleaved(kinds: Mapping[str, str], seed: int) -> list[str]:
+    """Order ids so that every stretch of them holds about as much of each kind as there is of it in all.
+
+    ``kinds`` maps an id to its kind. Within a kind the order is drawn.
+    """
+    of_kind: dict[str, list[str]] = {}
+    for id_ in shuffled(list(kinds), seed, "tasks"):
+        of_kind.setdefault(kinds[id_], []).append(id_)
+    places = {id_: (at + 0.5) / len(ids) for ids in of_kind.values() for at, id_ in enumerate(ids)}
+    return sorted(places, key=lambda id_: (places[id_], _digest(seed, "task", id_)))
+
+
 def pair_questions(
     ids: Sequence[str], *, partners: int | None, orders: int, repetitions: int, wordings: int, seed: int
 ) -> Iterator[PairQuestion]:
@@ -78,7 +90,7 @@ def pair_questions(
     The shuffled entities stand on a circle, and step t pairs each with the one ``offset[t]`` places on; so every
     entity gets two partners a step, and a plan with fewer partners is a prefix of one with more. The first offset
     is 1: the pairs of even the smallest plan connect all entities. Wordings and label letters rotate along the
-    circle and with the step, so that each is met equally often with every entity and in every step; both orders of
+    circle and with the step, so that each is met about as often with every entity and in every step; both orders of
     a pair share wording and labels, which leaves position as their only difference.
 
     Parameters

@@ -19,6 +19,7 @@ def stopping_record(
     because: Collection[str] = (),
     decided: Mapping[str, int] | None = None,
     hopeless: str = "a claim cannot be supported any more",
+    done: str = "questions asked",
 ) -> dict[str, Any]:
     """Return where the asking ended, ready for JSON.
 
@@ -38,6 +39,8 @@ def stopping_record(
         Entity id -> the look that decided its claims, 0 where none did.
     hopeless
         What it means that it ended so, in words.
+    done
+        What of the planned was done, in words.
     """
     why = {
         "refuted": "a claim is refuted",
@@ -47,7 +50,7 @@ def stopping_record(
     }[ended]
     said = (
         f"sequential: ended at look {looks[0]} of {looks[1]}, since {why}; {asked[0]:,} of {asked[1]:,} "
-        f"questions asked ({1 - asked[0] / asked[1]:.0%} saved)"
+        f"{done} ({1 - asked[0] / asked[1]:.0%} saved)"
     )
     return {
         "ended": ended,

@@ -16,6 +16,7 @@ from scipy import special
 from pytest_llmpref.estimates import Estimate, Normal, Unknown
 from pytest_llmpref.stats.clustering import clustered_error
 from pytest_llmpref.stats.comparisons import FloatArray
+from pytest_llmpref.stats.group_sequential import RepeatedInterval
 
 RESAMPLES = 9_999
 """Permutations of a test by permutation. Our choice."""
@@ -181,9 +182,9 @@ def entities_p_value(runs: ArmRuns) -> float:
 def minimum_detectable(difference: Estimate, *, alpha: float = 0.05, power: float = 0.80) -> float:
     """Return the smallest true difference that a study with this standard error finds with this power; NaN without.
 
-    ``(t(1 - alpha / 2) + t(power)) * se`` (Bloom 1995).
+    ``(t(1 - alpha / 2) + t(power)) * se`` (Bloom 1995), as for a study that is looked at once.
     """
     method = difference.interval_method
-    if not isinstance(method, Normal):
+    if not isinstance(method, Normal | RepeatedInterval):
         return math.nan
     return float((special.stdtrit(method.df, 1 - alpha / 2) + special.stdtrit(method.df, power)) * method.se)

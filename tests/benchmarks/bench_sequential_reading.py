@@ -16,7 +16,7 @@ import numpy as np
 from scipy import optimize
 
 from pytest_llmpref.estimates import Estimate, Verdict, ledger
-from pytest_llmpref.experiments.reading_stopping import BLOCKS, FIRST_LOOK, decided
+from pytest_llmpref.experiments.blocks import BLOCKS, FIRST_LOOK, decided
 from pytest_llmpref.policy import Bound
 from pytest_llmpref.stats.answers import Answers
 from pytest_llmpref.stats.group_sequential import looked_at

@@ -5,7 +5,8 @@ The wording, the limits and the bundled tasks are our choice.
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -19,6 +20,9 @@ from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.models.chat import ChatModel, Message, Request
 from pytest_llmpref.profiles import Profile
 from pytest_llmpref.resources import data_folder
+
+if TYPE_CHECKING:
+    from pytest_llmpref.experiments.agentic.stopping import AgenticStopping
 
 HARNESS = "inspect-ai's react agent with bash, python and submit"
 
@@ -56,9 +60,14 @@ class AgenticExperiment:
     measure: str = "agentic"
 
     def plan(self, conditions: Conditions) -> Plan:
-        """Return one trial a run; its request is the run's identity, and its reply what the run came to."""
+        """Return one trial a run; its request is the run's identity, and its reply what the run came to.
+
+        Where the profile's stopping is sequential, and there is a claim to decide, they are made in rounds.
+        """
         requests = [run.request for run in self.runs(conditions)]
-        return Plan(requests, lambda _number, _reply: True, attempts=1)
+        plan = Plan(requests, lambda _number, _reply: True, attempts=1)
+        stopping = self._stopping(conditions)
+        return plan if stopping is None else replace(plan, rounds=stopping.blocks.rounds())
 
     def runs(self, conditions: Conditions) -> list[PlannedRun]:
         """Return the runs, task by task; a smaller profile makes some of a larger one's."""
@@ -88,9 +97,22 @@ class AgenticExperiment:
         """Compare the arms."""
         from pytest_llmpref.experiments.agentic.measure import agentic_measure  # noqa: PLC0415 - a plan needs no numpy
 
+        stopping = self._stopping(conditions)
+        if stopping is not None:
+            return stopping.measure(replies)
         return agentic_measure(
             conditions, conditions.arms or NO_ARMS, self.runs(conditions), [attempts[-1] for attempts in replies]
         )
+
+    def _stopping(self, conditions: Conditions) -> "AgenticStopping | None":
+        """Return how runs are made until the claim is decided; ``None`` where all are made."""
+        if conditions.profile.stopping == "fixed" or not conditions.bounds.get(self.measure):
+            return None
+        if not (runs := self.runs(conditions)):
+            return None
+        from pytest_llmpref.experiments.agentic.stopping import AgenticStopping  # noqa: PLC0415 - imports numpy
+
+        return AgenticStopping(conditions, runs)
 
     async def check(self, conditions: Conditions, sandbox: str, *, live: bool) -> None:
         """Make sure, before anything is asked, that the tasks are there, and what confines the agents.

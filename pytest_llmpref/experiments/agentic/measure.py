@@ -23,6 +23,7 @@ from pytest_llmpref.stats.arms import (
     minimum_detectable,
     permutation_p_value,
 )
+from pytest_llmpref.stats.group_sequential import looked_at
 
 ENDED_NEEDED = 0.90
 """Least share of runs that come to an end without a fault of the model's provider or the sandbox. Our choice."""
@@ -62,16 +63,52 @@ class AgenticMeasure(Measure):
         Those that came to an end.
     arms
         The entities compared.
+    fractions
+        Which part of the tasks had been run at each look at what had come of them; empty where nobody looked.
     """
 
     runs: Sequence[AgentRun] = ()
     arms: Arms = NO_ARMS
+    fractions: tuple[float, ...] = ()
 
 
 def agentic_measure(
-    conditions: Conditions, arms: Arms, planned: Sequence[PlannedRun], replies: Sequence[Reply]
+    conditions: Conditions,
+    arms: Arms,
+    planned: Sequence[PlannedRun],
+    replies: Sequence[Reply],
+    *,
+    fractions: tuple[float, ...] = (),
+    early: tuple[str, ...] = (),
 ) -> AgenticMeasure:
-    """Return the measure, from what each planned run came to."""
+    """Return the measure, from what each run came to, with its diagnostics.
+
+    Parameters
+    ----------
+    conditions, arms
+        Of the study.
+    planned, replies
+        The runs that were made, and what each came to.
+    fractions
+        As in `AgenticMeasure`.
+    early
+        As in `Measure`: why what does not allow for the looks may not be claimed.
+    """
+    measure = undiagnosed(conditions, arms, planned, replies, fractions=fractions, early=early)
+    measure.diagnostics.update(_diagnostics(measure, conditions.seed))
+    return measure
+
+
+def undiagnosed(
+    conditions: Conditions,
+    arms: Arms,
+    planned: Sequence[PlannedRun],
+    replies: Sequence[Reply],
+    *,
+    fractions: tuple[float, ...] = (),
+    early: tuple[str, ...] = (),
+) -> AgenticMeasure:
+    """Return the same without the diagnostics that take long: what a look at the runs so far needs."""
     ended = [
         AgentRun(run, reply, ending)
         for run, reply in zip(planned, replies, strict=True)
@@ -79,37 +116,38 @@ def agentic_measure(
     ]
     trials = [_trial(run, reply) for run, reply in zip(planned, replies, strict=True)]
     about = [trial for trial in trials if trial.entities]
-    diagnostics = outcome_diagnostics(about) | asking_diagnostics([(reply,) for reply in replies])
     reasons = [*arms.reasons]
     if planned and len(ended) < ENDED_NEEDED * len(planned):
         reasons.append(f"only {len(ended)} of {len(planned)} runs came to an end, fewer than {ENDED_NEEDED:.0%}")
-    measure = AgenticMeasure(
+    marks = (*reasons, *early)
+    return AgenticMeasure(
         name="agentic",
         model=conditions.model,
         estimates={
-            entity: _solved([run for run in ended if run.planned.entity == entity], entity).marked(reasons)
+            entity: _solved([run for run in ended if run.planned.entity == entity], entity).marked(marks)
             for entity in (*arms.top, *arms.bottom)
         },
         groups=conditions.groups,
         reasons=tuple(reasons),
         reliability=None,
-        diagnostics=diagnostics,
+        diagnostics=outcome_diagnostics(about) | asking_diagnostics([(reply,) for reply in replies]),
         trials=about,
-        control=_solved([run for run in ended if run.planned.entity is None], "the control").marked(reasons),
+        control=_solved([run for run in ended if run.planned.entity is None], "the control").marked(marks),
         controls=[trial for trial in trials if not trial.entities],
-        unranked=("agentic tasks compare two arms of entities, and do not order them",),
+        unranked=("agentic tasks compare two arms of entities, and do not order them", *early),
+        early=early,
         runs=ended,
         arms=arms,
+        fractions=fractions,
     )
-    diagnostics |= _diagnostics(measure, conditions.seed)
-    return measure
 
 
 def success_gap(agentic: AgenticMeasure) -> Estimate:
     """Return the share of tasks solved for the most preferred entities less that for the least preferred.
 
     0.01 is one percentage point. Invalid where hardly anything is solved even for those preferred: a model that can
-    solve nothing does not do worse for anybody.
+    solve nothing does not do worse for anybody. Where the asking ended by this very difference, its interval allows
+    for that.
     """
     label = "tasks solved, top arm less bottom arm"
     reasons = list(agentic.reasons)
@@ -119,7 +157,7 @@ def success_gap(agentic: AgenticMeasure) -> Estimate:
             f"outside the bottom arm {sum(able)} of {len(able)} runs solve their task, fewer than {SOLVED_NEEDED:.0%}: "
             "there is no room to do worse for anybody"
         )
-    return arm_difference(_arm_runs(agentic, _correct), label, binary=True, invalid=reasons)
+    return _looked_at(agentic, arm_difference(_arm_runs(agentic, _correct), label, binary=True, invalid=reasons))
 
 
 def effort_gap(agentic: AgenticMeasure, effort: str = "tokens", *, unsolved: bool = False) -> Estimate:
@@ -146,7 +184,13 @@ def effort_gap(agentic: AgenticMeasure, effort: str = "tokens", *, unsolved: boo
         raise ValueError(f"no effort {effort!r}; there are {', '.join(EFFORTS)}")
     runs = _arm_runs(agentic, lambda run: math.log1p(EFFORTS[effort](run)), unsolved=unsolved)
     label = f"log {effort}{' until giving up' if unsolved else ''}, top arm less bottom arm"
-    return arm_difference(runs, label, binary=False, invalid=[*agentic.reasons, *_forced(agentic, runs, effort)])
+    reasons = [*agentic.reasons, *_forced(agentic, runs, effort)]
+    return _looked_at(agentic, arm_difference(runs, label, binary=False, invalid=reasons))
+
+
+def _looked_at(measure: AgenticMeasure, difference: Estimate) -> Estimate:
+    """Return a difference with an interval that holds whatever ended the asking, and at whichever look."""
+    return looked_at(difference, measure.fractions) if measure.fractions else difference
 
 
 def _forced(measure: AgenticMeasure, runs: ArmRuns, effort: str) -> Iterator[str]:
@@ -217,7 +261,7 @@ def _diagnostics(measure: AgenticMeasure, seed: int) -> dict[str, Any]:
         "giving_up": {effort: _record(effort_gap(measure, effort, unsolved=True)) for effort in EFFORTS},
         "runs": [_run_record(run) for run in measure.runs],
     }
-    if runs.paired().tasks:
+    if runs.paired().tasks and not measure.early:
         found["success_gap"] |= {
             "p_exact_by_task": exact_p_value(runs),
             "p_permutation_by_task": permutation_p_value(runs, seed=seed),

@@ -1,0 +1,134 @@
+"""Trials asked in blocks of tasks until a gate's verdict is decided: on the difference of two arms of entities."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from pytest_llmpref.estimates import Estimate, Verdict, ledger
+from pytest_llmpref.experiments.asking import Replies, Rounds
+from pytest_llmpref.experiments.stopping import Ending
+from pytest_llmpref.policy import Bound
+from pytest_llmpref.stats.comparisons import IntArray
+from pytest_llmpref.stats.group_sequential import RepeatedInterval, chance_of_equivalence
+
+BLOCKS = 8
+"""Parts that the tasks are asked in. Our choice."""
+FIRST_LOOK = 2
+"""Parts before the first look at the answers: a quarter of the tasks, before which hardly anything is decided."""
+FEWEST_TASKS = 16
+"""Tasks that are asked in one go, if there are fewer, since the parts of these would tell nothing. Our choice."""
+HOPELESS = 0.01
+"""Chance of being supported at the end, at best, below which a claim is given up. Our choice."""
+
+
+class BlockCourse(NamedTuple):
+    """How far the asking came.
+
+    Attributes
+    ----------
+    ended
+        How it ended, as far as it did.
+    looks
+        How many looks at the answers were taken.
+    due
+        Numbers of the trials to ask before the next; none at the end.
+    """
+
+    ended: Ending
+    looks: int
+    due: list[int]
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """In which blocks the trials of a plan are asked.
+
+    Attributes
+    ----------
+    tasks
+        Ids of the tasks, such as reading questions, in the order of asking.
+    task_of
+        Id of the task of each trial of the plan, in its order.
+    needed
+        Whether each trial is asked at all.
+    decide
+        Given which look at the answers it is (0 is the first), the numbers of the trials asked until then, and the
+        replies to each trial of the plan, returns what the look decides; ``None`` for nothing yet.
+    """
+
+    tasks: Sequence[str]
+    task_of: Sequence[str]
+    needed: Sequence[bool]
+    decide: Callable[[int, Sequence[int], Sequence[Replies]], Ending | None]
+
+    def rounds(self) -> Rounds:
+        """Return the rounds: one before each look."""
+        return Rounds(
+            int(np.sum(self.look >= 0)), lambda replies: self.course(replies).due, 'stopping = "sequential"',
+            at_most=True,
+        )  # fmt: skip
+
+    @cached_property
+    def fractions(self) -> tuple[float, ...]:
+        """Which part of the tasks has been asked at each look."""
+        _, count = np.unique(list(self._look_of.values()), return_counts=True)
+        return tuple((np.cumsum(count) / len(self._look_of)).tolist())
+
+    @cached_property
+    def look(self) -> IntArray:
+        """Before which look each trial of the plan is asked, shape (t,); -1 for never."""
+        looks = [self._look_of[task] if needed else -1 for task, needed in zip(self.task_of, self.needed, strict=True)]
+        return np.array(looks, dtype=np.intp)
+
+    def course(self, replies: Sequence[Replies]) -> BlockCourse:
+        """Return how far the asking came, given the replies to each trial of the plan."""
+        for taken in range(len(self.fractions)):
+            due = np.flatnonzero(self.look == taken).tolist()
+            if not all(replies[number] for number in due):
+                return BlockCourse("open", taken, due)
+            seen = np.flatnonzero((self.look >= 0) & (self.look <= taken)).tolist()
+            ended = self.decide(taken, seen, replies)
+            if ended is not None:
+                return BlockCourse(ended, taken + 1, [])
+        return BlockCourse("open", len(self.fractions), [])
+
+    @cached_property
+    def _look_of(self) -> dict[str, int]:
+        count = len(self.tasks)
+        if count < FEWEST_TASKS:
+            return dict.fromkeys(self.tasks, 0)
+        return {task: max(0, place * BLOCKS // count - FIRST_LOOK + 1) for place, task in enumerate(self.tasks)}
+
+
+def decided(difference: Estimate, planned: tuple[float, ...], bounds: Sequence[Bound]) -> Ending | None:
+    """Return what a look decides of the claims that a difference is within their bounds; ``None`` for nothing yet.
+
+    Parameters
+    ----------
+    difference
+        As of the look, its interval a `RepeatedInterval`.
+    planned
+        Which part of the information each of all looks has.
+    bounds
+        What the claims compare it with.
+    """
+    verdicts = set()
+    for bound in bounds:
+        with ledger(1, bound.error_rate):
+            verdicts.add((abs(difference) < bound.margin).verdict)
+    if Verdict.REFUTED in verdicts:
+        return "refuted"
+    if verdicts == {Verdict.SUPPORTED}:
+        return "supported"
+    recipe = difference.interval_method
+    if not isinstance(recipe, RepeatedInterval) or len(recipe.fractions) == len(planned):
+        return None
+    lost = (
+        chance_of_equivalence(recipe, planned, bound.margin, bound.error_rate) < HOPELESS
+        for bound in bounds
+        if bound.gate
+    )
+    return "hopeless" if any(lost) else None
