@@ -28,7 +28,8 @@ if TYPE_CHECKING:
         reason_trends,
         superadditivity,
     )
-    from pytest_llmpref.stats.association import attenuation_corrected, spearman, within_groups
+    from pytest_llmpref.stats.association import spearman, within_groups
+    from pytest_llmpref.stats.attenuation import attenuation_corrected
     from pytest_llmpref.stats.resampling import over_entities
     from pytest_llmpref.stats.residuals import residuals
 
@@ -67,7 +68,7 @@ _HOMES = {
     "Experiment": "experiments.experiment",
     "Verdict": "estimates",
     "accuracy_slope": "experiments.boolq_measure",
-    "attenuation_corrected": "stats.association",
+    "attenuation_corrected": "stats.attenuation",
     "between_extremes": "experiments.boolq_measure",
     "change": "experiments.changes",
     "change_in_rho": "experiments.changes",

@@ -140,11 +140,17 @@ def test_deleted_residuals_are_those_of_lines_without_the_entity():
 
 def test_every_kind_of_claim_is_made_by_some_study_and_every_cell_runs():
     made = set()
-    for world in ("advice", "refusals", "reading"):
-        kinds = {finding.kind for finding in CELLS[f"{world}/n=12"].study.findings(np.random.default_rng(1))}
-        made |= kinds
+    for cell in ("advice/n=12", "refusals/n=12", "reading/n=12", "agents/n=16"):
+        made |= {finding.kind for finding in CELLS[cell].study.findings(np.random.default_rng(1))}
     missing = {finding.kind for finding in CELLS["advice/corner"].study.findings(np.random.default_rng(1))}
     assert made | missing == set(KINDS)
+
+
+def test_a_planted_gap_of_agents_is_the_mean_of_what_is_estimated():
+    study = CELLS["agents/hard"].study
+    found = [list(study.findings(np.random.default_rng([2, seed]))) for seed in range(400)]
+    for at, error in ((0, 0.006), (2, 0.02)):
+        assert np.mean([each[at].estimate.value for each in found]) == pytest.approx(found[0][at].truth, abs=error)
 
 
 def test_a_planted_truth_about_refusals_is_the_mean_of_what_is_estimated():

@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pytest_llmpref.estimates import Estimate, Normal, Unknown, Verdict
+from pytest_llmpref.estimates import Estimate, Normal, Verdict
 from pytest_llmpref.stats.association import (
-    attenuation_corrected,
-    disattenuated,
     spearman,
     spearman_estimate,
     within_group_spearman,
@@ -184,39 +182,6 @@ def test_no_group_that_is_large_enough_is_invalid():
     assert "no group has 4 entities" in estimate.invalid[0]
 
 
-def test_disattenuation_divides_value_and_interval_by_the_ceiling():
-    rho = spearman_estimate(*bivariate(np.random.default_rng(7), 0.5, 72))
-    corrected = disattenuated(rho, reliable(0.9), reliable(0.4))
-    assert corrected.value == pytest.approx(rho.value / 0.6)
-    assert corrected.interval().low == pytest.approx(rho.interval().low / 0.6)
-    assert corrected.interval().high == pytest.approx(min(1, rho.interval().high / 0.6))
-    assert "noise ceiling 0.600" in corrected.method
-
-
-def test_noisy_measures_of_one_truth_correlate_one_after_correction():
-    rng = np.random.default_rng(8)
-    truth = rng.normal(size=20_000)
-    x, y = truth + rng.normal(size=(2, 20_000))
-    raw = spearman_estimate(x, y)
-    assert raw.value == pytest.approx(0.5, abs=0.03)
-    assert disattenuated(raw, reliable(0.5), reliable(0.5)).value == pytest.approx(1, abs=0.06)
-
-
-def test_a_value_above_one_is_cut_and_says_so():
-    corrected = disattenuated(spearman_estimate(range(20), range(20)), reliable(0.5), reliable(0.5))
-    assert (corrected.value, corrected.interval().high) == (1, 1)
-    assert "cut from 2.00" in corrected.method
-
-
-@pytest.mark.parametrize(
-    "reliability", [None, reliable(0.0), reliable(-0.2), Estimate(math.nan, 0, "entities", "none", Unknown())]
-)
-def test_without_a_reliability_there_is_no_correction(reliability):
-    corrected = disattenuated(spearman_estimate(range(20), range(20)), reliable(0.9), reliability)
-    assert (corrected > 0).verdict is Verdict.INVALID
-    assert "reliability is missing or not above 0" in corrected.invalid[0]
-
-
 def test_measures_are_joined_by_entity_not_by_place():
     x = measure("preference", range(10))
     y = Values("donation_advice", dict(reversed(x.values.items())))
@@ -249,15 +214,6 @@ def test_within_groups_takes_the_groups_of_the_first_measure():
     expected = within_group_spearman(x_values, y_values, [groups[f"e{i}"] for i in range(24)])
     assert within_groups(x, y).value == pytest.approx(expected.value)
     assert "within 3 groups" in within_groups(x, y).method
-
-
-def test_attenuation_corrected_uses_the_reliability_of_both_measures():
-    x_values, y_values = bivariate(np.random.default_rng(10), 0.5, 40)
-    x = measure("preference", x_values, reliability=reliable(0.81))
-    y = measure("donation_advice", y_values, reliability=reliable(0.64))
-    assert attenuation_corrected(x, y).value == pytest.approx(spearman(x, y).value / (0.9 * 0.8))
-    claim = attenuation_corrected(x, measure("donation_advice", y_values)) > 0
-    assert claim.verdict is Verdict.INVALID
 
 
 def test_values_that_order_nothing_make_correlations_invalid():

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from pytest_llmpref.calibration.agent_studies import AgentStudy
 from pytest_llmpref.calibration.findings import Finding
 from pytest_llmpref.calibration.pair_studies import PairStudy
 from pytest_llmpref.calibration.reading_studies import ReadingStudy
@@ -101,6 +102,11 @@ def _advice() -> Iterator[Cell]:
             replace(main, quirks=0.5, probabilities=True),
         ),
         (
+            "faint",
+            "72 entities, every pair, rho 0.9, in probabilities by strengths with an SD of 3 Elo points and quirks",
+            replace(main, strengths=Strengths(72, 0.9, 0.02), partners=None, quirks=0.084, probabilities=True),
+        ),
+        (
             "groups",
             "72 entities, 70% of the variance between groups, no relation within them",
             replace(main, strengths=Strengths(72, 0.0, 1.0, grouped=0.7)),
@@ -150,4 +156,19 @@ def _reading() -> Iterator[Cell]:
         yield Cell(f"reading/{name}", about, study)
 
 
-CELLS: Mapping[str, Cell] = {cell.name: cell for cell in (*_advice(), *_refusals(), *_reading())}
+def _agents() -> Iterator[Cell]:
+    main = AgentStudy(tasks=69, gap=0.57, effort_gap=0.3)
+    for name, about, study in (
+        ("main", "69 tasks for five entities an arm, half of them solved, ten points and 0.3 log effort apart", main),
+        ("null", "the arms are served alike", replace(main, gap=0.0, effort_gap=0.0)),
+        ("n=16", "16 tasks", replace(main, tasks=16)),
+        ("n=200", "200 tasks", replace(main, tasks=200)),
+        ("two an arm", "two entities an arm", replace(main, per_arm=2)),
+        ("hard", "a tenth of the tasks solved, most by neither arm", replace(
+            main, level=-3.55, gap=1.55, difficulty_sd=2.0)),
+        ("entities", "entities differ by 0.6 log-odds whatever their arm", replace(main, entity_sd=0.6)),
+    ):  # fmt: skip
+        yield Cell(f"agents/{name}", about, study)
+
+
+CELLS: Mapping[str, Cell] = {cell.name: cell for cell in (*_advice(), *_refusals(), *_reading(), *_agents())}

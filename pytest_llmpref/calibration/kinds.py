@@ -109,4 +109,13 @@ KINDS: Mapping[str, ClaimKind] = {
         "accuracy on behalf of the entity less that on nobody's, over all questions of the kind",
         of_entity=True,
     ),
+    "success gap": ClaimKind(
+        "success_gap(agentic) > b", ">", "sample",
+        "share of tasks solved for the most preferred entities less that for the least, over all tasks of the kind",
+    ),
+    "success gap equivalence": ClaimKind("abs(success_gap(agentic)) < b", "abs <", "sample", "the same"),
+    "effort gap": ClaimKind(
+        "effort_gap(agentic) > b", ">", "sample",
+        "log effort at tasks for the most preferred entities less that for the least, over all tasks of the kind",
+    ),
 }  # fmt: skip

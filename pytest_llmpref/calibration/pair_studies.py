@@ -16,7 +16,8 @@ from pytest_llmpref.estimates import Estimate
 from pytest_llmpref.experiments.design import pair_questions
 from pytest_llmpref.experiments.measure import Measure, coverage_reasons, share
 from pytest_llmpref.experiments.pair_measure import rate
-from pytest_llmpref.stats.association import attenuation_corrected, spearman, within_groups
+from pytest_llmpref.stats.association import spearman, within_groups
+from pytest_llmpref.stats.attenuation import attenuation_corrected
 from pytest_llmpref.stats.comparisons import BoolArray, Comparisons, FloatArray, IntArray
 from pytest_llmpref.stats.correlation_power import correlation_power
 from pytest_llmpref.stats.ranks import rank_correlation

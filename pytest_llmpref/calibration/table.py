@@ -42,14 +42,16 @@ _TWO_WAYS = (
     "trials of one question under many entities are never taken to be less alike than independent ones, though "
     "estimates say so half of the time where they are just that"
 )
+_UNEQUAL = (
+    "as if two more tasks, or questions, had been seen that the arms solve unequally, one each way, since there may be "
+    "such where hardly any was seen: that counts where tasks are few"
+)
 WHY_WIDE: Mapping[str, str] = {
     "spearman >": _GROUPS,
     "spearman <": _GROUPS,
     "spearman equivalence": _GROUPS,
-    "attenuation_corrected": "probably, though this was not tested, since rho's interval is divided by reliabilities "
-    "as if they were known: where rho is high by chance they are too, and the quotient varies less. In `advice/groups` "
-    "also as for rho",
-    "attenuation_corrected equivalence": "see `attenuation_corrected`",
+    "attenuation_corrected": _GROUPS,
+    "attenuation_corrected equivalence": _GROUPS,
     "coverage of an entity": "Wilson's interval of few trials",
     "superadditivity": f"{_NO_LESS}; without that, 94.3% where it is 99.4%, yet 83% where refusals are rare (400 "
     "studies each). Where preferences are noisy, probably since how noisy is itself known badly, which was not tested",
@@ -59,6 +61,9 @@ WHY_WIDE: Mapping[str, str] = {
     "accuracy slope": _TWO_WAYS,
     "accuracy equivalence": _TWO_WAYS,
     "top less bottom": _TWO_WAYS,
+    "quarters equivalence": _UNEQUAL,
+    "success gap": _UNEQUAL,
+    "success gap equivalence": _UNEQUAL,
     "accuracy less the control": "as if two more questions had gone one way each (Bonett and Price 2012)",
 }
 """Kind of claim -> why its intervals hold the truth too often where they do: the lesser evil, and not mended."""

@@ -10,6 +10,7 @@ from pytest_llmpref.experiments.measure import (
     Measure,
     asking_diagnostics,
     coverage_reasons,
+    interval_record,
     outcome_diagnostics,
     reliability_reasons,
 )
@@ -40,9 +41,9 @@ def ranking_measure(
     diagnostics["shown_order"] = shown = _shown_order(trials)
     if shown >= SHOWN_ORDER:
         reasons.append(f"the rankings repeat the order in which the list was shown (mean rho {shown:.2f})")
-    reliability = split_half(scores, seed=conditions.seed, unit="repetitions", label=f"reliability of {name}")
+    reliability = split_half(scores, seed=conditions.seed, unit="repetitions")
     reasons += reliability_reasons(reliability)
-    diagnostics["reliability"] = None if reliability is None else {"value": reliability.value, "n": reliability.n}
+    diagnostics["reliability"] = None if reliability is None else interval_record(reliability)
     estimates = means(
         scores,
         list(groups),

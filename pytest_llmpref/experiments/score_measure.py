@@ -10,6 +10,7 @@ from pytest_llmpref.experiments.measure import (
     Measure,
     asking_diagnostics,
     coverage_reasons,
+    interval_record,
     outcome_diagnostics,
     reliability_reasons,
 )
@@ -29,9 +30,9 @@ def score_measure(
     found = [np.nan if trial.score is None else trial.score for trial in trials]
     scores = np.array(found, dtype=np.float64).reshape(-1, len(groups))
     reasons = coverage_reasons(diagnostics)
-    reliability = split_half(scores, seed=conditions.seed, unit="samples", label=f"reliability of {name}")
+    reliability = split_half(scores, seed=conditions.seed, unit="samples")
     reasons += reliability_reasons(reliability)
-    diagnostics["reliability"] = None if reliability is None else {"value": reliability.value, "n": reliability.n}
+    diagnostics["reliability"] = None if reliability is None else interval_record(reliability)
     estimates = means(scores, list(groups), unit="trials", method=f"mean {unit}, t interval over trials", label=name)
     return Measure(
         name=name,

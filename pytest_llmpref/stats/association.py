@@ -1,8 +1,8 @@
-"""Do two measures order the entities alike? Spearman's rho: overall, within groups, and corrected for attenuation."""
+"""Do two measures order the entities alike? Spearman's rho, overall and within groups."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -18,7 +18,6 @@ from pytest_llmpref.stats.ranks import (
     rank_correlation,
     unbiased_rank_correlation,
 )
-from pytest_llmpref.stats.reliability import noise_ceiling
 
 
 class HasValues(Protocol):
@@ -54,15 +53,6 @@ class HasGroups(HasValues, Protocol):
         ...
 
 
-class HasReliability(HasValues, Protocol):
-    """Values whose reliability was estimated."""
-
-    @property
-    def reliability(self) -> Estimate | None:
-        """Reliability of the values, or ``None`` where it cannot be estimated."""
-        ...
-
-
 @runtime_checkable
 class HasAbsences(HasValues, Protocol):
     """Values of entities that depend on which others were asked about."""
@@ -71,19 +61,6 @@ class HasAbsences(HasValues, Protocol):
     def absences(self) -> Callable[[], Mapping[str, Mapping[str, float]]] | None:
         """Returns entity id -> the others' values had it never been asked about, less their values; or ``None``."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Disattenuated:
-    """Interval of a correlation divided by the square root of two reliabilities, cut to -1 and 1."""
-
-    inner: IntervalMethod
-    ceiling: float
-
-    def bounds(self, level: float) -> tuple[float, float]:
-        """Return the scaled interval."""
-        low, high = self.inner.bounds(level)
-        return _cut(low / self.ceiling), _cut(high / self.ceiling)
 
 
 def spearman(x: HasValues, y: HasValues) -> Estimate:
@@ -104,12 +81,6 @@ def within_groups(x: HasGroups, y: HasValues) -> Estimate:
     groups = [x.groups[entity] for entity in entities]
     estimate = within_group_spearman(x_values, y_values, groups, invalid=_reasons(x, y))
     return _described(estimate, f"rho within groups({x.name}, {y.name})", x, y, len(entities))
-
-
-def attenuation_corrected(x: HasReliability, y: HasReliability) -> Estimate:
-    """Return Spearman's rho between two measures as it would be if both were free of noise."""
-    rho = spearman(x, y)
-    return disattenuated(rho, x.reliability, y.reliability)
 
 
 def spearman_estimate(
@@ -189,30 +160,6 @@ def within_group_spearman(
     return Estimate(interval.mean, sum(sizes), "entities", method, interval, invalid, "rho within groups")
 
 
-def disattenuated(estimate: Estimate, reliability_x: Estimate | None, reliability_y: Estimate | None) -> Estimate:
-    """Return a correlation divided by the noise ceiling of its two measures (Spearman 1904).
-
-    The interval is scaled by the same factor, which takes the reliabilities as known. Value and interval are cut
-    to -1 and 1, and the method says so. Where a reliability is missing, or not above 0, the estimate is invalid.
-    """
-    ceiling = noise_ceiling(reliability_x, reliability_y)
-    label = f"{estimate.label} corrected for attenuation"
-    if not ceiling > 0:
-        reasons = (*estimate.invalid, "no correction for attenuation: a reliability is missing or not above 0")
-        return Estimate(math.nan, estimate.n, estimate.unit, estimate.method, Unknown(), reasons, label)
-    value = estimate.value / ceiling
-    cut = f", cut from {value:.2f}" if abs(value) > 1 else ""
-    return Estimate(
-        value=_cut(value),
-        n=estimate.n,
-        unit=estimate.unit,
-        method=f"{estimate.method}; divided by the noise ceiling {ceiling:.3f} (Spearman 1904){cut}",
-        interval_method=Disattenuated(estimate.interval_method, ceiling),
-        invalid=estimate.invalid,
-        label=label,
-    )
-
-
 def _vectors(x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
     a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if a.ndim != 1 or a.shape != b.shape:
@@ -229,10 +176,6 @@ def _problem(x: FloatArray, y: FloatArray, unit: str) -> str:
     if np.ptp(x) == 0 or np.ptp(y) == 0:
         return f"all {unit} have the same value, so their order cannot be compared"
     return ""
-
-
-def _cut(value: float) -> float:
-    return value if math.isnan(value) else max(-1.0, min(1.0, value))
 
 
 def _shared(x: HasValues, y: HasValues) -> tuple[list[str], list[float], list[float]]:

@@ -17,8 +17,8 @@ from pytest_llmpref.stats.arms import ArmRuns, arm_difference
 from pytest_llmpref.stats.clustering import clustered_error
 from pytest_llmpref.stats.comparisons import BoolArray, FloatArray
 from pytest_llmpref.stats.conditional_logit import ConditionalFit, fit_conditional
-from pytest_llmpref.stats.ranks import FEWEST, RhoInterval, rank_correlation
-from pytest_llmpref.stats.reliability import SpearmanBrown, stepped_up
+from pytest_llmpref.stats.ranks import FEWEST, rank_correlation
+from pytest_llmpref.stats.reliability import of_halves
 from pytest_llmpref.stats.trend import quartiles
 
 FEWEST_INFORMATIVE = 5
@@ -193,12 +193,13 @@ def split_half(answers: Answers, *, splits: int = 30, seed: int) -> Estimate:
         if len(x) >= FEWEST and np.ptp(x) > 0 and np.ptp(y) > 0:
             found.append(rank_correlation(x, y))
             fewest = min(fewest, len(x))
-    method, label = f"split half over questions, Spearman-Brown, mean of {len(found)} splits", "split-half reliability"
-    if not found:
-        reason = "accuracy does not tell at least four entities apart"
-        return Estimate(math.nan, entities, "entities", method, Unknown(), (reason,), label)
-    rho = float(np.mean(found))
-    return Estimate(stepped_up(rho), fewest, "entities", method, SpearmanBrown(RhoInterval(rho, fewest)), label=label)
+    return of_halves(
+        found,
+        fewest,
+        halved="questions",
+        noise_df=(entities - 1) * (questions - 1),
+        otherwise="accuracy does not tell at least four entities apart",
+    )
 
 
 def _with_preference(answers: Answers, preference: FloatArray) -> tuple[Answers, FloatArray]:

@@ -1,6 +1,7 @@
 """Spearman's rho of two vectors, and its interval."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -132,22 +133,44 @@ class RhoInterval:
     @property
     def se(self) -> float:
         """Standard error of ``atanh(r)``, were ``r`` the population's."""
-        return math.sqrt((1 + self.r**2 / 2) / (self.n - 3) + self.extra)
+        return math.sqrt(self.variance(self.r))
+
+    def variance(self, rho: float) -> float:
+        """Return the variance of ``atanh(r)`` where this is the population's rho."""
+        return (1 + rho**2 / 2) / (self.n - 3) + self.extra
 
     def bounds(self, level: float) -> tuple[float, float]:
         """Return the interval; it always holds ``r`` itself."""
-        if math.isnan(self.r):
-            return math.nan, math.nan
-        reach = NormalDist().inv_cdf((1 + level) / 2)
-        z = math.atanh(max(-self.largest, min(self.largest, self.r)))
-        low, high = (math.tanh(self._end(z, sign * reach)) for sign in (-1, 1))
-        return min(low, self.r), max(high, self.r)
+        return within_reach(self.r, self.largest, self.variance, level)
 
-    def _end(self, z: float, reach: float) -> float:
-        """Return the z from which ``z`` is just within reach; the error changes so slowly that this comes to rest."""
-        end = z
-        for _ in range(100):
-            before, end = end, z + reach * math.sqrt((1 + math.tanh(end) ** 2 / 2) / (self.n - 3) + self.extra)
-            if abs(end - before) < 1e-12:
-                break
-        return end
+
+def within_reach(r: float, largest: float, variance: Callable[[float], float], level: float) -> tuple[float, float]:
+    """Return the smallest and the largest rho whose own error leaves an estimate within reach, on Fisher's z scale.
+
+    Parameters
+    ----------
+    r
+        The estimate; NaN has no interval.
+    largest
+        ``|r|`` is taken to be at most this.
+    variance
+        Returns the variance of ``atanh(r)`` where this is the population's rho.
+    level
+        Of the interval, which always holds ``r`` itself.
+    """
+    if math.isnan(r):
+        return math.nan, math.nan
+    reach = NormalDist().inv_cdf((1 + level) / 2)
+    z = math.atanh(max(-largest, min(largest, r)))
+    low, high = (math.tanh(_end(z, sign * reach, variance)) for sign in (-1, 1))
+    return min(low, r), max(high, r)
+
+
+def _end(z: float, reach: float, variance: Callable[[float], float]) -> float:
+    """Return the z from which ``z`` is just within reach; the error changes so slowly that this comes to rest."""
+    end = z
+    for _ in range(100):
+        before, end = end, z + reach * math.sqrt(variance(math.tanh(end)))
+        if abs(end - before) < 1e-12:
+            break
+    return end

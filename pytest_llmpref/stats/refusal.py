@@ -10,8 +10,8 @@ import numpy as np
 from pytest_llmpref.estimates import Estimate, Normal, Unknown, Wilson
 from pytest_llmpref.stats.comparisons import BoolArray, FloatArray, IntArray
 from pytest_llmpref.stats.pair_logit import MOST_STEPS, PairFits, PairRegression
-from pytest_llmpref.stats.ranks import FEWEST, RhoInterval, rank_correlation
-from pytest_llmpref.stats.reliability import SpearmanBrown, stepped_up
+from pytest_llmpref.stats.ranks import FEWEST, rank_correlation
+from pytest_llmpref.stats.reliability import of_halves
 
 PRIOR_SD = 2.0
 """Standard deviation of the prior on entities' effects, in log-odds. Our choice; wide for rates from 1 to 99%."""
@@ -258,13 +258,13 @@ def split_half(attempts: Attempts, *, splits: int = 10, seed: int) -> Estimate:
         if len(x) >= FEWEST and np.ptp(x) > 0 and np.ptp(y) > 0:
             found.append(rank_correlation(x, y))
             fewest = min(fewest, len(x))
-    method, label = f"split half over pairs, Spearman-Brown, mean of {len(found)} splits", "split-half reliability"
-    if not found:
-        reason = "refusals do not tell at least four entities apart"
-        return Estimate(math.nan, attempts.n_entities, "entities", method, Unknown(), (reason,), label)
-    rho = float(np.mean(found))
-    interval = SpearmanBrown(RhoInterval(rho, fewest))
-    return Estimate(stepped_up(rho), fewest, "entities", method, interval, label=label)
+    return of_halves(
+        found,
+        fewest,
+        halved="pairs",
+        noise_df=pairs - attempts.n_entities + 1,
+        otherwise="refusals do not tell at least four entities apart",
+    )
 
 
 def _rate(refused: int, n: int, effect: float) -> Estimate:

@@ -1,6 +1,7 @@
 """How far comparisons agree with themselves: split halves, cycles, and answers that survive a change of order."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,9 +19,18 @@ SMALLEST_DIFFERENCE = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class SpearmanBrown:
-    """Interval of the reliability of a whole from that of the correlation of its halves."""
+    """Interval of the reliability of a whole from that of the correlation of its halves.
+
+    Attributes
+    ----------
+    halves
+        That of the correlation.
+    noise_df
+        Degrees of freedom that the noise of all values together is known with.
+    """
 
     halves: IntervalMethod
+    noise_df: float = math.inf
 
     def bounds(self, level: float) -> tuple[float, float]:
         """Return the interval of the halves' correlation, stepped up."""
@@ -75,18 +85,39 @@ def split_half(comparisons: Comparisons, *, splits: int = SPLITS, seed: int) -> 
     pairs, pair_of = comparisons.pairs
     rng = np.random.default_rng(seed)
     halves = np.stack([rng.permutation(np.arange(len(pairs)) % 2)[pair_of] for _ in range(splits)], axis=1)
-    found = _correlate_halves(comparisons, halves)
-    correlations = [rho for rho, _ in found if not math.isnan(rho)]
-    method = f"split half over pairs, Spearman-Brown, mean of {len(correlations)} splits; interval of a single split"
-    if not correlations:
-        n = max(n for _, n in found)
-        reason = "the halves of the comparisons do not tell at least four entities apart"
-        return Estimate(math.nan, n, "entities", method, Unknown(), (reason,), "split-half reliability")
-    n = min(n for rho, n in found if not math.isnan(rho))
-    rho = float(np.mean(correlations))
-    return Estimate(
-        stepped_up(rho), n, "entities", method, SpearmanBrown(RhoInterval(rho, n)), label="split-half reliability"
+    correlated = [(rho, n) for rho, n in _correlate_halves(comparisons, halves) if not math.isnan(rho)]
+    return of_halves(
+        [rho for rho, _ in correlated],
+        min((n for _, n in correlated), default=comparisons.n_entities),
+        halved="pairs",
+        noise_df=len(pairs) - comparisons.n_entities + 1,
+        otherwise="the halves of the comparisons do not tell at least four entities apart",
     )
+
+
+def of_halves(correlations: Sequence[float], n: int, *, halved: str, noise_df: float, otherwise: str) -> Estimate:
+    """Return the reliability of a whole, given Spearman's rho between its halves in some random splits.
+
+    Parameters
+    ----------
+    correlations
+        In each split; none where halves cannot be correlated.
+    n
+        Fewest entities in a split.
+    halved
+        What was split, in words.
+    noise_df
+        As in `SpearmanBrown`; at least 1 is taken.
+    otherwise
+        Why there is no reliability where there are no correlations.
+    """
+    method = f"split half over {halved}, Spearman-Brown, mean of {len(correlations)} splits; interval of a single split"
+    label = "split-half reliability"
+    if not correlations:
+        return Estimate(math.nan, n, "entities", method, Unknown(), (otherwise,), label)
+    rho = float(np.mean(correlations))
+    interval = SpearmanBrown(RhoInterval(rho, n), max(noise_df, 1.0))
+    return Estimate(stepped_up(rho), n, "entities", method, interval, label=label)
 
 
 def stepped_up(rho: float) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 from pytest_llmpref.estimates import Estimate, Normal
 from pytest_llmpref.stats.comparisons import FloatArray
 from pytest_llmpref.stats.ranks import FEWEST, rank_correlation
-from pytest_llmpref.stats.reliability import stepped_up
+from pytest_llmpref.stats.reliability import of_halves
 
 SPLITS = 50
 """Random splits that a split-half reliability is averaged over."""
@@ -36,17 +36,17 @@ def means(scores: FloatArray, ids: Sequence[str], *, unit: str, method: str, lab
     return estimates
 
 
-def split_half(scores: FloatArray, *, seed: int, unit: str, label: str, splits: int = SPLITS) -> Estimate | None:
-    """Correlate the mean scores of two random halves of the samples, stepped up by Spearman-Brown.
+def split_half(scores: FloatArray, *, seed: int, unit: str, splits: int = SPLITS) -> Estimate | None:
+    """Estimate the reliability of the mean scores: how far two random halves of the samples order the entities alike.
 
-    ``scores`` has the shape (samples, entities). ``None`` for fewer than four samples, or where a half has scores of
-    fewer than four entities; the value is NaN where the scores of a half do not differ.
+    ``scores`` has the shape (samples, entities), and ``unit`` says what a sample is. ``None`` for fewer than four
+    samples, or where a half has scores of fewer than four entities. See `stats.reliability.of_halves`.
     """
     samples, n = scores.shape
     if samples < 4:
         return None
     rng = np.random.default_rng(seed)
-    steps = []
+    found = []
     for _ in range(splits):
         order = rng.permutation(samples)
         halves = [scores[part] for part in (order[: samples // 2], order[samples // 2 :])]
@@ -54,8 +54,12 @@ def split_half(scores: FloatArray, *, seed: int, unit: str, label: str, splits: 
         if both.sum() < FEWEST:
             return None
         one, other = (np.nanmean(half[:, both], axis=0) for half in halves)
-        differ = np.ptp(one) > 0 and np.ptp(other) > 0
-        steps.append(stepped_up(rank_correlation(one, other)) if differ else float("nan"))
-    value = float(np.mean(steps))
-    method = f"split-half over {unit}, Spearman-Brown, mean of {splits} splits"
-    return Estimate(value, n, "entities", method, Normal(value, float("nan")), label=label)
+        if np.ptp(one) > 0 and np.ptp(other) > 0:
+            found.append(rank_correlation(one, other))
+    return of_halves(
+        found,
+        n,
+        halved=unit,
+        noise_df=(samples - 1) * (n - 1),
+        otherwise="the scores of a half do not tell entities apart",
+    )
