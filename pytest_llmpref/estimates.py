@@ -18,6 +18,7 @@ from pytest_llmpref.intervals import (
     Exact,
     Interval,
     IntervalMethod,
+    LookedAt,
     Normal,
     Percentile,
     Unknown,
@@ -343,7 +344,11 @@ def _what_would_decide(claim: Claim) -> str:
         return "mend the measurement (see the reasons) and record it again; until then no bound can be tested"
     if claim.verdict is not Verdict.INCONCLUSIVE:
         return ""
-    estimate, interval, value = claim.estimate, claim.interval, claim.estimate.value
+    estimate, value = claim.estimate, claim.estimate.value
+    interval, method = claim.interval, estimate.interval_method
+    if isinstance(method, LookedAt):
+        # What an early look has to allow for says nothing of how many trials a decision takes.
+        interval = replace(estimate, interval_method=method.once).interval(claim.level)
     low_margin = high_margin = math.inf  # how far each end of the interval may lie from the value
     if claim.relation == "abs <":
         inside = abs(value) < claim.bound

@@ -5,7 +5,7 @@ Loaded in every pytest run, so numpy and scipy are imported where they are neede
 
 import math
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,16 @@ class IntervalMethod(Protocol):
 
     def bounds(self, level: float) -> tuple[float, float]:
         """Return the two-sided interval at ``level`` (0 to 1), as (low, high); NaN where it cannot be estimated."""
+        ...
+
+
+@runtime_checkable
+class LookedAt(IntervalMethod, Protocol):
+    """An interval that is wider than its trials make it, since it holds at several looks at them."""
+
+    @property
+    def once(self) -> IntervalMethod:
+        """The interval had these trials been looked at once."""
         ...
 
 

@@ -56,6 +56,14 @@ def test_fractions_that_do_not_rise_are_refused():
             boundaries(wrong, 0.05)
 
 
+def test_how_many_trials_a_decision_takes_is_said_as_for_one_look():
+    early = looked_at(Estimate(0.0, 10, "questions", "difference", Normal(0.0, 0.015, 30.0)), FIFTHS[:1])
+    claim = abs(early) < 0.02
+    assert claim.interval.high > 0.07
+    reach = stats.t.ppf(0.95, 30) * 0.015
+    assert f"about {math.ceil(10 * (reach / 0.02) ** 2)} questions (now 10)" in claim.explain()
+
+
 def test_what_has_no_interval_gets_none_by_being_looked_at():
     unknown = Estimate(math.nan, 0, "questions", "difference", Unknown())
     assert looked_at(unknown, (0.5,)) is unknown

@@ -44,6 +44,11 @@ class RepeatedInterval:
     df: float
     fractions: tuple[float, ...]
 
+    @property
+    def once(self) -> Normal:
+        """Student's interval, had the trials been looked at once."""
+        return Normal(self.value, self.se, self.df)
+
     def bounds(self, level: float) -> tuple[float, float]:
         """Return the interval, in the unit of the value."""
         tail = float(special.ndtr(-boundaries(self.fractions, 1 - level)[-1]))
