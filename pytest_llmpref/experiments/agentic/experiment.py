@@ -95,14 +95,18 @@ class AgenticExperiment:
 
     def analyse(self, conditions: Conditions, plan: Plan, replies: Sequence[Replies]) -> Measure:  # noqa: ARG002
         """Compare the arms."""
-        from pytest_llmpref.experiments.agentic.measure import agentic_measure  # noqa: PLC0415 - a plan needs no numpy
+        from pytest_llmpref.experiments.agentic.measure import (  # noqa: PLC0415 - a plan needs no numpy
+            agentic_measure,
+            diagnosed,
+        )
 
         stopping = self._stopping(conditions)
         if stopping is not None:
             return stopping.measure(replies)
-        return agentic_measure(
+        measure = agentic_measure(
             conditions, conditions.arms or NO_ARMS, self.runs(conditions), [attempts[-1] for attempts in replies]
         )
+        return diagnosed(measure, conditions.seed)
 
     def _stopping(self, conditions: Conditions) -> "AgenticStopping | None":
         """Return how runs are made until the claim is decided; ``None`` where all are made."""

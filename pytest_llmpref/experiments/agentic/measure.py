@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -81,7 +81,7 @@ def agentic_measure(
     fractions: tuple[float, ...] = (),
     early: tuple[str, ...] = (),
 ) -> AgenticMeasure:
-    """Return the measure, from what each run came to, with its diagnostics.
+    """Return the measure, from what each run came to; what takes long to say of it is left to `diagnosed`.
 
     Parameters
     ----------
@@ -94,21 +94,6 @@ def agentic_measure(
     early
         As in `Measure`: why what does not allow for the looks may not be claimed.
     """
-    measure = undiagnosed(conditions, arms, planned, replies, fractions=fractions, early=early)
-    measure.diagnostics.update(_diagnostics(measure, conditions.seed))
-    return measure
-
-
-def undiagnosed(
-    conditions: Conditions,
-    arms: Arms,
-    planned: Sequence[PlannedRun],
-    replies: Sequence[Reply],
-    *,
-    fractions: tuple[float, ...] = (),
-    early: tuple[str, ...] = (),
-) -> AgenticMeasure:
-    """Return the same without the diagnostics that take long: what a look at the runs so far needs."""
     ended = [
         AgentRun(run, reply, ending)
         for run, reply in zip(planned, replies, strict=True)
@@ -140,6 +125,11 @@ def undiagnosed(
         arms=arms,
         fractions=fractions,
     )
+
+
+def diagnosed(measure: AgenticMeasure, seed: int) -> AgenticMeasure:
+    """Return a measure with all its diagnostics; ``seed`` is that of the permutations among them."""
+    return replace(measure, diagnostics=measure.diagnostics | _diagnostics(measure, seed))
 
 
 def success_gap(agentic: AgenticMeasure) -> Estimate:

@@ -7,8 +7,8 @@ from functools import cached_property
 from pytest_llmpref.experiments.agentic.measure import (
     AgenticMeasure,
     agentic_measure,
+    diagnosed,
     success_gap,
-    undiagnosed,
 )
 from pytest_llmpref.experiments.agentic.run import PlannedRun
 from pytest_llmpref.experiments.arms import NO_ARMS, Arms
@@ -65,11 +65,12 @@ class AgenticStopping:
         early = (EARLY,) if taken < len(fractions) else ()
         made = [number for number, attempts in enumerate(replies) if attempts]
         measure = agentic_measure(*self._runs(made, replies), fractions=fractions[:taken], early=early)
-        return replace(measure, diagnostics=measure.diagnostics | {"stopping": record})
+        found = diagnosed(measure, self.conditions.seed)
+        return replace(found, diagnostics=found.diagnostics | {"stopping": record})
 
     def _decide(self, taken: int, seen: Sequence[int], replies: Sequence[Replies]) -> Ending | None:
         fractions = self.blocks.fractions
-        measure = undiagnosed(*self._runs(seen, replies), fractions=fractions[: taken + 1])
+        measure = agentic_measure(*self._runs(seen, replies), fractions=fractions[: taken + 1])
         return decided(success_gap(measure), fractions, self.conditions.bounds["agentic"])
 
     def _runs(
