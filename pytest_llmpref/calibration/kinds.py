@@ -36,10 +36,13 @@ class ClaimKind:
 
 
 _RHO = (
-    "Spearman's rho, over all entities of the kind, of the two measures as this design measures them: its noise "
-    "included, so smaller than that of the true strengths"
+    "Spearman's rho, over all entities of the kind (of the same groups, where they come in groups), of the two "
+    "measures as this design measures them: its noise included, so smaller than that of the true strengths"
 )
-_TRUE_RHO = "Spearman's rho of the true strengths over all entities of the kind: the limit of infinitely many trials"
+_TRUE_RHO = (
+    "Spearman's rho of the true strengths over all entities of the kind (of the same groups): the limit of infinitely "
+    "many trials"
+)
 
 KINDS: Mapping[str, ClaimKind] = {
     "spearman >": ClaimKind("spearman(preferences, donation_advice) > b", ">", "sample", _RHO),

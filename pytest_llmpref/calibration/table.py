@@ -34,8 +34,8 @@ time; a few corners change several.
 - **inconclusive**, **invalid**: shares of the verdicts on **claim**.
 """
 _GROUPS = (
-    "probably, though this was not tested, since entities of `advice/groups` are drawn within given groups, of which a "
-    "sample of the kind would have others; the interval counts that they might"
+    "since the groups of `advice/groups` are the same in every study, so that rho varies less than over entities drawn "
+    "from anywhere. Over other groups it would vary far more, and the interval be too narrow: see Limits in the README"
 )
 _NO_LESS = "errors are never taken to be smaller than those of independent draws, though estimates of them can be"
 _TWO_WAYS = (

@@ -66,6 +66,9 @@ class HasAbsences(HasValues, Protocol):
 def spearman(x: HasValues, y: HasValues) -> Estimate:
     """Return Spearman's rho between two measures over the entities that have a value in both.
 
+    The entities are a sample of their kind; the groups that they come in are as given, and others could give another
+    rho, where both measures differ by group: see `within_groups`.
+
     Reasons for which either measure is invalid pass on to the estimate. Where values of one depend on which other
     entities were asked about, the interval carries that too (`stats.dependence`).
     """
