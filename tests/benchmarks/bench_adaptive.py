@@ -3,7 +3,8 @@
 ``python tests/benchmarks/bench_adaptive.py`` asks every simulated world, and the recorded Gemma, all 5,112 questions of
 profile paper, and ranks the entities from ever more of these answers: pairs chosen adaptively, pairs at random, and the
 pairs of the fixed design. Prints Spearman's rho with the exhaustive ranking, the calls that random pairs need for the
-same rho, and how often 95% intervals hold the strength that is planted in simulated answers. ``--svg FILE`` draws it.
+same rho, and how often 95% intervals hold the strength that is planted in simulated answers. ``--svg FILE`` draws the
+first model, the same with its strengths doubled, and the last.
 """
 
 import argparse
@@ -190,33 +191,39 @@ def row(label: str, values: list[float]) -> str:
 
 
 def draw(curves: dict[str, dict[str, list[float]]], path: Path) -> None:
-    """Draw calls against rho: one line a way of choosing, one panel a world."""
+    """Draw calls against rho: one line a way of choosing, one panel a world; at all calls there is one ranking."""
     colours = {"adaptive": "#0b6", "random": "#999", "fixed": "#36c"}
     width, height, gap = 220, 160, 40
     parts = []
     for number, (name, ways) in enumerate(curves.items()):
-        left, top = gap + number % 3 * (width + gap), gap + number // 3 * (height + 2 * gap)
+        left, top = gap + number * (width + gap), gap
         low = min(min(ways[way]) for way in colours)
+
+        def x(share: float, left: int = left) -> float:
+            return left + width * (share - SHARES[0]) / (1 - SHARES[0])
+
         parts.append(f'<text x="{left}" y="{top - 8}">{name}</text>')
         parts.append(f'<rect x="{left}" y="{top}" width="{width}" height="{height}" fill="none" stroke="#ccc"/>')
         parts.append(f'<text x="{left - 4}" y="{top + 10}" text-anchor="end">1</text>')
         parts.append(f'<text x="{left - 4}" y="{top + height}" text-anchor="end">{low:.2f}</text>')
-        parts.append(f'<text x="{left}" y="{top + height + 14}">{SHARES[0]:.0%} of the calls</text>')
-        parts.append(f'<text x="{left + width}" y="{top + height + 14}" text-anchor="end">{SHARES[-1]:.0%}</text>')
+        for share in (SHARES[0], 0.2, 0.5, 1.0):
+            parts.append(f'<path d="M{x(share):.0f} {top + height}v4" stroke="#ccc"/>')
+            parts.append(f'<text x="{x(share):.0f}" y="{top + height + 16}" text-anchor="middle">{share:.0%}</text>')
         for at, (way, colour) in enumerate(colours.items()):
             points = " ".join(
-                f"{left + width * (share - SHARES[0]) / (SHARES[-1] - SHARES[0]):.0f},"
-                f"{top + height * (1 - rho) / (1 - low):.0f}"
-                for share, rho in zip(SHARES, ways[way], strict=True)
+                f"{x(share):.0f},{top + height * (1 - rho) / (1 - low):.0f}"
+                for share, rho in zip((*SHARES, 1.0), (*ways[way], 1.0), strict=True)
             )
             parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
             parts.append(
                 f'<text x="{left + width - 70}" y="{top + height - 40 + 14 * at}" fill="{colour}">{way}</text>'
             )
-    rows = (len(curves) + 2) // 3
-    size = f'width="{gap + 3 * (width + gap)}" height="{rows * (height + 2 * gap) + gap}"'
+    said = "rho with the ranking by all calls, by the share of the calls; at 100% it is that ranking"
+    parts.append(f'<text x="{gap}" y="{gap + height + 36}">{said}</text>')
+    size = f'width="{gap + len(curves) * (width + gap)}" height="{2 * gap + height}"'
     style = 'font-family="sans-serif" font-size="11"'
-    path.write_text(f'<svg xmlns="http://www.w3.org/2000/svg" {size} {style}>{"".join(parts)}</svg>\n')
+    paper = '<rect width="100%" height="100%" fill="#fff"/>'
+    path.write_text(f'<svg xmlns="http://www.w3.org/2000/svg" {size} {style}>{paper}{"".join(parts)}</svg>\n')
 
 
 def timed(act: Callable[[], object]) -> float:
@@ -233,7 +240,7 @@ def main() -> None:
     parser.add_argument("--svg", type=Path)
     options = parser.parse_args()
     worlds = [ask(model) for model in options.models]
-    sharp = sharp_world(worlds[0], 0, 2.0)[0]
+    sharp = replace(sharp_world(worlds[0], 0, 2.0)[0], name=f"{options.models[0]}, strengths doubled")
     cases: list[tuple[World, Callable[[int], World], int]] = [
         (world, lambda _, world=world: world, options.seeds) for world in [*worlds, sharp]
     ]
@@ -249,7 +256,8 @@ def main() -> None:
             curves[world.name].setdefault(label, values)
             print(row(label, values), flush=True)
     if options.svg:
-        draw({name: curves[name] for name in list(curves)[:3]}, options.svg)
+        shown = [sharp.name, worlds[0].name, worlds[-1].name]
+        draw({name.removesuffix(" preference"): curves[name] for name in shown}, options.svg)
     for scale in (0.15, 0.3, 0.6, 1.0):
         ours, random = coverage(worlds[0], 2 * options.seeds, 0.2, scale)
         print(f"95% intervals at a fifth of the calls, strengths x {scale:g}: adaptive {ours:.3f}, random {random:.3f}")
