@@ -179,6 +179,10 @@ def read_settings(config: "pytest.Config", began: datetime, entity_sets: Mapping
     """
     values = {option.ini.removeprefix("llmpref_"): _value(config, option, option.dest) for option in OPTIONS}
     names = tuple(dict.fromkeys(values.pop("model")))
+    for name in names:
+        if "," in name and not name.endswith((".gguf", ".toml")):
+            apart = " ".join(f"--model {part.strip()}" for part in name.split(",") if part.strip())
+            raise _usage_error(f"--model {name}: one model each time; for several repeat it: {apart}")
     boolq = values.pop("boolq")
     agentic = tuple(dict.fromkeys(values.pop("agentic")))
     root, here = config.rootpath, config.invocation_params.dir

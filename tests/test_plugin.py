@@ -280,6 +280,7 @@ def test_half_a_recording_says_how_many_trials_of_which_experiment_are_missing(s
     [
         ("--profile=huge", "*--profile huge: no such profile; use one of adaptive, gate, paper, smoke, standard*"),
         ("--llmpref-entities=nowhere.toml", "*nowhere.toml*"),
+        ("--model=a/b, c/d", "*--model a/b, c/d: one model each time; for several repeat it: --model a/b --model c/d*"),
         ("--record-mode=once", "*--record-mode once: use one of none, new_episodes, all*"),
         ("--llmpref-in-flight=many", "*--llmpref-in-flight many: not a number*"),
         ("--llmpref-in-flight=0", "*--llmpref-in-flight 0: must be at least 1*"),
