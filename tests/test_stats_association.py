@@ -16,6 +16,7 @@ from pytest_llmpref.stats.association import (
     within_group_spearman,
     within_groups,
 )
+from pytest_llmpref.stats.grouping import explained_by_groups
 from pytest_llmpref.stats.ranks import unbiased_rank_correlation, unbiased_variance
 
 
@@ -174,6 +175,33 @@ def test_one_large_group_is_nearly_spearman_and_useless_groups_are_left_out_and_
     assert more.value == pytest.approx(one.value)
     assert more.n == 20
     assert "within 1 groups (1 left out)" in more.method
+
+
+def test_what_groups_explain_is_that_of_an_analysis_of_variance_and_is_said():
+    rng = np.random.default_rng(12)
+    group = np.repeat(np.arange(6), (2, 3, 5, 9, 9, 12))
+    values = np.sqrt(0.6) * rng.normal(size=6)[group] + np.sqrt(0.4) * rng.normal(size=40)
+    size = np.bincount(group)
+    f = stats.f_oneway(*(values[group == number] for number in range(6))).statistic
+    typical = (40 - size @ size / 40) / 5
+    names = [f"g{number}" for number in group]
+    assert explained_by_groups(values, names) == pytest.approx((f - 1) / (f + typical - 1))
+    found = [
+        explained_by_groups(
+            rng.normal(size=200)[np.arange(2000) % 200] + rng.normal(size=2000),
+            [str(number) for number in np.arange(2000) % 200],
+        )
+        for _ in range(20)
+    ]
+    assert np.mean(found) == pytest.approx(0.5, abs=0.03)
+    assert explained_by_groups(np.array([1.0, 1.0, 2.0, 2.0]), ["a", "b", "a", "b"]) == 0
+    assert math.isnan(explained_by_groups(values, ["one"] * 40))
+    groups = dict(zip((f"e{i}" for i in range(40)), names, strict=True))
+    x = measure("preference", values, groups=groups)
+    assert (
+        f"explain {explained_by_groups(values, names):.0%} and 0% of how"
+        in spearman(x, measure("donation_advice", np.arange(40) % 2 + rng.normal(size=40) / 9)).method
+    )
 
 
 def test_unrelated_differences_of_groups_pass_for_a_relation_overall_and_not_within_groups():

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from pytest_llmpref.estimates import Estimate, IntervalMethod, Unknown
 from pytest_llmpref.stats.comparisons import FloatArray
 from pytest_llmpref.stats.dependence import shared_variance
+from pytest_llmpref.stats.grouping import explained_by_groups
 from pytest_llmpref.stats.ranks import (
     FEWEST,
     MeanRho,
@@ -44,6 +45,7 @@ class HasValues(Protocol):
         ...
 
 
+@runtime_checkable
 class HasGroups(HasValues, Protocol):
     """Values whose entities come in groups."""
 
@@ -67,7 +69,7 @@ def spearman(x: HasValues, y: HasValues) -> Estimate:
     """Return Spearman's rho between two measures over the entities that have a value in both.
 
     The entities are a sample of their kind; the groups that they come in are as given, and others could give another
-    rho, where both measures differ by group: see `within_groups`.
+    rho, where both measures differ by group: see `within_groups`. The method says how much groups explain.
 
     Reasons for which either measure is invalid pass on to the estimate. Where values of one depend on which other
     entities were asked about, the interval carries that too (`stats.dependence`).
@@ -75,6 +77,7 @@ def spearman(x: HasValues, y: HasValues) -> Estimate:
     entities, x_values, y_values = _shared(x, y)
     extra = _extra_variance(x, entities, y_values) + _extra_variance(y, entities, x_values)
     estimate = spearman_estimate(x_values, y_values, invalid=_reasons(x, y), extra=extra)
+    estimate = replace(estimate, method=estimate.method + _grouped(x, y, entities))
     return replace(_described(estimate, f"rho({x.name}, {y.name})", x, y, len(entities)), of=(x, y))
 
 
@@ -200,6 +203,19 @@ def _extra_variance(measure: HasValues, entities: Sequence[str], others: Sequenc
         return 0.0
     values = np.array([measure.values[entity] for entity in entities])
     return shared_variance(np.asarray(others), values, changes)
+
+
+def _grouped(x: HasValues, y: HasValues, entities: Sequence[str]) -> str:
+    """Say how much of what both measures differ by groups explain; nothing where that is not known."""
+    if not isinstance(x, HasGroups):
+        return ""
+    groups = [x.groups.get(entity, "") for entity in entities]
+    shares = [
+        explained_by_groups(np.array([measure.values[entity] for entity in entities]), groups) for measure in (x, y)
+    ]
+    if any(map(math.isnan, shares)):
+        return ""
+    return f"; over given groups, which explain {shares[0]:.0%} and {shares[1]:.0%} of how entities differ"
 
 
 def _reasons(x: HasValues, y: HasValues) -> list[str]:
