@@ -164,7 +164,7 @@ class Loopback:
             request.transport.close()
             return response
         pieces = 4 if answer.drip else 1
-        length = -(-len(answer.content) // pieces)
+        length = max(1, -(-len(answer.content) // pieces))
         for start in range(0, len(answer.content), length):
             await asyncio.sleep(answer.drip if start else 0)
             await response.write(answer.content[start : start + length])
