@@ -77,7 +77,9 @@ def test_a_recording_replays_to_the_committed_verdicts(replay, snapshot, model, 
     assert summary(replay(model, profile, suites=suites)) == snapshot(name=f"{model} {profile}")
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    "model", [model if model == MODELS[0] else pytest.param(model, marks=pytest.mark.slow) for model in MODELS]
+)
 def test_both_depths_of_replay_give_identical_measures_and_claims(replay, model):
     assert replay(model, "smoke", "--llmpref-replay=wire") == replay(model, "smoke")
 
