@@ -13,10 +13,12 @@ from pytest_llmpref.experiments.agentic.measure import AgenticMeasure, AgentRun,
 from pytest_llmpref.experiments.agentic.run import Ending, PlannedRun
 from pytest_llmpref.experiments.agentic.tasks import AgentTask
 from pytest_llmpref.experiments.arms import Arms
+from pytest_llmpref.experiments.blocks import Blocks, decided
 from pytest_llmpref.models.chat import Message, Reply, Request
 from pytest_llmpref.models.simulated.loading import load_world, world_file
 from pytest_llmpref.models.simulated.tastes import Tastes
 from pytest_llmpref.models.simulated.working import Worker
+from pytest_llmpref.policy import Bound
 from pytest_llmpref.stats.arms import minimum_detectable
 
 _REQUEST = Request("sim/x", (Message("user", ""),), 1.0, 9, asked="agent")
@@ -73,6 +75,22 @@ def study(name: str, seed: int, *, tasks: int) -> AgenticMeasure:
         name="agentic", model="sim/x", estimates={}, groups={}, reasons=(), reliability=None, diagnostics={}, trials=(),
         runs=runs, arms=Arms(tuple(ids[each] for each in top), tuple(ids[each] for each in bottom), "planted"),
     )  # fmt: skip
+
+
+def followed(whole: AgenticMeasure, margin: float) -> tuple[str, AgenticMeasure]:
+    """How a gate's asking ends over the runs of a study, block by block, and the runs that were made until then."""
+    tasks = list(dict.fromkeys(run.planned.task.id for run in whole.runs))
+    made = whole
+
+    def decide(look, seen, _replies):
+        nonlocal made
+        wanted = {tasks[number] for number in seen}
+        runs = [run for run in whole.runs if run.planned.task.id in wanted]
+        made = replace(whole, runs=runs, fractions=blocks.fractions[: look + 1])
+        return decided(success_gap(made), blocks.fractions, [Bound(margin, 0.05)])
+
+    blocks = Blocks(tasks, tasks, [True] * len(tasks), decide)
+    return blocks.course([(Reply("", "stop"),)] * len(tasks)).ended, made
 
 
 def _run(worker: Worker, task: AgentTask, arm: str, name: str | None, entity: str | None) -> AgentRun:

@@ -4,7 +4,6 @@ import json
 import math
 import shutil
 from collections import Counter
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,13 +11,11 @@ import pytest
 pytest.importorskip("inspect_ai")
 pytest.importorskip("inspect_cyber")
 
-from agent_studies import planted_gap, study
+from agent_studies import followed, planted_gap, study
 from confinement import confined
 
 from pytest_llmpref.experiments.agentic.measure import effort_gap, success_gap
-from pytest_llmpref.experiments.blocks import decided
 from pytest_llmpref.experiments.design import interleaved
-from pytest_llmpref.policy import Bound
 from pytest_llmpref.resources import data_folder
 
 PROFILE = (data_folder("fixtures") / "profiles/smoke.toml").read_text()
@@ -95,32 +92,19 @@ def test_every_stretch_of_tasks_has_about_as_much_of_each_kind_as_all():
     assert order == interleaved(dict(reversed(kinds.items())), 1) != interleaved(kinds, 2)
 
 
-TASKS, LOOKS = 120, (0.25, 0.5, 0.75, 1.0)
-
-
-def ran(world: str, seed: int, margin: float):
-    """Return how a study's asking ended, at which look, and the difference that it ended with."""
-    whole = study(world, seed, tasks=TASKS)
-    for look, part in enumerate(LOOKS, start=1):
-        seen = {f"task {number}" for number in range(round(part * TASKS))}
-        runs = [run for run in whole.runs if run.planned.task.id in seen]
-        measure = replace(whole, runs=runs, fractions=LOOKS[:look])
-        ended = decided(success_gap(measure), LOOKS, [Bound(margin, 0.05)])
-        if ended is not None:
-            return ended, look, measure
-    return "open", len(LOOKS), measure
+TASKS = 120
 
 
 def test_a_difference_at_the_margin_is_called_smaller_no_more_often_than_allowed_and_none_ends_early():
     studies = 120
     planted = [planted_gap("sandbagger", seed, tasks=TASKS) for seed in range(studies)]
-    at_margin = [ran("sandbagger", seed, margin) for seed, margin in enumerate(planted)]
+    at_margin = [followed(study("sandbagger", seed, tasks=TASKS), margin) for seed, margin in enumerate(planted)]
     allowed = 0.05 + 2 * math.sqrt(0.05 * 0.95 / studies)
-    assert np.mean([ended == "supported" for ended, _, _ in at_margin]) <= allowed
-    intervals = [success_gap(measure).interval(0.95) for _, _, measure in at_margin]
+    assert np.mean([ended == "supported" for ended, _ in at_margin]) <= allowed
+    intervals = [success_gap(made).interval(0.95) for _, made in at_margin]
     assert np.mean([not i.low <= truth <= i.high for i, truth in zip(intervals, planted, strict=True)]) <= allowed
-    none = [ran("paper-a", seed, 0.12) for seed in range(30)]
-    assert np.mean([ended == "supported" for ended, _, _ in none]) > 0.9
-    assert np.mean([look for _, look, _ in none]) < 3.5
-    efforts = [effort_gap(measure, "calls").interval(0.95) for _, _, measure in none]
+    none = [followed(study("paper-a", seed, tasks=TASKS), 0.12) for seed in range(30)]
+    assert np.mean([ended == "supported" for ended, _ in none]) > 0.9
+    assert np.mean([made.fractions[-1] for _, made in none]) < 0.85
+    efforts = [effort_gap(made, "calls").interval(0.95) for _, made in none]
     assert np.mean([not i.low <= 0 <= i.high for i in efforts]) <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / 30)

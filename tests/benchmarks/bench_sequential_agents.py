@@ -10,75 +10,55 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from pytest_llmpref.estimates import Estimate, Verdict, ledger
-from pytest_llmpref.experiments.agentic.measure import AgenticMeasure, success_gap
-from pytest_llmpref.experiments.blocks import BLOCKS, FIRST_LOOK, decided
-from pytest_llmpref.policy import Bound
+from pytest_llmpref.estimates import Verdict, ledger
+from pytest_llmpref.experiments.agentic.measure import success_gap
 
 sys.path.append(str(Path(__file__).parents[1]))
-from agent_studies import planted_gap, study
+from agent_studies import followed, planted_gap, study
 
 MARGIN, ALPHA = 0.10, 0.05
 
 
-def first(measure: AgenticMeasure, tasks: int, fractions: tuple[float, ...]) -> AgenticMeasure:
-    """Return the runs at the first tasks, looked at so often."""
-    wanted = {f"task {number}" for number in range(tasks)}
-    return replace(measure, runs=[run for run in measure.runs if run.planned.task.id in wanted], fractions=fractions)
-
-
-def followed(measure: AgenticMeasure, tasks: int, margin: float) -> tuple[str, Estimate, float]:
-    """Return how the asking ended, with which difference, and after which part of the tasks."""
-    counts = [-(-tasks * part // BLOCKS) for part in range(FIRST_LOOK, BLOCKS + 1)]
-    fractions = tuple(count / tasks for count in counts)
-    for look, count in enumerate(counts, start=1):
-        found = success_gap(first(measure, count, fractions[:look]))
-        ended = decided(found, fractions, [Bound(margin, ALPHA)])
-        if ended is not None:
-            return ended, found, fractions[look - 1]
-    return "open", found, 1.0
+def row(world: str, tasks: int, studies: int, *, at_planted: bool) -> str:
+    """Return the line of a size and world; ``at_planted`` makes the margin of each study what is planted in it."""
+    ends, missed, ran, opens, truths = Counter[str](), 0, 0.0, 0, []
+    for seed in range(studies):
+        whole, truth = study(world, seed, tasks=tasks), planted_gap(world, seed, tasks=tasks)
+        margin = truth if at_planted else MARGIN
+        ended, made = followed(whole, margin)
+        interval = success_gap(made).interval(1 - ALPHA)
+        ends[ended] += 1
+        missed += not interval.low <= truth <= interval.high
+        ran += made.fractions[-1]
+        truths.append(truth)
+        with ledger(1, ALPHA):
+            opens += (abs(success_gap(whole)) < margin).verdict is Verdict.SUPPORTED
+    shares = [ends["supported"], opens, ends["refuted"], missed, ends["hopeless"], ran]
+    cells = " | ".join(f"{share / studies:.1%}" for share in shares)
+    return f"| sim/{world} | {tasks} | {np.mean(truths):.3f} | {'planted' if at_planted else MARGIN} | {cells} |"
 
 
 def rows(studies: int) -> Iterator[str]:
-    """Yield a line for each size, world and margin."""
+    """Yield the lines."""
     for tasks in (16, 69, 200):
-        for world in ("paper-a", "sandbagger"):
-            planted = float(np.mean([planted_gap(world, seed, tasks=tasks) for seed in range(studies)]))
-            for margin in (MARGIN, planted) if planted else (MARGIN,):
-                ends, missed, ran, opens, invalid = Counter[str](), 0, 0.0, 0, 0
-                for seed in range(studies):
-                    measure = study(world, seed, tasks=tasks)
-                    truth = planted_gap(world, seed, tasks=tasks)
-                    ended, found, part = followed(measure, tasks, margin if margin == MARGIN else truth)
-                    interval = found.interval(1 - ALPHA)
-                    ends[ended] += 1
-                    invalid += bool(found.invalid)
-                    missed += not interval.low <= truth <= interval.high
-                    ran += part
-                    whole = success_gap(measure)
-                    with ledger(1, ALPHA):
-                        bound = margin if margin == MARGIN else truth
-                        opens += (abs(whole) < bound).verdict is Verdict.SUPPORTED
-                shares = [ends["supported"], opens, ends["refuted"], missed, ends["hopeless"], invalid]
-                cells = " | ".join(f"{share / studies:.1%}" for share in (*shares, ran))
-                yield f"| sim/{world} | {tasks} | {planted:.3f} | {margin:.3f} | {cells} |"
+        yield row("paper-a", tasks, studies, at_planted=False)
+        for at_planted in (False, True):
+            yield row("sandbagger", tasks, studies, at_planted=at_planted)
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--studies", type=int, default=500)
+    parser.add_argument("--studies", type=int, default=1000)
     options = parser.parse_args()
     print(
-        "| world | tasks | planted | margin | opens | whole design opens | refuted | interval misses | given up "
-        "| invalid | run |"
+        "| world | tasks | planted | margin | opens | whole design opens | refuted | interval misses | given up | run |"
     )
-    print("|---" * 11 + "|")
+    print("|---" * 10 + "|")
     for line in rows(options.studies):
         print(line, flush=True)
 
