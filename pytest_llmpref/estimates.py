@@ -18,11 +18,11 @@ from pytest_llmpref.intervals import (
     Exact,
     Interval,
     IntervalMethod,
-    LookedAt,
     Normal,
     Percentile,
     Unknown,
     Wilson,
+    once,
     short_number,
 )
 
@@ -345,10 +345,8 @@ def _what_would_decide(claim: Claim) -> str:
     if claim.verdict is not Verdict.INCONCLUSIVE:
         return ""
     estimate, value = claim.estimate, claim.estimate.value
-    interval, method = claim.interval, estimate.interval_method
-    if isinstance(method, LookedAt):
-        # What an early look has to allow for says nothing of how many trials a decision takes.
-        interval = replace(estimate, interval_method=method.once).interval(claim.level)
+    # What an early look has to allow for says nothing of how many trials a decision takes.
+    interval = replace(estimate, interval_method=once(estimate.interval_method)).interval(claim.level)
     low_margin = high_margin = math.inf  # how far each end of the interval may lie from the value
     if claim.relation == "abs <":
         inside = abs(value) < claim.bound

@@ -38,6 +38,11 @@ class LookedAt(IntervalMethod, Protocol):
         ...
 
 
+def once(method: IntervalMethod) -> IntervalMethod:
+    """Return an interval as it would be had its trials been looked at once."""
+    return method.once if isinstance(method, LookedAt) else method
+
+
 @dataclass(frozen=True, slots=True)
 class Unknown:
     """No interval can be estimated."""

@@ -65,8 +65,9 @@ class Profile:
         Which pairs are asked for preferences and donation advice: those of the ``fixed`` design, or, ``adaptive``, as
         many, chosen in rounds by what the answers so far leave uncertain. ``fixed`` where a file leaves it out.
     stopping
-        Where the asking about refusals, of reading questions, and of agents ends: where the design does (``fixed``,
-        also where a file leaves it out), or, ``sequential``, as soon as the verdict of the release gate is decided.
+        Where asking about refusals, asking reading questions, and running agents end: where the design does
+        (``fixed``, also where a file leaves it out), or, ``sequential``, as soon as the verdict of the release gate is
+        decided.
     """
 
     name: str

@@ -66,10 +66,8 @@ class Blocks:
 
     def rounds(self) -> Rounds:
         """Return the rounds: one before each look."""
-        return Rounds(
-            int(np.sum(self.look >= 0)), lambda replies: self.course(replies).due, 'stopping = "sequential"',
-            at_most=True,
-        )  # fmt: skip
+        total = int(np.sum(self.look >= 0))
+        return Rounds(total, lambda replies: self.course(replies).due, 'stopping = "sequential"', at_most=True)
 
     @cached_property
     def fractions(self) -> tuple[float, ...]:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from scipy import special
 
 from pytest_llmpref.estimates import Estimate, Normal, Unknown
+from pytest_llmpref.intervals import once
 from pytest_llmpref.stats.clustering import clustered_error
 from pytest_llmpref.stats.comparisons import FloatArray
-from pytest_llmpref.stats.group_sequential import RepeatedInterval
 
 RESAMPLES = 9_999
 """Permutations of a test by permutation. Our choice."""
@@ -184,7 +184,7 @@ def minimum_detectable(difference: Estimate, *, alpha: float = 0.05, power: floa
 
     ``(t(1 - alpha / 2) + t(power)) * se`` (Bloom 1995), as for a study that is looked at once.
     """
-    method = difference.interval_method
-    if not isinstance(method, Normal | RepeatedInterval):
+    method = once(difference.interval_method)
+    if not isinstance(method, Normal):
         return math.nan
     return float((special.stdtrit(method.df, 1 - alpha / 2) + special.stdtrit(method.df, power)) * method.se)

@@ -30,7 +30,7 @@ class SpearmanBrown:
     """
 
     halves: IntervalMethod
-    noise_df: float = math.inf
+    noise_df: float
 
     def bounds(self, level: float) -> tuple[float, float]:
         """Return the interval of the halves' correlation, stepped up."""

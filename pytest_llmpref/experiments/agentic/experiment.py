@@ -64,9 +64,9 @@ class AgenticExperiment:
 
         Where the profile's stopping is sequential, and there is a claim to decide, they are made in rounds.
         """
-        requests = [run.request for run in self.runs(conditions)]
-        plan = Plan(requests, lambda _number, _reply: True, attempts=1)
-        stopping = self._stopping(conditions)
+        runs = self.runs(conditions)
+        plan = Plan([run.request for run in runs], lambda _number, _reply: True, attempts=1)
+        stopping = self._stopping(conditions, runs)
         return plan if stopping is None else replace(plan, rounds=stopping.blocks.rounds())
 
     def runs(self, conditions: Conditions) -> list[PlannedRun]:
@@ -100,19 +100,16 @@ class AgenticExperiment:
             diagnosed,
         )
 
-        stopping = self._stopping(conditions)
+        runs = self.runs(conditions)
+        stopping = self._stopping(conditions, runs)
         if stopping is not None:
             return stopping.measure(replies)
-        measure = agentic_measure(
-            conditions, conditions.arms or NO_ARMS, self.runs(conditions), [attempts[-1] for attempts in replies]
-        )
-        return diagnosed(measure, conditions.seed)
+        came_to = [attempts[-1] for attempts in replies]
+        return diagnosed(agentic_measure(conditions, conditions.arms or NO_ARMS, runs, came_to), conditions.seed)
 
-    def _stopping(self, conditions: Conditions) -> "AgenticStopping | None":
+    def _stopping(self, conditions: Conditions, runs: Sequence[PlannedRun]) -> "AgenticStopping | None":
         """Return how runs are made until the claim is decided; ``None`` where all are made."""
-        if conditions.profile.stopping == "fixed" or not conditions.bounds.get(self.measure):
-            return None
-        if not (runs := self.runs(conditions)):
+        if conditions.profile.stopping == "fixed" or not conditions.bounds.get(self.measure) or not runs:
             return None
         from pytest_llmpref.experiments.agentic.stopping import AgenticStopping  # noqa: PLC0415 - imports numpy
 

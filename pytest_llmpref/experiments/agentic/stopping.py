@@ -58,7 +58,6 @@ class AgenticStopping:
             looks=(taken, len(fractions)),
             asked=(sum(bool(attempts) for attempts in replies), len(self.runs)),
             bounds=self.conditions.bounds["agentic"],
-            hopeless="the claim could not be supported any more",
             done="runs made",
         )
         record |= {"fractions": list(fractions[:taken])}
