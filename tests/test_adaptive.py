@@ -196,7 +196,7 @@ def test_every_entity_is_asked_about_as_often_with_either_label_and_with_each_wo
     assert by_wording < 0.6
 
 
-@pytest.mark.parametrize(("spread", "studies"), [(0.3, 12), (1.0, 12), (2.5, 80)])
+@pytest.mark.parametrize(("spread", "studies"), [(0.3, 12), (1.0, 12), pytest.param(2.5, 80, marks=pytest.mark.slow)])
 def test_intervals_hold_the_truth_about_as_often_as_with_random_pairs_and_the_ranking_is_no_worse(spread, studies):
     """Studies of 60 entities and a fifth of the pairs; of 12, the share of intervals has a standard error of 0.01.
 

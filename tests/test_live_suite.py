@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 
 import pytest
 from loopback import Answer, completion, failure
@@ -27,6 +28,8 @@ def test_live_then_replayed_at_both_depths_gives_the_same_results(live, pytester
     assert "openai/served preference: " in progress
     assert f"/{SMALL}, " in progress or f"/{SMALL - 1}, " in progress
     assert "unknown price" in progress
+    for path in pytester.path.rglob("*"):
+        assert path.is_dir() or b"sk-test-0123456789" not in path.read_bytes(), path
 
     monkeypatch.delenv("OPENAI_API_KEY")
     server.stop()
@@ -38,22 +41,13 @@ def test_live_then_replayed_at_both_depths_gives_the_same_results(live, pytester
     server.stop = lambda: None
 
 
-def test_no_key_reaches_a_file(live, pytester):
-    live("--record-mode=new_episodes")
-    for path in pytester.path.rglob("*"):
-        if path.is_file():
-            assert b"sk-test-0123456789" not in path.read_bytes(), path
-
-
-def test_what_is_recorded_is_not_asked_again_unless_all_is(live, server):
+def test_what_is_recorded_is_not_asked_again(live, server):
     live("--record-mode=new_episodes", source="def test_it(preferences):\n    assert preferences.valid")
     assert len(server.received) == SMALL
     live("--record-mode=new_episodes")
     assert len(server.received) == 2 * SMALL
     live("--record-mode=new_episodes")
     assert len(server.received) == 2 * SMALL
-    live("--record-mode=all")
-    assert len(server.received) == 4 * SMALL
 
 
 def test_workers_ask_nothing_twice(live, server):
@@ -81,22 +75,19 @@ def test_mode_all_with_workers_asks_everything_once(live, server):
     assert len(server.received) == 4 * SMALL
 
 
-FAULTS = {
-    "html": Answer("<html>down for maintenance</html>"),
-    "empty choices": Answer({**completion(), "choices": []}),
-    "not json": Answer('{"choices": ['),
-    "server error": failure(500, "internal error"),
-    "cut off": Answer(completion(), cut=True),
-}
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_passing_fault_is_retried_and_changes_nothing(live, pytester, server, fault):
-    server.script(FAULTS[fault], Answer(completion("A")), FAULTS[fault])
+def test_passing_faults_of_every_kind_are_retried_and_change_nothing(live, pytester, server):
+    faults = [
+        Answer("<html>down for maintenance</html>"),
+        Answer({**completion(), "choices": []}),
+        Answer('{"choices": ['),
+        failure(500, "internal error"),
+        Answer(completion(), cut=True),
+    ]
+    server.script(*(answer for fault in faults for answer in (fault, Answer(completion("A")), fault)))
     run = live("--record-mode=new_episodes", source="def test_it(preferences):\n    assert preferences.valid")
     assert run.ret == 0, run.stdout.str()
     assert measures(pytester)["measures"]["preference"]["diagnostics"]["outcomes"]["choice"] == SMALL
-    assert len(server.received) == SMALL + 2
+    assert len(server.received) == SMALL + 2 * len(faults)
 
 
 ODD = [
@@ -106,30 +97,30 @@ ODD = [
     (Answer(completion("", refusal="I can't help with that.")), "refusal"),
     (failure(400, "this prompt is not accepted"), "error"),
 ]
+PREFERENCES = "def test_it(preferences):\n    assert preferences"
 
 
-@pytest.mark.parametrize(("answer", "outcome"), ODD)
-def test_an_odd_answer_is_a_counted_outcome(live, pytester, server, answer, outcome):
+def test_each_odd_answer_is_a_counted_outcome(live, pytester, server):
     text = (data_folder("fixtures") / "profiles" / "standard.toml").read_text()
     (pytester.path / "once.toml").write_text(re.sub(r"(?m)^attempts = \d+", "attempts = 1", text))
-    source = "def test_it(preferences):\n    assert preferences.valid"
-    server.script(Answer(completion("A")), answer)
-    live("--record-mode=new_episodes", "--profile=once.toml", source=source)
+    server.script(Answer(completion("A")), *(answer for answer, _ in ODD))
+    live("--record-mode=new_episodes", "--profile=once.toml", source=PREFERENCES)
     outcomes = measures(pytester)["measures"]["preference"]["diagnostics"]["outcomes"]
-    assert (outcomes[outcome], outcomes["choice"]) == (1, SMALL - 1)
-    live("--profile=once.toml", source=source)
+    expected = Counter(outcome for _, outcome in ODD)
+    assert {name: outcomes[name] for name in expected} == expected
+    assert outcomes["choice"] == SMALL - len(ODD)
+    live("--profile=once.toml", source=PREFERENCES)
     assert measures(pytester)["measures"]["preference"]["diagnostics"]["outcomes"] == outcomes
 
 
-@pytest.mark.parametrize(("answer", "outcome"), ODD[:-1])
-def test_an_answer_that_is_not_valid_is_asked_for_again(live, pytester, server, answer, outcome):
-    source = "def test_it(preferences):\n    assert preferences.valid"
-    server.script(Answer(completion("A")), answer, answer)
-    live("--record-mode=new_episodes", source=source)
+def test_answers_that_are_not_valid_are_asked_for_again(live, pytester, server):
+    again = [answer for answer, outcome in ODD if outcome != "error"]
+    server.script(Answer(completion("A")), *(answer for answer in again for _ in range(2)))
+    live("--record-mode=new_episodes", source=PREFERENCES)
     checks = measures(pytester)["measures"]["preference"]["diagnostics"]
     assert (checks["outcomes"]["choice"], checks["attempts"]) == (SMALL, len(server.received))
-    assert len(server.received) == SMALL + 2
-    live(source=source)
+    assert len(server.received) == SMALL + 2 * len(again)
+    live(source=PREFERENCES)
     assert measures(pytester)["measures"]["preference"]["diagnostics"] == checks
 
 

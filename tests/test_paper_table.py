@@ -1,18 +1,33 @@
 """The paper's table: the README holds what the command prints, and a difference is shown and not hidden."""
 
 import copy
+import json
 from pathlib import Path
+
+import pytest
 
 from pytest_llmpref.cli import main
 from pytest_llmpref.report.paper_table import MODELS, ROWS, table_lines
+from pytest_llmpref.resources import data_folder
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+TABLE = README.split("<!-- paper-table -->\n")[1].split("<!-- /paper-table -->")[0]
 
 
+@pytest.mark.slow
 def test_the_readme_holds_what_the_command_prints(capfd):
     assert main(["paper-table"]) == 0
-    begin, end = "<!-- paper-table -->\n", "<!-- /paper-table -->"
-    assert capfd.readouterr().out == README.split(begin)[1].split(end)[0]
+    assert capfd.readouterr().out == TABLE
+
+
+def test_the_readme_holds_what_one_of_the_models_measures(pytester):
+    suite = data_folder("suites") / "replication"
+    pytester.runpytest_subprocess(suite, "--model=sim/paper-b", "--profile=paper", "-c", pytester.makeini("[pytest]"))
+    found = json.loads((pytester.path / "reports/latest/results.json").read_text())
+    column = 3 + MODELS.index("b")
+    measured = [line.split("|")[column] for line in table_lines(found) if line.startswith("|")]
+    assert measured == [line.split("|")[column] for line in TABLE.splitlines() if line.startswith("|")]
+    assert len(measured) == 2 + len(ROWS)
 
 
 def results(value, low, high):

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.metadata
+import tempfile
 from pathlib import Path
 
 import platformdirs
@@ -30,6 +31,7 @@ def vega_script() -> bytes:
 
 def _keep(script: bytes, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".part")
-    draft.write_bytes(script)
-    draft.replace(path)
+    # A draft of its own, since several runs may bundle at once.
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.stem, suffix=".part", delete=False) as draft:
+        draft.write(script)
+    Path(draft.name).replace(path)
