@@ -1,6 +1,8 @@
 """What the README says is so: its options, its commands, its numbers of questions."""
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,21 @@ def test_the_numbers_of_questions_are_those_of_the_profiles(name):
     )
     (row,) = re.findall(rf"^\| `{name}`.*\| ([\d,]+) \|$", README, re.MULTILINE)
     assert int(row.replace(",", "")) == asked
+
+
+def test_what_the_documents_link_to_is_committed():
+    """A file that is only here, since it is ignored, is a broken link for everybody else."""
+    if not (ROOT / ".git").exists() or not shutil.which("git"):
+        pytest.skip("not a checkout")
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    committed = set(listed.stdout.splitlines())
+    links = {
+        link
+        for name in ("README.md", "TUTORIAL.md", "CONTRIBUTING.md")
+        for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", (ROOT / name).read_text(encoding="utf-8"))
+    }
+    assert links
+    assert links <= committed
 
 
 def test_nothing_committed_names_a_machine_or_a_registry():

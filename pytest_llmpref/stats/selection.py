@@ -59,9 +59,10 @@ class Pool:
 def next_pairs(pool: Pool, scores: FloatArray, closed: BoolArray, count: int, *, seed: int) -> list[int]:
     """Choose the pairs to ask next: each the one whose answers say most, given the answers and the pairs before it.
 
-    That is the one that most reduces the sum of the variances of all strengths, each weighted by the square of how many
-    entities are near it: where they crowd, a small error of a strength is a large one of a rank. It is the greedy step
-    of a weighted A-optimal design (Silvey 1980), with the information of a question under Bradley-Terry, ``p (1 - p)``.
+    That is the one that most reduces the sum of the variances of all ranks (delta method): where entities crowd, a
+    small error of a strength is a large one of a rank, and where neighbours err together none is. It is the greedy step
+    of an A-optimal design for the ranks (Silvey 1980), with the information of a question under Bradley-Terry,
+    ``p (1 - p)``.
     Variances shrink with each pair that is chosen, as if it was answered. An entity's strength may differ by wording
     and labels (`CELL_SD`), and is the mean over these, so what is chosen meets it with all of them alike.
 
@@ -98,7 +99,7 @@ def next_pairs(pool: Pool, scores: FloatArray, closed: BoolArray, count: int, *,
     n, strengths = pool.n_entities, belief.strengths
     cell, cells = _cells(pool)
     of_entities = belief.covariance.reshape(n, cells, n, cells).mean(axis=(1, 3))
-    weights = _crowding(strengths, np.diag(of_entities))
+    ranks = _ranks_by_strengths(strengths, np.diag(of_entities))
     if not belief.even:
         rng = np.random.default_rng([seed, int(closed.sum())])
         strengths = strengths + np.linalg.cholesky(of_entities) @ rng.standard_normal(n)
@@ -110,7 +111,7 @@ def next_pairs(pool: Pool, scores: FloatArray, closed: BoolArray, count: int, *,
     information = np.asarray(np.bincount(pool.pair_of, of_question, len(closed)), dtype=np.float64)
     of_pair = np.unique(pool.pair_of, return_index=True)[1]
     a, b = ((end * cells + cell)[of_pair] for end in (pool.first, pool.second))
-    counted = np.repeat(np.diag(np.sqrt(weights)) / cells, cells, axis=1)
+    counted = np.repeat(ranks / cells, cells, axis=1)
     return _greedy(a, b, belief.covariance, counted, information, is_open, count)
 
 
@@ -178,14 +179,19 @@ def _cells(pool: Pool) -> tuple[IntArray, int]:
     return cell.reshape(-1), len(kinds)
 
 
-def _crowding(strengths: FloatArray, variance: FloatArray) -> FloatArray:
-    """Return the square of how many entities are near each, counted as far as the two may be confused.
+def _ranks_by_strengths(strengths: FloatArray, variance: FloatArray) -> FloatArray:
+    """Return by how much each entity's expected rank moves with each strength: shape (entity, strength).
 
-    The density of the strengths there: a normal kernel, as wide as their difference is uncertain, times the root of 2.
+    The expected rank is the sum of the chances that others are stronger; such a chance moves with the difference of the
+    two as much as the density of what is believed of it at no difference. That is averaged over what is believed of
+    where the difference is, which doubles the variance. Were it not, or did the variance of a difference count that two
+    err together, fewer pairs would be asked about more often, and intervals hold the truth less often: 0.923 and 0.893
+    where this has 0.935 and 0.901, at spreads of 1 and 2.5 (60 studies each, standard errors 0.005 and 0.008).
     """
     width = np.sqrt(2 * (variance[:, None] + variance[None, :]))
-    distance = (strengths[:, None] - strengths[None, :]) / width
-    return np.asarray(np.sum(np.exp(-(distance**2) / 2) / width, axis=1) ** 2)
+    density = np.exp(-(((strengths[:, None] - strengths[None, :]) / width) ** 2) / 2) / width
+    np.fill_diagonal(density, 0.0)
+    return np.asarray(np.diag(density.sum(axis=1)) - density)
 
 
 def _believed(pool: Pool, scores: FloatArray, answered: BoolArray) -> _Belief:

@@ -3,8 +3,8 @@
 ``python tests/benchmarks/bench_adaptive.py`` asks every simulated world, and the recorded Gemma, all 5,112 questions of
 profile paper, and ranks the entities from ever more of these answers: pairs chosen adaptively, pairs at random, and the
 pairs of the fixed design. Prints Spearman's rho with the exhaustive ranking, the calls that random pairs need for the
-same rho, and how often 95% intervals hold the strength that is planted in simulated answers. ``--svg FILE`` draws the
-first model, the same with its strengths doubled, and the last.
+same rho beside the least that information allows, and how often 95% intervals hold the strength that is planted in
+simulated answers. ``--svg FILE`` draws the first model, the same with its strengths doubled, and the last.
 """
 
 import argparse
@@ -186,8 +186,22 @@ def decided(world: World) -> float:
     return float(np.mean((both > 0.5).all(axis=1) | (both < 0.5).all(axis=1)))
 
 
+def least(world: World) -> list[float]:
+    """Return the share of random's calls that the most telling pairs need for as much information, for each share.
+
+    They are those that tell most under the strengths of all answers, which nobody knows before; an answer tells
+    ``p (1 - p)``, at most 1/4. So it is what a choice of pairs could save by asking what is open, and no more. What it
+    saves by asking where entities crowd comes on top, and what it loses by not knowing the strengths comes off.
+    """
+    found = world.comparisons(np.arange(world.pairs))
+    chances = fit_strengths(found, np.ones((len(found), 1)))[0].chances[:, 0]
+    pairs = world.pool.pair_of[~np.isnan(world.scores)]
+    information = np.sort(np.bincount(pairs, chances * (1 - chances), world.pairs))[::-1]
+    return [float(information.mean() / information[: round(share * world.pairs)].mean()) for share in SHARES]
+
+
 def row(label: str, values: list[float]) -> str:
-    return f"  {label:<18}" + "".join(f"{value:8.3f}" for value in values)
+    return f"  {label:<22}" + "".join(f"{value:8.3f}" for value in values)
 
 
 def draw(curves: dict[str, dict[str, list[float]]], path: Path) -> None:
@@ -252,6 +266,7 @@ def main() -> None:
     for world, drawn, seeds in cases:
         print(f"{world.name}: {decided(world):.0%} of the pairs decided in either order", flush=True)
         curves[world.name] = {}
+        print(row("least, by information", least(world)), flush=True)
         for label, values in compare(drawn, seeds):
             curves[world.name].setdefault(label, values)
             print(row(label, values), flush=True)
