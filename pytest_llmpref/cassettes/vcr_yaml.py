@@ -4,6 +4,7 @@ import warnings
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, TextIO
+from urllib.parse import urlsplit
 
 import msgspec
 import yaml
@@ -164,6 +165,10 @@ def _line(entry: object, path: Path, number: int, model: str) -> Line:
             "which question a response answers"
         ) from error
     sent, received, recorded = found.request, found.response, found.response.llmpref
+    try:
+        urlsplit(sent.uri)
+    except ValueError as error:
+        raise CassetteError(f"{where}.request.uri: {error}; give the address that was asked") from error
     exchange = Exchange(
         WireRequest(sent.method, sent.uri, sent.headers, sent.body or ""),
         WireResponse(received.status.code, received.status.message or "", received.headers, received.body.string or ""),
