@@ -79,6 +79,15 @@ def test_reply_and_exchange_come_back_from_the_journal_and_from_the_packed_file(
     assert {path.name for path in tmp_path.iterdir()} == {"local--gemma-3-270m.jsonl.gz"}
 
 
+def test_an_exchange_without_an_address_is_turned_away(tmp_path):
+    recorded(tmp_path, 1)
+    (journal,) = tmp_path.glob("*.jsonl")
+    journal.write_text(journal.read_text().replace("http://127.0.0.1:8080", "http://[127.0.0.1"))
+    (line,) = Cassette.open(tmp_path, MODEL).lines()
+    with pytest.raises(CassetteError, match=r"its http is no exchange \(Invalid IPv6 URL"):
+        _ = line.exchange
+
+
 def test_a_line_is_what_the_design_says(tmp_path):
     before = datetime.now(UTC)
     Cassette.open(tmp_path, MODEL).append(question(1), REPLY, None)

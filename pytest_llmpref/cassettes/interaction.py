@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -15,12 +16,21 @@ Headers = dict[str, list[str]]
 
 
 class WireRequest(msgspec.Struct, frozen=True):
-    """An HTTP request as sent, once scrubbed."""
+    """An HTTP request as sent, once scrubbed.
+
+    Raises
+    ------
+    ValueError
+        If ``uri`` is no address. What is decoded raises it as an error of msgspec.
+    """
 
     method: str
     uri: str
     headers: Headers
     body: str
+
+    def __post_init__(self) -> None:
+        urlsplit(self.uri)
 
 
 class WireResponse(msgspec.Struct, frozen=True):

@@ -4,7 +4,6 @@ import warnings
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, TextIO
-from urllib.parse import urlsplit
 
 import msgspec
 import yaml
@@ -166,13 +165,11 @@ def _line(entry: object, path: Path, number: int, model: str) -> Line:
         ) from error
     sent, received, recorded = found.request, found.response, found.response.llmpref
     try:
-        urlsplit(sent.uri)
+        request = WireRequest(sent.method, sent.uri, sent.headers, sent.body or "")
     except ValueError as error:
         raise CassetteError(f"{where}.request.uri: {error}; give the address that was asked") from error
-    exchange = Exchange(
-        WireRequest(sent.method, sent.uri, sent.headers, sent.body or ""),
-        WireResponse(received.status.code, received.status.message or "", received.headers, received.body.string or ""),
-    )
+    status, body = received.status, received.body.string or ""
+    exchange = Exchange(request, WireResponse(status.code, status.message or "", received.headers, body))
     http = msgspec.Raw(msgspec.json.encode(exchange))
     line = Line(FORMAT, recorded.key, recorded.request, recorded.reply, http, recorded.at)
     wrong = fault(line, model)
