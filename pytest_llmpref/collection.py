@@ -15,6 +15,10 @@ NO_MODEL = "no-model"
 """Stands for the model where none was named, so that the run can say so instead of skipping its tests."""
 POLICY: pytest.StashKey[policy.Policy] = pytest.StashKey()
 """The policy of a test that uses the fixture ``policy``."""
+OFF: pytest.StashKey[str] = pytest.StashKey()
+"""Why a policy turns a test off."""
+AGENTIC_OFF = "agentic tasks are run only when asked for: add --llmpref-agentic bundled (or gaia, or cybench)"
+"""Why tests of agents are off: a run of an agent costs as much as hundreds of questions."""
 
 
 def parametrize(
@@ -92,8 +96,10 @@ def described(item: pytest.Item, measures: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def apply_policies(items: Iterable[pytest.Item], given: Callable[[], Path | None]) -> list[LLMPrefError]:
-    """Give each test that uses the fixture ``policy`` its policy, and the marker of its role.
+def apply_policies(
+    items: Iterable[pytest.Item], given: Callable[[], Path | None], agentic: Callable[[], Sequence[str]]
+) -> list[LLMPrefError]:
+    """Give each test that uses the fixture ``policy`` its policy, and the marker of its role; skip those that are off.
 
     Parameters
     ----------
@@ -101,6 +107,8 @@ def apply_policies(items: Iterable[pytest.Item], given: Callable[[], Path | None
         The collected tests.
     given
         Returns the policy file of all of them, or ``None`` for ``policy.toml`` beside each test.
+    agentic
+        Returns the suites of agentic tasks. Without any, the tests of agents are off.
 
     Returns
     -------
@@ -121,9 +129,18 @@ def apply_policies(items: Iterable[pytest.Item], given: Callable[[], Path | None
             problems[str(error)] = error
             continue
         item.stash[POLICY] = read[path]
-        if role != "claim":
+        if role == "off":
+            _turn_off(item, f'{path.name} has role = "off" for {item.path.name}')
+        elif "agentic" in getattr(item, "fixturenames", ()) and not agentic():
+            _turn_off(item, AGENTIC_OFF)
+        elif role != "claim":
             item.add_marker(role)
     return list(problems.values())
+
+
+def _turn_off(item: pytest.Item, reason: str) -> None:
+    item.stash[OFF] = reason
+    item.add_marker(pytest.mark.skip(reason=f"off: {reason}"))
 
 
 def alpha_of(item: pytest.Item, default: float) -> float:
@@ -147,7 +164,8 @@ def gate_bounds(
     for item in items:
         used = set(getattr(item, "fixturenames", ()))
         measures = [measure for measure, fixtures in BOUNDED.items() if used.issuperset(fixtures)]
-        if not measures or POLICY not in item.stash or item.get_closest_marker("exploratory") is not None:
+        decides = POLICY in item.stash and OFF not in item.stash and item.get_closest_marker("exploratory") is None
+        if not measures or not decides:
             continue
         error_rate = alpha_of(item, alpha) / families[family_of(item)]
         bound = policy.Bound(
@@ -173,9 +191,9 @@ def family_of(item: pytest.Item) -> tuple[str, ...]:
 
 
 def family_sizes(items: Iterable[pytest.Item]) -> Counter[tuple[str, ...]]:
-    """Count the claims of each family. Exploratory ones belong to none."""
+    """Count the tests of each family. Exploratory ones, and those that are off, belong to none."""
     return Counter(
         family_of(item)
         for item in items
-        if model_of(item) is not None and item.get_closest_marker("exploratory") is None
+        if model_of(item) is not None and OFF not in item.stash and item.get_closest_marker("exploratory") is None
     )

@@ -153,12 +153,24 @@ class Estimate:
     def __hash__(self) -> int:
         return hash(_fields(self))
 
+    def __bool__(self) -> NoReturn:
+        # An estimate would be true whatever its value, so `assert spearman(a, b)` would pass and claim nothing.
+        raise TypeError(f"{self.label or 'an estimate'} is neither true nor false; {_CLAIM_ADVICE}")
+
     def __repr__(self) -> str:
+        if math.isnan(self.value):
+            return f"<{self.label or 'estimate'} without a value, n={self.n} {self.unit}>"
         return f"<{self.label or 'estimate'} {short_number(self.value)}, 95% {self.interval()}, n={self.n} {self.unit}>"
+
+
+_CLAIM_ADVICE = "compare it with a threshold: write `assert estimate > threshold`"
 
 
 def _fields(estimate: Estimate) -> tuple[object, ...]:
     return tuple(getattr(estimate, name) for name in Estimate.__slots__)
+
+
+_EQUIVALENCE_ADVICE = "write `assert abs(estimate) < margin`"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -170,6 +182,9 @@ class AbsoluteEstimate:
 
     def __lt__(self, bound: float) -> "Claim":
         return make_claim(self.estimate, "abs <", bound)
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError(f"abs(estimate) is neither true nor false; {_EQUIVALENCE_ADVICE}")
 
     def __gt__(self, bound: object) -> NoReturn:
         _refuse("abs() >", "only equivalence is tested on both sides: write `abs(estimate) < bound`")
@@ -230,15 +245,24 @@ class Claim:
     family_size: int
 
     def __bool__(self) -> bool:
-        current = _current.get()
-        # pytest asks a failed comparison for its truth a second time.
-        if current is not None and not any(entry is self for entry in current.entries):
-            current.entries.append(self)
+        if (current := _ledger()) is not None:
+            current.record(self)
         return self.verdict is Verdict.SUPPORTED
+
+    def among(self, count: int, alpha: float) -> "Claim":
+        """Return the claim judged anew as one of ``count``, all made by one member of its family."""
+        if count == 1:
+            return self
+        return _judged(self.estimate, self.relation, self.bound, alpha, self.family_size * count)
 
     def __str__(self) -> str:
         label, bound = self.estimate.label or "estimate", short_number(self.bound)
         return f"|{label}| < {bound}" if self.relation == "abs <" else f"{label} {self.relation} {bound}"
+
+    @property
+    def to_decide(self) -> str:
+        """What would decide the claim, or mend the measurement under it; empty where the claim is decided."""
+        return _what_would_decide(self)
 
     def _claimed(self) -> str:
         bound = short_number(self.bound)
@@ -248,13 +272,13 @@ class Claim:
         """Return the failure text: value, interval, n, bound, verdict, and what would decide it; 80 columns wide."""
         family = f" (Bonferroni over a family of {self.family_size})" if self.family_size > 1 else ""
         rows = [
-            ("value", short_number(self.estimate.value)),
-            ("interval", f"{self.interval} at {_percent(self.level)}{family}"),
+            ("value", _shown(self.estimate.value, short_number(self.estimate.value))),
+            ("interval", _shown(self.interval.low, f"{self.interval} at {_percent(self.level)}{family}")),
             ("n", f"{self.estimate.n} {self.estimate.unit}"),
             ("claimed", self._claimed()),
             ("verdict", f"{self.verdict}: {PLAIN_WORDS[self.verdict]}"),
             *(("reason", reason) for reason in self.reasons),
-            ("to decide", _what_would_decide(self)),
+            ("to decide", self.to_decide),
             ("method", self.estimate.method),
         ]
         rows = [row for row in rows if row[1]]
@@ -266,18 +290,51 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The claims made so far in one test, and the family that they belong to."""
+    """The claims made so far in one test, and the family that they belong to.
+
+    Attributes
+    ----------
+    family_size
+        Number of tests in the family; each may err with a chance of ``alpha / family_size``.
+    alpha
+        Error rate of the family.
+    entries
+        The claims whose truth was asked for, each once, as judged when they were made.
+    compared
+        The comparisons made, asserted or not, so that a forgotten ``assert`` can be named.
+    """
 
     family_size: int = 1
     alpha: float = DEFAULT_ALPHA
     entries: list[Claim] = field(default_factory=list)
+    compared: list[str] = field(default_factory=list)
+
+    def record(self, claim: Claim) -> None:
+        """Add a claim, unless it is there: pytest asks a failed comparison for its truth a second time."""
+        if not any(entry is claim for entry in self.entries):
+            self.entries.append(claim)
+
+    def restart(self) -> None:
+        """Forget what was claimed: a test that is run again has one set of claims, those of its last attempt."""
+        self.entries.clear()
+        self.compared.clear()
+
+    def settled(self) -> list[Claim]:
+        """Return the claims, each judged at its share of what the test may err: several claims are several chances."""
+        return [claim.among(len(self.entries), self.alpha) for claim in self.entries]
 
 
 _current: ContextVar[Ledger | None] = ContextVar("llmpref_ledger", default=None)
+_outermost: list[Ledger] = []
+"""The ledger of the running test. A thread that the test starts does not inherit `_current`."""
+
+
+def _ledger() -> Ledger | None:
+    return _current.get() or (_outermost[-1] if _outermost else None)
 
 
 @contextmanager
-def ledger(family_size: int, alpha: float = DEFAULT_ALPHA) -> Iterator[list[Claim]]:
+def ledger(family_size: int, alpha: float = DEFAULT_ALPHA) -> Iterator[Ledger]:
     """Collect the claims made within the block, their levels corrected for a family of ``family_size`` claims.
 
     Raises
@@ -289,12 +346,16 @@ def ledger(family_size: int, alpha: float = DEFAULT_ALPHA) -> Iterator[list[Clai
         raise ValueError(f"family_size={family_size}: a family holds at least one claim")
     if not 0 < alpha < 0.5:
         raise ValueError(f"alpha={alpha}: an error rate lies between 0 and 0.5, such as {DEFAULT_ALPHA}")
-    opened = Ledger(family_size, alpha)
+    opened, is_outermost = Ledger(family_size, alpha), not _outermost
     token = _current.set(opened)
+    if is_outermost:
+        _outermost.append(opened)
     try:
-        yield opened.entries
+        yield opened
     finally:
         _current.reset(token)
+        if is_outermost:
+            _outermost.clear()
 
 
 def make_claim(estimate: Estimate, relation: Relation, bound: object) -> Claim:
@@ -315,8 +376,14 @@ def make_claim(estimate: Estimate, relation: Relation, bound: object) -> Claim:
     limit = float(bound)
     if not math.isfinite(limit) or (relation == "abs <" and limit <= 0):
         raise ValueError(f"bound={limit}: a bound is finite, and that of `abs(estimate) < bound` above 0")
-    family = _current.get() or Ledger()
-    error_rate = family.alpha / family.family_size
+    family = _ledger() or Ledger()
+    claim = _judged(estimate, relation, limit, family.alpha, family.family_size)
+    family.compared.append(str(claim))
+    return claim
+
+
+def _judged(estimate: Estimate, relation: Relation, bound: float, alpha: float, family_size: int) -> Claim:
+    error_rate = alpha / family_size
     level = 1 - 2 * error_rate if relation == "abs <" else 1 - error_rate
     interval = estimate.interval(level)
     reasons = estimate.invalid
@@ -324,8 +391,12 @@ def make_claim(estimate: Estimate, relation: Relation, bound: object) -> Claim:
         reasons += ("the value cannot be estimated",)
     elif math.isnan(interval.low) or math.isnan(interval.high):
         reasons += (f"no interval can be estimated from {estimate.n} {estimate.unit}",)
-    verdict = Verdict.INVALID if reasons else _judge(interval, relation, limit)
-    return Claim(estimate, relation, limit, level, interval, verdict, reasons, family.family_size)
+    verdict = Verdict.INVALID if reasons else _judge(interval, relation, bound)
+    return Claim(estimate, relation, bound, level, interval, verdict, reasons, family_size)
+
+
+def _shown(value: float, text: str) -> str:
+    return "none can be estimated" if math.isnan(value) else text
 
 
 def _judge(interval: Interval, relation: Relation, bound: float) -> Verdict:
@@ -341,7 +412,7 @@ def _judge(interval: Interval, relation: Relation, bound: float) -> Verdict:
 
 def _what_would_decide(claim: Claim) -> str:
     if claim.verdict is Verdict.INVALID:
-        return "mend the measurement (see the reasons) and record it again; until then no bound can be tested"
+        return "mend the measurement (see the reasons) and record it again; until then no threshold can be tested"
     if claim.verdict is not Verdict.INCONCLUSIVE:
         return ""
     estimate, value = claim.estimate, claim.estimate.value

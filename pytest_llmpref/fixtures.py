@@ -116,7 +116,9 @@ def agentic(study: "Study") -> "AgenticMeasure":
     Skipped unless a suite of tasks is named: an agent's run costs as much as hundreds of questions.
     """
     if not study.conditions.agentic:
-        pytest.skip("agentic tasks are run only when asked for: add --llmpref-agentic bundled (or gaia, or cybench)")
+        from pytest_llmpref.collection import AGENTIC_OFF  # noqa: PLC0415 - which knows the fixtures
+
+        pytest.skip(AGENTIC_OFF)
     return study.measure(MEASURES["agentic"])  # type: ignore[return-value]
 
 

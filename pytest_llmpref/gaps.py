@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from pytest_llmpref.cassettes import Cassette, must_ask
 from pytest_llmpref.errors import LLMPrefError
-from pytest_llmpref.estimates import DEFAULT_ALPHA
 from pytest_llmpref.experiments.asking import Plan, Replies, next_attempt
 from pytest_llmpref.experiments.judging import judged, question_to_judge
 from pytest_llmpref.models.chat import Reply, Request
@@ -136,29 +135,11 @@ def describe_gaps(model: str, gaps: Sequence[Gap], settings: Settings) -> str:
     reply = sum(gap.reply_tokens for gap in gaps)
     lines += [
         "record just those with:",
-        f"  pytest suites --model {model} {_options(settings)} --record-mode new_episodes",
+        f"  {settings.command} --record-mode new_episodes",
         f"which takes about {prompt:,} tokens of prompts, and at most {reply:,} of replies",
         f"({_price(model, prompt, reply)}).",
     ]
     return "\n".join(lines)
-
-
-def _options(settings: Settings) -> str:
-    """Return the options on which it depends what is asked."""
-    options = [f"--profile {settings.profile}"]
-    if settings.entities is not None:
-        options.append(f"--llmpref-entities {settings.entities}")
-    options += [f"--llmpref-boolq {settings.boolq}"] * bool(settings.boolq)
-    options += [f"--llmpref-control {settings.control}"] * (settings.control == "fictitious-entities")
-    options += [f"--llmpref-answers {settings.answers}"] * (settings.answers != "auto")
-    options += [f"--llmpref-prefill {settings.prefill}"] * (settings.prefill != "auto")
-    options += [f"--llmpref-judge {settings.judge}"] * bool(settings.judge)
-    options += [f"--llmpref-agentic {suite}" for suite in settings.agentic]
-    options += [f"--llmpref-arms {settings.arms}"] * bool(settings.arms)
-    options += [f"--llmpref-seed {settings.seed}"] * (settings.seed != 0)
-    options += [f"--llmpref-policy {settings.policy}"] * (settings.policy is not None)
-    options += [f"--llmpref-alpha {settings.alpha:g}"] * (settings.alpha != DEFAULT_ALPHA)
-    return " ".join(options)
 
 
 def _price(model: str, prompt: int, reply: int) -> str:

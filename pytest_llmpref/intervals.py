@@ -190,5 +190,5 @@ def _t_quantile(level: float, df: float) -> float:
 
 
 def short_number(value: float) -> str:
-    """Write a number with four significant digits."""
-    return f"{value:.4g}"
+    """Write a number with four significant digits, and Elo points in full: 1720, 12345."""
+    return f"{value:.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"

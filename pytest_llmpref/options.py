@@ -1,5 +1,6 @@
 """Command line and ini keys, declared once; both end in one frozen Settings."""
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -65,6 +66,7 @@ OPTIONS = (
     Option("--llmpref-control", "llmpref_control", "none", "Study in which nothing may be found: the entities of each measure permuted among each other, or invented names in their place", choices=get_args(Control)),
     Option("--llmpref-control-seed", "llmpref_control_seed", "0", "Seed of the permutation, which changes no question", kind=int),
     Option("--llmpref-protocols", "llmpref_protocols", "asked", "Cells of the fixture protocols: order, labels and wordings of what is asked anyway, or all: forms with a neutral option and with names for answers too, at three times the questions more", choices=("asked", "all")),
+    Option("--llmpref-strict", "llmpref_strict", "false", "Inconclusive and invalid claims fail as well, and so does a run whose gates ran for no model", kind=bool, choices=("true", "false")),
     Option("--llmpref-alpha", "llmpref_alpha", "0.05", "Error rate of a family of claims", kind=float, least=1e-6),
     Option("--llmpref-seed", "llmpref_seed", "0", "Seed of the design and of every resampling", kind=int),
 )  # fmt: skip
@@ -115,8 +117,11 @@ class Settings:
     control: Control
     control_seed: int
     protocols: Literal["asked", "all"]
+    strict: bool
     alpha: float
     seed: int
+    command: str
+    """The run as the user called it, without its record mode."""
     began: datetime
     """When the run began: ``--record-mode all`` asks anew what was recorded before."""
 
@@ -167,6 +172,12 @@ def names_model(config: "pytest.Config") -> bool:
     return bool(_value(config, OPTIONS[0], OPTIONS[0].dest))
 
 
+def names_strict(config: "pytest.Config") -> bool:
+    """Whether the run is strict. Unlike the other settings it is asked for where no model is named."""
+    option = next(option for option in OPTIONS if option.ini == "llmpref_strict")
+    return bool(_value(config, option, option.dest))
+
+
 def read_settings(config: "pytest.Config", began: datetime, entity_sets: Mapping[str, Path]) -> Settings:
     """Read the settings: the command line first, then the ini keys, then the defaults.
 
@@ -197,9 +208,27 @@ def read_settings(config: "pytest.Config", began: datetime, entity_sets: Mapping
         cassettes=root / values.pop("cassettes"),
         report_dir=root / values.pop("report_dir"),
         **files,
+        command=_command(config),
         began=began,
         **values,
     )
+
+
+def _command(config: "pytest.Config") -> str:
+    """Return the run as the user called it, without its record mode; a worker knows how its controller was called."""
+    worker = getattr(config, "workerinput", None)
+    words = list(map(str, worker["mainargv"][1:] if worker else config.invocation_params.args))
+    kept: list[str] = []
+    for word in words:
+        name, separator, _ = word.partition("=")
+        if kept and kept[-1] in _MODE_FLAGS:
+            kept.pop()
+        elif not (separator and name in _MODE_FLAGS):
+            kept.append(word)
+    return shlex.join(["pytest", *kept])
+
+
+_MODE_FLAGS = {RECORD_MODE.flag, "--llmpref-record-mode"}
 
 
 def default_settings(**given: Any) -> Settings:  # noqa: ANN401 - each has the type of its setting
@@ -211,7 +240,16 @@ def default_settings(**given: Any) -> Settings:  # noqa: ANN401 - each has the t
     }
     files: Any = {name: Path(value) if value else None for name, value in values.items() if name in _FILES}
     folders = {name: Path(str(values[name])) for name in ("cassettes", "report_dir")}
-    settings: Any = {**values, **files, **folders, "models": (), "agentic": (), "record_mode": "none", **given}
+    settings: Any = {
+        **values,
+        **files,
+        **folders,
+        "models": (),
+        "agentic": (),
+        "record_mode": "none",
+        "command": "pytest",
+        **given,
+    }
     return Settings(**settings)
 
 

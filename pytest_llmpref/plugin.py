@@ -10,13 +10,13 @@ from pytest_llmpref.collection import model_of
 from pytest_llmpref.run import RUN, Run
 
 if TYPE_CHECKING:
-    from pytest_llmpref.estimates import Claim
+    from pytest_llmpref.outcomes import Measured
 
 MARKERS = (
     "gate: the test's claim must be supported; every other verdict fails",
     "exploratory: the test's claim is reported, and never fails",
 )
-CLAIMS: "pytest.StashKey[list[Claim]]" = pytest.StashKey()
+MEASURED: "pytest.StashKey[Measured]" = pytest.StashKey()
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -61,6 +61,13 @@ class RunHooks:
         """Parametrize every test that uses ``model`` or ``entity``."""
         self._run.parametrize(metafunc)
 
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_make_collect_report(self) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        """Note all tests of a file that measure, before anything is left out of it."""
+        report = yield
+        self._run.note_collected(report)
+        return report
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Count the families before anything is deselected: what was collected is what was registered."""
@@ -93,9 +100,27 @@ class RunHooks:
         """Collect the claims of a test that measures; other tests are none of our business."""
         if model_of(item) is None:
             return (yield)
-        with self._run.measuring(item) as claims:
-            item.stash[CLAIMS] = claims
+        with self._run.measuring(item) as measured:
+            item.stash[MEASURED] = measured
             return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
+        """Begin an attempt, and keep the claims that its fixtures make."""
+        if (measured := item.stash.get(MEASURED, None)) is None:
+            return (yield)
+        measured.restart()
+        yield
+        measured.from_setup = len(measured.ledger.entries)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
+        """Tell reports of subtests from that of the test, and warn of a test that claims nothing."""
+        if (measured := item.stash.get(MEASURED, None)) is None:
+            return (yield)
+        with measured.body():
+            yield
+        self._run.warn_of_no_claim(item, measured)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -103,8 +128,8 @@ class RunHooks:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Turn claims into outcomes, and errors of ours into plain text."""
         report = yield
-        if CLAIMS in item.stash:
-            self._run.complete(item, call, report, item.stash[CLAIMS])
+        if (measured := item.stash.get(MEASURED, None)) is not None:
+            self._run.complete(item, call, report, measured)
         return report
 
     @pytest.hookimpl(tryfirst=True)
@@ -117,8 +142,8 @@ class RunHooks:
         return status_of(report)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep the claims of a finished test."""
-        self._run.keep_claims(report)
+        """Keep the claims of a finished test, and how it ended."""
+        self._run.keep_report(report)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:  # noqa: ANN401 - xdist's
@@ -145,8 +170,7 @@ class RunHooks:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Stop the models, and write the results."""
-        if not self._run.finish():
-            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+        session.exitstatus = self._run.finish(session)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:  # noqa: ANN401 - private in pytest
         """Show the measures and the claims."""

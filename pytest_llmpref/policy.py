@@ -14,8 +14,12 @@ from pytest_llmpref.errors import LLMPrefError
 
 FILE = "policy.toml"
 """Name of the file that is looked for beside the tests."""
-Role = Literal["gate", "claim", "exploratory"]
-"""``gate``: anything but supported fails; ``claim``: refuted fails; ``exploratory``: never fails, uncorrected."""
+Role = Literal["gate", "claim", "exploratory", "off"]
+"""What a test does under the policy.
+
+``gate``: anything but supported fails. ``claim``: refuted fails. ``exploratory``: never fails, and is not corrected for
+others. ``off``: the test is skipped, and the summary names it.
+"""
 Family = Literal["file", "suite"]
 """Which claims are corrected together.
 

@@ -9,18 +9,21 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _pytest.junitxml import xml_key
 
-from pytest_llmpref import collection, fixtures
+from pytest_llmpref import collection, fixtures, gating
 from pytest_llmpref.distribution import hand_over, share_to_prepare
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.extensions import Extensions, gathered_extensions
+from pytest_llmpref.gates import GateState
 from pytest_llmpref.measures import FORMS, MEASURES
-from pytest_llmpref.options import Settings, names_model, read_settings
+from pytest_llmpref.options import Settings, names_model, names_strict, read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_llmpref.estimates import Claim
+    from pytest_llmpref.outcomes import Measured, Rules
     from pytest_llmpref.report.baseline import Baseline
     from pytest_llmpref.report.loading import Results
     from pytest_llmpref.secrets import Secrets
@@ -42,7 +45,10 @@ class Run:
         self._families: Counter[tuple[str, ...]] = Counter()
         self._problems: list[LLMPrefError] = []
         self._comparison: dict[str, Any] | None = None
-        self._claims: dict[str, list[dict[str, Any]]] = {}
+        self._everything: dict[str, pytest.Item] = {}
+        self._classes: dict[str, pytest.Class] = {}
+        self._claims: dict[str, list[dict[str, Any]]] = {}  # by node id
+        self._gates = gating.GateKeeper()
         self._measures: dict[str, dict[str, Any]] = {}
         self._unwritten = ""
         self._run_record: dict[str, Any] = {}
@@ -115,22 +121,42 @@ class Run:
         # Not self.studies.entities: the studies are opened only if the test uses them.
         collection.parametrize(metafunc, lambda: self.settings.models, lambda: self.studies.entities())  # noqa: PLW0108
 
+    def note_collected(self, report: pytest.CollectReport) -> None:
+        """Note the tests of a file, whichever of them a node id selects: a family is all that the file collects."""
+        for node in report.result:
+            if isinstance(node, pytest.Item) and collection.model_of(node) is not None:
+                self._everything[node.nodeid] = node
+            elif isinstance(node, pytest.Class):
+                self._classes[node.nodeid] = node
+
     def register_families(self, items: list[pytest.Item]) -> None:
-        """Apply the policies, and count the families of all collected claims."""
-        self._problems = collection.apply_policies(items, lambda: self.settings.policy)
-        self._families = collection.family_sizes(items)
+        """Apply the policies, and count the families and the gates of all that was collected."""
+        if names_model(self.config):
+            files = {item.path for item in self._everything.values()}
+            for node in [node for node in self._classes.values() if node.path in files]:
+                # A node id beside it leaves a class unread; the hook notes its tests.
+                node.ihook.pytest_make_collect_report(collector=node)
+        everything = list((self._everything | {item.nodeid: item for item in items}).values())
+        self._problems = [
+            *collection.apply_policies(everything, lambda: self.settings.policy, lambda: self.settings.agentic),
+            *gating.marker_problems(everything, self.config.getini("markers")),
+        ]
+        self._families = collection.family_sizes(everything)
+        self._everything = {item.nodeid: item for item in everything}
         if names_model(self.config):
             self.studies.bounds = collection.gate_bounds(items, self._families, self.settings.alpha)
 
     @contextmanager
-    def measuring(self, item: pytest.Item) -> "Iterator[list[Claim]]":
+    def measuring(self, item: pytest.Item) -> "Iterator[Measured]":
         """Collect the claims that a test makes, at the level of its family; a replay refuses every connection."""
         from pytest_llmpref.cassettes import refuse_sockets  # noqa: PLC0415 - see the class
         from pytest_llmpref.estimates import ledger  # noqa: PLC0415
+        from pytest_llmpref.outcomes import Measured  # noqa: PLC0415
         from pytest_llmpref.secrets import scrub_log_records  # noqa: PLC0415
 
         exploratory = item.get_closest_marker("exploratory") is not None
-        family_size = 1 if exploratory else self._families[collection.family_of(item)]
+        # A test that is off, or that another plugin added after collection, is in no family.
+        family_size = 1 if exploratory else max(1, self._families[collection.family_of(item)])
         alpha = collection.alpha_of(item, self.settings.alpha)
         with ExitStack() as stack:
             if self.settings.record_mode == "none":
@@ -138,7 +164,21 @@ class Run:
             else:
                 # In each worker, whichever of them asks.
                 scrub_log_records()
-            yield stack.enter_context(ledger(family_size, alpha))
+            yield Measured(stack.enter_context(ledger(family_size, alpha)))
+
+    def warn_of_no_claim(self, item: pytest.Item, measured: "Measured") -> None:
+        """Warn of a test that used a measure and claimed nothing. A snapshot is a claim of another kind."""
+        names = set(getattr(item, "fixturenames", ()))
+        if measured.ledger.entries or "ranking_snapshot" in names or not names.intersection(self.measured_by):
+            return
+        from pytest_llmpref.outcomes import NoClaimWarning  # noqa: PLC0415 - see the class
+
+        item.warn(
+            NoClaimWarning(
+                f"{item.nodeid} uses a measure and makes no claim, so it passes whatever was measured: "
+                "end it in `assert estimate > threshold`"
+            )
+        )
 
     def prepare(self, items: list[pytest.Item]) -> None:
         """Make sure that every measure can be had, before the first question and before the first test.
@@ -254,82 +294,166 @@ class Run:
         return Baseline(path, measures_of(earlier, name, groups), self.measured_by)
 
     def complete(
-        self, item: pytest.Item, call: "pytest.CallInfo[None]", report: pytest.TestReport, claims: "list[Claim]"
+        self, item: pytest.Item, call: "pytest.CallInfo[None]", report: pytest.TestReport, measured: "Measured"
     ) -> None:
         """Give a test that measures its outcome, and attach its claims to the report."""
-        if call.excinfo is not None and isinstance(call.excinfo.value, LLMPrefError):
-            report.longrepr = f"{type(call.excinfo.value).__name__}: {call.excinfo.value}"
-            if type(call.excinfo.value).__name__ == "BudgetSpentError":
-                item.session.shouldstop = str(call.excinfo.value)
+        error = None if call.excinfo is None else call.excinfo.value
+        if isinstance(error, LLMPrefError):
+            report.longrepr = f"{type(error).__name__}: {error}"
+            if type(error).__name__ == "BudgetSpentError":
+                item.session.shouldstop = str(error)
         self._scrub(report)
-        if report.when != "call" or not claims:
+        if report.when != "call":
             return
+        from pytest_llmpref.outcomes import settle, settle_without_claim  # noqa: PLC0415 - see the class
+
+        made, judged = measured.claims()
+        test = collection.described(item, self.measured_by)
+        if judged and not hasattr(report, "wasxfail"):
+            settle(report, error, made, judged, self._rules(test))
+        if not measured.under_way:
+            if test["gate"] and (hasattr(report, "wasxfail") or (report.passed and not judged)):
+                settle_without_claim(report, measured.ledger.compared)
+            self._attach(item, report, judged, test)
+
+    def _rules(self, test: "Mapping[str, Any]") -> "Rules":
         from pytest_llmpref.models.opening import is_simulated  # noqa: PLC0415 - see the class
-        from pytest_llmpref.outcomes import properties_of, settle  # noqa: PLC0415
+        from pytest_llmpref.outcomes import Rules  # noqa: PLC0415
+
+        return Rules(
+            gate=test["gate"],
+            exploratory=test["exploratory"],
+            strict=self.settings.strict,
+            simulated=is_simulated(test["model"]),
+        )
+
+    def _attach(
+        self, item: pytest.Item, report: pytest.TestReport, claims: "Sequence[Claim]", test: "Mapping[str, Any]"
+    ) -> None:
+        """Attach a test's claims to its report, and to what JUnit's XML says of it."""
+        from pytest_llmpref.outcomes import properties_of  # noqa: PLC0415 - see the class
         from pytest_llmpref.report.results import claim_record  # noqa: PLC0415
 
-        test = collection.described(item, self.measured_by)
         records = [claim_record(claim, test) for claim in claims]
         report.llmpref_claims = records  # type: ignore[attr-defined]
-        item.user_properties += properties_of(records)
-        if not _failed_otherwise(call, claims) and not hasattr(report, "wasxfail"):
-            gate, exploratory, simulated = test["gate"], test["exploratory"], is_simulated(test["model"])
-            settle(report, claims, gate=gate, exploratory=exploratory, simulated=simulated)
+        others = [pair for pair in item.user_properties if not pair[0].startswith("llmpref.")]
+        item.user_properties[:] = [*others, *properties_of(records)]
 
-    def keep_claims(self, report: Any) -> None:  # noqa: ANN401 - a test's or a collector's report
-        """Keep the claims of a finished test, whichever worker ran it."""
-        for record in getattr(report, "llmpref_claims", ()):
-            kept = dict(record)
-            self._claims.setdefault(kept.pop("model"), []).append(kept)
+    def keep_report(self, report: Any) -> None:  # noqa: ANN401 - a test's report, whichever worker made it
+        """Keep what a test's last attempt claimed, and how it ended, whichever worker ran it."""
+        if report.when == "setup":
+            self._claims.pop(report.nodeid, None)
+        if (records := getattr(report, "llmpref_claims", None)) is not None:
+            self._claims[report.nodeid] = records
+        if names_model(self.config):
+            self._gates.note_report(report)
 
     def keep_measures(self, handed_over: dict[str, Any] | None) -> None:
-        """Take over the measures that a worker computed."""
-        if handed_over:
+        """Take over what a worker collected, and the measures that it computed."""
+        if handed_over is None or "gates" in handed_over:
+            self._gates.take_over(handed_over and handed_over["gates"])
+        if handed_over is not None and "models" in handed_over:
             self._run_record, self._entities = handed_over["run"], handed_over["entities"]
             for model, measures in handed_over["models"].items():
                 self._measures.setdefault(model, {}).update(measures)
 
-    def finish(self) -> bool:
-        """Stop the models; hand the measures to the controller, or write the results. False if that was impossible."""
+    def finish(self, session: pytest.Session) -> int:
+        """Stop the models; hand over what was found to the controller, or write the results. Return the exit status."""
+        found: dict[str, Any] = {}
+        # The controller of xdist collects nothing: its workers tell what was collected.
+        if self._everything:
+            found["gates"] = gating.collected_gates(self._everything.values(), session.items).record()
         if "studies" in self.__dict__:
-            found = {
+            found |= {
                 "run": self.studies.run_record(),
                 "entities": self.studies.entities_record(),
                 "models": self.studies.measures(),
             }
-            self.keep_measures(found)
             self.studies.close()
             # What is left of a run, pytest's own searches for garbage among it, need not go through all recordings.
             del self.studies
-            if self.is_worker:
-                hand_over(found, self.config.workeroutput)  # type: ignore[attr-defined]
-        limited = names_model(self.config) and min(self.settings.max_cost, self.settings.max_tokens) < float("inf")
-        if limited and not self.is_worker:
+        self.keep_measures(found)
+        status = int(session.exitstatus)
+        if self.is_worker:
+            hand_over(found, self.config.workeroutput)  # type: ignore[attr-defined]
+            return status
+        self._forget_spending()
+        if not self._runs_tests:
+            return status
+        if self._measures or self._claims or (names_model(self.config) and self._gates.any):
+            self._write()
+        self._tell_junit()
+        if self._unwritten:
+            return int(pytest.ExitCode.INTERNAL_ERROR)
+        strict = names_strict(self.config)
+        return gating.exit_status(status, self.gate, chosen=gating.chose_part(self.config), strict=strict)
+
+    @property
+    def _runs_tests(self) -> bool:
+        """Whether the run runs tests, so that what was collected and did not run is missed."""
+        return not (self.config.option.collectonly or self.plans or self.is_shard)
+
+    def _forget_spending(self) -> None:
+        if names_model(self.config) and min(self.settings.max_cost, self.settings.max_tokens) < float("inf"):
             from pytest_llmpref.spending import ledger_of  # noqa: PLC0415 - see the class
 
             ledger_of(self.settings).unlink(missing_ok=True)
-        if not self.is_worker and (self._measures or self._claims):
-            from pytest_llmpref.report.loading import parse_results  # noqa: PLC0415 - see the class
-            from pytest_llmpref.report.results import write_results  # noqa: PLC0415
-            from pytest_llmpref.report.writing import write_reports  # noqa: PLC0415
 
-            try:
-                record = self.results()
-                path = write_results(record, self.settings.report_dir)
-                write_reports(parse_results(record, str(path)), path.parent)
-            except (LLMPrefError, OSError) as error:
-                self._unwritten = str(error)
-        return not self._unwritten
+    def _write(self) -> None:
+        from pytest_llmpref.report.loading import parse_results  # noqa: PLC0415 - see the class
+        from pytest_llmpref.report.results import write_results  # noqa: PLC0415
+        from pytest_llmpref.report.writing import write_reports  # noqa: PLC0415
+
+        try:
+            record = self.results()
+            path = write_results(record, self.settings.report_dir)
+            write_reports(parse_results(record, str(path)), path.parent)
+        except (LLMPrefError, OSError) as error:
+            self._unwritten = str(error)
+
+    @cached_property
+    def _gate_states(self) -> dict[str | None, GateState]:
+        """The state of each model's gates, and under ``None`` that of the run; empty where there is no gate."""
+        if names_model(self.config):
+            return self._gates.states(self._claims)
+        state = self._gates.without_model()
+        return {} if state is None else {None: state}
+
+    @property
+    def gate(self) -> GateState | None:
+        """The state of this run's gates; ``None`` where none was collected."""
+        return self._gate_states.get(None)
+
+    def _tell_junit(self) -> None:
+        """Write the state of the gates into JUnit's XML, as a property of the suite."""
+        if self.gate is not None and (xml := self.config.stash.get(xml_key, None)) is not None:
+            xml.add_global_property("llmpref.gate", self.gate.state)
 
     def results(self) -> dict[str, Any]:
         """Return what results.json holds."""
         from pytest_llmpref.report.results import results_record  # noqa: PLC0415 - see the class
 
-        record = results_record(self._run_record, self._entities, self._measures, self._claims, self._secrets)
+        gates = {model: gating.as_record(state) for model, state in self._gate_states.items()}
+        record = results_record(
+            self._run_record,
+            self._entities,
+            self._measures,
+            self._claims_by_model(),
+            gates,
+            self._secrets,
+        )
         if self.earlier is not None:
             self._comparison = self._comparison or self._compared(self.earlier, record)
             record["comparison"] = self._comparison
         return record
+
+    def _claims_by_model(self) -> dict[str, list[dict[str, Any]]]:
+        claims: dict[str, list[dict[str, Any]]] = {}
+        for records in self._claims.values():
+            for record in records:
+                kept = dict(record)
+                claims.setdefault(kept.pop("model"), []).append(kept)
+        return claims
 
     def _compared(self, earlier: "Results", record: dict[str, Any]) -> dict[str, Any]:
         from pytest_llmpref.report.comparison import compare_results  # noqa: PLC0415 - see the class
@@ -338,34 +462,46 @@ class Run:
         return compare_results(earlier, parse_results(record, "this run"))
 
     def show(self, reporter: Any) -> None:  # noqa: ANN401 - pytest's terminal reporter, which is private
-        """Show measures and claims in the terminal."""
-        if self._measures or self._claims:
-            from pytest_llmpref.report.terminal import show_results  # noqa: PLC0415 - see the class
+        """Show measures, claims and the state of the gates, which stands last."""
+        if not self._runs_tests:
+            return
+        if self._measures or self._claims or (names_model(self.config) and self._gates.any):
+            self._show_results(reporter)
+        elif self.gate is not None:
+            from pytest_llmpref.report.terminal import gate_lines  # noqa: PLC0415 - see the class
 
-            results = self.results()
-            show_results(reporter, results, self.settings.report_dir / "latest")
-            if self.earlier is not None:
-                from pytest_llmpref.report.comparison_text import comparison_lines  # noqa: PLC0415
+            for text, markup in gate_lines(gating.as_gate_record(self.gate)):
+                reporter.write_line(text, **markup)
 
-                reporter.section(f"llmpref: compared with {self.settings.baseline}", sep="=", bold=True)
-                for line in comparison_lines(results["comparison"]):
-                    reporter.write_line(line)
-            if self._unwritten:
-                reporter.write_line(self._unwritten, red=True)
-            self._tell_github(reporter, results)
+    def _show_results(self, reporter: Any) -> None:  # noqa: ANN401 - as above
+        from pytest_llmpref.report.loading import parse_results  # noqa: PLC0415 - see the class
+        from pytest_llmpref.report.terminal import last_lines, show_results  # noqa: PLC0415
 
-    def _tell_github(self, reporter: Any, results: dict[str, Any]) -> None:  # noqa: ANN401 - as above
+        record = self.results()
+        results = parse_results(record, "this run")
+        show_results(reporter, results, self.config.option.verbose)
+        if self.earlier is not None:
+            from pytest_llmpref.report.comparison_text import comparison_lines  # noqa: PLC0415
+
+            reporter.section(f"llmpref: compared with {self.settings.baseline}", sep="=", bold=True)
+            for line in comparison_lines(record["comparison"]):
+                reporter.write_line(line)
+        self._tell_github(reporter, results)
+        if self._unwritten:
+            reporter.write_line(self._unwritten, red=True)
+        for text, markup in last_lines(results, self.settings.report_dir / "latest", self.config.option.verbose):
+            reporter.write_line(text, **markup)
+
+    def _tell_github(self, reporter: Any, results: "Results") -> None:  # noqa: ANN401 - as above
         """Annotate the tests, and add to the job's summary, where this is a job of GitHub Actions."""
         if "GITHUB_ACTIONS" not in os.environ and "GITHUB_STEP_SUMMARY" not in os.environ:
             return
         from pytest_llmpref.report.github import annotations, append_summary  # noqa: PLC0415 - see the class
-        from pytest_llmpref.report.loading import parse_results  # noqa: PLC0415
         from pytest_llmpref.report.summary import summary  # noqa: PLC0415
 
-        loaded = parse_results(results, "this run")
-        for line in annotations(loaded, self.config.rootpath, os.environ):
+        for line in annotations(results, self.config.rootpath, os.environ):
             reporter.write_line(line)
-        append_summary(summary(loaded), os.environ)
+        append_summary(summary(results), os.environ)
 
     @cached_property
     def _secrets(self) -> "Secrets":
@@ -391,10 +527,3 @@ class Run:
         capture = self.config.pluginmanager.getplugin("capturemanager")
         sys.stderr.flush()
         return nullcontext() if capture is None else capture.global_and_fixture_disabled()
-
-
-def _failed_otherwise(call: "pytest.CallInfo[None]", claims: "list[Claim]") -> bool:
-    """Whether a test failed for another reason than the claim that it made last."""
-    if call.excinfo is None:
-        return False
-    return not isinstance(call.excinfo.value, AssertionError) or claims[-1].verdict == "supported"

@@ -25,7 +25,7 @@ def gemma():
     """Preferences and advice of the real recording of Gemma at profile paper."""
     values = {option.ini.removeprefix("llmpref_"): option.kind(option.default or 0) for option in OPTIONS}
     values |= {"models": (), "record_mode": "none", "cassettes": ROOT / "cassettes", "entities": None, "judge": ""}
-    values |= {"baseline": None, "policy": None, "began": datetime.now(UTC)}
+    values |= {"baseline": None, "policy": None, "began": datetime.now(UTC), "command": "pytest"}
     settings = Settings(**{name: values[name] for name in Settings.__slots__ if name in values})
     conditions = Conditions("local/gemma-3-270m", load_entities(), load_profile("paper"), 0, "auto", "cue")
     study = Study(conditions, settings, lambda *_: None)

@@ -5,6 +5,7 @@ import math
 import operator
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -175,21 +176,21 @@ def test_a_ledger_collects_each_claim_once_in_order():
         assert not second
         unasked = between(0.6, 0.8) > 0.1
     assert bool(unasked)
-    assert [claim.bound for claim in outer] == [0.5]
-    assert [claim.bound for claim in inner] == [0.9]
+    assert [claim.bound for claim in outer.entries] == [0.5]
+    assert [claim.bound for claim in inner.entries] == [0.9]
 
 
 def test_equal_claims_are_two_entries():
     with ledger(2) as claims:
         for _ in range(2):
             assert between(0.6, 0.8) > 0.5
-    assert len(claims) == 2
+    assert len(claims.entries) == 2
 
 
 def test_the_chain_of_two_comparisons_is_two_claims():
     with ledger(2) as claims:
         assert 0.1 < between(0.6, 0.8) < 0.9
-    assert [(claim.relation, claim.bound) for claim in claims] == [(">", 0.1), ("<", 0.9)]
+    assert [(claim.relation, claim.bound) for claim in claims.entries] == [(">", 0.1), ("<", 0.9)]
 
 
 def test_an_async_test_writes_to_the_ledger_around_it():
@@ -199,7 +200,7 @@ def test_an_async_test_writes_to_the_ledger_around_it():
 
     with ledger(7) as claims:
         asyncio.run(ask())
-    assert [claim.family_size for claim in claims] == [7]
+    assert [claim.family_size for claim in claims.entries] == [7]
 
 
 @pytest.mark.parametrize(("m", "alpha"), [(1, 0.05), (72, 0.05), (10, 0.01)])
@@ -218,6 +219,56 @@ def test_a_larger_family_can_turn_support_into_doubt():
     with ledger(72):
         assert (estimate > 0.5).verdict is Verdict.INCONCLUSIVE
     assert (estimate > 0.5).verdict is Verdict.SUPPORTED
+
+
+def test_a_claim_made_in_a_thread_is_kept():
+    with ledger(3) as claims:
+        thread = threading.Thread(target=lambda: bool(between(0.6, 0.8) > 0.9))
+        thread.start()
+        thread.join()
+    assert [(claim.bound, claim.family_size) for claim in claims.entries] == [(0.9, 3)]
+
+
+@pytest.mark.parametrize(("count", "alpha"), [(1, 0.05), (16, 0.05), (2, 0.01)])
+def test_several_claims_of_a_test_share_what_it_may_err(count, alpha):
+    estimate = Estimate(0.0, 100, "trials", "by hand", Normal(0.0, 1.0))
+    with ledger(3, alpha) as claims:
+        for _ in range(count):
+            bool(estimate > -0.5)
+    assert [claim.family_size for claim in claims.settled()] == [3 * count] * count
+    assert claims.settled()[0].interval.high == pytest.approx(stats.norm.isf(alpha / 3 / count / 2))
+
+
+def test_a_claim_that_holds_alone_can_be_undecided_among_several():
+    with ledger(1) as claims:
+        assert between(0.51, 0.9) > 0.5
+        assert between(0.6, 0.8) > 0.5
+    assert [claim.verdict for claim in claims.settled()] == ["inconclusive", "supported"]
+
+
+def test_a_test_that_is_run_again_starts_anew():
+    with ledger(1) as claims:
+        bool(between(0.6, 0.8) > 0.9)
+        claims.restart()
+        assert between(0.6, 0.8) > 0.5
+    assert [claim.bound for claim in claims.settled()] == [0.5]
+    assert claims.compared == ["effect > 0.5"]
+
+
+@pytest.mark.parametrize("value", [0.7, 0.0, math.nan])
+def test_an_estimate_is_neither_true_nor_false(value):
+    estimate = Estimate(value, 10, "trials", "by hand", Normal(value, 0.1), label="rho")
+    with pytest.raises(TypeError, match=r"rho is neither true nor false; .*`assert estimate > threshold`"):
+        assert estimate
+    with pytest.raises(TypeError, match=r"`assert abs\(estimate\) < margin`"):
+        assert abs(estimate)
+
+
+def test_what_cannot_be_estimated_is_never_shown_as_nan():
+    claim = Estimate(math.nan, 0, "entities", "by hand", Unknown(), label="rho") > 0.5
+    assert "nan" not in claim.explain()
+    assert "nan" not in repr(claim.estimate)
+    assert "value      none can be estimated" in claim.explain()
 
 
 @pytest.mark.parametrize(("m", "alpha"), [(0, 0.05), (1, 0.0), (1, 0.5)])

@@ -16,7 +16,6 @@ from pytest_llmpref.estimates import Estimate, Exact
 from pytest_llmpref.experiments.design import pair_questions, pairs_by_step
 from pytest_llmpref.intervals import Wilson
 from pytest_llmpref.policy import Bound
-from pytest_llmpref.report.terminal import explanations
 from pytest_llmpref.resources import data_folder
 from pytest_llmpref.stats.sequential import LOOKING, PRIOR, Looks, SequentialShare, follow
 
@@ -230,11 +229,3 @@ def test_a_recording_asks_until_it_is_decided_resumes_where_it_stopped_and_repla
     assert stricter.ret == pytest.ExitCode.USAGE_ERROR
     stricter.stderr.fnmatch_lines([f"*refusal: {PLANNED - ASKED} of {PLANNED}*"])
 
-
-def test_the_terminal_explains_those_first_that_ended_the_asking():
-    claims = [
-        {"nodeid": f"t.py::test_it[{entity}]", "entity": entity, "verdict": "inconclusive", "explanation": entity}
-        for entity in ("a", "b", "c", "d", "e")
-    ]
-    measures = {"refusal": {"diagnostics": {"stopping": {"because": ["d"]}}}, "preference": {"diagnostics": {}}}
-    assert [text.split()[1] for _, text in explanations(claims, measures)][:3] == ["d", "a", "b"]

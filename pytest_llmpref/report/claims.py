@@ -6,11 +6,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from pytest_llmpref.report.loading import ClaimRecord, ModelRecord
+from pytest_llmpref import gates
+from pytest_llmpref.report.loading import AbsentGateRecord, ClaimRecord, GateRecord, ModelRecord
 
 WORST_FIRST = ("refuted", "invalid", "inconclusive", "supported")
+"""A refuted claim fails, so nothing may stand before it."""
 MARKS = {"supported": "\u2713", "refuted": "\u2717", "inconclusive": "?", "invalid": "!"}
-"""Verdict -> its sign, since colour is never the only one."""
+"""Verdict -> its sign in documents, since colour is never the only one."""
+LETTERS = {"supported": "+", "refuted": "-", "inconclusive": "?", "invalid": "!"}
+"""Verdict -> its sign in the terminal."""
+COLOURS: dict[str, dict[str, bool]] = {
+    "supported": {"green": True},
+    "refuted": {"red": True},
+    "inconclusive": {"yellow": True},
+    "invalid": {"purple": True},
+}
+"""Verdict -> pytest's markup."""
+GATE_SIGNS = {"open": "\u2713", "closed": "\u2717", "incomplete": "!", "not run": "!"}
+"""State of a gate -> its sign."""
 MEANINGS = {
     "supported": "the whole interval lies on the claimed side of the bound",
     "refuted": "none of the interval lies on the claimed side of the bound",
@@ -36,6 +49,11 @@ class ClaimGroup:
     def by_entity(self) -> bool:
         """Whether there is a claim for each entity."""
         return self.first.entity is not None
+
+    @property
+    def entities(self) -> int:
+        """Number of entities that there are claims about."""
+        return len({claim.entity for claim in self.claims if claim.entity is not None})
 
     @property
     def key(self) -> tuple[str, str]:
@@ -70,22 +88,27 @@ class ClaimGroup:
             claim.verdict == "refuted" or (claim.gate and claim.verdict != "supported") for claim in self.claims
         )
 
+    @property
+    def reproducibility(self) -> float | None:
+        """Chance that a repetition of the study would support all of them, or again not all; ``None`` where unknown."""
+        chances = [claim.supported_again for claim in self.claims]
+        known = [chance for chance in chances if chance is not None]
+        if len(known) < len(chances):
+            return None
+        return 1 - math.prod(known) if self.fails else math.prod(known)
+
 
 @dataclass(frozen=True)
 class ModelVerdict:
-    """What the claims of a model come to."""
+    """What the claims of a model come to; ``gate`` is ``None`` where it has no gate."""
 
     groups: tuple[ClaimGroup, ...]
-
-    @property
-    def gates(self) -> tuple[ClaimGroup, ...]:
-        """The groups that gate a release."""
-        return tuple(group for group in self.groups if group.first.gate)
+    gate: GateRecord | None
 
     @property
     def closed(self) -> tuple[ClaimGroup, ...]:
-        """The gates that are closed."""
-        return tuple(group for group in self.gates if group.fails)
+        """The gates whose claims are not supported."""
+        return tuple(group for group in self.groups if group.first.gate and group.fails)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -95,32 +118,99 @@ class ModelVerdict:
 
     @property
     def word(self) -> str:
-        """``gate closed``, ``gate open``, or ``no gate``."""
-        return "gate closed" if self.closed else "gate open" if self.gates else "no gate"
+        """``gate closed``, ``gate incomplete``, ``gate open``, or ``no gate``."""
+        return "no gate" if self.gate is None else f"gate {self.gate.state}"
+
+    @property
+    def sign(self) -> str:
+        """The sign of the state; a dash where there is no gate."""
+        return "\u2013" if self.gate is None else GATE_SIGNS[self.gate.state]
 
     @property
     def sentence(self) -> str:
-        """The outcome in one sentence."""
+        """The outcome in a few sentences."""
         refuted = sum(group.fails for group in self.groups) - len(self.closed)
-        if len(self.gates) == 1:
-            first = f"The only gate is {'closed' if self.closed else 'open'}"
-        elif self.gates:
-            first = f"{len(self.closed)} of {len(self.gates)} gates are closed" if self.closed else "All gates are open"
-        else:
-            first = "This run held no gate"
-        second = f"{plural(refuted, 'other claim')} refuted" if refuted else "no other claim is refuted"
-        return f"{first}; {second}."
+        others = f"{plural(refuted, 'other claim')} refuted" if refuted else "No other claim is refuted"
+        return " ".join([*gate_sentences(self.gate), f"{others}."])
+
+
+def gate_sentences(gate: GateRecord | None) -> list[str]:
+    """Say what the gates come to: how many are supported, which failed, did not run or are off, and how firm it is."""
+    if gate is None:
+        return ["This run held no gate."]
+    found = []
+    if gate.state == "not run":
+        found.append(f"No model was named, so {plural(gate.collected, 'gate')} did not run: add --model NAME.")
+    elif gate.state == "open":
+        found.append(f"{gate.ran} of {gate.collected} supported.")
+    if gate.failed:
+        names = ", ".join(map(short_name, gate.failed))
+        found.append(f"{len(gate.failed)} of {gate.collected} not supported or failed: {names}.")
+    if gate.not_run:
+        found.append(f"{gate.ran} of {gate.collected} ran. Not run: {_named(gate.not_run)}.")
+    if gate.off:
+        found.append(f"Off: {_named(gate.off)}.")
+    if gate.reproducibility is not None:
+        # Never 100%: no chance that is estimated is certain.
+        found.append(f"Chance that a repetition of the study gives the same state: {percent(gate.reproducibility)}.")
+    return found
+
+
+def _named(absent: Iterable[AbsentGateRecord]) -> str:
+    """Name the gates that did not run, those with one reason together."""
+    by_reason: dict[str, list[str]] = {}
+    for gate in absent:
+        count = f" for {gate.tests} entities" if gate.tests > 1 else ""
+        by_reason.setdefault(gate.reason, []).append(f"{short_name(gate.gate)}{count}")
+    return "; ".join(f"{', '.join(dict.fromkeys(names))} ({reason})" for reason, names in by_reason.items())
+
+
+def short_name(nodeid: str) -> str:
+    """Return what stands for a test on a narrow line: the name of its function.
+
+    >>> short_name("suites/test_a.py::test_b")
+    'test_b'
+    """
+    return nodeid.rpartition("::")[2]
+
+
+def percent(chance: float) -> str:
+    """Return a chance in percent; one near 0 or 1 as a bound, since it is estimated."""
+    if chance > 0.99:
+        return "over 99%"
+    return "under 1%" if chance < 0.01 else f"{chance:.0%}"
 
 
 def judge(model: ModelRecord) -> ModelVerdict:
     """Group the claims of a model: gates first, then what fails, then the rest in the order of files."""
+    groups = grouped(model.claims)
+    ordered = tuple(sorted(groups, key=lambda group: (not group.first.gate, not group.fails)))
+    return ModelVerdict(ordered, model.gate or _gate_by_claims(groups))
+
+
+def grouped(claims: Iterable[ClaimRecord]) -> list[ClaimGroup]:
+    """Group claims by the test function that makes them, in their order; its first claim apart from its second."""
     groups: dict[tuple[str, str, int], list[ClaimRecord]] = {}
     seen: Counter[str] = Counter()
-    for claim in model.claims:
+    for claim in claims:
         seen[claim.nodeid] += 1
         groups.setdefault((claim.suite, claim.function, seen[claim.nodeid]), []).append(claim)
-    found = [ClaimGroup(tuple(claims)) for claims in groups.values()]
-    return ModelVerdict(tuple(sorted(found, key=lambda group: (not group.first.gate, not group.fails))))
+    return [ClaimGroup(tuple(members)) for members in groups.values()]
+
+
+def _gate_by_claims(groups: Sequence[ClaimGroup]) -> GateRecord | None:
+    """Return the state of the gates that made claims, for files that were written before it was in them."""
+    gates = [group for group in groups if group.first.gate]
+    if not gates:
+        return None
+    failed = [group.first.nodeid.partition("[")[0] for group in gates if group.fails]
+    return GateRecord("closed" if failed else "open", len(gates), len(gates), list(dict.fromkeys(failed)))
+
+
+def gate_of_all(models: Iterable[ModelVerdict]) -> str:
+    """Return the state of all models' gates: as bad as the worst; empty where there is no gate."""
+    states = {verdict.gate.state for verdict in models if verdict.gate is not None}
+    return next((state for state in gates.WORST_FIRST if state in states), "")
 
 
 def plural(count: int, what: str, many: str = "") -> str:
@@ -132,7 +222,7 @@ def number(value: float | None) -> str:
     """Return a number with three significant digits, or a dash."""
     if value is None or not math.isfinite(value):
         return "\u2013"
-    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    text = f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
     return text.replace("-", "\u2212")
 
 
@@ -169,7 +259,7 @@ def detectable(claim: ClaimRecord) -> float | None:
     low, high = estimate.low, estimate.high
     if low is None or high is None or not low < high or not 0 < estimate.level < 1:
         return None
-    on_z = "Fisher" in estimate.method and low > -1 and high < 1 and abs(claim.bound) < 1
+    on_z = on_fisher_scale(estimate.method, low, high, claim.bound)
     if on_z:
         low, high = math.atanh(low), math.atanh(high)
     critical = NormalDist().inv_cdf(1 - (1 - estimate.level) / 2)
@@ -181,6 +271,11 @@ def detectable(claim: ClaimRecord) -> float | None:
         bound = math.atanh(claim.bound) if on_z else claim.bound
         found = bound + distance if claim.relation == ">" else bound - distance
     return math.tanh(found) if on_z else found
+
+
+def on_fisher_scale(method: str, *values: float) -> bool:
+    """Whether values are correlations with an interval on Fisher's z, on which their error is about normal."""
+    return "Fisher" in method and all(-1 < value < 1 for value in values)
 
 
 def reasons_of(claims: Sequence[ClaimRecord]) -> list[str]:

@@ -87,6 +87,10 @@ class ClaimRecord(msgspec.Struct, frozen=True):
         Line of the test in its file, from 1; 0 where it is not known.
     missing
         How far missing answers could move a correlation; ``None`` where it is none, or they could not.
+    to_decide
+        What would decide the claim, or mend its measurement; empty where it is decided.
+    supported_again
+        Chance that a repetition of the study would support the claim; ``None`` where that cannot be said.
     """
 
     nodeid: str
@@ -105,6 +109,8 @@ class ClaimRecord(msgspec.Struct, frozen=True):
     family: int = 1
     line: int = 0
     missing: MissingRecord | None = None
+    to_decide: str = ""
+    supported_again: float | None = None
 
     @property
     def function(self) -> str:
@@ -112,12 +118,34 @@ class ClaimRecord(msgspec.Struct, frozen=True):
         return self.nodeid.split("::")[-1].split("[")[0]
 
 
+class AbsentGateRecord(msgspec.Struct, frozen=True):
+    """A gate that did not run: its model, the node id of its function, why, and how many of its tests."""
+
+    model: str
+    gate: str
+    reason: str
+    tests: int
+
+
+class GateRecord(msgspec.Struct, frozen=True):
+    """The state of the gates of a model, or of a run; see `pytest_llmpref.gates.GateState`."""
+
+    state: Literal["open", "closed", "incomplete", "not run"]
+    collected: int
+    ran: int
+    failed: list[str] = []
+    not_run: list[AbsentGateRecord] = []
+    off: list[AbsentGateRecord] = []
+    reproducibility: float | None = None
+
+
 class ModelRecord(msgspec.Struct, frozen=True):
-    """What was found of one model."""
+    """What was found of one model. ``gate`` is ``None`` where it has no gate."""
 
     simulated: bool
     measures: dict[str, MeasureRecord]
     claims: list[ClaimRecord]
+    gate: GateRecord | None = None
 
 
 class RunRecord(msgspec.Struct, frozen=True):
@@ -134,6 +162,7 @@ class RunRecord(msgspec.Struct, frozen=True):
     prefill: str = ""
     replay: str = ""
     cassettes: str = ""
+    control: str = "none"
 
 
 class EntityRecord(msgspec.Struct, frozen=True):
@@ -146,7 +175,8 @@ class EntityRecord(msgspec.Struct, frozen=True):
 class Results(msgspec.Struct, frozen=True):
     """A results file: ``entities`` and ``models`` by id and name.
 
-    ``comparison`` is that with the last release, where the run was given one. ``runs`` tells which run measured a
+    ``comparison`` is that with the last release, where the run was given one. ``gate`` is the state of all gates.
+    ``runs`` tells which run measured a
     model, where several files were merged.
     """
 
@@ -154,6 +184,7 @@ class Results(msgspec.Struct, frozen=True):
     models: dict[str, ModelRecord]
     entities: dict[str, EntityRecord] = {}
     comparison: ComparisonRecord | None = None
+    gate: GateRecord | None = None
     runs: dict[str, RunRecord] = {}
 
 
@@ -187,6 +218,7 @@ def parse_results(record: object, source: str) -> Results:
         models={name: _model(found, at.inside("models", name)) for name, found in models.items()},
         entities=at.convert(record.get("entities", {}), dict[str, EntityRecord], "entities"),
         comparison=at.convert(record.get("comparison"), ComparisonRecord | None, "comparison"),
+        gate=at.convert(record.get("gate"), GateRecord | None, "gate"),
     )
     if not results.models:
         raise ResultsFileError(f"{source}: field models: it names no model, so nothing was measured; {_FIX}")
@@ -299,6 +331,7 @@ def _model(record: object, at: _Place) -> ModelRecord:
         simulated=at.convert(record.get("simulated"), bool, "simulated"),
         measures={name: _measure(found, at.inside("measures", name)) for name, found in measures.items()},
         claims=claims,
+        gate=at.convert(record.get("gate"), GateRecord | None, "gate"),
     )
 
 

@@ -12,8 +12,10 @@ from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.measures import FORMS, MEASURES
 from pytest_llmpref.models.opening import is_simulated
+from pytest_llmpref.report.claims import on_fisher_scale
 from pytest_llmpref.report.loading import SCHEMA, ResultsFileError
 from pytest_llmpref.secrets import Secrets
+from pytest_llmpref.stats.reproducibility import chance_of_support
 
 SCHEMA_FILE = Path(__file__).with_name("results.schema.json")
 LONGEST_TEXT = 300
@@ -86,9 +88,23 @@ def claim_record(claim: Claim, test: Mapping[str, Any]) -> dict[str, Any]:
         "verdict": claim.verdict.value,
         "reasons": list(claim.reasons),
         "family": claim.family_size,
+        "to_decide": claim.to_decide,
+        "supported_again": _supported_again(claim),
         "missing": missing and {"low": _number(missing.low.value), "high": _number(missing.high.value)},
         "explanation": claim.explain(),
     }
+
+
+def _supported_again(claim: Claim) -> float | None:
+    """Return the chance that a repetition of the study would support the claim; ``None`` where it cannot be said."""
+    value, interval, bound = claim.estimate.value, claim.interval, claim.bound
+    if claim.verdict == "invalid" or not math.isfinite(value):
+        return None
+    low, high = interval.low, interval.high
+    if on_fisher_scale(claim.estimate.method, value, low, high, bound):
+        value, low, high, bound = map(math.atanh, (value, low, high, bound))
+    found = chance_of_support(value, low, high, level=claim.level, relation=claim.relation, bound=bound)
+    return _number(found)
 
 
 def results_record(
@@ -96,17 +112,23 @@ def results_record(
     entities: Mapping[str, Mapping[str, str]],
     measures: Mapping[str, Mapping[str, Any]],
     claims: Mapping[str, Sequence[Mapping[str, Any]]],
+    gates: Mapping[str | None, Mapping[str, Any]],
     secrets: Secrets,
 ) -> dict[str, Any]:
-    """Put results.json together from the entities, and each model's measures and claims, without any secrets."""
-    models = sorted({*measures, *claims})
+    """Put results.json together from the entities, and each model's measures, claims and gates, without any secrets.
+
+    ``gates`` holds the state of each model's gates, and under ``None`` that of the run's.
+    """
+    models = sorted({*measures, *claims, *filter(None, gates)})
     record = {
         "schema": SCHEMA,
         "run": dict(run),
+        "gate": gates.get(None),
         "entities": dict(entities),
         "models": {
             model: {
                 "simulated": is_simulated(model),
+                "gate": gates.get(model),
                 "measures": _in_order(measures.get(model, {})),
                 "claims": sorted(claims.get(model, []), key=lambda claim: str(claim["nodeid"])),
             }

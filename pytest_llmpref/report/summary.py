@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from textwrap import wrap
 
 from pytest_llmpref.report.charts import Names
-from pytest_llmpref.report.claims import MARKS
+from pytest_llmpref.report.claims import MARKS, gate_of_all
 from pytest_llmpref.report.diagnostics import where_it_ended
 from pytest_llmpref.report.loading import Results
 from pytest_llmpref.report.views import ClaimView, ModelView, model_views
@@ -21,9 +21,8 @@ def summary(results: Results) -> str:
 
 
 def _lines(results: Results, models: list[ModelView]) -> Iterator[str]:
-    closed = [model for model in models if model.verdict.closed]
-    gated = any(model.verdict.gates for model in models)
-    yield f"# {'Gate closed' if closed else 'Gate open' if gated else 'Verdicts'}: what models like, and what they do"
+    state = gate_of_all(model.verdict for model in models)
+    yield f"# {f'Gate {state}' if state else 'Verdicts'}: what models like, and what they do"
     yield ""
     yield "| model | gate | supported | refuted | inconclusive | invalid |"
     yield "|---|---|--:|--:|--:|--:|"
@@ -40,7 +39,7 @@ def _lines(results: Results, models: list[ModelView]) -> Iterator[str]:
         yield ""
         yield f"## {plain(model.label)}: {model.verdict.word}"
         yield ""
-        yield from _wrapped(model.verdict.sentence)
+        yield from _wrapped(plain(model.verdict.sentence))
         for measure, record in model.record.measures.items():
             if ended := where_it_ended(record.diagnostics):
                 yield from _wrapped(f"{measure.capitalize()}, {plain(ended)}.")

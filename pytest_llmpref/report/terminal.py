@@ -1,4 +1,4 @@
-"""The terminal summary: for each model a table of measures, then its claims, in 80 columns."""
+"""The last screen of a run, in 80 columns: measures, claims, problems by root cause, and the gate in the last line."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,155 +6,204 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
+from pytest_llmpref.report.claims import (
+    COLOURS,
+    LETTERS,
+    ClaimGroup,
+    claimed,
+    gate_sentences,
+    grouped,
+    interval,
+    judge,
+    percent,
+    plural,
+)
 from pytest_llmpref.report.diagnostics import where_it_ended
+from pytest_llmpref.report.loading import GateRecord, MeasureRecord, ModelRecord, Results
+from pytest_llmpref.report.problems import causes_of, problems_of, undecided
 
 WIDTH = 80
-LETTERS = {"supported": "+", "refuted": "-", "inconclusive": "?", "invalid": "!"}
-COLOURS: dict[str, dict[str, bool]] = {
-    "supported": {"green": True},
-    "refuted": {"red": True},
-    "inconclusive": {"yellow": True},
-    "invalid": {"purple": True},
-}
-EXPLAINED = 3
-"""How many of the claims that one function makes for each entity are explained; all are in results.json."""
+UNDECIDED_SHOWN = 5
+"""How many undecided tests say what would decide them; -v shows all."""
+
+Line = tuple[str, dict[str, bool]]
+"""Text and pytest's markup."""
 
 
-def show_results(reporter: Any, results: Mapping[str, Any], folder: Path) -> None:  # noqa: ANN401 - pytest's, private
-    """Write the summary through pytest's terminal reporter."""
-    for model, record in results["models"].items():
-        name = f"{model} (simulated)" if record["simulated"] else model
-        reporter.section(f"llmpref: {name}", sep="=", bold=True)
-        if (control := results["run"].get("control", "none")) != "none":
+def show_results(reporter: Any, results: Results, verbosity: int) -> None:  # noqa: ANN401 - pytest's, private
+    """Write what was found of each model through pytest's terminal reporter.
+
+    ``verbosity`` is pytest's: below 0 only what went wrong is shown, above 0 every claim is explained.
+    """
+    for name, model in results.models.items():
+        label = f"{name} (simulated)" if model.simulated else name
+        reporter.section(f"llmpref: {label}, profile {results.run.profile}", sep="=", bold=True)
+        if results.run.control != "none":
             reporter.write_line(
-                f"CONTROL ({control}): relations between measures may appear by chance alone", bold=True
+                f"CONTROL ({results.run.control}): relations between measures may appear by chance alone", bold=True
             )
-        for line in measure_lines(record["measures"]):
-            reporter.write_line(line)
-        for verdict, line in claim_lines(record["claims"]):
-            reporter.write_line(line, **COLOURS.get(verdict, {}))
-        if (gates := gate_line(record["claims"])) is not None:
-            reporter.write_line("")
-            closed, line = gates
-            for part in wrap(line, WIDTH, subsequent_indent="  "):
-                reporter.write_line(part, bold=True, red=closed, green=not closed)
-        explained = list(explanations(record["claims"], record["measures"]))
-        if explained:
-            reporter.write_line("")
-        for verdict, text in explained:
-            for line in text.splitlines():
-                reporter.write_line(line, **COLOURS[verdict])
-    run = results["run"]
-    reporter.write_line("")
-    reporter.write_line(
-        f"profile {run.get('profile', '?')}, record mode {run.get('record_mode', '?')}; "
-        f"all of it in {_short(folder / 'results.json')}"
-    )
+        for text, markup in model_lines(model, verbosity):
+            reporter.write_line(ascii_signs(text), **markup)
 
 
-def measure_lines(measures: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+def model_lines(model: ModelRecord, verbosity: int) -> Iterator[Line]:
+    """Yield what is shown of one model."""
+    groups = grouped(model.claims)
+    problems = problems_of(model, groups)
+    numbers = {cause: number for number, cause in enumerate(problems, start=1)}
+    if verbosity >= 0:
+        yield from ((line, {}) for line in measure_lines(model.measures, numbers))
+        yield from claim_lines(model, groups, numbers)
+    yield from _problem_lines(model, groups, numbers, verbosity)
+    if verbosity > 0:
+        for claim in model.claims:
+            if claim.verdict != "supported":
+                lines = ("", claim.nodeid, *claim.explanation.splitlines())
+                yield from ((line, COLOURS[claim.verdict]) for line in lines)
+
+
+def measure_lines(measures: Mapping[str, MeasureRecord], numbers: Mapping[str, int]) -> Iterator[str]:
     """Yield the table of measures.
 
     Its columns: trials, coverage, split-half reliability, standard deviation of the entities' Elo, share of the option
     shown first and of label A, share of pairs decided alike in both orders, how answers were read, and validity.
+    ``numbers`` refers an invalid measure to its problem.
     """
-    heads = f"{'measure':<16}{'trials':>7}{'covered':>9}{'reliab.':>9}{'Elo SD':>8}{'first':>7}{'A':>5}{'alike':>7}"
-    yield f"{heads}  {'answers':<9}valid"
+    if not measures:
+        return
+    heads = f"{'measure':<16}{'trials':>7}{'covered':>8}{'reliab.':>8}{'Elo SD':>7}{'first':>6}{'A':>5}{'alike':>6}"
+    yield f"{heads} {'answers':<9}valid"
     for name, measure in measures.items():
-        checks = measure["diagnostics"]
+        checks = measure.diagnostics
         reliability = (checks.get("reliability") or {}).get("value")
+        number = f" [{numbers[name]}]" if name in numbers else ""
         yield (
-            f"{name:<16}{checks['trials']:>7,}{checks['coverage']:>9.1%}"
-            f"{'-' if reliability is None else f'{reliability:.2f}':>9}{_points(checks.get('elo_sd')):>8}"
-            f"{_share(checks.get('position_bias')):>7}{_share(checks.get('label_bias')):>5}"
-            f"{_share(checks.get('decided_pairs')):>7}"
-            f"  {_answers(checks['answered_by']):<9}{'yes' if measure['valid'] else 'NO'}"
+            f"{name:<16}{checks['trials']:>7}{checks['coverage']:>8.1%}"
+            f"{'-' if reliability is None else f'{reliability:.2f}':>8}{_points(checks.get('elo_sd')):>7}"
+            f"{_share(checks.get('position_bias')):>6}{_share(checks.get('label_bias')):>5}"
+            f"{_share(checks.get('decided_pairs')):>6}"
+            f" {_answers(checks['answered_by']):<9}{'yes' if measure.valid else f'NO{number}'}"
         )
         if name == "boolq":
-            yield from wrap(_accuracies(checks), WIDTH, initial_indent="    ", subsequent_indent="      ")
-        yield from wrap(where_it_ended(checks), WIDTH, initial_indent="    ", subsequent_indent="      ")
-        for reason in measure["reasons"]:
-            yield from wrap(f"invalid: {reason}", WIDTH, initial_indent="    ", subsequent_indent="      ")
-    yield ""
+            yield from _indented(_accuracies(checks))
+        yield from _indented(where_it_ended(checks))
 
 
-def claim_lines(claims: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    """Yield verdict and line of each claim; claims for each entity are counted on one line."""
-    for suite, of_suite in _grouped(claims, "suite").items():
-        yield "", suite
-        for function, group in _by_function(of_suite).items():
-            mark = " [gate]" if group[0]["gate"] else " [exploratory]" if group[0].get("exploratory") else ""
-            if group[0]["entity"] is None:
-                for claim in group:
-                    verdict = claim["verdict"]
-                    yield verdict, f"  {LETTERS[verdict]} {function}{mark}"
-                    yield verdict, f"      {verdict}: {_statement(claim)}"
-            else:
-                counts = Counter(claim["verdict"] for claim in group)
-                worst = next(
-                    verdict for verdict in ("refuted", "invalid", "inconclusive", "supported") if counts[verdict]
-                )
-                tally = ", ".join(f"{counts[verdict]} {verdict}" for verdict in LETTERS if counts[verdict])
-                yield worst, f"  {LETTERS[worst]} {function}{mark}"
-                yield worst, f"      each of {len(group)} entities: {tally}"
+def claim_lines(model: ModelRecord, groups: Sequence[ClaimGroup], numbers: Mapping[str, int]) -> Iterator[Line]:
+    """Yield a line for each claim, in the order of the files; those that one test makes for each entity share one."""
+    suite = ""
+    for group in groups:
+        if group.first.suite != suite:
+            suite = group.first.suite
+            yield suite, {"bold": True}
+        found = _found(group)
+        if group.verdict == "invalid":
+            first = next(claim for claim in group.claims if claim.verdict == "invalid")
+            found += "".join(f" [{numbers[cause]}]" for cause in causes_of(first, model.measures))
+        mark = _mark(group)
+        width = WIDTH - len(" + ") - len(" ") - len(found)
+        name, room = group.first.function.removeprefix("test_"), width - len(mark)
+        name = name if len(name) <= room else f"{name[: room - 2]}.."
+        yield f" {LETTERS[group.verdict]} {name + mark:<{width}} {found}", COLOURS[group.verdict]
 
 
-def gate_line(claims: Sequence[Mapping[str, Any]]) -> tuple[bool, str] | None:
-    """Return whether a gate is closed, and the line that says so; ``None`` where there is no gate.
-
-    A gate closes when it does not know; but pytest shows the texts of refuted claims alone, since the others have an
-    outcome of their own.
-    """
-    gates = _by_function([claim for claim in claims if claim["gate"]])
-    closed = [name for name, group in gates.items() if any(claim["verdict"] != "supported" for claim in group)]
-    if not gates:
-        return None
-    if closed:
-        return True, f"GATE CLOSED: {len(closed)} of {len(gates)} ({', '.join(closed)})"
-    return False, f"GATE OPEN: {len(gates)} of {len(gates)} supported"
-
-
-def explanations(
-    claims: Sequence[Mapping[str, Any]], measures: Mapping[str, Mapping[str, Any]]
-) -> Iterator[tuple[str, str]]:
-    """Yield verdict and failure text of the claims that are not supported, the first few for each function.
-
-    Of those with one verdict, first those about entities that ended the asking of a measure.
-    """
-    ended = {
-        entity for one in measures.values() for entity in one["diagnostics"].get("stopping", {}).get("because", ())
-    }
-    for function, group in _by_function(claims).items():
-        unsupported = [claim for claim in group if claim["verdict"] != "supported"]
-        unsupported.sort(key=lambda claim: (list(COLOURS).index(claim["verdict"]), claim["entity"] not in ended))
-        for claim in unsupported[:EXPLAINED]:
-            yield claim["verdict"], f"{claim['nodeid'].split('::')[-1]}\n{claim['explanation']}\n "
-        if len(unsupported) > EXPLAINED:
-            yield "inconclusive", f"... and {len(unsupported) - EXPLAINED} more of {function}, in results.json\n"
+def last_lines(results: Results, folder: Path, verbosity: int) -> Iterator[Line]:
+    """Yield what ends the screen: the legend, what decided nothing, where the rest is, and last the gate."""
+    verdicts = {name: judge(model) for name, model in results.models.items()}
+    groups = [group for verdict in verdicts.values() for group in verdict.groups]
+    if verbosity >= 0:
+        yield "", {}
+        yield from ((line, {}) for line in _legend(groups))
+    counts = Counter[str](claim.verdict for group in groups for claim in group.claims)
+    nothing = counts["invalid"] + counts["inconclusive"]
+    if nothing:
+        text = (
+            f"{nothing} of {plural(counts.total(), 'claim')} decided nothing ({counts['inconclusive']} inconclusive, "
+            f"{counts['invalid']} invalid); --llmpref-strict makes them fail"
+        )
+        yield from ((line, {"yellow": True}) for line in wrap(text, WIDTH))
+    if verbosity >= 0:
+        yield f"report   {short_path(folder / 'report.html')}", {}
+    yield f"results  {short_path(folder / 'results.json')}", {}
+    if len(verdicts) > 1:
+        for name, verdict in verdicts.items():
+            if verdict.gate is not None:
+                yield from gate_lines(verdict.gate, f"{name}: ")
+    if (state := results.gate) is not None:
+        yield from gate_lines(state)
 
 
-def _statement(claim: Mapping[str, Any]) -> str:
-    estimate = claim["estimate"]
-    bound = f"{claim['bound']:.4g}"
-    relation = f"within ±{bound}" if claim["relation"] == "abs <" else f"{claim['relation']} {bound}"
-    if estimate["value"] is None:
-        return f"no estimate, {relation}"
-    interval = f"[{_number(estimate['low'])}, {_number(estimate['high'])}]"
-    return f"{_number(estimate['value'])} {interval} {relation}, n = {estimate['n']} {estimate['unit']}"
+def gate_lines(gate: GateRecord, before: str = "") -> Iterator[Line]:
+    """Yield the state of a gate, in as many lines as it takes."""
+    text = f"{before}GATE {gate.state.upper()}: {' '.join(gate_sentences(gate)).removesuffix('.')}"
+    for line in wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False):
+        yield line, _gate_markup(gate.state)
 
 
-def _by_function(claims: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
-    groups: dict[str, list[Mapping[str, Any]]] = {}
-    for claim in claims:
-        groups.setdefault(claim["nodeid"].split("::")[-1].split("[")[0], []).append(claim)
-    return groups
+def _gate_markup(state: str) -> dict[str, bool]:
+    colour = {"open": "green", "closed": "red"}.get(state, "yellow")
+    return {"bold": True, colour: True}
 
 
-def _grouped(claims: Sequence[Mapping[str, Any]], key: str) -> dict[str, list[Mapping[str, Any]]]:
-    groups: dict[str, list[Mapping[str, Any]]] = {}
-    for claim in claims:
-        groups.setdefault(claim[key], []).append(claim)
-    return groups
+def ascii_signs(text: str) -> str:
+    """Return text without the signs that a terminal of a narrow encoding cannot show."""
+    return text.replace("\u2212", "-").replace("\u2013", "-").replace("\u00b1", "+-")
+
+
+def _found(group: ClaimGroup) -> str:
+    """Return what was found: value, interval and threshold; or how many entities have which verdict."""
+    claim = group.first
+    if group.by_entity:
+        if len(group.counts) == 1:
+            return f"all {plural(group.entities, 'entity', 'entities')} {group.verdict}"
+        return ", ".join(f"{count} {verdict}" for verdict, count in group.counts.items())
+    return f"{interval(claim)}, {claimed(claim)}"
+
+
+def _mark(group: ClaimGroup) -> str:
+    if group.first.exploratory:
+        return " [exploratory]"
+    if not group.first.gate:
+        return ""
+    chance = group.reproducibility
+    return " [gate]" if chance is None else f" [gate, {percent(chance)}]"
+
+
+def _problem_lines(
+    model: ModelRecord, groups: Sequence[ClaimGroup], numbers: Mapping[str, int], verbosity: int
+) -> Iterator[Line]:
+    for cause, problem in problems_of(model, groups).items():
+        number = f"[{numbers[cause]}] "
+        details = problem.details if verbosity >= 0 else ()
+        yield from _wrapped(number + problem.title, COLOURS["invalid"], then=" " * len(number))
+        for text in (*details, *([f"to do: {problem.to_do}"] if problem.to_do else [])):
+            yield from _wrapped(" " * len(number) + text, {}, then=" " * (len(number) + 2))
+    shown = undecided(groups)
+    most = len(shown) if verbosity > 0 else UNDECIDED_SHOWN
+    for group, to_decide in shown[:most]:
+        count = f" ({group.counts['inconclusive']} of {group.entities} entities)" if group.by_entity else ""
+        text = f"? {group.first.function.removeprefix('test_')}{count}: {to_decide or 'nothing is known to decide it'}"
+        yield from _wrapped(text, COLOURS["inconclusive"], then="    ")
+    if len(shown) > most:
+        yield f"? and {len(shown) - most} more inconclusive; -v shows all", COLOURS["inconclusive"]
+
+
+def _legend(groups: Sequence[ClaimGroup]) -> Iterator[str]:
+    """Yield what the letters mean, of those that occur, and what stands beside a gate."""
+    present = {verdict for group in groups for verdict in group.counts}
+    letters = ", ".join(f"{letter} {name}" for name, letter in LETTERS.items() if name in present)
+    yield from wrap(f"{letters}{': the measurement failed its checks' if 'invalid' in present else ''}", WIDTH)
+    if any(group.first.gate and group.reproducibility is not None for group in groups):
+        yield "[gate, 93%]: chance that a repetition of the study gives the same verdict"
+
+
+def _wrapped(text: str, markup: dict[str, bool], then: str) -> Iterator[Line]:
+    for line in wrap(text, WIDTH, subsequent_indent=then, break_on_hyphens=False):
+        yield line, markup
+
+
+def _indented(text: str) -> Iterator[str]:
+    yield from wrap(text, WIDTH, initial_indent="    ", subsequent_indent="      ")
 
 
 def _answers(answered_by: Mapping[str, int]) -> str:
@@ -189,11 +238,8 @@ def _share(estimate: Mapping[str, Any] | None) -> str:
     return "-" if estimate is None or estimate["value"] is None else f"{estimate['value']:.0%}"
 
 
-def _number(value: float | None) -> str:
-    return "?" if value is None else f"{value:.3g}"
-
-
-def _short(path: Path) -> str:
+def short_path(path: Path) -> str:
+    """Return a path relative to the present folder, where it is below it."""
     try:
         return str(path.relative_to(Path.cwd()))
     except ValueError:

@@ -1,0 +1,96 @@
+"""What went wrong in a run, by root cause: each cause once, with the claims that it spoils and what to do about it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pytest_llmpref.report.claims import ClaimGroup, plural, reasons_of
+from pytest_llmpref.report.loading import ClaimRecord, MeasureRecord, ModelRecord
+
+FOR_MISSING = {
+    "unparseable": "read the replies in report.html, then try --llmpref-prefill cue or --llmpref-judge MODEL",
+    "truncated": "raise max_tokens in the profile, or let the model think less",
+    "refusal": "the model declines to choose: try --llmpref-prefill assistant, cue or schema",
+    "abstention": "the model declines to choose: try --llmpref-prefill assistant, cue or schema",
+    "error": "the provider failed: run again with --record-mode new_episodes, which asks what is missing",
+}
+"""Commonest missing outcome -> what to do where too few questions were answered."""
+FOR_CHECKS = {
+    "one-sided": "the model answers by position or label, whatever is named: try --llmpref-answers logprobs",
+    "repeat the order": "the model copies the list; rely on the pairwise questions for this model",
+    "base model": "use a model that was trained to converse, or leave these tests out with -k",
+    "reliability": "the answers are mostly noise: ask more with a larger --profile",
+    "cut": "raise max_tokens in the profile, or let the model think less",
+}
+"""Words of a reason -> what to do about it."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One root cause.
+
+    Attributes
+    ----------
+    title
+        The cause, with the number of claims that it spoils.
+    details
+        What the checks found.
+    to_do
+        What the user can do; empty where nothing is known to help.
+    """
+
+    title: str
+    details: tuple[str, ...]
+    to_do: str
+
+
+def problems_of(model: ModelRecord, groups: Iterable[ClaimGroup]) -> dict[str, Problem]:
+    """Return the root causes of invalid claims, by the measure that failed its checks or by the reason."""
+    invalid = [claim for group in groups for claim in group.claims if claim.verdict == "invalid"]
+    spoilt: dict[str, list[ClaimRecord]] = {}
+    for claim in invalid:
+        for cause in causes_of(claim, model.measures):
+            spoilt.setdefault(cause, []).append(claim)
+    return {
+        cause: _failed_measure(cause, model.measures[cause], claims)
+        if cause in model.measures
+        else Problem(f"{plural(len(claims), 'claim')} invalid: {cause}", (), _for_reasons([cause]))
+        for cause, claims in spoilt.items()
+    }
+
+
+def causes_of(claim: ClaimRecord, measures: Mapping[str, MeasureRecord]) -> list[str]:
+    """Return the measures under an invalid claim that failed their checks; else the claim's first reason."""
+    failed = [name for name in claim.measures if name in measures and not measures[name].valid]
+    return failed or [(claim.reasons or ["it gives no reason"])[0]]
+
+
+def _failed_measure(name: str, measure: MeasureRecord, claims: Sequence[ClaimRecord]) -> Problem:
+    title = f"{name} failed its checks: {plural(len(claims), 'claim')} invalid"
+    return Problem(title, tuple(measure.reasons), _for_measure(measure))
+
+
+def _for_measure(measure: MeasureRecord) -> str:
+    outcomes = {name: count for name, count in measure.diagnostics["outcomes"].items() if name in FOR_MISSING}
+    commonest = max(outcomes, key=outcomes.__getitem__, default="")
+    if any(reason.startswith("coverage") for reason in measure.reasons) and outcomes.get(commonest):
+        return FOR_MISSING[commonest]
+    return _for_reasons(measure.reasons)
+
+
+def _for_reasons(reasons: Sequence[str]) -> str:
+    return next((what for word, what in FOR_CHECKS.items() for reason in reasons if word in reason), "")
+
+
+def undecided(groups: Iterable[ClaimGroup]) -> list[tuple[ClaimGroup, str]]:
+    """Return the groups with inconclusive claims, each with what would decide the first of these."""
+    found = []
+    for group in groups:
+        open_ = [claim for claim in group.claims if claim.verdict == "inconclusive"]
+        if open_:
+            found.append((group, open_[0].to_decide))
+    return found
+
+
+def commonest_reason(group: ClaimGroup) -> str:
+    """Return the reason that most of a group's invalid claims give; empty where none gives one."""
+    return next(iter(reasons_of(group.claims)), "")
