@@ -26,7 +26,12 @@ def test_a_supported_claim_passes(suite, pytester):
     run = suite(FOLLOWS)
     assert run.ret == 0
     run.stdout.fnmatch_lines(
-        ["*test_it.py +*", "*llmpref: sim/plain (simulated)*", " + follows *0.979 (0.905 to 0.996), above 0.5", "*1 passed*"]
+        [
+            "*test_it.py +*",
+            "*llmpref: sim/plain (simulated)*",
+            " + follows *0.979 (0.905 to 0.996), above 0.5",
+            "*1 passed*",
+        ]
     )
 
 
@@ -106,7 +111,12 @@ def test_a_claim_on_an_invalid_measure_is_invalid_whatever_it_claims(suite):
     """, model="sim/always-a")  # fmt: skip
     assert run.ret == 0
     run.stdout.fnmatch_lines(
-        ["*test_it.py !!*", "[[]1] preference failed its checks: 2 claims invalid", "*one-sided: *100.0%*", "*2 invalid*"]
+        [
+            "*test_it.py !!*",
+            "[[]1] preference failed its checks: 2 claims invalid",
+            "*one-sided: *100.0%*",
+            "*2 invalid*",
+        ]
     )
     run.stdout.no_fnmatch_line("*supported*")
 

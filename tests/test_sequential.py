@@ -228,4 +228,3 @@ def test_a_recording_asks_until_it_is_decided_resumes_where_it_stopped_and_repla
     stricter = run()
     assert stricter.ret == pytest.ExitCode.USAGE_ERROR
     stricter.stderr.fnmatch_lines([f"*refusal: {PLANNED - ASKED} of {PLANNED}*"])
-
