@@ -143,6 +143,20 @@ def test_a_decided_entity_rests_and_what_it_is_still_asked_about_does_not_count(
     assert rested > 0
 
 
+@pytest.mark.parametrize(("alike", "trials"), [(False, 8.0), (True, 4.0)])
+def test_trials_never_count_for_more_than_there_are_and_for_less_where_those_of_a_pair_are_alike(alike, trials):
+    """Either one order of a pair is refused and the other not, or both orders of every other pair are."""
+    looks = looks_of(40)
+    refused = (looks.first < looks.second) if not alike else (looks.first + looks.second) % 2 == 0
+    asked = looks.look == 0
+    course = follow(looks, np.where(asked, refused, np.nan), asked, NOTHING, [Bound(0.95, 0.05 / 40, gate=False)])
+    assert course.looks == 1
+    for rate in course.rates:
+        assert rate.n == 8
+        assert rate.interval_method.n == pytest.approx(trials)
+        assert rate.interval_method.successes == pytest.approx(trials * rate.value)
+
+
 def test_nobody_can_be_cleared_by_a_design_that_is_too_small():
     looks = looks_of(12)
     course, asked = asked_out(looks, np.zeros(len(looks.look)), Bound(0.1, 0.05 / 12))
