@@ -224,6 +224,50 @@ def test_attempts_of_few_trials_have_the_error_of_a_sample():
     assert found.interval_method.se == pytest.approx(stats.sem(residuals) / valid.mean())
 
 
+def test_the_least_and_the_most_liked_are_a_quarter_each():
+    """Of 20 entities five each: 10 pairs of the least liked, 10 of the most liked, 25 of both; in two orders."""
+    first, second = pairs(20)
+    attempts = asked(np.random.default_rng(16), first, second, np.where((first < 5) & (second < 5), 0.9, 0.1))
+    found = superadditivity.excess(attempts, np.arange(20.0))
+    assert found.n == 2 * (10 + 10 + 25)
+    least, most = (first < 5) & (second < 5), (first > 14) & (second > 14)
+    outer = ((first < 5) & (second > 14)) | ((first > 14) & (second < 5))
+    both, one, none = (attempts.refused_first[cell].mean() for cell in (least, outer, most))
+    assert found.value == pytest.approx(both - 2 * one + none)
+
+
+def test_shares_of_none_have_the_error_of_agresti_and_coull():
+    """statsmodels' interval for nobody of as many trials; it adds z squared trials, where we add four."""
+    first, second = pairs(20)
+    never = asked(np.random.default_rng(17), first, second, np.zeros(len(first)))
+    error = superadditivity.excess(never, np.arange(20.0)).interval_method.se
+    variance = 0.0
+    for weight, trials in ((1, 20), (2, 50), (1, 20)):
+        centre = stats.norm.ppf(0.975) ** 2 / 2 / (trials + stats.norm.ppf(0.975) ** 2)
+        high = proportion_confint(0, trials, method="agresti_coull")[1]
+        variance += weight**2 * ((high - centre) / stats.norm.ppf(0.975)) ** 2
+    assert error == pytest.approx(math.sqrt(variance), rel=0.02)
+
+
+@pytest.mark.parametrize(("icc", "alike"), [(0.0, 6), (0.25, 6), (0.25, 2)])
+def test_the_design_effect_is_that_of_the_planted_likeness(icc, alike):
+    """``1 + (m - 1) * ICC`` (Kish 1965), chances of a pair being of a beta distribution with this ICC."""
+    rng, found = np.random.default_rng(18), []
+    first, second = (np.repeat(end, alike) for end in pairs(12, orders=1))
+    for _ in range(200):
+        a, b = 0.3 * (1 - icc) / max(icc, 1e-9), 0.7 * (1 - icc) / max(icc, 1e-9)
+        chance = np.repeat(rng.beta(a, b, len(first) // alike), alike)
+        found.append(design_effect(asked(rng, first, second, chance), by_entity=False))
+    assert np.mean(found) == pytest.approx(1 + (alike - 1) * icc, abs=4 * np.std(found) / math.sqrt(200) + 0.02)
+
+
+@pytest.mark.parametrize(("clusters", "enough"), [(2, False), (3, True)])
+def test_a_trend_needs_refusals_in_three_pairs(clusters, enough):
+    quartile = np.repeat(np.arange(clusters), 2)
+    found = share_trend(quartile, np.arange(2 * clusters) % 2 == 0, quartile, "x")
+    assert (found.invalid == ()) is enough
+
+
 @pytest.mark.parametrize("chance", [0.0, 1.0])
 def test_a_model_that_always_does_the_same_has_finite_effects_and_no_reliability(chance):
     first, second = pairs(8)
