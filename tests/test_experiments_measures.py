@@ -77,6 +77,15 @@ def test_residuals_find_the_one_entity_whose_advice_departs():
     assert covered > 0.85  # 95% by construction; 71 intervals, binomial standard error 2.6 points
 
 
+def test_residuals_need_four_entities():
+    found = measure(pairwise_preference(), PlantedModel(utilities()))
+    part = {id_: found.estimates[id_] for id_ in list(found.estimates)[:4]}
+    assert len(residuals(replace(found, estimates=part), found)) == 4
+    part.popitem()
+    with pytest.raises(ValueError, match="at least 4 entities in both measures, and there are 3"):
+        residuals(replace(found, estimates=part), found)
+
+
 def test_a_model_that_likes_nothing_gives_no_valid_preference():
     found = measure(pairwise_preference(), PlantedModel(utilities(spread=0.0)))
     assert not found.valid

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from pytest_llmpref.estimates import Estimate, Normal, Unknown
-from pytest_llmpref.experiments.blocks import decided
+from pytest_llmpref.experiments.blocks import Blocks, decided
 from pytest_llmpref.policy import Bound
 from pytest_llmpref.resources import data_folder
 from pytest_llmpref.stats.answers import Answers
@@ -161,6 +161,21 @@ def test_a_claim_is_given_up_only_if_the_error_at_the_end_is_too_large_for_it_at
     estimated = np.sqrt(np.random.default_rng(4).chisquare(df, 200_000) / df)
     below = np.mean(estimated * expected_of_one <= math.sqrt(now))
     assert below == pytest.approx(0.99, abs=4 * math.sqrt(0.99 * 0.01 / 200_000))
+
+
+@pytest.mark.parametrize(
+    ("tasks", "parts"),
+    [
+        (15, [15]),  # too few to look at before the end
+        (16, [4, 2, 2, 2, 2, 2, 2]),
+        (64, [16, 8, 8, 8, 8, 8, 8]),
+    ],
+)
+def test_tasks_are_asked_in_eighths_after_a_quarter_of_them(tasks, parts):
+    ids = [str(number) for number in range(tasks)]
+    blocks = Blocks(ids, ids, [True] * tasks, lambda *_: None)
+    assert np.bincount(blocks.look).tolist() == parts
+    assert blocks.fractions == pytest.approx(np.cumsum(parts) / tasks)
 
 
 GATE = data_folder("suites") / "release_gate"
