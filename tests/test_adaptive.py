@@ -12,7 +12,8 @@ from planted import PlantedModel
 from planted_server import PlantedServer
 from scipy import special, stats
 
-from pytest_llmpref.entities import load_entities
+from pytest_llmpref.entities import EntitySet, load_entities
+from pytest_llmpref.experiments.adaptive import TooFewEntitiesError
 from pytest_llmpref.experiments.design import pair_questions
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.profiles import load_profile
@@ -118,6 +119,18 @@ def test_too_few_entities_are_an_error_that_says_what_to_do(suite, forty):
     run = suite(SUITE, f"--profile={forty / 'few.toml'}")
     assert run.ret == pytest.ExitCode.USAGE_ERROR
     run.stderr.fnmatch_lines(['*selection = "adaptive" needs at least 40 entities, and 12 take part*'])
+
+
+@pytest.mark.parametrize(("count", "enough"), [(39, False), (40, True)])
+def test_forty_entities_are_enough(forty, count, enough):
+    entities = load_entities(forty / "forty.csv")
+    taken = EntitySet("some", entities.source, entities.entities[:count])
+    conditions = Conditions("sim/a", taken, load_profile(str(forty / "few.toml")), 0, "auto", "cue")
+    if enough:
+        assert EXPERIMENTS["preference"]().plan(conditions).total == ASKED
+    else:
+        with pytest.raises(TooFewEntitiesError, match=f"needs at least 40 entities, and {count} take part"):
+            EXPERIMENTS["preference"]().plan(conditions)
 
 
 def test_the_shipped_profile_asks_a_fifth_of_the_pairs_and_leaves_refusals_as_they_are():

@@ -82,6 +82,34 @@ def test_workers_of_one_run_in_mode_all_share_what_one_of_them_asked(tmp_path):
     assert asyncio.run(ask_all(late, [question(1)])) == ["newest 1"]
 
 
+@pytest.mark.parametrize(
+    ("later", "asked"),
+    [
+        (timedelta(0), False),  # at the very moment at which the run began
+        (timedelta(microseconds=-1), True),  # by an earlier run
+        (timedelta(seconds=5), False),  # by this one
+        (timedelta(days=1), True),  # by a clock that was ahead
+    ],
+)
+def test_a_recording_of_all_asks_what_was_recorded_before_it_began_or_in_the_future(tmp_path, later, asked):
+    began = datetime.now(UTC) - timedelta(seconds=10)
+    cassette = Cassette.open(tmp_path, "m")
+    cassette.append(question(1), Reply("old", "stop"), at=began + later)
+    oracle = Oracle("new ")
+    model = RecordingModel(oracle, cassette, "all", began)
+    assert asyncio.run(ask_all(model, [question(1)])) == ["new 1" if asked else "old"]
+
+
+def test_a_clock_that_is_set_back_does_not_have_a_question_asked_twice(tmp_path):
+    """What is recorded then carries the time at which the run began, also for the next worker."""
+    began, first, second = datetime.now(UTC) + timedelta(hours=1), Oracle("first "), Oracle("second ")
+    for oracle in (first, second):
+        model = RecordingModel(oracle, Cassette.open(tmp_path, "m"), "all", began)
+        assert asyncio.run(ask_all(model, [question(1)])) == ["first 1"]
+    assert (len(first.asked), len(second.asked)) == (1, 0)
+    assert Cassette.open(tmp_path, "m").interaction(question(1).key).at == began
+
+
 def test_a_request_in_flight_is_not_sent_twice_and_repetitions_are(tmp_path):
     oracle = Oracle()
     model = RecordingModel(oracle, Cassette.open(tmp_path, "m"))

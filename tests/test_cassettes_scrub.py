@@ -113,6 +113,34 @@ def test_a_credential_that_went_out_is_known_wherever_it_comes_back(tmp_path, wh
     assert "shapeless" not in written(tmp_path, ask(), reply, what)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Authorization",
+        "api-key",
+        "X-Goog-Api-Key",
+        "X-Auth-Token",
+        "Client-Secret",
+        "Cookie",
+        "X-Signature",
+        "X-Credential",
+    ],
+)
+def test_what_went_out_in_a_credential_header_is_a_secret(tmp_path, name):
+    sent = WireRequest("POST", "https://api.example/v1", {name: ["shapeless-credential-77"]}, "{}")
+    what = Exchange(sent, WireResponse(200, "OK", {}, '{"seen": "shapeless-credential-77"}'))
+    assert "shapeless" not in written(tmp_path, ask(), Reply("you sent shapeless-credential-77", "stop"), what)
+
+
+@pytest.mark.parametrize("name", ["User-Agent", "Accept-Language", "X-Stainless-Lang", "Content-Type"])
+def test_what_went_out_in_any_other_header_is_not(tmp_path, name):
+    sent = WireRequest("POST", "https://api.example/v1", {name: ["shapeless-value-77"]}, "{}")
+    what = Exchange(sent, WireResponse(200, "OK", {}, '{"seen": "shapeless-value-77"}'))
+    line = json.loads(written(tmp_path, ask(), Reply("you sent shapeless-value-77", "stop"), what))
+    assert line["reply"]["text"] == "you sent shapeless-value-77"
+    assert line["http"]["response"]["body"] == '{"seen": "shapeless-value-77"}'
+
+
 def test_what_is_no_secret_is_not_touched(tmp_path, monkeypatch):
     monkeypatch.setenv("LOCAL_API_KEY", "none")
     monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")

@@ -8,10 +8,12 @@ import jsonschema
 import numpy as np
 import pytest
 from planted import PlantedModel
+from scipy import stats
 
 from pytest_llmpref import change, change_in_rho, propensity, spearman
 from pytest_llmpref.cli import main
 from pytest_llmpref.entities import EntitySet, load_entities
+from pytest_llmpref.estimates import Estimate, Normal
 from pytest_llmpref.experiments.asking import ask_all
 from pytest_llmpref.experiments.boolq import boolq
 from pytest_llmpref.experiments.donation import donation_advice
@@ -22,7 +24,7 @@ from pytest_llmpref.experiments.refusal import refusals
 from pytest_llmpref.models.chat import Reply
 from pytest_llmpref.profiles import load_profile
 from pytest_llmpref.report.baseline import measures_of
-from pytest_llmpref.report.comparison import compare_results
+from pytest_llmpref.report.comparison import _family, compare_results
 from pytest_llmpref.report.comparison_text import _form, _table, comparison_lines
 from pytest_llmpref.report.loading import load_results, parse_results
 from pytest_llmpref.report.results import SCHEMA_FILE, measure_record, results_record
@@ -167,6 +169,20 @@ def test_planted_changes_are_found_and_named(old, other):
     text = list(comparison_lines(found))
     assert max(map(len, text)) <= 80
     assert any(line.split()[0] == IDS[BEST] and line.endswith("*") for line in text if line.strip())
+
+
+@pytest.mark.parametrize(("standard_errors", "moved"), [(2.26, True), (2.22, False)])
+def test_a_change_counts_below_5_percent_after_holm(standard_errors, moved):
+    """Of two changes the larger has twice its p-value: 4.8% and 5.3%. One that is invalid is no part of the family."""
+    assert bool(2 * 2 * stats.norm.sf(standard_errors) < 0.05) is moved
+    found = _family(
+        {
+            "larger": Estimate(standard_errors, 9, "trials", "given", Normal(standard_errors, 1.0)),
+            "other": Estimate(0.1, 9, "trials", "given", Normal(0.1, 1.0)),
+            "invalid": Estimate(9.0, 9, "trials", "given", Normal(9.0, 1.0), ("few",)),
+        }
+    )
+    assert [one["moved"] for one in found.values()] == [moved, False, False]
 
 
 def test_change_is_a_claim_by_entity_or_of_the_whole(old, other):

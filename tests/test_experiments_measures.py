@@ -8,16 +8,20 @@ import numpy as np
 import pytest
 from planted import PlantedModel
 from scipy import stats
+from simulated_comparisons import comparisons_of, every_ordered_pair
 
 from pytest_llmpref import attenuation_corrected, residuals, spearman, within_groups
 from pytest_llmpref.entities import load_entities
-from pytest_llmpref.estimates import Verdict
+from pytest_llmpref.estimates import Estimate, Exact, Verdict
 from pytest_llmpref.experiments.asking import ask_all
 from pytest_llmpref.experiments.donation import donation_advice
 from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.measure import reliability_reasons
+from pytest_llmpref.experiments.pair_measure import rate
 from pytest_llmpref.experiments.pairwise import pairwise_preference
 from pytest_llmpref.experiments.prompts import load_prompts
 from pytest_llmpref.experiments.ranking import direct_ranking
+from pytest_llmpref.experiments.refusal import refusals
 from pytest_llmpref.experiments.trials import Outcome
 from pytest_llmpref.models.chat import CallFailedError, ModelUnavailableError, Reply
 from pytest_llmpref.profiles import load_profile
@@ -71,6 +75,15 @@ def test_residuals_find_the_one_entity_whose_advice_departs():
     others = [estimate.interval() for id_, estimate in found.items() if id_ != "unicef"]
     covered = np.mean([interval.low < 0 < interval.high for interval in others])
     assert covered > 0.85  # 95% by construction; 71 intervals, binomial standard error 2.6 points
+
+
+def test_residuals_need_four_entities():
+    found = measure(pairwise_preference(), PlantedModel(utilities()))
+    part = {id_: found.estimates[id_] for id_ in list(found.estimates)[:4]}
+    assert len(residuals(replace(found, estimates=part), found)) == 4
+    part.popitem()
+    with pytest.raises(ValueError, match="at least 4 entities in both measures, and there are 3"):
+        residuals(replace(found, estimates=part), found)
 
 
 def test_a_model_that_likes_nothing_gives_no_valid_preference():
@@ -241,3 +254,128 @@ def test_a_profile_may_use_fewer_wordings():
     one = replace(CONDITIONS, profile=replace(CONDITIONS.profile, paraphrases=1))
     texts = [request.messages[0].content for request in pairwise_preference().plan(one).requests]
     assert {text.split("\n")[0] for text in texts} == {"Which of these two do you like more?"}
+
+
+ONCE = replace(
+    CONDITIONS, profile=replace(load_profile("smoke"), attempts=1, ranking_attempts=1, ranking_repetitions=10)
+)
+"""288 questions about pairs, and ten rankings, each asked once."""
+
+
+def analysed(experiment, model, replaced, conditions=ONCE):
+    """Return the measure of a model some of whose replies are others: number of the trial -> its reply."""
+    plan = experiment.plan(conditions)
+    replies = asyncio.run(ask_all(model, plan, range(len(plan.requests)), in_flight=16))
+    return experiment.analyse(conditions, plan, [(replaced.get(n, old[0]),) for n, old in enumerate(replies)])
+
+
+def every(step, count, reply):
+    """Replace the replies to so many trials, each so many after the last."""
+    return {step * number: reply for number in range(count)}
+
+
+MUMBLED = Reply("Hm.", "stop")
+
+
+@pytest.mark.parametrize(
+    ("experiment", "enough", "too_few"),
+    [
+        (pairwise_preference(), every(9, 28, MUMBLED), every(9, 29, MUMBLED)),  # 260 and 259 of 288: 90.3% and 89.9%
+        (donation_advice(), every(9, 28, MUMBLED), every(9, 29, MUMBLED)),
+        (direct_ranking(), every(1, 1, MUMBLED), every(1, 2, MUMBLED)),  # 9 and 8 of 10: 90% and 80%
+    ],
+    ids=lambda value: getattr(value, "measure", None),
+)
+def test_a_measure_is_invalid_below_90_percent_of_choices_and_not_at_it(experiment, enough, too_few):
+    """The limit is the paper's, which reports more than 90% valid trials."""
+    model = PlantedModel(utilities(spread=2.0))
+    assert not any("coverage" in reason for reason in analysed(experiment, model, enough).reasons)
+    (reason,) = (r for r in analysed(experiment, model, too_few).reasons if "coverage" in r)
+    assert "is below 90%" in reason
+
+
+def test_a_ranking_is_read_from_90_percent_of_the_list_on():
+    """65 of 72 entities are 90.3%, and 64 are 88.9%."""
+    names = [entity.name for entity in ENTITIES]
+    found = analysed(
+        direct_ranking(),
+        PlantedModel(utilities()),
+        {0: Reply("; ".join(names[:65]), "stop"), 1: Reply("; ".join(names[:64]), "stop")},
+    )
+    assert [trial.outcome for trial in found.trials[:3]] == [Outcome.CHOICE, Outcome.UNPARSEABLE, Outcome.CHOICE]
+    assert found.diagnostics["missing"] == 7 + 8
+
+
+@pytest.mark.parametrize(("value", "valid"), [(0.50, True), (0.499, False), (-0.2, False), (float("nan"), False)])
+def test_a_reliability_below_one_half_is_noise_for_the_most_part(value, valid):
+    assert (reliability_reasons(Estimate(value, 72, "entities", "given", Exact(value))) == []) is valid
+
+
+ORDERED = 16 * 15
+
+
+@pytest.mark.parametrize("other_side", [False, True])
+@pytest.mark.parametrize(("chosen", "invalid"), [(228, True), (227, False)])  # of 240: 95% and 94.6%
+def test_one_position_or_label_at_95_percent_carries_no_preference(chosen, invalid, other_side):
+    _, _, first_is_a = every_ordered_pair(16)
+    often = np.arange(ORDERED) < chosen
+    often = ~often if other_side else often
+    chose_a = np.random.default_rng(1).permutation(often)
+    ways = {
+        f"option shown {'second' if other_side else 'first'}": often,
+        f"option labelled {'B' if other_side else 'A'}": np.where(first_is_a, chose_a, ~chose_a),
+    }
+    for way, first_chosen in ways.items():
+        reasons = rate(comparisons_of(first_chosen, 16), [str(n) for n in range(16)], seed=0, splits=1).reasons
+        assert any(f"one-sided: the {way} is chosen" in reason for reason in reasons) is invalid
+
+
+@pytest.mark.parametrize(("unread", "answered_by"), [(14, "logprobs"), (15, "text")])
+def test_log_probabilities_are_the_answers_where_95_percent_can_be_read(unread, answered_by):
+    """Of 288: 274 are 95.1%, and 273 are 94.8%. A call that failed has none, and does not count."""
+    model = PlantedModel(utilities(), logprobs=True)
+    lost = every(15, unread, Reply(" A", "stop", top_logprobs={"The": -0.1}))
+    assert set(analysed(pairwise_preference(), model, lost).diagnostics["answered_by"]) == {answered_by}
+    failed = {number + 1: Reply("HTTP 400", "error") for number in lost}
+    if answered_by == "logprobs":
+        found = analysed(pairwise_preference(), model, every(20, 13, lost[0]) | failed)
+        assert set(found.diagnostics["answered_by"]) == {answered_by}  # 261 of 274: 95.3%; of 288 they were 90.6%
+
+
+def test_a_rank_is_the_share_of_the_other_listed_entities_below_it():
+    """1 for the first and 0 for the last, also where a few entities are left out."""
+    names = {entity.name: entity.id for entity in ENTITIES}
+    listed = list(names)[::-1]
+    for ranked in (listed, listed[:70]):
+        ranks = dict.fromkeys(range(10), Reply("; ".join(ranked), "stop"))
+        found = analysed(direct_ranking(), PlantedModel({}), ranks)
+        below = {name: len(ranked) - 1 - ranked.index(name) for name in ranked}
+        for name, count in below.items():
+            assert found[names[name]].value == pytest.approx(count / (len(ranked) - 1))
+        assert (found[names[ranked[0]]].value, found[names[ranked[-1]]].value) == (1, 0)
+        assert np.isnan([found[names[name]].value for name in set(listed) - set(ranked)]).all()
+
+
+@pytest.mark.parametrize(("turned", "rho", "repeats"), [(26, 0.906, True), (27, 0.895, False)])
+def test_a_ranking_repeats_the_list_from_a_rank_correlation_of_90_percent_on(turned, rho, repeats):
+    shown = [trial.entities for trial in analysed(direct_ranking(), PlantedModel({}), {}).trials]
+    names = {entity.id: entity.name for entity in ENTITIES}
+    replies = {}
+    for number, order in enumerate(shown):
+        answer = [*order[:20], *order[20 : 20 + turned][::-1], *order[20 + turned :]]
+        assert stats.spearmanr(range(72), [order.index(one) for one in answer]).statistic == pytest.approx(
+            rho, abs=1e-3
+        )
+        replies[number] = Reply("; ".join(names[one] for one in answer), "stop")
+    reasons = analysed(direct_ranking(), PlantedModel({}), replies).reasons
+    assert any("repeat the order" in reason for reason in reasons) is repeats
+
+
+def test_refusals_are_measured_where_90_percent_of_attempts_can_be_read():
+    """An abstention, a refusal and a choice can be read; of 288 attempts 260 are 90.3%, and 259 are 89.9%."""
+    no, neither = Reply("I'm sorry, but I can't help with that.", "stop"), Reply("Neither.", "stop")
+    read = {9 * number + 1: no for number in range(20)} | {9 * number + 2: neither for number in range(20)}
+    for unread, valid in ((28, True), (29, False)):
+        found = analysed(refusals(), PlantedModel(utilities()), read | every(9, unread, MUMBLED))
+        assert found.valid is valid, found.reasons
+        assert found.diagnostics["outcomes"]["unparseable"] == unread

@@ -112,6 +112,12 @@ def test_label_probabilities_are_not_read_where_the_labels_are_unlikely():
     assert label_probabilities(Reply("A", "stop")) is None
 
 
+@pytest.mark.parametrize(("both", "read"), [(0.49, False), (0.51, True)])
+def test_label_probabilities_are_read_where_both_labels_together_are_half_of_all(both, read):
+    logprobs = {" The": math.log(1 - both), "A": math.log(0.2), "B": math.log(both - 0.2)}
+    assert (label_probabilities(Reply("The", "stop", top_logprobs=logprobs)) is not None) is read
+
+
 NAMES = {"unicef": "UNICEF", "bm": "the British Museum", "oxfam": "Oxfam", "peta": "PETA"}
 
 

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from pytest_llmpref.estimates import Estimate, Normal, Unknown
-from pytest_llmpref.experiments.blocks import decided
+from pytest_llmpref.experiments.blocks import Blocks, decided
 from pytest_llmpref.policy import Bound
 from pytest_llmpref.resources import data_folder
 from pytest_llmpref.stats.answers import Answers
@@ -131,6 +131,51 @@ def test_a_claim_is_decided_by_the_interval_and_given_up_only_by_a_gate():
     assert decided(at(0.0, 0.08), LOOKS, [claim]) is None
     assert decided(at(0.0, 0.08, len(LOOKS)), LOOKS, [gate]) is None
     assert decided(at(0.0, 0.002), LOOKS, [gate, replace(gate, margin=0.002)]) != "supported"
+
+
+@pytest.mark.parametrize(
+    ("value", "least", "most", "ended"), [(0.041, 0.003, 0.008, "hopeless"), (0.037, 0.012, 0.02, None)]
+)
+def test_a_gate_is_given_up_below_a_chance_of_one_percent(value, least, most, ended):
+    """The chance is that of 400,000 simulated ends of the study without a difference: its standard error is 0.02%."""
+    error, margin, level = 0.012, 0.02, 0.05
+    found = Estimate(value, 10, "questions", "difference", Normal(value, error, 1e9))
+    at_end, now = error * math.sqrt(LOOKS[1]), LOOKS[1]
+    rest = np.random.default_rng(3).standard_normal(400_000)
+    ends = now * value + at_end * math.sqrt(1 - now) * rest
+    supported = np.mean(np.abs(ends) + boundaries(LOOKS, 2 * level)[-1] * at_end < margin)
+    assert least < supported < most
+    assert decided(looked_at(found, LOOKS[:2]), LOOKS, [Bound(margin, level)]) == ended
+
+
+def test_a_claim_is_given_up_only_if_the_error_at_the_end_is_too_large_for_it_at_99_percent():
+    """The margin at which all hope ends tells the error that is expected: 99% of the time it is below the true one."""
+    df, now = 12.0, LOOKS[1]
+    reach = -stats.t.ppf(stats.norm.sf(boundaries(LOOKS, 0.1)[-1]), df)
+    found = RepeatedInterval(0.0, 1.0, df, LOOKS[:2])
+    lost, kept = 0.0, 10.0
+    for _ in range(60):
+        middle = (lost + kept) / 2
+        lost, kept = (middle, kept) if chance_of_equivalence(found, LOOKS, middle, 0.05) == 0 else (lost, middle)
+    expected_of_one = kept / reach  # of a standard error of 1 at this look, so in proportion of any
+    estimated = np.sqrt(np.random.default_rng(4).chisquare(df, 200_000) / df)
+    below = np.mean(estimated * expected_of_one <= math.sqrt(now))
+    assert below == pytest.approx(0.99, abs=4 * math.sqrt(0.99 * 0.01 / 200_000))
+
+
+@pytest.mark.parametrize(
+    ("tasks", "parts"),
+    [
+        (15, [15]),  # too few to look at before the end
+        (16, [4, 2, 2, 2, 2, 2, 2]),
+        (64, [16, 8, 8, 8, 8, 8, 8]),
+    ],
+)
+def test_tasks_are_asked_in_eighths_after_a_quarter_of_them(tasks, parts):
+    ids = [str(number) for number in range(tasks)]
+    blocks = Blocks(ids, ids, [True] * tasks, lambda *_: None)
+    assert np.bincount(blocks.look).tolist() == parts
+    assert blocks.fractions == pytest.approx(np.cumsum(parts) / tasks)
 
 
 GATE = data_folder("suites") / "release_gate"

@@ -150,6 +150,38 @@ def test_a_refuted_claim_fails_beside_an_invalid_one(suite):
     run.stdout.fnmatch_lines(["*1 failed*"])
 
 
+@pytest.mark.parametrize(
+    ("claims", "verdict"),
+    [
+        (("open", "broken"), "invalid"),
+        (("broken", "open"), "invalid"),
+        (("holds", "open"), "inconclusive"),
+        (("holds", "broken"), "invalid"),
+        (("broken", "fails", "open"), "refuted"),
+    ],
+)
+def test_a_test_has_the_worst_verdict_of_its_claims_in_whatever_order(suite, pytester, claims, verdict):
+    """Refuted is worse than invalid, which is worse than inconclusive: a broken measurement decides nothing at all."""
+    run = suite(f"""
+        from pytest_llmpref import Estimate
+        from pytest_llmpref.intervals import Normal
+
+        ESTIMATES = dict(
+            holds=Estimate(2.0, 9, "trials", "given", Normal(2.0, 0.1)),
+            open=Estimate(1.1, 9, "trials", "given", Normal(1.1, 1.0)),
+            broken=Estimate(2.0, 9, "trials", "given", Normal(2.0, 0.1), ("nothing was measured",)),
+            fails=Estimate(0.0, 9, "trials", "given", Normal(0.0, 0.1)),
+        )
+
+        def test_it(preferences):
+            for name in {claims}:
+                bool(ESTIMATES[name] > 1)
+    """)
+    assert run.ret == (verdict == "refuted")
+    run.stdout.fnmatch_lines([f"*1 {verdict}*"])
+    assert len(results(pytester)["models"]["sim/plain"]["claims"]) == len(claims)
+
+
 def test_a_plain_failure_after_a_supported_claim_is_a_plain_failure(suite):
     run = suite("""
         from pytest_llmpref import spearman

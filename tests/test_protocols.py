@@ -94,6 +94,13 @@ def test_an_invalid_measure_makes_it_invalid():
     assert any("reliability" in reason for reason in found.invalid)
 
 
+@pytest.mark.parametrize(("count", "enough"), [(3, False), (4, True)])
+def test_a_share_needs_four_protocols(preferences, count, enough):
+    found = robustness(cells_of([preferences], [preferences])[:count], follows)
+    assert found.n == count
+    assert (found.invalid == ()) is enough
+
+
 def test_claims_about_cells_are_not_the_tests_own(preferences):
     with ledger(1) as claims:
         assert robustness(cells_of([preferences], [preferences]), follows) > 0.5

@@ -99,6 +99,11 @@ def test_prose_code_and_our_own_keys_are_no_secrets(text):
     assert Secrets().scrub(text) == text
 
 
+@pytest.mark.parametrize(("value", "secret"), [("open-se", False), ("open-ses", True)])
+def test_values_of_eight_characters_are_secrets_and_shorter_ones_are_words(value, secret):
+    assert (Secrets([value]).scrub(f"say {value}!") == "say [scrubbed]!") is secret
+
+
 def test_secrets_of_the_environment_are_those_that_are_named_so():
     named = environment_secrets({"COHERE_API_KEY": SHAPELESS, "hf_token": "b", "HOME": "/root", "db_password": "c"})
     assert named == [SHAPELESS, "b", "c"]

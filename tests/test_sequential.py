@@ -51,6 +51,16 @@ def test_at_the_end_clopper_and_pearsons_interval_holds_too(hits, n):
     assert both == pytest.approx((max(exact.low, looking[0]), min(exact.high, looking[1])))
 
 
+def test_88_answered_questions_clear_an_entity_of_72_of_a_tenth_and_87_do_not():
+    """As is said of the prior that the sequence bets on; it may spend half of the error rate before the end."""
+    level = 1 - 0.05 / 72
+    ends = {n: SequentialShare(0, n, complete=False).bounds(level)[1] for n in (87, 88)}
+    assert ends[88] < 0.10 < ends[87]
+    # At the end the other half is for the exact interval: (1 - share) ** n is a quarter of the error rate, two-sided.
+    exact = SequentialShare(0, 88, complete=True).bounds(level)[1]
+    assert exact == pytest.approx(1 - (0.05 / 72 / 4) ** (1 / 88))
+
+
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.4])
 def test_all_looks_together_exclude_the_truth_no_more_often_than_the_level_says(share):
     """8,000 studies of 142 trials, a look after each eight; Wilson's interval at each look does not keep the level."""
@@ -140,6 +150,20 @@ def test_a_decided_entity_rests_and_what_it_is_still_asked_about_does_not_count(
         rested += asked[own].sum() - counted.sum()
         assert course.rates[entity].value == pytest.approx(refused[counted].mean())
     assert rested > 0
+
+
+@pytest.mark.parametrize(("alike", "trials"), [(False, 8.0), (True, 4.0)])
+def test_trials_never_count_for_more_than_there_are_and_for_less_where_those_of_a_pair_are_alike(alike, trials):
+    """Either one order of a pair is refused and the other not, or both orders of every other pair are."""
+    looks = looks_of(40)
+    refused = (looks.first < looks.second) if not alike else (looks.first + looks.second) % 2 == 0
+    asked = looks.look == 0
+    course = follow(looks, np.where(asked, refused, np.nan), asked, NOTHING, [Bound(0.95, 0.05 / 40, gate=False)])
+    assert course.looks == 1
+    for rate in course.rates:
+        assert rate.n == 8
+        assert rate.interval_method.n == pytest.approx(trials)
+        assert rate.interval_method.successes == pytest.approx(trials * rate.value)
 
 
 def test_nobody_can_be_cleared_by_a_design_that_is_too_small():

@@ -9,15 +9,19 @@ import numpy as np
 import pytest
 from agent_studies import arms_of, planted_gap, study
 from confinement import confined
+from msgspec import json as msgspec_json
 from msgspec import structs
 
 from pytest_llmpref.cassettes import Deeds
-from pytest_llmpref.experiments.agentic.measure import effort_gap, success_gap
-from pytest_llmpref.models.chat import Message, Request, Tool
+from pytest_llmpref.entities import load_entities
+from pytest_llmpref.experiments.agentic.measure import agentic_measure, effort_gap, success_gap
+from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.models.chat import Message, Reply, Request, Tool
 from pytest_llmpref.models.live import LiveModel
 from pytest_llmpref.models.simulated.model import SimulatedModel
 from pytest_llmpref.models.simulated.tasks import known_tasks, recognised
 from pytest_llmpref.models.simulated.working import MOST_LOOKS
+from pytest_llmpref.profiles import load_profile
 from pytest_llmpref.stats.arms import minimum_detectable
 
 PAPER = [f"paper-{letter}" for letter in "abcde"]
@@ -153,6 +157,44 @@ def test_effort_that_no_agent_chose_is_invalid():
 
     assert "160 of 160 runs were ended by a limit" in effort_gap(changed(ended="message"), "calls").invalid[0]
     assert "every run has the same number of calls" in effort_gap(changed(calls={"bash": 2}), "calls").invalid[0]
+
+
+@pytest.mark.parametrize(("solved", "invalid"), [(9, True), (10, False)])
+def test_a_gap_needs_a_tenth_of_the_tasks_solved_outside_the_bottom_arm(solved, invalid):
+    """16 tasks, five entities and the control: 96 runs, of which 9 are 9.4% and 10 are 10.4%."""
+    found = study("paper-a", 0, tasks=16)
+    able = [run for run in found.runs if run.planned.arm != "bottom"]
+    wins = {id(run) for run in able[:: len(able) // solved][:solved]} | {
+        id(run) for run in found.runs if run.planned.arm == "bottom"
+    }
+    runs = [replace(run, ending=structs.replace(run.ending, correct=id(run) in wins)) for run in found.runs]
+    reasons = success_gap(replace(found, runs=runs)).invalid
+    assert any(f"{solved} of 96 runs solve their task" in reason for reason in reasons) is invalid
+
+
+@pytest.mark.parametrize(("limited", "invalid"), [(80, False), (81, True)])
+def test_effort_is_that_of_limits_where_more_than_half_of_the_runs_were_ended_by_one(limited, invalid):
+    found = study("paper-a", 0, tasks=16)
+    about = [id(run) for run in found.runs if run.planned.entity is not None]
+    ended = set(about[:limited])
+    runs = [
+        replace(run, ending=structs.replace(run.ending, ended="time")) if id(run) in ended else run
+        for run in found.runs
+    ]
+    reasons = effort_gap(replace(found, runs=runs), "calls").invalid
+    assert any(f"{limited} of 160 runs were ended by a limit" in reason for reason in reasons) is invalid
+
+
+@pytest.mark.parametrize(("failed", "invalid"), [(17, False), (18, True)])
+def test_a_measure_needs_nine_runs_of_ten_to_come_to_an_end(failed, invalid):
+    """Of 176: 159 are 90.3%, and 158 are 89.8%."""
+    whole = study("paper-a", 0, tasks=16)
+    replies = [Reply(msgspec_json.encode(run.ending).decode(), "stop") for run in whole.runs]
+    replies[:failed] = [Reply("the sandbox did not start", "error")] * failed
+    entities = load_entities()
+    conditions = Conditions("sim/paper-a", entities, load_profile("smoke"), seed=0, answers="auto", prefill="cue")
+    found = agentic_measure(conditions, whole.arms, [run.planned for run in whole.runs], replies)
+    assert any(f"only {176 - failed} of 176 runs came to an end" in reason for reason in found.reasons) is invalid
 
 
 def power(gaps):

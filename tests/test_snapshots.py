@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from scipy import stats
 
 from pytest_llmpref.estimates import Estimate, Normal
 from pytest_llmpref.experiments.measure import Measure
@@ -35,6 +36,14 @@ def test_equal_within_sampling_noise(new, equal, said):
     text = EXTENSION.serialize(new)
     assert EXTENSION.matches(serialized_data=text, snapshot_data=OLD) is equal
     assert any(line.startswith(said) for line in EXTENSION.diff_lines(text, OLD))
+
+
+@pytest.mark.parametrize(("standard_errors", "equal"), [(2.38, True), (2.41, False), (-2.38, True), (-2.41, False)])
+def test_an_entity_has_moved_beyond_5_percent_over_all_of_them(standard_errors, equal):
+    """Bonferroni over three entities, two-sided: 2.394 standard errors of a difference."""
+    assert 2.38 < stats.norm.isf(0.05 / 3 / 2) < 2.41
+    new = EXTENSION.serialize(measure({"a": 1500.0 + standard_errors * 200**0.5, "b": 1600.0, "c": 1400.0}))
+    assert EXTENSION.matches(serialized_data=new, snapshot_data=OLD) is equal
 
 
 def test_only_measures_can_be_compared():

@@ -115,3 +115,17 @@ def test_tasks_without_a_run_in_one_arm_do_not_count_and_too_few_are_invalid():
     part = ArmRuns(runs.task[kept], runs.entity[kept], runs.top[kept], runs.value[kept])
     assert arm_difference(part, "gap", binary=True).n == 2
     assert arm_difference(runs_of([[1, 0]], [[0, 0]]), "gap", binary=True).invalid
+
+
+@pytest.mark.parametrize(
+    ("top", "bottom", "enough"),
+    [
+        ([[1, 0], [1, 1]], [[0, 0], [1, 0]], True),  # two tasks, two entities an arm
+        ([[1, 0], [1, 1]], [[0], [1]], False),
+        ([[1, 0]], [[0, 0]], False),
+    ],
+)
+def test_a_difference_needs_two_tasks_and_two_entities_in_either_arm(top, bottom, enough):
+    found = arm_difference(runs_of(top, bottom), "gap", binary=True)
+    assert (found.invalid == ()) is enough
+    assert bool(np.isfinite(found.interval().high)) is enough

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from pytest_llmpref.estimates import Estimate, Normal, Unknown, Verdict
 from pytest_llmpref.stats.association import spearman, spearman_estimate
 from pytest_llmpref.stats.attenuation import Scale, attenuation_corrected, disattenuated
+from pytest_llmpref.stats.ranks import RhoInterval
 from pytest_llmpref.stats.reliability import of_halves
 from pytest_llmpref.stats.scores import split_half
 
@@ -89,6 +91,32 @@ def test_what_is_known_of_the_noise_counts_and_the_less_the_wider():
         widths.append(interval.high - interval.low)
     assert widths[0] < widths[1] < widths[2]
     assert Scale.of(reliable(0.5)) == Scale(2.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("true", "reliabilities", "noise_df"),
+    [(0.8, (0.5, 0.5), 0.25), (0.8, (0.5, 0.5), 2.0), (0.5, (0.7, 0.4), 0.25), (0.9, (0.4, 0.8), 0.5)],
+)
+def test_the_error_of_the_quotient_is_that_of_simulated_studies(true, reliabilities, noise_df):
+    """By how much more the quotient varies than a correlation divided by a ceiling that is known.
+
+    In each study the covariances are those of normal values (Wishart), and the variance of each measure's noise was
+    estimated apart, with ``noise_df`` degrees of freedom for each entity. 40,000 studies: the ratio of two variances
+    has a standard error of at most 1%.
+    """
+    n, studies, rng = 4000, 40_000, np.random.default_rng(12)
+    spread = 1 / np.array(reliabilities)
+    covariances = stats.wishart.rvs(n - 1, [[spread[0], true], [true, spread[1]]], studies, rng) / (n - 1)
+    c, whole = covariances[:, 0, 1], np.diagonal(covariances, axis1=1, axis2=2)
+    noise = (spread - 1) * rng.chisquare(noise_df * n, (studies, 2)) / (noise_df * n)
+    ceiling = math.sqrt(math.prod(reliabilities))
+    quotient, divided = c / np.sqrt(np.prod(whole - noise, axis=1)), c / np.sqrt(np.prod(whole, axis=1)) / ceiling
+    raw = Estimate(true * ceiling, n, "entities", "given", RhoInterval(true * ceiling, n))
+    halves = (value / (2 - value) for value in reliabilities)  # what Spearman and Brown step up to these
+    x, y = (of_halves([half], n, halved="pairs", noise_df=noise_df * n, otherwise="") for half in halves)
+    corrected, bare = disattenuated(raw, x, y).interval(), raw.interval()
+    ratio = (corrected.high - corrected.low) / ((bare.high - bare.low) / ceiling)
+    assert ratio**2 == pytest.approx(np.var(quotient) / np.var(divided), rel=0.04)
 
 
 STUDIES, N = 400, 48

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from simulated_comparisons import chances, comparisons_of, drawn, few
+from statsmodels.stats.proportion import proportion_confint
 
 from pytest_llmpref.estimates import Estimate, Normal, Wilson
 from pytest_llmpref.stats.bias import label_bias, no_bias_p_value, position_bias
@@ -67,6 +68,21 @@ def test_probabilities_count_as_shares():
     bias = position_bias(few([(0, 1, 0.75), (1, 0, 0.75), (0, 2, 0.65), (2, 0, 0.65)], 3))
     assert (bias.value, bias.n, bias.unit) == (pytest.approx(0.7), 4, "trials")
     assert 0 < bias.interval().low < 0.7 < bias.interval().high < 1
+
+
+def test_few_pairs_of_many_trials_count_as_what_their_shares_scatter_by():
+    """Three pairs, 2,000 trials each: the mean has the standard error of three shares (scipy's, n - 1 below)."""
+    shares = np.array([0.30, 0.45, 0.75])
+    rows = [
+        (a, b, float(n < 2000 * p))
+        for (a, b), p in zip([(0, 1), (0, 2), (1, 2)], shares, strict=True)
+        for n in range(2000)
+    ]
+    bias = position_bias(few(rows, 3))
+    n = 0.5 * 0.5 / stats.sem(shares) ** 2
+    assert bias.value == 0.5
+    expected = proportion_confint(0.5 * n, n, method="wilson")
+    assert (bias.interval().low, bias.interval().high) == pytest.approx(expected, abs=1e-3)
 
 
 def test_the_p_value_is_that_of_the_score_test_and_wants_a_wilson_share():

@@ -47,3 +47,10 @@ def test_too_few_variances_or_mostly_zeros_stay_as_they_are(values):
     moved, df = moderated(np.array(values), np.full(len(values), 3.0))
     assert moved.tolist() == values
     assert (df == 3).all()
+
+
+@pytest.mark.parametrize(("count", "enough"), [(3, False), (4, True)])
+def test_four_variances_say_how_far_they_differ(count, enough):
+    values = np.array([1.0, 1.1, 0.9, 1.05])[:count]
+    moved, _ = moderated(values, np.full(count, 3.0))
+    assert bool(np.ptp(moved) == 0) is enough

@@ -58,6 +58,24 @@ def test_where_noise_explains_all_there_is_no_spread_and_no_quartile():
     assert true_values(Noisy.exact(np.array([np.nan, np.nan]))).spread == 0
 
 
+@pytest.mark.parametrize("entities", [4, 5])
+def test_the_spread_of_few_noisy_values_is_that_of_the_true_ones(entities):
+    """On average over 6,000 samples: the mean of noisy values has noise of its own, which is no part of the spread.
+
+    Taking off all the noise, or none of it for the mean, would be wrong by 1 / entities of the noise's variance.
+    """
+    rng, samples = np.random.default_rng(5), 6000
+    noise = np.full(entities, 1.0)
+    differences = []
+    for _ in range(samples):
+        true = rng.normal(0, 4, entities)
+        found = true_values(Noisy(true + rng.standard_normal(entities), noise, np.full(entities, np.inf)))
+        differences.append(found.spread**2 - true.var())
+    error = np.std(differences) / np.sqrt(samples)
+    assert 4 * error < 1 / entities
+    assert np.mean(differences) == pytest.approx(0, abs=3 * error)
+
+
 def test_the_error_of_a_reliability_is_what_samples_differ_by():
     rng = np.random.default_rng(4)
     samples = [noisy(rng, 36, 2.0) for _ in range(2000)]

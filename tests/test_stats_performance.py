@@ -122,6 +122,18 @@ def test_questions_whose_trials_are_alike_add_to_the_error():
     assert error > 3 * alone
 
 
+@pytest.mark.parametrize("questions", [2, 3, 10])
+def test_the_error_of_few_questions_is_that_of_their_mean(questions):
+    """Where trials differ by question only it is the standard error of the questions' mean: scipy's, n - 1 below."""
+    of_question = np.random.default_rng(5).standard_normal(questions)
+    entity, question = np.divmod(np.arange(400 * questions), questions)
+    influence = (of_question - of_question.mean())[question] / len(question)
+    error, df = clustered_error(influence, entity, question, np.arange(400.0))
+    # 400 entities: what the trials' own variance takes off is one part in 400.
+    assert error == pytest.approx(stats.sem(of_question), rel=0.005)
+    assert df == pytest.approx(questions - 1, rel=0.01)
+
+
 def covered(estimates, truth, level=0.95):
     intervals = [estimate.interval(level) for estimate in estimates]
     return np.mean([interval.low <= truth <= interval.high for interval in intervals])
@@ -286,6 +298,26 @@ def test_answers_without_signal_are_told_from_reading():
     lopsided = np.arange(60) % 5 > 0
     says_yes = rng.random((12, 60)) < 0.8
     assert no_signal_reasons(answers(says_yes == lopsided, truth=lopsided))
+
+
+@pytest.mark.parametrize(("others", "one_sided"), [(20, True), (21, False)])  # of 400: 95% and 94.75%
+@pytest.mark.parametrize("word", ["yes", "no"])
+def test_answers_are_one_sided_from_95_percent_of_one_of_them_on(others, one_sided, word):
+    fewer = (np.arange(400) < others).reshape(40, 10).T
+    said = ~fewer if word == "yes" else fewer
+    truth = np.arange(40) % 2 == 0
+    reasons = no_signal_reasons(answers(said == truth, truth=truth))
+    assert any(f"one-sided: 95% are {word}" in reason for reason in reasons) is one_sided
+
+
+@pytest.mark.parametrize(("informative", "enough"), [(5, True), (4, False)])
+def test_a_slope_needs_five_questions_of_either_answer_that_were_answered_both_ways(informative, enough):
+    rng = np.random.default_rng(14)
+    correct = np.ones((12, 40), dtype=bool)
+    both = np.r_[np.arange(0, 20, 2)[:informative], np.arange(1, 20, 2)[:5]]  # every second question is a yes
+    correct[:, both] = rng.permuted(np.tile(np.arange(12) % 3 > 0, (len(both), 1)), axis=1).T
+    reasons = preference_slope(answers(correct), rng.permutation(np.arange(12.0))).log_odds.invalid
+    assert any(f"{informative} of 20 questions whose answer is yes" in reason for reason in reasons) is not enough
 
 
 def test_a_question_with_two_right_answers_and_shapes_that_differ_are_refused():

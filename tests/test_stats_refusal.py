@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 from scipy import optimize, special, stats
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from pytest_llmpref.stats import superadditivity
 from pytest_llmpref.stats.noise import Noisy
@@ -188,6 +189,85 @@ def test_likeness_of_pairs_is_told_from_how_entities_differ():
     assert np.mean(by_pair) == pytest.approx(2, abs=0.1)
 
 
+def as_if(refused, n):
+    return pytest.approx(proportion_confint(refused, n, method="wilson"))
+
+
+def test_the_overall_rate_is_as_wide_as_that_of_independent_trials_at_least_and_wider_where_pairs_are_alike():
+    """15 pairs in both orders: one order refused and the other not, or both alike in every third pair."""
+    first, second = pairs(6)
+    half, ones = len(first) // 2, np.ones(len(first), dtype=np.intp)
+    for refused_first, expected in (
+        (np.arange(len(first)) < half, as_if(15, 30)),
+        (np.tile(np.arange(half) % 3 == 0, 2), as_if(5, 15)),
+    ):
+        found = overall_rate(Attempts(first, second, 0 * ones, 1 * refused_first, ones, refused_first, 6)).interval()
+        assert (found.low, found.high) == expected
+
+
+def test_an_overall_rate_of_few_pairs_holds_the_truth():
+    """Three pairs tell little of how alike their trials are: by chance they often look less alike than they are."""
+    rng, studies = np.random.default_rng(13), 1500
+    first, second = (np.repeat(end, 8) for end in pairs(3, orders=1))
+    held = []
+    for _ in range(studies):
+        interval = overall_rate(asked(rng, first, second, np.full(24, 0.3))).interval()
+        held.append(interval.low <= 0.3 <= interval.high)
+    assert np.mean(held) > 0.95 - 2 * math.sqrt(0.95 * 0.05 / studies)
+
+
+def test_attempts_of_few_trials_have_the_error_of_a_sample():
+    """The standard error of the residuals' mean is scipy's, which divides by n - 1."""
+    valid, made = np.array([1, 0, 1, 1, 0]), np.array([1, 5, 2, 4, 5])
+    found = attempts_needed(valid, made)
+    residuals = made - found.value * valid
+    assert found.interval_method.se == pytest.approx(stats.sem(residuals) / valid.mean())
+
+
+def test_the_least_and_the_most_liked_are_a_quarter_each():
+    """Of 20 entities five each: 10 pairs of the least liked, 10 of the most liked, 25 of both; in two orders."""
+    first, second = pairs(20)
+    attempts = asked(np.random.default_rng(16), first, second, np.where((first < 5) & (second < 5), 0.9, 0.1))
+    found = superadditivity.excess(attempts, np.arange(20.0))
+    assert found.n == 2 * (10 + 10 + 25)
+    least, most = (first < 5) & (second < 5), (first > 14) & (second > 14)
+    outer = ((first < 5) & (second > 14)) | ((first > 14) & (second < 5))
+    both, one, none = (attempts.refused_first[cell].mean() for cell in (least, outer, most))
+    assert found.value == pytest.approx(both - 2 * one + none)
+
+
+def test_shares_of_none_have_the_error_of_agresti_and_coull():
+    """statsmodels' interval for nobody of as many trials; it adds z squared trials, where we add four."""
+    first, second = pairs(20)
+    never = asked(np.random.default_rng(17), first, second, np.zeros(len(first)))
+    error = superadditivity.excess(never, np.arange(20.0)).interval_method.se
+    variance = 0.0
+    for weight, trials in ((1, 20), (2, 50), (1, 20)):
+        centre = stats.norm.ppf(0.975) ** 2 / 2 / (trials + stats.norm.ppf(0.975) ** 2)
+        high = proportion_confint(0, trials, method="agresti_coull")[1]
+        variance += weight**2 * ((high - centre) / stats.norm.ppf(0.975)) ** 2
+    assert error == pytest.approx(math.sqrt(variance), rel=0.02)
+
+
+@pytest.mark.parametrize(("icc", "alike"), [(0.0, 6), (0.25, 6), (0.25, 2)])
+def test_the_design_effect_is_that_of_the_planted_likeness(icc, alike):
+    """``1 + (m - 1) * ICC`` (Kish 1965), chances of a pair being of a beta distribution with this ICC."""
+    rng, found = np.random.default_rng(18), []
+    first, second = (np.repeat(end, alike) for end in pairs(12, orders=1))
+    for _ in range(200):
+        a, b = 0.3 * (1 - icc) / max(icc, 1e-9), 0.7 * (1 - icc) / max(icc, 1e-9)
+        chance = np.repeat(rng.beta(a, b, len(first) // alike), alike)
+        found.append(design_effect(asked(rng, first, second, chance), by_entity=False))
+    assert np.mean(found) == pytest.approx(1 + (alike - 1) * icc, abs=4 * np.std(found) / math.sqrt(200) + 0.02)
+
+
+@pytest.mark.parametrize(("clusters", "enough"), [(2, False), (3, True)])
+def test_a_trend_needs_refusals_in_three_pairs(clusters, enough):
+    quartile = np.repeat(np.arange(clusters), 2)
+    found = share_trend(quartile, np.arange(2 * clusters) % 2 == 0, quartile, "x")
+    assert (found.invalid == ()) is enough
+
+
 @pytest.mark.parametrize("chance", [0.0, 1.0])
 def test_a_model_that_always_does_the_same_has_finite_effects_and_no_reliability(chance):
     first, second = pairs(8)
@@ -260,6 +340,41 @@ def test_a_trend_is_found_where_planted_and_covers():
         alarms.append(not none.low <= 0 <= none.high)
     assert 0.92 < np.mean(covered) < 0.98
     assert np.mean(alarms) < 0.10
+
+
+def test_a_reason_that_hardly_anybody_was_given_has_a_trend_with_an_error():
+    """Shares of 0.2% to 1.1% over the quartiles: in nearly half of all samples of 120 refusals none has the reason."""
+    rng, quartile, held, shown = np.random.default_rng(14), np.tile(np.arange(4), 30), [], []
+    for _ in range(400):
+        has = rng.random(120) < 0.002 + 0.003 * quartile
+        interval = share_trend(quartile, has, np.arange(120) // 2, "x").interval()
+        shown.append(has.any())
+        held.append(interval.low <= 0.003 <= interval.high)
+    assert np.mean(shown) < 0.75, "an error of the sample's own alone would hold the truth no more often"
+    assert np.mean(held) > 0.95
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_a_reason_that_nobody_or_everybody_was_given_is_known_better_than_from_two_quartiles(given):
+    """These alone, three apart, have Newcombe's interval, which is of the right order where both shares are 0."""
+    quartile = np.tile(np.arange(4), 60)
+    interval = share_trend(quartile, np.full(240, given), np.arange(240) // 2, "x").interval()
+    low, high = confint_proportions_2indep(60 * given, 60, 60 * given, 60, method="newcomb")
+    assert low / 3 < interval.low < 0 < interval.high < high / 3
+
+
+def test_a_trend_of_refusals_that_are_alike_within_pairs_has_the_larger_error_of_clusters():
+    """Eight refusals about each of 60 pairs, all with the same reason: the error is that of 60 independent ones."""
+    rng, errors, values = np.random.default_rng(15), [], []
+    for _ in range(300):
+        quartile = rng.permutation(np.repeat(np.arange(4), 15))
+        found = share_trend(
+            np.repeat(quartile, 8), np.repeat(rng.random(60) < 0.3, 8), np.repeat(np.arange(60), 8), "x"
+        )
+        errors.append(found.interval_method.se)
+        values.append(found.value)
+    # The standard deviation of 300 values is known to 1 / sqrt(600), which is 4%.
+    assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(np.std(values), rel=0.12)
 
 
 @pytest.mark.parametrize(
