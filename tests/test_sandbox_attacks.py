@@ -215,15 +215,25 @@ async def _gaps(sandbox):
     return sandbox.gaps
 
 
+def emulate_systemd(folder, monkeypatch, *, limit):
+    """Put a program in the place of systemd-run that notes what it is asked for, and runs it with no group around it.
+
+    It answers with a limit where it is asked which one holds.
+    """
+    folder.chmod(0o755)
+    manager = folder / "systemd-run"
+    manager.write_text(
+        f'#!/bin/sh\ncase "$*" in *memory.max*) echo {limit}; exit;; esac\necho "$@" >> {folder}/asked\n'
+        'while [ "$1" != -- ]; do shift; done\nshift\nexec "$@"\n'
+    )
+    manager.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return folder / "asked"
+
+
 @confined
 def test_where_systemd_makes_control_groups_the_sandbox_starts_in_one(tmp_path, monkeypatch):
-    """Emulated: a program that notes what it is asked for, and runs the rest."""
-    asked = tmp_path / "asked"
-    tmp_path.chmod(0o755)
-    manager = tmp_path / "systemd-run"
-    manager.write_text(f'#!/bin/sh\necho "$@" >> {asked}\nwhile [ "$1" != -- ]; do shift; done\nshift\nexec "$@"\n')
-    manager.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    asked = emulate_systemd(tmp_path, monkeypatch, limit=2**26)
 
     async def use(sandbox):
         return sandbox.gaps, await sandbox.execute(["id", "-u"], 20)
@@ -237,16 +247,25 @@ def test_where_systemd_makes_control_groups_the_sandbox_starts_in_one(tmp_path, 
 
 
 @confined
-def test_where_it_makes_none_the_sandbox_starts_and_says_so(tmp_path, monkeypatch):
-    manager = tmp_path / "systemd-run"
-    manager.write_text("#!/bin/sh\necho 'Failed to connect to bus' >&2\nexit 1\n")
-    manager.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+def test_where_the_groups_limit_no_memory_the_sandbox_starts_without_one_and_says_so(tmp_path, monkeypatch):
+    asked = emulate_systemd(tmp_path, monkeypatch, limit="max")
     assert within(_gaps)[0] == (
-        "no control group, so that the memory's limit is a watched one (Failed to connect to bus)"
+        "no control group, so that the memory's limit is a watched one (systemd may not limit memory here)"
     )
+    assert not asked.exists()
     monkeypatch.setattr(control_group.shutil, "which", lambda _name: None)
     assert asyncio.run(control_group.group_command(1, 1)).gap.endswith("(systemd-run is not installed)")
+
+
+@confined
+def test_what_a_host_does_not_enforce_is_a_warning_of_the_run(tmp_path, monkeypatch):
+    pytest.importorskip("inspect_ai")
+    from pytest_llmpref.experiments.agentic import sandbox
+
+    emulate_systemd(tmp_path, monkeypatch, limit="max")
+    sandbox._say_once.cache_clear()
+    with pytest.warns(sandbox.SandboxWarning, match="enforces less on this host: no control group"):
+        assert asyncio.run(sandbox.find_sandbox("bubblewrap")) == "bubblewrap"
 
 
 # --- the supervisor
