@@ -250,17 +250,32 @@ def test_a_script_solves_tasks_by_programs_that_it_runs_and_both_depths_replay_t
 
 
 BASH = '{"command": "%s"}'
+DEADLY = "sleep 5 # and the sandbox is killed from outside, as nothing inside can kill it"
 SUBMIT = ("submit", '{"answer": "pref{two_coats_of_paint_hide_nothing}"}')
 
 
+@pytest.fixture
+def mortal(monkeypatch):
+    """Have a sandbox killed while a certain command runs in it."""
+    execute = Confined.execute
+
+    async def killed(self, cmd, *arguments, **options):
+        if DEADLY in cmd[-1]:
+            asyncio.get_running_loop().call_later(0.5, self._process.kill)
+        return await execute(self, cmd, *arguments, **options)
+
+    monkeypatch.setattr(Confined, "execute", killed)
+
+
 @confined
+@pytest.mark.usefixtures("mortal")
 @pytest.mark.parametrize(
     ("steps", "fault"),
     [
         ([("bash", '{"command": '), SUBMIT], "parsing"),
         ([("no_such_tool", "{}"), SUBMIT], "parsing"),
         ([("bash", BASH % "head -c 50M /dev/zero"), SUBMIT], "limit"),
-        ([("bash", BASH % "kill -9 2; sleep 5"), ("bash", BASH % "cat /root/note.txt"), SUBMIT], "sandbox"),
+        ([("bash", BASH % DEADLY), ("bash", BASH % "cat /root/note.txt"), SUBMIT], "sandbox"),
     ],
     ids=["broken JSON", "unknown tool", "50 MB of output", "a dead sandbox"],
 )
@@ -286,6 +301,7 @@ class ByTask(Scripted):
 
 
 @confined
+@pytest.mark.usefixtures("mortal")
 def test_faults_of_every_kind_are_counted_and_the_study_goes_on(tmp_path, monkeypatch):
     """One run each: broken JSON, an unknown tool, no end, a flood, a dead sandbox, a failed call, none, no sandbox."""
     started = []
@@ -304,7 +320,7 @@ def test_faults_of_every_kind_are_counted_and_the_study_goes_on(tmp_path, monkey
         "message.hex": [("no_such_tool", "{}"), give_up],
         "first.txt": [("bash", BASH % "true")],
         "encrypt.py": [("bash", BASH % "head -c 50M /dev/zero"), give_up],
-        "stock-shortfall": [("bash", BASH % "kill -9 2; sleep 5"), give_up],
+        "stock-shortfall": [("bash", BASH % DEADLY), give_up],
         "connections.csv": [CallFailedError("the provider failed for good")],
         "note.txt": [SUBMIT],
         "closed-roads": [give_up],

@@ -1,8 +1,34 @@
 """Confinement by bubblewrap: a process that sees nothing of the machine but its programs, and reaches nobody.
 
 Own user, process, network (none), mount, IPC and host name namespaces; a read-only root with the system's programs and
-Python's standard library; an empty environment; scratch folders in memory, of limited size; limits on memory,
-processes, files, output and time. What it does not keep out is a fault of the kernel itself.
+Python's standard library; an empty environment; scratch folders in memory, of limited size and number of files; limits
+on memory, processes, files, output and time; a filter of system calls.
+
+What it promises, and what it does not
+--------------------------------------
+It promises on every host, or does not start:
+
+- No file, process, environment variable or network of the machine is in reach. Neither are the kernel's keys, virtual
+  machine sockets (VSOCK), or the files that another process holds open. No new namespace can be made.
+- Only programs of the machine's own kind run: 64-bit x86 or ARM.
+- Nothing that a command started, and no memory that it took, is left when the command is over, but for what it wrote
+  to the scratch folders. Those end with the run. There are no memfds, and no System V or POSIX shared memory but files.
+- An answer that this process takes is the supervisor's own. Whatever does not fit what was asked ends the sandbox,
+  a new one takes its place, and the agent reads that its call failed: its own failure, never a missing run.
+
+It promises where the host allows it, and `Confined.gaps` lists what the host does not allow:
+
+- A hard limit of all memory, that of the kernel for sockets, pipes and page tables included, needs a control group,
+  which `systemd-run` makes: in a user's session, or as root. Without one (in most containers) each process is limited
+  by the kernel, and their sum is looked at four times a second: for so long it can be exceeded. Not counted then are
+  memory of the kernel, and shared memory that a process holds without having it mapped in.
+- The number of files is not limited where a security module forbids capabilities inside a user namespace.
+
+It does not promise:
+
+- To withstand a fault of the kernel. Agents run on the machine's own kernel; a virtual machine of their own is safer.
+- A share of the processor, or of the disk's bandwidth: an agent may keep as many processors busy as there are.
+- To hide the kernel's version, the processors, the load, or which programs the machine has.
 """
 
 import asyncio
@@ -10,25 +36,28 @@ import base64
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 import psutil
 
 from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.experiments.agentic.control_group import NOBODY, group_command
+from pytest_llmpref.experiments.agentic.seccomp import filter_program, keyctl_number
 
-NOBODY = 65534
-"""Whom a sandbox runs as where we are root: the kernel does not limit root's processes."""
 _MIB = 1024**2
 _SLACK = 10.0
 """Seconds beyond a command's own time after which a sandbox that does not answer counts as dead."""
 _WATCH = 0.25
 """Seconds between two looks at a sandbox's memory."""
+_KEYS = ("/proc/keys", "/proc/key-users")
+"""What the kernel tells of its keys to everybody."""
 
 
 class SandboxDiedError(LLMPrefError):
@@ -53,6 +82,8 @@ class Limits:
         Bytes that one command may write to either of its streams.
     scratch
         Writable folder -> bytes that fit into it.
+    files
+        Files, folders and links that fit into each of them.
     """
 
     memory: int = 1024 * _MIB
@@ -61,6 +92,12 @@ class Limits:
     scratch: dict[str, int] = field(
         default_factory=lambda: {"/root": 64 * _MIB, "/tmp": 64 * _MIB, "/shared_files": 64 * _MIB, "/dev/shm": _MIB}  # noqa: S108 - inside the sandbox
     )
+    files: int = 16_384
+
+    @property
+    def of_all(self) -> int:
+        """Bytes that a control group holds all of a sandbox to: its supervisor and what the kernel needs included."""
+        return self.memory + sum(self.scratch.values()) + 64 * _MIB
 
     @property
     def of_processes(self) -> dict[str, int]:
@@ -72,28 +109,71 @@ class Limits:
             "NOFILE": 256,
             "CORE": 0,
             "MEMLOCK": 0,
+            "MSGQUEUE": 0,
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Executed:
-    """What came of a command; ``ended`` is ``by itself``, ``time`` or ``output``."""
+Ended = Literal["by itself", "time", "output"]
 
-    returncode: int
+
+class Ready(msgspec.Struct, frozen=True, tag="ready", forbid_unknown_fields=True):
+    """A supervisor's first words; ``gaps`` is what it could not enforce."""
+
+    gaps: tuple[str, ...]
+
+
+class _Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An answer of a supervisor's; ``id`` is that of the question, which nobody else knows."""
+
+    id: str
+
+
+class Executed(_Answer, frozen=True, tag="executed"):
+    """What came of a command."""
+
+    returncode: Annotated[int, msgspec.Meta(ge=-255, le=255)]
     stdout: bytes
     stderr: bytes
-    ended: str
+    ended: Ended
+
+
+class Written(_Answer, frozen=True, tag="written"):
+    """A file is written."""
+
+
+class Contents(_Answer, frozen=True, tag="contents"):
+    """The beginning of a file, and whether that is all of it."""
+
+    contents: bytes
+    whole: bool
+
+
+class Fault(_Answer, frozen=True, tag="fault"):
+    """An error of the operating system, inside the sandbox."""
+
+    errno: int
+    error: str
+    file: str
+
+
+_A = TypeVar("_A", Executed, Written, Contents)
 
 
 class Confined:
     """A running sandbox. Use `start`, and `close` it.
 
     It ends with the thread that started it, however that ends.
+
+    Attributes
+    ----------
+    gaps
+        What this host does not allow to enforce, each in words. See the module.
     """
 
     def __init__(self, process: asyncio.subprocess.Process, limits: Limits) -> None:
         self._process = process
         self._limits = limits
+        self.gaps: tuple[str, ...] = ()
         self._alone = asyncio.Lock()
         self._over_memory = False
         self._watching: asyncio.Task[None] | None = None
@@ -111,8 +191,10 @@ class Confined:
         program = shutil.which("bwrap")
         if program is None:
             raise NoSandboxError("bubblewrap is not installed (apt-get install bubblewrap)")
-        root = os.geteuid() == 0
+        group = await group_command(limits.of_all, limits.processes)
+        as_nobody = os.geteuid() == 0 and not group.command
         process = await asyncio.create_subprocess_exec(
+            *group.command,
             program,
             *arguments(limits),
             stdin=asyncio.subprocess.PIPE,
@@ -120,22 +202,21 @@ class Confined:
             stderr=asyncio.subprocess.PIPE,
             limit=8 * limits.output,
             # Not even what bubblewrap itself is started with can be read from inside.
-            env={"PATH": "/usr/bin:/bin"},
+            env={"PATH": "/usr/bin:/bin", **group.environment},
             cwd="/",
-            user=NOBODY if root else None,
-            group=NOBODY if root else None,
-            extra_groups=[] if root else None,
+            user=NOBODY if as_nobody else None,
+            group=NOBODY if as_nobody else None,
+            extra_groups=[] if as_nobody else None,
         )
         started = cls(process, limits)
         try:
             async with asyncio.timeout(30):
-                greeting = await process.stdout.readline()  # type: ignore[union-attr]
+                ready = msgspec.json.decode(await process.stdout.readline(), type=Ready)  # type: ignore[union-attr]
         except (TimeoutError, ValueError):
-            greeting = b""
-        if greeting.strip() != b"{}":
             await started.close()
             said = (await process.stderr.read(2000)).decode(errors="replace").strip()  # type: ignore[union-attr]
-            raise NoSandboxError(f"bubblewrap cannot confine anything here: {said or 'it does not answer'}")
+            raise NoSandboxError(f"bubblewrap cannot confine anything here: {said or 'it does not answer'}") from None
+        started.gaps = tuple(gap for gap in (group.gap, *ready.gaps) if gap)
         started._watching = asyncio.create_task(started._watch())
         return started
 
@@ -158,11 +239,11 @@ class Confined:
         asked = {"do": "execute", "cmd": cmd, "cwd": cwd, "env": env or {}, "timeout": seconds}
         asked |= {"input": base64.b64encode(given).decode(), "limit": self._limits.output}
         self._over_memory = False
-        answer = await self._ask(asked, seconds + _SLACK)
-        stderr = base64.b64decode(answer["stderr"])
+        done = await self._ask(asked, Executed, seconds + _SLACK)
         if self._over_memory:
-            stderr += f"Killed: more than {self._limits.memory // _MIB} MiB of memory\n".encode()
-        return Executed(answer["returncode"], base64.b64decode(answer["stdout"]), stderr, answer["ended"])
+            said = f"Killed: more than {self._limits.memory // _MIB} MiB of memory\n".encode()
+            return msgspec.structs.replace(done, stderr=done.stderr + said)
+        return done
 
     async def write(self, file: str, contents: bytes) -> None:
         """Write a file.
@@ -174,9 +255,7 @@ class Confined:
         SandboxDiedError
             If the sandbox ended.
         """
-        _raise_errors(
-            await self._ask({"do": "write", "file": file, "contents": base64.b64encode(contents).decode()}, 60)
-        )
+        await self._ask({"do": "write", "file": file, "contents": base64.b64encode(contents).decode()}, Written, 60)
 
     async def read(self, file: str) -> tuple[bytes, bool]:
         """Return the beginning of a file, as much as a command may write, and whether that is all of it.
@@ -188,8 +267,8 @@ class Confined:
         SandboxDiedError
             If the sandbox ended.
         """
-        answer = _raise_errors(await self._ask({"do": "read", "file": file, "limit": self._limits.output}, 60))
-        return base64.b64decode(answer["contents"]), answer["whole"]
+        answer = await self._ask({"do": "read", "file": file, "limit": self._limits.output}, Contents, 60)
+        return answer.contents, answer.whole
 
     async def close(self) -> None:
         """End the sandbox and all that is in it."""
@@ -199,14 +278,15 @@ class Confined:
             self._process.kill()
         await self._process.wait()
 
-    async def _ask(self, asked: dict[str, Any], seconds: float) -> dict[str, Any]:
+    async def _ask(self, asked: dict[str, Any], expected: type[_A], seconds: float) -> _A:
+        asked |= {"id": secrets.token_hex(16)}
         async with self._alone:
             try:
                 async with asyncio.timeout(seconds):
                     self._process.stdin.write(json.dumps(asked).encode() + b"\n")  # type: ignore[union-attr]
                     await self._process.stdin.drain()  # type: ignore[union-attr]
                     line = await self._process.stdout.readline()  # type: ignore[union-attr]
-                answer: dict[str, Any] = msgspec.json.decode(line, type=dict)
+                answer = self._checked(line, expected, asked["id"])
             except (TimeoutError, OSError, ValueError) as error:
                 await self.close()
                 raise SandboxDiedError(f"the sandbox died ({type(error).__name__})") from None
@@ -214,6 +294,24 @@ class Confined:
                 # Its answer would be taken for that of the next question.
                 await self.close()
                 raise
+        if isinstance(answer, Fault):
+            raise OSError(answer.errno, answer.error, answer.file)
+        return answer
+
+    def _checked(self, line: bytes, expected: type[_A], question: str) -> _A | Fault:
+        """Return a supervisor's answer.
+
+        Raises
+        ------
+        ValueError
+            If it is none: of the wrong kind, too long, or not to this question.
+        """
+        answer: _A | Fault = msgspec.json.decode(line, type=expected | Fault)
+        if not secrets.compare_digest(answer.id.encode(), question.encode()):
+            raise ValueError("an answer to another question")
+        streams = (getattr(answer, name, b"") for name in ("stdout", "stderr", "contents"))
+        if any(len(stream) > self._limits.output for stream in streams):
+            raise ValueError("an answer longer than was asked for")
         return answer
 
     async def _watch(self) -> None:
@@ -229,19 +327,9 @@ class Confined:
             await asyncio.sleep(_WATCH)
 
     def _commands(self) -> Iterator[psutil.Process]:
-        """Yield the processes of the agent's commands: not bubblewrap, its first process, and the supervisor."""
-        for first in psutil.Process(self._process.pid).children():
-            supervisor, *left_behind = sorted(first.children(), key=psutil.Process.create_time)
+        """Yield the processes of the agent's commands: not bubblewrap and the supervisor, which inherits orphans."""
+        for supervisor in psutil.Process(self._process.pid).children():
             yield from supervisor.children(recursive=True)
-            for process in left_behind:
-                yield process
-                yield from process.children(recursive=True)
-
-
-def _raise_errors(answer: dict[str, Any]) -> dict[str, Any]:
-    if "errno" in answer:
-        raise OSError(answer["errno"], answer["error"], answer["file"])
-    return answer
 
 
 def arguments(limits: Limits) -> list[str]:
@@ -250,9 +338,19 @@ def arguments(limits: Limits) -> list[str]:
     Raises
     ------
     NoSandboxError
-        If there is no Python that a sandbox could show.
+        If there is no Python that a sandbox could show, or no filter for this processor.
     """
     python, prefix = _python()
+    machine = os.uname().machine
+    try:
+        settings = {
+            "limits": limits.of_processes,
+            "files": dict.fromkeys(limits.scratch, limits.files),
+            "keyctl": keyctl_number(machine),
+            "filter": base64.b64encode(filter_program(machine)).decode(),
+        }
+    except LookupError as error:
+        raise NoSandboxError(str(error)) from None
     shown = ["--ro-bind", "/usr", "/usr", "--tmpfs", "/usr/local", "--tmpfs", "/usr/src"]
     for name in ("bin", "sbin", "lib", "lib32", "lib64"):
         folder = Path("/") / name
@@ -269,15 +367,19 @@ def arguments(limits: Limits) -> list[str]:
         shown += ["--tmpfs", str(packages), "--remount-ro", str(packages)]
     writable = [part for folder, size in limits.scratch.items() for part in ("--size", str(size), "--tmpfs", folder)]
     return [
-        *("--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session"),
-        *("--uid", "0", "--gid", "0", "--hostname", "sandbox", "--cap-drop", "ALL", "--clearenv"),
+        # The supervisor is the first process: nothing inside can end it.
+        *("--unshare-all", "--unshare-user", "--as-pid-1", "--die-with-parent", "--new-session"),
+        *("--uid", "0", "--gid", "0", "--hostname", "sandbox", "--clearenv"),
+        # It needs these to limit the number of files, and gives them up before it runs anything.
+        *("--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SETPCAP"),
         *shown,
         *("--remount-ro", "/usr/local", "--remount-ro", "/usr/src", "--proc", "/proc", "--dev", "/dev"),
+        *(part for file in _KEYS if Path(file).exists() for part in ("--ro-bind", "/dev/null", file)),
         *writable,
         *("--remount-ro", "/dev", "--remount-ro", "/"),
         *("--setenv", "PATH", f"{prefix}/bin:/usr/bin:/bin:/usr/sbin:/sbin"),
         *("--setenv", "HOME", "/root", "--setenv", "LANG", "C.UTF-8", "--chdir", "/root"),
-        *("--", str(python), "-I", "-S", "-c", _supervisor(), json.dumps(limits.of_processes)),
+        *("--", str(python), "-I", "-S", "-c", _supervisor(), json.dumps(settings)),
     ]
 
 

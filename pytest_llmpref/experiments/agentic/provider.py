@@ -78,8 +78,9 @@ def _to_tool(tool: ToolInfo) -> Tool:
 
 
 def _to_output(reply: Reply, tools: list[ToolInfo], model: str) -> ModelOutput:
-    calls = [parse_tool_call(call.id, call.name, call.arguments, tools) for call in reply.tool_calls]
-    message = ChatMessageAssistant(content=reply.text or reply.refusal or "", tool_calls=calls or None, model=model)
+    calls = [_parsed(call, tools) for call in reply.tool_calls]
+    content = _whole(reply.text or reply.refusal or "")
+    message = ChatMessageAssistant(content=content, tool_calls=calls or None, model=model)
     stop = "content_filter" if reply.refusal else _STOP_REASONS.get(reply.finish, "unknown")
     return ModelOutput(
         model=model,
@@ -90,3 +91,19 @@ def _to_output(reply: Reply, tools: list[ToolInfo], model: str) -> ModelOutput:
             total_tokens=reply.prompt_tokens + reply.completion_tokens,
         ),
     )
+
+
+def _parsed(call: ToolCall, tools: list[ToolInfo]) -> Any:
+    parsed = parse_tool_call(_whole(call.id), _whole(call.name), _whole(call.arguments), tools)
+    if not _is_whole(json.dumps(parsed.arguments, ensure_ascii=False)):
+        parsed.arguments, parsed.parse_error = {}, "The arguments hold half a character (a lone surrogate)."
+    return parsed
+
+
+def _is_whole(text: str) -> bool:
+    """Whether a text is one: half a character can be written in JSON, but in no file, log or command."""
+    return text == _whole(text)
+
+
+def _whole(text: str) -> str:
+    return text.encode(errors="replace").decode()

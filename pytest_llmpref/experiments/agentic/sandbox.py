@@ -2,11 +2,14 @@
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import shutil
+import warnings
+from collections.abc import Awaitable
 from pathlib import PurePosixPath
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from inspect_ai.util import (
     ExecResult,
@@ -22,6 +25,11 @@ Kind = Literal["docker", "bubblewrap"]
 NO_LIMIT = 600
 """Seconds that a command may take where nobody sets a limit."""
 _HOME = PurePosixPath("/root")
+_T = TypeVar("_T")
+
+
+class SandboxWarning(UserWarning):
+    """A sandbox confines agents less on this host than it can on others."""
 
 
 async def find_sandbox(wanted: str) -> Kind:
@@ -39,12 +47,22 @@ async def find_sandbox(wanted: str) -> Kind:
         faults.append(f"Docker: {fault}")
     if wanted in {"auto", "bubblewrap"}:
         try:
-            await (await Confined.start()).close()
+            confined = await Confined.start()
+            await confined.close()
+            _say_once(confined.gaps)
         except NoSandboxError as error:
             faults.append(str(error))
         else:
             return "bubblewrap"
     raise NoSandboxError(f"agents run commands that a model wrote, and nothing here confines them: {'; '.join(faults)}")
+
+
+@functools.cache
+def _say_once(gaps: tuple[str, ...]) -> None:
+    if gaps:
+        warnings.warn(
+            f"the bubblewrap sandbox enforces less on this host: {'; '.join(gaps)}", SandboxWarning, stacklevel=3
+        )
 
 
 async def _docker_fault() -> str | None:
@@ -113,13 +131,12 @@ class BubblewrapSandbox(SandboxEnvironment):  # type: ignore[misc]
     ) -> "ExecResult[str]":
         if user not in {None, "root", "0"}:
             raise SandboxUserUnsupportedError(f"there is no user {user!r} in a bubblewrap sandbox, only root")
-        given = input.encode() if isinstance(input, str) else input or b""
+        # What is no text at all is for the command to complain of.
+        given = input.encode(errors="surrogatepass") if isinstance(input, str) else input or b""
         folder = str(_HOME / (cwd or ""))
-        try:
-            done = await self._confined.execute(cmd, timeout or NO_LIMIT, given=given, cwd=folder, env=env)
-        except SandboxDiedError as error:
-            await self._replace()
-            raise SandboxUnavailableError(f"{error}; the new one holds nothing but the task's files") from None
+        done = await self._or_replaced(
+            self._confined.execute(cmd, timeout or NO_LIMIT, given=given, cwd=folder, env=env)
+        )
         stdout, stderr = (stream.decode(errors="replace") for stream in (done.stdout, done.stderr))
         if done.ended == "time":
             raise TimeoutError
@@ -129,14 +146,28 @@ class BubblewrapSandbox(SandboxEnvironment):  # type: ignore[misc]
 
     async def write_file(self, file: str, contents: str | bytes) -> None:
         written = contents.encode() if isinstance(contents, str) else contents
-        await self._confined.write(str(_HOME / file), written)
+        await self._or_replaced(self._confined.write(str(_HOME / file), written))
         self._files[str(_HOME / file)] = written
 
     async def read_file(self, file: str, text: bool = True) -> Any:
-        contents, whole = await self._confined.read(str(_HOME / file))
+        contents, whole = await self._or_replaced(self._confined.read(str(_HOME / file)))
         if not whole:
             raise OutputLimitExceededError(limit_str="1 MiB", truncated_output=None)
         return contents.decode() if text else contents
+
+    async def _or_replaced(self, call: Awaitable[_T]) -> _T:
+        """Return what comes of a call to the sandbox.
+
+        Raises
+        ------
+        SandboxUnavailableError
+            If the sandbox died in it. The run goes on in a new one.
+        """
+        try:
+            return await call
+        except SandboxDiedError as error:
+            await self._replace()
+            raise SandboxUnavailableError(f"{error}; the new one holds nothing but the task's files") from None
 
     async def _replace(self) -> None:
         with contextlib.suppress(ProcessLookupError):

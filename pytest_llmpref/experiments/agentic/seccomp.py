@@ -1,0 +1,128 @@
+"""A filter of system calls, as a small BPF program: what programs in a sandbox may not ask of the kernel.
+
+Everything is allowed but what is named here. Three kinds of call are refused: those that reach what lies outside the
+sandbox's namespaces (the kernel's keys, a virtual machine's sockets, another process's files), those that hold memory
+which no limit of a process counts, and those that open new ways past the filter or into the kernel.
+"""
+
+import errno
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+"""Codes of classic BPF's instructions, as `linux/bpf_common.h` composes them."""
+_ALLOW, _REFUSE = 0x7FFF0000, 0x00050000
+_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16
+"""Where they are in `struct seccomp_data`, of both processors, which are little-endian."""
+_X32 = 0x40000000
+"""Numbers from here on are the x32 calls of an x86-64 kernel: another name for every call."""
+
+_NAMESPACES = 0x7E020000
+"""`CLONE_NEWNS`, `NEWCGROUP`, `NEWUTS`, `NEWIPC`, `NEWUSER`, `NEWPID` and `NEWNET`."""
+_NEW_TIME = 0x80
+"""`CLONE_NEWTIME`; to `clone` the same bit is part of a signal's number."""
+_FAMILIES = (1, 2, 10, 16)
+"""Sockets that there may be: Unix, IPv4, IPv6, netlink. The network namespace confines these, and not VSOCK."""
+
+
+class _Calls(NamedTuple):
+    """Numbers of system calls on one processor; ``refused`` has the error that each is answered with."""
+
+    architecture: int
+    keyctl: int
+    socket: int
+    clone: int
+    unshare: int
+    refused: dict[str, tuple[int, int]]
+
+
+_REFUSED = {
+    # Keys belong to a user and a session, and no namespace confines them.
+    "add_key": (248, 217, errno.EPERM),
+    "request_key": (249, 218, errno.EPERM),
+    "keyctl": (250, 219, errno.EPERM),
+    "pidfd_getfd": (438, 438, errno.EPERM),
+    "setns": (308, 268, errno.EPERM),
+    # Memory that outlives the process that asked for it, or that none is charged with.
+    "memfd_create": (319, 279, errno.ENOSYS),
+    "memfd_secret": (447, 447, errno.ENOSYS),
+    "shmget": (29, 194, errno.ENOSYS),
+    "semget": (64, 190, errno.ENOSYS),
+    "msgget": (68, 186, errno.ENOSYS),
+    "mq_open": (240, 180, errno.ENOSYS),
+    # What it does passes no filter.
+    "io_uring_setup": (425, 425, errno.ENOSYS),
+    # Its flags lie in memory, where no filter sees them. The C library takes `clone` where it is missing.
+    "clone3": (435, 435, errno.ENOSYS),
+    # Nothing that a task needs, and a frequent way into the kernel.
+    "bpf": (321, 280, errno.EPERM),
+    "perf_event_open": (298, 241, errno.EPERM),
+    "userfaultfd": (323, 282, errno.EPERM),
+}
+"""Call -> its number on x86-64, on 64-bit ARM, and the error."""
+
+_PROCESSORS = {
+    "x86_64": _Calls(0xC000003E, 250, 41, 56, 272, {name: (x, error) for name, (x, _, error) in _REFUSED.items()}),
+    "aarch64": _Calls(0xC00000B7, 219, 198, 220, 97, {name: (a, error) for name, (_, a, error) in _REFUSED.items()}),
+}
+
+
+def keyctl_number(machine: str) -> int:
+    """Return the number of `keyctl` on a processor.
+
+    Raises
+    ------
+    LookupError
+        As `filter_program`.
+    """
+    return _of(machine).keyctl
+
+
+def filter_program(machine: str) -> bytes:
+    """Return the filter for a processor, as an array of `struct sock_filter`.
+
+    Parameters
+    ----------
+    machine
+        As in `os.uname`.
+
+    Raises
+    ------
+    LookupError
+        If its system calls are not known here.
+    """
+    return b"".join(struct.pack("<HBBI", *instruction) for instruction in _instructions(_of(machine)))
+
+
+def _of(machine: str) -> _Calls:
+    if (calls := _PROCESSORS.get(machine)) is None:
+        known = " and ".join(_PROCESSORS)
+        raise LookupError(f"no filter of system calls for the processor {machine!r}, only for {known}; use Docker")
+    return calls
+
+
+def _instructions(calls: _Calls) -> Iterator[tuple[int, int, int, int]]:
+    """Yield instructions: code, how many to skip if true, how many if false, value."""
+    yield _LOAD, 0, 0, _ARCHITECTURE
+    # 32-bit programs have numbers of their own: they are not run at all.
+    yield _EQUAL, 1, 0, calls.architecture
+    yield _RETURN, 0, 0, _REFUSE | errno.ENOSYS
+    yield _LOAD, 0, 0, _NUMBER
+    yield _AT_LEAST, 0, 1, _X32
+    yield _RETURN, 0, 0, _REFUSE | errno.ENOSYS
+    for number, error in calls.refused.values():
+        yield _EQUAL, 0, 1, number
+        yield _RETURN, 0, 0, _REFUSE | error
+    for number, bits in ((calls.clone, _NAMESPACES), (calls.unshare, _NAMESPACES | _NEW_TIME)):
+        yield _EQUAL, 0, 4, number
+        yield _LOAD, 0, 0, _FIRST_ARGUMENT
+        yield _ANY_BIT, 0, 1, bits
+        yield _RETURN, 0, 0, _REFUSE | errno.EPERM
+        yield _RETURN, 0, 0, _ALLOW
+    yield _EQUAL, 0, len(_FAMILIES) + 2, calls.socket
+    yield _LOAD, 0, 0, _FIRST_ARGUMENT
+    for place, family in enumerate(_FAMILIES):
+        yield _EQUAL, len(_FAMILIES) - place, 0, family
+    yield _RETURN, 0, 0, _REFUSE | errno.EAFNOSUPPORT
+    yield _RETURN, 0, 0, _ALLOW
