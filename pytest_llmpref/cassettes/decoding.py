@@ -166,11 +166,7 @@ def fault(recorded: Interaction | Line, model: str) -> str | None:
     """Return what is wrong with an interaction that claims to be this model's, or ``None``."""
     if recorded.request.model != model:
         return f"an interaction of {recorded.request.model!r}, not of {model!r}"
-    try:
-        key = recorded.request.key
-    except (OverflowError, RecursionError) as error:
-        return f"field request.tools: {error}, so it was never sent"
-    if recorded.key != key and not _was_scrubbed(recorded):
+    if recorded.key != recorded.request.key and not _was_scrubbed(recorded):
         return f"the key {recorded.key} is not that of the request, so the line was changed by hand"
     return None
 
