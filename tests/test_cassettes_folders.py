@@ -92,7 +92,7 @@ def test_deep_nesting_is_no_traceback(tmp_path, capsys, action):
 @pytest.mark.parametrize(
     ("part", "field"), [("reply", "prompt_tokens"), ("reply", "completion_tokens"), ("request", "max_tokens")]
 )
-@pytest.mark.parametrize("number", [10**400, 10**20, 2**64])
+@pytest.mark.parametrize("number", [10**400, 10**20, 2**64], ids=["10**400", "10**20", "2**64"])
 def test_absurd_numbers_are_named(tmp_path, part, field, number):
     journal = recorded(tmp_path, "tea").journal
     line = json.loads(journal.read_bytes())
