@@ -1,6 +1,7 @@
 """One event loop in a thread of its own, so that suites with and without asyncio share a model's connections."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -9,6 +10,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 T = TypeVar("T")
+LONGEST_CLEANUP = 2.0
+"""Seconds that cancelled calls have to clean up, before they are left to end with the process. Our choice."""
 
 
 class BackgroundLoop:
@@ -27,25 +30,30 @@ class BackgroundLoop:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine to its end; Ctrl-C cancels it, and waits until it has cleaned up."""
+        """Run a coroutine to its end; Ctrl-C cancels it, and waits up to `LONGEST_CLEANUP` until it has cleaned up."""
         future = self.submit(coroutine)
         try:
             return future.result()
         except KeyboardInterrupt:
-            future.cancel()
-            # Or the calls under way would be cut off from connections that are closed meanwhile, and try again.
-            self.submit(_cancel_others()).result()
+            # Once: a second cancellation would break off the cleaning up. And all of them: what still runs would be cut
+            # off from connections that are closed meanwhile, and try again.
+            self._cancel_all()
             raise
 
     def close(self) -> None:
         """Cancel what still runs, and end the thread."""
         if self._loop is None or self._thread is None:
             return
-        self.run(_cancel_others())
+        self._cancel_all()
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        self._thread.join(LONGEST_CLEANUP)
+        if not self._thread.is_alive():
+            self._loop.close()
         self._loop = self._thread = None
+
+    def _cancel_all(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            self.submit(_cancel_others()).result(LONGEST_CLEANUP)
 
 
 async def _cancel_others() -> None:

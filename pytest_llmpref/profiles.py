@@ -112,7 +112,27 @@ _LOWEST = {
     "agentic_seconds": 1,
     "agentic_reply_tokens": 1,
 }
-_HIGHEST = {"orders": 2, "attempts": MOST_ATTEMPTS, "ranking_attempts": MOST_ATTEMPTS}
+_HIGHEST = {
+    "entities": 10_000,
+    "partners": 10_000,
+    "orders": 2,
+    "repetitions": 1_000,
+    "paraphrases": 1_000,
+    "max_tokens": 1_000_000,
+    "ranking_repetitions": 1_000,
+    "attempts": MOST_ATTEMPTS,
+    "ranking_attempts": MOST_ATTEMPTS,
+    "refusal_tokens": 1_000_000,
+    "boolq_questions": 100_000,
+    "agentic_tasks": 1_000,
+    "agentic_entities": 10_000,
+    "agentic_messages": 10_000,
+    "agentic_tokens": 1_000_000_000,
+    "agentic_seconds": 1_000_000,
+    "agentic_reply_tokens": 1_000_000,
+}
+"""Far above any study that was published (arXiv 2602.18971 asks each of 5,112 questions once), and low enough that
+nothing is planned that no memory holds. Our choice."""
 _MOST_BYTES = 1 << 20
 _WORDS = {"selection": get_args(Selection), "stopping": get_args(Stopping)}
 """Keys that may be left out -> what they may be."""
@@ -163,8 +183,9 @@ def _checked(path: Path, key: str, value: Any) -> Any:  # noqa: ANN401 - whateve
         if value in _WORDS[key]:
             return value
         raise ProfileError(f"{path}: {key} is {value!r}; it must be one of {', '.join(_WORDS[key])}")
-    highest = _HIGHEST.get(key)
-    if not number or isinstance(value, float) or value < _LOWEST[key] or (highest and value > highest):
-        wanted = f"a whole number of at least {_LOWEST[key]}" + (f" and at most {highest}" if highest else "")
+    if not number or isinstance(value, float) or not _LOWEST[key] <= value <= _HIGHEST[key]:
+        wanted = f"a whole number of at least {_LOWEST[key]}"
+        if number and value > _HIGHEST[key]:
+            wanted += f" and at most {_HIGHEST[key]:,}"
         raise ProfileError(f"{path}: {key} is {value!r}; it must be {wanted}" + (' or "all"' if key in _ALL else ""))
     return value

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from pytest_llmpref.cassettes import (
     Exchange,
     WireRequest,
     WireResponse,
+    packing,
     store,
 )
 from pytest_llmpref.cassettes.slug import slug
@@ -153,7 +155,7 @@ def test_a_file_that_was_packed_often_is_written_anew(tmp_path, monkeypatch):
     members = []
     for number in range(6):
         cassette.append(question(number), Reply(str(number), "stop"))
-        members.append(cassette.pack().read_bytes().count(store._HEADER))
+        members.append(packing.packings(cassette.pack().read_bytes()))
     assert members == [1, 2, 3, 1, 2, 3]
     assert len(Cassette.open(tmp_path, MODEL)) == 6
 
@@ -222,8 +224,11 @@ def test_a_cut_off_last_line_is_set_aside_and_can_be_asked_again(tmp_path, kept)
     with pytest.warns(CassetteWarning, match=r"gemma-3-270m\.jsonl: the last line is cut off .* asked again"):
         again = Cassette.open(tmp_path, MODEL)
     assert [one.reply.text for one in again.interactions()] == ["0", "1"]
+    assert cassette.journal.read_bytes().endswith(cut), "who only reads changes nothing"
+    assert {path.name for path in tmp_path.iterdir()} == {"local--gemma-3-270m.jsonl"}
+    with pytest.warns(CassetteWarning, match=r"it was moved to local--gemma-3-270m\.jsonl\.cut"):
+        again.append(question(2), Reply("2", "stop"))
     assert (tmp_path / "local--gemma-3-270m.jsonl.cut").read_bytes() == cut + b"\n"
-    again.append(question(2), Reply("2", "stop"))
     assert [one.reply.text for one in Cassette.open(tmp_path, MODEL).interactions()] == ["0", "1", "2"]
 
 
@@ -308,9 +313,9 @@ def test_lines_are_read_anew_where_another_process_packs_meanwhile(tmp_path, mon
     cassette.append(question(3), Reply("3", "stop"))
     decode = store.decode_packed
 
-    def packed_meanwhile(source, kind):
+    def packed_meanwhile(source, kind, *lost):
         monkeypatch.setattr(store, "decode_packed", decode)
-        found = decode(source, kind)
+        found = decode(source, kind, *lost)
         other = Cassette.open(tmp_path, MODEL)
         other.pack()
         other.append(question(4), Reply("longer than what the journal held before" * 10, "stop"))
@@ -439,3 +444,128 @@ def test_a_name_that_looks_like_a_path_stays_in_the_folder(tmp_path, name):
 def test_a_model_without_a_name_has_no_cassette(tmp_path, name):
     with pytest.raises(CassetteError, match="needs a name"):
         Cassette.open(tmp_path, name)
+
+
+IMPOSSIBLE = {
+    "infinite log-probability": ({"top_logprobs": {"A": -0.5, "B": float("-inf")}}, {"top_logprobs": {"A": -0.5}}),
+    "log-probability that is no number": ({"top_logprobs": {"A": float("nan"), "B": -1.0}}, {}),
+    "infinite price": ({"cost": float("inf")}, {}),
+    "time that is no number": ({"latency": float("nan")}, {}),
+    "absurd count": ({"completion_tokens": 10**400}, {}),
+    "negative count": ({"prompt_tokens": -1}, {}),
+    "infinite parameter": ({"parameters": {"temperature": float("inf")}}, {"parameters": {"temperature": None}}),
+}
+
+
+@pytest.mark.parametrize(("given", "kept"), IMPOSSIBLE.values(), ids=IMPOSSIBLE)
+def test_no_line_is_written_that_cannot_be_read_again(tmp_path, given, kept):
+    returned = Cassette.open(tmp_path, MODEL).append(question(1), Reply("paid for", "stop", **given))
+    assert returned == Reply("paid for", "stop", **kept)
+    assert Cassette.open(tmp_path, MODEL).get(question(1).key) == returned
+
+
+def test_a_reply_that_nothing_can_make_readable_is_an_error_and_not_written(tmp_path):
+    cassette = Cassette.open(tmp_path, MODEL)
+    with pytest.raises(CassetteError, match=r"could never be read again.*Expected `str`.*\$\.reply\.text"):
+        cassette.append(question(1), Reply(3, "stop"))
+    assert not list(tmp_path.iterdir())
+
+
+def lossy(line: bytes) -> bytes:
+    """Return a line as earlier releases wrote it where a log-probability was infinite."""
+    found = json.loads(line)
+    found["reply"]["top_logprobs"] = {"A": -0.5, "B": None}
+    return json.dumps(found).encode() + b"\n"
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_line_that_lost_a_number_is_left_out_asked_again_and_never_lost(tmp_path, packed):
+    cassette = recorded(tmp_path, 4)
+    lines = cassette.journal.read_bytes().splitlines(keepends=True)
+    broken = lossy(lines[1])
+    content = lines[0] + broken + b"".join(lines[2:])
+    if packed:
+        cassette.journal.unlink()
+        cassette.packed.write_bytes(gzip.compress(content))
+    else:
+        cassette.journal.write_bytes(content)
+    with pytest.warns(CassetteWarning, match=r":2: Expected `float`, got `null`.*top_logprobs.*asked again"):
+        again = Cassette.open(tmp_path, MODEL)
+    assert [one.reply.text for one in again.interactions()] == ["0", "2", "3"]
+    again.append(question(1), Reply("1", "stop"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        whole = Cassette.open(tmp_path, MODEL)
+        assert {one.reply.text for one in whole.interactions()} == {"0", "1", "2", "3"}
+        assert {line.reply.text for line in whole.lines()} == {"0", "1", "2", "3"}
+        whole.pack()
+        assert len(Cassette.open(tmp_path, MODEL)) == 4
+    cut = tmp_path / "local--gemma-3-270m.jsonl.cut"
+    left = gzip.decompress(whole.packed.read_bytes()) + (cut.read_bytes() if cut.exists() else b"")
+    assert broken in left
+
+
+LINKED = ("local--gemma-3-270m.jsonl", "local--gemma-3-270m.jsonl.gz")
+
+
+@pytest.mark.parametrize("name", LINKED)
+def test_a_linked_recording_is_refused_with_its_name(tmp_path, name):
+    target = tmp_path / "precious"
+    target.write_bytes(b"")
+    folder = tmp_path / "cassettes"
+    folder.mkdir()
+    (folder / name).symlink_to(target)
+    with pytest.raises(CassetteError, match=rf"{re.escape(name)}: a symbolic link; .* never followed; remove it"):
+        Cassette.open(folder, MODEL)
+    assert target.read_bytes() == b""
+
+
+@pytest.mark.filterwarnings("ignore::pytest_llmpref.cassettes.CassetteWarning")
+@pytest.mark.parametrize("end", [".jsonl.cut", ".lock"])
+def test_nothing_is_written_through_a_link(tmp_path, end):
+    target = tmp_path / "precious"
+    target.write_bytes(b"mine\n")
+    folder = tmp_path / "cassettes"
+    cassette = recorded(folder, 2)
+    with cassette.journal.open("ab") as file:
+        file.write(b"rm -rf ~")
+    (folder / f"local--gemma-3-270m{end}").symlink_to(target)
+    again = Cassette.open(folder, MODEL)
+    with pytest.raises(CassetteError, match=rf"gemma-3-270m{re.escape(end)}: a symbolic link"), again.lock():
+        again.append(question(2), REPLY)
+    assert target.read_bytes() == b"mine\n"
+
+
+def test_a_pipe_where_a_journal_should_be_does_not_hang(tmp_path):
+    os.mkfifo(tmp_path / "local--gemma-3-270m.jsonl")
+    with pytest.raises(CassetteError, match=r"local--gemma-3-270m\.jsonl: a named pipe, not a file"):
+        Cassette.open(tmp_path, MODEL)
+
+
+def test_the_lock_leaves_no_file_behind(tmp_path):
+    cassette = recorded(tmp_path, 1)
+    with cassette.lock():
+        assert cassette.lock_file.exists()
+    assert not cassette.lock_file.exists()
+
+
+TAKE_TURNS = """
+import os, sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from test_cassettes_store import Cassette, MODEL
+cassette = Cassette.open(Path(sys.argv[1]), MODEL)
+inside = Path(sys.argv[1]) / "inside"
+for _ in range(200):
+    with cassette.lock():
+        os.close(os.open(inside, os.O_CREAT | os.O_EXCL))
+        time.sleep(0)
+        inside.unlink()
+print("never met")
+"""
+
+
+def test_a_lock_file_that_goes_lets_no_two_processes_in(tmp_path):
+    runs = [run(TAKE_TURNS, tmp_path, Path(__file__).parent) for _ in range(4)]
+    assert [one.communicate()[0] for one in runs] == ["never met\n"] * 4
+    assert not list(tmp_path.iterdir())

@@ -1,6 +1,7 @@
 """LiveModel against a real HTTP server, through the real litellm: every fault is a counted outcome or a clear error."""
 
 import asyncio
+import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ import stamina
 from loopback import Answer, Loopback, closed_port, completion, failure, serving
 from stamina.instrumentation import RetryDetails, get_on_retry_hooks, set_on_retry_hooks
 
+from pytest_llmpref.models.addresses import OWN_SERVERS
 from pytest_llmpref.models.chat import CallFailedError, Message, ModelUnavailableError, Reply, Request
 from pytest_llmpref.models.live import FAILURES_IN_A_ROW, LiveModel, check_name
 from pytest_llmpref.models.opening import listed_price
@@ -116,6 +118,58 @@ def test_the_finish_reason_is_kept(server, finish):
     assert one(server).finish == finish
 
 
+@pytest.mark.parametrize("name", ["openai/tested", "openrouter/tested", "hosted_vllm/tested"])
+@pytest.mark.parametrize(
+    ("logprobs", "kept"),
+    [
+        ({"A": -0.25, "B": float("-inf")}, {"A": -0.25}),
+        ({"A": float("nan"), "B": -1.0}, None),
+        ({"A": float("inf"), "B": -1.0}, None),
+        ({"A": -0.25, "B": None}, None),
+        ({"A": None, "B": None}, None),
+    ],
+)
+def test_a_logprob_that_is_no_number_costs_no_reply(server, name, logprobs, kept):
+    """The rest of some would look more certain than they are; a token that cannot come leaves the rest as they are."""
+    server.script(Answer(completion(top_logprobs=logprobs)))
+    reply = ask(model(server, name), request(name, top_logprobs=2))[0]
+    assert (reply.text, reply.top_logprobs) == ("A", kept)
+    assert len(server.received) == 1
+
+
+def test_a_null_logprob_of_a_later_token_leaves_those_of_the_first(server):
+    body = completion("AB", top_logprobs={"A": -0.25, "B": -1.5})
+    tokens = body["choices"][0]["logprobs"]["content"]
+    tokens.append({"token": "B", "logprob": None, "top_logprobs": []})
+    server.script(Answer(body))
+    assert one(server, top_logprobs=2).top_logprobs == {"A": -0.25, "B": -1.5}
+
+
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
+@pytest.mark.parametrize("name", ["openai/tested", "openrouter/tested", "hosted_vllm/tested"])
+def test_content_in_parts_is_joined_without_hidden_reasoning(server, name):
+    hidden = {"type": "thinking", "thinking": [{"type": "text", "text": "Rather B?"}]}
+    body = completion()
+    parts = [hidden, {"type": "text", "text": "Option "}, {"type": "text", "text": "A"}]
+    body["choices"][0]["message"]["content"] = parts
+    server.script(Answer(body))
+    assert ask(model(server, name), request(name))[0].text == "Option A"
+    assert len(server.received) == 1
+
+
+def test_a_reply_that_does_not_fit_names_the_field(server):
+    server.default = Answer({**completion(), "choices": [{"index": 0, "message": {"role": "assistant", "content": 7}}]})
+    failed = one(server)
+    assert isinstance(failed, CallFailedError)
+    assert "field content: Input should be a valid string" in str(failed)
+
+
+def test_counts_and_prices_that_cannot_be_are_unknown(server):
+    server.script(Answer(completion(usage={"prompt_tokens": 10**30, "completion_tokens": 1, "total_tokens": 10**30})))
+    reply = ask(model(server, "openai/gpt-4o"), request("openai/gpt-4o"))[0]
+    assert (reply.text, reply.prompt_tokens, reply.cost) == ("A", 0, None)
+
+
 def test_logprobs_that_were_not_returned_are_none(server):
     assert one(server, top_logprobs=5).top_logprobs is None
 
@@ -202,7 +256,7 @@ UNAVAILABLE = {
     "wrong key, said with 400": (failure(400, "API key not valid. Please pass a valid API key."), "check the key"),
     "no credit": (failure(402, "payment required"), "no credit left"),
     "quota": (failure(429, "You exceeded your current quota.", "insufficient_quota"), "no credit left"),
-    "no permission": (failure(403, "not for you"), "no permission"),
+    "no permission": (failure(403, "Your API key does not have permission to use this model."), "no permission"),
     "no such model": (failure(404, "The model `tested` does not exist", "model_not_found"), "check the model's name"),
 }
 
@@ -217,6 +271,43 @@ def test_a_closed_door_ends_the_study_at_once(server, fault, fix):
     assert fix in str(first)
     assert str(second) == str(first)
     assert len(server.received) == 1, "the second question was not sent"
+
+
+FORBIDDEN = {
+    "for no reason": failure(403, "not for you"),
+    "by a provider behind an aggregator": Answer(
+        {"error": {"message": "Provider returned error", "code": 403, "metadata": {"raw": "PERMISSION_DENIED"}}}, 403
+    ),
+    "by a firewall": Answer("<!DOCTYPE html><html><body>Sorry, you have been blocked</body></html>", 403),
+}
+
+
+@pytest.mark.parametrize("fault", FORBIDDEN.values(), ids=FORBIDDEN)
+def test_a_question_that_is_forbidden_fails_and_no_other(server, fault):
+    server.script(fault)
+    failed, answered = ask(model(server), request(), request())
+    assert isinstance(failed, CallFailedError)
+    assert answered.text == "A"
+    assert len(server.received) == 2, "it is not tried again"
+
+
+def test_forbidden_questions_end_the_study_only_in_a_row(server):
+    forbidden = FORBIDDEN["for no reason"]
+    row = [forbidden] * (FAILURES_IN_A_ROW - 1)
+    server.script(*row, Answer(completion()), *row, Answer(completion()))
+    outcomes = ask(model(server), *[request()] * (2 * FAILURES_IN_A_ROW))
+    assert not any(isinstance(outcome, ModelUnavailableError) for outcome in outcomes)
+    server.default = forbidden
+    outcomes = ask(model(server), *[request()] * (FAILURES_IN_A_ROW + 1))
+    assert isinstance(outcomes[-3], CallFailedError)
+    assert isinstance(outcomes[-2], ModelUnavailableError)
+    assert "no permission for this model, or a filter forbids each of these questions" in str(outcomes[-1])
+
+
+def test_a_key_that_is_refused_after_a_success_is_no_reason_to_end_at_once(server):
+    server.script(Answer(completion()), UNAVAILABLE["no permission"][0], Answer(completion()))
+    outcomes = ask(model(server), *[request()] * 3)
+    assert [type(outcome) for outcome in outcomes] == [Reply, CallFailedError, Reply]
 
 
 FILTERED = {
@@ -453,6 +544,32 @@ def test_an_unknown_name_is_an_error_before_anything_is_asked(name):
         check_name(name)
     error = ask(LiveModel(name), request(name))[0]
     assert isinstance(error, ModelUnavailableError)
+
+
+@pytest.mark.parametrize("provider", OWN_SERVERS)
+def test_a_server_of_ones_own_without_address_is_asked_nothing(monkeypatch, provider):
+    looked_up = []
+
+    def resolve(_loop, host, *_, **__):
+        looked_up.append(host)
+        raise socket.gaierror(socket.EAI_NONAME, "no such host")
+
+    for variable in {variable for variables in OWN_SERVERS.values() for variable in variables}:
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(asyncio.base_events.BaseEventLoop, "getaddrinfo", resolve)
+    name = f"{provider}/private"
+    failed = ask(LiveModel(name, api_key=KEY), request(name))[0]
+    assert isinstance(failed, ModelUnavailableError)
+    assert f"set {OWN_SERVERS[provider][0]}, for example" in str(failed)
+    assert not looked_up
+    with pytest.raises(ModelUnavailableError, match=OWN_SERVERS[provider][0]):
+        check_name(name)
+    for variable in OWN_SERVERS[provider]:
+        with monkeypatch.context() as patched:
+            # As this is what keeps litellm from a public host, see that litellm reads it.
+            patched.setenv(variable, "http://own.test/v1")
+            ask(LiveModel(name, api_key=KEY, max_tries=1), request(name))
+        assert set(looked_up) == {"own.test"}
 
 
 def test_a_known_provider_passes_the_check():

@@ -1,8 +1,11 @@
 """Profiles: the shipped ones, a user's own, and what is said of a wrong one."""
 
+import re
+from dataclasses import fields
+
 import pytest
 
-from pytest_llmpref.profiles import ProfileError, load_profile
+from pytest_llmpref.profiles import Profile, ProfileError, load_profile
 from pytest_llmpref.resources import data_folder
 
 GOOD = (data_folder("fixtures") / "profiles" / "smoke.toml").read_text()
@@ -28,6 +31,10 @@ def test_a_profile_of_ones_own_is_read_from_its_path(tmp_path):
             "orders is 3; it must be a whole number of at least 1 and at most 2",
         ),
         (GOOD.replace("\nattempts = 3", "\nattempts = 101"), "attempts is 101; it must be"),
+        (
+            GOOD.replace("\nrepetitions = 1", "\nrepetitions = 1000000000"),
+            "repetitions is 1000000000; it must be a whole number of at least 1 and at most 1,000",
+        ),
         (GOOD.replace("orders = 2", "order = 2"), "unknown key order"),
         (GOOD.replace("orders = 2", ""), "missing key orders"),
         (GOOD.replace("temperature = 1.0", "temperature = 9"), "temperature is 9; it must be a number from 0 to 2"),
@@ -48,3 +55,17 @@ def test_a_wrong_profile_names_file_key_and_fix(tmp_path, wrong, message):
         load_profile(str(path))
     assert message in str(raised.value)
     assert str(path) in str(raised.value)
+
+
+@pytest.mark.parametrize("key", [field.name for field in fields(Profile) if field.type in {int, int | None}])
+def test_no_number_is_boundless(tmp_path, key):
+    path = tmp_path / "mine.toml"
+    path.write_text(re.sub(rf"(?m)^{key} = .*$", f"{key} = {10**10}", GOOD))
+    with pytest.raises(ProfileError, match=f"{key} is {10**10}; it must be a whole number of at least .* and at most"):
+        load_profile(str(path))
+
+
+def test_a_thousand_repetitions_are_the_most(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD.replace("\nrepetitions = 1", "\nrepetitions = 1000"))
+    assert load_profile(str(path)).repetitions == 1000

@@ -1,10 +1,12 @@
 """Reading a cassette's lines, and saying exactly what is wrong with one."""
 
 import gzip
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from isal import igzip, isal_zlib
@@ -12,7 +14,9 @@ from isal import igzip, isal_zlib
 from pytest_llmpref.cassettes.errors import CassetteError
 from pytest_llmpref.cassettes.interaction import FORMAT, Interaction, Line
 from pytest_llmpref.cassettes.scrub import SCRUBBED
+from pytest_llmpref.files import open_to_read
 from pytest_llmpref.garbage import no_garbage_collection
+from pytest_llmpref.models.chat import Reply, Request
 
 _Kind = TypeVar("_Kind", Interaction, Line)
 _DECODERS: dict[type[Interaction | Line], msgspec.json.Decoder[Any]] = {
@@ -20,6 +24,7 @@ _DECODERS: dict[type[Interaction | Line], msgspec.json.Decoder[Any]] = {
     Line: msgspec.json.Decoder(Line),
 }
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What decoding raises: misfits, bytes that are no text, and JSON that is nested too deeply."""
 
 MOST_BYTES = 64 << 20
 MOST_RATIO = 200
@@ -64,8 +69,35 @@ class Source:
         )
 
 
-def decode_lines(lines: bytes, source: Source, kind: type[_Kind]) -> list[_Kind]:
+@dataclass(frozen=True, slots=True)
+class LostNumber:
+    """A line of ours that cannot be decoded: an earlier release wrote ``null`` for a number that JSON cannot hold.
+
+    Attributes
+    ----------
+    key
+        Key of the request, which has to be asked again.
+    line, number
+        The line, without its end, and its number, from 1.
+    said
+        For people: the file, the number of the line, the field, and what follows.
+    """
+
+    key: str
+    line: bytes
+    number: int
+    said: str
+
+
+def decode_lines(lines: bytes, source: Source, kind: type[_Kind], aside: list[LostNumber] | None = None) -> list[_Kind]:
     """Decode complete lines, and check that each key is that of its request.
+
+    Parameters
+    ----------
+    lines, source, kind
+        The lines, where they come from, and what each holds.
+    aside
+        Takes the lines that lost a number; ``None`` where such a line is an error too.
 
     Raises
     ------
@@ -76,16 +108,13 @@ def decode_lines(lines: bytes, source: Source, kind: type[_Kind]) -> list[_Kind]
         with no_garbage_collection():
             recorded: list[_Kind] = _DECODERS[kind].decode_lines(lines)
     except _UNREADABLE:
-        raise _first_fault(lines, source, _DECODERS[kind]) from None
-    for number, one in enumerate(recorded):
-        wrong = fault(one, source.model)
-        if wrong is not None:
-            raise source.error(number, wrong)
+        return _decode_one_by_one(lines, source, kind, aside)
+    _check(recorded, source)
     return recorded
 
 
-def decode_packed(source: Source, kind: type[_Kind]) -> list[_Kind]:
-    """Decode a compressed file.
+def decode_packed(source: Source, kind: type[_Kind], aside: list[LostNumber] | None = None) -> list[_Kind]:
+    """Decode a compressed file; see `decode_lines`.
 
     Raises
     ------
@@ -94,14 +123,16 @@ def decode_packed(source: Source, kind: type[_Kind]) -> list[_Kind]:
         interaction of this model.
     """
     recorded = list[_Kind]()
+    read = 0
     try:
         for lines in _pieces(source.path):
-            here = replace(source, first_line=len(recorded) + 1)
+            here = replace(source, first_line=read + 1)
             if not lines.endswith(b"\n"):
                 raise here.error(lines.count(b"\n"), "the last line is cut off")
-            recorded += decode_lines(lines, here, kind)
+            recorded += decode_lines(lines, here, kind, aside)
+            read += lines.count(b"\n")
     except EOFError:
-        raise source.unreadable(f"truncated, somewhere after line {len(recorded)}") from None
+        raise source.unreadable(f"truncated, somewhere after line {read}") from None
     except OverflowError as error:
         raise source.unreadable(str(error)) from None
     except (gzip.BadGzipFile, isal_zlib.error) as error:  # type: ignore[misc]  # its stub calls the class an instance
@@ -111,11 +142,11 @@ def decode_packed(source: Source, kind: type[_Kind]) -> list[_Kind]:
 
 def _pieces(path: Path) -> Iterator[bytes]:
     """Decompress a file in bounded memory; yield complete lines, some at a time, and last what is none."""
-    size = path.stat().st_size
-    room = max(MOST_BYTES, MOST_RATIO * size)
-    if not size:
-        raise EOFError
-    with igzip.IGzipFile(path, "rb") as file:  # type: ignore[no-untyped-call]  # it has no annotations
+    with open_to_read(path) as packed, igzip.IGzipFile(fileobj=packed) as file:  # type: ignore[no-untyped-call]  # it has no annotations
+        size = os.fstat(packed.fileno()).st_size
+        room = max(MOST_BYTES, MOST_RATIO * size)
+        if not size:
+            raise EOFError
         begun, read = b"", 0
         while piece := file.read(_PIECE):
             read += len(piece)
@@ -140,6 +171,23 @@ def fault(recorded: Interaction | Line, model: str) -> str | None:
     return None
 
 
+def check_decodes(line: bytes, model: str) -> Interaction:
+    """Return what will be read of a line.
+
+    Raises
+    ------
+    ValueError
+        If that is not an interaction of this model; it names the field.
+    """
+    try:
+        recorded: Interaction = _DECODERS[Interaction].decode(line)
+    except _UNREADABLE as error:
+        raise ValueError(str(error)) from error
+    if (wrong := fault(recorded, model)) is not None:
+        raise ValueError(wrong)
+    return recorded
+
+
 def _was_scrubbed(recorded: Interaction | Line) -> bool:
     """Tell whether a secret was taken out of the request after its key was computed."""
     return any(
@@ -149,20 +197,69 @@ def _was_scrubbed(recorded: Interaction | Line) -> bool:
     )
 
 
-def _first_fault(lines: bytes, source: Source, decoder: msgspec.json.Decoder[Any]) -> CassetteError:
-    """Find the line that cannot be decoded."""
-    for number, line in enumerate(lines.splitlines()):
+def _check(recorded: Iterable[Interaction | Line], source: Source) -> None:
+    for number, one in enumerate(recorded):
+        wrong = fault(one, source.model)
+        if wrong is not None:
+            raise source.error(number, wrong)
+
+
+def _decode_one_by_one(lines: bytes, source: Source, kind: type[_Kind], aside: list[LostNumber] | None) -> list[_Kind]:
+    """Decode lines of which one at least cannot be: find out which, and why."""
+    recorded = list[_Kind]()
+    for number, line in enumerate(lines.split(b"\n")):
+        if not line.strip():
+            continue
+        here = replace(source, first_line=source.first_line + number)
         try:
-            decoder.decode(line)
+            one: _Kind = _DECODERS[kind].decode(line)
         except _UNREADABLE as error:
-            version = _version(line)
-            if version not in (None, FORMAT):
-                return CassetteError(
-                    f"{source.path}:{source.first_line + number}: written in format {version}, and this release reads "
-                    f"format {FORMAT}; use the release of pytest-llmpref that recorded it, or record again"
-                )
-            return source.error(number, f"not an interaction ({error})")
-    raise AssertionError("lines that fail together must fail alone")
+            key = None if aside is None else _key_of_lost(line, source.model)
+            if aside is None or key is None:
+                raise _line_error(line, here, error) from None
+            said = (
+                f"{here.path}:{here.first_line}: {error}: an earlier release lost a number that JSON cannot hold; the "
+                "line was left out, and its question will be asked again by the next recording run"
+            )
+            aside.append(LostNumber(key, line, here.first_line, said))
+        else:
+            _check([one], here)
+            recorded.append(one)
+    return recorded
+
+
+class _Lost(msgspec.Struct):
+    """A line, its reply undecoded."""
+
+    v: Literal[1]
+    key: str
+    request: Request
+    reply: dict[str, Any]
+    at: Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+def _key_of_lost(line: bytes, model: str) -> str | None:
+    """Return the key of a line that is whole but for numbers that became ``null``; ``None`` for any other."""
+    try:
+        found = msgspec.json.decode(line, type=_Lost)
+        tops = found.reply.get("top_logprobs")
+        if isinstance(tops, dict):
+            found.reply["top_logprobs"] = {token: value for token, value in tops.items() if value is not None}
+        reply = msgspec.convert({name: value for name, value in found.reply.items() if value is not None}, Reply)
+    except _UNREADABLE:
+        return None
+    interaction = Interaction(FORMAT, found.key, found.request, reply, found.at)
+    return found.key if fault(interaction, model) is None else None
+
+
+def _line_error(line: bytes, source: Source, error: Exception) -> CassetteError:
+    version = _version(line)
+    if version not in (None, FORMAT):
+        return CassetteError(
+            f"{source.path}:{source.first_line}: written in format {version}, and this release reads "
+            f"format {FORMAT}; use the release of pytest-llmpref that recorded it, or record again"
+        )
+    return source.error(0, f"not an interaction ({error})")
 
 
 def _version(line: bytes) -> object:

@@ -1,7 +1,10 @@
 """Looks at a folder of cassettes without changing it: what is there, whether it holds together, and secrets in it."""
 
+import contextlib
 import gzip
+import itertools
 import json
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,9 +13,10 @@ from typing import Any
 
 import msgspec
 
-from pytest_llmpref.cassettes.decoding import Source, decode_lines, decode_packed
-from pytest_llmpref.cassettes.errors import CassetteError
+from pytest_llmpref.cassettes.decoding import LostNumber, Source, decode_lines, decode_packed
+from pytest_llmpref.cassettes.errors import CassetteError, CassetteWarning
 from pytest_llmpref.cassettes.interaction import Line
+from pytest_llmpref.files import explained, open_to_read
 from pytest_llmpref.secrets import FoundSecret, Secrets, find_secrets
 
 
@@ -50,17 +54,33 @@ def cassette_files(folder: Path) -> list[Path]:
     return sorted([*folder.glob("*.jsonl"), *folder.glob("*.jsonl.gz")])
 
 
-def lines_of(path: Path) -> list[Line]:
+def lines_of(path: Path, lost: list[LostNumber] | None = None) -> list[Line]:
     """Return the lines of one file, each decoded, and its key compared with that of its request.
+
+    Parameters
+    ----------
+    path
+        The file.
+    lost
+        Takes the lines that an earlier release wrote with a number that JSON cannot hold; ``None`` to warn of them.
 
     Raises
     ------
     CassetteError
-        At the first line that is not an interaction, or is another model's than the first.
+        At the first line that is not an interaction, or is another model's than the first; or if it is no file.
     """
-    if path.suffix == ".gz":
-        return decode_packed(Source(path, _model(path)), Line)
-    return decode_lines(path.read_bytes(), Source(path, _model(path)), Line)
+    aside = list[LostNumber]() if lost is None else lost
+    try:
+        source = Source(path, _model(path))
+        if path.suffix == ".gz":
+            return decode_packed(source, Line, aside)
+        with open_to_read(path) as file:
+            return decode_lines(file.read(), source, Line, aside)
+    except OSError as error:
+        raise CassetteError(explained(error, "read", "make it readable")) from error
+    finally:
+        for one in aside if lost is None else ():
+            warnings.warn(one.said, CassetteWarning, stacklevel=2)
 
 
 def listed(path: Path) -> Listed | None:
@@ -74,7 +94,10 @@ def listed(path: Path) -> Listed | None:
 
 def disagreements(path: Path) -> Iterator[str]:
     """Yield what is wrong with one file: a raw response that does not hold the reply that was read from it."""
-    for number, one in enumerate(lines_of(path), 1):
+    lost = list[LostNumber]()
+    found = lines_of(path, lost)
+    yield from (broken.said for broken in lost)
+    for number, one in _numbered(found, lost):
         if one.reply.finish == "error" or not one.reply.text:
             continue
         try:
@@ -89,28 +112,37 @@ def disagreements(path: Path) -> Iterator[str]:
 def leaks(path: Path) -> Iterator[Leak]:
     """Yield what looks like a secret in one file, line by line."""
     secrets = Secrets()
-    for number, one in enumerate(lines_of(path), 1):
-        line = msgspec.json.encode(one)
+    lost = list[LostNumber]()
+    found = [(number, msgspec.json.encode(one)) for number, one in _numbered(lines_of(path, lost), lost)]
+    for number, line in sorted(found + [(one.number, one.line) for one in lost]):
         for secret in find_secrets(line.decode()) if secrets.suspected(line) else ():
             yield Leak(path, number, secret)
 
 
+def _numbered(found: list[Line], lost: list[LostNumber]) -> Iterator[tuple[int, Line]]:
+    """Yield the lines of a file with their numbers, from which those that were left out are missing."""
+    left_out = {one.number for one in lost}
+    numbers = (number for number in itertools.count(1) if number not in left_out)
+    return zip(numbers, found, strict=False)
+
+
 def _model(path: Path) -> str:
-    try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
-            line = file.readline()
-        return str(json.loads(line)["request"]["model"]) if line else ""
-    except (OSError, EOFError, ValueError, KeyError, TypeError):
+    with (
+        open_to_read(path) as file,
+        contextlib.suppress(OSError, EOFError, ValueError, KeyError, TypeError, RecursionError),
+    ):
         # The decoder says what is wrong with it.
-        return ""
+        line = (gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file).readline()
+        return str(json.loads(line)["request"]["model"]) if line else ""
+    return ""
 
 
 def _holds(body: str, text: str) -> bool:
     try:
         found: Any = json.loads(body)
-    except ValueError:
+        return any(text in string for string in _strings(found))
+    except (ValueError, RecursionError):
         return text in body
-    return any(text in string for string in _strings(found))
 
 
 def _strings(value: Any) -> Iterator[str]:  # noqa: ANN401 - JSON is recursive

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pytest_llmpref.cassettes.errors import CassetteError
+from pytest_llmpref.files import append, open_descriptor
 
 if sys.platform != "win32":
     import fcntl
@@ -32,7 +33,7 @@ def locked(path: Path) -> Iterator[tuple[int, int]]:
     if sys.platform == "win32":
         raise CassetteError(f"{path}: recording needs file locks of POSIX; record on Linux or macOS, replay anywhere")
     while True:
-        descriptor = os.open(path, os.O_APPEND | os.O_CREAT | os.O_RDWR, 0o644)
+        descriptor = open_descriptor(path, os.O_APPEND | os.O_CREAT | os.O_RDWR)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             status = os.fstat(descriptor)
@@ -45,6 +46,18 @@ def locked(path: Path) -> Iterator[tuple[int, int]]:
             os.close(descriptor)
 
 
+@contextlib.contextmanager
+def settled(path: Path) -> Iterator[None]:
+    """Wait until no process is in the middle of a line; for readers, so nothing is made or changed."""
+    descriptor = open_descriptor(path, os.O_RDONLY)
+    try:
+        if sys.platform != "win32":
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def read_from(descriptor: int, offset: int) -> bytes:
     """Read a file from an offset, in bytes, to its end."""
     with os.fdopen(os.dup(descriptor), "rb") as file:
@@ -52,18 +65,12 @@ def read_from(descriptor: int, offset: int) -> bytes:
         return file.read()
 
 
-def set_tail_aside(descriptor: int, path: Path, tail: bytes) -> bool:
-    """Move a cut-off last line to ``<path>.cut``, which keeps all that was ever set aside.
+def set_tail_aside(descriptor: int, path: Path, tail: bytes) -> None:
+    """Move a cut-off last line to ``<path>.cut``; see `set_aside`."""
+    set_aside(path, tail)
+    os.ftruncate(descriptor, os.fstat(descriptor).st_size - len(tail))
 
-    Returns
-    -------
-    bool
-        False where the folder cannot be written, so that the tail stays where it is.
-    """
-    try:
-        with path.with_name(path.name + ".cut").open("ab") as file:
-            file.write(tail + b"\n")
-        os.ftruncate(descriptor, os.fstat(descriptor).st_size - len(tail))
-    except OSError:
-        return False
-    return True
+
+def set_aside(path: Path, line: bytes) -> None:
+    """Add a line that cannot be read to ``<path>.cut``, which keeps all that was ever set aside."""
+    append(path.with_name(path.name + ".cut"), line + b"\n")

@@ -1,6 +1,6 @@
 """Recordings of several jobs merged into one folder; where two of them differ, nothing is written."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -33,8 +33,9 @@ class Merged:
 def merge(sources: Sequence[Path], folder: Path, keep: Keep | None = None) -> list[Merged]:
     """Add every interaction in the cassettes of some folders to those of another.
 
-    A call that failed gives way to an answer. Replies are the same if they differ in nothing but how long they took;
-    then the earlier one is kept.
+    Of each folder, what counts is what a replay would find in it: the later line of a key, the journal's after the
+    packed file's. Between folders, a call that failed gives way to an answer. Replies are the same if they differ in
+    nothing but how long they took; then the earlier one is kept.
 
     Parameters
     ----------
@@ -54,18 +55,26 @@ def merge(sources: Sequence[Path], folder: Path, keep: Keep | None = None) -> li
     """
     found: dict[str, dict[str, tuple[Path, Line]]] = {}
     conflicts: list[str] = []
-    here = cassette_files(folder) if folder.is_dir() else []
-    for path in (*here, *(path for source in sources for path in cassette_files(source))):
-        for one in lines_of(path):
-            kept = found.setdefault(one.request.model, {})
-            other = kept.get(one.key)
-            if other is not None and keep is None and _differ(other[1], one) and not _same_file(path, other[0]):
-                conflicts.append(_described(other, (path, one)))
-            else:
-                kept[one.key] = (path, one) if other is None else _kept(other, (path, one), keep)
+    here = _recorded(folder) if folder.is_dir() else ()
+    for path, one in (*here, *(line for source in sources for line in _recorded(source))):
+        kept = found.setdefault(one.request.model, {})
+        other = kept.get(one.key)
+        if other is not None and keep is None and _differ(other[1], one):
+            conflicts.append(_described(other, (path, one)))
+        else:
+            kept[one.key] = (path, one) if other is None else _kept(other, (path, one), keep)
     if conflicts:
         raise MergeConflictError(_explained(conflicts))
     return [_write(folder, model, (one for _, one in kept.values())) for model, kept in found.items()]
+
+
+def _recorded(folder: Path) -> Iterator[tuple[Path, Line]]:
+    """Yield what a replay would find in a folder, and the file that holds it."""
+    found: dict[tuple[str, str], tuple[Path, Line]] = {}
+    # The packed file of a cassette before its journal.
+    for path in sorted(cassette_files(folder), key=lambda path: path.suffix != ".gz"):
+        found |= {(one.request.model, one.key): (path, one) for one in lines_of(path)}
+    yield from found.values()
 
 
 def _write(folder: Path, model: str, lines: Iterable[Line]) -> Merged:
@@ -89,17 +98,10 @@ def _differ(one: Line, other: Line) -> bool:
     return first != second
 
 
-def _same_file(path: Path, other: Path) -> bool:
-    # A later line of one cassette replaces an earlier one: the run asked anew.
-    return path.resolve() == other.resolve()
-
-
 def _kept(one: tuple[Path, Line], other: tuple[Path, Line], keep: Keep | None) -> tuple[Path, Line]:
     failed = [each[1].reply.finish == "error" for each in (one, other)]
     if failed[0] != failed[1]:
         return other if failed[0] else one
-    if _same_file(one[0], other[0]):
-        return other
     earlier, later = sorted((one, other), key=lambda each: each[1].at)
     return later if keep == "latest" else earlier
 

@@ -2,29 +2,29 @@
 
 import contextlib
 import errno
-import gzip
-import io
 import os
 import threading
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, Self
 
 import msgspec
-from filelock import FileLock
 
-from pytest_llmpref.cassettes import journal
-from pytest_llmpref.cassettes.decoding import Source, decode_lines, decode_packed
+from pytest_llmpref.cassettes import journal, packing
+from pytest_llmpref.cassettes.decoding import LostNumber, Source, check_decodes, decode_lines, decode_packed
 from pytest_llmpref.cassettes.errors import CassetteError, CassetteWarning
 from pytest_llmpref.cassettes.interaction import Exchange, Interaction, Line
 from pytest_llmpref.cassettes.scrub import Scrubber
 from pytest_llmpref.cassettes.slug import slug
-from pytest_llmpref.models.chat import Reply, Request
+from pytest_llmpref.files import explained, open_to_read
+from pytest_llmpref.models.chat import Reply, Request, possible
 
 MOST_PACKINGS = 50
 """Gzip members of a packed file, after which it is written anew. Our choice."""
+
+_FIX = "make the folder writable, or free disk space"
 
 
 class Extent(NamedTuple):
@@ -51,6 +51,8 @@ class Cassette:
         The compressed file, written by `pack`.
     journal
         The file that live runs append to, one line as each interaction completes.
+    lock_file
+        The file that `lock` holds; there only as long as somebody holds it, or waits for it.
     """
 
     def __init__(self, folder: Path, model: str) -> None:
@@ -58,11 +60,13 @@ class Cassette:
         self.model = model
         self.packed = folder / f"{stem}.jsonl.gz"
         self.journal = folder / f"{stem}.jsonl"
-        self._lock_file = folder / f"{stem}.lock"
+        self.lock_file = folder / f"{stem}.lock"
         self._interactions: dict[str, Interaction] = {}
         self._packed_state: tuple[int, ...] | None = None
         self._in_packed = frozenset[str]()
-        self._read = self._lines_read = 0
+        self._read = self._lines_read = self._tail = 0
+        self._lost: dict[str, LostNumber] = {}
+        self._told = set[str]()
         self._scrubber: Scrubber | None = None
         self._alone = threading.RLock()
 
@@ -70,17 +74,28 @@ class Cassette:
     def open(cls, folder: Path, model: str) -> Self:
         """Read the cassette of a model; an empty one if nothing was recorded yet.
 
-        A last line of the journal that a crash cut off is moved to ``<journal>.cut``, with a `CassetteWarning`; the
-        study asks for it again.
+        Nothing is written. A last line of the journal that a crash cut off is left out, with a `CassetteWarning`, and
+        so is one that an earlier release wrote with a number that JSON cannot hold. The study asks for both again;
+        whoever writes next moves them to ``<journal>.cut``: `append` the first, `pack` the others.
 
         Raises
         ------
         CassetteError
-            If a file is corrupt, truncated, of another version or another model's.
+            If a file is corrupt, truncated, of another version or another model's, or is a link.
         """
         cassette = cls(folder, model)
         cassette.reload()
-        cassette._mend()
+        if cassette._tail:
+            # Unless a living process was just writing it.
+            with contextlib.suppress(OSError), journal.settled(cassette.journal):
+                cassette.reload()
+        if cassette._tail:
+            warnings.warn(
+                f"{cassette.journal}: the last line is cut off ({cassette._tail} bytes, likely of a killed run); it "
+                "was left out, and its question will be asked again by the next recording run",
+                CassetteWarning,
+                stacklevel=2,
+            )
         return cassette
 
     def __len__(self) -> int:
@@ -126,36 +141,39 @@ class Cassette:
                 self.reload()
                 since = after if after.packed == self._packed_state else NOTHING_READ
                 known = since.packed == self._packed_state
-                packed = [] if known else decode_packed(Source(self.packed, self.model), Line)
+                packed = [] if known else decode_packed(Source(self.packed, self.model), Line, [])
                 journal_read = self._journal_read(since.journal)
                 # Packed meanwhile: what was read of the journal is the beginning of another one.
-                if _state(self.packed) == self._packed_state:
+                if packing.state(self.packed) == self._packed_state:
                     break
             recorded = (*packed, *self._decoded(journal_read, since.lines))
             return list({line.key: line for line in recorded}.values())
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[FileLock]:
+    def lock(self) -> Iterator[Self]:
         """Wait until no other process runs an experiment of this model, and keep them waiting meanwhile.
 
-        A process that is killed leaves no lock behind.
+        A process that is killed leaves no lock behind, only an empty file, which the next one removes. The file goes
+        while it is still locked, and `journal.locked` starts again where it has locked a file that is gone: so whoever
+        waited for the old file, and whoever made a new one since, never both go on.
 
         Raises
         ------
         CassetteError
             If the folder cannot be written.
         """
-        lock = FileLock(self._lock_file)
-        try:
-            lock.acquire()
-        except OSError as error:
-            raise CassetteError(
-                f"{self._lock_file}: cannot write ({error.strerror}); make the folder writable, or free disk space"
-            ) from error
-        try:
-            yield lock
-        finally:
-            lock.release()
+        with contextlib.ExitStack() as held:
+            try:
+                self.lock_file.parent.mkdir(parents=True, exist_ok=True)
+                held.enter_context(journal.locked(self.lock_file))
+            except OSError as error:
+                raise CassetteError(explained(error, "write", _FIX)) from error
+            try:
+                yield self
+            finally:
+                # Windows removes no file that is open.
+                with contextlib.suppress(OSError):
+                    self.lock_file.unlink()
 
     def append(
         self, request: Request, reply: Reply, exchange: Exchange | None = None, *, at: datetime | None = None
@@ -170,7 +188,8 @@ class Cassette:
         Raises
         ------
         CassetteError
-            If the request is another model's, or the journal cannot be written.
+            If the request is another model's, the reply is none that could be read again, or the journal cannot be
+            written.
         """
         return self._record(request.key, request, reply, exchange, at or datetime.now(UTC)).reply
 
@@ -196,7 +215,8 @@ class Cassette:
             try:
                 self._reread()
             except OSError as error:
-                raise CassetteError(f"{error.filename}: cannot read ({error.strerror}); make it readable") from error
+                raise CassetteError(explained(error, "read", "make it readable")) from error
+            self._tell_of_lost()
             return len(self._interactions) - before
 
     def pack(self) -> Path:
@@ -220,94 +240,103 @@ class Cassette:
             try:
                 self._pack()
             except OSError as error:
-                raise CassetteError(
-                    f"{self.packed}: cannot write ({error.strerror}); make the folder writable, or free disk space"
-                ) from error
+                error.filename = error.filename or str(self.packed)
+                raise CassetteError(explained(error, "write", _FIX)) from error
         return self.packed
 
     def _pack(self) -> None:
         self.packed.parent.mkdir(parents=True, exist_ok=True)
         with journal.locked(self.journal) as (descriptor, _):
             self.reload()
-            self._set_aside(descriptor)
-            _replace(self.packed, self._repacked())
-            self._packed_state = _state(self.packed)
+            self._set_tail_aside(descriptor)
+            packing.replace(self.packed, self._repacked())
+            self._packed_state = packing.state(self.packed)
             self._in_packed = frozenset(self._interactions)
             self._read = self._lines_read = 0
             self.journal.unlink()
 
     def _repacked(self) -> bytes:
-        before = self.packed.read_bytes() if self._in_packed else b""
-        new = {line.key: line for line in self._decoded(self._journal_read())}
+        before = packing.read(self.packed) if self._in_packed else b""
+        lost = list[LostNumber]()
+        new = {line.key: line for line in self._decoded(self._journal_read(), lost=lost)}
         again = not self._in_packed.isdisjoint(new)
-        if again or not before or before.count(_HEADER) >= MOST_PACKINGS:
-            return _compress(self.lines())
-        return before + _compress(new.values()) if new else before
+        if again or not before or packing.packings(before) >= MOST_PACKINGS:
+            if self._packed_state is not None:
+                decode_packed(Source(self.packed, self.model), Interaction, lost)
+            content = packing.compressed(self.lines())
+        else:
+            content = before + packing.compressed(new.values()) if new else before
+        # What will be in the file no longer was paid for all the same.
+        for one in lost:
+            journal.set_aside(self.journal, one.line)
+        return content
 
     def _journal_read(self, start: int = 0) -> bytes:
         """Return again what was read of the journal."""
-        with contextlib.suppress(FileNotFoundError), self.journal.open("rb") as file:
+        with contextlib.suppress(FileNotFoundError), open_to_read(self.journal) as file:
             file.seek(start)
             return file.read(self._read - start)
         return b""
 
-    def _decoded(self, journal_read: bytes, before: int = 0) -> list[Line]:
-        return decode_lines(journal_read, Source(self.journal, self.model, before + 1), Line)
+    def _decoded(self, journal_read: bytes, before: int = 0, *, lost: list[LostNumber] | None = None) -> list[Line]:
+        source = Source(self.journal, self.model, before + 1)
+        return decode_lines(journal_read, source, Line, [] if lost is None else lost)
 
     def _reread(self) -> None:
         while True:
-            state = _state(self.packed)
+            state = packing.state(self.packed)
             if state != self._packed_state:
                 # Packed since: what was read of the journal is part of it, and a new journal may have begun.
                 self._interactions = {}
                 self._read = self._lines_read = 0
                 if state is not None:
-                    self._take(decode_packed(Source(self.packed, self.model), Interaction))
+                    lost = list[LostNumber]()
+                    self._take(decode_packed(Source(self.packed, self.model), Interaction, lost), lost)
                 self._packed_state = state
                 self._in_packed = frozenset(self._interactions)
             unread = self._unread()
-            if _state(self.packed) == state:
+            if packing.state(self.packed) == state:
                 break
         complete = unread[: unread.rfind(b"\n") + 1]
+        self._tail = len(unread) - len(complete)
         if complete:
             source = Source(self.journal, self.model, self._lines_read + 1)
-            self._take(decode_lines(complete, source, Interaction))
+            lost = []
+            self._take(decode_lines(complete, source, Interaction, lost), lost)
             self._lines_read += complete.count(b"\n")
             self._read += len(complete)
 
-    def _take(self, recorded: list[Interaction]) -> None:
+    def _take(self, recorded: list[Interaction], lost: list[LostNumber]) -> None:
         for one in recorded:
             self._interactions[one.key] = one
+        self._lost |= {one.key: one for one in lost}
+
+    def _tell_of_lost(self) -> None:
+        """Warn, once, of lines that were left out and whose questions have no other reply."""
+        for key in [key for key in self._lost if key in self._interactions]:
+            del self._lost[key]
+        for key, one in self._lost.items():
+            if key not in self._told:
+                self._told.add(key)
+                warnings.warn(one.said, CassetteWarning, stacklevel=3)
 
     def _unread(self) -> bytes:
         try:
-            with self.journal.open("rb") as file:
+            with open_to_read(self.journal) as file:
                 file.seek(self._read)
                 return file.read()
         except FileNotFoundError:
             return b""
 
-    def _mend(self) -> None:
-        """Set a cut-off last line aside, unless it is one that a living process is writing."""
-        if not self._unread():
-            return
-        try:
-            with journal.locked(self.journal) as (descriptor, _):
-                self.reload()
-                self._set_aside(descriptor)
-        except OSError:
-            warnings.warn(f"{self.journal}: the last line is cut off, and was left out", CassetteWarning, stacklevel=3)
-
-    def _set_aside(self, descriptor: int) -> None:
+    def _set_tail_aside(self, descriptor: int) -> None:
         """Set aside what follows the last complete line. The journal is locked, so nobody is still writing it."""
         tail = journal.read_from(descriptor, self._read)
         if not tail:
             return
-        moved = journal.set_tail_aside(descriptor, self.journal, tail)
-        where = f"was moved to {self.journal.name}.cut" if moved else "was left out"
+        journal.set_tail_aside(descriptor, self.journal, tail)
         warnings.warn(
-            f"{self.journal}: the last line is cut off ({len(tail)} bytes, likely of a killed run); it {where}, "
-            "and its question will be asked again by the next recording run",
+            f"{self.journal}: the last line is cut off ({len(tail)} bytes, likely of a killed run); it was moved to "
+            f"{self.journal.name}.cut",
             CassetteWarning,
             stacklevel=4,
         )
@@ -319,18 +348,32 @@ class Cassette:
                 f"the cassette of {self.model!r}; open the cassette of that model"
             )
         with self._alone:
-            if self._scrubber is None:
-                # Not before: importing litellm may read a .env file into the environment.
-                self._scrubber = Scrubber()
-            recorded, line = self._scrubber.interaction(key, request, reply, exchange, at)
+            recorded, line = self._readable(key, request, reply, exchange, at)
             try:
                 self._append(line + b"\n")
             except OSError as error:
-                raise CassetteError(
-                    f"{self.journal}: cannot append ({error.strerror}); make the folder writable, or free disk space"
-                ) from error
+                error.filename = error.filename or str(self.journal)
+                raise CassetteError(explained(error, "append", _FIX)) from error
             self._interactions[key] = recorded
         return recorded
+
+    def _readable(
+        self, key: str, request: Request, reply: Reply, exchange: Exchange | None, at: datetime
+    ) -> tuple[Interaction, bytes]:
+        """Return an interaction as any later run will read it, and its line. Impossible numbers are taken out."""
+        if self._scrubber is None:
+            # Not before: importing litellm may read a .env file into the environment.
+            self._scrubber = Scrubber()
+        for kept in (reply, possible(reply)):
+            try:
+                line = self._scrubber.interaction(key, request, kept, exchange, at)[1]
+                return check_decodes(line, self.model), line
+            except (ValueError, TypeError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
+                wrong = error
+        raise CassetteError(
+            f"{self.journal}: the reply to key {key} could never be read again, so it was not recorded ({wrong}); "
+            "report it to whoever made the model's adapter"
+        ) from wrong
 
     def _append(self, line: bytes) -> None:
         try:
@@ -345,7 +388,7 @@ class Cassette:
             if size != self._read:
                 # Another process wrote; if a crash cut its last line off, this line must not be glued to it.
                 self.reload()
-                self._set_aside(descriptor)
+                self._set_tail_aside(descriptor)
                 size = os.fstat(descriptor).st_size
             written = os.write(descriptor, line)
             if written != len(line):
@@ -353,38 +396,3 @@ class Cassette:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self._read = size + written
             self._lines_read += 1
-
-
-def _state(path: Path) -> tuple[int, ...] | None:
-    """Return what changes when a file is replaced."""
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
-
-
-def _compress(lines: Iterable[Line]) -> bytes:
-    buffer = io.BytesIO()
-    # Without a name and a time in its header, the file depends on its content alone.
-    with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0) as file:
-        for line in lines:
-            file.write(msgspec.json.encode(line) + b"\n")
-    return buffer.getvalue()
-
-
-_HEADER = _compress([])[:10]
-"""With which each gzip member begins."""
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file so that at any time either the old or the new content is there, whole."""
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
-    try:
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -1,12 +1,22 @@
 """What a model is to the rest of the package: something that answers a Request with a Reply."""
 
 import hashlib
+import math
 from functools import cached_property
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Final, Literal, Protocol
 
 import msgspec
 
 from pytest_llmpref.errors import LLMPrefError
+
+MOST_TOKENS: Final = 10**12
+"""Tokens of one prompt or reply; more is no count. Our choice."""
+MOST_DOLLARS: Final = 1e9
+"""Price of one reply; more is no price. Our choice."""
+
+Tokens = Annotated[int, msgspec.Meta(ge=0, le=MOST_TOKENS)]
+Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""A whole number that every reader of JSON takes."""
 
 
 class ModelUnavailableError(LLMPrefError):
@@ -85,9 +95,9 @@ class Request(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
     model: str
     messages: tuple[Message, ...]
     temperature: float
-    max_tokens: int
-    repetition: int = 0
-    top_logprobs: int = 0
+    max_tokens: Whole
+    repetition: Whole = 0
+    top_logprobs: Whole = 0
     answers: tuple[str, ...] = ()
     tools: tuple[Tool, ...] = ()
     asked: Literal["model", "agent", "tool"] = "model"
@@ -147,13 +157,38 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
     finish: str
     refusal: str | None = None
     top_logprobs: dict[str, float] | None = None
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cost: float | None = None
-    latency: float = 0.0
-    parameters: dict[str, str | int | float | bool | None] = {}
+    prompt_tokens: Tokens = 0
+    completion_tokens: Tokens = 0
+    cost: Annotated[float, msgspec.Meta(ge=0, le=MOST_DOLLARS)] | None = None
+    latency: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    parameters: dict[str, str | Whole | float | bool | None] = {}
     judgement: str | None = None
     tool_calls: tuple[ToolCall, ...] = ()
+
+
+def possible(reply: Reply) -> Reply:
+    """Return a reply without numbers that cannot be: so that it can be recorded, and read as the same again.
+
+    A token of log-probability minus infinity cannot come, and is left out. Where another log-probability is missing, or
+    is no number below infinity, none are known: the rest would look more certain than they are.
+    """
+    cost, tops = reply.cost, reply.top_logprobs
+    if tops is not None:
+        # Whatever their annotations say: models of other packages make replies too.
+        known = all(value is not None and value < math.inf for value in tops.values())  # type: ignore[redundant-expr]
+        tops = {token: value for token, value in tops.items() if value > -math.inf} if known else {}
+    return msgspec.structs.replace(
+        reply,
+        top_logprobs=tops or None,
+        prompt_tokens=reply.prompt_tokens if 0 <= reply.prompt_tokens <= MOST_TOKENS else 0,
+        completion_tokens=reply.completion_tokens if 0 <= reply.completion_tokens <= MOST_TOKENS else 0,
+        cost=cost if cost is not None and 0 <= cost <= MOST_DOLLARS else None,
+        latency=reply.latency if 0 <= reply.latency < math.inf else 0.0,
+        parameters={
+            name: None if isinstance(value, int | float) and not abs(value) < 2**63 else value
+            for name, value in reply.parameters.items()
+        },
+    )
 
 
 class ChatModel(Protocol):

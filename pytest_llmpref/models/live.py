@@ -12,11 +12,12 @@ from weakref import WeakSet
 import stamina
 
 from pytest_llmpref.models import retrying
+from pytest_llmpref.models.addresses import check_address
 from pytest_llmpref.models.chat import CallFailedError, ModelUnavailableError, Reply, Request
 from pytest_llmpref.models.outage import Outage
 from pytest_llmpref.models.parameters import REASONING_ALLOWANCE, Limits, Parameters, most_top_logprobs
 from pytest_llmpref.models.prefill import answer_schema, messages_to_send
-from pytest_llmpref.models.responses import reply_from
+from pytest_llmpref.models.responses import reply_from, take_other_forms
 from pytest_llmpref.models.tools import tools_to_send
 from pytest_llmpref.secrets import Secrets, environment_secrets
 
@@ -213,6 +214,8 @@ class LiveModel:
         litellm = _litellm()
         try:
             model, provider = provider_of(self._litellm_name)
+            if not self._only_recorded and "api_base" not in self._address:
+                check_address(self.name, provider)
         except ModelUnavailableError as error:
             self._unavailable = str(error)
             raise
@@ -242,7 +245,7 @@ class LiveModel:
             return own
         said = retrying.describe(error, self._secrets())
         self._failures += 1
-        if retrying.is_unavailable(error):
+        if self._is_closed(error):
             self._unavailable = f"{self.name}: {said}; {self._fix(error)}"
         elif retrying.is_unreachable(error) and not self._succeeded:
             where = self._address.get("api_base", "its provider")
@@ -252,11 +255,24 @@ class LiveModel:
             )
         elif self._failures >= FAILURES_IN_A_ROW:
             self._unavailable = f"{self.name}: the last {self._failures} calls all failed, this one with: {said}"
+            if retrying.is_forbidden(error):
+                self._unavailable += f"; {self._fix(error)}, or a filter forbids each of these questions"
         if self._unavailable is not None:
             return ModelUnavailableError(self._unavailable)
         if (wait := retrying.retry_after(error)) is not None and wait >= self._max_wait:
             said += f"; the provider asks to wait {wait:.0f} s, which is more than --llmpref-max-wait"
         return CallFailedError(f"{self.name}: {said}")
+
+    def _is_closed(self, error: Exception) -> bool:
+        """Whether no call can succeed.
+
+        A call that is forbidden says so of all only before the first success, and only in words about the key. Else
+        it fails like any other, and `FAILURES_IN_A_ROW` of these end the study: an aggregator's provider, or a
+        firewall, may forbid one question.
+        """
+        if retrying.is_forbidden(error):
+            return not self._succeeded and retrying.refuses_key(error)
+        return retrying.is_unavailable(error)
 
     def _secrets(self) -> Secrets:
         """Return what no message may repeat: the model's key, and those in the environment."""
@@ -279,14 +295,14 @@ class LiveModel:
 
 
 def check_name(name: str) -> None:
-    """Make sure that litellm knows the provider of a model, before anything is asked.
+    """Make sure that litellm knows the provider of a model, and where it is, before anything is asked.
 
     Raises
     ------
     ModelUnavailableError
         If it does not.
     """
-    provider_of(name)
+    check_address(name, provider_of(name)[1])
 
 
 def provider_of(name: str) -> tuple[str, str]:
@@ -331,6 +347,7 @@ def _litellm() -> Any:
 
     litellm.suppress_debug_info = True
     litellm.telemetry = False
+    take_other_forms(litellm.types.utils.Message, litellm.types.utils.Choices)
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         # What it warns of is in the Reply, or raised.
         logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -1,8 +1,9 @@
 """From litellm's response to a Reply."""
 
+from collections.abc import Callable
 from typing import Any
 
-from pytest_llmpref.models.chat import Reply
+from pytest_llmpref.models.chat import Reply, possible
 from pytest_llmpref.models.parameters import Parameters
 from pytest_llmpref.models.retrying import MalformedResponseError
 from pytest_llmpref.models.tools import calls_in
@@ -10,6 +11,7 @@ from pytest_llmpref.models.tools import calls_in
 # Providers' words for a reply that came to its own end. litellm makes "stop" of these, and of every word that it does
 # not know; those are kept as they are.
 _NATURAL_ENDS = frozenset({"stop", "STOP", "end_turn", "stop_sequence", "eos", "eos_token", "EOS", "COMPLETE"})
+_TEXTS = frozenset({"text", "output_text"})
 _FAULTS = frozenset({"error", "ERROR", "network_error"})
 
 
@@ -26,7 +28,7 @@ def reply_from(response: Any, latency: float, sent: Parameters) -> Reply:
     choice = response.choices[0]
     message = choice.message
     prompt_tokens, completion_tokens = _tokens(getattr(response, "usage", None))
-    return Reply(
+    reply = Reply(
         text=message.content or "",
         finish=_finish(choice),
         refusal=_refusal(message),
@@ -39,6 +41,50 @@ def reply_from(response: Any, latency: float, sent: Parameters) -> Reply:
         parameters=sent,
         tool_calls=calls_in(message),
     )
+    return possible(reply)
+
+
+def take_other_forms(message: type, choices: type) -> None:
+    """Make litellm's classes of a message and a choice take what servers send in other forms than OpenAI's.
+
+    litellm turns the whole reply away for content in parts, and for a log-probability that is null. Content in parts
+    is joined, without parts that are no text, such as hidden reasoning; log-probabilities that litellm cannot take are
+    dropped.
+    """
+    make_message, make_choices = message.__init__, choices.__init__  # type: ignore[misc]
+
+    def init_message(self: Any, content: Any = None, *others: Any, **fields: Any) -> None:
+        make_message(self, _joined(content), *others, **fields)
+
+    def init_choices(self: Any, *others: Any, **fields: Any) -> None:
+        try:
+            make_choices(self, *others, **fields)
+        except ValueError:  # of which pydantic's are a kind
+            logprobs = fields.pop("logprobs", None)
+            if logprobs is None:
+                raise
+            # Of those of later tokens nobody asks.
+            _fitting(lambda known: make_choices(self, *others, logprobs=known, **fields), logprobs)
+
+    message.__init__ = init_message  # type: ignore[misc]
+    choices.__init__ = init_choices  # type: ignore[misc]
+
+
+def _fitting(make: Callable[[Any], None], logprobs: Any) -> None:
+    """Make a choice with the log-probabilities of its first token; without any, where these do not fit either."""
+    tokens = logprobs.get("content") if isinstance(logprobs, dict) else None
+    try:
+        make({"content": tokens[:1]} if isinstance(tokens, list) else None)
+    except ValueError:
+        make(None)
+
+
+def _joined(content: Any) -> Any:
+    """Return content in parts as one text; any other content as it is."""
+    if not isinstance(content, list) or not all(isinstance(part, dict) for part in content):
+        return content
+    texts = [part.get("text") for part in content if part.get("type") in _TEXTS]
+    return "".join(texts) if all(isinstance(text, str) for text in texts) else content
 
 
 def _finish(choice: Any) -> str:
@@ -66,9 +112,8 @@ def _top_logprobs(choice: Any) -> dict[str, float] | None:
     likeliest = getattr(tokens[0], "top_logprobs", None) or [tokens[0]]
     found: dict[str, float] = {}
     for token in likeliest:
-        if token.logprob is not None:
-            # Tokens that are parts of a character look the same; the first is the likelier.
-            found.setdefault(token.token, float(token.logprob))
+        # Tokens that are parts of a character look the same; the first is the likelier.
+        found.setdefault(token.token, float("nan") if token.logprob is None else float(token.logprob))
     return found or None
 
 

@@ -71,13 +71,21 @@ def decide(error: Exception) -> RetryDecision:
 
 # Request timeout, conflict (lock), too early, too many requests.
 _PASSING = frozenset({408, 409, 425, 429})
-# Unauthorised, payment required, forbidden, not found.
-_CLOSED_DOORS = frozenset({401, 402, 403, 404})
+# Unauthorised, payment required, not found.
+_CLOSED_DOORS = frozenset({401, 402, 404})
+_FORBIDDEN = 403
 _HOPELESS = re.compile(
     r"insufficient_quota|exceeded your current quota|credit balance is too low"
     r"|(missing|incorrect|invalid|no)\b.{0,40}\b(api[ _-]?key|credentials)|api key not valid"
     r"|LLM Provider NOT provided|model_not_found|invalid model|model\b.{0,80}\b(does not exist|not found)"
     r"|UnsupportedParamsError",
+    re.IGNORECASE,
+)
+_KEY_REFUSED = re.compile(
+    r"\b((api[ _-]?)?keys?|credentials?|account|organi[sz]ation|project|subscription|team)\b.{0,60}"
+    r"(\b(no|not|lacks?|without|disabled|suspended|blocked|revoked|expired|limit)|n't)\b"
+    r"|(\bnot|n't) (have access|allowed|authori[sz]ed|permitted|entitled)\b.{0,40}\bmodels?\b"
+    r"|permission_error|unsupported_country|(country|region)\b.{0,40}\bnot supported",
     re.IGNORECASE,
 )
 _FILTERED = re.compile(
@@ -90,7 +98,7 @@ _FILTERED = re.compile(
 def is_unavailable(error: Exception) -> bool:
     """Whether no call to this model can succeed: no key, no permission, no such model, no such provider.
 
-    To be asked of failures that are not `is_filtered`.
+    To be asked of failures that are not `is_filtered`, and not `is_forbidden`.
     """
     if status_of(error) in _CLOSED_DOORS:
         return True
@@ -99,6 +107,17 @@ def is_unavailable(error: Exception) -> bool:
         if isinstance(cause, ImportError) or _is(cause, "openai", "OpenAIError"):
             return True
     return _HOPELESS.search(_first_line(f"{_code(error)} {error}")) is not None
+
+
+def is_forbidden(error: Exception) -> bool:
+    """Whether the provider forbade the call: for its key, or, as aggregators and firewalls do, for its question."""
+    return status_of(error) == _FORBIDDEN
+
+
+def refuses_key(error: Exception) -> bool:
+    """Whether the words of a call that `is_forbidden` leave no doubt that they concern the key, not the question."""
+    said = _first_line(f"{_code(error)} {error}")
+    return (_KEY_REFUSED.search(said) or _HOPELESS.search(said)) is not None
 
 
 def is_filtered(error: Exception) -> bool:
@@ -174,11 +193,18 @@ def describe(error: Exception, secrets: Secrets) -> str:
     """Say in one line what failed, without litellm's prefixes and without keys."""
     text = _first_line(str(error)).removesuffix("Traceback (most recent call last):").strip()
     text = _PREFIX.sub("", text) or type(error).__name__
+    if misfit := _MISFIT.search(str(error)):
+        # litellm says which field of a reply it could not take, far below.
+        text = f"{text.rstrip('. ')}: field {misfit['field']}: {misfit['what']}"
     return secrets.scrub(text).strip()[:300]
 
 
 # What litellm puts before the provider's own words, once or several times.
 _PREFIX = re.compile(r"^((litellm\.)?(\w*(Error|Exception|Timeout)( Error)?|LiteLLM)( ?[:-]+ | - ?))+")
+
+
+# How pydantic names the first field that did not fit, and why.
+_MISFIT = re.compile(r"\d+ validation errors? for \w+\n(?P<field>\S+)\n\s+(?P<what>[^\[\n]*[^\[\n ])")
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

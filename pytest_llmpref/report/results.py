@@ -10,6 +10,7 @@ import msgspec
 from pytest_llmpref.estimates import Claim, Estimate
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.trials import Trial
+from pytest_llmpref.files import NotAFileError, explained, refuse_linked_folder, write_whole
 from pytest_llmpref.measures import FORMS, MEASURES
 from pytest_llmpref.models.opening import is_simulated
 from pytest_llmpref.report.claims import on_fisher_scale
@@ -154,11 +155,12 @@ def write_results(record: Mapping[str, Any], report_dir: Path) -> Path:
         If it cannot be written.
     """
     path = report_dir / "latest" / "results.json"
-    draft = path.with_suffix(".json.part")
     try:
+        refuse_linked_folder(path.parent)
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(msgspec.json.encode(record) + b"\n")
-        draft.replace(path)
+        write_whole(path, msgspec.json.encode(record) + b"\n", f"{path.name}.part")
+    except NotAFileError as error:
+        raise ResultsFileError(explained(error, "write", "")) from error
     except OSError as error:
         raise ResultsFileError(
             f"{path}: cannot write ({error.strerror}); make the folder writable or free disk space, and run again: "

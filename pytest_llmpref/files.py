@@ -1,0 +1,136 @@
+"""Files in folders that may come from somebody else, such as a pull request: opened without following links.
+
+Systems without ``O_NOFOLLOW`` (Windows) look before they open instead, which leaves a moment in between.
+"""
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+_NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
+# Opening a pipe must not wait for its other end; and no system may translate line ends.
+_ALWAYS = _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_KINDS = (
+    (stat.S_ISLNK, "a symbolic link; links among recordings and reports are never followed"),
+    (stat.S_ISDIR, "a folder, not a file"),
+    (stat.S_ISFIFO, "a named pipe, not a file"),
+)
+
+
+class NotAFileError(OSError):
+    """A link, a folder or a device stands where a file should be."""
+
+
+def explained(error: OSError, doing: str, fix: str) -> str:
+    """Say which file could not be opened, why, and what to do about it."""
+    if isinstance(error, NotAFileError):
+        return f"{error.filename}: {error.strerror}; remove it, or put the file itself there"
+    return f"{error.filename}: cannot {doing} ({error.strerror}); {fix}"
+
+
+def refuse_others(path: Path) -> os.stat_result | None:
+    """Return the status of a file, ``None`` where there is none.
+
+    Raises
+    ------
+    NotAFileError
+        If it is a link, a folder, or anything else that is no regular file.
+    """
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        raise _misfit(path, status.st_mode)
+    return status
+
+
+def refuse_linked_folder(path: Path) -> None:
+    """Make sure that a folder is not a link.
+
+    Raises
+    ------
+    NotAFileError
+        If it is one.
+    """
+    if path.is_symlink():
+        raise _misfit(path, stat.S_IFLNK)
+
+
+def open_descriptor(path: Path, flags: int, mode: int = 0o644) -> int:
+    """Open a regular file with the flags of ``os.open``, and return its descriptor.
+
+    Raises
+    ------
+    NotAFileError
+        If it is no regular file.
+    OSError
+        If it cannot be opened.
+    """
+    if not _NO_FOLLOW:
+        refuse_others(path)
+    try:
+        descriptor = os.open(path, flags | _ALWAYS, mode)
+    except OSError as error:
+        if error.errno != errno.ENOENT:
+            refuse_others(path)
+        raise
+    found = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(found):
+        return descriptor
+    os.close(descriptor)
+    raise _misfit(path, found)
+
+
+def open_to_read(path: Path) -> BinaryIO:
+    """Open a regular file for reading; raises what `open_descriptor` does."""
+    return os.fdopen(open_descriptor(path, os.O_RDONLY), "rb")
+
+
+def append(path: Path, content: bytes) -> None:
+    """Append to a regular file, which is made if it is not there; raises what `open_descriptor` does."""
+    with os.fdopen(open_descriptor(path, os.O_APPEND | os.O_CREAT | os.O_WRONLY), "ab") as file:
+        file.write(content)
+
+
+def write_whole(path: Path, content: bytes, draft: str, *, durable: bool = False) -> None:
+    """Write a file so that at any time either the old or the new content is there, whole.
+
+    Parameters
+    ----------
+    path, content
+        The file, and what it will hold.
+    draft
+        Name of the file beside it that is written first. It is gone afterwards, whatever happens.
+    durable
+        Whether the content must be on the disk before the old one goes.
+
+    Raises
+    ------
+    NotAFileError
+        If the file or its draft is no regular file; nothing is written then.
+    OSError
+        If the file cannot be written. It names the file, not its draft.
+    """
+    refuse_others(path)
+    unfinished = path.with_name(draft)
+    descriptor = open_descriptor(unfinished, os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        unfinished.replace(path)
+    except OSError as error:
+        # What is said of a write or of a draft means the file.
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _misfit(path: Path, mode: int) -> NotAFileError:
+    what = next((said for fits, said in _KINDS if fits(mode)), "no regular file")
+    return NotAFileError(errno.ELOOP if stat.S_ISLNK(mode) else errno.EINVAL, what, str(path))

@@ -1,0 +1,38 @@
+"""Where servers of the user's own are: never looked for at a public host."""
+
+import os
+
+from pytest_llmpref.models.chat import ModelUnavailableError
+
+OWN_SERVERS = {
+    "hosted_vllm": ("HOSTED_VLLM_API_BASE",),
+    "lm_studio": ("LM_STUDIO_API_BASE",),
+    "litellm_proxy": ("LITELLM_PROXY_API_BASE",),
+    # litellm has a variable of its own for xinference, and does not read it for chats.
+    "xinference": ("OPENAI_API_BASE", "OPENAI_BASE_URL"),
+    "custom_openai": ("OPENAI_API_BASE", "OPENAI_BASE_URL"),
+    "aiohttp_openai": ("OPENAI_API_BASE", "OPENAI_BASE_URL"),
+}
+"""litellm's providers that stand for a user's own server -> the variables, one of which holds its address.
+
+Without it, litellm asks api.openai.com instead. Other servers of one's own have an address on this machine (ollama,
+llamafile, docker_model_runner, lemonade, langgraph), or litellm turns the call away. Read off litellm 1.106 by asking
+each of its providers without an address, and noting which host it looked up.
+"""
+
+
+def check_address(name: str, provider: str) -> None:
+    """Make sure that a model on a server of the user's own is not looked for at a public one.
+
+    Raises
+    ------
+    ModelUnavailableError
+        If its address is not set.
+    """
+    variables = OWN_SERVERS.get(provider, ())
+    if variables and not any(os.environ.get(variable) for variable in variables):
+        variable = variables[0]
+        raise ModelUnavailableError(
+            f"{name}: {provider} means a server of your own, and {variable} does not say where it is; without it, "
+            f"litellm would send every question to OpenAI: set {variable}, for example to http://localhost:8000/v1"
+        )
