@@ -1,13 +1,20 @@
 """The commands that lay out a project, and that look after recordings."""
 
+import asyncio
+import gc
 import gzip
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from pytest_llmpref.cli import main
+from pytest_llmpref.cli import COMMANDS, main
 from pytest_llmpref.commands.init import WORKFLOWS
 from pytest_llmpref.resources import data_folder
 
@@ -80,3 +87,79 @@ def test_a_changed_key_and_a_reply_that_its_response_does_not_hold_are_found(cas
     path.write_bytes(gzip.compress(b"\n".join([lines[0], json.dumps(line).encode(), lines[2]]) + b"\n"))
     assert main(["cassettes", "check", f"--folder={cassettes}"]) == 1
     assert "changed by hand" in capsys.readouterr().out
+
+
+# --- the command itself ---
+
+
+def llmpref(*words, **options) -> subprocess.Popen:
+    """Start the command in a process of its own, as a shell would."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "pytest_llmpref", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        **options,
+    )
+
+
+def test_help_speaks_to_users(capsys):
+    for words in (["--help"], *([command.replace("_", "-"), "--help"] for command in COMMANDS)):
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        assert ended.value.code == 0
+        said = capsys.readouterr().out
+        assert said.startswith(f"usage: {' '.join(['llmpref', *words[:-1]])} ")
+        assert "``" not in said
+        assert "Each subcommand is a module" not in said
+
+
+def test_the_version_is_that_of_the_distribution():
+    said, _ = llmpref("--version").communicate()
+    assert said == f"llmpref {version('pytest-llmpref')}\n"
+
+
+@pytest.mark.parametrize("words", [["--help"], ["cassettes", "list"], ["diff"]])
+def test_a_reader_that_goes_away_gets_no_traceback_and_no_status_that_means_something(words, recorded, tmp_path):
+    if words[0] == "cassettes":
+        words = [*words, f"--folder={recorded / 'cassettes'}"]
+    if words[0] == "diff":
+        results = tmp_path / "results.json"
+        results.write_text((ROOT / "tests/corpus/results/whole.json").read_text())
+        words = [*words, str(results), str(results)]
+    running = llmpref(*words)
+    running.stdout.close()
+    assert running.stderr.read() == ""
+    # argparse itself forgives a closed output where Python does not buffer it.
+    assert running.wait() == 141 or words == ["--help"]
+
+
+def test_ctrl_c_ends_a_command_with_what_is_kept_and_one_line(monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pytest_llmpref.calibration.running.calibrate", interrupted)
+    assert main(["calibrate", "--cells=advice/n=12"]) == 130
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        "calibration.jsonl: holds what was finished; the same command goes on from there", "llmpref: interrupted"
+    ]  # fmt: skip
+
+
+def test_ctrl_c_ends_the_process_without_a_traceback():
+    running = llmpref("serve", "sim/paper-a")
+    assert "Ctrl-C stops it" in running.stdout.readline()
+    running.send_signal(signal.SIGINT)
+    said, complained = running.communicate(timeout=60)
+    assert (running.returncode, said.splitlines()[-1], complained) == (0, "stopped", "")
+
+
+def test_ctrl_c_before_a_server_runs_says_so_and_nothing_of_coroutines(monkeypatch, capsys, recwarn):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(asyncio.events, "new_event_loop", interrupted)
+    assert main(["serve", "sim/paper-a"]) == 0
+    gc.collect()
+    assert [str(warning.message) for warning in recwarn] == []
+    assert capsys.readouterr().out == "stopped\n"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -131,7 +132,7 @@ def _run(chunks: Sequence[Chunk], seed: int, workers: int) -> Iterator[Done]:
     before = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     try:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(workers, get_context("spawn"), _leave_interrupts_to_the_parent) as pool:
             futures = [pool.submit(run_chunk, chunk, seed) for chunk in chunks]
             try:
                 for future in as_completed(futures):
@@ -144,6 +145,11 @@ def _run(chunks: Sequence[Chunk], seed: int, workers: int) -> Iterator[Done]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    """Ctrl-C reaches every process of a terminal; a traceback from each would bury what the parent says."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class Journal:
