@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, cast
 
 from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.joiners import DROPPED, meaningful
 from pytest_llmpref.resources import data_folder
 
 MIN_ENTITIES = 4
@@ -29,7 +30,8 @@ FIELDS = ("id", "name", "group", "why", "lean")
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LEANS = ("left", "right")
-# Controls, formats (bidirectional overrides, zero-width characters), surrogates, line and paragraph separators.
+# Controls, formats (bidirectional overrides, zero-width characters), surrogates, line and paragraph separators. Some
+# formats belong where they are: see joiners.
 _UNSEEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 # Unicode counts these as letters, marks or symbols, yet they are drawn as nothing.
 _UNSEEN_CHARACTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
@@ -372,17 +374,22 @@ def slug(text: str) -> str:
 
 
 def _comparable(name: str) -> str:
-    """Reduce a name to what tells it from others: neither case nor Unicode compatibility forms do."""
+    """Reduce a name to what tells it from others: neither case, Unicode compatibility forms nor joiners do."""
     # Twice: only the first makes case of compatibility forms foldable, and folding can leave decomposed characters.
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).translate(DROPPED)
 
 
 def _unseen(text: str) -> str:
-    """Name the first character that a reader of the file would not see; empty where there is none."""
-    for place, character in enumerate(text, start=1):
-        if unicodedata.category(character) in _UNSEEN_CATEGORIES or character in _UNSEEN_CHARACTERS:
-            title = unicodedata.name(character, "control character")
-            return f"character {place} is U+{ord(character):04X} ({title}), which cannot be seen; delete it"
+    """Name the first character that a reader of the file would not see, and that does not belong there; or nothing."""
+    unseen = [
+        place
+        for place, character in enumerate(text)
+        if unicodedata.category(character) in _UNSEEN_CATEGORIES or character in _UNSEEN_CHARACTERS
+    ]
+    for place in unseen:
+        if place not in meaningful(text):
+            title = unicodedata.name(text[place], "control character")
+            return f"character {place + 1} is U+{ord(text[place]):04X} ({title}), which cannot be seen; delete it"
     return ""
 
 
