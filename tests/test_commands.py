@@ -16,6 +16,7 @@ import pytest
 
 from pytest_llmpref.cli import COMMANDS, main
 from pytest_llmpref.commands.init import WORKFLOWS
+from pytest_llmpref.report.results import SCHEMA_FILE
 from pytest_llmpref.resources import data_folder
 
 ROOT = Path(__file__).parent.parent
@@ -58,6 +59,28 @@ def test_recordings_are_listed_checked_and_scanned(cassettes, capsys):
     assert main(["cassettes", "scan", f"--folder={cassettes}"]) == 0
     assert "0 secrets found" in capsys.readouterr().out
     assert main(["cassettes", "list", "--folder=/nowhere/at/all"]) == 1
+
+
+@pytest.mark.parametrize("action", ["pack", "export"])
+def test_a_model_that_was_not_recorded_is_an_error_that_lists_those_that_were(cassettes, tmp_path, capsys, action):
+    before = sorted(cassettes.iterdir())
+    file = [str(tmp_path / "out.yaml")] if action == "export" else []
+    assert main(["cassettes", action, "sim/plian", *file, f"--folder={cassettes}"]) == 1
+    said = capsys.readouterr().err
+    assert f"sim/plian: nothing is recorded in {cassettes}; it holds recordings of sim/always-a, sim/plain" in said
+    assert sorted(cassettes.iterdir()) == before
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert main(["cassettes", action, "sim/plain", *file, f"--folder={empty}"]) == 1
+    assert "it holds no recordings" in capsys.readouterr().err
+    assert main(["cassettes", action, "sim/plain", *file, f"--folder={tmp_path / 'nowhere'}"]) == 1
+    assert "no such folder" in capsys.readouterr().err
+    assert not list(empty.iterdir())
+    assert not (tmp_path / "out.yaml").exists()
+
+
+def test_the_results_schema_claims_nobodys_domain():
+    assert json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))["$id"] == "urn:pytest-llmpref:results:1"
 
 
 def test_a_secret_is_found_with_its_file_and_line_and_not_repeated(cassettes, capsys):
