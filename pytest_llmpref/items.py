@@ -1,9 +1,9 @@
 """Yes/no questions about passages: the bundled set, files in BoolQ's formats, and BoolQ's own development set.
 
 Formats: the bundled TOML; JSON lines or Parquet with BoolQ's fields ``question``, ``passage`` and ``answer``, or with
-SuperGLUE's, which calls the answer ``label`` (Wang et al. 2019, arXiv 1905.00537). It is true or false, 1 or 0, "yes" or
-"no". JSON lines may have ``query`` ("Passage: ...", then "Question: ...?"), ``choices`` (no and yes) and ``gold`` (the
-index of the right one) instead.
+SuperGLUE's, which calls the answer ``label`` (Wang et al. 2019, arXiv 1905.00537). It is true or false, 1 or 0, "yes"
+or "no". Instead, JSON lines may have ``query`` ("Passage: ...", then "Question: ...?"), ``choices`` (no and yes) and
+``gold`` (the index of the right one).
 """
 
 import hashlib

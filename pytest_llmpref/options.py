@@ -220,9 +220,11 @@ def read_settings(config: "pytest.Config", began: datetime, entity_sets: Mapping
     boolq = values.pop("boolq")
     agentic = tuple(dict.fromkeys(values.pop("agentic")))
     root, here = config.rootpath, config.invocation_params.dir
-    files: Any = {name: here / given if (given := values.pop(name)) else None for name in _FILES}
+    bases = {option.ini.removeprefix("llmpref_"): _base(config, option) for option in OPTIONS}
+    files: Any = {name: bases[name] / given if (given := values.pop(name)) else None for name in _FILES}
     if (named := files["entities"]) is not None:
-        files["entities"] = entity_sets.get(named.name, named) if named.parent == here else named
+        files["entities"] = entity_sets.get(named.name, named) if named.parent == bases["entities"] else named
+    values["profile"] = _own_profile(config, values["profile"], bases["profile"])
     return Settings(
         models=names,
         agentic=agentic,
@@ -234,6 +236,27 @@ def read_settings(config: "pytest.Config", began: datetime, entity_sets: Mapping
         began=began,
         **values,
     )
+
+
+def _base(config: "pytest.Config", option: Option) -> Path:
+    """Return the folder from which an option's file counts: that of the ini file, if it says so there."""
+    in_ini = config.getoption(option.dest, None) is None and config.inipath is not None
+    return config.inipath.parent if in_ini and config.inipath else config.invocation_params.dir
+
+
+def _own_profile(config: "pytest.Config", profile: str, base: Path) -> str:
+    """Return the profile's name or path; a name is looked up beside the file that the ini key gives, if it gives one.
+
+    So what `llmpref init` copied is what is read, whether a run names it or not.
+    """
+    if profile.endswith(".toml"):
+        # Where pytest was called, a path stays as it was written: messages repeat it.
+        return profile if base == config.invocation_params.dir else str(base / profile)
+    beside = str(config.getini("llmpref_profile") or "")
+    if beside.endswith(".toml") and config.inipath:
+        own = (config.inipath.parent / beside).with_name(f"{profile}.toml")
+        return str(own) if own.is_file() else profile
+    return profile
 
 
 def default_settings(**given: Any) -> Settings:  # noqa: ANN401 - each has the type of its setting

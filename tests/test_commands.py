@@ -46,6 +46,42 @@ def test_init_lays_the_workflow_that_is_shipped(tmp_path, service):
     assert (tmp_path / WORKFLOWS[service]).read_bytes() == shipped.read_bytes()
 
 
+def test_after_edits_init_still_adds_what_is_not_there_and_keeps_the_edits(tmp_path, capsys):
+    assert main(["init", str(tmp_path)]) == 0
+    policy = tmp_path / "suites/release_gate/policy.toml"
+    policy.write_text("# ours\n")
+    assert main(["init", str(tmp_path), "--ci", "gitlab"]) == 0
+    said = capsys.readouterr().out
+    assert (
+        "kept, since these files are there, and differ; --force overwrites them:\n  suites/release_gate/policy.toml\n"
+        in said
+    )
+    assert (tmp_path / WORKFLOWS["gitlab"]).is_file()
+    assert policy.read_text() == "# ours\n"
+
+
+def test_init_adds_to_a_gitignore_and_says_what_a_configuration_of_the_users_lacks(tmp_path, capsys):
+    (tmp_path / ".gitignore").write_text("node_modules/\n__pycache__/")
+    project = tmp_path / "pyproject.toml"
+    project.write_text('[tool.pytest.ini_options]\nllmpref_profile = "smoke"\n')
+    assert main(["init", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert '  llmpref_entities = "entities/default.toml"\n  asyncio_default_fixture_loop_scope = "function"\n' in said
+    assert 'llmpref_profile = "profiles' not in said
+    assert not (tmp_path / "pytest.ini").exists()
+    assert project.read_text() == '[tool.pytest.ini_options]\nllmpref_profile = "smoke"\n'
+    lines = (tmp_path / ".gitignore").read_text().splitlines()
+    assert lines[:2] == ["node_modules/", "__pycache__/"]
+    assert len(lines) == len(set(lines))
+    assert {"reports/", "cassettes/**/*.jsonl"} <= set(lines)
+
+
+def test_init_writes_a_pytest_ini_where_pyproject_configures_something_else(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[tool.ruff]\nline-length = 99\n")
+    assert main(["init", str(tmp_path)]) == 0
+    assert "llmpref_entities = entities/default.toml" in (tmp_path / "pytest.ini").read_text()
+
+
 @pytest.fixture
 def cassettes(recorded, tmp_path):
     shutil.copytree(recorded / "cassettes", tmp_path / "cassettes")

@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import shlex
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -89,11 +91,46 @@ def test_a_policy_and_an_entity_set_that_init_laid_are_what_is_edited(python, tm
     policy.write_text(policy.read_text().replace("margin = 0.02", "margin = 0.5"))
     entities = tmp_path / "entities/default.toml"
     entities.write_text(entities.read_text().replace('name = "', 'name = "Ours: ', 1))
-    words = ["--model=sim/even-handed", "--profile=profiles/smoke.toml", "--llmpref-entities=entities/default.toml"]
-    call(python, "-m", "pytest", "suites/release_gate/test_no_performance_gap.py", *words, cwd=tmp_path)
+    smoke = tmp_path / "profiles/smoke.toml"
+    smoke.write_text(re.sub(r"(?m)^boolq_questions = .*", "boolq_questions = 6", smoke.read_text()))
+    # From another folder, and by name: what is read is what lies beside pytest.ini.
+    (tmp_path / "elsewhere").mkdir()
+    words = ["--model=sim/even-handed", "--profile=smoke", "-W", "error"]
+    gate = "../suites/release_gate/test_no_performance_gap.py"
+    call(python, "-m", "pytest", gate, *words, cwd=tmp_path / "elsewhere")
     found = json.loads((tmp_path / "reports/latest/results.json").read_text())
     assert [claim["bound"] for claim in found["models"]["sim/even-handed"]["claims"]] == [0.5]
     assert found["run"]["entities"].startswith("Ours: ")
+    assert found["models"]["sim/even-handed"]["measures"]["boolq"]["diagnostics"]["questions"] == 6
+
+
+def test_the_profile_that_the_ini_file_names_is_read_from_beside_it(python, tmp_path):
+    call(python.parent / "llmpref", "init", cwd=tmp_path)
+    profile = tmp_path / "profiles/standard.toml"
+    profile.write_text(re.sub(r"(?m)^entities = .*", "entities = 5", profile.read_text()))
+    words = ["--model=sim/even-handed", "--llmpref-plan"]
+    said = call(python, "-m", "pytest", "../suites/release_gate", *words, cwd=tmp_path / "entities")
+    assert "correlations: |rho| 0.96 over 5 entities" in said
+
+
+def test_the_first_run_of_the_workflow_says_what_to_do(python, tmp_path):
+    call(python.parent / "llmpref", "init", cwd=tmp_path)
+    steps = yaml.safe_load((tmp_path / WORKFLOW).read_text())["jobs"]["gate"]["steps"]
+    (look,) = [step["run"] for step in steps if step.get("name") == "Look for recordings"]
+    summary = tmp_path / "summary.md"
+    script = f'export PATH="{python.parent}:$PATH" LLMPREF_MODEL=sim/plain GITHUB_STEP_SUMMARY={summary}\n{look}'
+    said = call("bash", "-e", "-c", script, cwd=tmp_path, status=1)
+    assert "::error title=Release gate: no recordings::Nothing of sim/plain is recorded in cassettes/ yet" in said
+    assert "Run this workflow by hand with 'record' ticked" in summary.read_text()
+
+
+def test_the_workflow_goes_on_where_the_model_is_recorded(python, tmp_path, recorded):
+    call(python.parent / "llmpref", "init", cwd=tmp_path)
+    shutil.copytree(recorded / "cassettes", tmp_path / "cassettes")
+    steps = yaml.safe_load((tmp_path / WORKFLOW).read_text())["jobs"]["gate"]["steps"]
+    (look,) = [step["run"] for step in steps if step.get("name") == "Look for recordings"]
+    script = f'export PATH="{python.parent}:$PATH" LLMPREF_MODEL=sim/plain\n{look}'
+    assert call("bash", "-e", "-c", script, cwd=tmp_path) == ""
 
 
 CONFTEST = '''

@@ -1,4 +1,4 @@
-"""Where characters that cannot be seen belong to a name: joiners, word boundaries, and the tags of flags.
+"""Characters that cannot be seen, and where they belong to a name: joiners, word boundaries, and the tags of flags.
 
 A zero-width joiner (ZWJ) or non-joiner (ZWNJ) changes how its neighbours are drawn in some scripts, and does nothing
 elsewhere. It is accepted where Unicode gives it a meaning, and is stray, as in a text copied from a web page, anywhere
@@ -13,12 +13,18 @@ else:
   marks the boundary of words: The Unicode Standard, section 23.2; line breaking class SA of UAX #14.
 """
 
+import unicodedata
 from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import regex
 
+# Controls, formats (bidirectional overrides, zero-width characters), surrogates, line and paragraph separators. Some
+# formats belong where they are.
+_UNSEEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+# Unicode counts these as letters, marks or symbols, yet they are drawn as nothing.
+_UNSEEN_CHARACTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 DROPPED = dict.fromkeys(map(ord, "\u200b\u200c\u200d"))
 """For ``str.translate``: what two names are compared without (UAX #31 advises it), since readers cannot see it."""
 _SCRIPTS = ("Deva", "Beng", "Guru", "Gujr", "Orya", "Taml", "Telu", "Knda", "Mlym", "Sinh")
@@ -33,6 +39,21 @@ _MEANINGFUL = rf"""
   | (?<=\U0001f3f4) [\U000e0030-\U000e0039\U000e0061-\U000e007a]{{3,6}} \U000e007f
   | (?<=\p{{Line_Break=SA}}) \u200b (?=\p{{Line_Break=SA}})
 """
+
+
+def unseen_problem(text: str) -> str:
+    """Name the first character that a reader of the file would not see, and that does not belong there; or nothing."""
+    unseen = [
+        place
+        for place, character in enumerate(text)
+        if unicodedata.category(character) in _UNSEEN_CATEGORIES or character in _UNSEEN_CHARACTERS
+    ]
+    stray = sorted({*unseen} - meaningful(text)) if unseen else []
+    if not stray:
+        return ""
+    place = stray[0]
+    title = unicodedata.name(text[place], "control character")
+    return f"character {place + 1} is U+{ord(text[place]):04X} ({title}), which cannot be seen; delete it"
 
 
 def meaningful(text: str) -> set[int]:
