@@ -88,13 +88,14 @@ def _run(options: argparse.Namespace) -> None:
 
 def _ignore(path: Path) -> bool:
     """Add the lines that .gitignore lacks; return whether there were any."""
-    there = path.read_text(encoding="utf-8") if path.is_file() else ""
+    there = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     missing = [line for line in IGNORED if line not in there.splitlines()]
     if not missing:
         return False
-    start = f"{there}\n" if there and not there.endswith("\n") else there
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(start + "\n".join(missing) + "\n", encoding="utf-8")
+    with path.open("a", encoding="utf-8") as file:
+        file.write("\n" if there and not there.endswith("\n") else "")
+        file.write("\n".join(missing) + "\n")
     print(f"{path}: {f'{len(missing)} lines added' if there else 'written'}")
     return True
 
@@ -106,8 +107,10 @@ def _configured(folder: Path) -> Path | None:
     """
     for name, holds in _CONFIGURATION_FILES.items():
         path = folder / name
-        if path.is_file() and holds(path.read_text(encoding="utf-8")):
-            ours = name == "pytest.ini" and all(key in path.read_text(encoding="utf-8") for key in CONFIGURATION)
+        if path.is_file() and holds(path.read_text(encoding="utf-8", errors="replace")):
+            ours = name == "pytest.ini" and all(
+                key in path.read_text(encoding="utf-8", errors="replace") for key in CONFIGURATION
+            )
             return None if ours else path
     return None
 
@@ -137,7 +140,7 @@ _CONFIGURATION_FILES: dict[str, Callable[[str], bool]] = {
 
 def _advise(path: Path) -> None:
     """Say which lines to add to a configuration that is the user's own."""
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8", errors="replace")
     quote = '"' if path.suffix == ".toml" else ""
     missing = [f"  {key} = {quote}{value}{quote}" for key, value in CONFIGURATION.items() if key not in text]
     if missing:
