@@ -39,6 +39,9 @@ def run() -> NoReturn:
         status = INTERRUPTED
     with suppress(BrokenPipeError):
         sys.stderr.flush()
+    if status == INTERRUPTED:
+        # What was under way, such as the processes of a calibration, is cleaned up.
+        sys.exit(status)
     os._exit(status)
 
 

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -203,6 +204,20 @@ def test_ctrl_c_ends_a_command_with_what_is_kept_and_one_line(monkeypatch, capsy
     assert capsys.readouterr().err.splitlines()[-2:] == [
         "calibration.jsonl: holds what was finished; the same command goes on from there", "llmpref: interrupted"
     ]  # fmt: skip
+
+
+def test_ctrl_c_ends_a_calibration_with_its_processes(tmp_path):
+    words = ("calibrate", "--workers=2", "--cells=advice/n=12", "--studies=20000")
+    running = llmpref(*words, cwd=tmp_path, process_group=0)
+    journal = tmp_path / "calibration.jsonl"
+    while running.poll() is None and (not journal.exists() or journal.read_bytes().count(b"\n") < 2):
+        time.sleep(0.1)  # until a chunk is done, so that the processes are at work
+    os.killpg(running.pid, signal.SIGINT)
+    # Ends only when every process that holds standard error has ended.
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert said.endswith("goes on from there\nllmpref: interrupted\n")
+    assert "Traceback" not in said
 
 
 def test_ctrl_c_ends_the_process_without_a_traceback():

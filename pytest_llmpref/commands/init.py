@@ -107,10 +107,9 @@ def _configured(folder: Path) -> Path | None:
     """
     for name, holds in _CONFIGURATION_FILES.items():
         path = folder / name
-        if path.is_file() and holds(path.read_text(encoding="utf-8", errors="replace")):
-            ours = name == "pytest.ini" and all(
-                key in path.read_text(encoding="utf-8", errors="replace") for key in CONFIGURATION
-            )
+        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
+        if text is not None and holds(text):
+            ours = name == "pytest.ini" and all(key in text for key in CONFIGURATION)
             return None if ours else path
     return None
 
