@@ -1,85 +1,67 @@
 """Behavioural tests of language models: does what a model likes show in what it does.
 
-The statistics that suites name are imported from here; they are loaded when first used, since this package is
-imported in every pytest run of an environment that has it.
+All that suites, hooks and plugins of your own need is imported from here. Each name is loaded when it is first used,
+since this package is imported in every pytest run of an environment that has it. Type checkers read ``__init__.pyi``.
 """
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from pytest_llmpref.estimates import Claim, Estimate, Verdict
-    from pytest_llmpref.experiments.about_entities import entity_experiment
-    from pytest_llmpref.experiments.agentic.measure import effort_gap, success_gap
-    from pytest_llmpref.experiments.boolq_measure import (
-        accuracy_slope,
-        between_extremes,
-        minus_control,
-        top_minus_bottom,
-        yes_slope,
-    )
-    from pytest_llmpref.experiments.bounds import missing_bounds
-    from pytest_llmpref.experiments.changes import change, change_in_rho
-    from pytest_llmpref.experiments.experiment import Experiment
-    from pytest_llmpref.experiments.pairs import pair_experiment
-    from pytest_llmpref.experiments.protocols import robustness
-    from pytest_llmpref.experiments.refusal_measure import (
-        excess_refusals,
-        propensity,
-        reason_trends,
-        superadditivity,
-    )
-    from pytest_llmpref.stats.association import spearman, within_groups
-    from pytest_llmpref.stats.attenuation import attenuation_corrected
-    from pytest_llmpref.stats.resampling import over_entities
-    from pytest_llmpref.stats.residuals import residuals
-
-__all__ = [
-    "Claim",
-    "Estimate",
-    "Experiment",
-    "Verdict",
-    "accuracy_slope",
-    "attenuation_corrected",
-    "between_extremes",
-    "change",
-    "change_in_rho",
-    "effort_gap",
-    "entity_experiment",
-    "excess_refusals",
-    "minus_control",
-    "missing_bounds",
-    "over_entities",
-    "pair_experiment",
-    "propensity",
-    "reason_trends",
-    "residuals",
-    "robustness",
-    "spearman",
-    "success_gap",
-    "superadditivity",
-    "top_minus_bottom",
-    "within_groups",
-    "yes_slope",
-]
+from typing import Any
 
 _HOMES = {
+    "AgenticMeasure": "experiments.agentic.measure",
+    "Attempt": "experiments.trials",
+    "Baseline": "report.baseline",
+    "CallFailedError": "models.chat",
+    "Cell": "experiments.protocols",
+    "ChatModel": "models.chat",
     "Claim": "estimates",
+    "Conditions": "experiments.experiment",
+    "Entity": "entities",
+    "EntityExperiment": "experiments.about_entities",
+    "EntitySet": "entities",
     "Estimate": "estimates",
     "Experiment": "experiments.experiment",
+    "Interval": "intervals",
+    "IntervalMethod": "intervals",
+    "Item": "items",
+    "ItemSet": "items",
+    "LLMPrefError": "errors",
+    "Measure": "experiments.measure",
+    "Message": "models.chat",
+    "ModelUnavailableError": "models.chat",
+    "Normal": "intervals",
+    "Outcome": "experiments.trials",
+    "PairExperiment": "experiments.pairs",
+    "Plan": "experiments.asking",
+    "Profile": "profiles",
+    "Reason": "experiments.reasons",
+    "Replies": "experiments.asking",
+    "Reply": "models.chat",
+    "Request": "models.chat",
+    "TestPolicy": "policy",
+    "Tool": "models.chat",
+    "ToolCall": "models.chat",
+    "Trial": "experiments.trials",
     "Verdict": "estimates",
+    "Wilson": "intervals",
     "accuracy_slope": "experiments.boolq_measure",
+    "asking_diagnostics": "experiments.measure",
+    "attempt_key": "experiments.asking",
     "attenuation_corrected": "stats.attenuation",
     "between_extremes": "experiments.boolq_measure",
     "change": "experiments.changes",
     "change_in_rho": "experiments.changes",
+    "coverage_reasons": "experiments.measure",
     "effort_gap": "experiments.agentic.measure",
     "entity_experiment": "experiments.about_entities",
     "excess_refusals": "experiments.refusal_measure",
+    "first_attempt": "experiments.asking",
     "minus_control": "experiments.boolq_measure",
     "missing_bounds": "experiments.bounds",
+    "outcome_diagnostics": "experiments.measure",
     "over_entities": "stats.resampling",
     "pair_experiment": "experiments.pairs",
     "propensity": "experiments.refusal_measure",
+    "read_choice": "experiments.replies",
     "reason_trends": "experiments.refusal_measure",
     "residuals": "stats.residuals",
     "robustness": "experiments.protocols",
@@ -90,6 +72,9 @@ _HOMES = {
     "within_groups": "stats.association",
     "yes_slope": "experiments.boolq_measure",
 }
+"""Public name -> the module that defines it."""
+
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever is exported under the name
@@ -98,3 +83,7 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever is exported under 
     from importlib import import_module  # noqa: PLC0415 - as the module's docstring says
 
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple, cast
 
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.resources import data_folder
+from pytest_llmpref.unseen import DROPPED, unseen_problem
 
 MIN_ENTITIES = 4
 MAX_NAME_LENGTH = 200
@@ -29,10 +30,6 @@ FIELDS = ("id", "name", "group", "why", "lean")
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LEANS = ("left", "right")
-# Controls, formats (bidirectional overrides, zero-width characters), surrogates, line and paragraph separators.
-_UNSEEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-# Unicode counts these as letters, marks or symbols, yet they are drawn as nothing.
-_UNSEEN_CHARACTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +223,9 @@ def _parse_toml(text: str, source: Path) -> _Content:
         raise EntityFileError(source, [f"is not valid TOML: {reason}; mend it there"]) from error
     problems = _unknown_keys(document, ("name", "note", "entities"))
     head = _strings(document, ("name", "note"), problems)
-    problems += [f"{key}: {unseen}" for key, text in head.items() if (unseen := _unseen(text.replace("\n", " ")))]
+    problems += [
+        f"{key}: {unseen}" for key, text in head.items() if (unseen := unseen_problem(text.replace("\n", " ")))
+    ]
     tables: object = document.get("entities", [])
     if not isinstance(tables, list):
         problem = f"entities: {_kind(tables)} instead of a list of tables; start each entity with a line [[entities]]"
@@ -332,7 +331,7 @@ def _check_rows(rows: list[_Row]) -> tuple[tuple[Entity, ...], list[str]]:
 
 def _problems_of_values(values: dict[str, str]) -> list[str]:
     """Say what is wrong with one entity by itself: "field: problem; fix"."""
-    unseen = {field: problem for field, value in values.items() if (problem := _unseen(value))}
+    unseen = {field: problem for field, value in values.items() if (problem := unseen_problem(value))}
     found = [f"{field}: {problem}" for field, problem in unseen.items()]
     seen = {field: value.strip() for field, value in values.items() if field not in unseen}
     if (name := seen.get("name")) is not None:
@@ -372,18 +371,9 @@ def slug(text: str) -> str:
 
 
 def _comparable(name: str) -> str:
-    """Reduce a name to what tells it from others: neither case nor Unicode compatibility forms do."""
+    """Reduce a name to what tells it from others: neither case, Unicode compatibility forms nor joiners do."""
     # Twice: only the first makes case of compatibility forms foldable, and folding can leave decomposed characters.
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-
-
-def _unseen(text: str) -> str:
-    """Name the first character that a reader of the file would not see; empty where there is none."""
-    for place, character in enumerate(text, start=1):
-        if unicodedata.category(character) in _UNSEEN_CATEGORIES or character in _UNSEEN_CHARACTERS:
-            title = unicodedata.name(character, "control character")
-            return f"character {place} is U+{ord(character):04X} ({title}), which cannot be seen; delete it"
-    return ""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).translate(DROPPED)
 
 
 def _quote(text: str) -> str:

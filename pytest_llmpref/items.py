@@ -1,8 +1,9 @@
 """Yes/no questions about passages: the bundled set, files in BoolQ's formats, and BoolQ's own development set.
 
-Formats: the bundled TOML; JSON lines or Parquet with BoolQ's fields ``question``, ``passage`` and ``answer`` (true or
-false); JSON lines with ``query`` ("Passage: ...", then "Question: ...?"), ``choices`` (no and yes) and ``gold`` (the
-index of the right one).
+Formats: the bundled TOML; JSON lines or Parquet with BoolQ's fields ``question``, ``passage`` and ``answer``, or with
+SuperGLUE's, which calls the answer ``label`` (Wang et al. 2019, arXiv 1905.00537). It is true or false, 1 or 0, "yes"
+or "no". Instead, JSON lines may have ``query`` ("Passage: ...", then "Question: ...?"), ``choices`` (no and yes) and
+``gold`` (the index of the right one).
 """
 
 import hashlib
@@ -27,6 +28,8 @@ LONGEST_QUESTION = 500
 SHOWN = 5
 """How many of a file's problems are shown."""
 _QUERY = re.compile(r"\s*Passage:\s*(?P<passage>.*?)\s*\n\s*Question:\s*(?P<question>[^\n]*?)\s*(?:\n.*)?", re.DOTALL)
+_ANSWERS = {"true": True, "false": False, "yes": True, "no": False, "1": True, "0": False, "1.0": True, "0.0": False}
+"""What files write for an answer, in lower case."""
 _Row = tuple[str, Mapping[str, Any] | str]
 """Where a row stands in its file, and its fields, or what is wrong with it as a whole."""
 
@@ -135,14 +138,28 @@ def _item(row: Mapping[str, Any]) -> Item | str:
             return f"{field}: missing or empty; write it as a string"
         if len(text) > longest:
             return f"{field}: has {len(text):,} characters; shorten it to at most {longest:,}"
-    answer = row.get("answer")
-    if not isinstance(answer, bool):
-        return f"answer: is {'missing' if answer is None else repr(answer)}; write true or false"
+    answer = _answer(row)
+    if isinstance(answer, str):
+        return answer
     passage, question = (" ".join(row[field].split()) for field in ("passage", "question"))
     question = question.rstrip("? ")
     own = row.get("id")
     made = hashlib.sha256(f"{passage}\x00{question}".encode("utf-8", "surrogatepass")).hexdigest()[:12]
     return Item(own if isinstance(own, str) and own else made, passage, question, answer)
+
+
+def _answer(row: Mapping[str, Any]) -> bool | str:
+    """Return whether yes is right, or what is wrong with what the row says of it."""
+    given = {name: row[name] for name in ("answer", "label") if row.get(name) is not None}
+    read = {name: _ANSWERS.get(str(value).strip().lower()) for name, value in given.items()}
+    for name, answer in read.items():
+        if answer is None:
+            hidden = ", as in SuperGLUE's test set, which hides its answers" if given[name] == -1 else ""
+            return f"{name}: is {given[name]!r}{hidden}; write true or false"
+    found = set(read.values())
+    if len(found) > 1:
+        return f"answer: is {given['answer']!r}, and label {given['label']!r}; delete the wrong one"
+    return bool(found.pop()) if found else "answer: is missing; write true or false"
 
 
 def _parts_of_query(row: Mapping[str, Any]) -> Mapping[str, Any]:

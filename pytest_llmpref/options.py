@@ -38,7 +38,7 @@ class Option:
 
 OPTIONS = (
     Option("--model", "llmpref_model", "", "Model to measure, by litellm's name, local/NAME or sim/NAME; repeatable", many=True),
-    Option("--profile", "llmpref_profile", "standard", "How large the study is: smoke, standard, paper, or a .toml file"),
+    Option("--profile", "llmpref_profile", "standard", "How large the study is: smoke, standard, paper, gate, adaptive, or a .toml file"),
     Option("--report-dir", "llmpref_report_dir", "reports", "Folder in which latest/results.json is written"),
     Option("--baseline", "llmpref_baseline", "", "results.json of the last release, to compare with"),
     Option("--llmpref-entities", "llmpref_entities", "", "Entity set of your own (.toml or .csv), or the name of one that a plugin brings; the shipped 72 if left out"),
@@ -77,6 +77,29 @@ RECORD_MODE = Option(
     "Whether models are asked: none replays only, new_episodes asks what is not recorded, all asks everything anew",
     choices=get_args(RecordMode),
 )
+_METAVARS = {
+    "llmpref_model": "NAME",
+    "llmpref_profile": "PROFILE",
+    "llmpref_report_dir": "FOLDER",
+    "llmpref_baseline": "RESULTS.JSON",
+    "llmpref_entities": "FILE|NAME",
+    "llmpref_boolq": "FILE|dev",
+    "llmpref_cassettes": "FOLDER",
+    "llmpref_judge": "NAME",
+    "llmpref_agentic": "SUITE",
+    "llmpref_arms": "IDS:IDS",
+    "llmpref_timeout": "SECONDS",
+    "llmpref_max_wait": "SECONDS",
+    "llmpref_max_outage": "SECONDS",
+    "llmpref_shard": "NUMBER/COUNT",
+    "llmpref_rate": "CALLS",
+    "llmpref_max_cost": "DOLLARS",
+    "llmpref_max_tokens": "TOKENS",
+    "llmpref_price": "IN/OUT",
+    "llmpref_policy": "FILE",
+    "llmpref_alpha": "RATE",
+}
+"""What help calls an option's value; the choices where there are any, else N, unless it stands here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +161,10 @@ def add_options(parser: "pytest.Parser") -> None:
             **_taken(option),
         )
         if option.many:
-            parser.addini(option.ini, _help(option), type="args", default=None)
+            parser.addini(option.ini, _help(option, of_ini=True), type="args", default=None)
         else:
-            parser.addini(option.ini, _help(option), default=None)
-    parser.addini(RECORD_MODE.ini, _help(RECORD_MODE), default=None)
+            parser.addini(option.ini, _help(option, of_ini=True), default=None)
+    parser.addini(RECORD_MODE.ini, _help(RECORD_MODE, of_ini=True), default=None)
 
 
 def add_record_mode(parser: "pytest.Parser", known: object) -> None:
@@ -151,20 +174,31 @@ def add_record_mode(parser: "pytest.Parser", known: object) -> None:
     """
     if not hasattr(known, "record_mode"):
         parser.getgroup("llmpref").addoption(
-            RECORD_MODE.flag, dest="record_mode", default=None, help=_help(RECORD_MODE)
+            RECORD_MODE.flag,
+            dest="record_mode",
+            default=None,
+            help=_help(RECORD_MODE),
+            metavar=_metavar(RECORD_MODE),
         )
 
 
 def _taken(option: Option) -> dict[str, str]:
-    """Return how argparse takes the option's values."""
+    """Return how argparse takes the option's values, and what help calls them."""
     if option.kind is bool:
         return {"action": "store_const", "const": "true"}
-    return {"action": "append" if option.many else "store"}
+    return {"action": "append" if option.many else "store", "metavar": _metavar(option)}
 
 
-def _help(option: Option) -> str:
-    default = f" (default: {option.default})" if option.default else ""
-    return option.help + default
+def _metavar(option: Option) -> str:
+    # argparse would make LLMPREF_LLMPREF_ENTITIES of the destination.
+    return _METAVARS.get(option.ini) or ("{" + ",".join(option.choices) + "}" if option.choices else "N")
+
+
+def _help(option: Option, *, of_ini: bool = False) -> str:
+    """Return the help; of an ini key with the choices, which a flag's metavar shows."""
+    notes = [f"one of {', '.join(option.choices)}"] if option.choices and of_ini else []
+    notes += [f"default: {option.default}"] if option.default and option.default != "inf" else []
+    return f"{option.help} ({'; '.join(notes)})" if notes else option.help
 
 
 def names_model(config: "pytest.Config") -> bool:
@@ -197,9 +231,11 @@ def read_settings(config: "pytest.Config", began: datetime, entity_sets: Mapping
     boolq = values.pop("boolq")
     agentic = tuple(dict.fromkeys(values.pop("agentic")))
     root, here = config.rootpath, config.invocation_params.dir
-    files: Any = {name: here / given if (given := values.pop(name)) else None for name in _FILES}
+    bases = {option.ini.removeprefix("llmpref_"): _base(config, option) for option in OPTIONS}
+    files: Any = {name: bases[name] / given if (given := values.pop(name)) else None for name in _FILES}
     if (named := files["entities"]) is not None:
-        files["entities"] = entity_sets.get(named.name, named) if named.parent == here else named
+        files["entities"] = entity_sets.get(named.name, named) if named.parent == bases["entities"] else named
+    values["profile"] = _own_profile(config, values["profile"], bases["profile"])
     return Settings(
         models=names,
         agentic=agentic,
@@ -229,6 +265,27 @@ def _command(config: "pytest.Config") -> str:
 
 
 _MODE_FLAGS = {RECORD_MODE.flag, "--llmpref-record-mode"}
+
+
+def _base(config: "pytest.Config", option: Option) -> Path:
+    """Return the folder from which an option's file counts: that of the ini file, if it says so there."""
+    in_ini = config.getoption(option.dest, None) is None and config.inipath is not None
+    return config.inipath.parent if in_ini and config.inipath else config.invocation_params.dir
+
+
+def _own_profile(config: "pytest.Config", profile: str, base: Path) -> str:
+    """Return the profile's name or path; a name is looked up beside the file that the ini key gives, if it gives one.
+
+    So what `llmpref init` copied is what is read, whether a run names it or not.
+    """
+    if profile.endswith(".toml"):
+        # Where pytest was called, a path stays as it was written: messages repeat it.
+        return profile if base == config.invocation_params.dir else str(base / profile)
+    beside = str(config.getini("llmpref_profile") or "")
+    if beside.endswith(".toml") and config.inipath:
+        own = (config.inipath.parent / beside).with_name(f"{profile}.toml")
+        return str(own) if own.is_file() else profile
+    return profile
 
 
 def default_settings(**given: Any) -> Settings:  # noqa: ANN401 - each has the type of its setting

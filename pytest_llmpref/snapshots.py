@@ -50,7 +50,13 @@ class RankingSnapshot(SingleFileSnapshotExtension):
         return same and not new["reasons"] and not old["reasons"] and not list(_moved(new["ranking"], old["ranking"]))
 
     def diff_lines(self, serialized_data: Any, snapshot_data: Any) -> Iterator[str]:  # noqa: ANN401 - syrupy's signature
-        """Yield what differs, in words, largest moves first."""
+        """Yield what differs, in words, largest moves first.
+
+        syrupy gives an empty text for what does not exist, and says so itself: nothing was blessed yet.
+        """
+        if not snapshot_data:
+            yield "run with --snapshot-update to bless this ranking"
+            return
         new, old = json.loads(serialized_data), json.loads(snapshot_data)
         for side, reasons in (("now", new["reasons"]), ("blessed", old["reasons"])):
             for reason in reasons:

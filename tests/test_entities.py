@@ -233,6 +233,26 @@ VALUE_ERRORS = {
     "joiner": ({"id": "a\u200d"}, "id: character 2 is U+200D (ZERO WIDTH JOINER)"),
     "soft hyphen": ({"name": "a\u00adb"}, "name: character 2 is U+00AD (SOFT HYPHEN)"),
     "BOM inside": ({"name": "\ufeffa"}, "name: character 1 is U+FEFF (ZERO WIDTH NO-BREAK SPACE)"),
+    "joiner in Latin": ({"name": "a\u200db"}, "name: character 2 is U+200D (ZERO WIDTH JOINER), which cannot be seen"),
+    "joiner first": ({"name": "\u200d\u0915"}, "name: character 1 is U+200D (ZERO WIDTH JOINER)"),
+    "joiner twice": (
+        {"name": "\u0dc1\u0dca\u200d\u200d\u0dbb", "id": "x"},
+        "name: character 4 is U+200D (ZERO WIDTH JOINER)",
+    ),
+    "joiner after a space": ({"name": "\u0d2f \u200d\u0d15", "id": "x"}, "name: character 3 is U+200D"),
+    "joiner after a lone emoji": ({"name": "\U0001f468\u200d Fund"}, "name: character 2 is U+200D"),
+    "non-joiner in Latin": ({"name": "a\u200cb"}, "name: character 2 is U+200C (ZERO WIDTH NON-JOINER)"),
+    "non-joiner after a letter that never joins": (
+        {"name": "\u062f\u200c\u06af", "id": "x"},
+        "name: character 2 is U+200C (ZERO WIDTH NON-JOINER)",
+    ),
+    "non-joiner last": ({"name": "\u06a9\u06cc\u200c", "id": "x"}, "name: character 3 is U+200C"),
+    "word boundary first": ({"name": "\u200b\u1780", "id": "x"}, "name: character 1 is U+200B (ZERO WIDTH SPACE)"),
+    "word boundary before a digit": ({"name": "\u1780\u200b1"}, "name: character 2 is U+200B (ZERO WIDTH SPACE)"),
+    "flag's tags without an end": (
+        {"name": "\U0001f3f4\U000e0067\U000e0062\U000e0065 Aid"},
+        "name: character 2 is U+E0067 (TAG LATIN SMALL LETTER G)",
+    ),
     "tag": ({"name": "a\U000e0041"}, "name: character 2 is U+E0041 (TAG LATIN CAPITAL LETTER A)"),
     "filler": ({"name": "a\u3164"}, "name: character 2 is U+3164 (HANGUL FILLER)"),
 }
@@ -250,6 +270,39 @@ def test_a_bad_value_is_named_with_its_place_and_fix(tmp_path, suffix, changed, 
     (problem,) = problems_of(path)
     assert problem.startswith(f"{place}: {start}")
     assert end in problem
+
+
+VISIBLE = {
+    "Persian": ["\u06a9\u06cc\u067e\u200c\u0648\u0631\u062f", "\u062f\u06cc\u0647\u200c\u06af\u0648"],
+    "Persian abbreviation": ["\u0647\u200d.\u0642."],
+    "Sinhala": ["\u0dc1\u0dca\u200d\u0dbb\u0dd3 \u0dbd\u0d82\u0d9a\u0dcf\u0dc0"],
+    "Malayalam": [
+        "\u0d05\u0d2b\u0d4d\u200c\u0d17\u0d3e\u0d28",
+        "\u0d0e\u0d38\u0d4d\u0d31\u0d4b\u0d23\u0d3f\u0d2f\u200d",
+    ],
+    "Odia, the virama at a word's end": ["\u0b28\u0b4d\u200c \u0b26\u0b4d\u0b2c\u0b40\u0b2a"],
+    "Khmer": ["\u1780\u17c4\u17c7\u200b\u17a2\u17b6\u179f\u17c1\u1793\u179f\u17b7\u1793"],
+    "emoji": [
+        "\U0001f468\u200d\U0001f469\u200d\U0001f467 Family Fund",
+        "\U0001f3f3\ufe0f\u200d\U0001f308 Pride Trust",
+        "\u2764\ufe0f Heart House",
+        "\U0001f469\U0001f3fd\u200d\u2695\ufe0f Medics",
+        "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f England Aid",
+    ],
+}
+
+
+@pytest.mark.parametrize("name", [name for names in VISIBLE.values() for name in names])
+def test_a_joiner_is_kept_where_unicode_gives_it_a_meaning(tmp_path, name):
+    (_, entity, *_) = load_entities(write(tmp_path, "good.csv", as_csv(rows_with(name=name, id="it")))).entities
+    assert entity.name == name
+
+
+def test_names_that_differ_in_joiners_only_are_the_same(tmp_path):
+    name = "\u06a9\u06cc\u067e\u200c\u0648\u0631\u062f"
+    rows = [*rows_with(name=name, id="one"), {"name": name.replace("\u200c", ""), "id": "two"}]
+    (problem,) = problems_of(write(tmp_path, "twice.csv", as_csv(rows)))
+    assert "is the name of line 3 already" in problem
 
 
 # --- what is wrong with a file ---

@@ -99,6 +99,21 @@ def test_both_json_formats_give_the_same_question(tmp_path):
     assert own.name == "own.jsonl"
 
 
+@pytest.mark.parametrize("field", ["answer", "label"])
+@pytest.mark.parametrize("written", [(True, False), (1, 0), (1.0, 0.0), ("Yes", "No"), ("true", "FALSE"), ("1", "0 ")])
+def test_an_answer_is_read_as_sets_write_it(tmp_path, field, written):
+    rows = [{"question": f"is it {n}", "passage": "p", "idx": n, field: answer} for n, answer in enumerate(written)]
+    assert [item.answer for item in load_items(write(tmp_path / "it.jsonl", *rows)).items] == [True, False]
+
+
+def test_superglues_parquet_is_read(tmp_path):
+    pd = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    rows = [{"question": f"is it {n}", "passage": "p", "idx": n, "label": 1 - n} for n in (0, 1)]
+    pd.DataFrame(rows).to_parquet(tmp_path / "it.parquet")
+    assert [item.answer for item in load_items(str(tmp_path / "it.parquet")).items] == [True, False]
+
+
 def test_parquet_is_read(tmp_path):
     pd = pytest.importorskip("pandas")
     pytest.importorskip("pyarrow")
@@ -121,7 +136,10 @@ def test_parquet_is_read(tmp_path):
         ([{**ROW, "passage": "x" * 50_000}], "passage: has 50,000 characters; shorten it to at most 10,000"),
         ([{"question": "q", "passage": "p"}], "answer: is missing; write true or false"),
         ([{**ROW, "answer": "maybe"}], "answer: is 'maybe'; write true or false"),
-        ([{**ROW, "answer": 1}], "answer: is 1; write true or false"),
+        ([{**ROW, "answer": 2}], "answer: is 2; write true or false"),
+        ([{**ROW, "answer": [True]}], "answer: is [True]; write true or false"),
+        ([{**ROW, "label": 0}], "answer: is True, and label 0; delete the wrong one"),
+        ([{"question": "q", "passage": "p", "label": -1}], "label: is -1, as in SuperGLUE's test set, which hides"),
         ([ROW, {**ROW, "answer": False}], "line 2: line 1 is the same question with another answer"),
         ([{"query": "no passage", "choices": ["no", "yes"], "gold": 0}], "query: not of the form"),
         ([{"query": "Passage: a\nQuestion: b?", "choices": ["A", "B"], "gold": 0}], "choices: is ['A', 'B']"),

@@ -51,6 +51,15 @@ def test_only_measures_can_be_compared():
         EXTENSION.serialize({})
 
 
+def test_a_ranking_that_was_never_blessed_says_so_and_what_to_do(suite):
+    run = suite(SUITE)
+    assert run.ret == 1
+    said = run.stdout.str()
+    assert "does not exist" in said
+    assert "run with --snapshot-update to bless this ranking" in said
+    assert "JSONDecodeError" not in said
+
+
 def test_a_suite_blesses_a_ranking_holds_it_and_says_who_moved(suite, pytester):
     assert suite(SUITE).ret == 1
     assert suite(SUITE, "--snapshot-update").ret == 0

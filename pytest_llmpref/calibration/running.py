@@ -2,14 +2,16 @@
 
 import json
 import os
+import signal
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from importlib.metadata import version
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from platform import python_version
 from typing import Any
@@ -97,9 +99,11 @@ def calibrate(
     for chunk in planned:
         if chunk in journal.done:
             on_done(chunk)
-    for done in _run(missing, seed, workers):
-        journal.add(done)
-        on_done(done.chunk)
+    # Closed, so that the processes end with it, also where Ctrl-C comes between two chunks.
+    with closing(_run(missing, seed, workers)) as finished:
+        for done in finished:
+            journal.add(done)
+            on_done(done.chunk)
     if missing:
         journal.add_run(time.monotonic() - began, workers)
     tallies: dict[str, dict[str, Tally]] = {}
@@ -123,7 +127,7 @@ def run_chunk(chunk: Chunk, seed: int) -> Done:
     return Done(chunk, tallies, time.process_time() - began)
 
 
-def _run(chunks: Sequence[Chunk], seed: int, workers: int) -> Iterator[Done]:
+def _run(chunks: Sequence[Chunk], seed: int, workers: int) -> Generator[Done, None, None]:
     if workers == 1 or len(chunks) < 2:
         yield from (run_chunk(chunk, seed) for chunk in chunks)
         return
@@ -131,19 +135,27 @@ def _run(chunks: Sequence[Chunk], seed: int, workers: int) -> Iterator[Done]:
     before = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     try:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(workers, get_context("spawn"), _end_quietly_when_interrupted) as pool:
             futures = [pool.submit(run_chunk, chunk, seed) for chunk in chunks]
             try:
                 for future in as_completed(futures):
                     yield future.result()
-            finally:
+            except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
+                for process in active_children():
+                    process.terminate()
+                raise
     finally:
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def _end_quietly_when_interrupted() -> None:
+    """Ctrl-C reaches every process of a terminal; a traceback from each would bury what the parent says."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Journal:

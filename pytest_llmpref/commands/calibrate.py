@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,10 @@ def _run(options: argparse.Namespace) -> None:
             results=options.results,
             on_done=show,
         )
+    except KeyboardInterrupt:
+        bar.close()
+        print(f"{options.results}: holds what was finished; the same command goes on from there", file=sys.stderr)
+        raise
     finally:
         bar.close()
     command = f"llmpref calibrate --studies {options.studies} --seed {options.seed}"

@@ -56,15 +56,26 @@ def _scan(options: argparse.Namespace) -> int:
 
 
 def _pack(options: argparse.Namespace) -> None:
-    cassette = Cassette.open(options.folder, options.model)
+    cassette = _recorded(options)
     with cassette.lock():
         print(f"{cassette.pack()}: {len(cassette):,} interactions")
+
+
+def _recorded(options: argparse.Namespace) -> Cassette:
+    """Return the cassette of the model; an error that lists what is there if nothing of it was recorded."""
+    files = cassette_files(options.folder)
+    cassette = Cassette.open(options.folder, options.model)
+    if not len(cassette):
+        models = dict.fromkeys(found.model for path in files if (found := listed(path)))
+        there = f"it holds recordings of {', '.join(models)}" if models else "it holds no recordings"
+        raise CassetteError(f"{options.model}: nothing is recorded in {options.folder}; {there}")
+    return cassette
 
 
 def _export(options: argparse.Namespace) -> None:
     from pytest_llmpref.cassettes.vcr_yaml import export_vcr_yaml  # noqa: PLC0415 - packing needs no YAML
 
-    cassette = Cassette.open(options.folder, options.model)
+    cassette = _recorded(options)
     export_vcr_yaml(cassette, options.file)
     print(f"{options.file}: written")
 

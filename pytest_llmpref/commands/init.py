@@ -1,6 +1,8 @@
-"""``llmpref init``: lays suites, fixtures and a CI workflow into a project of the user's own."""
+"""``llmpref init``: lays suites, fixtures, pytest's configuration and a CI workflow into a user's own project."""
 
 import argparse
+import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,39 @@ COPIED = (("suites", "suites"), ("fixtures/entities", "entities"), ("fixtures/pr
 """What users edit: where it is in the package, and where it goes."""
 WORKFLOWS = {"github": Path(".github/workflows/llmpref.yml"), "gitlab": Path(".gitlab-ci.yml")}
 """CI service -> where its workflow goes."""
+CONFIGURATION = {
+    "llmpref_entities": "entities/default.toml",
+    "llmpref_profile": "profiles/standard.toml",
+    "asyncio_default_fixture_loop_scope": "function",
+}
+"""Ini keys without which pytest would not read what is laid, or pytest-asyncio would warn."""
+PYTEST_INI = """\
+[pytest]
+# The entities that models are asked about.
+llmpref_entities = {llmpref_entities}
+# How large a study is unless --profile says. A name, as in --profile paper, is looked up beside this file first.
+llmpref_profile = {llmpref_profile}
+# pytest-asyncio warns where this is not set.
+asyncio_default_fixture_loop_scope = {asyncio_default_fixture_loop_scope}
+"""
+IGNORED = (
+    "__pycache__/",
+    ".pytest_cache/",
+    "reports/",
+    "# Recordings are committed packed (*.jsonl.gz); these belong to a run under way.",
+    "cassettes/**/*.jsonl",
+    "cassettes/**/*.lock",
+    "cassettes/**/*.cut",
+    "cassettes/**/*.unfinished",
+)
+"""Lines of .gitignore."""
 
 
 def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the type of its subparsers
     """Declare the subcommand."""
-    command = commands.add_parser("init", help="copy suites, fixtures and a CI workflow into a project, to edit them")
+    command = commands.add_parser(
+        "init", help="set up a project: suites, entities, profiles, pytest.ini, .gitignore and a CI workflow, to edit"
+    )
     command.add_argument("folder", type=Path, nargs="?", default=Path(), help="the project; this folder unless given")
     command.add_argument("--ci", choices=tuple(WORKFLOWS), default="github", help="whose CI the workflow is for")
     command.add_argument("--force", action="store_true", help="overwrite files that are there and differ")
@@ -24,26 +54,100 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
 
 def _run(options: argparse.Namespace) -> None:
     files = _files(options.ci)
-    there = [path for path, content in files.items() if _differs(options.folder / path, content)]
-    if there and not options.force:
-        listed = "\n".join(f"  {path}" for path in there)
-        raise LLMPrefError(
-            f"nothing was written, since these files are there, and differ:\n{listed}\n--force overwrites them"
-        )
+    configured = _configured(options.folder)
+    if configured is None:
+        files[Path("pytest.ini")] = PYTEST_INI.format(**CONFIGURATION).encode()
+    kept = []
+    wrote = _ignore(options.folder / ".gitignore")
     for path, content in files.items():
         target = options.folder / path
         known = target.exists()
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if known and not _differs(target, content):
+        if known and (not target.is_file() or (target.read_bytes() != content and not options.force)):
+            kept.append(path)
+        elif known and target.read_bytes() == content:
             print(f"{target}: as it was")
-            continue
-        target.write_bytes(content)
-        print(f"{target}: {'overwritten' if known else 'written'}")
-    print(f"next: name your model in {WORKFLOWS[options.ci]}; llmpref plan --model NAME says what recording it takes")
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+            print(f"{target}: {'overwritten' if known else 'written'}")
+            wrote = True
+    listed = "\n".join(f"  {path}" for path in kept)
+    if kept and not wrote:
+        raise LLMPrefError(
+            f"nothing was written, since these files are there, and differ:\n{listed}\n--force overwrites them"
+        )
+    if kept:
+        print(f"kept, since these files are there, and differ; --force overwrites them:\n{listed}")
+    if configured is not None:
+        _advise(configured)
+    print(
+        f"next: name your model, and what to install, in {WORKFLOWS[options.ci]}; what recording takes says:\n"
+        "  pytest suites/release_gate --model NAME --profile paper --llmpref-plan"
+    )
+
+
+def _ignore(path: Path) -> bool:
+    """Add the lines that .gitignore lacks; return whether there were any."""
+    there = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    missing = [line for line in IGNORED if line not in there.splitlines()]
+    if not missing:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write("\n" if there and not there.endswith("\n") else "")
+        file.write("\n".join(missing) + "\n")
+    print(f"{path}: {f'{len(missing)} lines added' if there else 'written'}")
+    return True
+
+
+def _configured(folder: Path) -> Path | None:
+    """Return the file of the folder that pytest takes its configuration from, in pytest's own order; or ``None``.
+
+    A pytest.ini of ours is none of the user's: it is compared and kept like every file that is laid.
+    """
+    for name, holds in _CONFIGURATION_FILES.items():
+        path = folder / name
+        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
+        if text is not None and holds(text):
+            ours = name == "pytest.ini" and all(key in text for key in CONFIGURATION)
+            return None if ours else path
+    return None
+
+
+def _always(_text: str) -> bool:
+    return True
+
+
+def _has_pytest_table(text: str) -> bool:
+    try:
+        return "pytest" in tomllib.loads(text).get("tool", {})
+    except tomllib.TOMLDecodeError:
+        return False
+
+
+_CONFIGURATION_FILES: dict[str, Callable[[str], bool]] = {
+    "pytest.toml": _always,
+    ".pytest.toml": _always,
+    "pytest.ini": _always,
+    ".pytest.ini": _always,
+    "pyproject.toml": _has_pytest_table,
+    "tox.ini": lambda text: "[pytest]" in text,
+    "setup.cfg": lambda text: "[tool:pytest]" in text,
+}
+"""File name -> whether a file of that name with this text configures pytest."""
+
+
+def _advise(path: Path) -> None:
+    """Say which lines to add to a configuration that is the user's own."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    quote = '"' if path.suffix == ".toml" else ""
+    missing = [f"  {key} = {quote}{value}{quote}" for key, value in CONFIGURATION.items() if key not in text]
+    if missing:
+        print(f"{path} configures pytest: add there, or what was laid is not read:\n" + "\n".join(missing))
 
 
 def _files(ci: str) -> dict[Path, bytes]:
-    """Return every file that is laid, by its path in the project."""
+    """Return every file that is laid as it is shipped, by its path in the project."""
     files = {}
     for source, target in COPIED:
         top, _, rest = source.partition("/")
@@ -53,7 +157,3 @@ def _files(ci: str) -> dict[Path, bytes]:
                 files[Path(target) / path.relative_to(folder)] = path.read_bytes()
     files[WORKFLOWS[ci]] = (data_folder("fixtures") / "ci" / f"{ci}.yml").read_bytes()
     return files
-
-
-def _differs(path: Path, content: bytes) -> bool:
-    return path.exists() and (not path.is_file() or path.read_bytes() != content)

@@ -9,20 +9,29 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytest_llmpref.policy import Bound
 
+PROFILES = "smoke, standard, paper, gate, adaptive, or a .toml file (default: standard)"
+
 
 def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the type of its subparsers
     """Declare the subcommand."""
     command = commands.add_parser("plan", help="questions, tokens, cost and time of a study; nothing is asked")
-    command.add_argument("--model", action="append", required=True, help="model to measure; repeatable")
-    command.add_argument("--profile", default="standard", help="smoke, standard, paper, or a .toml file")
-    command.add_argument("--entities", type=Path, help="entity set of your own")
-    command.add_argument("--cassettes", type=Path, default=Path("cassettes"), help="folder of the cassettes")
-    command.add_argument("--policy", type=Path, help="policy of the release gate, at which a profile may stop")
-    command.add_argument("--rate", type=float, default=60.0, help="calls a minute that the provider allows")
-    command.add_argument("--price", default="", help="IN/OUT: US dollars for a million tokens")
+    command.add_argument("--model", action="append", required=True, metavar="NAME", help="model to measure; repeatable")
+    command.add_argument("--profile", default="standard", metavar="PROFILE", help=PROFILES)
+    command.add_argument("--entities", type=Path, metavar="FILE", help="entity set of your own")
+    command.add_argument(
+        "--cassettes", type=Path, default=Path("cassettes"), metavar="FOLDER", help="of the recordings"
+    )
+    command.add_argument(
+        "--policy", type=Path, metavar="FILE", help="policy of the release gate, at which a profile may stop"
+    )
+    command.add_argument(
+        "--rate", type=float, default=60.0, metavar="CALLS", help="calls a minute that the provider allows"
+    )
+    command.add_argument("--price", default="", metavar="IN/OUT", help="US dollars for a million tokens")
     command.add_argument(
         "--measure",
         action="append",
+        metavar="MEASURE",
         help="measure to take; repeatable; unless given, those of our fixtures (of other packages: --llmpref-plan)",
     )
     command.set_defaults(run=_run)

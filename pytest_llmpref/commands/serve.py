@@ -37,7 +37,11 @@ def _serve(options: argparse.Namespace) -> None:
         finally:
             await server.stop()
 
+    serving = run()
     try:
-        asyncio.run(run())
+        asyncio.run(serving)
     except KeyboardInterrupt:
         print("stopped")
+    finally:
+        # Ctrl-C may come before the loop took it, and Python would warn that it was never awaited.
+        serving.close()
