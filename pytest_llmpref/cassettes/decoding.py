@@ -142,11 +142,7 @@ def fault(recorded: Interaction | Line, model: str) -> str | None:
 
 def _was_scrubbed(recorded: Interaction | Line) -> bool:
     """Tell whether a secret was taken out of the request after its key was computed."""
-    return any(
-        SCRUBBED in text
-        for message in recorded.request.messages
-        for text in (message.content, *(call.arguments for call in message.tool_calls))
-    )
+    return SCRUBBED.encode() in msgspec.json.encode(recorded.request)
 
 
 def _first_fault(lines: bytes, source: Source, decoder: msgspec.json.Decoder[Any]) -> CassetteError:
