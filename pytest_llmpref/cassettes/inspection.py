@@ -1,4 +1,4 @@
-"""Looks at a folder of cassettes without changing it: what is there, whether it holds together, and secrets in it."""
+"""Looks at a folder of cassettes without changing it: what is there, and whether it holds together."""
 
 import gzip
 import json
@@ -13,7 +13,6 @@ import msgspec
 from pytest_llmpref.cassettes.decoding import Source, decode_lines, decode_packed
 from pytest_llmpref.cassettes.errors import CassetteError
 from pytest_llmpref.cassettes.interaction import Line
-from pytest_llmpref.secrets import FoundSecret, Secrets, find_secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +25,6 @@ class Listed:
     size: int
     first: datetime
     last: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Leak:
-    """A secret in a cassette: the file, the line from 1, and what was found."""
-
-    path: Path
-    line: int
-    secret: FoundSecret
 
 
 def cassette_files(folder: Path) -> list[Path]:
@@ -84,15 +74,6 @@ def disagreements(path: Path) -> Iterator[str]:
             continue
         if exchange is not None and not _holds(exchange.response.body, one.reply.text):
             yield f"{path}:{number}: the raw response does not hold the reply that stands beside it (key {one.key})"
-
-
-def leaks(path: Path) -> Iterator[Leak]:
-    """Yield what looks like a secret in one file, line by line."""
-    secrets = Secrets()
-    for number, one in enumerate(lines_of(path), 1):
-        line = msgspec.json.encode(one)
-        for secret in find_secrets(line.decode()) if secrets.suspected(line) else ():
-            yield Leak(path, number, secret)
 
 
 def _model(path: Path) -> str:
