@@ -39,5 +39,5 @@ class NetworkRefusedError(CassetteError):
 class CassetteWarning(UserWarning):
     """Something about a cassette that was put right, and that the user should know."""
 
-    def __init__(self, message: str = "") -> None:
-        super().__init__(on_lines(message))
+    def __str__(self) -> str:
+        return on_lines(super().__str__())

@@ -165,12 +165,16 @@ def _texts(events: Iterator[Any], path: Path) -> Iterator[Text]:
             if isinstance(event, yaml.ScalarEvent):
                 if is_name:
                     inside.name = str(event.value)
-                yield Text(event.start_mark.line + 1, "" if is_name else inside.name, inside.within, _said(event, path))
+                yield Text(_line_of(event), "" if is_name else inside.name, inside.within, _said(event, path))
             elif isinstance(event, yaml.MappingStartEvent):
                 open_ones.append(_Open(is_mapping=True, within=inside.name))
             elif isinstance(event, yaml.SequenceStartEvent):
                 # The values of a list belong to the field of the list.
                 open_ones.append(_Open(is_mapping=False, name=inside.name, within=inside.within))
+
+
+def _line_of(event: Any) -> int:  # noqa: ANN401 - an event of PyYAML
+    return int(event.start_mark.line) + 1
 
 
 @dataclass(slots=True)
@@ -187,7 +191,7 @@ def _said(event: Any, path: Path) -> str:  # noqa: ANN401 - a scalar of PyYAML
     text = str(event.value)
     if event.tag != "tag:yaml.org,2002:binary":
         return text
-    where = f"{path}: line {event.start_mark.line + 1}"
+    where = f"{path}: line {_line_of(event)}"
     try:
         content = base64.b64decode(text)
         if content.startswith(b"\x1f\x8b"):
