@@ -29,7 +29,7 @@ _ESCAPES = re.compile(
     r"|\\{2,}"
 )
 _LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-_BREAKS = re.compile(r"[ \t]*(?:\r\n|\r|\n)[ \t]*")
+_BREAKS = re.compile(r"(?:(?<![ \t])[ \t]+)?(?:\r\n|\r|\n)[ \t]*")
 _SHORTEST_BASE64 = 12
 _BASE64 = re.compile(rf"[A-Za-z0-9+/_-]{{{_SHORTEST_BASE64},}}={{0,2}}")
 _MOST_SLASHES = 12
