@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, cast
 
 from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.escaping import on_lines
 from pytest_llmpref.resources import data_folder
 from pytest_llmpref.unseen import DROPPED, unseen_problem
 
@@ -124,7 +125,7 @@ class EntityFileError(LLMPrefError):
         shown = self.problems[:MAX_PROBLEMS_SHOWN]
         more = len(self.problems) - len(shown)
         lines = [f"{str(self.source)!r} is not a usable entity file:", *(f"  {problem}" for problem in shown)]
-        return "\n".join([*lines, f"  ... and {more} more"] if more else lines)
+        return on_lines("\n".join([*lines, f"  ... and {more} more"] if more else lines))
 
 
 class _Row(NamedTuple):

@@ -1,5 +1,13 @@
 """The one base error; every message names the file or option, the field, and the fix."""
 
+from pytest_llmpref.escaping import on_lines
+
 
 class LLMPrefError(Exception):
-    """Base of all errors that pytest-llmpref raises on bad input or a failed study."""
+    """Base of all errors that pytest-llmpref raises on bad input or a failed study.
+
+    Messages quote files and providers, so what they quote is escaped here, whoever shows it.
+    """
+
+    def __str__(self) -> str:
+        return on_lines(super().__str__())

@@ -1,6 +1,7 @@
 """What can be wrong with a recording."""
 
 from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.escaping import on_lines
 from pytest_llmpref.models.chat import Request
 
 _PROMPT_START = 120
@@ -37,3 +38,6 @@ class NetworkRefusedError(CassetteError):
 
 class CassetteWarning(UserWarning):
     """Something about a cassette that was put right, and that the user should know."""
+
+    def __str__(self) -> str:
+        return on_lines(super().__str__())

@@ -1,4 +1,4 @@
-"""Looks at a folder of cassettes without changing it: what is there, whether it holds together, and secrets in it."""
+"""Looks at a folder of cassettes without changing it: what is there, and whether it holds together."""
 
 import contextlib
 import gzip
@@ -17,7 +17,6 @@ from pytest_llmpref.cassettes.decoding import LostNumber, Source, decode_lines, 
 from pytest_llmpref.cassettes.errors import CassetteError, CassetteWarning
 from pytest_llmpref.cassettes.interaction import Line
 from pytest_llmpref.files import explained, open_to_read
-from pytest_llmpref.secrets import FoundSecret, Secrets, find_secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +29,6 @@ class Listed:
     size: int
     first: datetime
     last: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Leak:
-    """A secret in a cassette: the file, the line from 1, and what was found."""
-
-    path: Path
-    line: int
-    secret: FoundSecret
 
 
 def cassette_files(folder: Path) -> list[Path]:
@@ -97,7 +87,7 @@ def disagreements(path: Path) -> Iterator[str]:
     lost = list[LostNumber]()
     found = lines_of(path, lost)
     yield from (broken.said for broken in lost)
-    for number, one in _numbered(found, lost):
+    for number, one in numbered(found, lost):
         if one.reply.finish == "error" or not one.reply.text:
             continue
         try:
@@ -109,17 +99,7 @@ def disagreements(path: Path) -> Iterator[str]:
             yield f"{path}:{number}: the raw response does not hold the reply that stands beside it (key {one.key})"
 
 
-def leaks(path: Path) -> Iterator[Leak]:
-    """Yield what looks like a secret in one file, line by line."""
-    secrets = Secrets()
-    lost = list[LostNumber]()
-    found = [(number, msgspec.json.encode(one)) for number, one in _numbered(lines_of(path, lost), lost)]
-    for number, line in sorted(found + [(one.number, one.line) for one in lost]):
-        for secret in find_secrets(line.decode()) if secrets.suspected(line) else ():
-            yield Leak(path, number, secret)
-
-
-def _numbered(found: list[Line], lost: list[LostNumber]) -> Iterator[tuple[int, Line]]:
+def numbered(found: list[Line], lost: list[LostNumber]) -> Iterator[tuple[int, Line]]:
     """Yield the lines of a file with their numbers, from which those that were left out are missing."""
     left_out = {one.number for one in lost}
     numbers = (number for number in itertools.count(1) if number not in left_out)

@@ -1,17 +1,27 @@
 """Keep keys and other secrets out of cassettes."""
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
+from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import msgspec
 from msgspec.structs import replace
 
-from pytest_llmpref.cassettes.interaction import FORMAT, Exchange, Headers, Interaction, Line, WireRequest
-from pytest_llmpref.models.chat import Message, Reply, Request, ToolCall
-from pytest_llmpref.secrets import SCRUBBED, FoundSecret, Secrets, environment_secrets, find_secrets
+from pytest_llmpref.cassettes.interaction import FORMAT, Exchange, Headers, Interaction, Line
+from pytest_llmpref.models.chat import Reply, Request
+from pytest_llmpref.secrets import (
+    SCRUBBED,
+    FoundSecret,
+    Secrets,
+    address_credentials,
+    body_credentials,
+    environment_secrets,
+    find_secrets,
+    header_credentials,
+)
+from pytest_llmpref.secrets.shapes import SECRET_NAME, unlike_words
 
 __all__ = ["SCRUBBED", "FoundSecret", "Scrubber", "find_secrets"]
 
@@ -29,15 +39,18 @@ _KEPT_HEADERS = frozenset(
     }
 )
 _KEPT_PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-")
-_CREDENTIAL_HEADER = re.compile(r"auth|key|token|secret|cookie|signature|credential", re.IGNORECASE)
-_SECRET_PARAMETER = re.compile(r"key|token|signature|secret|password|credential|^sig$|^code$", re.IGNORECASE)
+_OWN_WORDS = frozenset({"v", "key", "model", "role", "asked", "run", "method"})
+"""Fields whose values are ours, and by which a recording is found again."""
+
+_Part = TypeVar("_Part")
 
 
 class Scrubber:
     """Replaces secrets by ``[scrubbed]``.
 
-    Secrets are the values of environment variables that are named like one (KEY, TOKEN, SECRET, PASSWORD), whatever
-    went out in a credential header or URL parameter, and anything in the shape of a provider's key.
+    Secrets are what `environment_secrets` finds in the environment, whatever went out in a credential header, in the
+    address or in a field of the body that is named so, cookies, and anything in the shape of a provider's key. Each is
+    known as it stands, escaped for JSON or a URL, broken into lines, and in base64.
 
     Parameters
     ----------
@@ -56,64 +69,42 @@ class Scrubber:
         The key stays that of the request as asked, so that the same request finds its reply again.
         """
         if exchange is not None:
-            self._secrets.learn(_credentials(exchange.request))
-            exchange = self._without_headers(exchange)
+            self._secrets.learn(_credentials(exchange), for_now=True)
+            exchange = _without_headers(exchange)
         try:
             recorded, line = _encoded(key, request, reply, exchange, at)
             suspected = self._secrets.suspected(line)
         except UnicodeEncodeError:
             suspected = True
         if suspected:
-            exchange = None if exchange is None else self._bodies(exchange)
-            recorded, line = _encoded(key, self._request(request), self._reply(reply), exchange, at)
+            if exchange is not None:
+                for body in (exchange.request.body, exchange.response.body):
+                    self._secrets.learn(body_credentials(body), for_now=True)
+            clean = None if exchange is None else self._without_secrets(exchange)
+            recorded, line = _encoded(key, self._without_secrets(request), self._without_secrets(reply), clean, at)
         return recorded, line
 
     def text(self, text: str) -> str:
         """Replace each secret in a text, and each half of a surrogate pair, which UTF-8 cannot express."""
         return self._secrets.scrub(text.encode("utf-8", "replace").decode())
 
-    def _request(self, request: Request) -> Request:
-        return replace(request, messages=tuple(self._message(message) for message in request.messages))
+    def _without_secrets(self, part: _Part) -> _Part:
+        """Return a part of an interaction with each text in it scrubbed, however deep it stands."""
+        clean: Any = part
+        if isinstance(part, str):
+            clean = self.text(part)
+        elif isinstance(part, msgspec.Struct):
+            fields = {name: getattr(part, name) for name in part.__struct_fields__ if name not in _OWN_WORDS}
+            clean = replace(part, **{name: self._field(name, value) for name, value in fields.items()})
+        elif isinstance(part, dict):
+            clean = {self.text(name): self._without_secrets(value) for name, value in part.items()}
+        elif isinstance(part, list | tuple):
+            clean = type(part)(map(self._without_secrets, part))
+        return cast("_Part", clean)
 
-    def _message(self, message: Message) -> Message:
-        return replace(message, content=self.text(message.content), tool_calls=self._calls(message.tool_calls))
-
-    def _calls(self, calls: tuple[ToolCall, ...]) -> tuple[ToolCall, ...]:
-        return tuple(replace(call, arguments=self.text(call.arguments)) for call in calls)
-
-    def _reply(self, reply: Reply) -> Reply:
-        tops, sent = reply.top_logprobs, reply.parameters
-        return replace(
-            reply,
-            text=self.text(reply.text),
-            finish=self.text(reply.finish),
-            refusal=None if reply.refusal is None else self.text(reply.refusal),
-            top_logprobs=None if tops is None else {self.text(token): value for token, value in tops.items()},
-            parameters={name: self.text(v) if isinstance(v, str) else v for name, v in sent.items()},
-            tool_calls=self._calls(reply.tool_calls),
-        )
-
-    def _without_headers(self, exchange: Exchange) -> Exchange:
-        sent, received = exchange.request, exchange.response
-        return Exchange(
-            replace(sent, uri=_uri(sent.uri), headers=_kept(sent.headers)),
-            replace(received, headers=_kept(received.headers)),
-        )
-
-    def _bodies(self, exchange: Exchange) -> Exchange:
-        sent, received = exchange.request, exchange.response
-        return Exchange(
-            replace(sent, uri=self.text(sent.uri), headers=self._values(sent.headers), body=self.text(sent.body)),
-            replace(
-                received,
-                message=self.text(received.message),
-                headers=self._values(received.headers),
-                body=self.text(received.body),
-            ),
-        )
-
-    def _values(self, headers: Headers) -> Headers:
-        return {name: [self.text(value) for value in values] for name, values in headers.items()}
+    def _field(self, name: str, value: Any) -> Any:  # noqa: ANN401 - of whatever type the field is
+        clean = self._without_secrets(value)
+        return _address(clean) if name == "uri" else clean
 
 
 def _encoded(
@@ -123,12 +114,21 @@ def _encoded(
     return Interaction(FORMAT, key, request, reply, at), msgspec.json.encode(line)
 
 
-def _credentials(sent: WireRequest) -> Iterator[str]:
-    """Yield what a request authenticated with, in case a body or a reply repeats it."""
-    for name, values in sent.headers.items():
-        if _holds_credential(name):
-            yield from (value.split(maxsplit=1)[-1] for value in values if value.strip())
-    yield from _in_uri(sent.uri)
+def _credentials(exchange: Exchange) -> Iterator[str]:
+    """Yield what a request authenticated with, and the cookies that came back, in case either repeats it."""
+    yield from header_credentials(exchange.request.headers)
+    yield from _in_address(exchange.request.uri)
+    received = {name: values for name, values in exchange.response.headers.items() if _kept_name(name) is None}
+    # Most of what comes back under such a name names something else, such as what a cache keeps.
+    yield from (value for value in header_credentials(received) if unlike_words(value, 12))
+
+
+def _without_headers(exchange: Exchange) -> Exchange:
+    sent, received = exchange.request, exchange.response
+    return Exchange(
+        replace(sent, uri=_uri(sent.uri), headers=_kept(sent.headers)),
+        replace(received, headers=_kept(received.headers)),
+    )
 
 
 def _kept(headers: Headers) -> Headers:
@@ -139,11 +139,6 @@ def _kept(headers: Headers) -> Headers:
 
 
 @lru_cache(maxsize=1024)
-def _holds_credential(name: str) -> bool:
-    return _CREDENTIAL_HEADER.search(name) is not None
-
-
-@lru_cache(maxsize=1024)
 def _kept_name(name: str) -> str | None:
     """Return under which name a header is kept; ``None`` where it is not."""
     lower = name.lower()
@@ -151,21 +146,29 @@ def _kept_name(name: str) -> str | None:
 
 
 @lru_cache(maxsize=64)
-def _in_uri(uri: str) -> tuple[str, ...]:
-    """Return the credentials in an address."""
-    url = urlsplit(uri)
-    secret = (value for name, value in parse_qsl(url.query) if _SECRET_PARAMETER.search(name))
-    return (*secret, url.password or "")
+def _in_address(uri: str) -> tuple[str, ...]:
+    return tuple(address_credentials(uri))
 
 
 @lru_cache(maxsize=64)
 def _uri(uri: str) -> str:
     """Replace the values of secret parameters, and drop a user and password, leaving all else as it stands."""
     url = urlsplit(uri)
-    parameters = parse_qsl(url.query, keep_blank_values=True)
-    if any(_SECRET_PARAMETER.search(name) for name, _ in parameters):
-        kept = [(name, SCRUBBED if _SECRET_PARAMETER.search(name) else value) for name, value in parameters]
-        url = url._replace(query=urlencode(kept, safe="[]"))
+    url = url._replace(query=_parameters(url.query), fragment=_parameters(url.fragment))
     if "@" in url.netloc:
         url = url._replace(netloc=url.netloc.rpartition("@")[2])
     return urlunsplit(url)
+
+
+def _parameters(query: str) -> str:
+    parameters = parse_qsl(query, keep_blank_values=True)
+    if not any(SECRET_NAME.search(name) for name, _ in parameters):
+        return query
+    return urlencode([(name, SCRUBBED if SECRET_NAME.search(name) else value) for name, value in parameters], safe="[]")
+
+
+def _address(uri: str) -> str:
+    """Return an address that stays one where a secret was its host's name: brackets mean IPv6 there."""
+    scheme, between, rest = uri.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{between}{host.replace(SCRUBBED, SCRUBBED.strip('[]'))}{slash}{path}"

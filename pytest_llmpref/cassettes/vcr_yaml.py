@@ -1,6 +1,11 @@
 """Export to, and import from, the YAML cassettes of vcrpy."""
 
+import base64
+import binascii
 import warnings
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, TextIO
@@ -20,6 +25,18 @@ _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 _DEEPEST = 50
 """Levels of nesting; a cassette has ten."""
+_MOST_BYTES = 100_000_000
+"""Bytes of one body, once decompressed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text in a YAML file: its line from 1, its field, the field in which that stands, and what it says."""
+
+    line: int
+    name: str
+    within: str
+    text: str
 
 
 class _Recorded(msgspec.Struct, frozen=True):
@@ -113,6 +130,88 @@ def import_vcr_yaml(path: Path, cassette: Cassette) -> int:
     for line in lines:
         cassette.add(line)
     return len(lines)
+
+
+def texts(path: Path) -> Iterator[Text]:
+    """Yield every text of a YAML file, of whatever form, with compressed bodies read.
+
+    Raises
+    ------
+    CassetteError
+        If the file cannot be read, is no YAML, or holds a body that is not text.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            _check_depth(file, path)
+            file.seek(0)
+            yield from _texts(yaml.parse(file, Loader=_Loader), path)
+    except OSError as error:
+        raise CassetteError(f"{path}: cannot read ({error.strerror}); make it readable") from error
+    except (yaml.YAMLError, ValueError) as error:
+        where = " ".join(str(error).split())
+        raise CassetteError(f"{path}: not YAML ({where}); restore it from version control, or record again") from error
+
+
+def _texts(events: Iterator[Any], path: Path) -> Iterator[Text]:
+    """Yield the scalars of parsed YAML; nothing is made of them, so no tag and no alias can do harm."""
+    open_ones = [_Open(is_mapping=False)]
+    for event in events:
+        inside = open_ones[-1]
+        if isinstance(event, yaml.CollectionEndEvent):
+            open_ones.pop()
+        elif isinstance(event, yaml.NodeEvent):
+            is_name = inside.is_mapping and inside.name_is_next
+            inside.name_is_next = not inside.name_is_next
+            if isinstance(event, yaml.ScalarEvent):
+                if is_name:
+                    inside.name = str(event.value)
+                yield Text(_line_of(event), "" if is_name else inside.name, inside.within, _said(event, path))
+            elif isinstance(event, yaml.MappingStartEvent):
+                open_ones.append(_Open(is_mapping=True, within=inside.name))
+            elif isinstance(event, yaml.SequenceStartEvent):
+                # The values of a list belong to the field of the list.
+                open_ones.append(_Open(is_mapping=False, name=inside.name, within=inside.within))
+
+
+def _line_of(event: Any) -> int:  # noqa: ANN401 - an event of PyYAML
+    return int(event.start_mark.line) + 1
+
+
+@dataclass(slots=True)
+class _Open:
+    """A collection whose end is still to come."""
+
+    is_mapping: bool
+    name: str = ""
+    within: str = ""
+    name_is_next: bool = True
+
+
+def _said(event: Any, path: Path) -> str:  # noqa: ANN401 - a scalar of PyYAML
+    text = str(event.value)
+    if event.tag != "tag:yaml.org,2002:binary":
+        return text
+    where = f"{path}: line {_line_of(event)}"
+    try:
+        content = base64.b64decode(text)
+        if content.startswith(b"\x1f\x8b"):
+            content = _unzipped(content, where)
+        return content.decode()
+    except (binascii.Error, UnicodeDecodeError, zlib.error):
+        raise CassetteError(
+            f"{where}: a body that is not text, and so was not searched; record with vcrpy's "
+            "decode_compressed_response, or leave such bodies out"
+        ) from None
+
+
+def _unzipped(content: bytes, where: str) -> bytes:
+    unzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    found = unzip.decompress(content, _MOST_BYTES)
+    if not unzip.eof and not unzip.unconsumed_tail:
+        raise zlib.error("cut off")
+    if unzip.unconsumed_tail:
+        raise CassetteError(f"{where}: a body of more than {_MOST_BYTES:,} bytes, too long to search")
+    return found
 
 
 def _entry(line: Line, exchange: Exchange) -> _Entry:

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pytest_llmpref.cassettes import Cassette, CassetteError
-from pytest_llmpref.cassettes.inspection import cassette_files, disagreements, leaks, listed
+from pytest_llmpref.cassettes.inspection import cassette_files, disagreements, listed
 from pytest_llmpref.cassettes.merging import Keep, merge
+from pytest_llmpref.cassettes.scanning import scan
+from pytest_llmpref.escaping import on_lines, on_one_line
 
 
 def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the type of its subparsers
@@ -32,7 +34,8 @@ def _list(options: argparse.Namespace) -> None:
     print(f"{'model':<32}{'interactions':>13}{'kB':>9}  recorded")
     for one in files:
         dates = dict.fromkeys(f"{time:%Y-%m-%d}" for time in (one.first, one.last))
-        print(f"{one.model:<32}{one.interactions:>13,}{one.size / 1000:>9,.0f}  {' to '.join(dates)}")
+        model = on_one_line(one.model)
+        print(f"{model:<32}{one.interactions:>13,}{one.size / 1000:>9,.0f}  {' to '.join(dates)}")
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -43,16 +46,28 @@ def _check(options: argparse.Namespace) -> int:
         except CassetteError as error:
             found = [str(error)]
         faults += len(found)
-        print("\n".join(found) if found else f"{path}: whole")
+        print(on_lines("\n".join(found) if found else f"{path}: whole"))
     return int(faults > 0)
 
 
 def _scan(options: argparse.Namespace) -> int:
-    found = [leak for path in cassette_files(options.folder) for leak in leaks(path)]
-    for leak in found:
-        print(f"{leak.path}:{leak.line}: {leak.secret.kind}, {leak.secret.shown}")
-    print(f"{len(found)} secrets found" + ("; revoke them, and record again" if found else ""))
-    return int(bool(found))
+    found = scan(options.folder)
+    for leak in found.leaks:
+        print(on_one_line(f"{leak.path}:{leak.line}: {leak.secret.kind}, {leak.secret.shown}"))
+    for path, read in found.read.items():
+        what = "interactions" if ".jsonl" in path.suffixes else "texts"
+        print(on_one_line(f"{path}: read, {read:,} {what}"))
+    for path, why in found.unread.items():
+        print(on_one_line(f"{path}: NOT READ: {why}"))
+    for path in found.others:
+        print(on_one_line(f"{path}: not read, no recording"))
+    if not found.read and not found.unread:
+        print(on_one_line(f"{options.folder}: no recordings, so nothing was scanned; give --folder another, or record"))
+        return 1
+    revoke = "; revoke them, and record again" if found.leaks else ""
+    not_read = f", {len(found.unread)} NOT READ" if found.unread else ""
+    print(f"{len(found.leaks)} secrets found in {len(found.read)} files{not_read}{revoke}")
+    return int(bool(found.leaks or found.unread))
 
 
 def _pack(options: argparse.Namespace) -> None:
@@ -91,14 +106,19 @@ def _import(options: argparse.Namespace) -> None:
 
 def _merge(options: argparse.Namespace) -> None:
     for one in merge(options.sources, options.folder, options.keep):
-        print(f"{one.cassette}: {one.added:,} interactions added, {one.known:,} known")
+        print(on_one_line(f"{one.cassette}: {one.added:,} interactions added, {one.known:,} known"))
 
 
 _Action = Callable[[argparse.Namespace], int | None]
 _ACTIONS: tuple[tuple[str, _Action, tuple[str, ...], str], ...] = (
     ("list", _list, (), "name every recording: its model, interactions, size and dates"),
     ("check", _check, (), "decode every line; exit with 1 where a key, or a raw response, does not match"),
-    ("scan", _scan, (), "look for secrets; exit with 1 where one is found"),
+    (
+        "scan",
+        _scan,
+        (),
+        "look for secrets in our recordings and vcrpy's; exit with 1 where one is found, or nothing could be read",
+    ),
     ("pack", _pack, ("model",), "merge what live runs recorded into the packed file that is committed"),
     ("merge", _merge, ("sources",), "add the recordings of other folders; exit with 1 where replies differ"),
     ("export", _export, ("model", "file"), "write a vcrpy YAML cassette"),

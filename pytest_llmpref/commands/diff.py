@@ -25,6 +25,7 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
 
 
 def _run(options: argparse.Namespace) -> int:
+    from pytest_llmpref.escaping import in_json  # noqa: PLC0415
     from pytest_llmpref.report.comparison import compare_results  # noqa: PLC0415 - imports the statistics
     from pytest_llmpref.report.comparison_text import comparison_lines  # noqa: PLC0415
     from pytest_llmpref.report.loading import load_results  # noqa: PLC0415
@@ -37,7 +38,7 @@ def _run(options: argparse.Namespace) -> int:
         print(f"llmpref: {error}", file=sys.stderr)
         return 2
     if options.json:
-        print(msgspec.json.encode(comparison).decode())
+        print(in_json(msgspec.json.encode(comparison).decode()))
     else:
         print("\n".join(comparison_lines(comparison)))
     if not comparison["models"]:

@@ -276,7 +276,7 @@ class LiveModel:
 
     def _secrets(self) -> Secrets:
         """Return what no message may repeat: the model's key, and those in the environment."""
-        return Secrets([self._address.get("api_key", ""), *environment_secrets()])
+        return Secrets([self._address.get("api_key", ""), *environment_secrets()], named=True)
 
     def _fix(self, error: Exception) -> str:
         if any(isinstance(cause, ImportError) for cause in retrying.causes(error)):

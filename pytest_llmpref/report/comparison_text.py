@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
+from pytest_llmpref.escaping import on_one_line
 from pytest_llmpref.report.terminal import WIDTH
 
 MOST_LISTED = 12
@@ -12,7 +13,14 @@ MOST_LISTED = 12
 
 
 def comparison_lines(comparison: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the lines: for each model what changed, verdicts first; at the end what has no counterpart."""
+    """Yield the lines: for each model what changed, verdicts first; at the end what has no counterpart.
+
+    Whatever names the two files hold, no line speaks to the terminal or to the CI.
+    """
+    yield from map(on_one_line, _lines(comparison))
+
+
+def _lines(comparison: Mapping[str, Any]) -> Iterator[str]:
     old, new = comparison["old"], comparison["new"]
     yield f"old: {old['began']}, profile {old['profile']}, entities {old['entities']}"
     yield f"new: {new['began']}, profile {new['profile']}, entities {new['entities']}"
@@ -117,6 +125,7 @@ def _shown(value: float | None, form: str) -> str:
 
 
 def _cut(text: str, width: int) -> str:
+    text = on_one_line(text)
     return text if len(text) <= width else f"{text[: width - 3]}..."
 
 
@@ -126,4 +135,4 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _wrapped(text: str, indent: int = 0) -> list[str]:
-    return wrap(text, WIDTH, initial_indent=" " * indent, subsequent_indent=" " * (indent + 2))
+    return wrap(on_one_line(text), WIDTH, initial_indent=" " * indent, subsequent_indent=" " * (indent + 2))

@@ -1,0 +1,174 @@
+"""Foreign text is shown as it is: no name in a file speaks to the terminal, or to a CI service."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from pytest_llmpref.cassettes import Cassette, CassetteWarning
+from pytest_llmpref.cli import main
+from pytest_llmpref.entities import EntityFileError
+from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.escaping import in_code, in_json, in_markdown, on_lines, on_one_line
+from pytest_llmpref.models.chat import Message, Reply, Request
+from pytest_llmpref.report.results import results_record
+from pytest_llmpref.secrets import Secrets
+
+HOSTILE = [
+    "::error::owned",
+    "  ::add-mask::a",
+    "x\n::error::owned",
+    "x\r::error::owned",
+    "x\u2028::error::owned",
+    "x\x85::error::owned",
+    "x\xa0::error::owned",
+    "##[error]owned",
+    "x ##[command]y",
+    "##vso[task.setvariable variable=a]b",
+    "##teamcity[buildProblem description='x']",
+    "\x1b[2J\x1b]0;title\x07",
+    "\x9b31mred",
+    "\x1b[0Ksection_start:1:a\r\x1b[0K",
+    "\x08\x08\x7f\x00\x0b",
+    "a\u202egpj.exe",
+    "a\u2066b\u2069",
+    "a\ufeffb\u200bc\u00ad",
+    "\ud800",
+    f"{'a' * 79} ::error::wrapped",
+    f"{'a ' * 38}::error::wrapped",
+    f"{'a' * 76}::error::wrapped",
+]
+HARMLESS = [
+    "tests/test_x.py::test_y[a-b]",
+    "José, 日本 (NPO) & Söhne",
+    "नागरिक",
+    "می\u200cخواهم",
+    "👩\u200d👩\u200d👧",
+    "a: b :c #d",
+    "C:\\x",
+    "",
+]
+_UNSAFE = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+)
+
+
+def is_safe(printed: str) -> bool:
+    """Whether no line of what was printed speaks to the terminal, to GitHub's runner, to Azure or to TeamCity."""
+    lines = re.split(r"[\n\r\x85\u2028\u2029]", printed)
+    commands = [line for line in lines if line.strip().startswith("::") or re.search(r"##(vso|teamcity)?\[", line)]
+    return not commands and not _UNSAFE.search(printed)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_is_shown_and_not_obeyed(text):
+    for shown in (on_one_line(text), on_lines(text), in_markdown(text), in_code(text)):
+        assert is_safe(shown)
+        assert on_lines(shown) == shown, "escaping twice changes nothing"
+    assert "\n" not in on_one_line(text) + in_markdown(text) + in_code(text)
+    assert text.isprintable() or on_one_line(text) != text
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_harmless_text_stays(text):
+    assert on_one_line(text) == on_lines(text) == in_code(text) == text
+
+
+def test_line_breaks_of_ours_stay():
+    assert on_lines("a\nb\n  c") == "a\nb\n  c"
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_json_reads_the_same_and_is_safe_to_print(text):
+    record = {text: [text, "é"]} if text != "\ud800" else {"a": 1}
+    for indent in (None, 2):
+        printed = in_json(json.dumps(record, ensure_ascii=False, indent=indent))
+        assert json.loads(printed) == record
+        assert is_safe(printed)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<img src=x onerror=alert(1)>",
+        "[a](https://evil.example) ![b](https://evil.example/x.png)",
+        "https://evil.example www.evil.example",
+        "# *a* _b_ `c` ~~d~~ | e | @team $x$ &lt;",
+        "\\*a\\*",
+        *[text for text in HOSTILE if text.isprintable()],
+    ],
+)
+def test_markdown_shows_what_the_text_says(text):
+    markdown = (
+        pytest.importorskip("markdown_it").MarkdownIt("gfm-like", {"linkify": False}).enable(["table", "strikethrough"])
+    )
+    html = markdown.render(f"- {in_markdown(text)}\n")
+    assert not re.search("<(?!/?(ul|li|p)>)", html)
+    assert "https://" not in in_markdown(text)
+    assert "www." not in in_markdown(text)
+
+
+def test_every_error_and_warning_of_ours_is_safe_whoever_shows_it():
+    for text in HOSTILE:
+        for kind in (LLMPrefError, CassetteWarning):
+            assert is_safe(str(kind(f"file: no {text}, but {text}\n{text}")))
+        assert is_safe(str(EntityFileError(Path(text), [text, f"x\n{text}"])))
+
+
+@pytest.mark.parametrize("name", [text for text in HOSTILE if text != "\ud800"])
+def test_cassettes_are_listed_checked_and_scanned_safely(tmp_path, capsys, name):
+    cassette = Cassette.open(tmp_path, name)
+    cassette.append(Request(name, (Message("user", "?"),), 1.0, 8), Reply("A", "stop"))
+    for action in ("list", "check", "scan"):
+        assert main(["cassettes", action, f"--folder={tmp_path}"]) == 0
+    (path,) = tmp_path.glob("*.jsonl")
+    path.write_bytes(path.read_bytes().replace(b'"v":1', b'"v":9'))
+    for action in ("list", "check", "scan"):
+        assert main(["cassettes", action, f"--folder={tmp_path}"]) == 1
+    said = capsys.readouterr()
+    assert is_safe(said.out + said.err)
+
+
+def results(name: str, verdict: str) -> str:
+    """A results file in which everything that can be named is named so."""
+    low, high = {"supported": (0.6, 0.9), "refuted": (0.1, 0.4)}[verdict]
+    claim = {
+        "nodeid": f"suite.py::{name}", "suite": name, "entity": name, "relation": ">", "bound": 0.5,
+        "estimate": {"value": (low + high) / 2, "low": low, "high": high, "n": 20}, "verdict": verdict, "gate": True,
+    }  # fmt: skip
+    run = {
+        "version": name, "began": name, "profile": name, "record_mode": "none", "seed": 0, "alpha": 0.05,
+        "entities": name, "answers": "auto",
+    }  # fmt: skip
+    only = {**claim, "nodeid": f"suite.py::only{verdict}{name}"}
+    record = results_record(run, {}, {name: {}, f"{verdict}{name}": {}}, {name: [claim, only]}, Secrets([]))
+    return json.dumps(record)
+
+
+@pytest.mark.parametrize("name", [text for text in HOSTILE if text != "\ud800"])
+def test_releases_are_compared_safely(tmp_path, capsys, name):
+    old, new = tmp_path / "old.json", tmp_path / "new.json"
+    old.write_text(results(name, "supported"))
+    new.write_text(results(name, "refuted"))
+    assert main(["diff", str(old), str(new)]) == 1
+    said = capsys.readouterr()
+    assert "supported -> refuted" in said.out
+    assert is_safe(said.out + said.err)
+    assert main(["diff", "--json", str(old), str(new)]) == 1
+    said = capsys.readouterr()
+    assert name in json.loads(said.out)["models"]
+    assert is_safe(said.out + said.err)
+    new.write_text(json.dumps({"schema": 1, "run": {}, "models": {name: {"measures": {name: 1}}}}))
+    assert main(["diff", str(old), str(new)]) == 2
+    assert is_safe(capsys.readouterr().err)
+
+
+def test_a_baseline_of_another_model_is_named_safely(tmp_path, pytester):
+    path = tmp_path / "old.json"
+    path.write_text(results("x\n::error::owned\x1b[2J", "supported"))
+    pytester.makepyfile("def test_it(preferences, baseline):\n    assert baseline.preferences")
+    run = pytester.runpytest_subprocess("--model=sim/refuser", f"--baseline={path}", "-p", "no:cacheprovider")
+    said = run.stdout.str() + run.stderr.str()
+    assert "it does not hold sim/refuser" in said
+    assert is_safe(said)
