@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pluggy import PluginValidationError
 from pytest_llmpref import fixtures, hookspecs, options
 from pytest_llmpref.collection import model_of
 from pytest_llmpref.run import RUN, Run
@@ -29,13 +30,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     options.add_options(parser)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser) -> None:
-    """Register ``--record-mode`` after every other plugin had its turn: pytest-recording has the same option."""
-    options.add_record_mode(parser, early_config.known_args_namespace)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> Generator[None, Any, Any]:
+    """Register the short names of options last of all, where no plugin and no conftest.py has taken them."""
+    options.drop_values(early_config.known_args_namespace, args, options.free_names(parser))
+    try:
+        return (yield)
+    except PluginValidationError as error:
+        if "llmpref" not in str(error):
+            raise
+        raise pytest.UsageError(str(error)) from None
+    finally:
+        options.add_short_names(parser, early_config)
 
 
 def pytest_configure(config: pytest.Config) -> None:
+@pytest.hookimpl(tryfirst=True)
     """Register the markers, the fixtures and the hooks of this run."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
@@ -43,6 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(fixtures, "llmpref-fixtures")
     config.pluginmanager.register(fixtures.measure_fixtures(run.extensions.experiments), "llmpref-experiments")
     config.pluginmanager.register(RunHooks(run), "llmpref-run")
+    options.release_short_names(config)
     run.check_settings()
 
 
