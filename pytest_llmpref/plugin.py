@@ -1,5 +1,6 @@
 """The plugin's hooks, and nothing else. What they do is in ``run``, and heavy imports wait for runs that measure."""
 
+import warnings
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,9 @@ def pytest_load_initial_conftests(
 def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
     """Register the markers, the fixtures and the hooks of this run."""
+    # pytest-asyncio, which we bring along, would warn in each project that does not set this, and end the run of one
+    # whose warnings are errors. The filter is pytest's own, and ends with its configuration.
+    warnings.filterwarnings("ignore", 'The configuration option "asyncio_default_fixture_loop_scope" is unset')
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
     config.stash[RUN] = run = Run(config)
