@@ -54,7 +54,9 @@ def scheduler_by_model(config: Any, log: Any, models: Sequence[str]) -> Any:  # 
 def model_in(nodeid: str, models: Sequence[str]) -> str | None:
     """Return the model that a test was parametrized with; ``None`` where there is none."""
     _, _, parameters = nodeid.partition("[")
-    named = [model for model in models if parameters.startswith((f"{model}]", f"{model}-"))]
+    # A project's own pytest_generate_tests may put a parameter before ours.
+    delimited = f"-{parameters.removesuffix(']')}-"
+    named = [model for model in models if f"-{model}-" in delimited]
     return max(named, key=len, default=None)
 
 

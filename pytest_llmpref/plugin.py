@@ -5,10 +5,10 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from pluggy import PluginValidationError
+
 from pytest_llmpref import fixtures, hookspecs, options
-from pytest_llmpref.collection import model_of
+from pytest_llmpref.collection import is_ours, misuse, model_of
 from pytest_llmpref.run import RUN, Run
 
 if TYPE_CHECKING:
@@ -47,20 +47,25 @@ def pytest_load_initial_conftests(
         options.add_short_names(parser, early_config)
 
 
-def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
     """Register the markers, the fixtures and the hooks of this run."""
     # pytest-asyncio, which we bring along, would warn in each project that does not set this, and end the run of one
     # whose warnings are errors. The filter is pytest's own, and ends with its configuration.
     warnings.filterwarnings("ignore", 'The configuration option "asyncio_default_fixture_loop_scope" is unset')
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
+    options.release_short_names(config)
     config.stash[RUN] = run = Run(config)
     config.pluginmanager.register(fixtures, "llmpref-fixtures")
     config.pluginmanager.register(fixtures.measure_fixtures(run.extensions.experiments), "llmpref-experiments")
     config.pluginmanager.register(RunHooks(run), "llmpref-run")
-    options.release_short_names(config)
     run.check_settings()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Parametrize every test that uses our ``model`` or ``entity``; here, and so after every conftest.py has."""
+    metafunc.config.stash[RUN].parametrize(metafunc)
 
 
 class RunHooks:
@@ -73,10 +78,6 @@ class RunHooks:
     def pytest_collection(self) -> None:
         """Read profile and entity set before anything is collected."""
         self._run.check_study()
-
-    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """Parametrize every test that uses ``model`` or ``entity``."""
-        self._run.parametrize(metafunc)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -113,6 +114,12 @@ class RunHooks:
         with self._run.measuring(item) as claims:
             item.stash[CLAIMS] = claims
             return (yield)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Fail a test that uses fixtures of ours in a way that cannot work."""
+        if is_ours(item) and (why := misuse(item)):
+            pytest.fail(why, pytrace=False)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
