@@ -68,6 +68,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.config.stash[RUN].parametrize(metafunc)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: "pytest.CallInfo[None]"
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Do the same for a test that is marked xfail, but after pytest itself has said what the marker means for it."""
+    report = yield
+    if CLAIMS in item.stash and item.get_closest_marker("xfail") is not None:
+        item.config.stash[RUN].complete(item, call, report, item.stash[CLAIMS])
+    return report
+
+
 class RunHooks:
     """The hooks that share the state of one run."""
 
@@ -121,13 +132,13 @@ class RunHooks:
         if is_ours(item) and (why := misuse(item)):
             pytest.fail(why, pytrace=False)
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: "pytest.CallInfo[None]"
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Turn claims into outcomes, and errors of ours into plain text."""
+        """Turn claims into outcomes, and errors of ours into plain text, before any other plugin sees the report."""
         report = yield
-        if CLAIMS in item.stash:
+        if CLAIMS in item.stash and item.get_closest_marker("xfail") is None:
             self._run.complete(item, call, report, item.stash[CLAIMS])
         return report
 

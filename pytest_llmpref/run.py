@@ -265,7 +265,7 @@ class Run:
         if report.when != "call" or not claims:
             return
         from pytest_llmpref.models.opening import is_simulated  # noqa: PLC0415 - see the class
-        from pytest_llmpref.outcomes import properties_of, settle  # noqa: PLC0415
+        from pytest_llmpref.outcomes import properties_of, settle, settle_exception  # noqa: PLC0415
         from pytest_llmpref.report.results import claim_record  # noqa: PLC0415
 
         test = collection.described(item, self.measured_by)
@@ -318,6 +318,7 @@ class Run:
                 path = write_results(record, self.settings.report_dir)
                 write_reports(parse_results(record, str(path)), path.parent)
             except (LLMPrefError, OSError) as error:
+            settle_exception(report, call)
                 self._unwritten = str(error)
         return not self._unwritten
 
