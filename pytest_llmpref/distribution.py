@@ -75,3 +75,8 @@ def handed_over(node: Any) -> dict[str, Any] | None:  # noqa: ANN401 - xdist's
     import msgspec  # noqa: PLC0415 - for runs that measure
 
     return dict(msgspec.msgpack.decode(found))
+
+
+def usage_error_of(node: Any) -> str:  # noqa: ANN401 - xdist's
+    """Return why a worker ran no test; empty where it ran some."""
+    return str(getattr(node, "workeroutput", {}).get("llmpref_usage_error", ""))

@@ -115,11 +115,15 @@ class RunHooks:
             if not self._run.is_worker:
                 raise
             session.shouldfail = str(error)
+            session.config.workeroutput["llmpref_usage_error"] = str(error)  # type: ignore[attr-defined]
         return None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Collect the claims of a test that measures; other tests are none of our business."""
+        if why := self._run.why_skipped(item):
+            item.add_marker(pytest.mark.skip(reason=why))
+            return (yield)
         if model_of(item) is None:
             return (yield)
         with self._run.measuring(item) as claims:
@@ -173,15 +177,22 @@ class RunHooks:
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:  # noqa: ANN401 - xdist's
         """Take over the measures of an xdist worker."""
-        from pytest_llmpref.distribution import handed_over  # noqa: PLC0415 - for runs with workers
+        from pytest_llmpref.distribution import handed_over, usage_error_of  # noqa: PLC0415 - for runs with workers
 
         self._run.keep_measures(handed_over(node))
+        self._run.usage_error = self._run.usage_error or usage_error_of(node)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Stop the models, and write the results."""
-        if not self._run.finish():
-            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, Any, Any]:
+        """Stop the models, and write the results; set the exit status last, since syrupy adds its own to it."""
+        is_written = self._run.finish()
+        try:
+            return (yield)
+        finally:
+            if self._run.usage_error:
+                session.exitstatus = pytest.ExitCode.USAGE_ERROR
+            if not is_written:
+                session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:  # noqa: ANN401 - private in pytest
         """Show the measures and the claims."""

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections import Counter
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,10 +12,10 @@ import pytest
 
 from pytest_llmpref import collection, fixtures
 from pytest_llmpref.distribution import hand_over, share_to_prepare
-from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.errors import LLMPrefError, MissingError
 from pytest_llmpref.extensions import Extensions, gathered_extensions
 from pytest_llmpref.measures import FORMS, MEASURES
-from pytest_llmpref.options import Settings, names_model, read_settings
+from pytest_llmpref.options import Settings, names_model, read_settings, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,6 +41,10 @@ class Run:
         self.began = datetime.fromisoformat(worker["llmpref_began"]) if worker else datetime.now(UTC)
         self._families: Counter[tuple[str, ...]] = Counter()
         self._problems: list[LLMPrefError] = []
+        self._unprepared: dict[str, list[str]] = {}
+        self._missing: dict[str, str] = {}
+        self.usage_error = ""
+        """What the workers of this run found wrong before the first test."""
         self._comparison: dict[str, Any] | None = None
         self._claims: dict[str, list[dict[str, Any]]] = {}
         self._measures: dict[str, dict[str, Any]] = {}
@@ -143,22 +147,57 @@ class Run:
     def prepare(self, items: list[pytest.Item]) -> None:
         """Make sure that every measure can be had, before the first question and before the first test.
 
+        What is only missing skips its tests where other tests are selected too, which run.
+
         Raises
         ------
         pytest.UsageError
-            If a policy cannot be used, no model was named, or one cannot be replayed, or cannot be asked.
+            If a policy cannot be used, or a model cannot be asked; or if every selected test is ours, and no model was
+            named, or one cannot be replayed.
         """
-        problems = [str(problem) for problem in self._problems]
-        if self.earlier is None and any("baseline" in getattr(item, "fixturenames", ()) for item in items):
-            problems.append("tests compare with the last release: add --baseline FILE, the results.json of its run")
-        needed = self._measures_needed(items)
-        for model, measures in share_to_prepare(needed, lambda: self.settings.models, self.config).items():
+        wrong, alone = list[str](), all(collection.is_ours(item) for item in items)
+        self._unprepared = {model: list[str]() for model in collection.unnamed(items)} | self._measures_needed(items)
+        for model in share_to_prepare(self._unprepared, lambda: self.settings.models, self.config):
             try:
-                self.study(model).prepare(measures)
+                self._prepare_model(model)
             except LLMPrefError as error:
-                problems.append(str(error))
-        if problems:
-            raise pytest.UsageError("\n\n".join(problems))
+                wrong.append(self._spelled(error))
+        missing = list(self._missing.values())
+        if self.earlier is None and any("baseline" in collection.our_fixtures(item) for item in items):
+            missing.insert(0, self._spelled(_NO_BASELINE))
+        # Without a model no test of ours runs, so a policy decides nothing.
+        if alone or names_model(self.config):
+            wrong = [str(problem) for problem in self._problems] + wrong
+        if wrong or (alone and missing):
+            raise pytest.UsageError("\n\n".join([*wrong, *missing]))
+
+    def why_skipped(self, item: pytest.Item) -> str:
+        """Say what is missing for a test of ours, and how to get it; empty if nothing is."""
+        model = collection.parameters(item).get("model") if "model" in collection.our_fixtures(item) else None
+        if model in self._unprepared:
+            # Another worker's share, but a test of it came here. What is wrong is the test's own error.
+            with suppress(LLMPrefError):
+                self._prepare_model(model)
+        if model in self._missing:
+            return self._missing[model]
+        if self.earlier is None and "baseline" in collection.our_fixtures(item):
+            return self._spelled(_NO_BASELINE)
+        return ""
+
+    def _prepare_model(self, model: str) -> None:
+        measures = self._unprepared.pop(model)
+        try:
+            self.study(model).prepare(measures)
+        except MissingError as error:
+            self._missing[model] = self._spelled(error)
+        except LLMPrefError:
+            raise
+        except Exception:  # noqa: BLE001, S110 - a fault in an experiment of another package
+            # Each test that needs the measure meets it again, and shows the traceback.
+            pass
+
+    def _spelled(self, message: object) -> str:
+        return spelled(self.config, str(message))
 
     def _measures_needed(self, items: list[pytest.Item]) -> dict[str, list[str]]:
         wanted = names_model(self.config) and self.settings.protocols == "all"
@@ -226,15 +265,19 @@ class Run:
 
         Raises
         ------
+        MissingError
+            If no model was named.
         LLMPrefError
-            If no model was named, or its cassette cannot be read.
+            If its cassette cannot be read.
         """
         if model == collection.NO_MODEL:
             recorded = sorted(path.name.split(".jsonl")[0] for path in self.settings.cassettes.glob("*.jsonl*"))
             known = (
                 f" (recorded here: {', '.join(name.replace('--', '/', 1) for name in recorded)})" if recorded else ""
             )
-            raise LLMPrefError(f"no model named: add --model NAME{known}")
+            raise MissingError(
+                f"no model named: add --model NAME{known}; or record one with --model NAME --record-mode new_episodes"
+            )
         return self.studies[model]
 
     def baseline(self, model: str, groups: "Mapping[str, str]") -> "Baseline":
@@ -275,6 +318,7 @@ class Run:
         if not _failed_otherwise(call, claims) and not hasattr(report, "wasxfail"):
             gate, exploratory, simulated = test["gate"], test["exploratory"], is_simulated(test["model"])
             settle(report, claims, gate=gate, exploratory=exploratory, simulated=simulated)
+            settle_exception(report, call)
 
     def keep_claims(self, report: Any) -> None:  # noqa: ANN401 - a test's or a collector's report
         """Keep the claims of a finished test, whichever worker ran it."""
@@ -318,7 +362,6 @@ class Run:
                 path = write_results(record, self.settings.report_dir)
                 write_reports(parse_results(record, str(path)), path.parent)
             except (LLMPrefError, OSError) as error:
-            settle_exception(report, call)
                 self._unwritten = str(error)
         return not self._unwritten
 
@@ -392,6 +435,9 @@ class Run:
         capture = self.config.pluginmanager.getplugin("capturemanager")
         sys.stderr.flush()
         return nullcontext() if capture is None else capture.global_and_fixture_disabled()
+
+
+_NO_BASELINE = "tests compare with the last release: add --baseline FILE, the results.json of its run"
 
 
 def _failed_otherwise(call: "pytest.CallInfo[None]", claims: "list[Claim]") -> bool:
