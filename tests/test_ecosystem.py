@@ -461,6 +461,27 @@ def test_a_debugger_stops_only_where_a_claim_fails(suite, beside, pytester):
     assert "<stopped at test_undecided>" not in text
 
 
+def test_a_plugin_that_refuses_sockets_in_tests_breaks_no_replay(suite, beside):
+    beside("""
+        import socket
+
+        class Refused(socket.socket):
+            def __new__(cls, *args, **kwargs):
+                raise RuntimeError("a test tried to use a socket")
+
+        real = socket.socket
+
+        def pytest_runtest_setup():
+            socket.socket = Refused
+
+        def pytest_runtest_teardown():
+            socket.socket = real
+    """)
+    run = suite(FOLLOWS)
+    said(run)
+    assert run.parseoutcomes() == {"supported": 1}
+
+
 # What we bring along
 
 
