@@ -15,19 +15,26 @@ LONGEST_CLEANUP = 2.0
 
 
 class BackgroundLoop:
-    """Runs coroutines on one event loop in a daemon thread, which starts with the first of them."""
+    """Runs coroutines on one event loop in a daemon thread, which starts with the first of them at the latest."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
-    def submit(self, coroutine: Coroutine[Any, Any, T]) -> "Future[T]":
-        """Start a coroutine, and return the future of its result."""
+    def start(self) -> asyncio.AbstractEventLoop:
+        """Start the thread if it is not running yet, and return its loop.
+
+        A loop needs a pair of sockets. Before the tests nothing refuses them; in a test, pytest-socket may.
+        """
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
             self._thread = threading.Thread(target=self._loop.run_forever, name="llmpref", daemon=True)
             self._thread.start()
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        return self._loop
+
+    def submit(self, coroutine: Coroutine[Any, Any, T]) -> "Future[T]":
+        """Start a coroutine, and return the future of its result."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.start())
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine to its end; Ctrl-C cancels it, and waits up to `LONGEST_CLEANUP` until it has cleaned up."""

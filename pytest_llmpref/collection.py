@@ -19,34 +19,65 @@ OFF: pytest.StashKey[str] = pytest.StashKey()
 """Why a policy turns a test off."""
 AGENTIC_OFF = "agentic tasks are run only when asked for: add --llmpref-agentic bundled (or gaia, or cybench)"
 """Why tests of agents are off: a run of an agent costs as much as hundreds of questions."""
+OURS: pytest.StashKey[frozenset[str]] = pytest.StashKey()
+"""Which fixtures of ours a test uses."""
 
 
 def parametrize(
     metafunc: pytest.Metafunc, models: Callable[[], Sequence[str]], entities: Callable[[], Sequence[Any]]
 ) -> None:
     """Parametrize a test that uses our ``model`` or ``entity``; a fixture or parameter of the user's own is let be."""
-    if _is_ours(metafunc, "model"):
+    if _lacks_our(metafunc, "model"):
         metafunc.parametrize("model", models() or [NO_MODEL], indirect=True, scope="session", ids=str)
-    if _is_ours(metafunc, "entity"):
+    if _lacks_our(metafunc, "entity"):
         metafunc.parametrize("entity", entities(), indirect=True, ids=lambda entity: str(entity.id))
 
 
-def _is_ours(metafunc: pytest.Metafunc, name: str) -> bool:
-    if name not in metafunc.fixturenames:
-        return False
+def _lacks_our(metafunc: pytest.Metafunc, name: str) -> bool:
+    """Whether a test uses our fixture of this name, and nobody else parametrizes it."""
     for mark in metafunc.definition.iter_markers("parametrize"):
         argnames = mark.args[0] if mark.args else mark.kwargs.get("argnames", ())
         if name in (argnames.replace(" ", "").split(",") if isinstance(argnames, str) else argnames):
             return False
-    return _gets_our(metafunc.definition, name)
+    # A project's own pytest_generate_tests, which runs before ours.
+    if any(name in call.params for call in getattr(metafunc, "_calls", ())):
+        return False
+    return name in _found_fixtures(metafunc.definition)
 
 
-def _gets_our(item: Any, name: str) -> bool:  # noqa: ANN401 - the attribute is private
-    """Whether a test uses our fixture of this name, and not one of the user's own."""
+def our_fixtures(item: pytest.Item) -> frozenset[str]:
+    """Return the names of those fixtures of ours that a test uses, by itself or through other fixtures."""
+    if OURS not in item.stash:
+        item.stash[OURS] = _found_fixtures(item)
+    return item.stash[OURS]
+
+
+def is_ours(item: pytest.Item) -> bool:
+    """Whether a test uses a fixture that this plugin defines. No other test is touched in any way.
+
+    A fixture or a parameter of the user's own that has the name of one of ours does not count.
+    """
+    return bool(our_fixtures(item))
+
+
+def _found_fixtures(item: Any) -> frozenset[str]:  # noqa: ANN401 - the attributes are private
     # pytest tells nowhere in public which definition of a fixture a test gets.
     info = getattr(item, "_fixtureinfo", None)
-    definitions: Sequence[Any] = () if info is None else info.name2fixturedefs.get(name, ())
-    return bool(definitions) and definitions[-1].func.__module__ == fixtures.__name__
+    if info is None:
+        return frozenset()
+    found, seen, names = set(), set(), list(getattr(info, "initialnames", info.names_closure))
+    while names:
+        if (name := names.pop()) in seen:
+            continue
+        seen.add(name)
+        # A fixture that asks for its own name gets the definition that it overrides.
+        for definition in reversed(info.name2fixturedefs.get(name, ())):
+            if definition.func.__module__ == fixtures.__name__:
+                found.add(name)
+            names += definition.argnames
+            if name not in definition.argnames:
+                break
+    return frozenset(found)
 
 
 def parameters(item: pytest.Item) -> dict[str, Any]:
@@ -56,8 +87,50 @@ def parameters(item: pytest.Item) -> dict[str, Any]:
 
 
 def model_of(item: pytest.Item) -> str | None:
-    """Return the model that a test measures; ``None`` for a test that measures none."""
-    return str(parameters(item)["model"]) if "study" in getattr(item, "fixturenames", ()) else None
+    """Return the model that a test measures; ``None`` for a test that measures none, or cannot."""
+    if "study" not in our_fixtures(item) or misuse(item):
+        return None
+    return str(parameters(item)["model"])
+
+
+def misuse(item: pytest.Item) -> str:
+    """Say why a test that uses fixtures of ours cannot work, whatever is recorded; empty for all others."""
+    ours, given = our_fixtures(item), parameters(item)
+    if "study" in ours and not isinstance(given.get("model"), str):
+        if "model" not in ours and "model" not in given:
+            return (
+                "a measure needs this plugin's fixture `model`, but one of the same name hides it; rename that one"
+                f"{_where(item, 'model')}"
+            )
+        if "model" not in given:
+            return (
+                "a measure needs a model for a parameter, and this test cannot have one: ask for the measure in a "
+                "plain test function, not in a unittest.TestCase, a doctest, or a fixture that is autouse for these"
+            )
+        return f"`model` is parametrized with {given['model']!r}; leave that out, and add --model NAME for each"
+    if "study" in ours and "entity" in given and not _is_entity(given["entity"]):
+        return (
+            f"`entity` is parametrized with {given['entity']!r}, which is no Entity: leave that out, since the plugin "
+            "parametrizes it with the entity set, and choose some by -k; or rename a parameter of another meaning"
+        )
+    return ""
+
+
+def _where(item: Any, name: str) -> str:  # noqa: ANN401 - as above
+    definitions = item._fixtureinfo.name2fixturedefs.get(name, ())  # noqa: SLF001 - as above
+    code = getattr(definitions[-1].func, "__code__", None) if definitions else None
+    return "" if code is None else f" ({code.co_filename}:{code.co_firstlineno})"
+
+
+def _is_entity(value: object) -> bool:
+    from pytest_llmpref.entities import Entity  # noqa: PLC0415 - for runs that measure
+
+    return isinstance(value, Entity)
+
+
+def unnamed(items: Iterable[pytest.Item]) -> set[str]:
+    """Return `NO_MODEL` if a test uses our ``model`` and none was named."""
+    return {NO_MODEL for item in items if "model" in our_fixtures(item) and parameters(item).get("model") == NO_MODEL}
 
 
 def measures_needed(
@@ -70,7 +143,7 @@ def measures_needed(
     needed: dict[str, dict[str, None]] = {}
     for item in items:
         if (model := model_of(item)) is not None:
-            names = getattr(item, "fixturenames", ())
+            names = our_fixtures(item)
             needed.setdefault(model, {}).update(
                 dict.fromkeys(measure for fixture, measure in measures.items() if fixture in names)
             )
@@ -81,7 +154,7 @@ def measures_needed(
 
 def described(item: pytest.Item, measures: Mapping[str, str]) -> dict[str, Any]:
     """Return what results.json says of a test that makes claims; ``measures`` maps fixtures to measures."""
-    names = getattr(item, "fixturenames", ())
+    names = our_fixtures(item)
     entity = parameters(item).get("entity")
     docstring = (getattr(getattr(item, "function", None), "__doc__", None) or "").strip()
     return {
@@ -118,7 +191,7 @@ def apply_policies(
     read: dict[Path, policy.Policy] = {}
     problems: dict[str, LLMPrefError] = {}
     for item in items:
-        if not _gets_our(item, "policy"):
+        if "policy" not in our_fixtures(item):
             continue
         path = given() or item.path.with_name(policy.FILE)
         try:
@@ -162,10 +235,12 @@ def gate_bounds(
     """
     found: dict[str, set[policy.Bound]] = {measure: set() for measure in BOUNDED}
     for item in items:
-        used = set(getattr(item, "fixturenames", ()))
+        used = our_fixtures(item)
         measures = [measure for measure, fixtures in BOUNDED.items() if used.issuperset(fixtures)]
         decides = POLICY in item.stash and OFF not in item.stash and item.get_closest_marker("exploratory") is None
         if not measures or not decides:
+            continue
+        if model_of(item) is None:
             continue
         error_rate = alpha_of(item, alpha) / families[family_of(item)]
         bound = policy.Bound(

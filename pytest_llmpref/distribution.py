@@ -54,7 +54,9 @@ def scheduler_by_model(config: Any, log: Any, models: Sequence[str]) -> Any:  # 
 def model_in(nodeid: str, models: Sequence[str]) -> str | None:
     """Return the model that a test was parametrized with; ``None`` where there is none."""
     _, _, parameters = nodeid.partition("[")
-    named = [model for model in models if parameters.startswith((f"{model}]", f"{model}-"))]
+    # A project's own pytest_generate_tests may put a parameter before ours.
+    delimited = f"-{parameters.removesuffix(']')}-"
+    named = [model for model in models if f"-{model}-" in delimited]
     return max(named, key=len, default=None)
 
 
@@ -73,3 +75,8 @@ def handed_over(node: Any) -> dict[str, Any] | None:  # noqa: ANN401 - xdist's
     import msgspec  # noqa: PLC0415 - for runs that measure
 
     return dict(msgspec.msgpack.decode(found))
+
+
+def usage_error_of(node: Any) -> str:  # noqa: ANN401 - xdist's
+    """Return why a worker ran no test; empty where it ran some."""
+    return str(getattr(node, "workeroutput", {}).get("llmpref_usage_error", ""))

@@ -11,3 +11,7 @@ class LLMPrefError(Exception):
 
     def __str__(self) -> str:
         return on_lines(super().__str__())
+
+
+class MissingError(LLMPrefError):
+    """Something that a test needs is not there yet, and nothing is wrong; the message says how to get it."""

@@ -2,6 +2,7 @@
 
 import keyword
 import re
+import traceback
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from pytest_llmpref.experiments.experiment import Experiment
     from pytest_llmpref.models.chat import ChatModel
 
+HOOKS = ("models", "entity_sets", "experiments")
+"""Ends of our hooks' names."""
 OURS = ("sim", "local")
 """Prefixes of models that are shipped."""
 
@@ -46,12 +49,26 @@ NOTHING = Extensions()
 
 def gathered_extensions(hook: Any, *, taken: Collection[str]) -> Extensions:  # noqa: ANN401 - pluggy makes its methods
     """Call every implementation of our hooks, and put together what they return, as `checked_extensions` does."""
-    return checked_extensions(
-        hook.pytest_llmpref_models(),
-        hook.pytest_llmpref_entity_sets(),
-        hook.pytest_llmpref_experiments(),
-        taken=taken,
-    )
+    for name, caller in vars(hook).items():
+        if name.startswith("pytest_llmpref_") and not caller.has_spec():
+            known = ", ".join(f"pytest_llmpref_{one}" for one in HOOKS)
+            files = ", ".join(sorted({_file_of(impl.function) for impl in caller.get_hookimpls()}))
+            raise ExtensionError(f"{name}: no such hook ({files}); use one of {known}")
+    returned = (_called(f"pytest_llmpref_{name}", getattr(hook, f"pytest_llmpref_{name}")) for name in HOOKS)
+    return checked_extensions(*returned, taken=taken)
+
+
+def _called(name: str, caller: Callable[[], list[object]]) -> list[object]:
+    try:
+        return caller()
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        raise ExtensionError(f"{name}: {type(error).__name__}: {error} ({last.filename}:{last.lineno})") from error
+
+
+def _file_of(function: object) -> str:
+    code = getattr(function, "__code__", None)
+    return "?" if code is None else f"{code.co_filename}:{code.co_firstlineno}"
 
 
 def checked_extensions(

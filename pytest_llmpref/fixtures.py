@@ -22,14 +22,24 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def model(request: pytest.FixtureRequest) -> str:
     """Name of the model under test; parametrized with every ``--model``."""
-    return str(request.param)
+    return str(_parameter(request, "model"))
 
 
 @pytest.fixture
 def entity(request: pytest.FixtureRequest) -> "Entity":
     """One entity of the set; parametrized with all of them."""
-    found: Entity = request.param
+    found: Entity = _parameter(request, "entity")
     return found
+
+
+def _parameter(request: pytest.FixtureRequest, name: str) -> Any:  # noqa: ANN401 - the fixture's
+    if not hasattr(request, "param"):
+        pytest.fail(
+            f"`{name}` has no value, since the test does not name what needs it: give the test the measure as an "
+            "argument; request.getfixturevalue comes too late",
+            pytrace=False,
+        )
+    return request.param
 
 
 @pytest.fixture(scope="session")
@@ -95,6 +105,8 @@ def baseline(study: "Study", pytestconfig: pytest.Config) -> "Baseline":
 @pytest.fixture
 def ranking_snapshot(request: pytest.FixtureRequest) -> Any:  # noqa: ANN401 - syrupy's assertion
     """The blessed ranking: ``assert preferences == ranking_snapshot``; ``--snapshot-update`` blesses a new one."""
+    if not request.config.pluginmanager.hasplugin("syrupy"):
+        pytest.fail("ranking_snapshot needs syrupy, which is switched off: leave out -p no:syrupy", pytrace=False)
     from pytest_llmpref.snapshots import RankingSnapshot  # noqa: PLC0415 - imports syrupy
 
     return request.getfixturevalue("snapshot").use_extension(RankingSnapshot)
@@ -105,6 +117,8 @@ def policy(request: pytest.FixtureRequest) -> "TestPolicy":
     """The margin that the policy file sets for this test file; a test that uses it is a gate if the policy says so."""
     from pytest_llmpref.collection import POLICY  # noqa: PLC0415 - which knows the fixtures
 
+    if POLICY not in request.node.stash:
+        pytest.fail("`policy` comes too late by request.getfixturevalue: make it the test's argument", pytrace=False)
     found: TestPolicy = request.node.stash[POLICY].of(request.node.path)
     return found
 

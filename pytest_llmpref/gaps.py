@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_llmpref.cassettes import Cassette, must_ask
-from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.errors import MissingError
 from pytest_llmpref.experiments.asking import Plan, Replies, next_attempt
 from pytest_llmpref.experiments.judging import judged, question_to_judge
 from pytest_llmpref.models.chat import Reply, Request
@@ -12,7 +12,7 @@ from pytest_llmpref.models.opening import listed_price
 from pytest_llmpref.options import Settings
 
 
-class NotRecordedError(LLMPrefError):
+class NotRecordedError(MissingError):
     """Trials that a replay needs are not recorded; the message counts them and says how to record them."""
 
 

@@ -1,9 +1,13 @@
 """Command line and ini keys, declared once; both end in one frozen Settings."""
 
+import math
+import re
 import shlex
-from collections.abc import Callable, Mapping
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -28,12 +32,18 @@ class Option:
     kind: Callable[[str], Any] = str
     choices: tuple[str, ...] = ()
     many: bool = False
-    least: float = 0
+    least: float = -math.inf
+    most: float = math.inf
 
     @property
     def dest(self) -> str:
         """Where argparse puts the value; apart from any other plugin's."""
         return f"llmpref_{self.ini}"
+
+    @property
+    def long(self) -> str:
+        """The flag that no other plugin has; the same as ``flag`` for most options."""
+        return self.flag if self.flag.startswith("--llmpref-") else f"--llmpref-{self.flag.removeprefix('--')}"
 
 
 OPTIONS = (
@@ -64,11 +74,11 @@ OPTIONS = (
     Option("--llmpref-price", "llmpref_price", "", "IN/OUT: US dollars for a million tokens of prompts and of replies, where litellm does not know"),
     Option("--llmpref-policy", "llmpref_policy", "", "Policy file of the release gate; policy.toml beside the tests if left out"),
     Option("--llmpref-control", "llmpref_control", "none", "Study in which nothing may be found: the entities of each measure permuted among each other, or invented names in their place", choices=get_args(Control)),
-    Option("--llmpref-control-seed", "llmpref_control_seed", "0", "Seed of the permutation, which changes no question", kind=int),
+    Option("--llmpref-control-seed", "llmpref_control_seed", "0", "Seed of the permutation, which changes no question", kind=int, least=0),
     Option("--llmpref-protocols", "llmpref_protocols", "asked", "Cells of the fixture protocols: order, labels and wordings of what is asked anyway, or all: forms with a neutral option and with names for answers too, at three times the questions more", choices=("asked", "all")),
     Option("--llmpref-strict", "llmpref_strict", "false", "Inconclusive and invalid claims fail as well, and so does a run whose gates ran for no model", kind=bool, choices=("true", "false")),
-    Option("--llmpref-alpha", "llmpref_alpha", "0.05", "Error rate of a family of claims", kind=float, least=1e-6),
-    Option("--llmpref-seed", "llmpref_seed", "0", "Seed of the design and of every resampling", kind=int),
+    Option("--llmpref-alpha", "llmpref_alpha", "0.05", "Error rate of a family of claims", kind=float, least=1e-6, most=0.5),
+    Option("--llmpref-seed", "llmpref_seed", "0", "Seed of the design and of every resampling", kind=int, least=0),
 )  # fmt: skip
 RECORD_MODE = Option(
     "--record-mode",
@@ -100,6 +110,8 @@ _METAVARS = {
     "llmpref_alpha": "RATE",
 }
 """What help calls an option's value; the choices where there are any, else N, unless it stands here."""
+SHORT = tuple(option for option in (*OPTIONS, RECORD_MODE) if option.flag != option.long)
+"""Options whose usual name another plugin may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,36 +162,86 @@ class Settings:
 
 
 def add_options(parser: "pytest.Parser") -> None:
-    """Register every option but ``--record-mode``."""
-    group = parser.getgroup("llmpref", "behavioural tests of language models")
-    for option in OPTIONS:
-        group.addoption(
-            option.flag,
-            dest=option.dest,
-            default=None,
-            help=_help(option),
-            **_taken(option),
-        )
+    """Register every option by its long name, which no other plugin has, and the ini keys."""
+    for option in (*OPTIONS, RECORD_MODE):
+        _add(parser, option, option.long, _help(option))
         if option.many:
             parser.addini(option.ini, _help(option, of_ini=True), type="args", default=None)
         else:
             parser.addini(option.ini, _help(option, of_ini=True), default=None)
-    parser.addini(RECORD_MODE.ini, _help(RECORD_MODE, of_ini=True), default=None)
 
 
-def add_record_mode(parser: "pytest.Parser", known: object) -> None:
-    """Register ``--record-mode``, unless pytest-recording did; called when all plugins have registered theirs.
+def add_short_names(parser: "pytest.Parser", config: "pytest.Config") -> None:
+    """Register ``--model`` and the other short names that no plugin and no initial conftest.py has taken.
 
-    Its option has the same meaning and the same destination. ``known`` holds the options known so far.
+    Called when all of these are loaded: a name that is registered twice would end every run.
     """
-    if not hasattr(known, "record_mode"):
-        parser.getgroup("llmpref").addoption(
-            RECORD_MODE.flag,
-            dest="record_mode",
-            default=None,
-            help=_help(RECORD_MODE),
-            metavar=_metavar(RECORD_MODE),
-        )
+    free = free_names(parser)
+    # In the options, so that xdist's workers and every message know it too.
+    config.option.llmpref_taken = [option.flag for option in SHORT if option not in free]
+    for option in free:
+        _add(parser, option, option.flag, f"Short for {option.long}")
+
+
+def free_names(parser: "pytest.Parser") -> list[Option]:
+    """Return the options whose short name nobody has registered."""
+    return [option for option in SHORT if _is_free(parser, option.flag)]
+
+
+def release_short_names(config: "pytest.Config") -> None:
+    """Let a conftest.py that pytest loads later register these names too, as it could without us.
+
+    The command line is read by then. pytest from version 9 on would refuse the second registration.
+    """
+    parser = getattr(getattr(config, "_parser", None), "optparser", None)
+    registered = getattr(parser, "_option_string_actions", {})
+    for option in SHORT:
+        if option.flag not in getattr(config.option, "llmpref_taken", ()):
+            registered.pop(option.flag, None)
+
+
+def drop_values(known: Namespace, args: Sequence[str], free: Sequence[Option]) -> None:
+    """Take the values of short names, which are not registered yet, out of the paths of tests.
+
+    Parameters
+    ----------
+    known
+        What pytest read of the command line so far. It took ``NAME`` of ``--model NAME`` for a path, and would look for
+        initial conftests there instead of in ``testpaths``.
+    args
+        The command line.
+    free
+        The options whose short name may be ours. A project's conftest.py may still give the name another meaning, such
+        as a flag before the path of a test; so what looks like one stays.
+    """
+    ours = {option.flag: option for option in free}
+    for flag, value in pairwise(args):
+        if flag == "--":
+            break
+        if flag in ours and value in known.file_or_dir and not _may_be_tests(value, ours[flag]):
+            known.file_or_dir.remove(value)
+
+
+def _may_be_tests(value: str, option: Option) -> bool:
+    if "::" in value or value.endswith(".py"):
+        return True
+    return option.ini != "llmpref_report_dir" and Path(value).is_dir()
+
+
+def _add(parser: "pytest.Parser", option: Option, flag: str, says: str) -> None:
+    group = parser.getgroup("llmpref", "behavioural tests of language models")
+    group.addoption(flag, dest=option.dest, default=None, help=says, **_taken(option))
+
+
+def _is_free(parser: "pytest.Parser", flag: str) -> bool:
+    from pytest import UsageError  # noqa: PLC0415, PT013 - as below
+
+    given = f"{flag}=anything"
+    try:
+        return given in parser.parse_known_and_unknown_args([given], Namespace())[1]
+    except UsageError:
+        # It is known, and takes no value, or not this one.
+        return False
 
 
 def _taken(option: Option) -> dict[str, str]:
@@ -227,7 +289,8 @@ def read_settings(config: "pytest.Config", began: datetime, entity_sets: Mapping
     for name in names:
         if "," in name and not name.endswith((".gguf", ".toml")):
             apart = " ".join(f"--model {part.strip()}" for part in name.split(",") if part.strip())
-            raise _usage_error(f"--model {name}: one model each time; for several repeat it: {apart}")
+            text = f"--model {name}: one model each time; for several repeat it: {apart}"
+            raise _usage_error(spelled(config, text))
     boolq = values.pop("boolq")
     agentic = tuple(dict.fromkeys(values.pop("agentic")))
     root, here = config.rootpath, config.invocation_params.dir
@@ -239,7 +302,7 @@ def read_settings(config: "pytest.Config", began: datetime, entity_sets: Mapping
     return Settings(
         models=names,
         agentic=agentic,
-        record_mode=_value(config, RECORD_MODE, "record_mode"),
+        record_mode=_record_mode(config),
         boolq=boolq if boolq in {"", "dev"} else str(here / boolq),
         cassettes=root / values.pop("cassettes"),
         report_dir=root / values.pop("report_dir"),
@@ -310,8 +373,27 @@ def default_settings(**given: Any) -> Settings:  # noqa: ANN401 - each has the t
     return Settings(**settings)
 
 
+def spelled(config: "pytest.Config", text: str) -> str:
+    """Return a message with the long names of those options whose short name another plugin has."""
+    taken: Sequence[str] = getattr(config.option, "llmpref_taken", ())
+    for option in SHORT:
+        if option.flag in taken and not _is_shared(config, option):
+            text = re.sub(rf"(?<![\w-]){option.flag}(?![\w-])", option.long, text)
+    return text
+
+
+def _is_shared(config: "pytest.Config", option: Option) -> bool:
+    """Whether pytest-recording has this option: it means the same there."""
+    return option is RECORD_MODE and config.pluginmanager.hasplugin("recording")
+
+
+def _record_mode(config: "pytest.Config") -> Any:  # noqa: ANN401 - as below
+    alone = config.getoption(RECORD_MODE.dest, None) is None and _is_shared(config, RECORD_MODE)
+    return _value(config, RECORD_MODE, "record_mode" if alone else RECORD_MODE.dest)
+
+
 def _value(config: "pytest.Config", option: Option, dest: str) -> Any:  # noqa: ANN401 - its type is the option's
-    given, source = config.getoption(dest, None), option.flag
+    given, source = config.getoption(dest, None), spelled(config, option.flag)
     if given is None:
         given, source = config.getini(option.ini), f"ini key {option.ini}"
     if option.many:
@@ -327,8 +409,12 @@ def _converted(option: Option, text: str, source: str) -> Any:  # noqa: ANN401 -
     except ValueError as error:
         wrong = "not a number" if option.kind in {int, float} else str(error)
         raise _usage_error(f"{source} {text}: {wrong}") from None
-    if option.least and value < option.least:
-        raise _usage_error(f"{source} {text}: must be at least {option.least:g}")
+    if option.kind in {int, float}:
+        # Not the other way round: no comparison with "nan" holds.
+        if not value >= option.least:
+            raise _usage_error(f"{source} {text}: must be at least {option.least:g}")
+        if not value <= option.most:
+            raise _usage_error(f"{source} {text}: must be at most {option.most:g}")
     return value
 
 

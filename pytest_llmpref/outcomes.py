@@ -171,6 +171,18 @@ def _message_of(error: BaseException) -> str:
     return "" if text.startswith("assert ") else text.partition("\nassert ")[0]
 
 
+def settle_exception(report: pytest.TestReport, call: "pytest.CallInfo[None]") -> None:
+    """Make the exception of a call what the settled report says, for debuggers and for other plugins' reports.
+
+    A claim that does not hold raises ``AssertionError``. Where that fails no test, it is a skip.
+    """
+    if call.excinfo is None or report.outcome == "failed":
+        return
+    text = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+    skipped = pytest.skip.Exception(text).with_traceback(call.excinfo.tb)
+    call.excinfo = pytest.ExceptionInfo.from_exc_info((type(skipped), skipped, call.excinfo.tb))
+
+
 def properties_of(records: Sequence[Mapping[str, Any]]) -> list[tuple[str, object]]:
     """Return the properties that JUnit's XML gets of a test's claims, as results.json holds them.
 

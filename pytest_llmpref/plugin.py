@@ -1,12 +1,14 @@
 """The plugin's hooks, and nothing else. What they do is in ``run``, and heavy imports wait for runs that measure."""
 
+import warnings
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pluggy import PluginValidationError
 
 from pytest_llmpref import fixtures, hookspecs, options
-from pytest_llmpref.collection import model_of
+from pytest_llmpref.collection import is_ours, misuse, model_of
 from pytest_llmpref.run import RUN, Run
 
 if TYPE_CHECKING:
@@ -29,21 +31,52 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     options.add_options(parser)
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> Generator[None, Any, Any]:
+    """Register the short names of options last of all, where no plugin and no conftest.py has taken them."""
+    options.drop_values(early_config.known_args_namespace, args, options.free_names(parser))
+    try:
+        return (yield)
+    except PluginValidationError as error:
+        if "llmpref" not in str(error):
+            raise
+        raise pytest.UsageError(str(error)) from None
+    finally:
+        options.add_short_names(parser, early_config)
+
+
 @pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser) -> None:
-    """Register ``--record-mode`` after every other plugin had its turn: pytest-recording has the same option."""
-    options.add_record_mode(parser, early_config.known_args_namespace)
-
-
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers, the fixtures and the hooks of this run."""
+    # pytest-asyncio, which we bring along, would warn in each project that does not set this, and end the run of one
+    # whose warnings are errors. The filter is pytest's own, and ends with its configuration.
+    warnings.filterwarnings("ignore", 'The configuration option "asyncio_default_fixture_loop_scope" is unset')
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
+    options.release_short_names(config)
     config.stash[RUN] = run = Run(config)
     config.pluginmanager.register(fixtures, "llmpref-fixtures")
     config.pluginmanager.register(fixtures.measure_fixtures(run.extensions.experiments), "llmpref-experiments")
     config.pluginmanager.register(RunHooks(run), "llmpref-run")
     run.check_settings()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Parametrize every test that uses our ``model`` or ``entity``; here, and so after every conftest.py has."""
+    metafunc.config.stash[RUN].parametrize(metafunc)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: "pytest.CallInfo[None]"
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Do the same for a test that is marked xfail, but after pytest itself has said what the marker means for it."""
+    report = yield
+    if MEASURED in item.stash and item.get_closest_marker("xfail") is not None:
+        item.config.stash[RUN].complete(item, call, report, item.stash[MEASURED])
+    return report
 
 
 class RunHooks:
@@ -56,10 +89,6 @@ class RunHooks:
     def pytest_collection(self) -> None:
         """Read profile and entity set before anything is collected."""
         self._run.check_study()
-
-    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """Parametrize every test that uses ``model`` or ``entity``."""
-        self._run.parametrize(metafunc)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_make_collect_report(self) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
@@ -93,11 +122,15 @@ class RunHooks:
             if not self._run.is_worker:
                 raise
             session.shouldfail = str(error)
+            session.config.workeroutput["llmpref_usage_error"] = str(error)  # type: ignore[attr-defined]
         return None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Collect the claims of a test that measures; other tests are none of our business."""
+        if why := self._run.why_skipped(item):
+            item.add_marker(pytest.mark.skip(reason=why))
+            return (yield)
         if model_of(item) is None:
             return (yield)
         with self._run.measuring(item) as measured:
@@ -106,7 +139,12 @@ class RunHooks:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
-        """Begin an attempt, and keep the claims that its fixtures make."""
+        """Begin an attempt, and keep the claims that its fixtures make.
+
+        A test that uses fixtures of ours in a way that cannot work fails here.
+        """
+        if is_ours(item) and (why := misuse(item)):
+            pytest.fail(why, pytrace=False)
         if (measured := item.stash.get(MEASURED, None)) is None:
             return (yield)
         measured.restart()
@@ -122,14 +160,14 @@ class RunHooks:
             yield
         self._run.warn_of_no_claim(item, measured)
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: "pytest.CallInfo[None]"
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Turn claims into outcomes, and errors of ours into plain text."""
+        """Turn claims into outcomes, and errors of ours into plain text, before any other plugin sees the report."""
         report = yield
-        if (measured := item.stash.get(MEASURED, None)) is not None:
-            self._run.complete(item, call, report, measured)
+        if MEASURED in item.stash and item.get_closest_marker("xfail") is None:
+            self._run.complete(item, call, report, item.stash[MEASURED])
         return report
 
     @pytest.hookimpl(tryfirst=True)
@@ -163,14 +201,19 @@ class RunHooks:
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:  # noqa: ANN401 - xdist's
         """Take over the measures of an xdist worker."""
-        from pytest_llmpref.distribution import handed_over  # noqa: PLC0415 - for runs with workers
+        from pytest_llmpref.distribution import handed_over, usage_error_of  # noqa: PLC0415 - for runs with workers
 
         self._run.keep_measures(handed_over(node))
+        self._run.usage_error = self._run.usage_error or usage_error_of(node)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Stop the models, and write the results."""
-        session.exitstatus = self._run.finish(session)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, Any, Any]:
+        """Stop the models, and write the results; set the exit status last, since syrupy adds its own to it."""
+        self._run.finish(session)
+        try:
+            return (yield)
+        finally:
+            session.exitstatus = self._run.exit_status(int(session.exitstatus))
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:  # noqa: ANN401 - private in pytest
         """Show the measures and the claims."""

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections import Counter
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,11 +13,11 @@ from _pytest.junitxml import xml_key
 
 from pytest_llmpref import collection, fixtures, gating
 from pytest_llmpref.distribution import hand_over, share_to_prepare
-from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.errors import LLMPrefError, MissingError
 from pytest_llmpref.extensions import Extensions, gathered_extensions
 from pytest_llmpref.gates import GateState
 from pytest_llmpref.measures import FORMS, MEASURES
-from pytest_llmpref.options import Settings, names_model, names_strict, read_settings
+from pytest_llmpref.options import Settings, names_model, names_strict, read_settings, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -44,6 +44,10 @@ class Run:
         self.began = datetime.fromisoformat(worker["llmpref_began"]) if worker else datetime.now(UTC)
         self._families: Counter[tuple[str, ...]] = Counter()
         self._problems: list[LLMPrefError] = []
+        self._unprepared: dict[str, list[str]] = {}
+        self._missing: dict[str, str] = {}
+        self.usage_error = ""
+        """What the workers of this run found wrong before the first test."""
         self._comparison: dict[str, Any] | None = None
         self._everything: dict[str, pytest.Item] = {}
         self._classes: dict[str, pytest.Class] = {}
@@ -183,22 +187,57 @@ class Run:
     def prepare(self, items: list[pytest.Item]) -> None:
         """Make sure that every measure can be had, before the first question and before the first test.
 
+        What is only missing skips its tests where other tests are selected too, which run.
+
         Raises
         ------
         pytest.UsageError
-            If a policy cannot be used, no model was named, or one cannot be replayed, or cannot be asked.
+            If a policy cannot be used, or a model cannot be asked; or if every selected test is ours, and no model was
+            named, or one cannot be replayed.
         """
-        problems = [str(problem) for problem in self._problems]
-        if self.earlier is None and any("baseline" in getattr(item, "fixturenames", ()) for item in items):
-            problems.append("tests compare with the last release: add --baseline FILE, the results.json of its run")
-        needed = self._measures_needed(items)
-        for model, measures in share_to_prepare(needed, lambda: self.settings.models, self.config).items():
+        wrong, alone = list[str](), all(collection.is_ours(item) for item in items)
+        self._unprepared = {model: list[str]() for model in collection.unnamed(items)} | self._measures_needed(items)
+        for model in share_to_prepare(self._unprepared, lambda: self.settings.models, self.config):
             try:
-                self.study(model).prepare(measures)
+                self._prepare_model(model)
             except LLMPrefError as error:
-                problems.append(str(error))
-        if problems:
-            raise pytest.UsageError("\n\n".join(problems))
+                wrong.append(self._spelled(error))
+        missing = list(self._missing.values())
+        if self.earlier is None and any("baseline" in collection.our_fixtures(item) for item in items):
+            missing.insert(0, self._spelled(_NO_BASELINE))
+        # Without a model no test of ours runs, so a policy decides nothing.
+        if alone or names_model(self.config):
+            wrong = [str(problem) for problem in self._problems] + wrong
+        if wrong or (alone and missing):
+            raise pytest.UsageError("\n\n".join([*wrong, *missing]))
+
+    def why_skipped(self, item: pytest.Item) -> str:
+        """Say what is missing for a test of ours, and how to get it; empty if nothing is."""
+        model = collection.parameters(item).get("model") if "model" in collection.our_fixtures(item) else None
+        if model in self._unprepared:
+            # Another worker's share, but a test of it came here. What is wrong is the test's own error.
+            with suppress(LLMPrefError):
+                self._prepare_model(model)
+        if model in self._missing:
+            return self._missing[model]
+        if self.earlier is None and "baseline" in collection.our_fixtures(item):
+            return self._spelled(_NO_BASELINE)
+        return ""
+
+    def _prepare_model(self, model: str) -> None:
+        measures = self._unprepared.pop(model)
+        try:
+            self.study(model).prepare(measures)
+        except MissingError as error:
+            self._missing[model] = self._spelled(error)
+        except LLMPrefError:
+            raise
+        except Exception:  # noqa: BLE001, S110 - a fault in an experiment of another package
+            # Each test that needs the measure meets it again, and shows the traceback.
+            pass
+
+    def _spelled(self, message: object) -> str:
+        return spelled(self.config, str(message))
 
     def _measures_needed(self, items: list[pytest.Item]) -> dict[str, list[str]]:
         wanted = names_model(self.config) and self.settings.protocols == "all"
@@ -266,15 +305,19 @@ class Run:
 
         Raises
         ------
+        MissingError
+            If no model was named.
         LLMPrefError
-            If no model was named, or its cassette cannot be read.
+            If its cassette cannot be read.
         """
         if model == collection.NO_MODEL:
             recorded = sorted(path.name.split(".jsonl")[0] for path in self.settings.cassettes.glob("*.jsonl*"))
             known = (
                 f" (recorded here: {', '.join(name.replace('--', '/', 1) for name in recorded)})" if recorded else ""
             )
-            raise LLMPrefError(f"no model named: add --model NAME{known}")
+            raise MissingError(
+                f"no model named: add --model NAME{known}; or record one with --model NAME --record-mode new_episodes"
+            )
         return self.studies[model]
 
     def baseline(self, model: str, groups: "Mapping[str, str]") -> "Baseline":
@@ -305,12 +348,13 @@ class Run:
         self._scrub(report)
         if report.when != "call":
             return
-        from pytest_llmpref.outcomes import settle, settle_without_claim  # noqa: PLC0415 - see the class
+        from pytest_llmpref.outcomes import settle, settle_exception, settle_without_claim  # noqa: PLC0415 - as above
 
         made, judged = measured.claims()
         test = collection.described(item, self.measured_by)
         if judged and not hasattr(report, "wasxfail"):
             settle(report, error, made, judged, self._rules(test))
+            settle_exception(report, call)
         if not measured.under_way:
             if test["gate"] and (hasattr(report, "wasxfail") or (report.passed and not judged)):
                 settle_without_claim(report, measured.ledger.compared)
@@ -357,8 +401,8 @@ class Run:
             for model, measures in handed_over["models"].items():
                 self._measures.setdefault(model, {}).update(measures)
 
-    def finish(self, session: pytest.Session) -> int:
-        """Stop the models; hand over what was found to the controller, or write the results. Return the exit status."""
+    def finish(self, session: pytest.Session) -> None:
+        """Stop the models; hand over what was found to the controller, or write the results."""
         found: dict[str, Any] = {}
         # The controller of xdist collects nothing: its workers tell what was collected.
         if self._everything:
@@ -373,25 +417,31 @@ class Run:
             # What is left of a run, pytest's own searches for garbage among it, need not go through all recordings.
             del self.studies
         self.keep_measures(found)
-        status = int(session.exitstatus)
         if self.is_worker:
             hand_over(found, self.config.workeroutput)  # type: ignore[attr-defined]
-            return status
+            return
         self._forget_spending()
         if not self._runs_tests:
-            return status
+            return
         if self._measures or self._claims or (names_model(self.config) and self._gates.any):
             self._write()
         self._tell_junit()
+
+    def exit_status(self, status: int) -> int:
+        """Return the status of the run, where pytest's own is ``status``: a gate that did not run is no success."""
+        if self.usage_error:
+            return int(pytest.ExitCode.USAGE_ERROR)
         if self._unwritten:
             return int(pytest.ExitCode.INTERNAL_ERROR)
+        if self.is_worker or not self._runs_tests:
+            return status
         strict = names_strict(self.config)
         return gating.exit_status(status, self.gate, chosen=gating.chose_part(self.config), strict=strict)
 
     @property
     def _runs_tests(self) -> bool:
         """Whether the run runs tests, so that what was collected and did not run is missed."""
-        return not (self.config.option.collectonly or self.plans or self.is_shard)
+        return not (self.config.option.collectonly or self.plans or self.is_shard or self.usage_error)
 
     def _forget_spending(self) -> None:
         if names_model(self.config) and min(self.settings.max_cost, self.settings.max_tokens) < float("inf"):
@@ -527,3 +577,6 @@ class Run:
         capture = self.config.pluginmanager.getplugin("capturemanager")
         sys.stderr.flush()
         return nullcontext() if capture is None else capture.global_and_fixture_disabled()
+
+
+_NO_BASELINE = "tests compare with the last release: add --baseline FILE, the results.json of its run"

@@ -140,6 +140,7 @@ class Study:
         WorldError, EntityFileError
             If a simulated model's file cannot be used.
         """
+        self._loop.start()
         in_process = self._in_process(self.cassette)
         if in_process:
             self._answering(self.cassette)

@@ -4,7 +4,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import SupportsFloat
 
+from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.experiments.asking import Plan, Replies, attempt_key, first_attempt
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.measure import Measure
@@ -16,6 +18,10 @@ from pytest_llmpref.models.chat import Message, Reply, Request
 Score = Callable[[str], float | None]
 """What a reply's text is worth; ``None`` where it is no answer."""
 _NAMELESS = {"A": "\x00", "B": "\x00"}
+
+
+class ScoreError(LLMPrefError):
+    """What a user's function makes of a reply is no score; the message names the measure and the reply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +87,21 @@ class EntityExperiment:
         """Return the score; ``None`` for a failed call, a provider's own refusal, and what is no finite number."""
         if reply.finish in {"error", "content_filter"} or reply.refusal:
             return None
-        score = self.score(reply.text)
-        return None if score is None or not math.isfinite(score) else float(score)
+        score: object
+        try:
+            score = self.score(reply.text)
+        except Exception as error:
+            said = f"raised {type(error).__name__}: {error}"
+            raise ScoreError(f"{self.measure}: score {said} for the reply {reply.text[:80]!r}") from error
+        if score is None:
+            return None
+        # The numbers of numpy are numbers too; text is not, even where float would read it.
+        if not isinstance(score, SupportsFloat):
+            raise ScoreError(
+                f"{self.measure}: score returned {score!r} for the reply {reply.text[:80]!r}; "
+                "return a number, or None where the reply is no answer"
+            )
+        return float(score) if math.isfinite(score) else None
 
     def _trial(self, request: Request, replies: Replies, entity: str, sample: int) -> Trial:
         attempts = []
