@@ -6,11 +6,10 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
-if TYPE_CHECKING:
-    from ahocorasick_rs import BytesAhoCorasick
+from pytest_llmpref.searching import search_for
 
 SCRUBBED = "[scrubbed]"
 """What stands in a secret's place."""
@@ -134,7 +133,7 @@ class Secrets:
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         self._values: set[str] = set()
-        self._finder = _finder(_BEGINNINGS)
+        self._holds_any = search_for(_BEGINNINGS)
         self._pattern = _every(())
         self.learn(values)
 
@@ -147,7 +146,7 @@ class Secrets:
         forms = {form for value in self._values for form in _forms(value)}
         self._pattern = _every(forms)
         known = {json.dumps(form, ensure_ascii=False)[1:-1].encode() for form in forms}
-        self._finder = _finder((*known, *_BEGINNINGS))
+        self._holds_any = search_for((*known, *_BEGINNINGS))
 
     def suspected(self, line: bytes) -> bool:
         """Tell whether JSON or plain text may hold a secret; never wrongly false.
@@ -155,7 +154,7 @@ class Secrets:
         A regular expression of this many alternatives takes longer than all the rest of recording. Searching for all
         fixed strings at once takes microseconds, and settles nearly every interaction.
         """
-        return bool(self._finder.find_matches_as_indexes(line)) or _USER_INFO.search(line) is not None
+        return self._holds_any(line) or _USER_INFO.search(line) is not None
 
     def scrub(self, text: str) -> str:
         """Replace each secret in a text."""
@@ -203,12 +202,6 @@ def scrub_log_records() -> None:
         return record
 
     logging.setLogRecordFactory(scrubbed)
-
-
-def _finder(texts: tuple[bytes, ...]) -> "BytesAhoCorasick":
-    from ahocorasick_rs import BytesAhoCorasick  # noqa: PLC0415 - no replay needs it
-
-    return BytesAhoCorasick(texts)
 
 
 def _every(forms: Iterable[str]) -> re.Pattern[str]:

@@ -1,18 +1,29 @@
 """Reading a cassette's lines, and saying exactly what is wrong with one."""
 
 import gzip
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from isal import igzip, isal_zlib
 
 from pytest_llmpref.cassettes.errors import CassetteError
 from pytest_llmpref.cassettes.interaction import FORMAT, Interaction, Line
 from pytest_llmpref.cassettes.scrub import SCRUBBED
 from pytest_llmpref.garbage import no_garbage_collection
+
+_GzipFile: type[gzip.GzipFile] = gzip.GzipFile
+_NOT_GZIP: tuple[type[Exception], ...] = (gzip.BadGzipFile, zlib.error)
+try:
+    from isal import igzip, isal_zlib
+except ImportError:
+    # Some systems lack it, such as Windows on ARM. The standard library gives the same bytes, in twice the time.
+    pass
+else:
+    _GzipFile = igzip.IGzipFile
+    _NOT_GZIP = (*_NOT_GZIP, isal_zlib.error)  # type: ignore[arg-type]  # its stub calls the class an instance
 
 _Kind = TypeVar("_Kind", Interaction, Line)
 _DECODERS: dict[type[Interaction | Line], msgspec.json.Decoder[Any]] = {
@@ -104,7 +115,7 @@ def decode_packed(source: Source, kind: type[_Kind]) -> list[_Kind]:
         raise source.unreadable(f"truncated, somewhere after line {len(recorded)}") from None
     except OverflowError as error:
         raise source.unreadable(str(error)) from None
-    except (gzip.BadGzipFile, isal_zlib.error) as error:  # type: ignore[misc]  # its stub calls the class an instance
+    except _NOT_GZIP as error:
         raise source.unreadable(f"not a readable gzip file ({error})") from None
     return recorded
 
@@ -115,7 +126,7 @@ def _pieces(path: Path) -> Iterator[bytes]:
     room = max(MOST_BYTES, MOST_RATIO * size)
     if not size:
         raise EOFError
-    with igzip.IGzipFile(path, "rb") as file:  # type: ignore[no-untyped-call]  # it has no annotations
+    with _GzipFile(path, "rb") as file:
         begun, read = b"", 0
         while piece := file.read(_PIECE):
             read += len(piece)
