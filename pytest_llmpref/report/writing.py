@@ -1,17 +1,61 @@
 """What people read, written beside results.json."""
 
+import contextlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.report.loading import Results
-from pytest_llmpref.report.page import write_page
+from pytest_llmpref.report.page import page
 from pytest_llmpref.report.summary import summary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class ReportError(LLMPrefError):
+    """A report could not be drawn or written. results.json was written before, and has everything."""
 
 
 def write_reports(results: Results, folder: Path) -> list[Path]:
-    """Write ``report.html`` and ``summary.md``, and return their paths."""
-    page, text = folder / "report.html", folder / "summary.md"
-    write_page(results, page)
-    draft = text.with_suffix(".md.part")
-    draft.write_text(summary(results), encoding="utf-8")
-    draft.replace(text)
-    return [page, text]
+    """Write ``report.html`` and ``summary.md``, and return their paths.
+
+    Where one of them fails, the other is written still, and no earlier one is left to be taken for the new.
+
+    Raises
+    ------
+    ReportError
+        If one of them cannot be drawn or written; the message names the reason.
+    """
+    drawn: dict[str, Callable[[Results], str]] = {"report.html": page, "summary.md": summary}
+    problems = []
+    for name, draw in drawn.items():
+        try:
+            _write(folder / name, draw(results))
+        except Exception as error:  # noqa: BLE001 - whatever fails here, the results are written, and it gets a name
+            problems.append(f"{folder / name}: {_reason(error)}")
+            with contextlib.suppress(OSError):
+                (folder / name).unlink(missing_ok=True)
+    if problems:
+        again = f"llmpref report {folder / 'results.json'}"
+        raise ReportError("\n".join([*problems, f"results.json is complete; to draw its reports again: {again}"]))
+    return [folder / name for name in drawn]
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"cannot be written ({error.strerror or error}); make the folder writable, or free disk space"
+    said = str(error) if isinstance(error, LLMPrefError) else f"{type(error).__name__}: {error}"
+    return f"cannot be drawn ({said})"
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file in one step, with the same bytes on every system."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.part")
+    try:
+        # Names may hold half a surrogate pair, which UTF-8 cannot express.
+        draft.write_text(text, encoding="utf-8", errors="replace", newline="\n")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
