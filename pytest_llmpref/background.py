@@ -12,16 +12,19 @@ T = TypeVar("T")
 
 
 class BackgroundLoop:
-    """Runs coroutines on one event loop in a daemon thread, which starts with the first of them."""
+    """Runs coroutines on one event loop in a daemon thread, which starts with the first of them.
+
+    The loop is made at once. That takes a pair of sockets, and plugins such as pytest-socket refuse every socket while
+    a test runs.
+    """
 
     def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop = asyncio.new_event_loop()
         self._thread: threading.Thread | None = None
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> "Future[T]":
         """Start a coroutine, and return the future of its result."""
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
+        if self._thread is None:
             self._thread = threading.Thread(target=self._loop.run_forever, name="llmpref", daemon=True)
             self._thread.start()
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
@@ -39,13 +42,12 @@ class BackgroundLoop:
 
     def close(self) -> None:
         """Cancel what still runs, and end the thread."""
-        if self._loop is None or self._thread is None:
-            return
-        self.run(_cancel_others())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+        if self._thread is not None:
+            self.run(_cancel_others())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._thread = None
         self._loop.close()
-        self._loop = self._thread = None
 
 
 async def _cancel_others() -> None:
