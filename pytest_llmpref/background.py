@@ -15,26 +15,22 @@ LONGEST_CLEANUP = 2.0
 
 
 class BackgroundLoop:
-    """Runs coroutines on one event loop in a daemon thread, which starts with the first of them at the latest."""
+    """Runs coroutines on one event loop in a daemon thread, which starts with the first of them.
+
+    The loop is made at once. That takes a pair of sockets, and plugins such as pytest-socket refuse every socket while
+    a test runs.
+    """
 
     def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop = asyncio.new_event_loop()
         self._thread: threading.Thread | None = None
-
-    def start(self) -> asyncio.AbstractEventLoop:
-        """Start the thread if it is not running yet, and return its loop.
-
-        A loop needs a pair of sockets. Before the tests nothing refuses them; in a test, pytest-socket may.
-        """
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-            self._thread = threading.Thread(target=self._loop.run_forever, name="llmpref", daemon=True)
-            self._thread.start()
-        return self._loop
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> "Future[T]":
         """Start a coroutine, and return the future of its result."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self.start())
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._loop.run_forever, name="llmpref", daemon=True)
+            self._thread.start()
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine to its end; Ctrl-C cancels it, and waits up to `LONGEST_CLEANUP` until it has cleaned up."""
@@ -49,14 +45,14 @@ class BackgroundLoop:
 
     def close(self) -> None:
         """Cancel what still runs, and end the thread."""
-        if self._loop is None or self._thread is None:
-            return
-        self._cancel_all()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(LONGEST_CLEANUP)
-        if not self._thread.is_alive():
-            self._loop.close()
-        self._loop = self._thread = None
+        if self._thread is not None:
+            self._cancel_all()
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(LONGEST_CLEANUP)
+            if self._thread.is_alive():
+                return
+            self._thread = None
+        self._loop.close()
 
     def _cancel_all(self) -> None:
         with contextlib.suppress(TimeoutError):

@@ -131,6 +131,7 @@ def describe_gaps(model: str, gaps: Sequence[Gap], settings: Settings) -> str:
         lines.append(f"  {gap.measure}: {'up to ' * bool(gap.later)}{gap.count:,} of {gap.planned:,}")
         if gap.later:
             lines.append(f"    ({len(gap.missing):,} now, and {gap.later:,} that depend on the answers)")
+    lines.append(f"searched for in {settings.cassettes.absolute()}")
     prompt = sum(gap.prompt_characters for gap in gaps) // 4
     reply = sum(gap.reply_tokens for gap in gaps)
     lines += [

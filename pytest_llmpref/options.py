@@ -293,7 +293,7 @@ def read_settings(config: "pytest.Config", began: datetime, entity_sets: Mapping
             raise _usage_error(spelled(config, text))
     boolq = values.pop("boolq")
     agentic = tuple(dict.fromkeys(values.pop("agentic")))
-    root, here = config.rootpath, config.invocation_params.dir
+    root, here = _project(config), config.invocation_params.dir
     bases = {option.ini.removeprefix("llmpref_"): _base(config, option) for option in OPTIONS}
     files: Any = {name: bases[name] / given if (given := values.pop(name)) else None for name in _FILES}
     if (named := files["entities"]) is not None:
@@ -351,6 +351,22 @@ def _own_profile(config: "pytest.Config", profile: str, base: Path) -> str:
     return profile
 
 
+def _project(config: "pytest.Config") -> Path:
+    """Return the folder to which those of cassettes and reports are relative.
+
+    That of the ini file; without one, where pytest was called. Not pytest's rootdir, unless it was named: pytest takes
+    the ``PATH`` of ``--baseline PATH`` for tests when it looks for rootdir and ini file, before it loads plugins.
+    """
+    if config.getoption("rootdir", None):
+        return config.rootpath
+    here, ini = config.invocation_params.dir, config.inipath
+    if ini is None:
+        return here
+    tests = (here / name.partition("::")[0] for name in config.args)
+    ours = any(path.resolve().is_relative_to(ini.parent.resolve()) for path in (here, *tests))
+    return ini.parent if ours or config.getoption("inifilename", None) else here
+
+
 def default_settings(**given: Any) -> Settings:  # noqa: ANN401 - each has the type of its setting
     """Return the defaults with some settings given, for commands that are no pytest run."""
     values = {
@@ -395,10 +411,30 @@ def _record_mode(config: "pytest.Config") -> Any:  # noqa: ANN401 - as below
 def _value(config: "pytest.Config", option: Option, dest: str) -> Any:  # noqa: ANN401 - its type is the option's
     given, source = config.getoption(dest, None), spelled(config, option.flag)
     if given is None:
-        given, source = config.getini(option.ini), f"ini key {option.ini}"
+        given, source = _ini_value(config, option), f"ini key {option.ini}"
     if option.many:
-        return list(given or [])
-    return _converted(option, option.default if given in {None, ""} else str(given), source)
+        return [str(one) for one in given or ()]
+    if isinstance(given, list | dict):
+        raise _usage_error(f"{source} {given}: takes one value")
+    # TOML's own true is Python's True.
+    text = str(given).lower() if option.kind is bool else str(given)
+    return _converted(option, option.default if given is None or given == "" else text, source)
+
+
+def _ini_value(config: "pytest.Config", option: Option) -> Any:  # noqa: ANN401 - whatever TOML has
+    """Return an ini key's value. In pytest 9's own TOML tables it may be a number, a boolean, a list or a string.
+
+    pytest takes one type for each key there. So the few values of another type are read from where pytest keeps them.
+    """
+    from pytest import UsageError  # noqa: PLC0415, PT013 - as above
+
+    try:
+        return config.getini(option.ini)
+    except (TypeError, UsageError):
+        value = config._inicfg[option.ini].value  # noqa: SLF001 - there is no public way
+    if not option.many or isinstance(value, list):
+        return value
+    return shlex.split(value) if isinstance(value, str) else [value]
 
 
 def _converted(option: Option, text: str, source: str) -> Any:  # noqa: ANN401 - its type is the option's

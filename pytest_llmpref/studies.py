@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from pytest_llmpref.background import BackgroundLoop
 from pytest_llmpref.entities import Entity, EntityFileError, EntitySet, load_entities
 from pytest_llmpref.experiments.arms import named_arms
 from pytest_llmpref.experiments.experiment import Conditions
@@ -60,6 +61,9 @@ class Studies:
         self._opened: dict[str, Study] = {}
         self._closing = ExitStack()
         self._closing.enter_context(rare_garbage_collection())
+        # Before the first test, and closed after all studies.
+        self._loop = BackgroundLoop()
+        self._closing.callback(self._loop.close)
 
     def __getitem__(self, model: str) -> Study:
         """Return the study of a model.
@@ -70,7 +74,7 @@ class Studies:
             If the model's cassette cannot be read.
         """
         if model not in self._opened:
-            study = Study(self._conditions(model), self.settings, self._progress, self._extensions)
+            study = Study(self._conditions(model), self.settings, self._progress, self._loop, self._extensions)
             self._opened[model] = study
             self._closing.callback(study.close)
         return self._opened[model]

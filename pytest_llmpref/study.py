@@ -70,6 +70,8 @@ class Study:
         How models are asked, and where recordings are.
     progress
         Opens a display, given a title and the number of trials to ask.
+    loop
+        Where models are asked; whoever made it closes it.
     extensions
         What other packages add.
     """
@@ -79,12 +81,13 @@ class Study:
         conditions: Conditions,
         settings: Settings,
         progress: Callable[[str, int], Progress],
+        loop: BackgroundLoop,
         extensions: Extensions = NOTHING,
     ) -> None:
         self.conditions = conditions
         self.cassette = Cassette.open(settings.cassettes, conditions.model)
         self._judge = Cassette.open(settings.cassettes, settings.judge) if settings.judge else None
-        self._settings = settings
+        self._settings, self._loop = settings, loop
         self._recorded = Recorded(self.cassette, self._judge, settings)
         self._progress = progress
         self._extensions = extensions
@@ -93,7 +96,6 @@ class Study:
         self._failure: LLMPrefError | None = None
         self._display: Progress | None = None
         self._only_planned = False
-        self._loop = BackgroundLoop()
         self._opened: dict[str, ChatModel] = {}
 
     @property
@@ -140,7 +142,6 @@ class Study:
         WorldError, EntityFileError
             If a simulated model's file cannot be used.
         """
-        self._loop.start()
         in_process = self._in_process(self.cassette)
         if in_process:
             self._answering(self.cassette)
@@ -208,11 +209,10 @@ class Study:
         return await asyncio.wrap_future(self._loop.submit(model.ask(request)))
 
     def close(self) -> None:
-        """Stop the model, and end the background loop."""
+        """Stop the model."""
         for model in self._opened.values():
             self._loop.run(model.close())
         self._opened.clear()
-        self._loop.close()
 
     def _compute(self, name: str) -> Measure:
         plan = self._plan(name)

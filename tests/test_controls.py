@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_llmpref import missing_bounds, spearman, within_groups
+from pytest_llmpref.background import BackgroundLoop
 from pytest_llmpref.entities import load_entities
 from pytest_llmpref.experiments.controls import permuted
 from pytest_llmpref.experiments.experiment import Conditions
@@ -28,7 +29,7 @@ def gemma():
     values |= {"baseline": None, "policy": None, "began": datetime.now(UTC), "command": "pytest"}
     settings = Settings(**{name: values[name] for name in Settings.__slots__ if name in values})
     conditions = Conditions("local/gemma-3-270m", load_entities(), load_profile("paper"), 0, "auto", "cue")
-    study = Study(conditions, settings, lambda *_: None)
+    study = Study(conditions, settings, lambda *_: None, BackgroundLoop())
     yield study.measure("preference"), study.measure("donation_advice")
     study.close()
 

@@ -182,7 +182,7 @@ class Journal:
         self._write({"run": [seconds, workers]})
 
     def _write(self, record: dict[str, Any]) -> None:
-        with self._path.open("a", encoding="utf-8") as file:
+        with self._path.open("a", encoding="utf-8", newline="\n") as file:
             file.write(json.dumps(record) + "\n")
 
     def _read(self) -> None:
@@ -196,7 +196,7 @@ class Journal:
                 "give another --results, or delete the file"
             )
         if whole != text:
-            self._path.write_text(whole, encoding="utf-8")
+            self._path.write_text(whole, encoding="utf-8", newline="\n")
         for number, record in enumerate(records[1:], 2):
             try:
                 self._keep(record)

@@ -73,7 +73,8 @@ def write(calibration: Calibration, folder: Path, command: str) -> int:
     """Write ``calibration.md`` and ``calibration.json``; return how many rows miss a target."""
     found = list(rows(calibration))
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "calibration.md").write_text("\n".join(_markdown(calibration, found, command)) + "\n", encoding="utf-8")
+    text = "\n".join(_markdown(calibration, found, command)) + "\n"
+    (folder / "calibration.md").write_text(text, encoding="utf-8", newline="\n")
     record = {
         "schema": 1,
         "command": command,
@@ -89,7 +90,7 @@ def write(calibration: Calibration, folder: Path, command: str) -> int:
                       for kind, about in KINDS.items()},
         "rows": [row.as_dict() for row in found],
     }  # fmt: skip
-    (folder / "calibration.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    (folder / "calibration.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8", newline="\n")
     return sum(bool(row.misses) for row in found)
 
 

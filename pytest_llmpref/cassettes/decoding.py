@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -9,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
-from isal import igzip, isal_zlib
 
 from pytest_llmpref.cassettes.errors import CassetteError
 from pytest_llmpref.cassettes.interaction import FORMAT, Interaction, Line
@@ -17,6 +17,17 @@ from pytest_llmpref.cassettes.scrub import SCRUBBED
 from pytest_llmpref.files import open_to_read
 from pytest_llmpref.garbage import no_garbage_collection
 from pytest_llmpref.models.chat import Reply, Request
+
+_GzipFile: type[gzip.GzipFile] = gzip.GzipFile
+_NOT_GZIP: tuple[type[Exception], ...] = (gzip.BadGzipFile, zlib.error)
+try:
+    from isal import igzip, isal_zlib
+except ImportError:
+    # Some systems lack it, such as Windows on ARM. The standard library gives the same bytes, in twice the time.
+    pass
+else:
+    _GzipFile = igzip.IGzipFile
+    _NOT_GZIP = (*_NOT_GZIP, isal_zlib.error)  # type: ignore[arg-type]  # its stub calls the class an instance
 
 _Kind = TypeVar("_Kind", Interaction, Line)
 _DECODERS: dict[type[Interaction | Line], msgspec.json.Decoder[Any]] = {
@@ -135,14 +146,14 @@ def decode_packed(source: Source, kind: type[_Kind], aside: list[LostNumber] | N
         raise source.unreadable(f"truncated, somewhere after line {read}") from None
     except OverflowError as error:
         raise source.unreadable(str(error)) from None
-    except (gzip.BadGzipFile, isal_zlib.error) as error:  # type: ignore[misc]  # its stub calls the class an instance
+    except _NOT_GZIP as error:
         raise source.unreadable(f"not a readable gzip file ({error})") from None
     return recorded
 
 
 def _pieces(path: Path) -> Iterator[bytes]:
     """Decompress a file in bounded memory; yield complete lines, some at a time, and last what is none."""
-    with open_to_read(path) as packed, igzip.IGzipFile(fileobj=packed) as file:  # type: ignore[no-untyped-call]  # it has no annotations
+    with open_to_read(path) as packed, _GzipFile(fileobj=packed) as file:
         size = os.fstat(packed.fileno()).st_size
         room = max(MOST_BYTES, MOST_RATIO * size)
         if not size:

@@ -2,48 +2,69 @@
 
 import contextlib
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from pytest_llmpref.cassettes.errors import CassetteError
+from filelock import FileLock
+
 from pytest_llmpref.files import append, open_descriptor
 
-if sys.platform != "win32":
+try:
     import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+_FLAGS = os.O_APPEND | os.O_CREAT | os.O_RDWR
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[tuple[int, int]]:
+def locked(path: Path, *, remove: bool = False) -> Iterator[tuple[int, int]]:
     """Open a journal for appending, alone among all processes, for as long as it takes to write a line.
 
-    The file is opened anew each time, so that no descriptor can outlive a `pack` by another process. Windows has no
-    such lock, so that it can only replay.
+    The file is opened anew each time, so that no descriptor can outlive a `pack` by another process. POSIX locks the
+    journal itself. Windows has no such lock that lets others read, so a file beside it is locked there.
+
+    Parameters
+    ----------
+    path
+        The journal; made where there is none.
+    remove
+        Whether to remove it at the end, unless there was an error: before anybody else can open it.
 
     Yields
     ------
     tuple
         A file descriptor, readable, and appending; and the file's size in bytes.
-
-    Raises
-    ------
-    CassetteError
-        On Windows.
     """
-    if sys.platform == "win32":
-        raise CassetteError(f"{path}: recording needs file locks of POSIX; record on Linux or macOS, replay anywhere")
+    if fcntl is None:
+        with FileLock(path.with_suffix(".~lock")):
+            with _opened(path) as descriptor:
+                yield descriptor, os.fstat(descriptor).st_size
+            # Not before: Windows removes no file that is open.
+            if remove:
+                path.unlink()
+        return
     while True:
-        descriptor = open_descriptor(path, os.O_APPEND | os.O_CREAT | os.O_RDWR)
-        try:
+        with _opened(path) as descriptor:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             status = os.fstat(descriptor)
             if not status.st_nlink:
                 # Packed and removed by another process while this one waited.
                 continue
             yield descriptor, status.st_size
+            # Not later: whoever waits for the lock must find that the file is gone.
+            if remove:
+                path.unlink()
             return
-        finally:
-            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    descriptor = open_descriptor(path, _FLAGS)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager
@@ -51,7 +72,7 @@ def settled(path: Path) -> Iterator[None]:
     """Wait until no process is in the middle of a line; for readers, so nothing is made or changed."""
     descriptor = open_descriptor(path, os.O_RDONLY)
     try:
-        if sys.platform != "win32":
+        if fcntl is not None:
             fcntl.flock(descriptor, fcntl.LOCK_SH)
         yield
     finally:

@@ -246,14 +246,13 @@ class Cassette:
 
     def _pack(self) -> None:
         self.packed.parent.mkdir(parents=True, exist_ok=True)
-        with journal.locked(self.journal) as (descriptor, _):
+        with journal.locked(self.journal, remove=True) as (descriptor, _):
             self.reload()
             self._set_tail_aside(descriptor)
             packing.replace(self.packed, self._repacked())
             self._packed_state = packing.state(self.packed)
             self._in_packed = frozenset(self._interactions)
             self._read = self._lines_read = 0
-            self.journal.unlink()
 
     def _repacked(self) -> bytes:
         before = packing.read(self.packed) if self._in_packed else b""

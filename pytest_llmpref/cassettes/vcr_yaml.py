@@ -106,7 +106,7 @@ def export_vcr_yaml(cassette: Cassette, path: Path) -> int:
             stacklevel=2,
         )
     try:
-        with path.open("w", encoding="utf-8") as file:
+        with path.open("w", encoding="utf-8", newline="\n") as file:
             yaml.dump({"interactions": entries, "version": 1}, file, Dumper=_Dumper, allow_unicode=True)
     except OSError as error:
         raise CassetteError(f"{path}: cannot write ({error.strerror}); choose another path") from error

@@ -32,10 +32,12 @@ def _run(options: argparse.Namespace) -> None:
             command += ["--model", f"sim/paper-{name}"]
         (Path(folder) / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
         print(f"measuring five simulated models at profile {options.profile} ...", file=sys.stderr, flush=True)
-        run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+        run = subprocess.run(command, cwd=folder, capture_output=True, check=False)  # noqa: S603 - our own
         path = Path(folder) / "reports" / "latest" / "results.json"
         # 1: claims were refuted, which the table shows.
         if run.returncode > 1 or not path.is_file():
-            raise LLMPrefError(f"the suites did not run:\n{(run.stderr or run.stdout).strip()[-2000:]}")
+            raise LLMPrefError(
+                f"the suites did not run:\n{(run.stderr or run.stdout).decode('utf-8', 'replace').strip()[-2000:]}"
+            )
         results = msgspec.json.decode(path.read_bytes())
     print("\n".join(table_lines(results)))

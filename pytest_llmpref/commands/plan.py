@@ -1,6 +1,7 @@
 """``llmpref plan``: what a study would ask and cost, before anything is asked."""
 
 import argparse
+import contextlib
 import math
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,11 +52,10 @@ def _run(options: argparse.Namespace) -> None:
     if unknown := [name for name in measures if name not in EXPERIMENTS]:
         raise LLMPrefError(f"--measure {unknown[0]}: use one of {', '.join(EXPERIMENTS)}")
     studies = Studies(_settings(options), _no_progress)
-    studies.bounds = _bounds(options.policy, len(studies.entities()))
-    with no_garbage_collection():
+    with contextlib.closing(studies), no_garbage_collection():
+        studies.bounds = _bounds(options.policy, len(studies.entities()))
         for model in options.model:
             print("\n".join(plan_lines(studies[model], measures, studies.settings)))
-    studies.close()
 
 
 def _bounds(path: Path | None, entities: int) -> "dict[str, tuple[Bound, ...]]":

@@ -19,7 +19,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     # Standard output is for the address alone; llama.cpp writes its log there too.
-    address = os.fdopen(os.dup(1), "w")
+    address = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
 
     from xllamacpp import Server  # noqa: PLC0415 - it loads slowly, and the parent may be gone by then

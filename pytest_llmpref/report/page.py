@@ -21,21 +21,13 @@ LARGEST = 2_900_000
 """Bytes of a page: trials are clipped and thinned out, and said to be, where they would take more."""
 
 
-def write_page(results: Results, path: Path) -> None:
-    """Write the report, in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(path.suffix + ".part")
-    draft.write_text(page(results), encoding="utf-8")
-    draft.replace(path)
-
-
 def page(results: Results) -> str:
     """Return the report as HTML."""
     names = Names(results)
     models = model_views(results, names)
     all_models = together(results, models, names)
     vega, comparison = vega_script(), results.comparison
-    script, style = ((ASSETS / name).read_bytes() for name in ("report.js", "report.css"))
+    script, style = (_asset(name) for name in ("report.js", "report.css"))
     view = {
         "results": results,
         "models": models,
@@ -54,6 +46,11 @@ def page(results: Results) -> str:
     template = _template()
     without = len(template.render(**view, trials="").encode())
     return str(template.render(**view, trials=packed_trials(results, LARGEST - without)))
+
+
+def _asset(name: str) -> bytes:
+    """Return a file of the page's as browsers count it for its hash, whatever line ends a checkout gave it."""
+    return (ASSETS / name).read_bytes().replace(b"\r\n", b"\n")
 
 
 def _measured(models: Sequence[ModelView]) -> list[str]:

@@ -12,11 +12,15 @@ SNIPPET = "window.vegaEmbed = vegaEmbed;"
 
 
 def vega_script() -> bytes:
-    """Return the script that a page embeds, in UTF-8.
+    """Return the script that a page embeds, in UTF-8; empty where vl-convert-python is not installed.
 
+    It has no release for some systems, such as Alpine and Windows on ARM. The page shows its tables then.
     Bundling it takes about a second, so a copy is kept in the user's cache folder, for each release of vl-convert.
     """
-    version = importlib.metadata.version("vl-convert-python")
+    try:
+        version = importlib.metadata.version("vl-convert-python")
+    except importlib.metadata.PackageNotFoundError:
+        return b""
     kept = platformdirs.user_cache_path("pytest-llmpref") / f"vega-{version}.js"
     with contextlib.suppress(OSError):
         return kept.read_bytes()

@@ -1,27 +1,48 @@
 """What people read, written beside results.json."""
 
+import contextlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.files import explained, write_whole
-from pytest_llmpref.report.loading import Results, ResultsFileError
+from pytest_llmpref.report.loading import Results
 from pytest_llmpref.report.page import page
 from pytest_llmpref.report.summary import summary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class ReportError(LLMPrefError):
+    """A report could not be drawn or written. results.json was written before, and has everything."""
 
 
 def write_reports(results: Results, folder: Path) -> list[Path]:
     """Write ``report.html`` and ``summary.md``, and return their paths.
 
+    Where one of them fails, the other is written still, and no earlier one is left to be taken for the new.
+
     Raises
     ------
-    ResultsFileError
-        If one cannot be written; it names the file.
+    ReportError
+        If one of them cannot be drawn or written; the message names the file and the reason.
     """
-    texts = {folder / "report.html": page(results), folder / "summary.md": summary(results)}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path, text in texts.items():
-            write_whole(path, text.encode(), f"{path.name}.part")
-    except OSError as error:
-        fix = "make the folder writable or free disk space, and write it again with: llmpref report"
-        raise ResultsFileError(explained(error, "write", fix)) from error
-    return list(texts)
+    drawn: dict[str, Callable[[Results], str]] = {"report.html": page, "summary.md": summary}
+    problems = []
+    for name, draw in drawn.items():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            # Names may hold half a surrogate pair, which UTF-8 cannot express.
+            write_whole(folder / name, draw(results).encode("utf-8", "replace"), f"{name}.part")
+        except OSError as error:
+            problems.append(explained(error, "write", "make the folder writable or free disk space"))
+        except Exception as error:  # noqa: BLE001 - whatever fails here, the results are written, and it gets a name
+            said = str(error) if isinstance(error, LLMPrefError) else f"{type(error).__name__}: {error}"
+            problems.append(f"{folder / name}: cannot be drawn ({said})")
+            with contextlib.suppress(OSError):
+                (folder / name).unlink(missing_ok=True)
+    if problems:
+        again = f"llmpref report {folder / 'results.json'}"
+        raise ReportError("\n".join([*problems, f"results.json is complete; to draw its reports again: {again}"]))
+    return [folder / name for name in drawn]

@@ -1,11 +1,12 @@
 """Finds secrets in a text, and replaces them."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from pytest_llmpref.searching import search_for
 from pytest_llmpref.secrets.shapes import (
     BEGINNINGS,
     NAMED,
@@ -16,9 +17,6 @@ from pytest_llmpref.secrets.shapes import (
     variants,
 )
 from pytest_llmpref.secrets.writings import Span, View, base64_beginning, from_base64, in_base64, plain, signs, views
-
-if TYPE_CHECKING:
-    from ahocorasick_rs import BytesAhoCorasick
 
 SCRUBBED = "[scrubbed]"
 """What stands in a secret's place."""
@@ -84,7 +82,7 @@ class Secrets:
         self._named = named
         self._passing: list[str] = []
         self._known: re.Pattern[str] | None = None
-        self._finder: BytesAhoCorasick | None = None
+        self._places: Callable[[bytes], Iterator[tuple[int, int]]] | None = None
         self._lasts = True
         self.learn(values)
 
@@ -108,7 +106,7 @@ class Secrets:
         for value in forgotten:
             del self._values[value]
         # Made when first needed; the second, most runs never need.
-        self._finder = self._known = None
+        self._places = self._known = None
         self._lasts = not forgotten
 
     def suspected(self, line: bytes) -> bool:
@@ -117,10 +115,10 @@ class Secrets:
         A regular expression of this many alternatives takes longer than all the rest of recording. Searching for all
         fixed strings at once takes microseconds, and settles nearly every interaction.
         """
-        if self._finder is None:
+        if self._places is None:
             known = sorted(set[bytes]().union(*self._values.values()))
-            self._finder = _finder((*_FIRST, *_INSIDE, *known), lasting=self._lasts)
-        for sign, start, _ in self._finder.find_matches_as_indexes(line, overlapping=True):
+            self._places = search_for((*_FIRST, *_INSIDE, *known), lasting=self._lasts)
+        for sign, start in self._places(line):
             if sign >= len(_FIRST) or _begins_a_word(line, start):
                 return True
         if (b"@" in line or b"%40" in line) and _USER_INFO.search(line) is not None:
@@ -223,13 +221,6 @@ def _begins_a_word(line: bytes, start: int) -> bool:
     """Tell whether no letter or digit stands before this place, unless an escape ends there."""
     before = line[max(0, start - 6) : start]
     return not before[-1:].isalnum() or b"\\" in before or b"%" in before
-
-
-def _finder(texts: tuple[bytes, ...], *, lasting: bool) -> "BytesAhoCorasick":
-    """Return what searches for all of these at once; what lasts is slower to make, and twice as fast."""
-    from ahocorasick_rs import BytesAhoCorasick, Implementation  # noqa: PLC0415 - no replay needs it
-
-    return BytesAhoCorasick(texts, implementation=Implementation.DFA if lasting else None)
 
 
 _FIRST, _INSIDE = _signs_of_shapes()
