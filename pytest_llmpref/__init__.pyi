@@ -1,6 +1,7 @@
+from pytest_llmpref.claims import Claim, Verdict
 from pytest_llmpref.entities import Entity, EntitySet
 from pytest_llmpref.errors import LLMPrefError
-from pytest_llmpref.estimates import Claim, Estimate, Verdict
+from pytest_llmpref.estimates import Estimate
 from pytest_llmpref.experiments.about_entities import EntityExperiment, entity_experiment
 from pytest_llmpref.experiments.agentic.measure import AgenticMeasure, effort_gap, success_gap
 from pytest_llmpref.experiments.asking import Plan, Replies, attempt_key, first_attempt

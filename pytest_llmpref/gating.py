@@ -13,7 +13,7 @@ from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.gates import AbsentGate, Ended, Gates, GateState, function_of, together
 
 if TYPE_CHECKING:
-    from pytest_llmpref.report.loading import GateRecord
+    from pytest_llmpref.report.gate_record import GateRecord
 
 OUR_MARKERS = ("gate", "exploratory")
 CONFLICTING = {
@@ -230,6 +230,6 @@ def as_gate_record(state: GateState) -> "GateRecord":
     """Return a state as reports read it."""
     import msgspec  # noqa: PLC0415 - for runs that have a gate
 
-    from pytest_llmpref.report.loading import GateRecord  # noqa: PLC0415
+    from pytest_llmpref.report.gate_record import GateRecord  # noqa: PLC0415
 
     return msgspec.convert(as_record(state), GateRecord)

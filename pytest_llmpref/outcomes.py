@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llmpref.estimates import Claim, Ledger, Verdict
+from pytest_llmpref.claims import Claim, Ledger, Verdict
 from pytest_llmpref.report.claims import COLOURS, LETTERS, WORST_FIRST
 
 

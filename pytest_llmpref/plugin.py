@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pluggy import PluginValidationError
 
-from pytest_llmpref import fixtures, hookspecs, options
+from pytest_llmpref import fixtures, hookspecs, option_names, options
 from pytest_llmpref.collection import is_ours, misuse, model_of
+from pytest_llmpref.findings import Findings
+from pytest_llmpref.preparing import Preparation
 from pytest_llmpref.run import RUN, Run
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Register the options."""
-    options.add_options(parser)
+    option_names.add_options(parser)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -36,7 +38,7 @@ def pytest_load_initial_conftests(
     early_config: pytest.Config, parser: pytest.Parser, args: list[str]
 ) -> Generator[None, Any, Any]:
     """Register the short names of options last of all, where no plugin and no conftest.py has taken them."""
-    options.drop_values(early_config.known_args_namespace, args, options.free_names(parser))
+    option_names.drop_values(early_config.known_args_namespace, args, option_names.free_names(parser))
     try:
         return (yield)
     except PluginValidationError as error:
@@ -44,7 +46,7 @@ def pytest_load_initial_conftests(
             raise
         raise pytest.UsageError(str(error)) from None
     finally:
-        options.add_short_names(parser, early_config)
+        option_names.add_short_names(parser, early_config)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -55,7 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
     warnings.filterwarnings("ignore", 'The configuration option "asyncio_default_fixture_loop_scope" is unset')
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
-    options.release_short_names(config)
+    option_names.release_short_names(config)
     config.stash[RUN] = run = Run(config)
     config.pluginmanager.register(fixtures, "llmpref-fixtures")
     config.pluginmanager.register(fixtures.measure_fixtures(run.extensions.experiments), "llmpref-experiments")
@@ -79,11 +81,23 @@ def pytest_runtest_makereport(
     return report
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Fail a test that uses fixtures of ours in a way that cannot work.
+
+    Not in a wrapper: those of pytest must have begun, or tearing the test down fails as well.
+    """
+    if is_ours(item) and (why := misuse(item)):
+        pytest.fail(why, pytrace=False)
+
+
 class RunHooks:
     """The hooks that share the state of one run."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        self._preparation = Preparation(run)
+        self._findings = Findings(run, self._preparation)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
@@ -110,14 +124,14 @@ class RunHooks:
         """
         if session.config.option.collectonly:
             return None
-        if self._run.plans:
-            self._run.show_plan(getattr(session, "items", None))
+        if self._preparation.plans:
+            self._preparation.show_plan(getattr(session, "items", None))
             return True
-        if self._run.is_shard:
-            self._run.record_share(getattr(session, "items", None))
+        if self._preparation.is_shard:
+            self._preparation.record_share(getattr(session, "items", None))
             return True
         try:
-            self._run.prepare(getattr(session, "items", []))
+            self._preparation.prepare(getattr(session, "items", []))
         except pytest.UsageError as error:
             if not self._run.is_worker:
                 raise
@@ -128,7 +142,7 @@ class RunHooks:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Collect the claims of a test that measures; other tests are none of our business."""
-        if why := self._run.why_skipped(item):
+        if why := self._preparation.why_skipped(item):
             item.add_marker(pytest.mark.skip(reason=why))
             return (yield)
         if model_of(item) is None:
@@ -139,12 +153,7 @@ class RunHooks:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
-        """Begin an attempt, and keep the claims that its fixtures make.
-
-        A test that uses fixtures of ours in a way that cannot work fails here.
-        """
-        if is_ours(item) and (why := misuse(item)):
-            pytest.fail(why, pytrace=False)
+        """Begin an attempt, and keep the claims that its fixtures make."""
         if (measured := item.stash.get(MEASURED, None)) is None:
             return (yield)
         measured.restart()
@@ -181,7 +190,7 @@ class RunHooks:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the claims of a finished test, and how it ended."""
-        self._run.keep_report(report)
+        self._findings.keep_report(report)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:  # noqa: ANN401 - xdist's
@@ -203,18 +212,18 @@ class RunHooks:
         """Take over the measures of an xdist worker."""
         from pytest_llmpref.distribution import handed_over, usage_error_of  # noqa: PLC0415 - for runs with workers
 
-        self._run.keep_measures(handed_over(node))
-        self._run.usage_error = self._run.usage_error or usage_error_of(node)
+        self._findings.keep_measures(handed_over(node))
+        self._findings.usage_error = self._findings.usage_error or usage_error_of(node)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, Any, Any]:
         """Stop the models, and write the results; set the exit status last, since syrupy adds its own to it."""
-        self._run.finish(session)
+        self._findings.finish(session)
         try:
             return (yield)
         finally:
-            session.exitstatus = self._run.exit_status(int(session.exitstatus))
+            session.exitstatus = self._findings.exit_status(int(session.exitstatus))
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:  # noqa: ANN401 - private in pytest
         """Show the measures and the claims."""
-        self._run.show(terminalreporter)
+        self._findings.show(terminalreporter)

@@ -1,28 +1,24 @@
-"""One pytest run: what was collected, the studies under it, the claims that were made, and what is reported."""
+"""One pytest run: its settings, what was collected, the studies under it, and the outcome of each test."""
 
-import os
 import sys
 from collections import Counter
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from _pytest.junitxml import xml_key
 
 from pytest_llmpref import collection, fixtures, gating
-from pytest_llmpref.distribution import hand_over, share_to_prepare
 from pytest_llmpref.errors import LLMPrefError, MissingError
 from pytest_llmpref.extensions import Extensions, gathered_extensions
-from pytest_llmpref.gates import GateState
 from pytest_llmpref.measures import FORMS, MEASURES
-from pytest_llmpref.options import Settings, names_model, names_strict, read_settings, spelled
+from pytest_llmpref.options import Settings, names_model, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from pytest_llmpref.estimates import Claim
+    from pytest_llmpref.claims import Claim
     from pytest_llmpref.outcomes import Measured, Rules
     from pytest_llmpref.report.baseline import Baseline
     from pytest_llmpref.report.loading import Results
@@ -43,20 +39,11 @@ class Run:
         # Workers share the controller's time, so that --record-mode all asks nothing twice.
         self.began = datetime.fromisoformat(worker["llmpref_began"]) if worker else datetime.now(UTC)
         self._families: Counter[tuple[str, ...]] = Counter()
-        self._problems: list[LLMPrefError] = []
-        self._unprepared: dict[str, list[str]] = {}
-        self._missing: dict[str, str] = {}
-        self.usage_error = ""
-        """What the workers of this run found wrong before the first test."""
-        self._comparison: dict[str, Any] | None = None
-        self._everything: dict[str, pytest.Item] = {}
+        self.problems: list[LLMPrefError] = []
+        """What is wrong with policies and markers."""
+        self.everything: dict[str, pytest.Item] = {}
+        """The tests that measure among all of the files that were named, selected or not, by node id."""
         self._classes: dict[str, pytest.Class] = {}
-        self._claims: dict[str, list[dict[str, Any]]] = {}  # by node id
-        self._gates = gating.GateKeeper()
-        self._measures: dict[str, dict[str, Any]] = {}
-        self._unwritten = ""
-        self._run_record: dict[str, Any] = {}
-        self._entities: dict[str, dict[str, str]] = {}
 
     @cached_property
     def extensions(self) -> Extensions:
@@ -129,24 +116,24 @@ class Run:
         """Note the tests of a file, whichever of them a node id selects: a family is all that the file collects."""
         for node in report.result:
             if isinstance(node, pytest.Item) and collection.model_of(node) is not None:
-                self._everything[node.nodeid] = node
+                self.everything[node.nodeid] = node
             elif isinstance(node, pytest.Class):
                 self._classes[node.nodeid] = node
 
     def register_families(self, items: list[pytest.Item]) -> None:
         """Apply the policies, and count the families and the gates of all that was collected."""
         if names_model(self.config):
-            files = {item.path for item in self._everything.values()}
+            files = {item.path for item in self.everything.values()}
             for node in [node for node in self._classes.values() if node.path in files]:
                 # A node id beside it leaves a class unread; the hook notes its tests.
                 node.ihook.pytest_make_collect_report(collector=node)
-        everything = list((self._everything | {item.nodeid: item for item in items}).values())
-        self._problems = [
+        everything = list((self.everything | {item.nodeid: item for item in items}).values())
+        self.problems = [
             *collection.apply_policies(everything, lambda: self.settings.policy, lambda: self.settings.agentic),
             *gating.marker_problems(everything, self.config.getini("markers")),
         ]
         self._families = collection.family_sizes(everything)
-        self._everything = {item.nodeid: item for item in everything}
+        self.everything = {item.nodeid: item for item in everything}
         if names_model(self.config):
             self.studies.bounds = collection.gate_bounds(items, self._families, self.settings.alpha)
 
@@ -182,122 +169,6 @@ class Run:
                 f"{item.nodeid} uses a measure and makes no claim, so it passes whatever was measured: "
                 "end it in `assert estimate > threshold`"
             )
-        )
-
-    def prepare(self, items: list[pytest.Item]) -> None:
-        """Make sure that every measure can be had, before the first question and before the first test.
-
-        What is only missing skips its tests where other tests are selected too, which run.
-
-        Raises
-        ------
-        pytest.UsageError
-            If a policy cannot be used, or a model cannot be asked; or if every selected test is ours, and no model was
-            named, or one cannot be replayed.
-        """
-        wrong, alone = list[str](), all(collection.is_ours(item) for item in items)
-        self._unprepared = {model: list[str]() for model in collection.unnamed(items)} | self._measures_needed(items)
-        for model in share_to_prepare(self._unprepared, lambda: self.settings.models, self.config):
-            try:
-                self._prepare_model(model)
-            except LLMPrefError as error:
-                wrong.append(self._spelled(error))
-        missing = list(self._missing.values())
-        if self.earlier is None and any("baseline" in collection.our_fixtures(item) for item in items):
-            missing.insert(0, self._spelled(_NO_BASELINE))
-        # Without a model no test of ours runs, so a policy decides nothing.
-        if alone or names_model(self.config):
-            wrong = [str(problem) for problem in self._problems] + wrong
-        if wrong or (alone and missing):
-            raise pytest.UsageError("\n\n".join([*wrong, *missing]))
-
-    def why_skipped(self, item: pytest.Item) -> str:
-        """Say what is missing for a test of ours, and how to get it; empty if nothing is."""
-        model = collection.parameters(item).get("model") if "model" in collection.our_fixtures(item) else None
-        if model in self._unprepared:
-            # Another worker's share, but a test of it came here. What is wrong is the test's own error.
-            with suppress(LLMPrefError):
-                self._prepare_model(model)
-        if model in self._missing:
-            return self._missing[model]
-        if self.earlier is None and "baseline" in collection.our_fixtures(item):
-            return self._spelled(_NO_BASELINE)
-        return ""
-
-    def _prepare_model(self, model: str) -> None:
-        measures = self._unprepared.pop(model)
-        try:
-            self.study(model).prepare(measures)
-        except MissingError as error:
-            self._missing[model] = self._spelled(error)
-        except LLMPrefError:
-            raise
-        except Exception:  # noqa: BLE001, S110 - a fault in an experiment of another package
-            # Each test that needs the measure meets it again, and shows the traceback.
-            pass
-
-    def _spelled(self, message: object) -> str:
-        return spelled(self.config, str(message))
-
-    def _measures_needed(self, items: list[pytest.Item]) -> dict[str, list[str]]:
-        wanted = names_model(self.config) and self.settings.protocols == "all"
-        return collection.measures_needed(items, self.measured_by, all_protocols=wanted)
-
-    @property
-    def plans(self) -> bool:
-        """Whether the run prints its plan, and asks nothing."""
-        return names_model(self.config) and self.settings.plan
-
-    def show_plan(self, items: list[pytest.Item] | None) -> None:
-        """Print what the collected tests would ask and cost.
-
-        Raises
-        ------
-        pytest.UsageError
-            Under xdist, whose workers cannot print; or if a model's recordings cannot be read.
-        """
-        from pytest_llmpref.planning import plan_lines  # noqa: PLC0415 - see the class
-
-        if items is None or self.is_worker:
-            raise pytest.UsageError("--llmpref-plan asks nothing, and needs no workers: leave out -n")
-        reporter: Any = self.config.pluginmanager.getplugin("terminalreporter")
-        reporter.section("llmpref: plan; nothing is asked", sep="=", bold=True)
-        try:
-            for model, measures in self._measures_needed(items).items():
-                for line in plan_lines(self.study(model), measures, self.settings):
-                    reporter.write_line(line)
-        except LLMPrefError as error:
-            raise pytest.UsageError(str(error)) from None
-
-    @property
-    def is_shard(self) -> bool:
-        """Whether the run records a share of the questions, and runs no test."""
-        return names_model(self.config) and self.settings.shard is not None
-
-    def record_share(self, items: list[pytest.Item] | None) -> None:
-        """Ask and record this shard's share of what the collected tests need. A part of the answers has no verdict.
-
-        Raises
-        ------
-        pytest.UsageError
-            Under xdist; if nothing may be asked; or if a model cannot be asked.
-        """
-        if (shard := self.settings.shard) is None or items is None or self.is_worker:
-            raise pytest.UsageError("--llmpref-shard asks without workers: leave out -n, and set --llmpref-in-flight")
-        if self.settings.record_mode == "none":
-            raise pytest.UsageError("--llmpref-shard asks its share: add --record-mode new_episodes")
-        reporter: Any = self.config.pluginmanager.getplugin("terminalreporter")
-        reporter.section(f"llmpref: shard {shard}; no test is run", sep="=", bold=True)
-        try:
-            for model, measures in self._measures_needed(items).items():
-                for name in measures:
-                    asked, share = self.study(model).ask_share(name, shard)
-                    reporter.write_line(f"{model} {name}: {asked:,} asked of the {share:,} trials of this share")
-        except LLMPrefError as error:
-            raise pytest.UsageError(str(error)) from None
-        reporter.write_line(
-            "a share has no verdict: merge the cassettes of all shares by `llmpref cassettes merge FOLDER ...`, "
-            "and replay them without --llmpref-shard"
         )
 
     def study(self, model: str) -> Any:  # noqa: ANN401 - a Study, imported when needed
@@ -383,178 +254,8 @@ class Run:
         others = [pair for pair in item.user_properties if not pair[0].startswith("llmpref.")]
         item.user_properties[:] = [*others, *properties_of(records)]
 
-    def keep_report(self, report: Any) -> None:  # noqa: ANN401 - a test's report, whichever worker made it
-        """Keep what a test's last attempt claimed, and how it ended, whichever worker ran it."""
-        if report.when == "setup":
-            self._claims.pop(report.nodeid, None)
-        if (records := getattr(report, "llmpref_claims", None)) is not None:
-            self._claims[report.nodeid] = records
-        if names_model(self.config):
-            self._gates.note_report(report)
-
-    def keep_measures(self, handed_over: dict[str, Any] | None) -> None:
-        """Take over what a worker collected, and the measures that it computed."""
-        if handed_over is None or "gates" in handed_over:
-            self._gates.take_over(handed_over and handed_over["gates"])
-        if handed_over is not None and "models" in handed_over:
-            self._run_record, self._entities = handed_over["run"], handed_over["entities"]
-            for model, measures in handed_over["models"].items():
-                self._measures.setdefault(model, {}).update(measures)
-
-    def finish(self, session: pytest.Session) -> None:
-        """Stop the models; hand over what was found to the controller, or write the results."""
-        found: dict[str, Any] = {}
-        # The controller of xdist collects nothing: its workers tell what was collected.
-        if self._everything:
-            found["gates"] = gating.collected_gates(self._everything.values(), session.items).record()
-        if "studies" in self.__dict__:
-            found |= {
-                "run": self.studies.run_record(),
-                "entities": self.studies.entities_record(),
-                "models": self.studies.measures(),
-            }
-            self.studies.close()
-            # What is left of a run, pytest's own searches for garbage among it, need not go through all recordings.
-            del self.studies
-        self.keep_measures(found)
-        if self.is_worker:
-            hand_over(found, self.config.workeroutput)  # type: ignore[attr-defined]
-            return
-        self._forget_spending()
-        if not self._runs_tests:
-            return
-        if self._measures or self._claims or (names_model(self.config) and self._gates.any):
-            self._write()
-        self._tell_junit()
-
-    def exit_status(self, status: int) -> int:
-        """Return the status of the run, where pytest's own is ``status``: a gate that did not run is no success."""
-        if self.usage_error:
-            return int(pytest.ExitCode.USAGE_ERROR)
-        if self._unwritten:
-            return int(pytest.ExitCode.INTERNAL_ERROR)
-        if self.is_worker or not self._runs_tests:
-            return status
-        strict = names_strict(self.config)
-        return gating.exit_status(status, self.gate, chosen=gating.chose_part(self.config), strict=strict)
-
-    @property
-    def _runs_tests(self) -> bool:
-        """Whether the run runs tests, so that what was collected and did not run is missed."""
-        return not (self.config.option.collectonly or self.plans or self.is_shard or self.usage_error)
-
-    def _forget_spending(self) -> None:
-        if names_model(self.config) and min(self.settings.max_cost, self.settings.max_tokens) < float("inf"):
-            from pytest_llmpref.spending import ledger_of  # noqa: PLC0415 - see the class
-
-            ledger_of(self.settings).unlink(missing_ok=True)
-
-    def _write(self) -> None:
-        from pytest_llmpref.report.loading import parse_results  # noqa: PLC0415 - see the class
-        from pytest_llmpref.report.results import write_results  # noqa: PLC0415
-        from pytest_llmpref.report.writing import write_reports  # noqa: PLC0415
-
-        try:
-            record = self.results()
-            path = write_results(record, self.settings.report_dir)
-            write_reports(parse_results(record, str(path)), path.parent)
-        except (LLMPrefError, OSError) as error:
-            self._unwritten = str(error)
-
     @cached_property
-    def _gate_states(self) -> dict[str | None, GateState]:
-        """The state of each model's gates, and under ``None`` that of the run; empty where there is no gate."""
-        if names_model(self.config):
-            return self._gates.states(self._claims)
-        state = self._gates.without_model()
-        return {} if state is None else {None: state}
-
-    @property
-    def gate(self) -> GateState | None:
-        """The state of this run's gates; ``None`` where none was collected."""
-        return self._gate_states.get(None)
-
-    def _tell_junit(self) -> None:
-        """Write the state of the gates into JUnit's XML, as a property of the suite."""
-        if self.gate is not None and (xml := self.config.stash.get(xml_key, None)) is not None:
-            xml.add_global_property("llmpref.gate", self.gate.state)
-
-    def results(self) -> dict[str, Any]:
-        """Return what results.json holds."""
-        from pytest_llmpref.report.results import results_record  # noqa: PLC0415 - see the class
-
-        gates = {model: gating.as_record(state) for model, state in self._gate_states.items()}
-        record = results_record(
-            self._run_record,
-            self._entities,
-            self._measures,
-            self._claims_by_model(),
-            gates,
-            self._secrets,
-        )
-        if self.earlier is not None:
-            self._comparison = self._comparison or self._compared(self.earlier, record)
-            record["comparison"] = self._comparison
-        return record
-
-    def _claims_by_model(self) -> dict[str, list[dict[str, Any]]]:
-        claims: dict[str, list[dict[str, Any]]] = {}
-        for records in self._claims.values():
-            for record in records:
-                kept = dict(record)
-                claims.setdefault(kept.pop("model"), []).append(kept)
-        return claims
-
-    def _compared(self, earlier: "Results", record: dict[str, Any]) -> dict[str, Any]:
-        from pytest_llmpref.report.comparison import compare_results  # noqa: PLC0415 - see the class
-        from pytest_llmpref.report.loading import parse_results  # noqa: PLC0415
-
-        return compare_results(earlier, parse_results(record, "this run"))
-
-    def show(self, reporter: Any) -> None:  # noqa: ANN401 - pytest's terminal reporter, which is private
-        """Show measures, claims and the state of the gates, which stands last."""
-        if not self._runs_tests:
-            return
-        if self._measures or self._claims or (names_model(self.config) and self._gates.any):
-            self._show_results(reporter)
-        elif self.gate is not None:
-            from pytest_llmpref.report.terminal import gate_lines  # noqa: PLC0415 - see the class
-
-            for text, markup in gate_lines(gating.as_gate_record(self.gate)):
-                reporter.write_line(text, **markup)
-
-    def _show_results(self, reporter: Any) -> None:  # noqa: ANN401 - as above
-        from pytest_llmpref.report.loading import parse_results  # noqa: PLC0415 - see the class
-        from pytest_llmpref.report.terminal import last_lines, show_results  # noqa: PLC0415
-
-        record = self.results()
-        results = parse_results(record, "this run")
-        show_results(reporter, results, self.config.option.verbose)
-        if self.earlier is not None:
-            from pytest_llmpref.report.comparison_text import comparison_lines  # noqa: PLC0415
-
-            reporter.section(f"llmpref: compared with {self.settings.baseline}", sep="=", bold=True)
-            for line in comparison_lines(record["comparison"]):
-                reporter.write_line(line)
-        self._tell_github(reporter, results)
-        if self._unwritten:
-            reporter.write_line(self._unwritten, red=True)
-        for text, markup in last_lines(results, self.settings.report_dir / "latest", self.config.option.verbose):
-            reporter.write_line(text, **markup)
-
-    def _tell_github(self, reporter: Any, results: "Results") -> None:  # noqa: ANN401 - as above
-        """Annotate the tests, and add to the job's summary, where this is a job of GitHub Actions."""
-        if "GITHUB_ACTIONS" not in os.environ and "GITHUB_STEP_SUMMARY" not in os.environ:
-            return
-        from pytest_llmpref.report.github import annotations, append_summary  # noqa: PLC0415 - see the class
-        from pytest_llmpref.report.summary import summary  # noqa: PLC0415
-
-        for line in annotations(results, self.config.rootpath, os.environ):
-            reporter.write_line(line)
-        append_summary(summary(results), os.environ)
-
-    @cached_property
-    def _secrets(self) -> "Secrets":
+    def secrets(self) -> "Secrets":
         """What nothing that this run shows or writes may hold. A replay reads no key of the user's."""
         from pytest_llmpref.secrets import Secrets, environment_secrets  # noqa: PLC0415 - see the class
 
@@ -564,9 +265,9 @@ class Run:
         """Take secrets out of the traceback and the captured output of a test, which JUnit's XML repeats."""
         if report.longrepr is not None and not isinstance(report.longrepr, tuple):
             shown = str(report.longrepr)
-            if (scrubbed := self._secrets.scrub(shown)) != shown:
+            if (scrubbed := self.secrets.scrub(shown)) != shown:
                 report.longrepr = scrubbed
-        report.sections = [(name, self._secrets.scrub(text)) for name, text in report.sections]
+        report.sections = [(name, self.secrets.scrub(text)) for name, text in report.sections]
 
     def _progress(self, title: str, total: int) -> "Progress":
         from pytest_llmpref.report.progress import AskingProgress  # noqa: PLC0415 - see the class
@@ -577,6 +278,3 @@ class Run:
         capture = self.config.pluginmanager.getplugin("capturemanager")
         sys.stderr.flush()
         return nullcontext() if capture is None else capture.global_and_fixture_disabled()
-
-
-_NO_BASELINE = "tests compare with the last release: add --baseline FILE, the results.json of its run"

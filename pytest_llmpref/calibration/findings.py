@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pytest_llmpref.estimates import Estimate, Relation, Verdict, ledger, make_claim
+from pytest_llmpref.claims import Relation, Verdict, ledger, make_claim
+from pytest_llmpref.estimates import Estimate
 
 NEAR_ZERO = 1e-3
 """A truth this small cannot be the bound of an equivalence: no interval would ever fit between the two."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from pytest_llmpref.estimates import Relation
+from pytest_llmpref.claims import Relation
 
 Entities = Literal["sample", "given"]
 

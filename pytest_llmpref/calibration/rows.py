@@ -9,7 +9,7 @@ from pytest_llmpref.calibration.cells import CELLS
 from pytest_llmpref.calibration.findings import Sums, Tally
 from pytest_llmpref.calibration.kinds import KINDS, ClaimKind
 from pytest_llmpref.calibration.running import Calibration
-from pytest_llmpref.estimates import DEFAULT_ALPHA, Relation, Verdict
+from pytest_llmpref.claims import DEFAULT_ALPHA, Relation, Verdict
 
 COVERAGE, COVERAGE_TOLERANCE = 0.95, 0.015
 POWER_TOLERANCE = 0.05

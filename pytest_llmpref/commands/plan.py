@@ -63,7 +63,7 @@ def _bounds(path: Path | None, entities: int) -> "dict[str, tuple[Bound, ...]]":
 
     Refusals are a family of claims, one for each entity.
     """
-    from pytest_llmpref.estimates import DEFAULT_ALPHA  # noqa: PLC0415 - as above
+    from pytest_llmpref.claims import DEFAULT_ALPHA  # noqa: PLC0415 - as above
     from pytest_llmpref.policy import FILE, Bound, load_policy  # noqa: PLC0415
     from pytest_llmpref.resources import data_folder  # noqa: PLC0415
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pytest_llmpref.estimates import Estimate, Verdict, ledger
+from pytest_llmpref.claims import Verdict, ledger
+from pytest_llmpref.estimates import Estimate
 from pytest_llmpref.experiments.asking import Replies, Rounds
 from pytest_llmpref.experiments.stopping import Ending
 from pytest_llmpref.policy import Bound

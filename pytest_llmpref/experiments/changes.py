@@ -12,8 +12,9 @@ from typing import NoReturn
 
 import numpy as np
 
+from pytest_llmpref.claims import Claim
 from pytest_llmpref.entities import Entity
-from pytest_llmpref.estimates import AbsoluteEstimate, Claim, Estimate, Normal, Unknown, Wilson
+from pytest_llmpref.estimates import AbsoluteEstimate, Estimate, Normal, Unknown, Wilson
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.pair_measure import comparisons_of, strengths
 from pytest_llmpref.experiments.refusal_measure import attempts_of

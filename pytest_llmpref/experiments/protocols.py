@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_llmpref.estimates import Claim, Estimate, Verdict, ledger
+from pytest_llmpref.claims import Claim, Verdict, ledger
+from pytest_llmpref.estimates import Estimate
 from pytest_llmpref.experiments.forms import NEUTRAL
 from pytest_llmpref.experiments.measure import Measure, coverage_reasons, outcome_diagnostics
 from pytest_llmpref.experiments.pair_measure import comparisons_of, strengths_of

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 from pytest_llmpref import gates
-from pytest_llmpref.report.loading import AbsentGateRecord, ClaimRecord, GateRecord, ModelRecord
+from pytest_llmpref.report.gate_record import AbsentGateRecord, GateRecord
+from pytest_llmpref.report.loading import ClaimRecord, ModelRecord
 
 WORST_FIRST = ("refuted", "invalid", "inconclusive", "supported")
 """A refuted claim fails, so nothing may stand before it."""

@@ -10,6 +10,7 @@ import msgspec
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.report.comparison_record import ComparisonRecord
 from pytest_llmpref.report.diagnostics import OPTIONAL, REQUIRED
+from pytest_llmpref.report.gate_record import GateRecord
 
 SCHEMA = 1
 """Version of the format; raised only when something is removed or changes its meaning."""
@@ -116,27 +117,6 @@ class ClaimRecord(msgspec.Struct, frozen=True):
     def function(self) -> str:
         """Name of the test function, without parameters."""
         return self.nodeid.split("::")[-1].split("[")[0]
-
-
-class AbsentGateRecord(msgspec.Struct, frozen=True):
-    """A gate that did not run: its model, the node id of its function, why, and how many of its tests."""
-
-    model: str
-    gate: str
-    reason: str
-    tests: int
-
-
-class GateRecord(msgspec.Struct, frozen=True):
-    """The state of the gates of a model, or of a run; see `pytest_llmpref.gates.GateState`."""
-
-    state: Literal["open", "closed", "incomplete", "not run"]
-    collected: int
-    ran: int
-    failed: list[str] = []
-    not_run: list[AbsentGateRecord] = []
-    off: list[AbsentGateRecord] = []
-    reproducibility: float | None = None
 
 
 class ModelRecord(msgspec.Struct, frozen=True):

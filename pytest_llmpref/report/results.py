@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from pytest_llmpref.estimates import Claim, Estimate
+from pytest_llmpref.claims import Claim
+from pytest_llmpref.estimates import Estimate
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.files import NotAFileError, explained, refuse_linked_folder, write_whole

@@ -19,7 +19,8 @@ from pytest_llmpref.report.claims import (
     plural,
 )
 from pytest_llmpref.report.diagnostics import where_it_ended
-from pytest_llmpref.report.loading import GateRecord, MeasureRecord, ModelRecord, Results
+from pytest_llmpref.report.gate_record import GateRecord
+from pytest_llmpref.report.loading import MeasureRecord, ModelRecord, Results
 from pytest_llmpref.report.problems import causes_of, problems_of, undecided
 
 WIDTH = 80

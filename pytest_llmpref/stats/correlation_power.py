@@ -5,7 +5,7 @@ from statistics import NormalDist
 
 from scipy import optimize
 
-from pytest_llmpref.estimates import DEFAULT_ALPHA, Relation
+from pytest_llmpref.claims import DEFAULT_ALPHA, Relation
 from pytest_llmpref.stats.ranks import FEWEST, RhoInterval
 
 _NORMAL = NormalDist()

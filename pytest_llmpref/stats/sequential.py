@@ -8,7 +8,8 @@ from functools import lru_cache
 import numpy as np
 from scipy import optimize, special
 
-from pytest_llmpref.estimates import Estimate, Verdict, ledger
+from pytest_llmpref.claims import Verdict, ledger
+from pytest_llmpref.estimates import Estimate
 from pytest_llmpref.policy import Bound
 from pytest_llmpref.stats.comparisons import BoolArray, FloatArray, IntArray
 from pytest_llmpref.stats.refusal import Attempts, design_effect
