@@ -29,8 +29,8 @@ _COPULAS = (
 )
 """Words between "answer" and the label."""
 _THEN = (
-    "then|it's|it is|that's|that is|definitely|probably|dann|zu|f\u00fcr|es ist|alors|pour|c'est|entonces|por|allora|per|"
-    "ent\u00e3o|dan|voor|wtedy|o zaman|\u0442\u043e|\u0437\u0430"
+    "then|it's|it is|that's|that is|definitely|probably|dann|zu|f\u00fcr|es ist|alors|pour|c'est|entonces|por|allora|"
+    "per|ent\u00e3o|dan|voor|wtedy|o zaman|\u0442\u043e|\u0437\u0430"
 )
 """Words between "but" or "if I had to" and the option."""
 _CLOSING = r"[)\]*\"'`_\u00bb\u201d\u300d]{0,4}"
