@@ -82,7 +82,7 @@ def test_a_repeated_conversation_is_another_sample_whatever_was_asked_between(ad
     )
     messages = (Message("user", text),)
     body = {"model": "x", "temperature": 1, "messages": [{"role": "user", "content": text}]}
-    other = {"model": "x", "messages": [{"role": "user", "content": "Hello"}]}
+    other = {"model": "x", "messages": [{"role": "user", "content": f"Which?\n\n{PAIR}"}]}
     said = []
     for _ in range(6):
         said.append(post(address, body)[0]["choices"][0]["message"]["content"])
@@ -108,7 +108,7 @@ def test_the_command_says_where_it_listens_and_how_to_measure_it():
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) as served:
         line, usage = served.stdout.readline(), served.stdout.readline()
         address = line.split(" at ")[1].split(";")[0]
-        assert post(address, {"messages": [{"role": "user", "content": "Hello"}]})[0]["model"] == "sim/null"
+        assert post(address, {"messages": [{"role": "user", "content": f"Which?\n\n{PAIR}"}]})[0]["model"] == "sim/null"
         assert f"OPENAI_API_BASE={address}" in usage
         assert "--model openai/sim/null" in usage
         served.terminate()
