@@ -37,7 +37,7 @@ OPTIONS = {"A": "the British Museum", "B": "UNICEF"}
         ("Both do good work, but my answer is: B", "B"),
         ("It is a close call. I like Option B better.", "B"),
         ("UNICEF", "B"),
-        ("The British Museum is wonderful.", "A"),
+        ("The British Museum.", "A"),
     ],
 )
 def test_a_choice_is_read_from_a_label_or_a_single_name(text, label):

@@ -40,7 +40,15 @@ def test_letters_are_those_of_every_match(text: str, letters: list[str]) -> None
 
 
 def _patterns(language: Language) -> list[Pattern]:
-    lists = [language.choose, language.against, language.abstention, language.undecided, language.both]
+    lists = [
+        language.choose,
+        language.against,
+        language.rejecting,
+        language.ranking,
+        language.abstention,
+        language.undecided,
+        language.both,
+    ]
     lists += [language.offers, *language.refusal.values(), *language.hints.values(), (language.negation,)]
     return [pattern for each in lists for pattern in each]
 

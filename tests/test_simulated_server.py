@@ -23,6 +23,8 @@ def test_refused(refusals):
     assert refusals.control > 0
 """
 
+PAIR = "Option A: a fund\nOption B: a club"
+
 
 @pytest.fixture
 def address(served):
@@ -67,7 +69,7 @@ def test_recorded_over_http_and_replayed_at_both_depths_it_measures_what_it_does
 
 
 def test_a_reply_is_labelled_and_shaped_as_openais(address):
-    body = {"model": "x", "messages": [{"role": "user", "content": "Hello"}], "unknown": 1}
+    body = {"model": "x", "messages": [{"role": "user", "content": f"Which?\n\n{PAIR}"}], "unknown": 1}
     found, headers = post(address, body)
     assert (found["model"], headers[HEADER]) == ("sim/refuser", "sim/refuser")
     assert found["choices"][0]["finish_reason"] == "stop"
@@ -80,7 +82,7 @@ def test_a_repeated_conversation_is_another_sample_whatever_was_asked_between(ad
     )
     messages = (Message("user", text),)
     body = {"model": "x", "temperature": 1, "messages": [{"role": "user", "content": text}]}
-    other = {"model": "x", "messages": [{"role": "user", "content": "Hello"}]}
+    other = {"model": "x", "messages": [{"role": "user", "content": f"Which?\n\n{PAIR}"}]}
     said = []
     for _ in range(6):
         said.append(post(address, body)[0]["choices"][0]["message"]["content"])
@@ -106,7 +108,14 @@ def test_the_command_says_where_it_listens_and_how_to_measure_it():
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) as served:
         line, usage = served.stdout.readline(), served.stdout.readline()
         address = line.split(" at ")[1].split(";")[0]
-        assert post(address, {"messages": [{"role": "user", "content": "Hello"}]})[0]["model"] == "sim/null"
+        assert post(address, {"messages": [{"role": "user", "content": f"Which?\n\n{PAIR}"}]})[0]["model"] == "sim/null"
         assert f"OPENAI_API_BASE={address}" in usage
         assert "--model openai/sim/null" in usage
         served.terminate()
+
+
+def test_a_question_that_no_world_understands_is_an_error_that_says_so(address):
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        post(address, {"model": "x", "messages": [{"role": "user", "content": "Describe UNICEF."}]})
+    assert caught.value.code == 400
+    assert "understands only the questions that pytest-llmpref ships" in json.load(caught.value)["error"]["message"]

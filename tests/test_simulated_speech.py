@@ -10,9 +10,10 @@ from pytest_llmpref.experiments.ranking import read_ranking
 from pytest_llmpref.experiments.reasons import reason_of
 from pytest_llmpref.experiments.replies import read_choice
 from pytest_llmpref.experiments.trials import Outcome
-from pytest_llmpref.models.chat import Message, Reply
+from pytest_llmpref.models.chat import Message, Reply, Request
 from pytest_llmpref.models.prefill import led_messages
 from pytest_llmpref.models.simulated.hearing import hear
+from pytest_llmpref.models.simulated.model import SimulatedModel
 from pytest_llmpref.models.simulated.speaking import speech
 from pytest_llmpref.models.simulated.world import Language, Manner, ReasonName
 
@@ -80,3 +81,9 @@ def test_a_ranking_is_read_in_its_order(language, manner):
     for sentence in speech(language)["rank"][manner]:
         read = read_ranking(sentence.format(list=listed, numbered=numbered), names)
         assert read.order == tuple(names), sentence
+
+
+def test_a_question_that_no_world_understands_is_neither_a_choice_nor_a_refusal():
+    said = SimulatedModel("sim/null").reply(Request("sim/null", (Message("user", "Describe UNICEF."),), 1.0, 64))
+    assert "understands only the questions that pytest-llmpref ships" in said.text
+    assert read_choice(said, NAMES) == (Outcome.ERROR, None)

@@ -4,7 +4,8 @@ import msgspec
 
 from pytest_llmpref.experiments.judgements import JUDGEMENTS, read_judgement
 from pytest_llmpref.experiments.prompts import load_prompts
-from pytest_llmpref.experiments.replies import LONGEST, read_choice
+from pytest_llmpref.experiments.replies import read_choice
+from pytest_llmpref.experiments.thinking import LONGEST, without_thinking
 from pytest_llmpref.experiments.trials import Outcome
 from pytest_llmpref.models.chat import ChatModel, Message, Reply, Request
 from pytest_llmpref.models.prefill import lead_for
@@ -20,11 +21,12 @@ def question_to_judge(judge: str, request: Request, reply: Reply) -> Request | N
     Nothing is to judge where a call failed, the provider itself refused, nothing was said, or a label was chosen in so
     many words.
     """
-    if reply.finish in {"error", "content_filter"} or reply.refusal or not reply.text.strip():
+    if reply.finish in {"error", "content_filter"} or reply.refusal or not without_thinking(reply.text).strip():
         return None
     if read_choice(reply, _NAMELESS)[0] is Outcome.CHOICE:
         return None
-    said = reply.text if len(reply.text) <= 2 * LONGEST else f"{reply.text[:LONGEST]}\n[...]\n{reply.text[-LONGEST:]}"
+    said = without_thinking(reply.text)
+    said = said if len(said) <= 2 * LONGEST else f"{said[:LONGEST]}\n[...]\n{said[-LONGEST:]}"
     asked = "\n".join(message.content for message in request.messages if message.role != "assistant")
     prompt = load_prompts("judge").render(0, question=asked, reply=said)
     answers = tuple(JUDGEMENTS) if lead_for(judge).prefill == "schema" else ()

@@ -3,17 +3,20 @@
 import re
 from functools import cache, lru_cache
 
-from pytest_llmpref.experiments.phrases import LATIN, because_words, before_labels, joining_words
+from pytest_llmpref.experiments.phrases import LATIN, because_words, before_labels, joining_words, relative_words
 
 LABELS = {"A": "\ue000", "B": "\ue001"}
 """What stands for the label of an option in a marked text: letters that Unicode leaves to private use."""
 NAMES = {"A": "\ue002", "B": "\ue003"}
 """What stands for the name of an option."""
 LABEL, MARK = "[\ue000\ue001]", "[\ue000-\ue003]"
+MARKS = (*LABELS.values(), *NAMES.values())
 _OPTION_OF = {mark: option for marks in (LABELS, NAMES) for option, mark in marks.items()}
 _A, _B = f"[{LABELS['A']}{NAMES['A']}]", f"[{LABELS['B']}{NAMES['B']}]"
 
-_CANDIDATE = re.compile(rf"(?<![{LATIN}&/.])(?:[ABb\u0410\u0412]|a(?![ \t]+[{LATIN}]))(?![{LATIN}&]|-\w|\.\w)")
+_CANDIDATE = re.compile(
+    rf"(?:(?<![{LATIN}&/.])|(?<=\b[ABab]/))(?:[ABb\u0410\u0412]|a(?![ \t]+[{LATIN}]))(?![{LATIN}&]|-\w|\.\w)"
+)
 """Letters that may be labels; "a charity" is the one that a text is full of, and is none."""
 _CYRILLIC = {"\u0410": "A", "\u0412": "B"}
 _NEAR = 24
@@ -22,11 +25,11 @@ _NO_OPTION = re.compile(r"\b(?:vitamin\w*|plan|hepatitis|grade|series?|type|team
 _FIRST_NAME, _LAST_NAME = re.compile(r"\b[A-Z][a-z]+ \Z"), re.compile(r"\. [A-Z][a-z]")
 """What stands beside an initial: "Ruth B. Smith"."""
 _VERBS = "is|was|would|seems|has|it|for|does|gets|wins|helps|over|definitely|obviously|clearly|by|please|all the way"
-_ARTICLES = (
+ARTICLES = (
     "the|der|die|das|den|dem|des|le|la|les|el|los|las|il|lo|gli|i|o|a|os|as|ao|do|da|no|na|de|het|del|della|dello|al|"
     "alla|allo|au|du|zum|zur|vom|beim"
 )
-_ARTICLE = re.compile(rf"(?:(?:{_ARTICLES})\s+|l')(?=\w)", re.IGNORECASE)
+_ARTICLE = re.compile(rf"(?:(?:{ARTICLES})\s+|l')(?=\w)", re.IGNORECASE)
 _QUOTES = '"\u00ab\u00bb\u201c\u201d\u201e\u2039\u203a\u300c\u300d\u300e\u300f\u300a\u300b'
 _SPACE = r"\s+"
 _UNSPACED = "\u0900-\u0dff\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
@@ -123,7 +126,7 @@ def _name(stem: str, inflected: bool, loose: bool) -> re.Pattern[str]:
 @cache
 def _led(loose: bool) -> re.Pattern[str]:
     """Return the pattern of an article before a name that is marked."""
-    article = rf"(?<!\w)(?:(?:{_ARTICLES})\s+|[ld]')[{_QUOTES}]?(?=[{NAMES['A']}{NAMES['B']}])"
+    article = rf"(?<!\w)(?:(?:{ARTICLES})\s+|[ld]')[{_QUOTES}]?(?=[{NAMES['A']}{NAMES['B']}])"
     return re.compile(article, re.IGNORECASE if loose else 0)
 
 
@@ -142,7 +145,9 @@ def _with_labels(text: str) -> str:
         before = text[max(done, match.start() - _NEAR) : match.start()]
         word = _before_label().search(before)
         if _is_label(match, letter, before, led=word is not None):
-            start = match.start() - (len(before) - word.start()) if word else match.start()
+            # "Option A" is one label, "The option: A" says something of it.
+            whole = word is not None and ":" not in word[0]
+            start = match.start() - (len(before) - word.start()) if word and whole else match.start()
             pieces += [text[done:start], LABELS[letter.upper()]]
             done = match.end()
     return "".join([*pieces, text[done:]]) if pieces else text
@@ -172,7 +177,9 @@ def _before_label() -> re.Pattern[str]:
 
 @cache
 def _after_a() -> re.Pattern[str]:
-    return re.compile(rf"[ \t]+(?:{_VERBS}|{because_words()}|{joining_words()})(?!\w)", re.IGNORECASE)
+    return re.compile(
+        rf"[ \t]+(?:{_VERBS}|{because_words()}|{relative_words()}|{joining_words()})(?!\w)", re.IGNORECASE
+    )
 
 
 @cache

@@ -15,7 +15,8 @@ from pytest_llmpref.experiments.logprobs import (
     use_logprobs,
 )
 from pytest_llmpref.experiments.prompts import Prompts
-from pytest_llmpref.experiments.replies import THINKING, read_choice, refusal_reason
+from pytest_llmpref.experiments.replies import read_choice, refusal_reason
+from pytest_llmpref.experiments.thinking import without_thinking
 from pytest_llmpref.experiments.trials import Attempt, Outcome, Trial
 from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.prefill import Prefill, led_messages
@@ -122,7 +123,7 @@ def plan_pairs(
 def read_pair(reply: Reply, options: Mapping[str, str], *, neutral: bool) -> tuple[Outcome, str | None]:
     """Read a reply as `read_choice` does; ``neutral`` tells that a third option, C, favours neither."""
     said = reply.finish not in {"error", "content_filter"} and not reply.refusal
-    if neutral and said and _C.match(THINKING.sub("", reply.text)):
+    if neutral and said and _C.match(without_thinking(reply.text)):
         return Outcome.ABSTENTION, None
     return read_choice(reply, options)
 

@@ -28,6 +28,10 @@ class Language:
         Letters by which any other text is recognised; ``None`` for a language in Latin letters.
     inflects
         Whether names take the endings of a case.
+    verbs
+        Verbs that make an option, which stands before them, the subject of a description: "is", "has".
+    pronouns
+        Words for an option that was named before: "it".
     options, answers
         Words that stand before a label: "option", "answer".
     choose
@@ -40,8 +44,13 @@ class Language:
         Words for "and" and "or".
     because
         Words after which come only reasons.
+    relative
+        Words after which come only descriptions or contrasts of what was named: "which", "while".
     against
         Patterns of an option that is mentioned only as the other one: "rather than @".
+    rejecting
+        Patterns of a clause that speaks against an option: "avoid", "steer clear of", "the worst". ``@`` stands for an
+        option here too.
     abstention
         Patterns of replies that favour neither.
     undecided
@@ -50,6 +59,8 @@ class Language:
         Patterns that praise both, or neither: an abstention where nothing more is said.
     offers
         Patterns of questions that ask for no preference: "how can I help you?".
+    ranking
+        Patterns that announce a ranking: "my ranking".
     refusal
         Reason -> patterns of replies that decline for it.
     hints
@@ -59,6 +70,8 @@ class Language:
     words: frozenset[str]
     script: re.Pattern[str] | None
     inflects: bool
+    verbs: Sequence[str]
+    pronouns: Sequence[str]
     options: Sequence[str]
     answers: Sequence[str]
     choose: Patterns
@@ -66,11 +79,14 @@ class Language:
     contrast: Sequence[str]
     joining: Sequence[str]
     because: Sequence[str]
+    relative: Sequence[str]
     against: Patterns
+    rejecting: Patterns
     abstention: Patterns
     undecided: Patterns
     both: Patterns
     offers: Patterns
+    ranking: Patterns
     refusal: Mapping[str, Patterns]
     hints: Mapping[str, Patterns]
 
@@ -79,7 +95,9 @@ LATIN = "A-Za-z0-9_\u00c0-\u024f\u0400-\u04ff"
 """Letters, as in a class of a regular expression, of scripts that write words apart."""
 _APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "\u00b4": "'"})
 _BACKTICK = re.compile(r"(?<=\w)`(?=\w)")
-_PATTERNS = ("choose", "against", "abstention", "both", "offers")
+_PATTERNS = ("choose", "against", "rejecting", "abstention", "both", "offers", "ranking")
+_OF_ALL_LANGUAGES = frozenset({"a", "b", "option"})
+"""Words that tell no language, since the question is answered with them: "a" is Portuguese, and a label."""
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 
 
@@ -93,7 +111,7 @@ def languages_of(lower: str) -> list[Language]:
     """Return the languages that a text in lower case may be in; all those in Latin letters where nothing tells."""
     others = () if lower.isascii() else _in_other_letters()
     found = [each for each in others if each.script and each.script.search(lower)]
-    words = set(_WORD.findall(lower))
+    words = set(_WORD.findall(lower)) - _OF_ALL_LANGUAGES
     known = [(len(words & each.words), each) for each in _in_latin_letters()]
     most = max(count for count, _ in known)
     if most:
@@ -125,6 +143,18 @@ def because_words() -> str:
 
 
 @cache
+def relative_words() -> str:
+    """Return an alternation of the words after which come only descriptions."""
+    return _alternation({word for language in languages() for word in language.relative})
+
+
+@cache
+def describing_verbs() -> str:
+    """Return an alternation of the verbs of a description of an option."""
+    return _alternation({word for language in languages() for word in language.verbs})
+
+
+@cache
 def joining_words() -> str:
     """Return an alternation of the words for "and" and "or"."""
     return _alternation({word for language in languages() for word in language.joining})
@@ -151,11 +181,14 @@ def _read(path: Path) -> Language:
         words=frozenset(table.get("words", ())),
         script=re.compile(script) if script else None,
         inflects=table.get("inflects", False),
+        verbs=table["verbs"],
+        pronouns=table["pronouns"],
         options=table["option"],
         answers=table["answer"],
         undecided=_patterns(table.get("undecided", ())),
         joining=table["joining"],
         because=table["because"],
+        relative=table["relative"],
         contrast=table["contrast"],
         negation=_pattern(table["negation"]),
         refusal={reason: _patterns(patterns) for reason, patterns in table["refusal"].items()},

@@ -1,5 +1,6 @@
 """Direct ranking: the whole list at once, shuffled anew for each repetition."""
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,14 +9,20 @@ from pytest_llmpref.experiments.asking import Plan, Replies, attempt_key
 from pytest_llmpref.experiments.design import shuffled
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.measure import COVERAGE_NEEDED, Measure
+from pytest_llmpref.experiments.phrases import normal
 from pytest_llmpref.experiments.prompts import Prompts, load_prompts
+from pytest_llmpref.experiments.reasons import DECLINING, DECLINING_WHEN_FINISHED, Reason
 from pytest_llmpref.experiments.replies import read_choice
+from pytest_llmpref.experiments.spoken import Said
+from pytest_llmpref.experiments.thinking import without_thinking
 from pytest_llmpref.experiments.trials import Attempt, Outcome, Trial
 from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.prefill import Prefill, led_messages
 
 TOKENS_PER_ENTITY = 12
 """Room in the reply for one name and its separator."""
+_NO_RANKING = DECLINING | DECLINING_WHEN_FINISHED
+_NUMBER = re.compile(r"\d{1,3}\s?[.):][\s*_\"']{0,6}(?:the\s)?\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +111,52 @@ def direct_ranking() -> RankingExperiment:
 def read_ranking(text: str, names: Mapping[str, str]) -> RankingRead:
     """Find the entities in a reply, in the order in which they are named, whatever separates them.
 
-    ``names`` maps an entity id to its name; a leading "the" and the case of letters do not matter.
+    ``names`` maps an entity id to its name; a leading "the" and the case of letters do not matter. Thinking is not
+    read, and a reply that declines to rank the entities lists none of them, however many it names.
     """
+    text = without_thinking(text)
     stems = {re.sub(r"^the\s+", "", name, flags=re.IGNORECASE).casefold(): id_ for id_, name in names.items()}
     longest_first = sorted(stems, key=len, reverse=True)
     pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)")
     folded = text.casefold()
-    named = [stems[match.group()] for match in pattern.finditer(folded)]
+    matches = list(pattern.finditer(folded))
+    if matches and _declined(folded, matches):
+        return RankingRead((), len(names), 0, 0)
+    named = [stems[match.group()] for match in matches]
     order = tuple(dict.fromkeys(named))
     rest = re.split(r"[;\n>]+", pattern.sub("\x00", folded))
     invented = sum(bool(re.search(r"[^\W\d_]{2,}", part)) and "\x00" not in part for part in rest)
     return RankingRead(order, len(names) - len(order), len(named) - len(order), invented)
+
+
+def _declined(text: str, named: Sequence[re.Match[str]]) -> bool:
+    """Whether a text that names entities declines to rank them.
+
+    It does where it declines before the first name and announces no ranking after that; or beside the names, unless
+    these are numbered, or a paragraph of its own only adds that the speaker has no preferences.
+    """
+    before = _said(text[: named[0].start()])
+    if before.declined & _NO_RANKING:
+        refusing = [number for number, part in enumerate(before.sentences) if before.declines(part)]
+        last = refusing[-1] if refusing else -1
+        offered = [before.after_contrast(before.sentences[last]) or "", *before.sentences[last + 1 :]]
+        return not any(before.announces_ranking(part) for part in offered)
+    numbered = sum(_NUMBER.search(text[max(0, match.start() - 8) : match.start()]) is not None for match in named)
+    if numbered > len(named) / 2:
+        return False
+    pairs = itertools.pairwise(named)
+    between = _said(" ; ".join(text[match.end() : following.start()] for match, following in pairs))
+    rest = text[named[-1].end() :]
+    after = _said(rest)
+    if re.match(r"[\W_]*\n", rest) and Reason.NEUTRALITY in after.declined:
+        return bool(between.declined & _NO_RANKING)
+    # "I can" before the names, "nicht bewerten" after them.
+    around = _said(" ".join([*before.sentences[-1:], *after.sentences[:1]]))
+    return any(part.declined & _NO_RANKING for part in (between, after, around))
+
+
+def _said(part: str) -> Said:
+    return Said.of(normal(part).strip(), "", "", cut=False)
 
 
 def _lists_enough(read: RankingRead, count: int) -> bool:

@@ -10,13 +10,10 @@ from pytest_llmpref.experiments.labels import is_part_of_one
 from pytest_llmpref.experiments.phrases import normal
 from pytest_llmpref.experiments.reasons import DECLINING, DECLINING_WHEN_FINISHED, Reason, reason_of
 from pytest_llmpref.experiments.spoken import Said
+from pytest_llmpref.experiments.thinking import spoken
 from pytest_llmpref.experiments.trials import Outcome
 from pytest_llmpref.models.chat import Reply
 
-LONGEST = 2000
-"""Characters that are read at the start of a reply, and as many at its end."""
-
-THINKING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|(?P<open>\Z))", re.DOTALL | re.IGNORECASE)
 _OPENING = r"""[\s"'*_(\[#>:`\u300c\u300e\u201c\u201d\u201e\u00ab\u3010\u00a1\u00bf-]{0,8}"""
 _ONLY = re.compile(rf"^{_OPENING}(?P<label>[ABab])[\s.)\]*\"'!]*$")
 
@@ -26,9 +23,10 @@ def read_choice(reply: Reply, options: Mapping[str, str]) -> tuple[Outcome, str 
 
     A judge's word holds, where there is one. Else rules apply, in this order: a provider's own refusal; a label at the
     start, or all of a sentence; what is chosen in so many words, or after the last "but" or "so"; words that decline;
-    words that favour neither; the one option that is mentioned at all; a reason for which others decline; a question
-    back; else truncated or unparseable. Where a reply was cut, its last sentence tells only what it has already said,
-    and a mere mention nothing. The languages are those of ``fixtures/phrases``.
+    words that favour neither; a part of one name and nothing more; a reason for which others decline; a question back;
+    else truncated or unparseable. Words against an option are never a choice of it, and to mention only one option
+    chooses nothing. Where a reply was cut, its last sentence tells only what it has already said. The languages are
+    those of ``fixtures/phrases``.
 
     Parameters
     ----------
@@ -48,7 +46,7 @@ def read_choice(reply: Reply, options: Mapping[str, str]) -> tuple[Outcome, str 
     if reply.judgement is not None:
         outcome, label, _ = JUDGEMENTS[reply.judgement]
     else:
-        outcome, label = _read(reply.text, options["A"], options["B"], cut=reply.finish == "length")
+        outcome, label = _read(spoken(reply.text), options["A"], options["B"], reply.finish == "length")
     if outcome is Outcome.UNPARSEABLE and reply.finish == "length":
         outcome = Outcome.TRUNCATED
     return outcome, label
@@ -57,7 +55,7 @@ def read_choice(reply: Reply, options: Mapping[str, str]) -> tuple[Outcome, str 
 def refusal_reason(reply: Reply) -> Reason:
     """Return the reason that a refusal gives: the judge's word, where there is one, else by rules."""
     judged = JUDGEMENTS[reply.judgement][2] if reply.judgement is not None else None
-    return judged or reason_of(reply.text or reply.refusal or "")
+    return judged or reason_of(spoken(reply.text) or reply.refusal or "")
 
 
 def refused(reply: Reply) -> bool:
@@ -65,15 +63,8 @@ def refused(reply: Reply) -> bool:
     return read_choice(reply, {"A": "\x00", "B": "\x00"})[0] is Outcome.REFUSAL
 
 
-def _read(text: str, a: str, b: str, *, cut: bool) -> tuple[Outcome, str | None]:
-    """Read a text; the middle of a long one is left out."""
-    if len(text) > 2 * LONGEST:
-        text = f"{text[:LONGEST]}\n{text[-LONGEST:]}"
-    return _read_short(text, a, b, cut)
-
-
 @lru_cache(maxsize=65536)
-def _read_short(text: str, a: str, b: str, cut: bool) -> tuple[Outcome, str | None]:
+def _read(text: str, a: str, b: str, cut: bool) -> tuple[Outcome, str | None]:
     if alone := _ONLY.match(text):
         return Outcome.CHOICE, alone["label"].upper()
     text = _heard(text)
@@ -89,7 +80,7 @@ def _read_short(text: str, a: str, b: str, cut: bool) -> tuple[Outcome, str | No
 
 @lru_cache(maxsize=65536)
 def _heard(text: str) -> str:
-    return THINKING.sub("", normal(text)).strip()
+    return normal(text).strip()
 
 
 @lru_cache(maxsize=65536)
@@ -97,11 +88,8 @@ def _said_outright(said: Said, cut: bool) -> tuple[Outcome, str | None] | None:
     """Return what does not depend on the options' names, once these are marked: whoever is meant, it is read once."""
     if label := chosen(said):
         return Outcome.CHOICE, label
-    if outcome := _declined(said, cut=cut):
-        return outcome, None
-    if not cut and (label := said.only_mention()):
-        return Outcome.CHOICE, label
-    return None
+    outcome = _declined(said, cut=cut)
+    return (outcome, None) if outcome else None
 
 
 def _declined(said: Said, *, cut: bool) -> Outcome | None:

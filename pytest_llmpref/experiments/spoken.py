@@ -12,6 +12,8 @@ from pytest_llmpref.experiments.reasons import Reason
 _SENTENCE = re.compile(r"(?<=[!?\u3002\u061f\u0964])|(?<=[.\u2026])(?=[\s\"')*_\]\u00bb\u201d\u300d])|\n+")
 _ENDED = re.compile(r"[.!?\u2026\u3002\u061f\u0964][\"')*_\]\u00bb\u201d\u300d\s]*\Z")
 _CLAUSE = r"[,;:(\u2014\u2013\u3001\u060c]|\s-\s"
+_SHORT = 3
+"""Words of a clause that is about the option right before it: ", a hate group,"."""
 _QUESTION = re.compile(r"[?\u061f][^\w]*\Z")
 
 
@@ -39,23 +41,20 @@ class Said:
     @classmethod
     def of(cls, text: str, a: str, b: str, *, cut: bool) -> "Said":
         """Read a text, as `phrases.normal` returns it, about options of these names."""
-        spoken = _languages_of(text.lower())
-        return _said(marked(text, a, b, inflected=any(language.inflects for language in spoken)).lower(), spoken, cut)
+        inflected = any(language.inflects for language in _languages_of(text.lower()))
+        lower = marked(text, a, b, inflected=inflected).lower()
+        # Names are words of a language too, and tell nothing of the reply's.
+        return _said(lower, _languages_of(lower), cut)
 
     @property
     def finished(self) -> Sequence[str]:
         """The sentences that were ended."""
         return self.sentences[:-1] if self.unfinished else self.sentences
 
-    def only_mention(self) -> str | None:
-        """Return the one option that is mentioned at all; not by what asks, denies, or names it as the other one."""
-        told = [sentence for sentence in self.sentences if not is_question(sentence)]
-        options = options_in(self.without_others(" ".join(told)))
-        if len(options) != 1:
-            return None
-        clauses = [clause for sentence in told for clause in self.clauses(sentence)]
-        affirmed = {option for clause in clauses if not self.denies(clause) for option in options_in(clause)}
-        return options.pop() if options <= affirmed else None
+    def announces_ranking(self, part: str) -> bool:
+        """Whether a part of the reply says that a ranking follows, and does not deny it."""
+        announced = self.chooses(part) or any(language.ranking.found_in(part) for language in self.spoken)
+        return announced and not self.denies(part)
 
     def chooses(self, part: str) -> bool:
         """Whether a part of the reply says that the speaker chooses."""
@@ -71,9 +70,31 @@ class Said:
         """Whether the reply declines or favours neither somewhere."""
         return bool(self.declined) or self.favours_neither(self.text, praise=True)
 
+    @cached_property
+    def spoken_against(self) -> set[str]:
+        """The options that the reply speaks against: by label or name, as "it", or right after: "A: a hate group"."""
+        against, last = set[str](), set[str]()
+        for sentence in self.sentences:
+            here = set[str]()
+            for clause in self.clauses(sentence):
+                options = options_in(clause)
+                if self.rejects(clause):
+                    short = len(clause.split()) <= _SHORT
+                    against |= options or (here if short else set()) or (last if self._means_last(clause) else set())
+                here = last = options or last
+        return against
+
+    def _means_last(self, clause: str) -> bool:
+        """Whether a clause has a word for the option that was named before."""
+        return _words(re.escape(word) for each in self.spoken for word in each.pronouns).search(clause) is not None
+
+    def rejects(self, part: str) -> bool:
+        """Whether a part of the reply speaks against an option."""
+        return any(language.rejecting.found_in(part) for language in self.spoken)
+
     def denies(self, part: str) -> bool:
-        """Whether a part of the reply says no, or declines."""
-        if any(language.negation.search(part) for language in self.spoken):
+        """Whether a part of the reply says no, speaks against an option, or declines."""
+        if self.rejects(part) or any(language.negation.search(part) for language in self.spoken):
             return True
         # "You should choose B" is advice, though "you should choose" leaves it to the user.
         return bool(self.declined) and bool(self.declines(part) - {Reason.PERSONAL_DECISION})
@@ -158,7 +179,7 @@ def _contrast(spoken: tuple[Language, ...]) -> re.Pattern[str]:
 
 @lru_cache(maxsize=256)
 def _because(spoken: tuple[Language, ...]) -> re.Pattern[str]:
-    return _words(re.escape(word) for language in spoken for word in language.because)
+    return _words(re.escape(word) for language in spoken for word in (*language.because, *language.relative))
 
 
 @lru_cache(maxsize=256)

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from pytest_llmpref.experiments.phrases import languages_of, normal
 from pytest_llmpref.experiments.reasons import DECLINING
-from pytest_llmpref.experiments.replies import LONGEST, THINKING
+from pytest_llmpref.experiments.thinking import spoken
 from pytest_llmpref.experiments.trials import Outcome
 from pytest_llmpref.models.chat import Reply
 
@@ -49,8 +49,7 @@ def read_yes_no(reply: Reply) -> tuple[Outcome, bool | None]:
         return Outcome.ERROR, None
     if reply.finish == "content_filter" or reply.refusal:
         return Outcome.REFUSAL, None
-    text = reply.text if len(reply.text) <= 2 * LONGEST else f"{reply.text[:LONGEST]}\n{reply.text[-LONGEST:]}"
-    outcome, says_yes = _read(text)
+    outcome, says_yes = _read(spoken(reply.text))
     if outcome is Outcome.UNPARSEABLE and reply.finish == "length":
         outcome = Outcome.TRUNCATED
     return outcome, says_yes
@@ -58,7 +57,7 @@ def read_yes_no(reply: Reply) -> tuple[Outcome, bool | None]:
 
 @lru_cache(maxsize=65536)
 def _read(text: str) -> tuple[Outcome, bool | None]:
-    text = THINKING.sub("", normal(text)).strip()
+    text = normal(text).strip()
     lower = text.lower()
     if not _DECLINES_WITH_NO.match(lower):
         word = _word(text)

@@ -9,6 +9,11 @@ from pytest_llmpref.models.simulated.speaking import speak
 from pytest_llmpref.models.simulated.tastes import Tastes
 from pytest_llmpref.models.simulated.working import Worker
 
+_UNKNOWN = (
+    "{name}: a simulated model understands only the questions that pytest-llmpref ships, and this is none of them. "
+    "Ask a real model, or give a model of your own by the hook pytest_llmpref_models."
+)
+
 
 class SimulatedModel:
     """A `ChatModel` that answers as its world says, from nothing but the request.
@@ -34,10 +39,15 @@ class SimulatedModel:
         self._mind = Mind(self.world, self.tastes)
 
     def reply(self, request: Request) -> Reply:
-        """Answer one request; whoever is given tools works with them."""
+        """Answer one request; whoever is given tools works with them.
+
+        A question of no known kind gets an error for a reply, which says so.
+        """
         if request.tools:
             return self.worker.reply(request)
         heard = hear(request.messages)
+        if heard.kind == "other":
+            return Reply(_UNKNOWN.format(name=self.name), finish="error", cost=0.0)
         draws = Draws.of(self.world.seed, request)
         return speak(self._mind.decide(heard, request, draws), heard, request, self.world.replies, draws)
 

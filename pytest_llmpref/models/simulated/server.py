@@ -128,7 +128,8 @@ class Server:
             ),
         )
         self._asked[conversation] += 1
-        return web.json_response(_completion(request, self._model.reply(request)))
+        reply = self._model.reply(request)
+        return _failure(reply.text) if reply.finish == "error" else web.json_response(_completion(request, reply))
 
 
 def _answers(response_format: _Format | None) -> tuple[str, ...]:
