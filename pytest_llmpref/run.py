@@ -489,7 +489,8 @@ class Run:
         self._tell_github(reporter, results)
         if self._unwritten:
             reporter.write_line(self._unwritten, red=True)
-        for text, markup in last_lines(results, self.settings.report_dir / "latest", self.config.option.verbose):
+        folder, verbosity = self.settings.report_dir / "latest", self.config.option.verbose
+        for text, markup in last_lines(results, folder, verbosity, strict=self.settings.strict):
             reporter.write_line(text, **markup)
 
     def _tell_github(self, reporter: Any, results: "Results") -> None:  # noqa: ANN401 - as above
