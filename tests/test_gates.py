@@ -179,7 +179,10 @@ def test_a_gate_that_does_not_run_is_missed_and_named_with_the_reason(
     folder = pytester.path / "reports/latest"
     assert (folder / "summary.md").read_text().startswith("# Gate incomplete:")
     assert "| sim/plain (simulated) | incomplete |" in (folder / "summary.md").read_text()
-    assert "Gate incomplete" in (folder / "report.html").read_text()
+    page = (folder / "report.html").read_text()
+    card = " ".join(page.partition('<div class="card gate-incomplete">')[2].partition("</div>")[0].split())
+    assert "</span> Gate incomplete</p> <p>1 of 2 ran. Not run: test_other (" in card
+    assert ".gate-incomplete .word" in page
     assert suite_property(pytester) == "incomplete"
     assert run.ret == status
 
