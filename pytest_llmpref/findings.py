@@ -208,9 +208,15 @@ class Findings:
         """Annotate the tests, and add to the job's summary, where this is a job of GitHub Actions."""
         if "GITHUB_ACTIONS" not in os.environ and "GITHUB_STEP_SUMMARY" not in os.environ:
             return
-        from pytest_llmpref.report.github import annotations, append_summary  # noqa: PLC0415 - see the class
+        from pytest_llmpref.report.github import (  # noqa: PLC0415 - see the class
+            ANNOTATES_FAILURES,
+            annotations,
+            append_summary,
+        )
         from pytest_llmpref.report.summary import summary  # noqa: PLC0415
 
-        for line in annotations(results, self._run.config.rootpath, os.environ):
+        config = self._run.config
+        plugins = {distribution.project_name for _, distribution in config.pluginmanager.list_plugin_distinfo()}
+        for line in annotations(results, config.rootpath, os.environ, failures=ANNOTATES_FAILURES not in plugins):
             reporter.write_line(line)
         append_summary(summary(results), os.environ)

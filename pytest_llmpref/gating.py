@@ -115,7 +115,8 @@ def chose_part(config: pytest.Config) -> bool:
     for chosen in (config.option.keyword, config.option.markexpr):
         if chosen and any(text == chosen or (text.startswith("-") and text.endswith(chosen)) for text in given):
             return True
-    return any("::" in text for text in given if not text.startswith("-"))
+    # Not the words themselves: a value of an option, such as that of --deselect, may hold "::" too.
+    return any("::" in text for text in config.args if text in given)
 
 
 class GateKeeper:

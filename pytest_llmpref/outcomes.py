@@ -115,7 +115,7 @@ def settle(
     text = _text(error, made, judged, rules)
     if rules.fail(verdict):
         report.outcome = "failed"
-        report.longrepr = ("GATE CLOSED\n" if rules.gate else "") + text
+        report.longrepr = f"{text}\nGATE CLOSED" if rules.gate else text
     else:
         file, line, _ = report.location
         report.outcome, report.longrepr = "skipped", (file, (line or 0) + 1, text)
@@ -162,7 +162,8 @@ def _text(error: BaseException | None, made: Sequence[Claim], judged: Sequence[C
     elif error is None:
         parts.append(f"Each of the test's {len(judged)} claims is judged at its share of the error rate.")
     text = "\n\n".join(filter(None, parts))
-    return f"of a simulated model\n{text}" if rules.simulated else text
+    # Below the claims, since pytest's list of failures shows the first line.
+    return f"{text}\nof a simulated model" if rules.simulated else text
 
 
 def _message_of(error: BaseException) -> str:

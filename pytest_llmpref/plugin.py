@@ -137,6 +137,7 @@ class RunHooks:
                 raise
             session.shouldfail = str(error)
             session.config.workeroutput["llmpref_usage_error"] = str(error)  # type: ignore[attr-defined]
+            session.config.pluginmanager.register(RunsNothing())
         return None
 
     @pytest.hookimpl(wrapper=True)
@@ -224,6 +225,17 @@ class RunHooks:
         finally:
             session.exitstatus = self._findings.exit_status(int(session.exitstatus))
 
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:  # noqa: ANN401 - private in pytest
-        """Show the measures and the claims."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(self, terminalreporter: Any) -> Generator[None, None, None]:  # noqa: ANN401 - private
+        """Show the measures, the claims and the gate below all that others show, pytest's list of failures included."""
+        yield
         self._findings.show(terminalreporter)
+
+
+class RunsNothing:
+    """Registered in a worker of pytest-xdist whose run cannot be: workers look at ``shouldfail`` after a test only."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self) -> bool:
+        """Leave the test out."""
+        return True

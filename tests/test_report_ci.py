@@ -69,6 +69,61 @@ def test_github_gets_annotations_and_a_job_summary(suite, pytester, monkeypatch)
     assert (pytester.path / "reports/latest/summary.md").read_text() in job.read_text()
 
 
+INCOMPLETE = (
+    SUITE
+    + """
+    @pytest.mark.gate
+    def test_missed(preferences):
+        pytest.skip("50% of a day, at most")
+"""
+)
+
+
+@pytest.fixture
+def on_github(pytester, monkeypatch):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(pytester.path))
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+
+
+@pytest.mark.usefixtures("on_github")
+def test_github_is_told_of_each_gate_that_did_not_run(suite):
+    run = suite(INCOMPLETE)
+    commands = [line for line in run.outlines if line.startswith("::")]
+    assert commands[0] == (
+        "::error file=test_it.py,title=Gate incomplete%3A test_missed::"
+        "sim/plain: it did not run (skipped: 50%25 of a day, at most)"
+    )
+    assert [line.partition("title=")[2].partition("%3A")[0] for line in commands] == [
+        "Gate incomplete",
+        "Gate closed",
+        "Inconclusive",
+    ]
+
+
+@pytest.mark.usefixtures("on_github")
+def test_failed_tests_are_left_to_the_plugin_that_annotates_them(suite, pytester):
+    """Emulated: a distribution of that name with a plugin that does nothing."""
+    folder = pytester.mkdir("pytest_github_actions_annotate_failures-0.3.0.dist-info")
+    (folder / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: pytest-github-actions-annotate-failures\nVersion: 0.3.0\n"
+    )
+    (folder / "entry_points.txt").write_text("[pytest11]\nannotates = annotates_failures\n")
+    pytester.makepyfile(annotates_failures="")
+    run = suite(INCOMPLETE)
+    run.stdout.fnmatch_lines(["plugins:*github-actions-annotate-failures-0.3.0*"])
+    commands = [line for line in run.outlines if line.startswith("::")]
+    assert [line.partition("title=")[2].partition("%3A")[0] for line in commands] == ["Gate incomplete", "Inconclusive"]
+
+
+def test_a_gate_that_nobody_knows_has_no_place(tmp_path):
+    record = json.loads(json.dumps(RECORD))
+    absent = {"model": "", "gate": "unknown gates", "reason": "a worker died", "tests": 1}
+    record["gate"] = {"state": "incomplete", "collected": 0, "ran": 0, "not_run": [absent]}
+    lines = list(annotations(parse_results(record, "x"), tmp_path, {"GITHUB_ACTIONS": "true"}))
+    assert lines[0] == "::error title=Gate incomplete%3A unknown gates::it did not run (a worker died)"
+
+
 def test_no_annotations_elsewhere(suite, monkeypatch):
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)

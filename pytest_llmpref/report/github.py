@@ -1,20 +1,28 @@
-"""GitHub Actions: annotations of closed gates and undecided claims, and the job's summary."""
+"""GitHub Actions: annotations of gates that are closed or did not run and of undecided claims; the job's summary."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pytest_llmpref.report.charts import Names
-from pytest_llmpref.report.loading import Results
+from pytest_llmpref.report.claims import short_name
+from pytest_llmpref.report.loading import AbsentGateRecord, Results
 from pytest_llmpref.report.views import ClaimView, ModelView, model_views
 
 SUMMARY_LIMIT = 1_000_000
 """Bytes that GitHub takes as a step's summary; it drops a longer one."""
 
 
-def annotations(results: Results, root: Path, environment: Mapping[str, str]) -> Iterator[str]:
-    """Yield workflow commands, those of closed gates first; none outside GitHub Actions.
+ANNOTATES_FAILURES = "pytest-github-actions-annotate-failures"
+"""Distribution of a plugin that annotates every failed test."""
 
-    A closed gate and a refuted claim are an error, an undecided claim is a warning; claims about entities share one.
+
+def annotations(
+    results: Results, root: Path, environment: Mapping[str, str], *, failures: bool = True
+) -> Iterator[str]:
+    """Yield workflow commands: of gates that did not run, of closed gates, of the rest; none outside GitHub Actions.
+
+    A gate that did not run, a closed gate and a refuted claim are an error, an undecided claim is a warning; claims
+    about entities share one.
 
     Parameters
     ----------
@@ -24,14 +32,18 @@ def annotations(results: Results, root: Path, environment: Mapping[str, str]) ->
         Folder to which the tests' files are relative.
     environment
         ``GITHUB_ACTIONS`` and ``GITHUB_WORKSPACE``, as GitHub sets them.
+    failures
+        Whether failed tests are annotated; otherwise another plugin does so.
     """
     if environment.get("GITHUB_ACTIONS") != "true":
         return
+    for absent in results.gate.not_run if results.gate is not None else ():
+        yield _of_absent(absent, root, environment)
     shown = [
         (claim, model)
         for model in model_views(results, Names(results))
         for claim in model.claims
-        if claim.group.fails or (claim.group.verdict != "supported" and not claim.group.first.exploratory)
+        if (failures if claim.group.fails else claim.group.verdict != "supported" and not claim.group.first.exploratory)
     ]
     for claim, model in sorted(shown, key=lambda one: (not one[0].group.fails, not one[0].group.first.gate)):
         yield _command(claim, model, root, environment)
@@ -47,18 +59,39 @@ def append_summary(text: str, environment: Mapping[str, str]) -> None:
             file.write(content)
 
 
+def _of_absent(absent: AbsentGateRecord, root: Path, environment: Mapping[str, str]) -> str:
+    suite, separator, _ = absent.gate.partition("::")
+    place = {"file": _file(suite, root, environment)} if separator else {}
+    where = f"{absent.model}: " if absent.model else ""
+    count = f" for {absent.tests} entities" if absent.tests > 1 else ""
+    return _annotation(
+        "error",
+        {**place, "title": f"Gate incomplete: {short_name(absent.gate)}"},
+        f"{where}it did not run{count} ({absent.reason})",
+    )
+
+
 def _command(claim: ClaimView, model: ModelView, root: Path, environment: Mapping[str, str]) -> str:
     one = claim.group.first
-    file = root / one.suite
-    workspace = environment.get("GITHUB_WORKSPACE")
-    if workspace and file.is_relative_to(workspace):
-        file = file.relative_to(workspace)
     what = "Gate closed" if one.gate and claim.group.fails else claim.group.verdict.capitalize()
-    properties = {"file": file.as_posix(), "line": str(max(one.line, 1)), "title": f"{what}: {claim.group.title}"}
+    file = _file(one.suite, root, environment)
+    properties = {"file": file, "line": str(max(one.line, 1)), "title": f"{what}: {claim.group.title}"}
     named = f" Not supported for {claim.named}." if claim.named else ""
     says = f" {one.says}" if one.says else ""
     message = f"{model.label}: {claim.why}.{named}{says}"
-    level = "error" if claim.group.fails else "warning"
+    return _annotation("error" if claim.group.fails else "warning", properties, message)
+
+
+def _file(suite: str, root: Path, environment: Mapping[str, str]) -> str:
+    """Return a test file as GitHub names it: relative to the workspace."""
+    file = root / suite
+    workspace = environment.get("GITHUB_WORKSPACE")
+    if workspace and file.is_relative_to(workspace):
+        file = file.relative_to(workspace)
+    return file.as_posix()
+
+
+def _annotation(level: str, properties: Mapping[str, str], message: str) -> str:
     return f"::{level} {','.join(f'{name}={_property(value)}' for name, value in properties.items())}::{_data(message)}"
 
 

@@ -108,7 +108,7 @@ def claim_lines(model: ModelRecord, groups: Sequence[ClaimGroup], numbers: Mappi
         yield f" {LETTERS[group.verdict]} {name + mark:<{width}} {found}", COLOURS[group.verdict]
 
 
-def last_lines(results: Results, folder: Path, verbosity: int) -> Iterator[Line]:
+def last_lines(results: Results, folder: Path, verbosity: int, *, strict: bool) -> Iterator[Line]:
     """Yield what ends the screen: the legend, what decided nothing, where the rest is, and last the gate."""
     verdicts = {name: judge(model) for name, model in results.models.items()}
     groups = [group for verdict in verdicts.values() for group in verdict.groups]
@@ -120,8 +120,10 @@ def last_lines(results: Results, folder: Path, verbosity: int) -> Iterator[Line]
     if nothing:
         text = (
             f"{nothing} of {plural(counts.total(), 'claim')} decided nothing ({counts['inconclusive']} inconclusive, "
-            f"{counts['invalid']} invalid); --llmpref-strict makes them fail"
+            f"{counts['invalid']} invalid)"
         )
+        if not strict:
+            text += "; --llmpref-strict makes them fail"
         yield from ((line, {"yellow": True}) for line in wrap(text, WIDTH))
     if verbosity >= 0:
         yield f"report   {short_path(folder / 'report.html')}", {}
