@@ -199,9 +199,8 @@ class Findings:
         self._tell_github(reporter, results)
         if self._unwritten:
             reporter.write_line(self._unwritten, red=True)
-        for text, markup in last_lines(
-            results, self._run.settings.report_dir / "latest", self._run.config.option.verbose
-        ):
+        settings, verbosity = self._run.settings, self._run.config.option.verbose
+        for text, markup in last_lines(results, settings.report_dir / "latest", verbosity, strict=settings.strict):
             reporter.write_line(text, **markup)
 
     def _tell_github(self, reporter: Any, results: "Results") -> None:  # noqa: ANN401 - as above

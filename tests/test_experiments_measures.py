@@ -16,13 +16,13 @@ from pytest_llmpref.estimates import Estimate, Exact, Verdict
 from pytest_llmpref.experiments.asking import ask_all
 from pytest_llmpref.experiments.donation import donation_advice
 from pytest_llmpref.experiments.experiment import Conditions
-from pytest_llmpref.experiments.measure import reliability_reasons
+from pytest_llmpref.experiments.measure import Measure, reliability_reasons
 from pytest_llmpref.experiments.pair_measure import rate
 from pytest_llmpref.experiments.pairwise import pairwise_preference
 from pytest_llmpref.experiments.prompts import load_prompts
 from pytest_llmpref.experiments.ranking import direct_ranking
 from pytest_llmpref.experiments.refusal import refusals
-from pytest_llmpref.experiments.trials import Outcome
+from pytest_llmpref.experiments.trials import Attempt, Outcome, Trial
 from pytest_llmpref.models.chat import CallFailedError, ModelUnavailableError, Reply
 from pytest_llmpref.profiles import load_profile
 
@@ -379,3 +379,51 @@ def test_refusals_are_measured_where_90_percent_of_attempts_can_be_read():
         found = analysed(refusals(), PlantedModel(utilities()), read | every(9, unread, MUMBLED))
         assert found.valid is valid, found.reasons
         assert found.diagnostics["outcomes"]["unparseable"] == unread
+
+
+def measured(outcomes):
+    """A measure with one entity, whose trials ended so."""
+    trials = tuple(Trial((Attempt(str(number), outcome, ""),), ("google",)) for number, outcome in enumerate(outcomes))
+    value = Estimate(1500.0, len(trials), "trials", "by hand", Exact(1500.0))
+    return Measure("preference", "sim/x", {"google": value, "unicef": value}, {}, (), None, {}, trials)
+
+
+@pytest.mark.parametrize(
+    ("choices", "truncated", "refused", "reason"),
+    [
+        (18, 2, 0, ()),
+        (17, 3, 0, ("replies were cut at max_tokens: 3 of 20 trials, more than 10%",)),
+        (17, 0, 3, ()),
+        (14, 2, 4, ()),
+        (14, 3, 3, ("replies were cut at max_tokens: 3 of 20 trials, more than 10%",)),
+    ],
+)
+def test_coverage_says_nothing_of_the_model_where_more_than_a_tenth_of_the_replies_were_cut(
+    choices, truncated, refused, reason
+):
+    outcomes = [Outcome.CHOICE] * choices + [Outcome.TRUNCATED] * truncated + [Outcome.REFUSAL] * refused
+    coverage = measured(outcomes).coverage["google"]
+    assert coverage.value == choices / 20
+    assert coverage.invalid == reason
+    assert ((coverage > 0.99).verdict is Verdict.INVALID) is bool(reason)
+
+
+def test_a_measure_is_read_like_a_mapping():
+    found = measured([Outcome.CHOICE])
+    assert list(found) == ["google", "unicef"]
+    assert len(found) == 2
+    google = replace(next(iter(ENTITIES)), id="google")
+    assert "google" in found
+    assert google in found
+    assert "gogle" not in found
+    assert 3 not in found
+    assert found[google] is found["google"]
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("gogle", "did you mean 'google'"), ("zzzz", "their ids are in list(measure)")]
+)
+def test_an_unknown_entity_is_named_with_what_was_meant(name, hint):
+    with pytest.raises(KeyError, match=f"preference of sim/x has no entity '{name}' among its 2.*") as caught:
+        measured([Outcome.CHOICE])[name]
+    assert hint in str(caught.value)

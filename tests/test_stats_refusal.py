@@ -397,3 +397,34 @@ def test_attempts_that_cannot_be_are_refused(change):
     }
     with pytest.raises(ValueError, match="attempts"):
         Attempts(**(good | change), n_entities=3)
+
+
+def both_orders(refused):
+    """Six entities, every pair in both orders, each asked once."""
+    first, second = np.array([(i, j) for i in range(6) for j in range(6) if i != j]).T
+    answers = refused(first, second)
+    once = np.ones(len(first), dtype=np.intp)
+    return Attempts(first, second, 0 * first, answers.astype(np.intp), once, answers, 6)
+
+
+def wilson_by_hand(successes, n):
+    z = 1.959963984540054
+    middle = (successes + z**2 / 2) / (n + z**2)
+    half = z / (n + z**2) * np.sqrt(successes * (n - successes) / n + z**2 / 4)
+    return middle - half, middle + half
+
+
+def test_pairs_refused_in_one_of_their_orders_count_for_no_more_trials_than_there_are():
+    attempts = both_orders(lambda first, second: first < second)
+    for rate in refusal_rates(attempts):
+        interval = rate.interval()
+        assert (rate.value, rate.n) == (0.5, 10)
+        assert (interval.low, interval.high) == pytest.approx(wilson_by_hand(5, 10))
+
+
+def test_pairs_refused_in_both_orders_or_in_none_count_once():
+    attempts = both_orders(lambda first, second: (first + second) % 2 == 1)
+    for entity, rate in enumerate(refusal_rates(attempts)):
+        refused = 2 * sum((entity + other) % 2 for other in range(6) if other != entity)
+        interval = rate.interval()
+        assert (interval.low, interval.high) == pytest.approx(wilson_by_hand(refused / 2, 5))

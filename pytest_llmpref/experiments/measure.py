@@ -1,7 +1,8 @@
 """What an experiment yields: an estimate for each entity, the checks of the measurement, and the trials."""
 
+import difflib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -83,7 +84,23 @@ class Measure:
 
     def __getitem__(self, entity: Entity | str) -> Estimate:
         """Return the estimate for an entity, or for an entity id."""
-        return self.estimates[entity if isinstance(entity, str) else entity.id]
+        name = entity if isinstance(entity, str) else entity.id
+        if name not in self.estimates:
+            near = difflib.get_close_matches(name, self.estimates, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else "their ids are in list(measure)"
+            raise KeyError(f"{self.name} of {self.model} has no entity {name!r} among its {len(self)}: {hint}")
+        return self.estimates[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the entities' ids, in order."""
+        return iter(self.estimates)
+
+    def __len__(self) -> int:
+        return len(self.estimates)
+
+    def __contains__(self, entity: object) -> bool:
+        """Whether an entity, or an entity id, was measured."""
+        return getattr(entity, "id", entity) in self.estimates
 
     @cached_property
     def values(self) -> Mapping[str, float]:
@@ -99,11 +116,13 @@ class Measure:
     def coverage(self) -> Mapping[str, Estimate]:
         """Entity id -> share of its trials that ended in a choice (Wilson interval).
 
-        Counts are what they are even where the measure is invalid, so these estimates stay valid.
+        Counts are what they are even where the measure is invalid, so these estimates stay valid. An exception is an
+        entity of whose trials more than 1 - `COVERAGE_NEEDED` were cut at ``max_tokens``: that says nothing of the
+        model.
         """
         return {
             entity: share(counts[Outcome.CHOICE], sum(counts.values()), f"share of valid {self.name} trials").marked(
-                self.early
+                (*self.early, *cut_reasons(counts))
             )
             for entity, counts in count_outcomes_by_entity(self.trials).items()
         }
@@ -183,6 +202,15 @@ def coverage_reasons(diagnostics: Mapping[str, Any]) -> list[str]:
     return [
         f"coverage {coverage:.1%} is below {COVERAGE_NEEDED:.0%}: of {diagnostics['trials']} trials, {others or 'none'}"
     ]
+
+
+def cut_reasons(counts: Mapping[str, int]) -> list[str]:
+    """Say why counts of outcomes tell nothing of a model's coverage: too many replies were cut; empty where not."""
+    n, cut = sum(counts.values()), counts[Outcome.TRUNCATED]
+    # Not 1 - COVERAGE_NEEDED, which is a little less than a tenth in floating point.
+    if not n or (n - cut) / n >= COVERAGE_NEEDED:
+        return []
+    return [f"replies were cut at max_tokens: {cut} of {n} trials, more than {1 - COVERAGE_NEEDED:.0%}"]
 
 
 def reliability_reasons(reliability: Estimate | None) -> list[str]:

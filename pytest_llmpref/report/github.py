@@ -5,7 +5,8 @@ from pathlib import Path
 
 from pytest_llmpref.report.charts import Names
 from pytest_llmpref.report.claims import short_name
-from pytest_llmpref.report.loading import AbsentGateRecord, Results
+from pytest_llmpref.report.gate_record import AbsentGateRecord
+from pytest_llmpref.report.loading import Results
 from pytest_llmpref.report.views import ClaimView, ModelView, model_views
 
 SUMMARY_LIMIT = 1_000_000

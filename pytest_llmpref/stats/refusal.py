@@ -118,9 +118,10 @@ def refusal_rates(attempts: Attempts) -> list[Estimate]:
     all attempts would give questions that are often refused more weight; and with geometric stopping the first
     attempt is the one unbiased estimator of a question's own rate (the geometric family is complete: Lehmann and
     Casella 1998, chapter 2). The interval is Wilson's (1927), for the number of trials divided by the design effect
-    that the likeness of trials about one pair has (Kish 1965).
+    that the likeness of trials about one pair has (Kish 1965), which is at least 1: where the two orders of a pair
+    are answered differently, trials count for no more than there are.
     """
-    effect = design_effect(attempts, by_entity=True)
+    effect = max(1.0, design_effect(attempts, by_entity=True))
     found = []
     for entity in range(attempts.n_entities):
         about = (attempts.first == entity) | (attempts.second == entity)
