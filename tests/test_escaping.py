@@ -142,7 +142,7 @@ def results(name: str, verdict: str) -> str:
         "entities": name, "answers": "auto",
     }  # fmt: skip
     only = {**claim, "nodeid": f"suite.py::only{verdict}{name}"}
-    record = results_record(run, {}, {name: {}, f"{verdict}{name}": {}}, {name: [claim, only]}, Secrets([]))
+    record = results_record(run, {}, {name: {}, f"{verdict}{name}": {}}, {name: [claim, only]}, {}, Secrets([]))
     return json.dumps(record)
 
 

@@ -36,5 +36,8 @@ def test_the_choices_are_listed_beside_the_option_and_beside_the_ini_key(said, o
 def test_every_profile_is_named(said, capsys):
     with pytest.raises(SystemExit):
         main(["plan", "--help"])
-    for text in (said.split("--profile=PROFILE")[1][:120], capsys.readouterr().out.split("--profile PROFILE")[-1]):
+    for text in (
+        said.split("--llmpref-profile=PROFILE")[1][:160],
+        capsys.readouterr().out.split("--profile PROFILE")[-1],
+    ):
         assert set(re.findall(r"\w+", text)) >= PROFILES

@@ -144,8 +144,8 @@ def test_what_is_no_regular_file_is_not_opened(scanned, tmp_path):
     (tmp_path / "folder.jsonl").mkdir()
     status, said = scanned()
     assert status == 1
-    assert "pipe.jsonl: NOT READ: no regular file" in said
-    assert "link.yaml: NOT READ: a link" in said
+    assert "pipe.jsonl: NOT READ: a named pipe" in said
+    assert "link.yaml: NOT READ: a symbolic link" in said
 
 
 def test_the_committed_recordings_hold_no_secret(capsys, tmp_path):

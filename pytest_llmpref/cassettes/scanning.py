@@ -20,6 +20,7 @@ from pytest_llmpref.secrets import (
 )
 from pytest_llmpref.secrets.shapes import unlike_words
 
+_NO_FILE = {stat.S_IFLNK: "a symbolic link", stat.S_IFIFO: "a named pipe"}
 _YAML = frozenset({".yaml", ".yml"})
 _TEXT = frozenset({".json", ".cut"})
 """vcrpy's cassettes in JSON, and lines that a killed run left unfinished."""
@@ -70,9 +71,10 @@ def scan(folder: Path) -> Scan:
     for path in sorted(folder.rglob("*")):
         mode = path.lstat().st_mode
         if stat.S_ISDIR(mode):
-            continue
-        if not stat.S_ISREG(mode):
-            found.unread[path] = "a link" if stat.S_ISLNK(mode) else "no regular file"
+            if _kind(path) == "cassette":
+                found.unread[path] = "a folder"
+        elif not stat.S_ISREG(mode):
+            found.unread[path] = _NO_FILE.get(stat.S_IFMT(mode), "no regular file")
         elif (kind := _kind(path)) is None:
             if path.stat().st_size:
                 found.others.append(path)
