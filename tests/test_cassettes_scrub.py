@@ -121,7 +121,6 @@ def test_a_credential_that_went_out_is_known_wherever_it_comes_back(tmp_path, wh
         "X-Goog-Api-Key",
         "X-Auth-Token",
         "Client-Secret",
-        "Cookie",
         "X-Signature",
         "X-Credential",
     ],
@@ -130,6 +129,16 @@ def test_what_went_out_in_a_credential_header_is_a_secret(tmp_path, name):
     sent = WireRequest("POST", "https://api.example/v1", {name: ["shapeless-credential-77"]}, "{}")
     what = Exchange(sent, WireResponse(200, "OK", {}, '{"seen": "shapeless-credential-77"}'))
     assert "shapeless" not in written(tmp_path, ask(), Reply("you sent shapeless-credential-77", "stop"), what)
+
+
+@pytest.mark.parametrize("cookie", ["{}", "session={}", "lang=en-gb; session={}"])
+def test_what_went_out_as_a_cookie_is_a_secret(tmp_path, cookie):
+    value = "q8Zt1vXw5yRn3KpL"
+    sent = WireRequest("POST", "https://api.example/v1", {"Cookie": [cookie.format(value)]}, "{}")
+    what = Exchange(sent, WireResponse(200, "OK", {}, f'{{"seen": "{value}"}}'))
+    line = written(tmp_path, ask(), Reply(f"you sent {value}, from en-gb", "stop"), what)
+    assert value not in line
+    assert "from en-gb" in line
 
 
 @pytest.mark.parametrize("name", ["User-Agent", "Accept-Language", "X-Stainless-Lang", "Content-Type"])

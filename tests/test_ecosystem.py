@@ -300,7 +300,7 @@ def test_messages_name_the_option_that_is_ours(suite, beside):
     beside(TAKERS["values"].format(flags=("--model", "--record-mode")))
     run = suite(FOLLOWS, "--llmpref-model=gpt-x", WITHOUT_RECORDING, model="")
     assert run.ret == pytest.ExitCode.USAGE_ERROR
-    assert "pytest suites --llmpref-model gpt-x --profile standard" in said(run)
+    assert "--llmpref-model=gpt-x" in said(run)
     assert "--llmpref-record-mode new_episodes\n" in said(run)
     run = suite(FOLLOWS, "--llmpref-record-mode=once", "--llmpref-model=gpt-x", WITHOUT_RECORDING, model="")
     assert "--llmpref-record-mode once: use one of none, new_episodes, all" in said(run)

@@ -151,4 +151,5 @@ def test_what_is_no_regular_file_is_not_opened(scanned, tmp_path):
 def test_the_committed_recordings_hold_no_secret(capsys, tmp_path):
     shutil.copytree(ROOT / "cassettes", tmp_path / "cassettes")
     assert main(["cassettes", "scan", f"--folder={tmp_path / 'cassettes'}"]) == 0
-    assert "0 secrets found in 3 files" in capsys.readouterr().out
+    files = list((ROOT / "cassettes").rglob("*.jsonl*"))
+    assert f"0 secrets found in {len(files)} files" in capsys.readouterr().out

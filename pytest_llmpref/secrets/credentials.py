@@ -114,7 +114,9 @@ def _in_fields(value: Any) -> Iterator[str]:  # noqa: ANN401 - JSON is recursive
 
 def _of_cookies(cookies: Sequence[str]) -> Iterator[str]:
     for cookie in cookies:
-        value = cookie.partition("=")[2].strip(' "')
+        # One without a name is all value (RFC 6265bis).
+        name, separator, rest = cookie.partition("=")
+        value = (rest if separator else name).strip(' "')
         if unlike_words(unquote(value)):
             yield value
 
