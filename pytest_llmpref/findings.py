@@ -178,14 +178,14 @@ class Findings:
         if self._measures or self._claims or (names_model(self._run.config) and self._gates.any):
             self._show_results(reporter)
         elif self.gate is not None:
-            from pytest_llmpref.report.terminal import gate_lines  # noqa: PLC0415 - see the class
+            from pytest_llmpref.report.terminal import for_terminal, gate_lines  # noqa: PLC0415 - see the class
 
             for text, markup in gate_lines(gating.as_gate_record(self.gate)):
-                reporter.write_line(text, **markup)
+                reporter.write_line(for_terminal(text), **markup)
 
     def _show_results(self, reporter: Any) -> None:  # noqa: ANN401 - as above
         from pytest_llmpref.report.loading import parse_results  # noqa: PLC0415 - see the class
-        from pytest_llmpref.report.terminal import last_lines, show_results  # noqa: PLC0415
+        from pytest_llmpref.report.terminal import for_terminal, last_lines, show_results  # noqa: PLC0415
 
         record = self.results()
         results = parse_results(record, "this run")
@@ -201,7 +201,7 @@ class Findings:
             reporter.write_line(self._unwritten, red=True)
         settings, verbosity = self._run.settings, self._run.config.option.verbose
         for text, markup in last_lines(results, settings.report_dir / "latest", verbosity, strict=settings.strict):
-            reporter.write_line(text, **markup)
+            reporter.write_line(for_terminal(text), **markup)
 
     def _tell_github(self, reporter: Any, results: "Results") -> None:  # noqa: ANN401 - as above
         """Annotate the tests, and add to the job's summary, where this is a job of GitHub Actions."""

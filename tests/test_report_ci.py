@@ -8,9 +8,10 @@ from test_report_loading import RECORD, changed, written
 from test_report_page import HOSTILE, hostile_record
 
 from pytest_llmpref.cli import main
+from pytest_llmpref.escaping import in_markdown
 from pytest_llmpref.report.github import annotations, append_summary
 from pytest_llmpref.report.loading import ResultsFileError, load_results, merged, parse_results
-from pytest_llmpref.report.summary import plain, summary
+from pytest_llmpref.report.summary import summary
 
 SUITE = """
     import pytest
@@ -136,7 +137,7 @@ def test_an_annotation_stays_on_its_line_whatever_a_name_holds(tmp_path):
     record["models"]["sim/plain"]["claims"][0] |= {"bound": 0.7, "says": "a\r\n::error::b%", "suite": "a,b:c.py"}
     (line,) = annotations(parse_results(record, "x"), tmp_path, {"GITHUB_ACTIONS": "true"})
     assert "\n" not in line
-    assert "%0D%0A::error::b%25" in line
+    assert "a\\x0d\\x0a::error::b%25" in line
     assert "a%2Cb%3Ac.py,line=1,title=" in line
 
 
@@ -159,8 +160,8 @@ def test_the_summary_has_gates_first_and_80_columns():
 
 def test_a_name_in_markdown_is_text():
     for name in HOSTILE:
-        assert "\n" not in plain(name)
-    assert plain("<b>[x](y)`z`|*w*") == "\\<b\\>\\[x\\](y)\\`z\\`\\|\\*w\\*"
+        assert "\n" not in in_markdown(name)
+    assert in_markdown("<b>[x](y)`z`|*w*") == "\\<b\\>\\[x\\](y)\\`z\\`\\|\\*w\\*"
 
 
 def test_llmpref_report_draws_it_anew_and_merges_models(tmp_path, capsys):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from pytest_llmpref.escaping import on_one_line
 from pytest_llmpref.report.charts import Names
 from pytest_llmpref.report.claims import short_name
 from pytest_llmpref.report.gate_record import AbsentGateRecord
@@ -98,7 +99,7 @@ def _annotation(level: str, properties: Mapping[str, str], message: str) -> str:
 
 def _data(text: str) -> str:
     """Escape a message (actions/toolkit, command.ts)."""
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return on_one_line(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

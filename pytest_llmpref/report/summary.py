@@ -1,9 +1,9 @@
 """summary.md: the verdicts for a CI job's summary, readable as plain text of 80 columns too."""
 
-import re
 from collections.abc import Iterator
 from textwrap import wrap
 
+from pytest_llmpref.escaping import in_code, in_markdown
 from pytest_llmpref.report.charts import Names
 from pytest_llmpref.report.claims import MARKS, gate_of_all
 from pytest_llmpref.report.diagnostics import where_it_ended
@@ -11,7 +11,6 @@ from pytest_llmpref.report.loading import Results
 from pytest_llmpref.report.views import ClaimView, ModelView, model_views
 
 WIDTH = 80
-_MARKUP = re.compile(r"([\\`*_\[\]<>#|~&$@])")
 
 
 def summary(results: Results) -> str:
@@ -29,20 +28,21 @@ def _lines(results: Results, models: list[ModelView]) -> Iterator[str]:
     for model in models:
         counts = (str(model.verdict.counts.get(name, 0)) for name in MARKS)
         word = model.verdict.word.removeprefix("gate ")
-        yield f"| {plain(model.label)} | {word} | {' | '.join(counts)} |"
+        yield f"| {in_markdown(model.label)} | {word} | {' | '.join(counts)} |"
     yield ""
+    run = results.run
     yield from _wrapped(
-        f"Profile {plain(results.run.profile)}, entities {plain(results.run.entities)}, {plain(results.run.began)}. "
+        f"Profile {in_markdown(run.profile)}, entities {in_markdown(run.entities)}, {in_markdown(run.began)}. "
         "Charts, intervals and transcripts are in report.html beside this file, all figures in results.json."
     )
     for model in models:
         yield ""
-        yield f"## {plain(model.label)}: {model.verdict.word}"
+        yield f"## {in_markdown(model.label)}: {model.verdict.word}"
         yield ""
-        yield from _wrapped(plain(model.verdict.sentence))
+        yield from _wrapped(in_markdown(model.verdict.sentence))
         for measure, record in model.record.measures.items():
             if ended := where_it_ended(record.diagnostics):
-                yield from _wrapped(f"{measure.capitalize()}, {plain(ended)}.")
+                yield from _wrapped(f"{in_markdown(measure.capitalize())}, {in_markdown(ended)}.")
         titles = {"gates": "Gates", "failed": "Refuted", "rest": "Other claims"}
         for part, title in titles.items():
             claims = [claim for claim in model.claims if _part(claim) == part]
@@ -60,22 +60,17 @@ def _line(claim: ClaimView) -> str:
     """Return a claim in one line: its sign, its name, what was found and, unless it is supported, why and where."""
     one = claim.group.first
     found = f"{claim.tally}, {claim.estimate}, claimed {claim.claimed}"
-    text = f"{MARKS[claim.group.verdict]} **{plain(claim.group.title)}**: {found}"
+    text = f"{MARKS[claim.group.verdict]} **{in_markdown(claim.group.title)}**: {found}"
     if one.exploratory:
         text += " (exploratory)"
     if claim.group.verdict == "supported":
         return text
     if claim.reasons:
-        text += f"; {plain(claim.reasons[0])}"
+        text += f"; {in_markdown(claim.reasons[0])}"
     elif claim.named:
-        text += f"; not supported for {plain(claim.named)}"
-    place = f"{one.suite}:{one.line}".replace("`", "")
+        text += f"; not supported for {in_markdown(claim.named)}"
+    place = in_code(f"{one.suite}:{one.line}")
     return f"{text} (`{place}`)"
-
-
-def plain(text: str) -> str:
-    """Return text as Markdown that shows it as it is, on one line."""
-    return _MARKUP.sub(r"\\\1", " ".join(text.split()))
 
 
 def _wrapped(text: str, first: str = "", then: str = "") -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
+from pytest_llmpref.escaping import on_one_line
 from pytest_llmpref.report.claims import (
     COLOURS,
     LETTERS,
@@ -37,14 +38,14 @@ def show_results(reporter: Any, results: Results, verbosity: int) -> None:  # no
     ``verbosity`` is pytest's: below 0 only what went wrong is shown, above 0 every claim is explained.
     """
     for name, model in results.models.items():
-        label = f"{name} (simulated)" if model.simulated else name
+        label = on_one_line(f"{name} (simulated)" if model.simulated else name)
         reporter.section(f"llmpref: {label}, profile {results.run.profile}", sep="=", bold=True)
         if results.run.control != "none":
             reporter.write_line(
                 f"CONTROL ({results.run.control}): relations between measures may appear by chance alone", bold=True
             )
         for text, markup in model_lines(model, verbosity):
-            reporter.write_line(ascii_signs(text), **markup)
+            reporter.write_line(for_terminal(text), **markup)
 
 
 def model_lines(model: ModelRecord, verbosity: int) -> Iterator[Line]:
@@ -148,9 +149,9 @@ def _gate_markup(state: str) -> dict[str, bool]:
     return {"bold": True, colour: True}
 
 
-def ascii_signs(text: str) -> str:
-    """Return text without the signs that a terminal of a narrow encoding cannot show."""
-    return text.replace("\u2212", "-").replace("\u2013", "-").replace("\u00b1", "+-")
+def for_terminal(text: str) -> str:
+    """Return a line that every terminal can show, and in which nothing foreign speaks to it."""
+    return on_one_line(text).replace("\u2212", "-").replace("\u2013", "-").replace("\u00b1", "+-")
 
 
 def _found(group: ClaimGroup) -> str:
