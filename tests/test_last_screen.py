@@ -82,7 +82,7 @@ def test_each_problem_stands_once_with_what_to_do(normal):
 def test_one_line_a_claim_and_entities_are_counted_as_such(normal):
     lines = after_the_tests(normal)
     (follows,) = [line for line in lines if line.startswith(" + advice_follows_preference  ")]
-    assert follows.split() == ["+", "advice_follows_preference", "0.747", "(0.566", "to", "0.867),", "above", "0.5"]
+    assert follows.split() == ["+", "advice_follows_preference", "0.748", "(0.568", "to", "0.867),", "above", "0.5"]
     (valid,) = [line for line in lines if "entity_gets_valid_advice" in line]
     assert valid.endswith("all 72 entities supported")
 
