@@ -74,11 +74,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: "pytest.CallInfo[None]"
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Do the same for a test that is marked xfail, but after pytest itself has said what the marker means for it."""
+    """Do the same for a test that is expected to fail, but after pytest itself has said what that means for it."""
     report = yield
-    if MEASURED in item.stash and item.get_closest_marker("xfail") is not None:
+    if MEASURED in item.stash and _may_fail(item, call):
         item.config.stash[RUN].complete(item, call, report, item.stash[MEASURED])
     return report
+
+
+def _may_fail(item: pytest.Item, call: "pytest.CallInfo[None]") -> bool:
+    """Whether a test is marked xfail, or says so itself by ``pytest.xfail()``."""
+    return item.get_closest_marker("xfail") is not None or (
+        call.excinfo is not None and isinstance(call.excinfo.value, pytest.xfail.Exception)
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -176,7 +183,7 @@ class RunHooks:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Turn claims into outcomes, and errors of ours into plain text, before any other plugin sees the report."""
         report = yield
-        if MEASURED in item.stash and item.get_closest_marker("xfail") is None:
+        if MEASURED in item.stash and not _may_fail(item, call):
             self._run.complete(item, call, report, item.stash[MEASURED])
         return report
 
