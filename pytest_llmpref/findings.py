@@ -39,7 +39,7 @@ class Findings:
         """Keep what a test's last attempt claimed, and how it ended, whichever worker ran it."""
         if report.when == "setup":
             self._claims.pop(report.nodeid, None)
-        if (records := getattr(report, "llmpref_claims", None)) is not None:
+        if records := getattr(report, "llmpref_claims", None):
             self._claims[report.nodeid] = records
         if names_model(self._run.config):
             self._gates.note_report(report)
