@@ -107,5 +107,5 @@ def test_a_failure_says_that_the_model_is_simulated(pytester):
     pytester.makepyfile("def test_it(preferences):\n    assert preferences['unicef'] < 0")
     run = pytester.runpytest_subprocess("--model=sim/paper-a", "--profile=smoke", "--junitxml=junit.xml")
     assert run.ret == 1
-    run.stdout.fnmatch_lines(["*llmpref: sim/paper-a (simulated)*", "REFUTED: Elo of unicef < 0*"])
+    run.stdout.fnmatch_lines(["REFUTED: Elo of unicef < 0*", "*llmpref: sim/paper-a (simulated)*"])
     assert "of a simulated model" in (pytester.path / "junit.xml").read_text()
