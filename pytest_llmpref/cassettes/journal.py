@@ -37,7 +37,8 @@ def locked(path: Path, *, remove: bool = False) -> Iterator[tuple[int, int]]:
         A file descriptor, readable, and appending; and the file's size in bytes.
     """
     if fcntl is None:
-        with FileLock(path.with_suffix(".~lock")):
+        # Not one name for the locks of a journal and of its model: one holds the other.
+        with FileLock(path.with_suffix(f".~{path.suffix[1:]}")):
             with _opened(path) as descriptor:
                 yield descriptor, os.fstat(descriptor).st_size
             # Not before: Windows removes no file that is open.

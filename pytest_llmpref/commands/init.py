@@ -93,7 +93,7 @@ def _ignore(path: Path) -> bool:
     if not missing:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
+    with path.open("a", encoding="utf-8", newline="\n") as file:
         file.write("\n" if there and not there.endswith("\n") else "")
         file.write("\n".join(missing) + "\n")
     print(f"{path}: {f'{len(missing)} lines added' if there else 'written'}")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llmpref.errors import LLMPrefError
-from pytest_llmpref.files import explained, write_whole
+from pytest_llmpref.files import NotAFileError, explained, write_whole
 from pytest_llmpref.report.loading import Results
 from pytest_llmpref.report.page import page
 from pytest_llmpref.report.summary import summary
@@ -36,13 +36,21 @@ def write_reports(results: Results, folder: Path) -> list[Path]:
             # Names may hold half a surrogate pair, which UTF-8 cannot express.
             write_whole(folder / name, draw(results).encode("utf-8", "replace"), f"{name}.part")
         except OSError as error:
+            # What fails while the report is drawn names no file.
+            error.filename = error.filename or str(folder / name)
             problems.append(explained(error, "write", "make the folder writable or free disk space"))
+            if not isinstance(error, NotAFileError):
+                _leave_no_earlier(folder / name)
         except Exception as error:  # noqa: BLE001 - whatever fails here, the results are written, and it gets a name
             said = str(error) if isinstance(error, LLMPrefError) else f"{type(error).__name__}: {error}"
             problems.append(f"{folder / name}: cannot be drawn ({said})")
-            with contextlib.suppress(OSError):
-                (folder / name).unlink(missing_ok=True)
+            _leave_no_earlier(folder / name)
     if problems:
         again = f"llmpref report {folder / 'results.json'}"
         raise ReportError("\n".join([*problems, f"results.json is complete; to draw its reports again: {again}"]))
     return [folder / name for name in drawn]
+
+
+def _leave_no_earlier(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
