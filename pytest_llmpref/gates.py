@@ -46,7 +46,7 @@ class GateState:
     ----------
     state
         ``open``: all ran and are supported. ``closed``: one is not supported, or failed. ``incomplete``: one did not
-        run. ``not run``: no model was named.
+        run. ``not run``: no model was named, or every gate is off.
     collected, ran
         Number of gates.
     failed
@@ -128,7 +128,8 @@ class Gates:
         )
         not_run = _absent({nodeid: (model, why) for nodeid, (ended, why) in ends.items() if ended == "not run"})
         ran = len(tests) - len({absent.gate for absent in not_run})
-        state: State = "closed" if failed else "incomplete" if not_run else "open"
+        # Where the policy turns every gate off, nothing was shown, so none is open.
+        state: State = "closed" if failed else "incomplete" if not_run else "open" if tests else "not run"
         known = [chances.get(nodeid, math.nan) for nodeid in ends]
         chance = None if not_run or not tests else _same_state(state, known)
         return GateState(state, len(tests), ran, failed, not_run, off, chance)

@@ -140,7 +140,7 @@ def gate_sentences(gate: GateRecord | None) -> list[str]:
     if gate is None:
         return ["This run held no gate."]
     found = []
-    if gate.state == "not run":
+    if gate.state == "not run" and gate.collected:
         found.append(f"No model was named, so {plural(gate.collected, 'gate')} did not run: add --model NAME.")
     elif gate.state == "open":
         found.append(f"{gate.ran} of {gate.collected} supported.")
