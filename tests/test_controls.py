@@ -74,13 +74,24 @@ def test_a_permuted_measure_says_of_each_entity_what_another_said_of_itself(gemm
     assert bounds.low.value == bounds.high.value == spearman(mixed, permuted(preferences, 4)).value
 
 
-def test_a_permuted_measure_has_the_missing_answers_of_before_under_other_names(gemma):
+def with_each(measure, scores):
+    """Yield a measure's strengths with each score in place of its missing answers."""
+    ids = list(measure.estimates)
+    for score in scores:
+        filled = [msgspec.structs.replace(t, score=score) if t.score is None else t for t in measure.trials]
+        yield bradley_terry(comparisons_of(filled, ids)).elo
+
+
+def test_a_permuted_measure_has_its_missing_answers_under_the_names_of_now(gemma):
     preferences, advice = gemma
-    # Permuted alike, two measures are the same two measures; their seeds hang on their names.
-    one, other = (permuted(replace(measure, name="alike"), 3) for measure in (preferences, advice))
-    before, after = missing_bounds(preferences, advice), missing_bounds(one, other)
-    assert after.search == before.search == "all 5 assignments"
-    assert (after.low.value, after.high.value) == pytest.approx((before.low.value, before.high.value))
+    mixed = permuted(advice, 3)
+    firmest = max(filter(None, (trial.score for trial in advice.trials)))
+    levels = (0.5 + step * (firmest - 0.5) for step in (-1, -0.5, 0, 0.5, 1))
+    likings = list(preferences.values.values())
+    found = [spearman_estimate(likings, elo).value for elo in with_each(mixed, levels)]
+    bounds = missing_bounds(preferences, mixed)
+    assert (bounds.low.value, bounds.high.value) == pytest.approx((min(found), max(found)))
+    assert bounds.low.value < bounds.high.value
 
 
 def test_the_missing_answer_of_a_real_recording_moves_rho_as_far_as_the_firmest_of_the_others_could(gemma):
@@ -89,13 +100,15 @@ def test_the_missing_answer_of_a_real_recording_moves_rho_as_far_as_the_firmest_
     # One of 5,112 answers is missing. The others are probabilities from 0.171 to 0.896 of the entity shown first.
     scores = [trial.score for trial in advice.trials]
     assert scores.count(None) == 1
-    assert bounds.low.method.endswith("(Manski 1990): all 5 assignments of 5 probabilities from 0.104 to 0.896")
+    assert bounds.search == "all 5 assignments of 1 missing answer"
+    assert bounds.low.method.endswith(
+        f"(Manski 1990): {bounds.search}, each one of 5 probabilities from 0.104 to 0.896"
+    )
     found = tuple(round(each, 4) for each in (bounds.low.value, value, bounds.high.value))
     assert found == (0.7449, 0.7480, 0.7529)
 
     def rho(score):
-        filled = [msgspec.structs.replace(t, score=score) if t.score is None else t for t in advice.trials]
-        elo = bradley_terry(comparisons_of(filled, list(advice.estimates))).elo
+        (elo,) = with_each(advice, [score])
         return spearman_estimate(list(preferences.values.values()), elo).value
 
     assert rho(1 - max(filter(None, scores))) == pytest.approx(bounds.low.value)

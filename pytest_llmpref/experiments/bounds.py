@@ -25,8 +25,8 @@ class MissingBounds:
         ``missing_bounds(x, y).low > 0.5`` holds against missing answers and noise together. ``method`` says how the
         extremes were searched for.
     search
-        The same in short: ``all 4 assignments``, or ``greedy search over 37 missing answers``. Empty where no answer
-        is missing.
+        The same in short: ``all 4 assignments of 2 missing answers``, or ``greedy search over 37 missing answers``.
+        Empty where no answer is missing.
     """
 
     low: Estimate
@@ -43,18 +43,21 @@ def missing_bounds(x: Measure, y: Measure) -> MissingBounds:
     Where answers are probabilities, a missing one could have been as firm as the firmest of the others, and no firmer:
     see `pair_measure.missing_choices`. Measures of other kinds stay as they are.
 
-    Where few answers are missing, all assignments are tried. Else a search changes one answer at a time
+    Where few answers are missing, all assignments are tried. Else a search changes one answer or two at a time
     (`stats.extremes`), and could miss the very extreme.
     """
     estimate = spearman(x, y)
-    sides = _sides(x, y)
-    if sides is None:
+    missing = _missing(x), _missing(y)
+    if missing == (None, None):
         return _unmoved(estimate, "no answer is missing")
-    if (found := extremes(*sides)) is None:
+    values = [_filled(measure, its) for measure, its in zip((x, y), missing, strict=True)]
+    # With missing answers in place, an entity may have a value that has none without.
+    shared = [e for e, value in values[0].items() if not math.isnan(value + values[1].get(e, math.nan))]
+    one, other = (_side(shared, its_values, its) for its_values, its in zip(values, missing, strict=True))
+    if (found := extremes(one, other)) is None:
         return _unmoved(estimate, "whatever the missing answers were, there is no other correlation")
-    scales = [side.missing.scale for side in sides if side.missing is not None]
-    how = f"missing answers at their extremes (Manski 1990): {found.search} of {' and '.join(dict.fromkeys(scales))}"
-    shared = [list(x.estimates)[place] for place in sides[0].at]
+    scales = dict.fromkeys(its.scale for its in missing if its is not None)
+    how = f"missing answers at their extremes (Manski 1990): {found.search}, each {' or '.join(scales)}"
     # What was measured is one of the extremes where every other answer would move rho one way.
     low, high = (
         spearman(_with(x, shared, extreme.x), _with(y, shared, extreme.y)) for extreme in (found.low, found.high)
@@ -74,24 +77,6 @@ def missing_in(estimate: Estimate) -> MissingBounds | None:
     return None if bounds.low.value == bounds.high.value else bounds
 
 
-def _sides(x: Measure, y: Measure) -> tuple[Side, Side] | None:
-    """Return both measures over the entities that would have a value in both; ``None`` where nothing is missing."""
-    missing = [_missing(measure) for measure in (x, y)]
-    if missing == [None, None]:
-        return None
-    values = [_filled(measure, its) for measure, its in zip((x, y), missing, strict=True)]
-    shared = [e for e, value in values[0].items() if not math.isnan(value + values[1].get(e, math.nan))]
-    one, other = (
-        Side(
-            at=np.array([list(its_values).index(entity) for entity in shared], dtype=np.intp),
-            given=np.array(list(its_values.values()), dtype=np.float64),
-            missing=its,
-        )
-        for its_values, its in zip(values, missing, strict=True)
-    )
-    return one, other
-
-
 @lru_cache(maxsize=8)
 def _missing(measure: Measure) -> MissingAnswers | None:
     """Return a measure's missing answers; ``None`` where there are none, or its experiment does not say."""
@@ -104,6 +89,12 @@ def _filled(measure: Measure, missing: MissingAnswers | None) -> dict[str, float
         return dict(measure.values)
     values = missing.values(missing.nearest(missing.expected)[:, None])[:, 0]
     return dict(zip(missing.ids, map(float, values), strict=True))
+
+
+def _side(entities: list[str], values: dict[str, float], missing: MissingAnswers | None) -> Side:
+    place = {entity: number for number, entity in enumerate(values)}
+    at = np.array([place[entity] for entity in entities], dtype=np.intp)
+    return Side(at, np.array(list(values.values()), dtype=np.float64), missing)
 
 
 def _with(measure: Measure, entities: list[str], values: FloatArray) -> Measure:

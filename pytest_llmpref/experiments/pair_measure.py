@@ -119,7 +119,7 @@ def missing_choices(trials: Sequence[Trial], ids: Sequence[str]) -> MissingAnswe
         rows=again.rows,
         scale="a choice of either"
         if drawn
-        else f"{len(levels)} probabilities from {levels[0]:.3f} to {levels[-1]:.3f}",
+        else f"one of {len(levels)} probabilities from {levels[0]:.3f} to {levels[-1]:.3f}",
     )
 
 

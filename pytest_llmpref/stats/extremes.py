@@ -119,13 +119,13 @@ class Side:
     at
         Place of each entity that both have, among the values; shape (n,).
     given
-        The values, where nothing is missing.
+        The values, which count where nothing is missing.
     missing
         The missing answers, where some are.
     """
 
     at: IntArray
-    given: FloatArray | None = None
+    given: FloatArray
     missing: MissingAnswers | None = None
 
     @property
@@ -141,7 +141,6 @@ class Side:
     def values(self, held: FloatArray) -> FloatArray:
         """Return the values under some assignments, shape (n, b)."""
         if self.missing is None:
-            assert self.given is not None  # noqa: S101 - for the type checker
             return _rounded(np.repeat(self.given[self.at, None], held.shape[1], axis=1))
         return _rounded(self.missing.values(held)[self.at])
 
@@ -163,7 +162,7 @@ def _enumerated(x: Side, y: Side) -> Extremes | None:
         Extreme(float(rho[one, other]), x_values[:, one], y_values[:, other])
         for one, other in (np.unravel_index(find(rho), rho.shape) for find in (np.nanargmin, np.nanargmax))
     )
-    return Extremes(low, high, f"all {rho.size:,} assignments")
+    return Extremes(low, high, f"all {rho.size:,} assignments of {_counted(x, y)}")
 
 
 def _searched(x: Side, y: Side) -> Extremes | None:
@@ -176,9 +175,13 @@ def _searched(x: Side, y: Side) -> Extremes | None:
     found = [end for end in found if not math.isnan(end.rho)]
     if not found:
         return None
-    count = sum(side.missing.count for side in (x, y) if side.missing is not None)
     low, high = (find(found, key=lambda end: end.rho) for find in (min, max))
-    return Extremes(low, high, f"greedy search over {count:,} missing answers{', not to its end' if cut else ''}")
+    return Extremes(low, high, f"greedy search over {_counted(x, y)}{', not to its end' if cut else ''}")
+
+
+def _counted(x: Side, y: Side) -> str:
+    count = sum(side.missing.count for side in (x, y) if side.missing is not None)
+    return f"{count:,} missing answer{'' if count == 1 else 's'}"
 
 
 def _starts(x: Side, y: Side, sign: float) -> Iterator[list[FloatArray]]:
