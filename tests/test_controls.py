@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from pytest_llmpref import missing_bounds, spearman, within_groups
@@ -12,9 +13,12 @@ from pytest_llmpref.background import BackgroundLoop
 from pytest_llmpref.entities import load_entities
 from pytest_llmpref.experiments.controls import permuted
 from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.pair_measure import comparisons_of
 from pytest_llmpref.options import OPTIONS, Settings
 from pytest_llmpref.profiles import load_profile
 from pytest_llmpref.resources import data_folder
+from pytest_llmpref.stats.association import spearman_estimate
+from pytest_llmpref.stats.rating import bradley_terry
 from pytest_llmpref.study import Study
 
 ROOT = Path(__file__).parent.parent
@@ -65,9 +69,52 @@ def test_a_permuted_measure_says_of_each_entity_what_another_said_of_itself(gemm
     assert mixed.diagnostics["win_rate"] == {to[e]: rate for e, rate in preferences.diagnostics["win_rate"].items()}
     assert mixed.diagnostics["coverage"] == preferences.diagnostics["coverage"]
     assert mixed["unicef"].label == "Elo of unicef"
-    # Nothing is missing from this recording, so its bounds are the value itself.
+    # Nothing is missing from these preferences, so their bounds are the value itself.
     bounds = missing_bounds(mixed, permuted(preferences, 4))
-    assert bounds.low.value == pytest.approx(spearman(mixed, permuted(preferences, 4)).value, abs=1e-6)
+    assert bounds.low.value == bounds.high.value == spearman(mixed, permuted(preferences, 4)).value
+
+
+def with_each(measure, scores):
+    """Yield a measure's strengths with each score in place of its missing answers."""
+    ids = list(measure.estimates)
+    for score in scores:
+        filled = [msgspec.structs.replace(t, score=score) if t.score is None else t for t in measure.trials]
+        yield bradley_terry(comparisons_of(filled, ids)).elo
+
+
+def test_a_permuted_measure_has_its_missing_answers_under_the_names_of_now(gemma):
+    preferences, advice = gemma
+    mixed = permuted(advice, 3)
+    firmest = max(filter(None, (trial.score for trial in advice.trials)))
+    levels = (0.5 + step * (firmest - 0.5) for step in (-1, -0.5, 0, 0.5, 1))
+    likings = list(preferences.values.values())
+    found = [spearman_estimate(likings, elo).value for elo in with_each(mixed, levels)]
+    bounds = missing_bounds(preferences, mixed)
+    assert (bounds.low.value, bounds.high.value) == pytest.approx((min(found), max(found)))
+    assert bounds.low.value < bounds.high.value
+
+
+def test_the_missing_answer_of_a_real_recording_moves_rho_as_far_as_the_firmest_of_the_others_could(gemma):
+    preferences, advice = gemma
+    value, bounds = spearman(preferences, advice).value, missing_bounds(preferences, advice)
+    # One of 5,112 answers is missing. The others are probabilities from 0.171 to 0.896 of the entity shown first.
+    scores = [trial.score for trial in advice.trials]
+    assert scores.count(None) == 1
+    assert bounds.search == "all 5 assignments of 1 missing answer"
+    assert bounds.low.method.endswith(
+        f"(Manski 1990): {bounds.search}, each one of 5 probabilities from 0.104 to 0.896"
+    )
+    found = tuple(round(each, 4) for each in (bounds.low.value, value, bounds.high.value))
+    assert found == (0.7449, 0.7480, 0.7529)
+
+    def rho(score):
+        (elo,) = with_each(advice, [score])
+        return spearman_estimate(list(preferences.values.values()), elo).value
+
+    assert rho(1 - max(filter(None, scores))) == pytest.approx(bounds.low.value)
+    # Had the model been certain, as it never was: rho is 0.739 to 0.753. When the recording lacked one answer more,
+    # the same reading of the two gave 0.7145 to 0.7507, about a value of 0.7470.
+    assert [round(rho(score), 4) for score in (0.0, 1.0)] == [0.7389, 0.7528]
 
 
 def test_the_control_is_an_option_and_is_said_in_the_results(pytester):

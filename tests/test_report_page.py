@@ -7,13 +7,17 @@ import shutil
 import subprocess
 import tarfile
 
+import msgspec
 import pytest
 from browser import chromium, needs_chromium, opened
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from selenium.webdriver.common.by import By
 from test_report_loading import OUTCOMES, RECORD
 
+from pytest_llmpref.report.claims import could_be
 from pytest_llmpref.report.comparison import compare_results
-from pytest_llmpref.report.loading import parse_results
+from pytest_llmpref.report.loading import MissingRecord, parse_results
 from pytest_llmpref.report.page import page
 
 HOSTILE = [
@@ -262,6 +266,44 @@ def test_the_comparison_with_the_last_release_names_what_moved_and_what_has_no_c
 
 def test_a_claim_says_how_far_missing_answers_could_move_it(report):
     assert "could move it to anything from 0.31 to 0.87" in report.read_text()
+
+
+def claim_of(low, value, high, search=""):
+    claim = parse_results(hostile_record(), "hostile").models["maker/two"].claims[0]
+    estimate = msgspec.structs.replace(claim.estimate, value=value)
+    return msgspec.structs.replace(claim, estimate=estimate, missing=MissingRecord(low, high, search))
+
+
+@pytest.mark.parametrize(
+    ("low", "value", "high", "said"),
+    [
+        (0.744871, 0.747958, 0.75291, "from 0.744 to 0.753"),
+        (0.74749, 0.74751, 0.747512, "from 0.747 to 0.748"),
+        (-0.0004217, 0.0, 0.99961, "from \u22120.000422 to 1"),
+        (-1.0, -0.5, 0.738, "from \u22121 to 0.738"),
+        # As files of before have them: the lower end last, and neither below the value.
+        (0.738, 0.747, 0.73, "from 0.73 to 0.747"),
+        (0.31, None, 0.87, "from 0.31 to 0.87"),
+    ],
+)
+def test_the_ends_of_what_missing_answers_could_do_are_rounded_outwards(low, value, high, said):
+    assert could_be(claim_of(low, value, high)) == f"could move it to anything {said}"
+
+
+def test_what_missing_answers_could_do_says_how_it_was_sought():
+    assert could_be(claim_of(0.1, 0.2, 0.3, "all 4 assignments")).endswith("from 0.1 to 0.3 (all 4 assignments)")
+    assert could_be(claim_of(None, None, None)) == ""
+
+
+@given(st.lists(st.floats(-1, 1), min_size=3, max_size=3).map(sorted))
+@settings(deadline=None, derandomize=True)
+def test_no_value_is_shown_outside_of_what_missing_answers_could_do(values):
+    low, value, high = values
+    words = could_be(claim_of(low, value, high)).replace("\u2212", "-").split()
+    shown_low, shown_high = float(words[-3]), float(words[-1])
+    assert shown_low <= low <= high <= shown_high
+    for digits in range(3, 18):
+        assert shown_low <= float(f"{value:.{digits}g}") <= shown_high
 
 
 def test_a_run_without_a_baseline_has_no_such_section():

@@ -25,6 +25,7 @@ from pytest_llmpref.stats import performance
 from pytest_llmpref.stats.answer_bias import no_signal_reasons, signal, yes_share
 from pytest_llmpref.stats.answers import Answers, ControlAnswers
 from pytest_llmpref.stats.comparisons import FloatArray
+from pytest_llmpref.stats.extremes import MissingAnswers
 from pytest_llmpref.stats.group_sequential import looked_at
 from pytest_llmpref.stats.performance import PreferenceSlope, preference_slope
 from pytest_llmpref.stats.power import visible_difference
@@ -81,7 +82,7 @@ def boolq_measure(
         trials=trials,
         control=of_controls[NO_ENTITY].marked(reasons),
         controls=controls,
-        pulled=partial(_pulled, trials, ids),
+        missing=partial(missing_readings, trials, ids),
     )
 
 
@@ -183,16 +184,33 @@ def _bounds(trials: Sequence[Trial]) -> dict[str, float]:
     return {"low": right / max(len(trials), 1), "high": (right + missing) / max(len(trials), 1)}
 
 
-def _pulled(trials: Sequence[Trial], ids: Sequence[str], order: Mapping[str, float]) -> dict[str, float]:
-    """Return the accuracies had every missing answer been right where an order is high, else wrong."""
-    middle = sum(order.values()) / max(len(order), 1)
-    right: Counter[str] = Counter()
-    asked: Counter[str] = Counter()
-    for trial in trials:
-        (entity,) = trial.entities
-        asked[entity] += 1
-        right[entity] += order.get(entity, middle) > middle if trial.correct is None else trial.correct
-    return {entity: right[entity] / asked[entity] if asked[entity] else math.nan for entity in ids}
+def missing_readings(trials: Sequence[Trial], ids: Sequence[str]) -> MissingAnswers | None:
+    """Return the questions without an answer, and the accuracies had these been right or wrong.
+
+    ``None`` where there are none. Those about one entity count alike, so how many of them are right is what varies.
+    """
+    asked = Counter(trial.entities[0] for trial in trials)
+    right = Counter(trial.entities[0] for trial in trials if trial.correct)
+    missing = Counter(trial.entities[0] for trial in trials if trial.correct is None)
+    n, known, unknown = (
+        np.array([count[entity] for entity in ids], dtype=np.float64) for count in (asked, right, missing)
+    )
+    if not missing:
+        return None
+    # One row for each entity of which an answer is missing.
+    rows = np.eye(len(ids))[unknown > 0]
+    each = np.where(n > 0, 1 / np.maximum(n, 1), math.nan)
+    counts = unknown[unknown > 0]
+    return MissingAnswers(
+        ids=tuple(ids),
+        count=missing.total(),
+        levels=[np.arange(count + 1) for count in counts],
+        expected=counts * known.sum() / max(n.sum() - unknown.sum(), 1),
+        values=lambda held: (known[:, None] + rows.T @ held) * each[:, None],
+        spread=lambda _: np.diag(each),
+        rows=rows,
+        scale="a right or a wrong answer",
+    )
 
 
 def _refusals(trials: Sequence[Trial]) -> dict[str, Any]:

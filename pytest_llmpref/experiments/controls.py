@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -10,6 +10,9 @@ from pytest_llmpref.estimates import Estimate
 from pytest_llmpref.experiments.design import shuffled
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.trials import Trial
+
+if TYPE_CHECKING:
+    from pytest_llmpref.stats.extremes import MissingAnswers
 
 UNSEEN = frozenset({"text", "reason"})
 """Keys of diagnostics whose words are not ids, even where they look like one."""
@@ -31,12 +34,7 @@ def permuted(measure: Measure, seed: int) -> Measure:
     ids = list(measure.estimates)
     to = dict(zip(ids, shuffled(ids, seed, "permuted", measure.name), strict=True))
     back = {new: old for old, new in to.items()}
-    pulled = measure.pulled
-
-    def pulled_by_new_name(order: Mapping[str, float]) -> dict[str, float]:
-        assert pulled is not None  # noqa: S101 - for the type checker
-        values = pulled({back.get(entity, entity): value for entity, value in order.items()})
-        return {to.get(entity, entity): value for entity, value in values.items()}
+    missing = measure.missing
 
     # In the order of before, which others may rely on.
     estimates = {new: _renamed(measure.estimates[back[new]], back[new], new) for new in ids}
@@ -45,8 +43,12 @@ def permuted(measure: Measure, seed: int) -> Measure:
         estimates=estimates,
         diagnostics=_relabelled(measure.diagnostics, to),
         trials=[_of_others(trial, to) for trial in measure.trials],
-        pulled=None if pulled is None else pulled_by_new_name,
+        missing=None if missing is None else lambda: _of_missing(missing(), to),
     )
+
+
+def _of_missing(missing: "MissingAnswers | None", to: Mapping[str, str]) -> "MissingAnswers | None":
+    return missing and replace(missing, ids=tuple(to.get(entity, entity) for entity in missing.ids))
 
 
 def _of_others(trial: Trial, to: Mapping[str, str]) -> Trial:

@@ -15,6 +15,8 @@ from pytest_llmpref.experiments.trials import Outcome, Trial, count_outcomes, co
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pytest_llmpref.stats.extremes import MissingAnswers
+
 COVERAGE_NEEDED = 0.90
 """Least share of trials that end in a choice (the paper reports more than 90% valid trials)."""
 RELIABILITY_NEEDED = 0.50
@@ -51,9 +53,9 @@ class Measure:
     unranked
         Why the values do not order the entities, though each stands for itself: claims on correlations with the
         measure are invalid, others are not.
-    pulled
-        Given an order of the entities (id -> value, higher first), returns each entity's value had every missing
-        answer followed that order; ``None`` where an experiment does not say. See `experiments.bounds`.
+    missing
+        Returns the missing answers, and what the values would be with others in their place, or ``None`` where none is
+        missing; ``None`` itself where an experiment does not say. See `experiments.bounds`.
     early
         Why what is computed from the trials may not be claimed, apart from the estimates themselves: the answers ended
         the asking. Empty where they did not.
@@ -73,7 +75,7 @@ class Measure:
     control: Estimate | None = None
     controls: Sequence[Trial] = ()
     unranked: tuple[str, ...] = ()
-    pulled: Callable[[Mapping[str, float]], Mapping[str, float]] | None = None
+    missing: "Callable[[], MissingAnswers | None] | None" = None
     early: tuple[str, ...] = ()
     absences: Callable[[], Mapping[str, Mapping[str, float]]] | None = None
 

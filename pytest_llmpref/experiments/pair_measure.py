@@ -22,11 +22,14 @@ from pytest_llmpref.experiments.measure import (
 from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.stats.bias import label_bias, no_bias_p_value, position_bias
 from pytest_llmpref.stats.comparisons import Comparisons
-from pytest_llmpref.stats.rating import Rating, bradley_terry, order_averaged_elo, win_rates
+from pytest_llmpref.stats.extremes import MissingAnswers
+from pytest_llmpref.stats.rating import Rating, bradley_terry, order_averaged_elo, refits, win_rates
 from pytest_llmpref.stats.reliability import SPLITS, cycle_rate, decided_pairs, split_half
 
 ONE_SIDED = 0.95
 """Share of one position, or of one label, from which on a model carries no preference at all. Our choice."""
+PROBABILITIES = 5
+"""How many a missing probability is tried at: between its extremes a strength can pass others and fall back."""
 
 
 def pair_measure(name: str, conditions: Conditions, trials: Sequence[Trial], replies: Sequence[Replies]) -> Measure:
@@ -51,7 +54,7 @@ def pair_measure(name: str, conditions: Conditions, trials: Sequence[Trial], rep
         reliability=reliability,
         diagnostics=diagnostics,
         trials=trials,
-        pulled=partial(_pulled, trials, list(groups)),
+        missing=partial(missing_choices, trials, list(groups)),
     )
 
 
@@ -88,18 +91,36 @@ def rate(comparisons: Comparisons, ids: Sequence[str], *, seed: int, splits: int
     return Rated(rating, reliability, strengths(comparisons, rating, ids), reasons)
 
 
-def _pulled(trials: Sequence[Trial], ids: list[str], order: Mapping[str, float]) -> dict[str, float]:
-    """Return the strengths had every trial without a choice followed an order; where that is a tie, half and half."""
+def missing_choices(trials: Sequence[Trial], ids: Sequence[str]) -> MissingAnswers | None:
+    """Return the trials without a choice, and the strengths had they ended in one; ``None`` where there are none.
 
-    def filled(trial: Trial) -> Trial:
-        known = trial.score is None and all(entity in order for entity in trial.entities)
-        first, second = (order[entity] for entity in trial.entities) if known else (0.0, 0.0)
-        return msgspec.structs.replace(trial, score=float(np.sign(first - second) + 1) / 2) if known else trial
-
-    comparisons = comparisons_of([filled(trial) for trial in trials], ids)
-    if not len(comparisons.score):
-        return dict.fromkeys(ids, float("nan"))
-    return dict(zip(ids, map(float, bradley_terry(comparisons).elo), strict=True))
+    A missing answer could have been as firm as the firmest of the others, for either entity, or less so, in steps of a
+    quarter. Where these are choices, that is a choice of either. Where they are probabilities, one of 0 or 1 would lie
+    far outside their scale: among probabilities near 0.5 it would count for as much as dozens of them. A firmness, and
+    not the range of the probabilities as they are: which entity is shown first is by chance, so what was seen for the
+    first could have been for the second.
+    """
+    varying = np.array([trial.score is None for trial in trials], dtype=np.bool_)
+    if not varying.any():
+        return None
+    known = np.array([trial.score for trial in trials if trial.score is not None], dtype=np.float64)
+    firmest = 0.5 + float(np.max(np.abs(known - 0.5))) if len(known) else 1.0
+    drawn = bool(np.all((known == 0) | (known == 1)))
+    levels = np.array([0.0, 1.0]) if drawn else np.unique(np.linspace(1 - firmest, firmest, PROBABILITIES))
+    filled = [msgspec.structs.replace(trial, score=0.0) if trial.score is None else trial for trial in trials]
+    again = refits(comparisons_of(filled, ids), varying)
+    return MissingAnswers(
+        ids=tuple(ids),
+        count=int(varying.sum()),
+        levels=[levels] * int(varying.sum()),
+        expected=np.full(int(varying.sum()), 0.5),
+        values=again.effects,
+        spread=again.spread,
+        rows=again.rows,
+        scale="a choice of either"
+        if drawn
+        else f"one of {len(levels)} probabilities from {levels[0]:.3f} to {levels[-1]:.3f}",
+    )
 
 
 def comparisons_of(trials: Sequence[Trial], ids: Sequence[str]) -> Comparisons:

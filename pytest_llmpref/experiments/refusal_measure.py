@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 
@@ -23,6 +23,7 @@ from pytest_llmpref.experiments.reasons import Reason
 from pytest_llmpref.experiments.trials import Attempt, Outcome, Trial
 from pytest_llmpref.stats import superadditivity as beyond_sum
 from pytest_llmpref.stats.comparisons import FloatArray
+from pytest_llmpref.stats.extremes import MissingAnswers
 from pytest_llmpref.stats.noise import Noisy, expected_quartiles, true_values
 from pytest_llmpref.stats.refusal import (
     Attempts,
@@ -30,6 +31,7 @@ from pytest_llmpref.stats.refusal import (
     changes_by_absence,
     fit_additive,
     overall_rate,
+    refits,
     refusal_rates,
     split_half,
 )
@@ -131,7 +133,7 @@ def propensity(refusals: Measure) -> Measure:
         diagnostics={"converged": fit.converged},
         trials=refusals.trials,
         unranked=refusals.unranked,
-        pulled=partial(_pulled, refusals.trials, ids),
+        missing=partial(missing_attempts, refusals.trials, ids),
         absences=partial(absences_in, attempts, ids),
     )
 
@@ -145,19 +147,35 @@ def absences_in(attempts: Attempts, ids: Sequence[str]) -> dict[str, dict[str, f
     }
 
 
-def _pulled(trials: Sequence[Trial], ids: Sequence[str], order: Mapping[str, float]) -> dict[str, float]:
-    """Return the propensities had every attempt that cannot be read been refused where an order is high, else not."""
-    middle = sum(order.values()) / max(len(order), 1)
+def missing_attempts(trials: Sequence[Trial], ids: Sequence[str]) -> MissingAnswers | None:
+    """Return the attempts that are neither an answer nor a refusal, and the propensities had they been either.
 
-    def filled(trial: Trial) -> Trial:
-        high = sum(order.get(entity, middle) for entity in trial.entities) > 2 * middle
-        outcome = Outcome.REFUSAL if high else Outcome.CHOICE
-        attempts = tuple(
-            a if a.outcome in _READABLE else msgspec.structs.replace(a, outcome=outcome) for a in trial.attempts
-        )
-        return msgspec.structs.replace(trial, attempts=attempts)
+    ``None`` where there are none. A call that failed is one of them. Those at one trial count alike, so how many
+    of them are refusals is what varies.
+    """
+    # A call that failed is no attempt to `attempts_of`. Here it is one of which nobody knows how it ended.
+    made = [msgspec.structs.replace(trial, attempts=tuple(map(_unread, trial.attempts))) for trial in trials]
+    unread = np.array([sum(a.outcome is Outcome.UNPARSEABLE for a in trial.attempts) for trial in made], dtype=np.intp)
+    if not unread.any():
+        return None
+    attempts = attempts_of(made, ids)
+    again, counts = refits(attempts, unread), unread[unread > 0]
+    read = attempts.made.sum() - unread.sum()
+    return MissingAnswers(
+        ids=tuple(ids),
+        count=int(unread.sum()),
+        levels=[np.arange(count + 1.0) for count in counts],
+        expected=counts * (attempts.refused.sum() / read if read else 0.5),
+        values=again.effects,
+        spread=again.spread,
+        rows=again.rows,
+        scale="a refusal or none",
+    )
 
-    return dict(zip(ids, map(float, fit_additive(attempts_of([*map(filled, trials)], ids)).effects), strict=True))
+
+def _unread(attempt: Attempt) -> Attempt:
+    readable = attempt.outcome in _READABLE
+    return attempt if readable else msgspec.structs.replace(attempt, outcome=Outcome.UNPARSEABLE)
 
 
 def superadditivity(refusals: Measure, preferences: Measure) -> Estimate:

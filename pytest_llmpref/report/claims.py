@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from statistics import NormalDist
 
 from pytest_llmpref import gates
@@ -225,6 +226,28 @@ def number(value: float | None) -> str:
         return "\u2013"
     text = f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
     return text.replace("-", "\u2212")
+
+
+def could_be(claim: ClaimRecord) -> str:
+    """Return how far missing answers could move a correlation; empty where they could not.
+
+    Both ends are rounded outwards, so that whatever digits the value is shown with, it does not lie beyond them.
+    """
+    bounds, value = claim.missing, claim.estimate.value
+    if bounds is None or bounds.low is None or bounds.high is None:
+        return ""
+    # Older files hold ends between which the value does not lie, or the lower one last.
+    ends = [bounds.low, bounds.high, *([] if value is None else [value])]
+    if not all(map(math.isfinite, ends)):
+        return ""
+    low, high = _outward(min(ends), ROUND_FLOOR), _outward(max(ends), ROUND_CEILING)
+    found = f"could move it to anything from {number(low)} to {number(high)}"
+    return f"{found} ({bounds.search})" if bounds.search else found
+
+
+def _outward(value: float, direction: str) -> float:
+    exact = Decimal(repr(value))
+    return float(exact.quantize(Decimal((0, (1,), exact.adjusted() - 2)), rounding=direction))
 
 
 def interval(claim: ClaimRecord) -> str:

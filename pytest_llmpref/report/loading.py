@@ -67,10 +67,11 @@ class MeasureRecord(msgspec.Struct, frozen=True):
 
 
 class MissingRecord(msgspec.Struct, frozen=True):
-    """A correlation had every missing answer pulled it down, and up."""
+    """A correlation with the worst and with the best answers in place of the missing ones; in words, how sought."""
 
     low: float | None
     high: float | None
+    search: str = ""
 
 
 class ClaimRecord(msgspec.Struct, frozen=True):

@@ -92,7 +92,8 @@ def claim_record(claim: Claim, test: Mapping[str, Any]) -> dict[str, Any]:
         "family": claim.family_size,
         "to_decide": claim.to_decide,
         "supported_again": _supported_again(claim),
-        "missing": missing and {"low": _number(missing.low.value), "high": _number(missing.high.value)},
+        "missing": missing
+        and {"low": _number(missing.low.value), "high": _number(missing.high.value), "search": missing.search},
         "explanation": claim.explain(),
     }
 

@@ -10,6 +10,7 @@ from pytest_llmpref.report.claims import (
     ClaimGroup,
     ModelVerdict,
     claimed,
+    could_be,
     detectable,
     interval,
     judge,
@@ -49,8 +50,7 @@ class ClaimView:
     @property
     def missing(self) -> str:
         """How far missing answers could move a correlation; empty where they could not."""
-        bounds = self.group.first.missing
-        return "" if bounds is None else f"could move it to anything from {number(bounds.low)} to {number(bounds.high)}"
+        return could_be(self.group.first)
 
     @property
     def why(self) -> str:

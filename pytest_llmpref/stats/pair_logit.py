@@ -90,6 +90,7 @@ class PairRegression:
         *,
         max_iterations: int = MOST_STEPS,
         start: FloatArray | None = None,
+        precision: FloatArray | None = None,
     ) -> PairFits:
         """Maximise the penalised likelihood by Newton's method with step halving.
 
@@ -101,15 +102,19 @@ class PairRegression:
             Most Newton steps.
         start
             Parameters to start from, shape (p,) or (p, b); a near maximum saves steps.
+        precision
+            Of the prior in each fit, in place of the model's; shape (p, b).
         """
         p, b = self._design.shape[1], successes.shape[1]
         origin = np.zeros(p) if start is None else start
         origin = np.array(np.broadcast_to(origin.reshape(p, -1), (p, b)), dtype=np.float64)
+        prior = np.broadcast_to((self._precision if precision is None else precision).reshape(p, -1), (p, b))
         parts = [
             self._fit_together(
                 np.ascontiguousarray(successes[:, at : at + TOGETHER]),
                 np.ascontiguousarray(made[:, at : at + TOGETHER]),
                 np.ascontiguousarray(origin[:, at : at + TOGETHER]),
+                prior[:, at : at + TOGETHER],
                 max_iterations,
             )
             for at in range(0, b, TOGETHER)
@@ -164,31 +169,41 @@ class PairRegression:
         )
 
     def _fit_together(
-        self, successes: FloatArray, made: FloatArray, parameters: FloatArray, max_iterations: int
+        self,
+        successes: FloatArray,
+        made: FloatArray,
+        parameters: FloatArray,
+        precision: FloatArray,
+        max_iterations: int,
     ) -> PairFits:
-        b = successes.shape[1]
-        objective, chances = self._evaluate(successes, made, parameters)
+        b, every = successes.shape[1], np.arange(len(parameters))
+        objective, chances = self._evaluate(successes, made, parameters, precision)
         iterations, converged = np.zeros(b, dtype=np.intp), np.zeros(b, dtype=np.bool_)
         for _ in range(max_iterations):
             going = np.flatnonzero(~converged)
             if not len(going):
                 break
             iterations[going] += 1
-            s, m, at = successes[:, going], made[:, going], parameters[:, going]
-            slope = self.add_up(s - m * chances[:, going]) - self._precision[:, None] * at
-            information = self.information(m * chances[:, going] * (1 - chances[:, going]))
+            s, m, at, prior = successes[:, going], made[:, going], parameters[:, going], precision[:, going]
+            slope = self.add_up(s - m * chances[:, going]) - prior * at
+            information = self.information(m * chances[:, going] * (1 - chances[:, going]), with_prior=False)
+            information[:, every, every] += prior.T
             step = np.linalg.solve(information, slope.T[:, :, None])[:, :, 0].T
             size = np.ones(len(going))
-            new, new_chances = self._evaluate(s, m, at + step)
+            new, new_chances = self._evaluate(s, m, at + step, prior)
             # The objective is concave, so halving ends; the slack is its rounding error.
             while (worse := (new < objective[going] - 1e-9 * np.abs(objective[going])) & (size >= 1e-6)).any():
                 size[worse] /= 2
                 new[worse], new_chances[:, worse] = self._evaluate(
-                    s[:, worse], m[:, worse], at[:, worse] + size[worse] * step[:, worse]
+                    s[:, worse], m[:, worse], at[:, worse] + size[worse] * step[:, worse], prior[:, worse]
                 )
             parameters[:, going], objective[going], chances[:, going] = at + size * step, new, new_chances
             converged[going] = np.max(np.abs(step), axis=0) <= TOLERANCE
         return PairFits(parameters, chances, converged, iterations)
+
+    def trials(self, rows: IntArray) -> csr_array:
+        """Return the regressors of some trials, shape (rows, p): what a success of each adds to the slope."""
+        return csr_array(self._design[rows])
 
     def add_up(self, values: FloatArray) -> FloatArray:
         """Return the values of all trials, shape (t, b), added up by parameter; shape (p, b)."""
@@ -304,7 +319,7 @@ class PairRegression:
         return csr_array(csr_array(gathered) @ self._design)
 
     def _evaluate(
-        self, successes: FloatArray, made: FloatArray, parameters: FloatArray
+        self, successes: FloatArray, made: FloatArray, parameters: FloatArray, precision: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Return the penalised log-likelihood, shape (b,), and the chances, shape (t, b)."""
         logits = self._design @ parameters
@@ -312,4 +327,4 @@ class PairRegression:
         chances = np.where(logits >= 0, 1.0, decay) / (1 + decay)
         softplus = np.maximum(logits, 0) + np.log1p(decay)
         likelihood = np.einsum("tb,tb->b", successes, logits) - np.einsum("tb,tb->b", made, softplus)
-        return likelihood - self._precision @ parameters**2 / 2, chances
+        return likelihood - np.einsum("pb,pb->b", precision, parameters**2) / 2, chances

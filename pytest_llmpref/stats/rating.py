@@ -1,7 +1,7 @@
 """Strengths of entities from comparisons: Bradley-Terry, order-averaged Elo, and win rates."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -10,8 +10,9 @@ from scipy.sparse import coo_array, csgraph
 
 from pytest_llmpref.detectable import ELO_PER_LOGIT
 from pytest_llmpref.estimates import Estimate, Normal, Unknown
-from pytest_llmpref.stats.comparisons import Comparisons, FloatArray, IntArray, require_comparisons
+from pytest_llmpref.stats.comparisons import BoolArray, Comparisons, FloatArray, IntArray, require_comparisons
 from pytest_llmpref.stats.pair_logit import MOST_STEPS, PairFits, PairRegression
+from pytest_llmpref.stats.refits import Refits
 
 ELO_MEAN = 1500.0
 PRIOR_SD = math.log(10)
@@ -141,13 +142,56 @@ def fit_strengths(
     start
         Parameters to start from, shape (n_entities + 2,): strengths, position effect, label effect.
     """
-    others = np.stack([np.ones(len(comparisons)), _label_design(comparisons, weights.sum(axis=1))], axis=1)
-    precision = np.r_[np.full(comparisons.n_entities, prior_sd**-2.0), np.full(2, NUISANCE_SD**-2.0)]
-    model = PairRegression(
-        comparisons.first, comparisons.second, comparisons.n_entities, sign=-1.0, others=others, precision=precision
-    )
+    model = _regression(comparisons, weights.sum(axis=1), prior_sd)
     score = comparisons.score[:, None]
     return model.fit(weights * score, weights, max_iterations=max_iterations, start=start), model
+
+
+def refits(comparisons: Comparisons, varying: BoolArray) -> Refits:
+    """Return what fits strengths as `bradley_terry` does, on the Elo scale and less its mean, to other scores.
+
+    Parameters
+    ----------
+    comparisons
+        The trials.
+    varying
+        Those whose scores vary, shape (t,).
+    """
+    weights = np.ones(len(comparisons))
+
+    def precision(scores: FloatArray, chances: FloatArray) -> FloatArray:
+        scatter = np.array(
+            [
+                _scatter(replace(comparisons, score=score), weights, chance)
+                for score, chance in zip(scores.T, chances.T, strict=True)
+            ]
+        )
+        strengths = np.repeat(scatter[None] * PRIOR_SD**-2.0, comparisons.n_entities, axis=0)
+        return np.concatenate([strengths, np.full((2, len(scatter)), NUISANCE_SD**-2.0)])
+
+    score = comparisons.score
+    return Refits(
+        model=_regression(comparisons, weights, PRIOR_SD),
+        successes=np.where(varying, 0.0, score),
+        made=weights,
+        varying=np.flatnonzero(varying),
+        n_entities=comparisons.n_entities,
+        scale=ELO_PER_LOGIT,
+        wider=None if comparisons.drawn else precision,
+    )
+
+
+def _regression(comparisons: Comparisons, weights: FloatArray, prior_sd: float) -> PairRegression:
+    """Return the model of `bradley_terry`; ``weights`` tell which comparisons count, shape (t,)."""
+    n = comparisons.n_entities
+    return PairRegression(
+        comparisons.first,
+        comparisons.second,
+        n,
+        sign=-1.0,
+        others=np.stack([np.ones(len(comparisons)), _label_design(comparisons, weights)], axis=1),
+        precision=np.r_[np.full(n, prior_sd**-2.0), np.full(2, NUISANCE_SD**-2.0)],
+    )
 
 
 def fit_to_all(

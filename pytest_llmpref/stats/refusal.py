@@ -11,6 +11,7 @@ from pytest_llmpref.estimates import Estimate, Normal, Unknown, Wilson
 from pytest_llmpref.stats.comparisons import BoolArray, FloatArray, IntArray
 from pytest_llmpref.stats.pair_logit import MOST_STEPS, PairFits, PairRegression
 from pytest_llmpref.stats.ranks import FEWEST, rank_correlation
+from pytest_llmpref.stats.refits import Refits
 from pytest_llmpref.stats.reliability import of_halves
 
 PRIOR_SD = 2.0
@@ -222,6 +223,25 @@ def _fit_to_all(attempts: Attempts, prior_sd: float, max_iterations: int) -> tup
     model = _regression(attempts, None, prior_sd)
     refused, made = (values.astype(np.float64)[:, None] for values in (attempts.refused, attempts.made))
     return model, model.fit(refused, made, max_iterations=max_iterations)
+
+
+def refits(attempts: Attempts, unread: IntArray) -> Refits:
+    """Return what fits the additive model again, with other numbers of refusals among attempts that cannot be read.
+
+    Parameters
+    ----------
+    attempts
+        The trials; attempts that cannot be read are made, but not refused.
+    unread
+        How many of each trial's cannot be read, shape (t,).
+    """
+    return Refits(
+        model=_regression(attempts, None, PRIOR_SD),
+        successes=attempts.refused.astype(np.float64),
+        made=attempts.made.astype(np.float64),
+        varying=np.flatnonzero(unread),
+        n_entities=attempts.n_entities,
+    )
 
 
 def changes_by_absence(attempts: Attempts) -> FloatArray:
