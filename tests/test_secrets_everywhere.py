@@ -111,13 +111,12 @@ def can_be(place: str, writing: str, known: str) -> bool:
     return place not in IN_ADDRESSES or not set(written) & set("/@\"'\n \\?#+=。")
 
 
-CELLS = [
-    pytest.param(place, writing, known, id=f"{place}: {writing}: {known}")
+CELLS = {
+    (place, known): [writing for writing in WRITINGS if can_be(place, writing, known)]
     for place in PLACES
-    for writing in WRITINGS
     for known in KNOWN
-    if can_be(place, writing, known)
-]
+}
+"""Where a secret stands, and how it is known -> all the ways in which it can be written there."""
 
 
 def written(environment, headers, *, sent=None, received=None, uri=URL, asks="{}", says="{}", reason="OK", **parts):
@@ -149,13 +148,23 @@ def left(text: str, secret: str, size: int = 10) -> set[str]:
     return {secret[at : at + size] for at in range(len(secret) - size + 1) if secret[at : at + size] in text}
 
 
-@pytest.mark.parametrize(("place", "writing", "known"), CELLS)
-def test_no_secret_is_written_wherever_it_stands(place, writing, known):
+@pytest.mark.parametrize(("place", "known"), CELLS)
+def test_no_secret_is_written_wherever_it_stands(place, known):
+    """Each writing is a line of its own, of a scrubber that knows of no other; a failure names those that got by."""
     secret, environment, headers = KNOWN[known]
-    form = WRITINGS[writing](secret)
-    line = written(environment, headers, **PLACES[place](form))
-    said = "\n".join(strings(json.loads(line)))
-    assert not left(line, secret) | left(said, secret) | left(said, form.strip('密钥是。"\\n'))
+    got_by = {}
+    for writing in CELLS[place, known]:
+        form = WRITINGS[writing](secret)
+        line = written(environment, headers, **PLACES[place](form))
+        said = "\n".join(strings(json.loads(line)))
+        if found := left(line, secret) | left(said, secret) | left(said, form.strip('密钥是。"\\n')):
+            got_by[writing] = found
+    assert not got_by
+
+
+def test_no_cell_is_lost():
+    assert sum(map(len, CELLS.values())) == 2110
+    assert all(CELLS.values())
 
 
 @pytest.fixture
