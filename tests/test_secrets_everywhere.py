@@ -45,6 +45,10 @@ WRITINGS = {
     "JSON": lambda secret: json.dumps(f"\n{secret}\n").replace("/", r"\/"),
     "JSON, twice": lambda secret: json.dumps(json.dumps(f"{secret}\n").replace("/", r"\/")),
     "JSON, as it is safe in HTML": lambda secret: "".join(f"\\u{ord(c):04X}" if c in "+/=" else c for c in secret),
+    "HTML": lambda secret: "".join(f"&#x{ord(c):02X};" if c in "+/=" else c for c in secret),
+    "HTML, in decimal": lambda secret: "".join(f"&#{ord(c)};" if c in "+/=" else c for c in secret),
+    "HTML, twice": lambda secret: "".join(f"&amp;#x{ord(c):x};" if c in "+/=" else c for c in secret),
+    "JavaScript": lambda secret: "".join(f"\\x{ord(c):02x}" if c in "+/=" else c for c in secret),
     "base64": base64_of,
     "base64, for URLs": lambda secret: base64.urlsafe_b64encode(secret.encode()).decode().rstrip("="),
     "Basic": lambda secret: f"Basic {base64_of(f'user:{secret}')}",
@@ -108,7 +112,7 @@ def can_be(place: str, writing: str, known: str) -> bool:
     written = WRITINGS[writing](KNOWN[known][0])
     if place == "host":
         return written.isalnum()
-    return place not in IN_ADDRESSES or not set(written) & set("/@\"'\n \\?#+=。")
+    return place not in IN_ADDRESSES or not set(written) & set("/@\"'\n \\?#+=。&;")
 
 
 CELLS = {
@@ -163,7 +167,7 @@ def test_no_secret_is_written_wherever_it_stands(place, known):
 
 
 def test_no_cell_is_lost():
-    assert sum(map(len, CELLS.values())) == 2110
+    assert sum(map(len, CELLS.values())) == 2730
     assert all(CELLS.values())
 
 
