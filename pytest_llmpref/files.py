@@ -22,6 +22,7 @@ _KINDS = (
     (stat.S_ISLNK, "a symbolic link; links among recordings and reports are never followed"),
     (stat.S_ISDIR, "a folder, not a file"),
     (stat.S_ISFIFO, "a named pipe, not a file"),
+    (stat.S_ISCHR, "a device, not a file"),
 )
 
 
@@ -123,6 +124,35 @@ def open_descriptor(path: Path, flags: int, mode: int = 0o644) -> int:
 def open_to_read(path: Path) -> BinaryIO:
     """Open a regular file for reading; raises what `open_descriptor` does."""
     return os.fdopen(open_descriptor(path, os.O_RDONLY), "rb")
+
+
+def open_given(path: Path, *, pipes: bool = False) -> BinaryIO:
+    """Open a file of the user's for reading, following links. A device, from which reading never ends, is refused.
+
+    Parameters
+    ----------
+    path
+        The file.
+    pipes
+        Whether it may be a pipe, such as a shell makes of ``<(command)``.
+
+    Raises
+    ------
+    IsADirectoryError, NotAFileError
+        If it is a folder, or no file.
+    OSError
+        If it cannot be opened.
+    """
+    if pipes and path.is_fifo():
+        return path.open("rb")
+    descriptor = os.open(path, os.O_RDONLY | _ALWAYS & ~_NO_FOLLOW)
+    found = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(found):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(found):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise _misfit(path, found)
 
 
 def append(path: Path, content: bytes) -> None:

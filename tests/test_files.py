@@ -10,8 +10,15 @@ from pathlib import Path
 import pytest
 
 from pytest_llmpref import files
-from pytest_llmpref.cassettes import CassetteWarning
+from pytest_llmpref.cassettes import Cassette, CassetteWarning
+from pytest_llmpref.cassettes.vcr_yaml import import_vcr_yaml
 from pytest_llmpref.cli import main
+from pytest_llmpref.entities import load_entities
+from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.items import load_items
+from pytest_llmpref.models.simulated.loading import load_world
+from pytest_llmpref.policy import load_policy
+from pytest_llmpref.profiles import load_profile
 from pytest_llmpref.report.loading import ResultsFileError, load_results
 from pytest_llmpref.report.results import write_results
 from pytest_llmpref.report.writing import ReportError, write_reports
@@ -216,3 +223,55 @@ def test_a_file_is_replaced_whole_and_new_ones_are_no_more_open_than_usual(tmp_p
         assert path.read_bytes() == content
     assert stat.S_IMODE(path.stat().st_mode) & 0o022 == 0
     assert [one.name for one in tmp_path.iterdir()] == ["x"]
+
+
+GIVEN = {
+    "policy.toml": load_policy,
+    "own.toml": load_entities,
+    "own.csv": load_entities,
+    "w.toml": load_world,
+    "results.json": load_results,
+    "c.yaml": lambda path: import_vcr_yaml(path, Cassette.open(path.parent / "own", "m")),
+    "p.toml": lambda path: load_profile(str(path)),
+    "q.jsonl": lambda path: load_items(str(path)),
+}
+"""Files that a project holds, or that its user names."""
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_a_link_to_a_device_in_place_of_a_file_is_an_error_and_no_endless_read(tmp_path, name):
+    """A pull request can commit such a link."""
+    (tmp_path / name).symlink_to("/dev/zero")
+    with pytest.raises(LLMPrefError, match=rf"(?s){name}.*(a device, not a file|no such)"):
+        GIVEN[name](tmp_path / name)
+
+
+@pytest.mark.parametrize("name", sorted(GIVEN.keys() - {"results.json"}))
+def test_a_pipe_in_place_of_a_file_is_an_error_and_no_endless_wait(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(LLMPrefError, match=rf"(?s){name}.*(a named pipe, not a file|no such)"):
+        GIVEN[name](tmp_path / name)
+
+
+def test_results_may_come_through_a_pipe_of_the_shell():
+    compare = f"{sys.executable} -m pytest_llmpref diff"
+    through = subprocess.run(
+        ["bash", "-c", f"{compare} <(cat {RESULTS}) {RESULTS}"], capture_output=True, text=True, check=False
+    )
+    itself = subprocess.run([*compare.split(), RESULTS, RESULTS], capture_output=True, text=True, check=False)
+    assert (through.returncode, through.stderr) == (itself.returncode, "")
+    assert through.stdout.replace("/dev/fd/63", str(RESULTS)) == itself.stdout
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 5000, "alpha = " + "9" * 5000, "a = " + "{a = " * 2000, "\xff"])
+def test_an_absurd_policy_is_a_named_error(tmp_path, text):
+    (tmp_path / "policy.toml").write_bytes(text.encode("latin-1"))
+    with pytest.raises(LLMPrefError, match=r"policy\.toml: not valid TOML"):
+        load_policy(tmp_path / "policy.toml")
+
+
+def test_an_endless_policy_is_a_named_error(tmp_path):
+    with (tmp_path / "policy.toml").open("wb") as file:
+        file.truncate(1 << 33)
+    with pytest.raises(LLMPrefError, match=r"policy\.toml: more than"):
+        load_policy(tmp_path / "policy.toml")
