@@ -258,6 +258,56 @@ def test_files_are_limited_in_number_even_if_they_are_empty():
     assert after.stdout == b"again\n"
 
 
+@confined
+def test_links_folders_and_pipes_count_as_files():
+    program = """
+        os.close(os.open("/root/a", os.O_CREAT | os.O_WRONLY))
+        ways = {
+            "/root": lambda path: os.link("/root/a", path),
+            "/tmp": lambda path: os.symlink("x" * 4000, path),
+            "/shared_files": os.mkdir,
+            "/dev/shm": os.mkfifo,
+        }
+        for folder, make in ways.items():
+            made = 0
+            try:
+                for made in range(20_000):
+                    make(f"{folder}/{made}")
+            except OSError as error:
+                print(made <= 16_384, errno.errorcode[error.errno])
+    """
+    [made] = inside(python(program))
+    if "number of files" in " ".join(within(_gaps)):
+        pytest.skip("this host does not let the number of files be limited, and the sandbox says so")
+    assert made.stdout == b"True ENOSPC\n" * 4
+
+
+@confined
+def test_shared_memory_that_nobody_has_in_use_counts_all_the_same():
+    """Five processes fill 60 MiB each and let go of every page, so that the kernel counts them for none of them."""
+    program = """
+        import mmap
+        def fill():
+            memory = mmap.mmap(-1, 60 * 2**20)
+            for start in range(0, 60 * 2**20, 2**20):
+                memory[start : start + 2**20] = b"x" * 2**20
+                memory.madvise(mmap.MADV_DONTNEED)
+            time.sleep(10)
+            os._exit(0)
+        made = [os.fork() or fill() for _ in range(5)]
+        print([os.waitpid(process, 0)[1] for process in made])
+    """
+    limits = Limits(memory=100 * 2**20, processes=20, scratch={"/root": 2**20, "/tmp": 2**20})
+    filled, after = inside(python(program), "echo alive", limits=limits)
+    assert b"Killed: more than 100 MiB of memory" in filled.stderr
+    assert after.stdout == b"alive\n"
+    shared = (
+        "import mmap; m = mmap.mmap(-1, 40 * 2**20); m.write(b'x' * 40 * 2**20); import os; os.fork(); print('done')"
+    )
+    [within_limit] = inside(["python3", "-c", shared], limits=limits)
+    assert within_limit.stdout == b"done\ndone\n"
+
+
 async def _gaps(sandbox):
     return sandbox.gaps
 
