@@ -21,7 +21,7 @@ It promises where the host allows it, and `Confined.gaps` lists what the host do
 - A hard limit of all memory, that of the kernel for sockets, pipes and page tables included, needs a control group,
   which `systemd-run` makes: in a user's session, or as root. Without one (in most containers) each process is limited
   by the kernel, and their sum is looked at four times a second: for so long it can be exceeded. Not counted then is
-  memory of the kernel, nor shared memory of a process that hides its maps (by PR_SET_DUMPABLE, from other users).
+  memory of the kernel, nor shared memory of a process whose maps the user may not read.
 - The number of files is not limited where a security module forbids capabilities inside a user namespace.
 
 It does not promise:
