@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple, cast
 
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.escaping import on_lines
+from pytest_llmpref.files import open_given
 from pytest_llmpref.resources import data_folder
 from pytest_llmpref.unseen import DROPPED, unseen_problem
 
@@ -181,7 +182,7 @@ def load_entities(path: Path | None = None) -> EntitySet:
 
 def _read(source: Path) -> bytes:
     try:
-        with source.open("rb") as file:
+        with open_given(source) as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise EntityFileError(source, [f"there is no such file{_similar_file(source)}"]) from None

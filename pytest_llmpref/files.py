@@ -1,13 +1,19 @@
 """Files in folders that may come from somebody else, such as a pull request: opened without following links.
 
+A pull request can also bring a link in place of the folder. So no part of a folder's path below the project may be a
+link. What leads to the project, and to folders elsewhere that the user names, is the user's own, and is followed.
+
 Systems without ``O_NOFOLLOW`` (Windows) look before they open instead, which leaves a moment in between.
 """
 
 import errno
 import os
 import stat
+from itertools import dropwhile, islice
 from pathlib import Path
 from typing import BinaryIO
+
+from pytest_llmpref.errors import LLMPrefError
 
 _NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
 # Opening a pipe must not wait for its other end; and no system may translate line ends.
@@ -16,11 +22,16 @@ _KINDS = (
     (stat.S_ISLNK, "a symbolic link; links among recordings and reports are never followed"),
     (stat.S_ISDIR, "a folder, not a file"),
     (stat.S_ISFIFO, "a named pipe, not a file"),
+    (stat.S_ISCHR, "a device, not a file"),
 )
 
 
 class NotAFileError(OSError):
     """A link, a folder or a device stands where a file should be."""
+
+
+class LinkedFolderError(LLMPrefError):
+    """A folder of recordings or reports is reached by a link that a pull request can bring."""
 
 
 def explained(error: OSError, doing: str, fix: str) -> str:
@@ -45,6 +56,32 @@ def refuse_others(path: Path) -> os.stat_result | None:
     if not stat.S_ISREG(status.st_mode):
         raise _misfit(path, status.st_mode)
     return status
+
+
+def refuse_links_below(project: Path, *folders: Path) -> None:
+    """Make sure that no part of a folder's path is a link, from the project on; elsewhere, links are the user's own.
+
+    Raises
+    ------
+    LinkedFolderError
+        If one is. The message names the link, where it leads, and what to do.
+    """
+    for folder in folders:
+        ways = dropwhile(lambda way: not _is_same(way, project), [*reversed(folder.parents), folder])
+        link = next((way for way in islice(ways, 1, None) if way.is_symlink()), None)
+        if link is not None:
+            raise LinkedFolderError(
+                f"{link}: a symbolic link to {link.readlink()}, and links inside the project are not followed, as a "
+                "pull request can bring one; put the folder itself there, or give its absolute path: "
+                f"{os.path.realpath(folder)}"
+            )
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    try:
+        return path.samefile(other)
+    except OSError:
+        return False
 
 
 def refuse_linked_folder(path: Path) -> None:
@@ -87,6 +124,35 @@ def open_descriptor(path: Path, flags: int, mode: int = 0o644) -> int:
 def open_to_read(path: Path) -> BinaryIO:
     """Open a regular file for reading; raises what `open_descriptor` does."""
     return os.fdopen(open_descriptor(path, os.O_RDONLY), "rb")
+
+
+def open_given(path: Path, *, pipes: bool = False) -> BinaryIO:
+    """Open a file of the user's for reading, following links. A device, from which reading never ends, is refused.
+
+    Parameters
+    ----------
+    path
+        The file.
+    pipes
+        Whether it may be a pipe, such as a shell makes of ``<(command)``.
+
+    Raises
+    ------
+    IsADirectoryError, NotAFileError
+        If it is a folder, or no file.
+    OSError
+        If it cannot be opened.
+    """
+    if pipes and path.is_fifo():
+        return path.open("rb")
+    descriptor = os.open(path, os.O_RDONLY | _ALWAYS & ~_NO_FOLLOW)
+    found = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(found):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(found):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise _misfit(path, found)
 
 
 def append(path: Path, content: bytes) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from pytest_llmpref.boolq_download import downloaded_file
 from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.models.chat import whole_text
 from pytest_llmpref.resources import data_folder
 
 DEV = "dev"
@@ -138,6 +139,8 @@ def _item(row: Mapping[str, Any]) -> Item | str:
             return f"{field}: missing or empty; write it as a string"
         if len(text) > longest:
             return f"{field}: has {len(text):,} characters; shorten it to at most {longest:,}"
+        if whole_text(text) != text:
+            return f"{field}: holds half a character (a lone surrogate, as \\ud800 is); write the whole one"
     answer = _answer(row)
     if isinstance(answer, str):
         return answer

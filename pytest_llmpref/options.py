@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from pytest_llmpref.files import LinkedFolderError, refuse_links_below
 from pytest_llmpref.sharding import Shard, parse_shard
 
 if TYPE_CHECKING:
@@ -184,6 +185,22 @@ def read_settings(config: "pytest.Config", began: datetime, entity_sets: Mapping
         began=began,
         **values,
     )
+
+
+def check_folders(config: "pytest.Config", settings: Settings) -> None:
+    """Make sure that recordings and reports are not read or written through a link that a pull request can bring.
+
+    Raises
+    ------
+    pytest.UsageError
+        If a part of their folders below the project is a link; the message names the link and the option.
+    """
+    below = {"--llmpref-cassettes": settings.cassettes, "--report-dir": settings.report_dir / "latest" / "agentic"}
+    for flag, folder in below.items():
+        try:
+            refuse_links_below(_project(config), folder)
+        except LinkedFolderError as error:
+            raise _usage_error(f"{spelled(config, flag)}: {error}") from None
 
 
 def _command(config: "pytest.Config") -> str:

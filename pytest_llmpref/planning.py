@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_llmpref import detectable
+from pytest_llmpref.escaping import on_one_line
 from pytest_llmpref.models.prices import price_of
 from pytest_llmpref.options import Settings
 from pytest_llmpref.study import Study
@@ -64,7 +65,7 @@ def plan_lines(study: Study, measures: Sequence[str], settings: Settings) -> Ite
     steps = plan_of(study, measures)
     model, calls = study.conditions.model, sum(step.missing for step in steps)
     prompt, reply = (sum(getattr(step, name) for step in steps) for name in ("prompt_tokens", "reply_tokens"))
-    yield f"{model}, profile {study.conditions.profile.name}"
+    yield on_one_line(f"{model}, profile {study.conditions.profile.name}")
     yield f"  {'measure':<18}{'questions':>11}{'to ask':>9}{'prompt tokens':>15}{'reply tokens':>15}"
     for step in steps:
         most = "<= " * step.at_most

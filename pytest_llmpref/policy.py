@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.files import open_given
 
 FILE = "policy.toml"
 """Name of the file that is looked for beside the tests."""
+_MOST_BYTES = 1 << 20
 Role = Literal["gate", "claim", "exploratory", "off"]
 """What a test does under the policy.
 
@@ -116,12 +118,16 @@ def load_policy(path: Path) -> Policy:
         If it cannot be read, or holds a key or a value that is not allowed.
     """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        with open_given(path) as file:
+            data = file.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise PolicyError(f"{path}: more than {_MOST_BYTES:,} bytes; a policy is a few dozen lines")
+        table = tomllib.loads(data.decode())
     except OSError as error:
         raise PolicyError(
             f"{path}: cannot read ({error.strerror}); give --llmpref-policy the path of a policy"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # an overlong number is no TOMLDecodeError
         raise PolicyError(f"{path}: not valid TOML: {error}") from error
     tests = {key: _test_policy(path, key, value) for key, value in table.items() if isinstance(value, dict)}
     top = {key: value for key, value in table.items() if key not in tests}

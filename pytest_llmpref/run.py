@@ -13,7 +13,7 @@ from pytest_llmpref import collection, fixtures, gating
 from pytest_llmpref.errors import LLMPrefError, MissingError
 from pytest_llmpref.extensions import Extensions, gathered_extensions
 from pytest_llmpref.measures import FORMS, MEASURES
-from pytest_llmpref.options import Settings, names_model, read_settings
+from pytest_llmpref.options import Settings, check_folders, names_model, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -86,15 +86,15 @@ class Run:
             raise pytest.UsageError(f"--baseline {error}") from None
 
     def check_settings(self) -> None:
-        """Check the settings of a run that names a model; another run's are none of our business.
+        """Check the settings and folders of a run that names a model; another run's are none of our business.
 
         Raises
         ------
         pytest.UsageError
-            If an option is not allowed.
+            If an option is not allowed, or a folder is reached by a link.
         """
         if names_model(self.config):
-            _ = self.settings
+            check_folders(self.config, self.settings)
 
     def check_study(self) -> None:
         """Read profile, entity set and baseline in a run that names a model.

@@ -49,6 +49,26 @@ def test_the_same_merge_twice_changes_nothing(tmp_path):
     assert text(tmp_path / "all") == "new"
 
 
+def test_a_folder_merges_with_itself_under_any_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    recorded(Path("job"), "packed", "recorded again", "and again")
+    (tmp_path / "same").symlink_to(tmp_path / "job")
+    names = [Path("job"), tmp_path / "job", Path("job/../job"), tmp_path / "same"]
+    for folder, added in ((Path("job"), 0), (Path("all"), 1), (Path("all"), 0)):
+        (done,) = merge(names, folder)
+        assert (done.added, done.known) == (added, 1 - added)
+        assert text(folder) == "and again"
+
+
+def test_a_failure_never_replaces_an_answer_whichever_comes_first(tmp_path):
+    recorded(tmp_path / "answered", "tea")
+    Cassette.open(tmp_path / "failed", "m").append(QUESTION, Reply("it broke", "error"))
+    merge([tmp_path / "answered", tmp_path / "failed"], tmp_path / "one")
+    merge([tmp_path / "failed", tmp_path / "answered"], tmp_path / "other")
+    merge([tmp_path / "failed"], tmp_path / "answered", "latest")
+    assert {text(tmp_path / folder) for folder in ("one", "other", "answered")} == {"tea"}
+
+
 def test_folders_that_differ_still_conflict(tmp_path):
     recorded(tmp_path / "one", "tea")
     recorded(tmp_path / "other", "tea", "mud")

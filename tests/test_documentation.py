@@ -60,3 +60,15 @@ def test_nothing_committed_names_a_machine_or_a_registry():
     for path in [*ROOT.glob("*.md"), *ROOT.glob("*.t*"), *(ROOT / "pytest_llmpref").rglob("*.py"), ROOT / ".ci/run"]:
         text = path.read_text(encoding="utf-8")
         assert not re.search(r"https?://[^\s\"']+/simple/|(?<![\w.])/(?:root|home)/", text), path
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
+def test_a_page_names_tests_that_there_are(page):
+    text = page.read_text(encoding="utf-8")
+    files = set(re.findall(r"`(test_\w+\.py)`", text))
+    assert all((ROOT / "tests" / name).is_file() for name in files)
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("test_*.py"))
+    named = set(re.findall(r"`(test_\w+)`", text))
+    assert named
+    assert not {name for name in named if f"def {name}(" not in sources}
+    assert len(text.splitlines()) <= 80

@@ -130,6 +130,29 @@ def test_cassettes_are_listed_checked_and_scanned_safely(tmp_path, capsys, name)
     assert is_safe(said.out + said.err)
 
 
+@pytest.mark.parametrize("name", [text for text in HOSTILE if text != "\ud800"])
+def test_a_plan_and_conflicting_recordings_are_shown_safely(tmp_path, monkeypatch, capsys, name):
+    monkeypatch.chdir(tmp_path)
+    assert main(["plan", f"--model={name}", "--profile=smoke"]) == 0
+    for folder in ("one", "other"):
+        cassette = Cassette.open(tmp_path / folder, name)
+        cassette.append(Request(name, (Message("user", name),), 1.0, 8), Reply(f"{folder}\n{name}", "stop"))
+    assert main(["cassettes", "merge", "one", "other"]) == 1
+    said = capsys.readouterr()
+    assert "1 questions have different replies" in said.err
+    assert is_safe(said.out + said.err)
+
+
+@pytest.mark.parametrize("name", ["a\x1b[2J\n::error::b", "\r::warning::b", "##vso[task]b", "b\u202e"])
+def test_files_with_hostile_names_are_named_safely(tmp_path, capsys, name):
+    (tmp_path / f"{name}.jsonl").write_text('{"v":1,"\x1b[31m":\n')
+    (tmp_path / f"{name}.yaml").write_text("a: [\n  ::error::\x1b")
+    for action in ("list", "check", "scan", "merge"):
+        assert main(["cassettes", action, *([str(tmp_path)] * (action == "merge")), f"--folder={tmp_path}"]) == 1
+    said = capsys.readouterr()
+    assert is_safe(said.out + said.err)
+
+
 def results(name: str, verdict: str) -> str:
     """A results file in which everything that can be named is named so."""
     low, high = {"supported": (0.6, 0.9), "refuted": (0.1, 0.4)}[verdict]

@@ -6,6 +6,7 @@ import contextlib
 import inspect
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -340,12 +341,12 @@ def test_a_baseline_elsewhere_moves_neither_recordings_nor_reports(suite, pytest
     (elsewhere.parent / "pytest.ini").write_text("[pytest]\n")
     if ini:
         pytester.makeini("[pytest]\n")
-    (pytester.path / "cassettes").symlink_to(recorded / "cassettes")
+    shutil.copytree(recorded / "cassettes", pytester.path / "cassettes")
     words = ["--model=sim/plain", f"--llmpref-entities={recorded / 'twelve.csv'}", "-pno:cacheprovider"]
     done = pytester.runpytest_subprocess(*words, "--report-dir=found", "--baseline", str(elsewhere))
     assert done.ret == 0
     assert (pytester.path / "found/latest/results.json").is_file()
-    (pytester.path / "cassettes").unlink()
+    shutil.rmtree(pytester.path / "cassettes")
     words[0] = "--model=openai/none"
     done = pytester.runpytest_subprocess(*words, "--baseline", str(elsewhere))
     done.stderr.fnmatch_lines([f"*searched for in {pytester.path / 'cassettes'}"])

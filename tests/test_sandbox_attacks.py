@@ -120,8 +120,13 @@ def test_only_sockets_that_the_network_namespace_confines_can_be_made():
         for family in range(46):
             print(family, call("socket", family, socket.SOCK_DGRAM, 0))
             print(family, call("socket", family, socket.SOCK_STREAM, 0))
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_SEQPACKET):
+                answer = call("socketpair", family, kind, 0, (ctypes.c_int * 2)())
+                if family not in (1, 2, 10, 16) and answer != "EAFNOSUPPORT":
+                    print("a pair reached the kernel's code:", family, answer)
     """
     [seen] = inside(python(program))
+    assert b"a pair" not in seen.stdout
     made = {int(line.split()[0]) for line in seen.stdout.decode().splitlines() if line.endswith("done")}
     assert made - {1, 2, 10, 16} == set()
     assert made >= {1, 2}
@@ -154,6 +159,48 @@ def test_no_way_past_the_filter_and_out_of_the_namespaces():
         *[("unshare", "EPERM")] * 8,
     ]
     assert seen.returncode == 0
+
+
+@confined
+@ON_X86
+def test_no_way_past_the_filter_by_other_names_of_a_call():
+    """By the 32-bit calls of an x86-64 kernel, and by a number whose upper half is not zero."""
+    program = """
+        import mmap
+        code = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+        def by_interrupt(number, first=0, second=0):
+            words = [word.to_bytes(4, "little") for word in (number, first, second)]
+            code.seek(0)
+            code.write(b"\\x53\\xb8" + words[0] + b"\\xbb" + words[1] + b"\\xb9" + words[2] + b"\\xcd\\x80\\x5b\\xc3")
+            answer = ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(code)))()
+            return errno.errorcode.get(-answer, answer)
+        # getpid, keyctl, socket of VSOCK, and clone into a new user namespace
+        print(*(by_interrupt(*asked) for asked in ((20,), (288,), (359, 40, 1), (120, 0x10000000))))
+        print(*(call(ctypes.c_long(number | 1 << 32), 0, -3) for number in (250, 319, 435)))
+    """
+    [seen] = inside(python(program))
+    assert seen.stdout == b"ENOSYS ENOSYS ENOSYS ENOSYS\nEPERM ENOSYS ENOSYS\n", seen.stderr.decode()
+
+
+@confined
+@ON_X86
+def test_nested_user_namespaces_are_refused_by_the_filter_alone(monkeypatch):
+    """So the filter is what holds: where it lets everything pass, this kernel makes such a namespace."""
+    ways = """
+        print("clone", call(56, 0x10000000 | signal.SIGCHLD, 0, 0, 0, 0))
+        print("clone, all at once", call(56, 0x7E020000 | signal.SIGCHLD, 0, 0, 0, 0))
+        print("clone3", call(435, (ctypes.c_uint64 * 11)(0x10000000, 0, 0, 0, signal.SIGCHLD), 88))
+        print("unshare", call("unshare", 0x10000000))
+    """
+    program = python(ways.replace("print(", "print(os.getpid(), "))
+    [refused] = inside(program, ["unshare", "--user", "true"])[:1]
+    said = [line.partition(" ")[2] for line in refused.stdout.decode().splitlines()]
+    assert said == ["clone EPERM", "clone, all at once EPERM", "clone3 ENOSYS", "unshare EPERM"]
+
+    monkeypatch.setattr(bubblewrap, "filter_program", lambda _machine: struct.pack("<HBBI", 6, 0, 0, 0x7FFF0000))
+    [made] = inside(["unshare", "--user", "sh", "-c", "echo made"])
+    if made.stdout != b"made\n":
+        pytest.skip("this host refuses such namespaces itself")
 
 
 @confined
@@ -209,6 +256,56 @@ def test_files_are_limited_in_number_even_if_they_are_empty():
     assert faults == [b"ENOSPC"] * 4
     assert int(most) <= 16_384
     assert after.stdout == b"again\n"
+
+
+@confined
+def test_links_folders_and_pipes_count_as_files():
+    program = """
+        os.close(os.open("/root/a", os.O_CREAT | os.O_WRONLY))
+        ways = {
+            "/root": lambda path: os.link("/root/a", path),
+            "/tmp": lambda path: os.symlink("x" * 4000, path),
+            "/shared_files": os.mkdir,
+            "/dev/shm": os.mkfifo,
+        }
+        for folder, make in ways.items():
+            made = 0
+            try:
+                for made in range(20_000):
+                    make(f"{folder}/{made}")
+            except OSError as error:
+                print(made <= 16_384, errno.errorcode[error.errno])
+    """
+    [made] = inside(python(program))
+    if "number of files" in " ".join(within(_gaps)):
+        pytest.skip("this host does not let the number of files be limited, and the sandbox says so")
+    assert made.stdout == b"True ENOSPC\n" * 4
+
+
+@confined
+def test_shared_memory_that_nobody_has_in_use_counts_all_the_same():
+    """Five processes fill 60 MiB each and let go of every page, so that the kernel counts them for none of them."""
+    program = """
+        import mmap
+        def fill():
+            memory = mmap.mmap(-1, 60 * 2**20)
+            for start in range(0, 60 * 2**20, 2**20):
+                memory[start : start + 2**20] = b"x" * 2**20
+                memory.madvise(mmap.MADV_DONTNEED)
+            time.sleep(10)
+            os._exit(0)
+        made = [os.fork() or fill() for _ in range(5)]
+        print([os.waitpid(process, 0)[1] for process in made])
+    """
+    limits = Limits(memory=100 * 2**20, processes=20, scratch={"/root": 2**20, "/tmp": 2**20})
+    filled, after = inside(python(program), "echo alive", limits=limits)
+    assert b"Killed: more than 100 MiB of memory" in filled.stderr
+    assert after.stdout == b"alive\n"
+    shared = (
+        "import mmap; m = mmap.mmap(-1, 40 * 2**20); m.write(b'x' * 40 * 2**20); import os; os.fork(); print('done')"
+    )
+    [within_limit] = inside(["python3", "-c", shared], limits=limits)
+    assert within_limit.stdout == b"done\ndone\n"
 
 
 async def _gaps(sandbox):
@@ -306,6 +403,38 @@ def test_it_can_be_neither_ended_nor_stopped_nor_replaced():
     assert second.stdout == b"kept\nalive\n"
 
 
+@confined
+@ON_X86
+def test_it_can_be_neither_limited_nor_slowed_down_nor_read():
+    """With no descriptors left it would answer no call any more, with a little memory it would die."""
+    program = """
+        class Pair(ctypes.Structure):
+            _fields_ = [("first", ctypes.c_ulong), ("second", ctypes.c_ulong)]
+        for supervisor in (1, 1 | 1 << 32):
+            for kind in range(16):
+                if call(302, ctypes.c_long(supervisor), kind, ctypes.byref(Pair(1, 1)), None) != "EPERM":
+                    print("limited", kind)
+        print(call(203, 1, 8, ctypes.byref(ctypes.c_long(1))), call(144, 1, 5, ctypes.byref(ctypes.c_int(0))))
+        print(call(142, 1, ctypes.byref(ctypes.c_int(0))), call(314, 1, ctypes.create_string_buffer(48), 0))
+        here, none = ctypes.create_string_buffer(8), ctypes.c_long(0)
+        mine, its = Pair(ctypes.addressof(here), 8), Pair(0x400000, 8)
+        print(*(call(copy, 1, ctypes.byref(mine), 1, ctypes.byref(its), 1, none) for copy in (310, 311)))
+        import resource
+        resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+        print(*(call(203, itself, 8, ctypes.byref(ctypes.c_long(1))) for itself in (0, os.getpid())))
+    """
+
+    async def use(sandbox):
+        seen = await sandbox.execute(python(program), 20)
+        await sandbox.write("/root/a", b"x")
+        return seen, await sandbox.read("/root/a"), await sandbox.execute(["echo", "alive"], 20)
+
+    seen, read, after = within(use)
+    assert seen.stdout == b"EPERM EPERM\nEPERM EPERM\nEPERM EPERM\ndone done\n", seen.stderr.decode()
+    assert read == (b"x", True)
+    assert after.stdout == b"alive\n"
+
+
 MISFITS = {
     "no JSON": "nothing",
     "no object": "[]",
@@ -378,6 +507,22 @@ def test_a_character_that_no_system_call_takes_is_an_error_to_the_agent(name):
 
     done, after = within(use)
     assert done.returncode == (0 if chr(0xDCFF) in name else 126)
+    assert after.stdout == b"alive\n"
+
+
+@confined
+@pytest.mark.parametrize(
+    "command",
+    [[], [""], ["a" * 200_000], ["true", *["x" * 1000] * 5000], ["/root"], ["/root/none/x"]],
+    ids=["no word", "empty", "long word", "many words", "folder", "nothing there"],
+)
+def test_a_command_that_cannot_start_is_an_error_to_the_agent(command):
+    async def use(sandbox):
+        return await sandbox.execute(command, 20), await sandbox.execute(["echo", "alive"], 20)
+
+    done, after = within(use)
+    assert done.returncode == 126
+    assert done.stderr
     assert after.stdout == b"alive\n"
 
 
@@ -464,8 +609,16 @@ X86, ARM = (0xC000003E, "x86_64"), (0xC00000B7, "aarch64")
 @pytest.mark.parametrize(
     ("processor", "calls"),
     [
-        (X86, {"read": 0, "keyctl": 250, "memfd": 319, "clone": 56, "unshare": 272, "socket": 41, "mmap": 9}),
-        (ARM, {"read": 63, "keyctl": 219, "memfd": 279, "clone": 220, "unshare": 97, "socket": 198, "mmap": 222}),
+        (
+            X86,
+            {"read": 0, "keyctl": 250, "memfd": 319, "clone": 56, "unshare": 272, "socket": 41, "mmap": 9}
+            | {"socketpair": 53, "clone3": 435, "prlimit": 302, "affinity": 203, "attributes": 314, "syslog": 103},
+        ),
+        (
+            ARM,
+            {"read": 63, "keyctl": 219, "memfd": 279, "clone": 220, "unshare": 97, "socket": 198, "mmap": 222}
+            | {"socketpair": 199, "clone3": 435, "prlimit": 261, "affinity": 122, "attributes": 274, "syslog": 116},
+        ),
     ],
     ids=["x86-64", "ARM"],
 )
@@ -482,8 +635,11 @@ def test_the_filter_on_each_processor(processor, calls):
     assert {asked("clone", 1 << bit) for bit in (17, *range(25, 31))} == {errno.EPERM}
     assert {asked("unshare", 1 << bit) for bit in (7, 17, *range(25, 31))} == {errno.EPERM}
     assert asked("unshare", 0x200) == 0
-    families = {family for family in range(256) if asked("socket", family) == 0}
-    assert families == {1, 2, 10, 16}
+    for call in ("socket", "socketpair"):
+        assert {family for family in range(256) if asked(call, family) == 0} == {1, 2, 10, 16}
+    for call in ("prlimit", "affinity", "attributes"):
+        assert (asked(call, 0), asked(call, 2), asked(call, 1)) == (0, 0, errno.EPERM)
+    assert (asked("clone3"), asked("syslog")) == (errno.ENOSYS, errno.EPERM)
     assert asked("socket", 1 << 32 | 40) == errno.EAFNOSUPPORT
     other = ARM[0] if processor is X86 else X86[0]
     assert asked_of(program, calls["read"], architecture=other) == errno.ENOSYS

@@ -45,6 +45,10 @@ WRITINGS = {
     "JSON": lambda secret: json.dumps(f"\n{secret}\n").replace("/", r"\/"),
     "JSON, twice": lambda secret: json.dumps(json.dumps(f"{secret}\n").replace("/", r"\/")),
     "JSON, as it is safe in HTML": lambda secret: "".join(f"\\u{ord(c):04X}" if c in "+/=" else c for c in secret),
+    "HTML": lambda secret: "".join(f"&#x{ord(c):02X};" if c in "+/=" else c for c in secret),
+    "HTML, in decimal": lambda secret: "".join(f"&#{ord(c)};" if c in "+/=" else c for c in secret),
+    "HTML, twice": lambda secret: "".join(f"&amp;#x{ord(c):x};" if c in "+/=" else c for c in secret),
+    "JavaScript": lambda secret: "".join(f"\\x{ord(c):02x}" if c in "+/=" else c for c in secret),
     "base64": base64_of,
     "base64, for URLs": lambda secret: base64.urlsafe_b64encode(secret.encode()).decode().rstrip("="),
     "Basic": lambda secret: f"Basic {base64_of(f'user:{secret}')}",
@@ -108,16 +112,15 @@ def can_be(place: str, writing: str, known: str) -> bool:
     written = WRITINGS[writing](KNOWN[known][0])
     if place == "host":
         return written.isalnum()
-    return place not in IN_ADDRESSES or not set(written) & set("/@\"'\n \\?#+=。")
+    return place not in IN_ADDRESSES or not set(written) & set("/@\"'\n \\?#+=。&;")
 
 
-CELLS = [
-    pytest.param(place, writing, known, id=f"{place}: {writing}: {known}")
+CELLS = {
+    (place, known): [writing for writing in WRITINGS if can_be(place, writing, known)]
     for place in PLACES
-    for writing in WRITINGS
     for known in KNOWN
-    if can_be(place, writing, known)
-]
+}
+"""Where a secret stands, and how it is known -> all the ways in which it can be written there."""
 
 
 def written(environment, headers, *, sent=None, received=None, uri=URL, asks="{}", says="{}", reason="OK", **parts):
@@ -149,13 +152,23 @@ def left(text: str, secret: str, size: int = 10) -> set[str]:
     return {secret[at : at + size] for at in range(len(secret) - size + 1) if secret[at : at + size] in text}
 
 
-@pytest.mark.parametrize(("place", "writing", "known"), CELLS)
-def test_no_secret_is_written_wherever_it_stands(place, writing, known):
+@pytest.mark.parametrize(("place", "known"), CELLS)
+def test_no_secret_is_written_wherever_it_stands(place, known):
+    """Each writing is a line of its own, of a scrubber that knows of no other; a failure names those that got by."""
     secret, environment, headers = KNOWN[known]
-    form = WRITINGS[writing](secret)
-    line = written(environment, headers, **PLACES[place](form))
-    said = "\n".join(strings(json.loads(line)))
-    assert not left(line, secret) | left(said, secret) | left(said, form.strip('密钥是。"\\n'))
+    got_by = {}
+    for writing in CELLS[place, known]:
+        form = WRITINGS[writing](secret)
+        line = written(environment, headers, **PLACES[place](form))
+        said = "\n".join(strings(json.loads(line)))
+        if found := left(line, secret) | left(said, secret) | left(said, form.strip('密钥是。"\\n')):
+            got_by[writing] = found
+    assert not got_by
+
+
+def test_no_cell_is_lost():
+    assert sum(map(len, CELLS.values())) == 2730
+    assert all(CELLS.values())
 
 
 @pytest.fixture

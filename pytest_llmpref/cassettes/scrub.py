@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from pytest_llmpref.cassettes.interaction import FORMAT, Exchange, Headers, Interaction, Line
-from pytest_llmpref.models.chat import Reply, Request
+from pytest_llmpref.models.chat import Reply, Request, whole_text
 from pytest_llmpref.secrets import (
     SCRUBBED,
     FoundSecret,
@@ -85,8 +85,8 @@ class Scrubber:
         return recorded, line
 
     def text(self, text: str) -> str:
-        """Replace each secret in a text, and each half of a surrogate pair, which UTF-8 cannot express."""
-        return self._secrets.scrub(text.encode("utf-8", "replace").decode())
+        """Replace each secret in a text, and each half of a character, which no file can hold."""
+        return self._secrets.scrub(whole_text(text))
 
     def _without_secrets(self, part: _Part) -> _Part:
         """Return a part of an interaction with each text in it scrubbed, however deep it stands."""

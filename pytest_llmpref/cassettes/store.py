@@ -359,13 +359,13 @@ class Cassette:
     def _readable(
         self, key: str, request: Request, reply: Reply, exchange: Exchange | None, at: datetime
     ) -> tuple[Interaction, bytes]:
-        """Return an interaction as any later run will read it, and its line. Impossible numbers are taken out."""
+        """Return an interaction as any later run will read it, and its line. What cannot be is taken out."""
         if self._scrubber is None:
             # Not before: importing litellm may read a .env file into the environment.
             self._scrubber = Scrubber()
-        for kept in (reply, possible(reply)):
+        for made_readable in (lambda one: one, possible):
             try:
-                line = self._scrubber.interaction(key, request, kept, exchange, at)[1]
+                line = self._scrubber.interaction(key, request, made_readable(reply), exchange, at)[1]
                 return check_decodes(line, self.model), line
             except (ValueError, TypeError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
                 wrong = error

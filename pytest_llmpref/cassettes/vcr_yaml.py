@@ -2,6 +2,8 @@
 
 import base64
 import binascii
+import io
+import os
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ from pytest_llmpref.cassettes.decoding import fault
 from pytest_llmpref.cassettes.errors import CassetteError, CassetteWarning
 from pytest_llmpref.cassettes.interaction import FORMAT, Exchange, Headers, Line, WireRequest, WireResponse
 from pytest_llmpref.cassettes.store import Cassette
+from pytest_llmpref.files import explained, open_descriptor, open_given
 from pytest_llmpref.models.chat import Reply, Request
 
 # libyaml where PyYAML was built with it: 10 times as fast.
@@ -106,10 +109,12 @@ def export_vcr_yaml(cassette: Cassette, path: Path) -> int:
             stacklevel=2,
         )
     try:
-        with path.open("w", encoding="utf-8", newline="\n") as file:
+        descriptor = open_descriptor(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
             yaml.dump({"interactions": entries, "version": 1}, file, Dumper=_Dumper, allow_unicode=True)
     except OSError as error:
-        raise CassetteError(f"{path}: cannot write ({error.strerror}); choose another path") from error
+        error.filename = error.filename or str(path)
+        raise CassetteError(explained(error, "write", "choose another path")) from error
     return len(entries)
 
 
@@ -141,7 +146,7 @@ def texts(path: Path) -> Iterator[Text]:
         If the file cannot be read, is no YAML, or holds a body that is not text.
     """
     try:
-        with path.open(encoding="utf-8") as file:
+        with io.TextIOWrapper(open_given(path), encoding="utf-8") as file:
             _check_depth(file, path)
             file.seek(0)
             yield from _texts(yaml.parse(file, Loader=_Loader), path)
@@ -229,7 +234,7 @@ def _entry(line: Line, exchange: Exchange) -> _Entry:
 
 def _entries(path: Path) -> list[object]:
     try:
-        with path.open(encoding="utf-8") as file:
+        with io.TextIOWrapper(open_given(path), encoding="utf-8") as file:
             _check_depth(file, path)
             file.seek(0)
             content = yaml.load(file, Loader=_Loader)  # noqa: S506 - a safe loader, in C where there is one

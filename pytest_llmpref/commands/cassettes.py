@@ -10,6 +10,7 @@ from pytest_llmpref.cassettes.inspection import cassette_files, disagreements, l
 from pytest_llmpref.cassettes.merging import Keep, merge
 from pytest_llmpref.cassettes.scanning import scan
 from pytest_llmpref.escaping import on_lines, on_one_line
+from pytest_llmpref.files import refuse_links_below
 
 
 def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the type of its subparsers
@@ -26,7 +27,17 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
             command.add_argument("sources", type=Path, nargs="+", help="folders of cassettes, as other jobs left them")
             command.add_argument("--keep", choices=get_args(Keep), help="which of two different replies holds")
         command.add_argument("--folder", type=Path, default=Path("cassettes"), help="folder of the cassettes")
-        command.set_defaults(run=run)
+        command.set_defaults(run=_in_own_folders(run))
+
+
+def _in_own_folders(run: "_Action") -> "_Action":
+    """Return an action that refuses folders to which a link inside the current folder leads."""
+
+    def checked(options: argparse.Namespace) -> int | None:
+        refuse_links_below(Path.cwd(), options.folder, *getattr(options, "sources", ()))
+        return run(options)
+
+    return checked
 
 
 def _list(options: argparse.Namespace) -> None:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_llmpref.files import refuse_links_below
+
 if TYPE_CHECKING:
     from pytest_llmpref.policy import Bound
 
@@ -80,6 +82,7 @@ def _bounds(path: Path | None, entities: int) -> "dict[str, tuple[Bound, ...]]":
 def _settings(options: argparse.Namespace) -> Any:  # noqa: ANN401 - Settings, imported when needed
     from pytest_llmpref.options import default_settings  # noqa: PLC0415 - imports pytest
 
+    refuse_links_below(Path.cwd(), options.cassettes)
     return default_settings(
         models=tuple(options.model),
         profile=options.profile,

@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from pytest_llmpref.files import refuse_links_below
+
 
 def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the type of its subparsers
     """Declare the subcommand."""
@@ -17,6 +19,8 @@ def _report(options: argparse.Namespace) -> None:
     from pytest_llmpref.report.loading import load_results, merged  # noqa: PLC0415 - only this command needs them
     from pytest_llmpref.report.writing import write_reports  # noqa: PLC0415
 
+    folder = options.output or options.files[0].parent
+    refuse_links_below(Path.cwd(), folder)
     results = merged({path: load_results(path) for path in options.files})
-    for path in write_reports(results, options.output or options.files[0].parent):
+    for path in write_reports(results, folder):
         print(path)

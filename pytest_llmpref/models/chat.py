@@ -166,9 +166,22 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
     tool_calls: tuple[ToolCall, ...] = ()
 
 
-def possible(reply: Reply) -> Reply:
-    """Return a reply without numbers that cannot be: so that it can be recorded, and read as the same again.
+def whole_text(text: str) -> str:
+    r"""Return a text with each half of a character replaced by U+FFFD; halves that belong together become whole.
 
+    JSON can hold half a character (a lone surrogate, such as ``\ud800``). No file, log or command can.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def possible(reply: Reply) -> Reply:
+    """Return a reply without what cannot be: so that it can be recorded, and read as the same again.
+
+    Half a character becomes U+FFFD in all that the provider said. Impossible numbers are left out.
     A token of log-probability minus infinity cannot come, and is left out. Where another log-probability is missing, or
     is no number below infinity, none are known: the rest would look more certain than they are.
     """
@@ -176,9 +189,17 @@ def possible(reply: Reply) -> Reply:
     if tops is not None:
         # Whatever their annotations say: models of other packages make replies too.
         known = all(value is not None and value < math.inf for value in tops.values())  # type: ignore[redundant-expr]
-        tops = {token: value for token, value in tops.items() if value > -math.inf} if known else {}
+        finite = [(_whole(token), value) for token, value in tops.items() if value > -math.inf] if known else []
+        tops = {}
+        for token, value in finite:
+            # Of tokens that look the same now, the first is the likelier.
+            tops.setdefault(token, value)
     return msgspec.structs.replace(
         reply,
+        text=_whole(reply.text),
+        finish=_whole(reply.finish),
+        refusal=_whole(reply.refusal),
+        tool_calls=_whole(reply.tool_calls),
         top_logprobs=tops or None,
         prompt_tokens=reply.prompt_tokens if 0 <= reply.prompt_tokens <= MOST_TOKENS else 0,
         completion_tokens=reply.completion_tokens if 0 <= reply.completion_tokens <= MOST_TOKENS else 0,
@@ -189,6 +210,14 @@ def possible(reply: Reply) -> Reply:
             for name, value in reply.parameters.items()
         },
     )
+
+
+def _whole(part: Any) -> Any:
+    if isinstance(part, str):
+        return whole_text(part)
+    if isinstance(part, tuple):
+        return tuple(map(_whole, part))
+    return ToolCall(*map(_whole, msgspec.structs.astuple(part))) if isinstance(part, ToolCall) else part
 
 
 class ChatModel(Protocol):

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.files import open_given
 from pytest_llmpref.report.comparison_record import ComparisonRecord
 from pytest_llmpref.report.diagnostics import OPTIONAL, REQUIRED
 from pytest_llmpref.report.gate_record import GateRecord
@@ -179,7 +180,8 @@ def load_results(path: Path) -> Results:
         type, has columns of trials that do not match, or a verdict that its interval contradicts.
     """
     try:
-        content = path.read_bytes()
+        with open_given(path, pipes=True) as file:
+            content = file.read()
     except OSError as error:
         raise ResultsFileError(
             f"{path}: {error.strerror or error}; name the results.json of a run, such as reports/latest/results.json"

@@ -13,6 +13,7 @@ from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.files import NotAFileError, explained, refuse_linked_folder, write_whole
 from pytest_llmpref.measures import FORMS, MEASURES
+from pytest_llmpref.models.chat import whole_text
 from pytest_llmpref.models.opening import is_simulated
 from pytest_llmpref.report.claims import on_fisher_scale
 from pytest_llmpref.report.loading import SCHEMA, ResultsFileError
@@ -186,9 +187,9 @@ def _number(value: float) -> float | None:
 
 
 def _clipped(text: str) -> str:
-    # Lone surrogates, which a provider's broken JSON can hold, have no place in UTF-8.
     clipped = text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}\u2026"
-    return clipped.encode("utf-8", "replace").decode()
+    # Names and replies of other packages' models may hold half a character.
+    return whole_text(clipped)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON is recursive

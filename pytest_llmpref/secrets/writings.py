@@ -1,4 +1,4 @@
-"""How one text may be written: escaped for JSON or a URL, broken into lines, in base64; and how to find it there.
+"""How one text may be written: escaped for JSON, URLs, HTML or scripts, on several lines, in base64; how it is found.
 
 Each way is undone in a `View` of the text, which knows where each of its characters stands in the text itself. So what
 a secret looks like is said once, whatever the way in which it is written.
@@ -25,9 +25,13 @@ _ESCAPES = re.compile(
     r"(?P<percent>(?:%[0-9A-Fa-f]{2})+)"
     r"|\\+u(?P<high>[dD][89abAB][0-9A-Fa-f]{2})\\+u(?P<low>[dD][c-fC-F][0-9A-Fa-f]{2})"
     r"|\\+u(?P<code>[0-9A-Fa-f]{4})"
+    r"|\\+x(?P<byte>[0-9A-Fa-f]{2})"
+    r"|&\#(?:[xX](?P<hexadecimal>[0-9A-Fa-f]{1,5})|(?P<decimal>[0-9]{1,6}));"
+    r"|&(?P<entity>amp|quot|apos|lt|gt);"
     r"|\\+(?P<letter>[\"'/bfnrt])"
     r"|\\{2,}"
 )
+_ENTITIES = {"amp": "&", "quot": '"', "apos": "'", "lt": "<", "gt": ">"}
 _LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _BREAKS = re.compile(r"(?:(?<![ \t])[ \t]+)?(?:\r\n|\r|\n)[ \t]*")
 _SHORTEST_BASE64 = 12
@@ -165,8 +169,12 @@ def _decoded(text: str) -> Iterator[tuple[int, int, str]]:
         elif found["high"] is not None:
             pair = bytes.fromhex(found["high"] + found["low"]).decode("utf-16-be", "replace")
             yield start, end, pair
-        elif (code := found["code"]) is not None:
+        elif (code := found["code"] or found["byte"] or found["hexadecimal"]) is not None:
             yield start, end, chr(int(code, 16))
+        elif found["decimal"] is not None:
+            yield start, end, chr(int(found["decimal"]))
+        elif found["entity"] is not None:
+            yield start, end, _ENTITIES[found["entity"]]
         elif (letter := found["letter"]) is not None:
             yield start, end, _LETTERS.get(letter, letter)
         else:

@@ -20,8 +20,8 @@ It promises where the host allows it, and `Confined.gaps` lists what the host do
 
 - A hard limit of all memory, that of the kernel for sockets, pipes and page tables included, needs a control group,
   which `systemd-run` makes: in a user's session, or as root. Without one (in most containers) each process is limited
-  by the kernel, and their sum is looked at four times a second: for so long it can be exceeded. Not counted then are
-  memory of the kernel, and shared memory that a process holds without having it mapped in.
+  by the kernel, and their sum is looked at four times a second: for so long it can be exceeded. Not counted then is
+  memory of the kernel, nor shared memory of a process whose maps the user may not read.
 - The number of files is not limited where a security module forbids capabilities inside a user namespace.
 
 It does not promise:
@@ -39,7 +39,7 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -318,10 +318,10 @@ class Confined:
         """Kill the command, and leave the sandbox, when its processes together use more than their memory."""
         while True:
             with contextlib.suppress(psutil.Error):
-                used = [(process, process.memory_info().rss) for process in self._commands()]
-                if sum(rss for _, rss in used) > self._limits.memory:
+                processes = list(self._commands())
+                if _memory_of(processes) > self._limits.memory:
                     self._over_memory = True
-                    for process, _ in used:
+                    for process in processes:
                         with contextlib.suppress(psutil.Error):
                             process.kill()
             await asyncio.sleep(_WATCH)
@@ -330,6 +330,26 @@ class Confined:
         """Yield the processes of the agent's commands: not bubblewrap and the supervisor, which inherits orphans."""
         for supervisor in psutil.Process(self._process.pid).children():
             yield from supervisor.children(recursive=True)
+
+
+def _memory_of(processes: Sequence[psutil.Process]) -> int:
+    """Return the bytes that processes use together, with the shared memory that they could fill.
+
+    Pages of shared memory stay when a process lets go of them, and are then counted for nobody: so its whole size is.
+    """
+    private = resident = 0
+    sizes = dict[str, int]()
+    for process in processes:
+        used = process.memory_info()
+        private += used.rss - used.shared
+        resident += used.shared
+        with contextlib.suppress(OSError):
+            for line in Path(f"/proc/{process.pid}/maps").read_text(errors="replace").splitlines():
+                place, rights, offset, _, inode, *name = line.split(maxsplit=5)
+                if rights.endswith("s") and name == ["/dev/zero (deleted)"]:
+                    start, end = (int(bound, 16) for bound in place.split("-"))
+                    sizes[inode] = max(sizes.get(inode, 0), int(offset, 16) + end - start)
+    return private + max(resident, sum(sizes.values()))
 
 
 def arguments(limits: Limits) -> list[str]:

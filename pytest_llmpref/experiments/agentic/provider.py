@@ -20,7 +20,7 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 from inspect_ai.util import LimitExceededError
 
 from pytest_llmpref.experiments.agentic.going import Going, TimeOver
-from pytest_llmpref.models.chat import Message, Reply, Tool, ToolCall
+from pytest_llmpref.models.chat import Message, Reply, Tool, ToolCall, whole_text
 
 PROVIDER = "llmpref"
 current: ContextVar[Going] = ContextVar("llmpref_going")
@@ -79,7 +79,7 @@ def _to_tool(tool: ToolInfo) -> Tool:
 
 def _to_output(reply: Reply, tools: list[ToolInfo], model: str) -> ModelOutput:
     calls = [_parsed(call, tools) for call in reply.tool_calls]
-    content = _whole(reply.text or reply.refusal or "")
+    content = whole_text(reply.text or reply.refusal or "")
     message = ChatMessageAssistant(content=content, tool_calls=calls or None, model=model)
     stop = "content_filter" if reply.refusal else _STOP_REASONS.get(reply.finish, "unknown")
     return ModelOutput(
@@ -94,16 +94,9 @@ def _to_output(reply: Reply, tools: list[ToolInfo], model: str) -> ModelOutput:
 
 
 def _parsed(call: ToolCall, tools: list[ToolInfo]) -> Any:
-    parsed = parse_tool_call(_whole(call.id), _whole(call.name), _whole(call.arguments), tools)
-    if not _is_whole(json.dumps(parsed.arguments, ensure_ascii=False)):
+    parsed = parse_tool_call(whole_text(call.id), whole_text(call.name), whole_text(call.arguments), tools)
+    arguments = json.dumps(parsed.arguments, ensure_ascii=False)
+    # Escaped in JSON, half a character came this far; no file, log or command can hold it.
+    if arguments != whole_text(arguments):
         parsed.arguments, parsed.parse_error = {}, "The arguments hold half a character (a lone surrogate)."
     return parsed
-
-
-def _is_whole(text: str) -> bool:
-    """Whether a text is one: half a character can be written in JSON, but in no file, log or command."""
-    return text == _whole(text)
-
-
-def _whole(text: str) -> str:
-    return text.encode(errors="replace").decode()

@@ -1,8 +1,9 @@
 """A filter of system calls, as a small BPF program: what programs in a sandbox may not ask of the kernel.
 
-Everything is allowed but what is named here. Three kinds of call are refused: those that reach what lies outside the
-sandbox's namespaces (the kernel's keys, a virtual machine's sockets, another process's files), those that hold memory
-which no limit of a process counts, and those that open new ways past the filter or into the kernel.
+Everything is allowed but what is named here. Four kinds of call are refused: those that reach what lies outside the
+sandbox's namespaces (the kernel's keys and log, a virtual machine's sockets, another process's files), those that hold
+memory which no limit of a process counts, those that open new ways past the filter or into the kernel, and those that
+limit the supervisor.
 """
 
 import errno
@@ -27,13 +28,18 @@ _FAMILIES = (1, 2, 10, 16)
 
 
 class _Calls(NamedTuple):
-    """Numbers of system calls on one processor; ``refused`` has the error that each is answered with."""
+    """Numbers of system calls on one processor.
+
+    ``sockets`` are `socket` and `socketpair`. ``on_others`` limit or slow down the process that the first argument
+    names. ``refused`` has the error that each is answered with.
+    """
 
     architecture: int
     keyctl: int
-    socket: int
     clone: int
     unshare: int
+    sockets: tuple[int, int]
+    on_others: tuple[int, ...]
     refused: dict[str, tuple[int, int]]
 
 
@@ -59,13 +65,32 @@ _REFUSED = {
     "bpf": (321, 280, errno.EPERM),
     "perf_event_open": (298, 241, errno.EPERM),
     "userfaultfd": (323, 282, errno.EPERM),
+    # Some hosts let everybody read the kernel's log.
+    "syslog": (103, 116, errno.EPERM),
 }
 """Call -> its number on x86-64, on 64-bit ARM, and the error."""
 
 _PROCESSORS = {
-    "x86_64": _Calls(0xC000003E, 250, 41, 56, 272, {name: (x, error) for name, (x, _, error) in _REFUSED.items()}),
-    "aarch64": _Calls(0xC00000B7, 219, 198, 220, 97, {name: (a, error) for name, (_, a, error) in _REFUSED.items()}),
+    "x86_64": _Calls(
+        0xC000003E,
+        keyctl=250,
+        clone=56,
+        unshare=272,
+        sockets=(41, 53),
+        on_others=(302, 203, 144, 142, 314),
+        refused={name: (x86, error) for name, (x86, _, error) in _REFUSED.items()},
+    ),
+    "aarch64": _Calls(
+        0xC00000B7,
+        keyctl=219,
+        clone=220,
+        unshare=97,
+        sockets=(198, 199),
+        on_others=(261, 122, 119, 118, 274),
+        refused={name: (arm, error) for name, (_, arm, error) in _REFUSED.items()},
+    ),
 }
+"""``on_others``: `prlimit64`, `sched_setaffinity`, `sched_setscheduler`, `sched_setparam` and `sched_setattr`."""
 
 
 def keyctl_number(machine: str) -> int:
@@ -120,7 +145,15 @@ def _instructions(calls: _Calls) -> Iterator[tuple[int, int, int, int]]:
         yield _ANY_BIT, 0, 1, bits
         yield _RETURN, 0, 0, _REFUSE | errno.EPERM
         yield _RETURN, 0, 0, _ALLOW
-    yield _EQUAL, 0, len(_FAMILIES) + 2, calls.socket
+    for number in calls.on_others:
+        # The supervisor's, which is the first process here, and has the user of the agent's commands.
+        yield _EQUAL, 0, 4, number
+        yield _LOAD, 0, 0, _FIRST_ARGUMENT
+        yield _EQUAL, 0, 1, 1
+        yield _RETURN, 0, 0, _REFUSE | errno.EPERM
+        yield _RETURN, 0, 0, _ALLOW
+    yield _EQUAL, 1, 0, calls.sockets[0]
+    yield _EQUAL, 0, len(_FAMILIES) + 2, calls.sockets[1]
     yield _LOAD, 0, 0, _FIRST_ARGUMENT
     for place, family in enumerate(_FAMILIES):
         yield _EQUAL, len(_FAMILIES) - place, 0, family

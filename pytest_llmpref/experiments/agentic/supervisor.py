@@ -112,8 +112,8 @@ def execute(asked: dict[str, Any]) -> dict[str, Any]:
             env=os.environ | asked["env"],
             start_new_session=True,
         )
-    except (OSError, ValueError) as error:
-        # A ValueError is a NUL, or a character that no file system has.
+    except (OSError, ValueError, IndexError) as error:
+        # A ValueError is a NUL, or a character that no file system has; an IndexError a command without a word.
         said = f"{error}\n".encode(errors="replace")
         return {"type": "executed", "returncode": 126, "stdout": "", "stderr": _encoded(said), "ended": "by itself"}
     given = memoryview(base64.b64decode(asked["input"]))

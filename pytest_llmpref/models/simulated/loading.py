@@ -13,6 +13,7 @@ import msgspec
 
 from pytest_llmpref.entities import EntitySet, load_entities
 from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.files import open_given
 from pytest_llmpref.models.chat import ModelUnavailableError
 from pytest_llmpref.models.simulated.world import World
 from pytest_llmpref.resources import data_folder
@@ -57,7 +58,7 @@ def load_world(path: Path) -> tuple[World, EntitySet]:
         If the entity set cannot be used.
     """
     try:
-        with path.open("rb") as file:
+        with open_given(path) as file:
             data = file.read(_MOST_BYTES + 1)
         if len(data) > _MOST_BYTES:
             raise WorldError(f"{path}: more than {_MOST_BYTES:,} bytes; a world is a few dozen lines")
