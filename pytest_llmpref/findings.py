@@ -200,7 +200,7 @@ class Findings:
         if self._unwritten:
             reporter.write_line(self._unwritten, red=True)
         settings, verbosity = self._run.settings, self._run.config.option.verbose
-        for text, markup in last_lines(results, settings.report_dir / "latest", verbosity, strict=settings.strict):
+        for text, markup in last_lines(results, settings.report_dir / "latest", verbosity):
             reporter.write_line(for_terminal(text), **markup)
 
     def _tell_github(self, reporter: Any, results: "Results") -> None:  # noqa: ANN401 - as above

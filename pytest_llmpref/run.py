@@ -249,7 +249,9 @@ class Run:
         from pytest_llmpref.outcomes import properties_of  # noqa: PLC0415 - see the class
         from pytest_llmpref.report.results import claim_record  # noqa: PLC0415
 
-        records = [claim_record(claim, test) for claim in claims]
+        rules, expected = self._rules(test), hasattr(report, "wasxfail")
+        told = {**test, "xfail": expected}
+        records = [claim_record(claim, told, fails=rules.fail(claim.verdict) and not expected) for claim in claims]
         report.llmpref_claims = records  # type: ignore[attr-defined]
         others = [pair for pair in item.user_properties if not pair[0].startswith("llmpref.")]
         item.user_properties[:] = [*others, *properties_of(records)]

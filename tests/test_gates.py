@@ -642,15 +642,15 @@ def test_strict_fails_what_decided_nothing(suite, pytester, strict):
         pytester.makeini("[pytest]\nllmpref_strict = true")
     run = suite(UNDECIDED, *(["--llmpref-strict"] if strict == "flag" else []))
     text = " ".join(run.stdout.str().split())
-    assert "2 of 3 claims decided nothing (1 inconclusive, 1 invalid)" in text
+    assert "2 of 3 tests decided nothing (1 inconclusive, 1 invalid)" in text
     if strict:
         assert run.ret == 1
         run.stdout.fnmatch_lines(["*2 failed, 1 passed*"])
-        assert "--llmpref-strict makes them fail" not in text
+        assert "--llmpref-strict makes" not in text
     else:
         assert run.ret == 0
         run.stdout.fnmatch_lines(["*1 passed, 1 inconclusive, 1 invalid*"])
-        assert "--llmpref-strict makes them fail" in text
+        assert "--llmpref-strict makes all of them fail" in text
 
 
 def test_pytests_own_words_agree_with_the_verdicts(suite):

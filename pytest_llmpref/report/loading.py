@@ -92,6 +92,11 @@ class ClaimRecord(msgspec.Struct, frozen=True):
         What would decide the claim, or mend its measurement; empty where it is decided.
     supported_again
         Chance that a repetition of the study would support the claim; ``None`` where that cannot be said.
+    fails
+        Whether the claim makes its test fail, by the test's markers and by how strict the run was; ``None`` in files
+        that do not say.
+    xfail
+        Whether the test was expected to fail, and so did not.
     """
 
     nodeid: str
@@ -112,6 +117,8 @@ class ClaimRecord(msgspec.Struct, frozen=True):
     missing: MissingRecord | None = None
     to_decide: str = ""
     supported_again: float | None = None
+    fails: bool | None = None
+    xfail: bool = False
 
     @property
     def function(self) -> str:
@@ -129,7 +136,10 @@ class ModelRecord(msgspec.Struct, frozen=True):
 
 
 class RunRecord(msgspec.Struct, frozen=True):
-    """How the run was set up. ``entities`` is the name of the entity set."""
+    """How the run was set up.
+
+    ``entities`` is the name of the entity set; ``strict`` says whether inconclusive and invalid claims fail as well.
+    """
 
     version: str
     began: str
@@ -143,6 +153,7 @@ class RunRecord(msgspec.Struct, frozen=True):
     replay: str = ""
     cassettes: str = ""
     control: str = "none"
+    strict: bool = False
 
 
 class EntityRecord(msgspec.Struct, frozen=True):
