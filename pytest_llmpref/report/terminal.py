@@ -149,12 +149,14 @@ def _decided_nothing(results: Results) -> str:
     if failing:
         text += f"; {_of_them(failing, len(undecided))} failed"
     if spared:
-        text += f"; --llmpref-strict makes {_of_them(spared, len(undecided))} fail"
+        text += f"; --llmpref-strict makes {f'{spared} more' if failing else _of_them(spared, len(undecided))} fail"
     return text
 
 
 def _of_them(count: int, all_of_them: int) -> str:
-    return "all of them" if count == all_of_them else f"{count} of them"
+    if count < all_of_them:
+        return f"{count} of them"
+    return "it" if count == 1 else "all of them"
 
 
 def gate_lines(gate: GateRecord, before: str = "") -> Iterator[Line]:
@@ -196,11 +198,15 @@ def _mark(group: ClaimGroup) -> str:
 def _problem_lines(
     model: ModelRecord, groups: Sequence[ClaimGroup], numbers: Mapping[str, int], verbosity: int
 ) -> Iterator[Line]:
+    advised: dict[str, str] = {}
     for cause, problem in problems_of(model, groups).items():
         number = f"[{numbers[cause]}] "
         details = problem.details if verbosity >= 0 else ()
         yield from _wrapped(number + problem.title, COLOURS["invalid"], then=" " * len(number))
-        for text in (*details, *([f"to do: {problem.to_do}"] if problem.to_do else [])):
+        to_do = f"as for {advised[problem.to_do]}" if problem.to_do in advised else problem.to_do
+        if problem.to_do:
+            advised.setdefault(problem.to_do, number.strip())
+        for text in (*details, *([f"to do: {to_do}"] if to_do else [])):
             yield from _wrapped(" " * len(number) + text, {}, then=" " * (len(number) + 2))
     shown = undecided(groups)
     most = len(shown) if verbosity > 0 else UNDECIDED_SHOWN
