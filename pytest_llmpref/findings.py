@@ -58,7 +58,9 @@ class Findings:
         found: dict[str, Any] = {}
         # The controller of xdist collects nothing: its workers tell what was collected.
         if self._run.everything:
-            found["gates"] = gating.collected_gates(self._run.everything.values(), session.items).record()
+            gates = gating.collected_gates(self._run.everything.values(), session.items)
+            gates.uncollected.update(self._run.uncollected)
+            found["gates"] = gates.record()
         if "studies" in vars(self._run):
             found |= {
                 "run": self._run.studies.run_record(),

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.gates import function_of
 from pytest_llmpref.report.comparison_record import ComparisonRecord
 from pytest_llmpref.report.diagnostics import OPTIONAL, REQUIRED
 from pytest_llmpref.report.gate_record import GateRecord
@@ -123,7 +124,7 @@ class ClaimRecord(msgspec.Struct, frozen=True):
     @property
     def function(self) -> str:
         """Name of the test function, without parameters."""
-        return self.nodeid.split("::")[-1].split("[")[0]
+        return function_of(self.nodeid).rpartition("::")[2]
 
 
 class ModelRecord(msgspec.Struct, frozen=True):
