@@ -137,10 +137,7 @@ class ModelRecord(msgspec.Struct, frozen=True):
 
 
 class RunRecord(msgspec.Struct, frozen=True):
-    """How the run was set up.
-
-    ``entities`` is the name of the entity set; ``strict`` says whether inconclusive and invalid claims fail as well.
-    """
+    """How the run was set up. ``entities`` names the entity set; where ``strict``, undecided claims fail as well."""
 
     version: str
     began: str
@@ -168,8 +165,7 @@ class Results(msgspec.Struct, frozen=True):
     """A results file: ``entities`` and ``models`` by id and name.
 
     ``comparison`` is that with the last release, where the run was given one. ``gate`` is the state of all gates.
-    ``runs`` tells which run measured a
-    model, where several files were merged.
+    ``runs`` tells which run measured a model, where several files were merged.
     """
 
     run: RunRecord
