@@ -58,7 +58,9 @@ class Findings:
         found: dict[str, Any] = {}
         # The controller of xdist collects nothing: its workers tell what was collected.
         if self._run.everything:
-            found["gates"] = gating.collected_gates(self._run.everything.values(), session.items).record()
+            gates = gating.collected_gates(self._run.everything.values(), session.items)
+            gates.uncollected.update(self._run.uncollected)
+            found["gates"] = gates.record()
         if "studies" in vars(self._run):
             found |= {
                 "run": self._run.studies.run_record(),
@@ -200,7 +202,7 @@ class Findings:
         if self._unwritten:
             reporter.write_line(self._unwritten, red=True)
         settings, verbosity = self._run.settings, self._run.config.option.verbose
-        for text, markup in last_lines(results, settings.report_dir / "latest", verbosity, strict=settings.strict):
+        for text, markup in last_lines(results, settings.report_dir / "latest", verbosity):
             reporter.write_line(for_terminal(text), **markup)
 
     def _tell_github(self, reporter: Any, results: "Results") -> None:  # noqa: ANN401 - as above

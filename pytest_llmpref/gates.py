@@ -81,6 +81,8 @@ class Gates:
         Node id -> model and reason, of tests that the policy turns off.
     left_out
         Node id -> why the test was not run, of those deselected.
+    uncollected
+        File that may hold gates, and could not be collected -> why.
     ended
         Node id -> how the test ended, and why it did not run.
     """
@@ -88,17 +90,24 @@ class Gates:
     collected: dict[str, str] = field(default_factory=dict)
     off: dict[str, tuple[str, str]] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    uncollected: dict[str, str] = field(default_factory=dict)
     ended: dict[str, tuple[Ended, str]] = field(default_factory=dict)
 
     def record(self) -> dict[str, dict[str, object]]:
         """Return what a worker of pytest-xdist tells the controller: what was collected. Reports tell how it ended."""
-        return {"collected": dict(self.collected), "off": dict(self.off), "left_out": dict(self.left_out)}
+        return {
+            "collected": dict(self.collected),
+            "off": dict(self.off),
+            "left_out": dict(self.left_out),
+            "uncollected": dict(self.uncollected),
+        }
 
     def take_over(self, record: Mapping[str, Mapping[str, object]]) -> None:
         """Take over what a worker collected; all workers collect the same."""
         self.collected.update(record["collected"])  # type: ignore[arg-type] # as `record` wrote it
         self.off.update({nodeid: (str(of[0]), str(of[1])) for nodeid, of in record["off"].items()})  # type: ignore[index]
         self.left_out.update(record["left_out"])  # type: ignore[arg-type]
+        self.uncollected.update(record["uncollected"])  # type: ignore[arg-type]
 
     def models(self) -> list[str]:
         """Return the models that have gates."""

@@ -2,8 +2,10 @@
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from pytest_llmpref.report.gate_record import GateRecord
 
 OUR_MARKERS = ("gate", "exploratory")
+UNKNOWN = "unknown gates"
+"""Stands for gates that nobody could count."""
 CONFLICTING = {
     "exploratory": "an exploratory claim never fails",
     "xfail": "a gate cannot be expected to fail",
@@ -79,15 +83,15 @@ def _misspelt(names: set[str]) -> list[str]:
 def ending_of(report: Any) -> tuple[Ended, str] | None:  # noqa: ANN401 - a test's report, or that of a worker's crash
     """Return how a test ended by one of its reports, and why it did not run; ``None`` where the report leaves it open.
 
-    A test that failed before its body began, or was skipped, did not run. One that failed in its body, or while it was
-    torn down, failed.
+    A test that failed before its body began, or was skipped, did not run. One that failed in its body, while it was
+    torn down, or by a claim of its fixtures, failed.
     """
     if getattr(report, "llmpref_verdict", None) == "supported" and report.passed:
         return "supported", ""
     if report.failed:
-        if report.when == "setup":
+        if report.when == "setup" and not any(claim["fails"] for claim in getattr(report, "llmpref_claims", ())):
             return "not run", f"error at setup: {_last_line(report)}"
-        if report.when in {"call", "teardown"}:
+        if report.when in {"setup", "call", "teardown"}:
             return "failed", ""
         return "not run", _last_line(report) or "its worker died"
     if report.skipped:
@@ -170,21 +174,52 @@ class GateKeeper:
         chances = {nodeid: chance for nodeid, chance in known.items() if chance is not None}
         found = {model: self._gates.state(model, chances) for model in self._gates.models()}
         states: dict[str | None, GateState] = {model: state for model, state in found.items() if state is not None}
+        if reasons := self._why_unknown():
+            states = {model: _with_unknown(state, model or "", reasons) for model, state in states.items()}
+            if not states and (claims or self._unknown):
+                return {None: _with_unknown(GateState("incomplete", 0, 0), "", reasons)}
         whole = together(states.values())
-        if self._unknown:
-            whole = self._with_unknown(whole)
         return states if whole is None else {**states, None: whole}
 
-    def _with_unknown(self, state: GateState | None) -> GateState:
-        lost = "a worker" if self._lost_workers == 1 else f"{self._lost_workers} workers"
-        absent = AbsentGate("", "unknown gates", f"{lost} of pytest-xdist died before all gates were known", 1)
-        known = state or GateState("incomplete", 0, 0)
-        return replace(
-            known,
-            state="closed" if known.state == "closed" else "incomplete",
-            not_run=(*known.not_run, absent),
-            reproducibility=None,
-        )
+    def _why_unknown(self) -> list[str]:
+        """Say why there may be more gates than were collected; empty where all are known."""
+        reasons = [f"{file} {why}" for file, why in self._gates.uncollected.items()]
+        if self._unknown:
+            lost = "a worker" if self._lost_workers == 1 else f"{self._lost_workers} workers"
+            reasons.append(f"{lost} of pytest-xdist died before all gates were known")
+        return reasons
+
+
+def _with_unknown(state: GateState, model: str, reasons: Iterable[str]) -> GateState:
+    """Return the state of a model's gates where there may be more of them."""
+    return replace(
+        state,
+        state="closed" if state.state == "closed" else "incomplete",
+        not_run=(*state.not_run, *(AbsentGate(model, UNKNOWN, reason, 1) for reason in reasons)),
+        reproducibility=None,
+    )
+
+
+def why_uncollected(report: pytest.CollectReport, root: Path) -> str:
+    """Say why a file that may hold gates could not be collected; empty of one that was, or that holds none.
+
+    A file that is skipped as a whole holds a gate if its text says so. One that fails is not asked: pytest fails too.
+    """
+    if report.passed or not report.nodeid:
+        return ""
+    if report.failed:
+        return "could not be collected"
+    reason = _last_line(report).removeprefix("Skipped: ")
+    return f"was skipped ({reason})" if _speaks_of_gates(root / report.nodeid) else ""
+
+
+def _speaks_of_gates(file: Path) -> bool:
+    try:
+        text = file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    # A gate is marked, or is one by the policy that it asks for.
+    return re.search(r"\bmark\.gate\b|\bdef test\w*\([^)]*\bpolicy\b", text) is not None
 
 
 def _chance(claims: Sequence[Mapping[str, Any]], ended: tuple[Ended, str] | None) -> float | None:

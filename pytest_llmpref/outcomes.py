@@ -28,7 +28,7 @@ class Measured:
     under_way
         Whether the test's body runs. A report that is made then is that of a subtest.
     told
-        How many claims subtests have reported.
+        How many claims have been reported.
     """
 
     ledger: Ledger
@@ -102,12 +102,17 @@ def settle(
     """Give a test's report the outcome of its claims.
 
     A refuted claim fails. An inconclusive or invalid one is reported and does not fail, unless the test is a gate or
-    the run is strict. An exploratory claim never fails. A test that failed for another reason stays failed.
+    the run is strict. An exploratory claim never fails. A test that failed for another reason stays failed. A test
+    that was skipped after its claims stays skipped, unless they fail.
     """
     if _failed_otherwise(report, error, made):
         _explain_negation(report, error, made)
         return
     verdict = verdict_of(judged)
+    if isinstance(error, pytest.skip.Exception):
+        if not rules.fail(verdict):
+            return
+        error = None
     report.llmpref_verdict = verdict.value  # type: ignore[attr-defined] # travels with the report, from workers too
     if verdict is Verdict.SUPPORTED:
         report.outcome, report.longrepr = "passed", None
@@ -119,6 +124,14 @@ def settle(
     else:
         file, line, _ = report.location
         report.outcome, report.longrepr = "skipped", (file, (line or 0) + 1, text)
+
+
+def settle_around(report: pytest.TestReport, made: Sequence[Claim], judged: Sequence[Claim], rules: Rules) -> None:
+    """Fail a test by the claims that its fixtures made before or after it, where the report does not say so itself."""
+    if report.failed or hasattr(report, "wasxfail") or not rules.fail(verdict_of(judged)):
+        return
+    text = _text(None, made, judged, rules)
+    report.outcome, report.longrepr = "failed", f"{text}\nGATE CLOSED" if rules.gate else text
 
 
 def settle_without_claim(report: pytest.TestReport, compared: Sequence[str]) -> None:
@@ -137,6 +150,8 @@ def _failed_otherwise(report: pytest.TestReport, error: BaseException | None, ma
     """Whether a test failed for another reason than its claims: an error, or another assertion, or a strict xfail."""
     if error is None:
         return bool(report.failed)
+    if isinstance(error, pytest.skip.Exception):
+        return False
     return not isinstance(error, AssertionError) or made[-1].verdict is Verdict.SUPPORTED
 
 

@@ -43,6 +43,8 @@ class Run:
         """What is wrong with policies and markers."""
         self.everything: dict[str, pytest.Item] = {}
         """The tests that measure among all of the files that were named, selected or not, by node id."""
+        self.uncollected: dict[str, str] = {}
+        """File that may hold gates, and could not be collected -> why."""
         self._classes: dict[str, pytest.Class] = {}
 
     @cached_property
@@ -114,6 +116,8 @@ class Run:
 
     def note_collected(self, report: pytest.CollectReport) -> None:
         """Note the tests of a file, whichever of them a node id selects: a family is all that the file collects."""
+        if why := gating.why_uncollected(report, self.config.rootpath):
+            self.uncollected[report.nodeid] = why
         for node in report.result:
             if isinstance(node, pytest.Item) and collection.model_of(node) is not None:
                 self.everything[node.nodeid] = node
@@ -218,6 +222,7 @@ class Run:
                 item.session.shouldstop = str(error)
         self._scrub(report)
         if report.when != "call":
+            self._complete_around(item, report, measured)
             return
         from pytest_llmpref.outcomes import settle, settle_exception, settle_without_claim  # noqa: PLC0415 - as above
 
@@ -230,6 +235,23 @@ class Run:
             if test["gate"] and (hasattr(report, "wasxfail") or (report.passed and not judged)):
                 settle_without_claim(report, measured.ledger.compared)
             self._attach(item, report, judged, test)
+            measured.told = len(made)
+
+    def _complete_around(self, item: pytest.Item, report: pytest.TestReport, measured: "Measured") -> None:
+        """Keep the claims of fixtures: of a setup after which the test does not run, and those made while tearing down.
+
+        What they spoil fails the test: its own report is gone by then.
+        """
+        ends = report.when == "teardown" or not report.passed
+        if not ends or len(measured.ledger.entries) == measured.told:
+            return
+        from pytest_llmpref.outcomes import settle_around  # noqa: PLC0415 - see the class
+
+        made, judged = measured.claims()
+        test = collection.described(item, self.measured_by)
+        settle_around(report, made, judged, self._rules(test))
+        self._attach(item, report, judged, test)
+        measured.told = len(made)
 
     def _rules(self, test: "Mapping[str, Any]") -> "Rules":
         from pytest_llmpref.models.opening import is_simulated  # noqa: PLC0415 - see the class
@@ -249,7 +271,9 @@ class Run:
         from pytest_llmpref.outcomes import properties_of  # noqa: PLC0415 - see the class
         from pytest_llmpref.report.results import claim_record  # noqa: PLC0415
 
-        records = [claim_record(claim, test) for claim in claims]
+        rules, expected = self._rules(test), hasattr(report, "wasxfail")
+        told = {**test, "xfail": expected}
+        records = [claim_record(claim, told, fails=rules.fail(claim.verdict) and not expected) for claim in claims]
         report.llmpref_claims = records  # type: ignore[attr-defined]
         others = [pair for pair in item.user_properties if not pair[0].startswith("llmpref.")]
         item.user_properties[:] = [*others, *properties_of(records)]

@@ -113,6 +113,7 @@ class Studies:
             "agentic": list(settings.agentic),
             "arms": settings.arms or None,
             "cassettes": settings.cassettes.name,
+            "strict": settings.strict,
         }
 
     def entities_record(self) -> dict[str, dict[str, str]]:

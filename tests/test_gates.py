@@ -642,15 +642,15 @@ def test_strict_fails_what_decided_nothing(suite, pytester, strict):
         pytester.makeini("[pytest]\nllmpref_strict = true")
     run = suite(UNDECIDED, *(["--llmpref-strict"] if strict == "flag" else []))
     text = " ".join(run.stdout.str().split())
-    assert "2 of 3 claims decided nothing (1 inconclusive, 1 invalid)" in text
+    assert "2 of 3 tests decided nothing (1 inconclusive, 1 invalid)" in text
     if strict:
         assert run.ret == 1
         run.stdout.fnmatch_lines(["*2 failed, 1 passed*"])
-        assert "--llmpref-strict makes them fail" not in text
+        assert "--llmpref-strict makes" not in text
     else:
         assert run.ret == 0
         run.stdout.fnmatch_lines(["*1 passed, 1 inconclusive, 1 invalid*"])
-        assert "--llmpref-strict makes them fail" in text
+        assert "--llmpref-strict makes all of them fail" in text
 
 
 def test_pytests_own_words_agree_with_the_verdicts(suite):
@@ -678,3 +678,106 @@ def test_gates_that_are_all_off_are_not_open(ended):
     assert off.state("m", {}).state == "not run"
     beside = Gates(off=off.off, collected={"a.py::test_b[m]": "m"}, ended={"a.py::test_b[m]": (ended, "")})
     assert beside.state("m", {}).state == {"supported": "open", "failed": "closed"}[ended]
+
+
+AROUND = {
+    "refuted in a fixture": ("before", "", "failed", 1),
+    "refuted while tearing down": ("after", "assert spearman(preferences, donation_advice) > 0.5", "failed", 2),
+    "not asserted while tearing down": ("quietly", "assert spearman(preferences, donation_advice) > 0.5", "failed", 2),
+    "refuted, and skipped": (
+        "donation_advice",
+        "bool(spearman(preferences, donation_advice) < 0.2)\n        pytest.skip('not today')",
+        "failed",
+        1,
+    ),
+    "supported, and skipped": (
+        "donation_advice",
+        "assert spearman(preferences, donation_advice) > 0.5\n        pytest.skip('not today')",
+        "not run",
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize("gate", ["@pytest.mark.gate", ""], ids=["gate", "claim"])
+@pytest.mark.parametrize(("fixture", "body", "ended", "count"), AROUND.values(), ids=AROUND)
+def test_claims_outside_of_the_body_and_before_a_skip_count(suite, pytester, fixture, body, ended, count, gate):
+    run = suite(
+        f"""{HEAD}
+    @pytest.fixture
+    def before(preferences, donation_advice):
+        assert spearman(preferences, donation_advice) < 0.2
+
+    @pytest.fixture
+    def after(preferences, donation_advice):
+        yield
+        assert spearman(preferences, donation_advice) < 0.2
+
+    @pytest.fixture
+    def quietly(preferences, donation_advice):
+        yield
+        bool(spearman(preferences, donation_advice) < 0.2)
+
+    {gate}
+    def test_other(preferences, donation_advice{"" if fixture == "donation_advice" else f", {fixture}"}):
+        {body or "pass"}
+    """
+    )
+    assert run.ret == (ended == "failed" or bool(gate))
+    (model,) = results(pytester)["models"].values()
+    made = [claim for claim in model["claims"] if "test_other" in claim["nodeid"]]
+    assert len(made) == count
+    assert sum(claim["fails"] for claim in made) == (ended == "failed")
+    state = gate_of(pytester)
+    assert state["failed"] == (["test_it.py::test_other"] if gate and ended == "failed" else [])
+    assert state["state"] == ({"failed": "closed", "not run": "incomplete"}[ended] if gate else "open")
+
+
+UNCOLLECTED = {
+    "fails": ("import no_such_module", "mark.gate", "test_more.py could not be collected", 1),
+    "is skipped": (
+        "pytest.importorskip('no_such_module')", "mark.gate", "test_more.py was skipped (could not import", 1,
+    ),
+    "is skipped, and holds none": ("pytest.importorskip('no_such_module')", "mark.slow", "", 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
+@pytest.mark.parametrize(("line", "marker", "reason", "status"), UNCOLLECTED.values(), ids=UNCOLLECTED)
+def test_gates_of_a_file_that_is_not_collected_are_missed(suite, pytester, line, marker, reason, status, workers):
+    pytester.makepyfile(
+        test_more=f"""
+        import pytest
+        {line}
+
+        @pytest.{marker}
+        def test_more(preferences):
+            pass
+        """
+    )
+    run = suite(HEAD, "--continue-on-collection-errors", *workers)
+    assert run.ret == status
+    state = gate_of(pytester)
+    assert state == results(pytester)["models"]["sim/plain"]["gate"]
+    assert (state["state"], state["collected"], state["ran"]) == ("incomplete" if reason else "open", 1, 1)
+    assert [absent["reason"].startswith(reason) for absent in state["not_run"]] == ([True] if reason else [])
+    assert f"GATE {state['state'].upper()}" in last_line(run)
+    assert (pytester.path / "reports/latest/summary.md").read_text().startswith(f"# Gate {state['state']}:")
+
+
+def test_a_parameter_with_colons_is_part_of_no_name(suite, pytester):
+    run = suite(
+        """
+        import pytest
+        from pytest_llmpref import spearman
+
+        @pytest.mark.gate
+        @pytest.mark.parametrize("what", ["a::b", "c::d"])
+        def test_it(preferences, donation_advice, what):
+            assert spearman(preferences, donation_advice) > 0.3
+        """
+    )
+    assert run.ret == 0
+    assert "GATE OPEN: 1 of 1 supported" in last_line(run)
+    run.stdout.fnmatch_lines([" + it [[]gate,*"])
+    assert "**it**" in (pytester.path / "reports/latest/summary.md").read_text()

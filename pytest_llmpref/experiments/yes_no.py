@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from pytest_llmpref.experiments.phrases import languages_of, normal
 from pytest_llmpref.experiments.reasons import DECLINING
+from pytest_llmpref.experiments.spoken import Said
 from pytest_llmpref.experiments.thinking import spoken
 from pytest_llmpref.experiments.trials import Outcome
 from pytest_llmpref.models.chat import Reply
@@ -44,30 +45,33 @@ def read_yes_no(reply: Reply) -> tuple[Outcome, bool | None]:
 
     The rules apply in this order: a provider's own refusal; yes or no at the start, or stated as the answer, or at the
     end; words that decline; words that leave it open; a reason for which others decline; else truncated or unparseable.
+    Where a reply was cut, its last sentence neither leaves it open nor answers by its last word: "there is no" is none.
     """
     if reply.finish == "error":
         return Outcome.ERROR, None
     if reply.finish == "content_filter" or reply.refusal:
         return Outcome.REFUSAL, None
-    outcome, says_yes = _read(spoken(reply.text))
+    outcome, says_yes = _read(spoken(reply.text), reply.finish == "length")
     if outcome is Outcome.UNPARSEABLE and reply.finish == "length":
         outcome = Outcome.TRUNCATED
     return outcome, says_yes
 
 
 @lru_cache(maxsize=65536)
-def _read(text: str) -> tuple[Outcome, bool | None]:
+def _read(text: str, cut: bool) -> tuple[Outcome, bool | None]:
     text = normal(text).strip()
     lower = text.lower()
+    said = Said.of(text, "", "", cut=True) if cut else None
     if not _DECLINES_WITH_NO.match(lower):
-        word = _word(text)
+        word = _word(text, unfinished=said is not None and bool(said.unfinished))
         if word:
             return Outcome.CHOICE, _TRUTH[word]
     spoken = languages_of(lower)
     given = {reason for language in spoken for reason, patterns in language.refusal.items() if patterns.found_in(lower)}
     if given & DECLINING:
         return Outcome.REFUSAL, None
-    if any(patterns.found_in(lower) for each in spoken for patterns in (each.undecided, each.abstention, each.both)):
+    ended = lower if said is None else "\n".join(said.finished)
+    if any(patterns.found_in(ended) for each in spoken for patterns in (each.undecided, each.abstention, each.both)):
         return Outcome.ABSTENTION, None
     # Not by `reason_of`, whose hints tell why a reply declines, and not that it does.
     if given:
@@ -75,14 +79,14 @@ def _read(text: str) -> tuple[Outcome, bool | None]:
     return Outcome.UNPARSEABLE, None
 
 
-def _word(text: str) -> str | None:
-    """Return the one answer that a text gives, in lower case."""
+def _word(text: str, *, unfinished: bool) -> str | None:
+    """Return the one answer that a text gives, in lower case; ``unfinished`` says that its last sentence was cut."""
     match = (_JSON.search(text) if text[:1] in "{`" else None) or _START.match(text)
     if match:
         return match["word"].lower()
     stated = {_TRUTH[match["word"].lower()]: match["word"].lower() for match in _STATED.finditer(text)}
     if len(stated) == 1:
         return next(iter(stated.values()))
-    final = None if stated else _FINAL.search(text[-40:])
+    final = None if stated or unfinished else _FINAL.search(text[-40:])
     # "Say yes or no" ends in no.
     return final["word"].lower() if final and not re.search(r"\b(?:or|and|/)\W*\w+\W*$", text[-40:]) else None

@@ -86,9 +86,14 @@ class ClaimGroup:
     @property
     def fails(self) -> bool:
         """Whether it makes the run fail."""
-        return not self.first.exploratory and any(
-            claim.verdict == "refuted" or (claim.gate and claim.verdict != "supported") for claim in self.claims
-        )
+        return any(map(fails, self.claims))
+
+    @property
+    def note(self) -> str:
+        """Why it does not fail, whatever its verdict; empty where it might."""
+        if self.first.exploratory:
+            return "exploratory"
+        return "expected to fail" if self.first.xfail else ""
 
     @property
     def reproducibility(self) -> float | None:
@@ -131,9 +136,19 @@ class ModelVerdict:
     @property
     def sentence(self) -> str:
         """The outcome in a few sentences."""
-        refuted = sum(group.fails for group in self.groups) - len(self.closed)
-        others = f"{plural(refuted, 'other claim')} refuted" if refuted else "No other claim is refuted"
-        return " ".join([*gate_sentences(self.gate), f"{others}."])
+        failing = [group.verdict for group in self.groups if group.fails and not group.first.gate]
+        claim = "claim" if self.gate is None else "other claim"
+        if not failing:
+            return " ".join([*gate_sentences(self.gate), f"No {claim} failed."])
+        verdicts = ", ".join(f"{failing.count(name)} {name}" for name in WORST_FIRST if name in failing)
+        return " ".join([*gate_sentences(self.gate), f"{plural(len(failing), claim)} failed ({verdicts})."])
+
+
+def fails(claim: ClaimRecord) -> bool:
+    """Whether a claim makes the run fail; of a file that does not say, whether it does so by its markers alone."""
+    if claim.fails is not None:
+        return claim.fails
+    return not claim.exploratory and (claim.verdict == "refuted" or (claim.gate and claim.verdict != "supported"))
 
 
 def gate_sentences(gate: GateRecord | None) -> list[str]:

@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 
+from pytest_llmpref.gates import function_of
+
 
 class ChangeRecord(msgspec.Struct, frozen=True):
     """New minus old, with its 95% interval.
@@ -75,7 +77,7 @@ class VerdictChange(msgspec.Struct, frozen=True):
     @property
     def function(self) -> str:
         """Name of the test function, as words."""
-        return self.nodeid.split("::")[-1].split("[")[0].removeprefix("test_").replace("_", " ")
+        return function_of(self.nodeid).rpartition("::")[2].removeprefix("test_").replace("_", " ")
 
 
 class ClaimsComparison(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ from textwrap import wrap
 from typing import Any
 
 from pytest_llmpref.escaping import on_one_line
+from pytest_llmpref.gates import function_of
 from pytest_llmpref.report.terminal import WIDTH
 
 MOST_LISTED = 12
@@ -73,7 +74,7 @@ def _verdict_lines(claims: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _function(nodeid: str) -> str:
-    return nodeid.rsplit("::", maxsplit=1)[-1].partition("[")[0]
+    return function_of(nodeid).rpartition("::")[2]
 
 
 def _table(title: str, family: Mapping[str, Mapping[str, Any]], form: str) -> Iterator[str]:

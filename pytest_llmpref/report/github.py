@@ -23,8 +23,8 @@ def annotations(
 ) -> Iterator[str]:
     """Yield workflow commands: of gates that did not run, of closed gates, of the rest; none outside GitHub Actions.
 
-    A gate that did not run, a closed gate and a refuted claim are an error, an undecided claim is a warning; claims
-    about entities share one.
+    A gate that did not run and a claim that fails are an error; a claim that decided nothing, and does not fail, is a
+    warning. Exploratory claims and those that are expected to fail get none. Claims about entities share one.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def annotations(
         (claim, model)
         for model in model_views(results, Names(results))
         for claim in model.claims
-        if (failures if claim.group.fails else claim.group.verdict != "supported" and not claim.group.first.exploratory)
+        if (failures if claim.group.fails else claim.group.verdict != "supported" and not claim.group.note)
     ]
     for claim, model in sorted(shown, key=lambda one: (not one[0].group.fails, not one[0].group.first.gate)):
         yield _command(claim, model, root, environment)

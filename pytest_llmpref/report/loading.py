@@ -9,6 +9,7 @@ import msgspec
 
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.files import open_given
+from pytest_llmpref.gates import function_of
 from pytest_llmpref.report.comparison_record import ComparisonRecord
 from pytest_llmpref.report.diagnostics import OPTIONAL, REQUIRED
 from pytest_llmpref.report.gate_record import GateRecord
@@ -94,6 +95,11 @@ class ClaimRecord(msgspec.Struct, frozen=True):
         What would decide the claim, or mend its measurement; empty where it is decided.
     supported_again
         Chance that a repetition of the study would support the claim; ``None`` where that cannot be said.
+    fails
+        Whether the claim makes its test fail, by the test's markers and by how strict the run was; ``None`` in files
+        that do not say.
+    xfail
+        Whether the test was expected to fail, and so did not.
     """
 
     nodeid: str
@@ -114,11 +120,13 @@ class ClaimRecord(msgspec.Struct, frozen=True):
     missing: MissingRecord | None = None
     to_decide: str = ""
     supported_again: float | None = None
+    fails: bool | None = None
+    xfail: bool = False
 
     @property
     def function(self) -> str:
         """Name of the test function, without parameters."""
-        return self.nodeid.split("::")[-1].split("[")[0]
+        return function_of(self.nodeid).rpartition("::")[2]
 
 
 class ModelRecord(msgspec.Struct, frozen=True):
@@ -131,7 +139,7 @@ class ModelRecord(msgspec.Struct, frozen=True):
 
 
 class RunRecord(msgspec.Struct, frozen=True):
-    """How the run was set up. ``entities`` is the name of the entity set."""
+    """How the run was set up. ``entities`` names the entity set; where ``strict``, undecided claims fail as well."""
 
     version: str
     began: str
@@ -145,6 +153,7 @@ class RunRecord(msgspec.Struct, frozen=True):
     replay: str = ""
     cassettes: str = ""
     control: str = "none"
+    strict: bool = False
 
 
 class EntityRecord(msgspec.Struct, frozen=True):
@@ -158,8 +167,7 @@ class Results(msgspec.Struct, frozen=True):
     """A results file: ``entities`` and ``models`` by id and name.
 
     ``comparison`` is that with the last release, where the run was given one. ``gate`` is the state of all gates.
-    ``runs`` tells which run measured a
-    model, where several files were merged.
+    ``runs`` tells which run measured a model, where several files were merged.
     """
 
     run: RunRecord

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pytest_llmpref.gates import function_of
+
 MODELS = ("a", "b", "c", "d", "e")
 """Names of the worlds ``sim/paper-NAME``, which stand for the paper's models A to E."""
 
@@ -97,7 +99,7 @@ def table_lines(results: Mapping[str, Any]) -> Iterator[str]:
 def _claim(results: Mapping[str, Any], model: str, test: str) -> Mapping[str, Any] | None:
     """Return the claim that a test made about a model; ``None`` where the suites do not have the test."""
     for claim in results["models"].get(model, {}).get("claims", ()):
-        if claim["nodeid"].split("::")[-1].split("[")[0] == test:
+        if function_of(claim["nodeid"]).rpartition("::")[2] == test:
             found: Mapping[str, Any] = claim
             return found
     return None

@@ -1,5 +1,7 @@
 """What went wrong in a run, by root cause: each cause once, with the claims that it spoils and what to do about it."""
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -53,15 +55,29 @@ def problems_of(model: ModelRecord, groups: Iterable[ClaimGroup]) -> dict[str, P
     return {
         cause: _failed_measure(cause, model.measures[cause], claims)
         if cause in model.measures
-        else Problem(f"{plural(len(claims), 'claim')} invalid: {cause}", (), _for_reasons([cause]))
+        else _other_reason(claims)
         for cause, claims in spoilt.items()
     }
 
 
 def causes_of(claim: ClaimRecord, measures: Mapping[str, MeasureRecord]) -> list[str]:
-    """Return the measures under an invalid claim that failed their checks; else the claim's first reason."""
+    """Return what spoils an invalid claim: the measures that failed their checks, else its first reason.
+
+    Reasons that differ only in their figures are one cause.
+    """
     failed = [name for name in claim.measures if name in measures and not measures[name].valid]
-    return failed or [(claim.reasons or ["it gives no reason"])[0]]
+    return failed or [re.sub(r"\d[\d,.]*", "#", _first_reason(claim))]
+
+
+def _first_reason(claim: ClaimRecord) -> str:
+    return (claim.reasons or ["it gives no reason"])[0]
+
+
+def _other_reason(claims: Sequence[ClaimRecord]) -> Problem:
+    reasons = Counter(map(_first_reason, claims)).most_common()
+    commonest = reasons[0][0]
+    details = ("the commonest figures; others differ",) if len(reasons) > 1 else ()
+    return Problem(f"{plural(len(claims), 'claim')} invalid: {commonest}", details, _for_reasons([commonest]))
 
 
 def _failed_measure(name: str, measure: MeasureRecord, claims: Sequence[ClaimRecord]) -> Problem:
@@ -70,10 +86,13 @@ def _failed_measure(name: str, measure: MeasureRecord, claims: Sequence[ClaimRec
 
 
 def _for_measure(measure: MeasureRecord) -> str:
-    outcomes = {name: count for name, count in measure.diagnostics["outcomes"].items() if name in FOR_MISSING}
-    commonest = max(outcomes, key=outcomes.__getitem__, default="")
-    if any(reason.startswith("coverage") for reason in measure.reasons) and outcomes.get(commonest):
-        return FOR_MISSING[commonest]
+    too_few = any(reason.startswith("coverage") for reason in measure.reasons)
+    # A refusal, too, is an answer of the measure of refusals.
+    unread = any("attempts choose, refuse or abstain" in reason for reason in measure.reasons)
+    sought = set(FOR_MISSING) if too_few else {"unparseable", "truncated", "error"} if unread else set()
+    outcomes = {name: count for name, count in measure.diagnostics["outcomes"].items() if name in sought and count}
+    if outcomes:
+        return FOR_MISSING[max(outcomes, key=outcomes.__getitem__)]
     return _for_reasons(measure.reasons)
 
 

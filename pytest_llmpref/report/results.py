@@ -64,11 +64,18 @@ def trials_record(trials: Sequence[Trial], controls: Sequence[Trial]) -> dict[st
     }
 
 
-def claim_record(claim: Claim, test: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a claim as results.json holds it; ``test`` is what is said of the test that made it.
+def claim_record(claim: Claim, test: Mapping[str, Any], *, fails: bool) -> dict[str, Any]:
+    """Return a claim as results.json holds it.
 
-    Its keys: ``model``, under which the claim goes, ``nodeid``, ``line``, ``says``, ``entity``, ``measures``, ``gate``
-    and ``exploratory``.
+    Parameters
+    ----------
+    claim
+        The claim.
+    test
+        What is said of the test that made it: ``model``, under which the claim goes, ``nodeid``, ``line``, ``says``,
+        ``entity``, ``measures``, ``gate``, ``exploratory`` and ``xfail``.
+    fails
+        Whether the claim makes the test fail.
     """
     from pytest_llmpref.experiments.bounds import missing_in  # noqa: PLC0415 - a plan needs no numpy
 
@@ -89,6 +96,7 @@ def claim_record(claim: Claim, test: Mapping[str, Any]) -> dict[str, Any]:
         "relation": claim.relation,
         "bound": claim.bound,
         "verdict": claim.verdict.value,
+        "fails": fails,
         "reasons": list(claim.reasons),
         "family": claim.family_size,
         "to_decide": claim.to_decide,
@@ -134,7 +142,7 @@ def results_record(
                 "simulated": is_simulated(model),
                 "gate": gates.get(model),
                 "measures": _in_order(measures.get(model, {})),
-                "claims": sorted(claims.get(model, []), key=lambda claim: str(claim["nodeid"])),
+                "claims": sorted(claims.get(model, []), key=_place),
             }
             for model in models
         },
@@ -143,6 +151,11 @@ def results_record(
         return record
     scrubbed: dict[str, Any] = secrets.scrub_values(record)
     return scrubbed
+
+
+def _place(claim: Mapping[str, Any]) -> tuple[str, int, str]:
+    """Return where a claim stands in the files, whichever worker made it first."""
+    return str(claim["suite"]), int(claim["line"]), str(claim["nodeid"])
 
 
 def _in_order(measures: Mapping[str, Any]) -> dict[str, Any]:

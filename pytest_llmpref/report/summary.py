@@ -43,7 +43,7 @@ def _lines(results: Results, models: list[ModelView]) -> Iterator[str]:
         for measure, record in model.record.measures.items():
             if ended := where_it_ended(record.diagnostics):
                 yield from _wrapped(f"{in_markdown(measure.capitalize())}, {in_markdown(ended)}.")
-        titles = {"gates": "Gates", "failed": "Refuted", "rest": "Other claims"}
+        titles = {"gates": "Gates", "failed": "Failed", "rest": "Other claims"}
         for part, title in titles.items():
             claims = [claim for claim in model.claims if _part(claim) == part]
             if claims:
@@ -61,8 +61,8 @@ def _line(claim: ClaimView) -> str:
     one = claim.group.first
     found = f"{claim.tally}, {claim.estimate}, claimed {claim.claimed}"
     text = f"{MARKS[claim.group.verdict]} **{in_markdown(claim.group.title)}**: {found}"
-    if one.exploratory:
-        text += " (exploratory)"
+    if claim.group.note:
+        text += f" ({claim.group.note})"
     if claim.group.verdict == "supported":
         return text
     if claim.reasons:

@@ -21,7 +21,7 @@ from pytest_llmpref.report.claims import (
 )
 from pytest_llmpref.report.diagnostics import where_it_ended
 from pytest_llmpref.report.gate_record import GateRecord
-from pytest_llmpref.report.loading import MeasureRecord, ModelRecord, Results
+from pytest_llmpref.report.loading import ClaimRecord, MeasureRecord, ModelRecord, Results
 from pytest_llmpref.report.problems import causes_of, problems_of, undecided
 
 WIDTH = 80
@@ -109,23 +109,15 @@ def claim_lines(model: ModelRecord, groups: Sequence[ClaimGroup], numbers: Mappi
         yield f" {LETTERS[group.verdict]} {name + mark:<{width}} {found}", COLOURS[group.verdict]
 
 
-def last_lines(results: Results, folder: Path, verbosity: int, *, strict: bool) -> Iterator[Line]:
+def last_lines(results: Results, folder: Path, verbosity: int) -> Iterator[Line]:
     """Yield what ends the screen: the legend, what decided nothing, where the rest is, and last the gate."""
     verdicts = {name: judge(model) for name, model in results.models.items()}
     groups = [group for verdict in verdicts.values() for group in verdict.groups]
     if verbosity >= 0:
         yield "", {}
         yield from ((line, {}) for line in _legend(groups))
-    counts = Counter[str](claim.verdict for group in groups for claim in group.claims)
-    nothing = counts["invalid"] + counts["inconclusive"]
-    if nothing:
-        text = (
-            f"{nothing} of {plural(counts.total(), 'claim')} decided nothing ({counts['inconclusive']} inconclusive, "
-            f"{counts['invalid']} invalid)"
-        )
-        if not strict:
-            text += "; --llmpref-strict makes them fail"
-        yield from ((line, {"yellow": True}) for line in wrap(text, WIDTH))
+    if nothing := _decided_nothing(results):
+        yield from ((line, {"yellow": True}) for line in wrap(nothing, WIDTH, break_on_hyphens=False))
     if verbosity >= 0:
         yield f"report   {short_path(folder / 'report.html')}", {}
     yield f"results  {short_path(folder / 'results.json')}", {}
@@ -135,6 +127,36 @@ def last_lines(results: Results, folder: Path, verbosity: int, *, strict: bool) 
                 yield from gate_lines(verdict.gate, f"{name}: ")
     if (state := results.gate) is not None:
         yield from gate_lines(state)
+
+
+def _decided_nothing(results: Results) -> str:
+    """Say how many tests decided nothing, and whether they fail; empty where none did."""
+    tests: dict[tuple[str, str], list[ClaimRecord]] = {}
+    for name, model in results.models.items():
+        for claim in model.claims:
+            tests.setdefault((name, claim.nodeid), []).append(claim)
+    groups = map(ClaimGroup, map(tuple, tests.values()))
+    undecided = [group for group in groups if group.verdict in {"inconclusive", "invalid"}]
+    if not undecided:
+        return ""
+    counts = Counter(group.verdict for group in undecided)
+    failing = sum(group.fails for group in undecided)
+    spared = sum(not group.fails and not group.note for group in undecided)
+    text = (
+        f"{len(undecided)} of {plural(len(tests), 'test')} decided nothing ({counts['inconclusive']} inconclusive, "
+        f"{counts['invalid']} invalid)"
+    )
+    if failing:
+        text += f"; {_of_them(failing, len(undecided))} failed"
+    if spared:
+        text += f"; --llmpref-strict makes {f'{spared} more' if failing else _of_them(spared, len(undecided))} fail"
+    return text
+
+
+def _of_them(count: int, all_of_them: int) -> str:
+    if count < all_of_them:
+        return f"{count} of them"
+    return "it" if count == 1 else "all of them"
 
 
 def gate_lines(gate: GateRecord, before: str = "") -> Iterator[Line]:
@@ -165,8 +187,8 @@ def _found(group: ClaimGroup) -> str:
 
 
 def _mark(group: ClaimGroup) -> str:
-    if group.first.exploratory:
-        return " [exploratory]"
+    if group.note:
+        return f" [{group.note}]"
     if not group.first.gate:
         return ""
     chance = group.reproducibility
@@ -176,11 +198,15 @@ def _mark(group: ClaimGroup) -> str:
 def _problem_lines(
     model: ModelRecord, groups: Sequence[ClaimGroup], numbers: Mapping[str, int], verbosity: int
 ) -> Iterator[Line]:
+    advised: dict[str, str] = {}
     for cause, problem in problems_of(model, groups).items():
         number = f"[{numbers[cause]}] "
         details = problem.details if verbosity >= 0 else ()
         yield from _wrapped(number + problem.title, COLOURS["invalid"], then=" " * len(number))
-        for text in (*details, *([f"to do: {problem.to_do}"] if problem.to_do else [])):
+        to_do = f"as for {advised[problem.to_do]}" if problem.to_do in advised else problem.to_do
+        if problem.to_do:
+            advised.setdefault(problem.to_do, number.strip())
+        for text in (*details, *([f"to do: {to_do}"] if to_do else [])):
             yield from _wrapped(" " * len(number) + text, {}, then=" " * (len(number) + 2))
     shown = undecided(groups)
     most = len(shown) if verbosity > 0 else UNDECIDED_SHOWN
