@@ -1,27 +1,22 @@
 """Reads results.json, checked: a file that is cut off, of another schema or edited by hand is named, with the field."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.files import open_given
 from pytest_llmpref.gates import function_of
 from pytest_llmpref.report.comparison_record import ComparisonRecord
 from pytest_llmpref.report.diagnostics import OPTIONAL, REQUIRED
 from pytest_llmpref.report.gate_record import GateRecord
+from pytest_llmpref.report.places import FIX, Place, ResultsFileError
 
 SCHEMA = 1
 """Version of the format; raised only when something is removed or changes its meaning."""
 ROUNDING = 1e-6
 """How far a written number may be from the one that was judged: results.json has six decimals."""
-
-
-class ResultsFileError(LLMPrefError):
-    """A results file that cannot be used; the message names the file, the field and the fix."""
 
 
 class EstimateRecord(msgspec.Struct, frozen=True):
@@ -200,9 +195,9 @@ def load_results(path: Path) -> Results:
 def parse_results(record: object, source: str) -> Results:
     """Check what results.json holds, decoded; ``source`` is named in errors, which are those of `load_results`."""
     if not isinstance(record, dict):
-        raise ResultsFileError(f"{source}: a {type(record).__name__}, not a results file's object; {_FIX}")
+        raise ResultsFileError(f"{source}: a {type(record).__name__}, not a results file's object; {FIX}")
     _check_schema(record, source)
-    at = _Place(source)
+    at = Place(source)
     models = at.table(record, "models")
     results = Results(
         run=at.convert(record.get("run"), RunRecord, "run"),
@@ -212,7 +207,7 @@ def parse_results(record: object, source: str) -> Results:
         gate=at.convert(record.get("gate"), GateRecord | None, "gate"),
     )
     if not results.models:
-        raise ResultsFileError(f"{source}: field models: it names no model, so nothing was measured; {_FIX}")
+        raise ResultsFileError(f"{source}: field models: it names no model, so nothing was measured; {FIX}")
     return results
 
 
@@ -244,23 +239,20 @@ def merged(files: Mapping[Path, Results]) -> Results:
     )
 
 
-_FIX = "use the file as the run wrote it, or run pytest again to write a new one"
-
-
 def _decode(content: bytes, path: Path) -> object:
     if not content.strip():
-        raise ResultsFileError(f"{path}: empty; {_FIX}")
+        raise ResultsFileError(f"{path}: empty; {FIX}")
     try:
         return msgspec.json.decode(content)
     except UnicodeDecodeError as error:
-        raise ResultsFileError(f"{path}: not UTF-8 ({error.reason} at byte {error.start:,}); {_FIX}") from None
+        raise ResultsFileError(f"{path}: not UTF-8 ({error.reason} at byte {error.start:,}); {FIX}") from None
     except msgspec.DecodeError as error:
         text = str(error)
         if "truncated" in text:
-            raise ResultsFileError(f"{path}: cut off after {len(content):,} bytes; {_FIX}") from None
-        raise ResultsFileError(f"{path}: {text}; {_FIX}") from None
+            raise ResultsFileError(f"{path}: cut off after {len(content):,} bytes; {FIX}") from None
+        raise ResultsFileError(f"{path}: {text}; {FIX}") from None
     except RecursionError:
-        raise ResultsFileError(f"{path}: nested too deeply to be a results file; {_FIX}") from None
+        raise ResultsFileError(f"{path}: nested too deeply to be a results file; {FIX}") from None
 
 
 def _check_schema(record: Mapping[str, Any], source: str) -> None:
@@ -268,47 +260,13 @@ def _check_schema(record: Mapping[str, Any], source: str) -> None:
     if version == SCHEMA and version is not True:
         return
     if version is None:
-        raise ResultsFileError(f"{source}: field schema is missing, so this is no results file; {_FIX}")
+        raise ResultsFileError(f"{source}: field schema is missing, so this is no results file; {FIX}")
     newer = isinstance(version, int) and version > SCHEMA
-    fix = "install a newer pytest-llmpref, or run pytest again with this one" if newer else _FIX
+    fix = "install a newer pytest-llmpref, or run pytest again with this one" if newer else FIX
     raise ResultsFileError(f"{source}: field schema is {version!r}, and this release reads schema {SCHEMA}; {fix}")
 
 
-class _Place:
-    """A place in a file, which errors name: ``models."sim/plain".measures.refusal.trials.key``."""
-
-    def __init__(self, source: str, *path: str) -> None:
-        self._source, self._path = source, path
-
-    def inside(self, *names: str) -> "_Place":
-        """Return a place inside this one."""
-        return _Place(self._source, *self._path, *names)
-
-    def error(self, what: str, *names: str) -> ResultsFileError:
-        """Return an error about a field inside this place."""
-        shown = (name if re.fullmatch(r"[\w\[\]]+", name) else f'"{name}"' for name in (*self._path, *names))
-        field = ".".join(shown).replace(".[", "[")
-        return ResultsFileError(f"{self._source}: field {field}: {what}; {_FIX}")
-
-    def convert(self, value: Any, kind: Any, *names: str) -> Any:  # noqa: ANN401 - the type that is asked for
-        """Check a value against a type."""
-        try:
-            return msgspec.convert(value, kind)
-        except msgspec.ValidationError as error:
-            what, _, where = str(error).partition(" - at ")
-            deeper = [part for part in where.strip("`$").split(".") if part]
-            raise self.error(what, *names, *deeper) from None
-
-    def table(self, record: Mapping[str, Any], name: str) -> dict[str, Any]:
-        """Return a field that must hold an object."""
-        found = record.get(name)
-        if not isinstance(found, dict):
-            what = "it is missing" if found is None else f"an object is needed, not {type(found).__name__}"
-            raise self.error(what, name)
-        return found
-
-
-def _model(record: object, at: _Place) -> ModelRecord:
+def _model(record: object, at: Place) -> ModelRecord:
     if not isinstance(record, dict):
         raise at.error("an object is needed")
     measures = at.table(record, "measures")
@@ -326,7 +284,7 @@ def _model(record: object, at: _Place) -> ModelRecord:
     )
 
 
-def _measure(record: object, at: _Place) -> MeasureRecord:
+def _measure(record: object, at: Place) -> MeasureRecord:
     if not isinstance(record, dict):
         raise at.error("an object is needed")
     for entity, estimate in at.table(record, "entities").items():
@@ -364,7 +322,7 @@ _MORE_COLUMNS: dict[str, Any] = {
 """Columns that a file may lack."""
 
 
-def _check_trials(trials: Mapping[str, list[Any]], at: _Place) -> None:
+def _check_trials(trials: Mapping[str, list[Any]], at: Place) -> None:
     for name, kind in _COLUMNS.items():
         if name not in trials:
             raise at.error("the column is missing", name)
@@ -380,7 +338,7 @@ def _check_trials(trials: Mapping[str, list[Any]], at: _Place) -> None:
             raise at.error(f"it ends in {course[-1]!r}, and the outcome is {outcome!r}", f"course[{number}]")
 
 
-def _check_verdict(claim: ClaimRecord, at: _Place) -> None:
+def _check_verdict(claim: ClaimRecord, at: Place) -> None:
     """Check that the verdict is what the interval says."""
     low, high, bound = claim.estimate.low, claim.estimate.high, claim.bound
     if claim.verdict == "invalid":
