@@ -19,7 +19,8 @@ from pytest_llmpref.items import load_items
 from pytest_llmpref.models.simulated.loading import load_world
 from pytest_llmpref.policy import load_policy
 from pytest_llmpref.profiles import load_profile
-from pytest_llmpref.report.loading import ResultsFileError, load_results
+from pytest_llmpref.report.loading import load_results
+from pytest_llmpref.report.places import ResultsFileError
 from pytest_llmpref.report.results import write_results
 from pytest_llmpref.report.writing import ReportError, write_reports
 

@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from pytest_llmpref.report import diagnostics, loading
-from pytest_llmpref.report.loading import ResultsFileError, load_results, parse_results
+from pytest_llmpref.report.loading import load_results, parse_results
+from pytest_llmpref.report.places import ResultsFileError
 from pytest_llmpref.report.results import SCHEMA_FILE
 
 ESTIMATE = {"value": 0.8, "low": 0.6, "high": 0.9, "n": 12, "level": 0.95, "unit": "entities", "method": "Spearman"}

@@ -10,7 +10,8 @@ from pytest_llmpref.estimates import Estimate
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.trials import Attempt, Outcome, Trial
 from pytest_llmpref.intervals import Reported
-from pytest_llmpref.report.loading import EstimateRecord, MeasureRecord, Results, ResultsFileError
+from pytest_llmpref.report.loading import EstimateRecord, MeasureRecord, Results
+from pytest_llmpref.report.places import ResultsFileError
 
 _OUTCOMES = {outcome.value[0]: outcome for outcome in Outcome}
 _EARLIER = {letter: Attempt("", outcome, "") for letter, outcome in _OUTCOMES.items()}

@@ -16,7 +16,8 @@ from pytest_llmpref.measures import FORMS, MEASURES
 from pytest_llmpref.models.chat import whole_text
 from pytest_llmpref.models.opening import is_simulated
 from pytest_llmpref.report.claims import on_fisher_scale
-from pytest_llmpref.report.loading import SCHEMA, ResultsFileError
+from pytest_llmpref.report.loading import SCHEMA
+from pytest_llmpref.report.places import ResultsFileError
 from pytest_llmpref.secrets import Secrets
 from pytest_llmpref.stats.reproducibility import chance_of_support
 
