@@ -120,6 +120,8 @@ class Findings:
             write_reports(parse_results(record, str(path)), path.parent)
         except (LLMPrefError, OSError) as error:
             self._unwritten = str(error)
+        except Exception as error:  # noqa: BLE001 - pytest would end in a traceback, and show no verdict and no gate
+            self._unwritten = f"results.json was not written ({type(error).__name__}: {error})"
 
     @cached_property
     def _gate_states(self) -> dict[str | None, GateState]:
@@ -176,10 +178,27 @@ class Findings:
         if not self._runs_tests:
             return
         if self._measures or self._claims or (names_model(self._run.config) and self._gates.any):
-            self._show_results(reporter)
+            try:
+                self._show_results(reporter)
+            except Exception as error:  # noqa: BLE001 - pytest would end in a traceback, and show no gate
+                self._unwritten = self._unwritten or f"nothing can be shown ({type(error).__name__}: {error})"
+                self._show_failure(reporter)
         elif self.gate is not None:
-            from pytest_llmpref.report.terminal import for_terminal, gate_lines  # noqa: PLC0415 - see the class
+            self._show_gate(reporter)
 
+    def _show_failure(self, reporter: Any) -> None:  # noqa: ANN401 - as above
+        from pytest_llmpref.report.terminal import for_terminal, short_path  # noqa: PLC0415 - see the class
+
+        path = self._run.settings.report_dir / "latest" / "results.json"
+        for line in self._unwritten.splitlines():
+            reporter.write_line(for_terminal(line), red=True)
+        reporter.write_line(f"results  {short_path(path)}")
+        self._show_gate(reporter)
+
+    def _show_gate(self, reporter: Any) -> None:  # noqa: ANN401 - as above
+        from pytest_llmpref.report.terminal import for_terminal, gate_lines  # noqa: PLC0415 - see the class
+
+        if self.gate is not None:
             for text, markup in gate_lines(gating.as_gate_record(self.gate)):
                 reporter.write_line(for_terminal(text), **markup)
 
@@ -197,8 +216,8 @@ class Findings:
             for line in comparison_lines(record["comparison"]):
                 reporter.write_line(line)
         self._tell_github(reporter, results)
-        if self._unwritten:
-            reporter.write_line(self._unwritten, red=True)
+        for line in self._unwritten.splitlines():
+            reporter.write_line(for_terminal(line), red=True)
         settings, verbosity = self._run.settings, self._run.config.option.verbose
         for text, markup in last_lines(results, settings.report_dir / "latest", verbosity, strict=settings.strict):
             reporter.write_line(for_terminal(text), **markup)

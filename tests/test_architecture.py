@@ -17,6 +17,7 @@ FLOORS = {
     "hookspecs": 7,
     "run": 6, "collection": 6, "outcomes": 6, "fixtures": 6, "snapshots": 6, "distribution": 6,
     "studies": 5, "gaps": 5, "spending": 5, "study": 5, "planning": 5, "background": 5, "calibration": 5,
+    "foreign_measures": 5,
     "experiments": 4,
     "cassettes": 3, "stats": 3, "report": 5,
     "models": 2, "estimates": 2, "intervals": 2, "detectable": 2, "entities": 2, "options": 2, "profiles": 2,

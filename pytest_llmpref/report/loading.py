@@ -266,18 +266,18 @@ def _check_schema(record: Mapping[str, Any], source: str) -> None:
 class _Place:
     """A place in a file, which errors name: ``models."sim/plain".measures.refusal.trials.key``."""
 
-    def __init__(self, source: str, *path: str) -> None:
-        self._source, self._path = source, path
+    def __init__(self, source: str, *path: str, fix: str = _FIX) -> None:
+        self._source, self._path, self._fix = source, path, fix
 
     def inside(self, *names: str) -> "_Place":
         """Return a place inside this one."""
-        return _Place(self._source, *self._path, *names)
+        return _Place(self._source, *self._path, *names, fix=self._fix)
 
     def error(self, what: str, *names: str) -> ResultsFileError:
         """Return an error about a field inside this place."""
         shown = (name if re.fullmatch(r"[\w\[\]]+", name) else f'"{name}"' for name in (*self._path, *names))
         field = ".".join(shown).replace(".[", "[")
-        return ResultsFileError(f"{self._source}: field {field}: {what}; {_FIX}")
+        return ResultsFileError(f"{self._source}: field {field}: {what}; {self._fix}")
 
     def convert(self, value: Any, kind: Any, *names: str) -> Any:  # noqa: ANN401 - the type that is asked for
         """Check a value against a type."""
@@ -313,6 +313,11 @@ def _model(record: object, at: _Place) -> ModelRecord:
         claims=claims,
         gate=at.convert(record.get("gate"), GateRecord | None, "gate"),
     )
+
+
+def check_measure(record: object, source: str, fix: str) -> None:
+    """Check a measure as results.json holds it; errors, which are those of `load_results`, end in ``fix``."""
+    _measure(record, _Place(source, fix=fix))
 
 
 def _measure(record: object, at: _Place) -> MeasureRecord:
