@@ -170,8 +170,11 @@ class Findings:
     def _compared(self, earlier: "Results", record: dict[str, Any]) -> dict[str, Any]:
         from pytest_llmpref.report.comparison import compare_results  # noqa: PLC0415 - see the class
         from pytest_llmpref.report.loading import parse_results  # noqa: PLC0415
+        from pytest_llmpref.report.terminal import short_path  # noqa: PLC0415
 
-        return compare_results(earlier, parse_results(record, "this run"))
+        path = self._run.settings.baseline
+        named = {} if path is None else {"baseline": short_path(path)}
+        return compare_results(earlier, parse_results(record, "this run")) | named
 
     def show(self, reporter: Any) -> None:  # noqa: ANN401 - pytest's terminal reporter, which is private
         """Show measures, claims and the state of the gates, which stands last."""
@@ -212,7 +215,8 @@ class Findings:
         if self._run.earlier is not None:
             from pytest_llmpref.report.comparison_text import comparison_lines  # noqa: PLC0415
 
-            reporter.section(f"llmpref: compared with {self._run.settings.baseline}", sep="=", bold=True)
+            baseline = for_terminal(record["comparison"]["baseline"])
+            reporter.section(f"llmpref: compared with {baseline}", sep="=", bold=True)
             for line in comparison_lines(record["comparison"]):
                 reporter.write_line(line)
         self._tell_github(reporter, results)
