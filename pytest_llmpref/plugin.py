@@ -212,8 +212,10 @@ class RunHooks:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 - xdist's
-        """Tell an xdist worker when the run began."""
+        """Tell an xdist worker when the run began, and where its folders are."""
         node.workerinput["llmpref_began"] = self._run.began.isoformat()
+        if options.names_model(self._run.config):
+            node.workerinput["llmpref_project"] = str(options.project_folder(self._run.config))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:  # noqa: ANN401 - xdist's

@@ -22,6 +22,7 @@ FLOORS = {
     "cassettes": 3, "stats": 3, "report": 5,
     "models": 2, "estimates": 2, "intervals": 2, "detectable": 2, "entities": 2, "options": 2, "profiles": 2,
     "policy": 2, "measures": 2, "items": 2, "sharding": 1, "extensions": 2, "boolq_download": 2,
+    "configuration_files": 1,
     "errors": 1, "escaping": 1, "files": 1, "garbage": 1, "unseen": 1, "resources": 1, "secrets": 1, "searching": 1,
     "gates": 1, "gating": 6, "findings": 6, "preparing": 6, "option_names": 2, "claims": 2,
 }  # fmt: skip
