@@ -37,9 +37,10 @@ class Findings:
 
     def keep_report(self, report: Any) -> None:  # noqa: ANN401 - a test's report, whichever worker made it
         """Keep what a test's last attempt claimed, and how it ended, whichever worker ran it."""
-        if report.when == "setup":
+        records = getattr(report, "llmpref_claims", None)
+        if report.when == "setup" or records is not None:
             self._claims.pop(report.nodeid, None)
-        if records := getattr(report, "llmpref_claims", None):
+        if records:
             self._claims[report.nodeid] = records
         if names_model(self._run.config):
             self._gates.note_report(report)

@@ -187,6 +187,16 @@ class RunHooks:
             self._run.complete(item, call, report, item.stash[MEASURED])
         return report
 
+    @pytest.hookimpl(wrapper=True, tryfirst=True, specname="pytest_runtest_makereport")
+    def pytest_runtest_makereport_of_last_attempt(
+        self, item: pytest.Item, call: "pytest.CallInfo[None]"
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Let the last attempt count where another plugin, such as pytest-retry, made more than one in this hook."""
+        report = yield
+        if MEASURED in item.stash:
+            self._run.complete_later_attempts(item, call, report, item.stash[MEASURED])
+        return report
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: Any) -> Any:  # noqa: ANN401 - the hook's own types
         """Give each verdict its letter and its word."""

@@ -434,6 +434,82 @@ def test_other_plugins_see_the_settled_report(suite, beside, pytester):
         assert f"<test_{seen}" in text
 
 
+RETRIES = """
+    import pytest
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(item, call):
+        report = yield
+        if call.when != "call" or report.outcome != "failed":
+            return report
+        report.outcome = "retried"
+        item.ihook.pytest_runtest_logreport(report=report)
+        item.ihook.pytest_runtest_teardown(item=item, nextitem=None)
+        item._initrequest()
+        item.ihook.pytest_runtest_setup(item=item)
+        again = pytest.CallInfo.from_call(lambda: item.ihook.pytest_runtest_call(item=item), when="call")
+        last = pytest.TestReport.from_item_and_call(item, again)
+        report.outcome, report.longrepr = last.outcome, last.longrepr
+        return report
+
+    def pytest_report_teststatus(report):
+        if report.outcome == "retried":
+            return "retried", "R", "RETRIED"
+"""
+ATTEMPTS = """
+    import pytest
+    from pytest_llmpref import spearman
+
+    BEGUN = []
+
+    def first(request):
+        BEGUN.append(request.node.name)
+        return BEGUN.count(request.node.name) == 1
+
+    @pytest.mark.gate
+    def test_breaks_once(preferences, donation_advice, request):
+        assert not first(request), "of the first attempt"
+        assert spearman(preferences, donation_advice) > 0.5
+
+    def test_is_refuted_once(preferences, donation_advice, request):
+        assert spearman(preferences, donation_advice) > (0.9995 if first(request) else 0.5)
+
+    def test_is_undecided_at_last(preferences, donation_advice, request):
+        assert spearman(preferences, donation_advice) > (0.9995 if first(request) else 0.93)
+
+    def test_is_refuted_at_last(preferences, donation_advice, request):
+        if first(request):
+            assert spearman(preferences, donation_advice) > 0.5
+            raise RuntimeError("of the first attempt")
+        assert spearman(preferences, donation_advice) < 0.2
+
+    def test_holds(preferences, donation_advice):
+        assert spearman(preferences, donation_advice) > 0.5
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
+def test_the_last_attempt_counts_where_a_plugin_makes_it_inside_the_report(suite, beside, pytester, workers):
+    """As pytest-retry does: it makes no other report of the later attempts, and gives the first one their outcome."""
+    beside(RETRIES)
+    run = suite(ATTEMPTS, "-rA", *workers)
+    text = said(run)
+    assert run.ret == pytest.ExitCode.TESTS_FAILED
+    assert run.parseoutcomes() == {"retried": 4, "passed": 3, "failed": 1, "inconclusive": 1}
+    claims = results(pytester)["models"]["sim/plain"]["claims"]
+    verdicts = {claim["nodeid"].split("::test_")[1].split("[")[0]: claim["verdict"] for claim in claims}
+    assert len(claims) == len(verdicts) == 5
+    assert verdicts == {
+        "breaks_once": "supported",
+        "is_refuted_once": "supported",
+        "is_undecided_at_last": "inconclusive",
+        "is_refuted_at_last": "refuted",
+        "holds": "supported",
+    }
+    assert "GATE OPEN: 1 of 1 supported" in text
+    assert "of the first attempt" not in text
+
+
 @pytest.mark.parametrize("condition", ["True", "False"])
 def test_xfail_decides_before_a_claim_does(suite, condition):
     run = suite(
