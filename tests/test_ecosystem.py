@@ -4,6 +4,9 @@ The plugins here are tiny ones that imitate the collision; the real ones were tr
 """
 
 import json
+import os
+import re
+import sys
 import textwrap
 
 import pytest
@@ -401,6 +404,31 @@ def test_collecting_needs_no_model(suite):
     run.stdout.fnmatch_lines(["test_it.py::test_follows?no-model?", "test_it.py::test_theirs"])
 
 
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
+def test_a_suite_in_an_installed_package_is_found_by_its_name(pytester, recorded, monkeypatch, workers):
+    site = pytester.path / "site"
+    package = site / "somepackage/suite"
+    package.mkdir(parents=True)
+    for folder in (package.parent, package):
+        (folder / "__init__.py").touch()
+    (package / "test_packed.py").write_text(
+        "import pytest\n" + textwrap.dedent(FOLLOWS).replace("def test", "@pytest.mark.gate\ndef test")
+    )
+    project = pytester.mkdir("project")
+    (project / "pytest.ini").write_text(f"[pytest]\nllmpref_entities = {recorded / 'twelve.csv'}\n")
+    (project / "cassettes").symlink_to(recorded / "cassettes")
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("PYTHONPATH", str(site), prepend=os.pathsep)
+    words = ("--pyargs", "somepackage.suite", "--model", "sim/plain", "-pno:cacheprovider", *workers)
+    run = pytester.runpytest_subprocess(*words)
+    assert run.ret == 0
+    assert "GATE OPEN: 1 of 1 supported" in said(run)
+    found = json.loads((project / "reports/latest/results.json").read_text())
+    assert [claim["verdict"] for claim in found["models"]["sim/plain"]["claims"]] == ["supported"]
+    run = pytester.runpytest_subprocess(*words, "-k", "nothing")
+    assert "GATE INCOMPLETE: 0 of 1 ran" in said(run)
+
+
 # Plugins that look at reports and exceptions
 
 
@@ -535,6 +563,40 @@ def test_a_debugger_stops_only_where_a_claim_fails(suite, beside, pytester):
     text = said(run, traceback=True)
     assert "<stopped at test_refuted>" in text
     assert "<stopped at test_undecided>" not in text
+
+
+def test_pdb_itself_stops_at_what_fails_and_nowhere_else(pytester, recorded):
+    pytester.makepyfile(
+        test_it=textwrap.dedent(UNDECIDED)
+        + textwrap.dedent("""
+        import pytest
+
+        @pytest.mark.gate
+        def test_gate(preferences, donation_advice):
+            assert spearman(preferences, donation_advice) > 0.92
+
+        @pytest.mark.exploratory
+        def test_exploratory(preferences, donation_advice):
+            assert spearman(preferences, donation_advice) < 0.2
+
+        def test_refuted(preferences, donation_advice):
+            assert spearman(preferences, donation_advice) < 0.2
+
+        def test_breaks(preferences):
+            1 / 0
+    """)
+    )
+    run = pytester.run(
+        sys.executable,
+        *("-m", "pytest", "--pdb", "-p", "no:cacheprovider", "--model=sim/plain"),
+        f"--llmpref-cassettes={recorded / 'cassettes'}",
+        f"--llmpref-entities={recorded / 'twelve.csv'}",
+        stdin=b"where\ncontinue\n" * 9,
+    )
+    text = said(run, traceback=True)
+    stopped = list(dict.fromkeys(re.findall(r"^> .*test_it\.py\(\d+\)(\w+)\(\)", text, re.MULTILINE)))
+    assert stopped == ["test_gate", "test_refuted", "test_breaks"]
+    assert run.parseoutcomes() == {"failed": 3, "inconclusive": 1, "refuted": 1}
 
 
 def test_a_plugin_that_refuses_sockets_in_tests_breaks_no_replay(suite, beside):
