@@ -1,5 +1,6 @@
 """What a run found: its measures, claims and gates, put together from all workers, written and shown."""
 
+import gc
 import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -69,6 +70,9 @@ class Findings:
             self._run.studies.close()
             # What is left of a run, pytest's own searches for garbage among it, need not go through all recordings.
             del self._run.studies
+            if session.exitstatus == pytest.ExitCode.INTERRUPTED:
+                # After Ctrl-C the user waits, and what litellm loaded takes seconds to search.
+                gc.freeze()
         self.keep_measures(found)
         if self._run.is_worker:
             hand_over(found, self._run.config.workeroutput)  # type: ignore[attr-defined]

@@ -213,7 +213,7 @@ class Study:
     def close(self) -> None:
         """Stop the model."""
         for model in self._opened.values():
-            self._loop.run(model.close())
+            self._loop.clean_up(model.close())
         self._opened.clear()
 
     def _compute(self, name: str) -> Measure:
