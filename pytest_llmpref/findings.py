@@ -13,6 +13,7 @@ from pytest_llmpref.distribution import hand_over
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.gates import GateState
 from pytest_llmpref.options import names_model, names_strict
+from pytest_llmpref.preparing import only_shows
 
 if TYPE_CHECKING:
     from pytest_llmpref.preparing import Preparation
@@ -99,7 +100,8 @@ class Findings:
     def _runs_tests(self) -> bool:
         """Whether the run runs tests, so that what was collected and did not run is missed."""
         return not (
-            self._run.config.option.collectonly
+            only_shows(self._run.config)
+            or self._run.config.getoption("setuponly", False)
             or self._preparation.plans
             or self._preparation.is_shard
             or self.usage_error

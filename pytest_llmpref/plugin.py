@@ -10,7 +10,7 @@ from pluggy import PluginValidationError
 from pytest_llmpref import fixtures, hookspecs, option_names, options
 from pytest_llmpref.collection import is_ours, misuse, model_of
 from pytest_llmpref.findings import Findings
-from pytest_llmpref.preparing import Preparation
+from pytest_llmpref.preparing import Preparation, only_shows
 from pytest_llmpref.run import RUN, Run
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class RunHooks:
 
         The controller of xdist has no items: its workers find out.
         """
-        if session.config.option.collectonly:
+        if only_shows(session.config):
             return None
         if self._preparation.plans:
             self._preparation.show_plan(getattr(session, "items", None))

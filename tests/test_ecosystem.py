@@ -404,6 +404,20 @@ def test_collecting_needs_no_model(suite):
     run.stdout.fnmatch_lines(["test_it.py::test_follows?no-model?", "test_it.py::test_theirs"])
 
 
+@pytest.mark.parametrize(
+    "flag", ["--collect-only", "--fixtures", "--fixtures-per-test", "--setup-plan", "--setup-only"]
+)
+def test_what_runs_no_test_misses_no_gate_and_overwrites_no_results(suite, pytester, flag):
+    gate = FOLLOWS.replace("def test", "@__import__('pytest').mark.gate\n    def test")
+    latest = pytester.path / "reports/latest"
+    latest.mkdir(parents=True)
+    (latest / "results.json").write_text("of the last run")
+    run = suite(gate, flag)
+    assert run.ret == 0
+    assert "GATE" not in said(run)
+    assert [path.read_text() for path in latest.iterdir()] == ["of the last run"]
+
+
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
 def test_a_suite_in_an_installed_package_is_found_by_its_name(pytester, recorded, monkeypatch, workers):
     site = pytester.path / "site"
