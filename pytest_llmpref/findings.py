@@ -1,5 +1,6 @@
 """What a run found: its measures, claims and gates, put together from all workers, written and shown."""
 
+import gc
 import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from pytest_llmpref.distribution import hand_over
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.gates import GateState
 from pytest_llmpref.options import names_model, names_strict
+from pytest_llmpref.preparing import only_shows
 
 if TYPE_CHECKING:
     from pytest_llmpref.preparing import Preparation
@@ -37,9 +39,10 @@ class Findings:
 
     def keep_report(self, report: Any) -> None:  # noqa: ANN401 - a test's report, whichever worker made it
         """Keep what a test's last attempt claimed, and how it ended, whichever worker ran it."""
-        if report.when == "setup":
+        records = getattr(report, "llmpref_claims", None)
+        if report.when == "setup" or records is not None:
             self._claims.pop(report.nodeid, None)
-        if records := getattr(report, "llmpref_claims", None):
+        if records:
             self._claims[report.nodeid] = records
         if names_model(self._run.config):
             self._gates.note_report(report)
@@ -70,6 +73,9 @@ class Findings:
             self._run.studies.close()
             # What is left of a run, pytest's own searches for garbage among it, need not go through all recordings.
             del self._run.studies
+            if session.exitstatus == pytest.ExitCode.INTERRUPTED:
+                # After Ctrl-C the user waits, and what litellm loaded takes seconds to search.
+                gc.freeze()
         self.keep_measures(found)
         if self._run.is_worker:
             hand_over(found, self._run.config.workeroutput)  # type: ignore[attr-defined]
@@ -96,7 +102,8 @@ class Findings:
     def _runs_tests(self) -> bool:
         """Whether the run runs tests, so that what was collected and did not run is missed."""
         return not (
-            self._run.config.option.collectonly
+            only_shows(self._run.config)
+            or self._run.config.getoption("setuponly", False)
             or self._preparation.plans
             or self._preparation.is_shard
             or self.usage_error
@@ -122,6 +129,8 @@ class Findings:
             write_reports(parse_results(record, str(path)), path.parent)
         except (LLMPrefError, OSError) as error:
             self._unwritten = str(error)
+        except Exception as error:  # noqa: BLE001 - pytest would end in a traceback, and show no verdict and no gate
+            self._unwritten = f"results.json was not written ({type(error).__name__}: {error})"
 
     @cached_property
     def _gate_states(self) -> dict[str | None, GateState]:
@@ -170,18 +179,38 @@ class Findings:
     def _compared(self, earlier: "Results", record: dict[str, Any]) -> dict[str, Any]:
         from pytest_llmpref.report.comparison import compare_results  # noqa: PLC0415 - see the class
         from pytest_llmpref.report.loading import parse_results  # noqa: PLC0415
+        from pytest_llmpref.report.terminal import short_path  # noqa: PLC0415
 
-        return compare_results(earlier, parse_results(record, "this run"))
+        path = self._run.settings.baseline
+        named = {} if path is None else {"baseline": short_path(path)}
+        return compare_results(earlier, parse_results(record, "this run")) | named
 
     def show(self, reporter: Any) -> None:  # noqa: ANN401 - pytest's terminal reporter, which is private
         """Show measures, claims and the state of the gates, which stands last."""
         if not self._runs_tests:
             return
         if self._measures or self._claims or (names_model(self._run.config) and self._gates.any):
-            self._show_results(reporter)
+            try:
+                self._show_results(reporter)
+            except Exception as error:  # noqa: BLE001 - pytest would end in a traceback, and show no gate
+                self._unwritten = self._unwritten or f"nothing can be shown ({type(error).__name__}: {error})"
+                self._show_failure(reporter)
         elif self.gate is not None:
-            from pytest_llmpref.report.terminal import for_terminal, gate_lines  # noqa: PLC0415 - see the class
+            self._show_gate(reporter)
 
+    def _show_failure(self, reporter: Any) -> None:  # noqa: ANN401 - as above
+        from pytest_llmpref.report.terminal import for_terminal, short_path  # noqa: PLC0415 - see the class
+
+        path = self._run.settings.report_dir / "latest" / "results.json"
+        for line in self._unwritten.splitlines():
+            reporter.write_line(for_terminal(line), red=True)
+        reporter.write_line(f"results  {short_path(path)}")
+        self._show_gate(reporter)
+
+    def _show_gate(self, reporter: Any) -> None:  # noqa: ANN401 - as above
+        from pytest_llmpref.report.terminal import for_terminal, gate_lines  # noqa: PLC0415 - see the class
+
+        if self.gate is not None:
             for text, markup in gate_lines(gating.as_gate_record(self.gate)):
                 reporter.write_line(for_terminal(text), **markup)
 
@@ -195,12 +224,13 @@ class Findings:
         if self._run.earlier is not None:
             from pytest_llmpref.report.comparison_text import comparison_lines  # noqa: PLC0415
 
-            reporter.section(f"llmpref: compared with {self._run.settings.baseline}", sep="=", bold=True)
+            baseline = for_terminal(record["comparison"]["baseline"])
+            reporter.section(f"llmpref: compared with {baseline}", sep="=", bold=True)
             for line in comparison_lines(record["comparison"]):
                 reporter.write_line(line)
         self._tell_github(reporter, results)
-        if self._unwritten:
-            reporter.write_line(self._unwritten, red=True)
+        for line in self._unwritten.splitlines():
+            reporter.write_line(for_terminal(line), red=True)
         settings, verbosity = self._run.settings, self._run.config.option.verbose
         for text, markup in last_lines(results, settings.report_dir / "latest", verbosity):
             reporter.write_line(for_terminal(text), **markup)

@@ -1,6 +1,7 @@
 """Command line and ini keys, declared once; both end in one frozen Settings."""
 
 import math
+import os
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from pytest_llmpref.configuration_files import configuration_in
 from pytest_llmpref.files import LinkedFolderError, refuse_links_below
 from pytest_llmpref.sharding import Shard, parse_shard
 
@@ -45,14 +47,16 @@ class Option:
         return self.flag if self.flag.startswith("--llmpref-") else f"--llmpref-{self.flag.removeprefix('--')}"
 
 
+WHERE_FILES_START = "; a relative path starts where pytest was called, one in the ini file at its folder"
+WHERE_FOLDERS_START = "; a relative path starts at the ini file's folder, else where pytest was called"
 OPTIONS = (
     Option("--model", "llmpref_model", "", "Model to measure, by litellm's name, local/NAME or sim/NAME; repeatable", many=True),
-    Option("--profile", "llmpref_profile", "standard", "How large the study is: smoke, standard, paper, gate, adaptive, or a .toml file"),
-    Option("--report-dir", "llmpref_report_dir", "reports", "Folder in which latest/results.json is written"),
-    Option("--baseline", "llmpref_baseline", "", "results.json of the last release, to compare with"),
-    Option("--llmpref-entities", "llmpref_entities", "", "Entity set of your own (.toml or .csv), or the name of one that a plugin brings; the shipped 72 if left out"),
-    Option("--llmpref-boolq", "llmpref_boolq", "", "Yes/no questions: a .jsonl or .parquet file with BoolQ's fields, or dev for BoolQ's development set after `llmpref boolq download`; the bundled 64 if left out"),
-    Option("--llmpref-cassettes", "llmpref_cassettes", "cassettes", "Folder of the cassettes, below the root folder unless absolute"),
+    Option("--profile", "llmpref_profile", "standard", "How large the study is: smoke, standard, paper, gate, adaptive, or a .toml file" + WHERE_FILES_START),
+    Option("--report-dir", "llmpref_report_dir", "reports", "Folder in which latest/results.json is written" + WHERE_FOLDERS_START),
+    Option("--baseline", "llmpref_baseline", "", "results.json of the last release, to compare with" + WHERE_FILES_START),
+    Option("--llmpref-entities", "llmpref_entities", "", "Entity set of your own (.toml or .csv), or the name of one that a plugin brings; the shipped 72 if left out" + WHERE_FILES_START),
+    Option("--llmpref-boolq", "llmpref_boolq", "", "Yes/no questions: a .jsonl or .parquet file with BoolQ's fields, or dev for BoolQ's development set after `llmpref boolq download`; the bundled 64 if left out" + WHERE_FILES_START),
+    Option("--llmpref-cassettes", "llmpref_cassettes", "cassettes", "Folder of the cassettes" + WHERE_FOLDERS_START),
     Option("--llmpref-replay", "llmpref_replay", "reply", "Depth of replay: the recorded replies, or the raw HTTP through litellm", choices=("reply", "wire")),
     Option("--llmpref-answers", "llmpref_answers", "auto", "Read answers from the text, from the labels' log-probabilities, or from these where there are any", choices=("auto", "text", "logprobs")),
     Option("--llmpref-prefill", "llmpref_prefill", "auto", "What leads a model into its answers: its own first words, the same as a cue in the user's message, a JSON schema, nothing, or what the provider allows", choices=("auto", "assistant", "cue", "schema", "off")),
@@ -71,7 +75,7 @@ OPTIONS = (
     Option("--llmpref-max-cost", "llmpref_max_cost", "inf", "Most US dollars that the run may cost, all workers together", kind=float, least=1e-9),
     Option("--llmpref-max-tokens", "llmpref_max_tokens", "inf", "Most tokens that the run may take, all workers together", kind=float, least=1),
     Option("--llmpref-price", "llmpref_price", "", "IN/OUT: US dollars for a million tokens of prompts and of replies, where litellm does not know"),
-    Option("--llmpref-policy", "llmpref_policy", "", "Policy file of the release gate; policy.toml beside the tests if left out"),
+    Option("--llmpref-policy", "llmpref_policy", "", "Policy file of the release gate; policy.toml beside the tests if left out" + WHERE_FILES_START),
     Option("--llmpref-control", "llmpref_control", "none", "Study in which nothing may be found: the entities of each measure permuted among each other, or invented names in their place", choices=get_args(Control)),
     Option("--llmpref-control-seed", "llmpref_control_seed", "0", "Seed of the permutation, which changes no question", kind=int, least=0),
     Option("--llmpref-protocols", "llmpref_protocols", "asked", "Cells of the fixture protocols: order, labels and wordings of what is asked anyway, or all: forms with a neutral option and with names for answers too, at three times the questions more", choices=("asked", "all")),
@@ -167,7 +171,7 @@ def read_settings(config: "pytest.Config", began: datetime, entity_sets: Mapping
             raise _usage_error(spelled(config, text))
     boolq = values.pop("boolq")
     agentic = tuple(dict.fromkeys(values.pop("agentic")))
-    root, here = _project(config), config.invocation_params.dir
+    root = project_folder(config)
     bases = {option.ini.removeprefix("llmpref_"): _base(config, option) for option in OPTIONS}
     files: Any = {name: bases[name] / given if (given := values.pop(name)) else None for name in _FILES}
     if (named := files["entities"]) is not None:
@@ -177,7 +181,7 @@ def read_settings(config: "pytest.Config", began: datetime, entity_sets: Mapping
         models=names,
         agentic=agentic,
         record_mode=_record_mode(config),
-        boolq=boolq if boolq in {"", "dev"} else str(here / boolq),
+        boolq=boolq if boolq in {"", "dev"} else str(bases["boolq"] / boolq),
         cassettes=root / values.pop("cassettes"),
         report_dir=root / values.pop("report_dir"),
         **files,
@@ -198,7 +202,7 @@ def check_folders(config: "pytest.Config", settings: Settings) -> None:
     below = {"--llmpref-cassettes": settings.cassettes, "--report-dir": settings.report_dir / "latest" / "agentic"}
     for flag, folder in below.items():
         try:
-            refuse_links_below(_project(config), folder)
+            refuse_links_below(project_folder(config), folder)
         except LinkedFolderError as error:
             raise _usage_error(f"{spelled(config, flag)}: {error}") from None
 
@@ -241,20 +245,40 @@ def _own_profile(config: "pytest.Config", profile: str, base: Path) -> str:
     return profile
 
 
-def _project(config: "pytest.Config") -> Path:
+def project_folder(config: "pytest.Config") -> Path:
     """Return the folder to which those of cassettes and reports are relative.
 
     That of the ini file; without one, where pytest was called. Not pytest's rootdir, unless it was named: pytest takes
-    the ``PATH`` of ``--baseline PATH`` for tests when it looks for rootdir and ini file, before it loads plugins.
+    the ``PATH`` of ``--baseline PATH`` for tests when it looks for rootdir and ini file, before it loads plugins. The
+    workers of xdist do not, so they take the controller's folder.
+
+    Raises
+    ------
+    pytest.UsageError
+        If pytest reads the ini file of another project, and settings of ours stand there or in the project's own.
     """
+    if (given := getattr(config, "workerinput", {}).get("llmpref_project")) is not None:
+        return Path(given)
     if config.getoption("rootdir", None):
         return config.rootpath
     here, ini = config.invocation_params.dir, config.inipath
-    if ini is None:
-        return here
-    tests = (here / name.partition("::")[0] for name in config.args)
-    ours = any(path.resolve().is_relative_to(ini.parent.resolve()) for path in (here, *tests))
-    return ini.parent if ours or config.getoption("inifilename", None) else here
+    named = [path.resolve() for name in config.args if (path := here / name.partition("::")[0]).exists()]
+    if ini is not None:
+        folder = ini.parent.resolve()
+        if config.getoption("inifilename", None) or any(
+            path.is_relative_to(folder) for path in (here.resolve(), *named)
+        ):
+            return ini.parent
+    start = Path(os.path.commonpath(named)) if named else here.resolve()
+    own = next(filter(None, map(configuration_in, (start, *start.parents))), None)
+    read = [path for path in (own, ini) if path is not None]
+    if ini is not None and any("llmpref_" in path.read_text(encoding="utf-8", errors="replace") for path in read):
+        instead = f" instead of {own}" if own else ""
+        text = (
+            f"--baseline PATH: pytest took PATH for tests, and reads {ini}{instead}; write --baseline=PATH, in one word"
+        )
+        raise _usage_error(spelled(config, text))
+    return here if own is None else own.parent
 
 
 def default_settings(**given: Any) -> Settings:  # noqa: ANN401 - each has the type of its setting
@@ -351,7 +375,7 @@ def _usage_error(text: str) -> Exception:
 
 
 _FILES = ("baseline", "entities", "policy")
-"""Settings that name a file, relative to where pytest was called, or none."""
+"""Settings that name a file, or none."""
 
 
 def options_table() -> str:

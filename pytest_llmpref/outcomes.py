@@ -29,12 +29,19 @@ class Measured:
         Whether the test's body runs. A report that is made then is that of a subtest.
     told
         How many claims have been reported.
+    attempts, reported
+        How many attempts have begun, and how many of them the test's report knows.
+    error
+        What ended the body of the last attempt.
     """
 
     ledger: Ledger
     from_setup: int = 0
     under_way: bool = False
     told: int = 0
+    attempts: int = 0
+    reported: int = 0
+    error: BaseException | None = None
 
     def restart(self) -> None:
         """Begin an attempt: the last one counts, and no other."""
@@ -46,8 +53,12 @@ class Measured:
         """Run the test's body, which a plugin may do several times after one setup."""
         del self.ledger.entries[self.from_setup :]
         self.told, self.under_way = self.from_setup, True
+        self.attempts, self.error = self.attempts + 1, None
         try:
             yield
+        except BaseException as error:
+            self.error = error
+            raise
         finally:
             self.under_way = False
 
@@ -220,7 +231,8 @@ def status_of(report: Any) -> tuple[str, str, tuple[str, dict[str, bool]]] | Non
     that decided nothing has that of its verdict.
     """
     name = getattr(report, "llmpref_verdict", None)
-    if name is None or report.when != "call":
+    # Any other outcome is that of a plugin which runs the test again.
+    if name is None or report.when != "call" or report.outcome not in {"passed", "failed", "skipped"}:
         return None
     verdict = Verdict(name)
     category = report.outcome if report.outcome in {"passed", "failed"} else verdict.value

@@ -10,7 +10,7 @@ from pluggy import PluginValidationError
 from pytest_llmpref import fixtures, hookspecs, option_names, options
 from pytest_llmpref.collection import is_ours, misuse, model_of
 from pytest_llmpref.findings import Findings
-from pytest_llmpref.preparing import Preparation
+from pytest_llmpref.preparing import Preparation, only_shows
 from pytest_llmpref.run import RUN, Run
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class RunHooks:
 
         The controller of xdist has no items: its workers find out.
         """
-        if session.config.option.collectonly:
+        if only_shows(session.config):
             return None
         if self._preparation.plans:
             self._preparation.show_plan(getattr(session, "items", None))
@@ -187,6 +187,16 @@ class RunHooks:
             self._run.complete(item, call, report, item.stash[MEASURED])
         return report
 
+    @pytest.hookimpl(wrapper=True, tryfirst=True, specname="pytest_runtest_makereport")
+    def pytest_runtest_makereport_of_last_attempt(
+        self, item: pytest.Item, call: "pytest.CallInfo[None]"
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Let the last attempt count where another plugin, such as pytest-retry, made more than one in this hook."""
+        report = yield
+        if MEASURED in item.stash:
+            self._run.complete_later_attempts(item, call, report, item.stash[MEASURED])
+        return report
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: Any) -> Any:  # noqa: ANN401 - the hook's own types
         """Give each verdict its letter and its word."""
@@ -212,8 +222,10 @@ class RunHooks:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 - xdist's
-        """Tell an xdist worker when the run began."""
+        """Tell an xdist worker when the run began, and where its folders are."""
         node.workerinput["llmpref_began"] = self._run.began.isoformat()
+        if options.names_model(self._run.config):
+            node.workerinput["llmpref_project"] = str(options.project_folder(self._run.config))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:  # noqa: ANN401 - xdist's

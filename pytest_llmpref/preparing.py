@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from pytest_llmpref.run import Run
 
 _NO_BASELINE = "tests compare with the last release: add --baseline FILE, the results.json of its run"
+_SHOWING = ("collectonly", "showfixtures", "show_fixtures_per_test", "setupplan")
+"""pytest's options that show something instead of running tests and fixtures."""
+
+
+def only_shows(config: pytest.Config) -> bool:
+    """Whether the run shows tests or fixtures, and runs neither."""
+    return any(config.getoption(name, False) for name in _SHOWING)
 
 
 class Preparation:

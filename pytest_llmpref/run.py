@@ -232,6 +232,7 @@ class Run:
             settle(report, error, made, judged, self._rules(test))
             settle_exception(report, call)
         if not measured.under_way:
+            measured.reported = measured.attempts
             if test["gate"] and (hasattr(report, "wasxfail") or (report.passed and not judged)):
                 settle_without_claim(report, measured.ledger.compared)
             self._attach(item, report, judged, test)
@@ -252,6 +253,16 @@ class Run:
         settle_around(report, made, judged, self._rules(test))
         self._attach(item, report, judged, test)
         measured.told = len(made)
+
+    def complete_later_attempts(
+        self, item: pytest.Item, call: "pytest.CallInfo[None]", report: pytest.TestReport, measured: "Measured"
+    ) -> None:
+        """Settle a report again where a plugin went on to further attempts while the report of the first was made."""
+        if report.when != "call" or measured.under_way or measured.reported == measured.attempts:
+            return
+        vars(report).pop("llmpref_verdict", None)
+        call.excinfo = None if measured.error is None else pytest.ExceptionInfo.from_exception(measured.error)
+        self.complete(item, call, report, measured)
 
     def _rules(self, test: "Mapping[str, Any]") -> "Rules":
         from pytest_llmpref.models.opening import is_simulated  # noqa: PLC0415 - see the class

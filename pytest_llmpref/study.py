@@ -23,6 +23,7 @@ from pytest_llmpref.experiments.pairwise import pairwise_preference
 from pytest_llmpref.experiments.ranking import direct_ranking
 from pytest_llmpref.experiments.refusal import refusals
 from pytest_llmpref.extensions import NOTHING, ExtensionError, Extensions
+from pytest_llmpref.foreign_measures import checked_measure, foreign_experiment
 from pytest_llmpref.gaps import Gap, NotRecordedError, Recorded, describe_gaps
 from pytest_llmpref.models.chat import ChatModel, Reply, Request
 from pytest_llmpref.models.opening import answers_in_process, is_simulated, open_model
@@ -93,7 +94,7 @@ class Study:
         self._extensions = extensions
         self._plans: dict[str, Plan] = {}
         self._measures: dict[str, Measure] = {}
-        self._failure: LLMPrefError | None = None
+        self._failures: dict[str | None, LLMPrefError] = {}  # under None what ends all of them
         self._display: Progress | None = None
         self._only_planned = False
         self._opened: dict[str, ChatModel] = {}
@@ -165,16 +166,17 @@ class Study:
         Raises
         ------
         LLMPrefError
-            What ``prepare`` raises. A failure is remembered, so that the next caller fails at once.
+            What ``prepare`` raises, or what is wrong with another package's measure. A failure is remembered, so that
+            the next caller fails at once.
         """
         if name in self._measures:
             return self._measures[name]
-        if self._failure is not None:
-            raise self._failure
+        if failure := self._failures.get(None) or self._failures.get(name):
+            raise failure
         try:
             self._measures[name] = self._compute(name)
         except LLMPrefError as error:
-            self._failure = error
+            self._failures[name if isinstance(error, ExtensionError) else None] = error
             raise
         return self._measures[name]
 
@@ -211,7 +213,7 @@ class Study:
     def close(self) -> None:
         """Stop the model."""
         for model in self._opened.values():
-            self._loop.run(model.close())
+            self._loop.clean_up(model.close())
         self._opened.clear()
 
     def _compute(self, name: str) -> Measure:
@@ -227,6 +229,8 @@ class Study:
             for number, attempts in zip(numbers, answered, strict=True):
                 replies[number] = attempts
         measure = self._experiment(name).analyse(self._conditions(name), plan, replies)
+        if name in self._extensions.experiments:
+            measure = checked_measure(name, measure)
         permute = self._settings.control == "permuted-entities"
         return permuted(measure, self._settings.control_seed) if permute else measure
 
@@ -244,13 +248,7 @@ class Study:
         """
         if name in EXPERIMENTS:
             return EXPERIMENTS[name]()
-        experiment = self._extensions.experiments[name]()
-        if experiment.measure != name:
-            raise ExtensionError(
-                f"pytest_llmpref_experiments: {name!r} is given an experiment whose measure is "
-                f"{experiment.measure!r}; give both one name"
-            )
-        return experiment
+        return foreign_experiment(name, self._extensions.experiments[name])
 
     def _plan(self, name: str) -> Plan:
         if name not in self._plans:

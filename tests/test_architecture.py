@@ -17,10 +17,12 @@ FLOORS = {
     "hookspecs": 7,
     "run": 6, "collection": 6, "outcomes": 6, "fixtures": 6, "snapshots": 6, "distribution": 6,
     "studies": 5, "gaps": 5, "spending": 5, "study": 5, "planning": 5, "background": 5, "calibration": 5,
+    "foreign_measures": 5,
     "experiments": 4,
     "cassettes": 3, "stats": 3, "report": 5,
     "models": 2, "estimates": 2, "intervals": 2, "detectable": 2, "entities": 2, "options": 2, "profiles": 2,
     "policy": 2, "measures": 2, "items": 2, "sharding": 1, "extensions": 2, "boolq_download": 2,
+    "configuration_files": 1,
     "errors": 1, "escaping": 1, "files": 1, "garbage": 1, "unseen": 1, "resources": 1, "secrets": 1, "searching": 1,
     "gates": 1, "gating": 6, "findings": 6, "preparing": 6, "option_names": 2, "claims": 2,
 }  # fmt: skip

@@ -70,3 +70,64 @@ def test_ctrl_c_does_not_wait_for_a_call_that_never_ends(monkeypatch):
     loop.close()
     assert not ended.is_set()
     over.set()
+
+
+def test_ctrl_c_does_not_wait_for_a_loop_that_is_stuck(monkeypatch):
+    """As in an import that takes seconds: nothing there can be cancelled, or cleaned up."""
+    monkeypatch.setattr(background, "LONGEST_SILENCE", 0.05)
+    monkeypatch.setattr(background, "LONGEST_CLEANUP", 3600)
+    loop, begun, over = BackgroundLoop(), threading.Event(), threading.Event()
+
+    async def call():
+        begun.set()
+        over.wait(60)
+
+    async def closes():
+        raise AssertionError
+
+    interrupted(loop, call(), begun)
+    loop.clean_up(closes())
+    loop.close()
+    over.set()
+
+
+def test_ctrl_c_before_a_coroutine_is_handed_over_leaves_none_that_nobody_awaits(monkeypatch):
+    loop, start = BackgroundLoop(), threading.Thread.start
+
+    def starts(thread):
+        start(thread)
+        raise KeyboardInterrupt
+
+    async def call():
+        pass
+
+    coroutine = call()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", starts)
+        with pytest.raises(KeyboardInterrupt):
+            loop.run(coroutine)
+    assert coroutine.cr_frame is None
+    loop.close()
+
+
+def test_a_coroutine_that_a_thread_makes_for_a_cancelled_call_is_closed():
+    """litellm makes a call's coroutine in a thread; Ctrl-C meanwhile left it to be warned of as never awaited."""
+    loop, begun, go, made = BackgroundLoop(), threading.Event(), threading.Event(), []
+
+    async def request():
+        raise AssertionError
+
+    def make():
+        begun.set()
+        assert go.wait(60)
+        made.append(request())
+        return made[0]
+
+    async def call():
+        await (await asyncio.get_running_loop().run_in_executor(None, make))
+
+    interrupted(loop, call(), begun)
+    go.set()
+    loop._loop._default_executor.shutdown(wait=True)
+    assert made[0].cr_frame is None
+    loop.close()

@@ -28,6 +28,7 @@ from pytest_llmpref.report.comparison import _family, compare_results
 from pytest_llmpref.report.comparison_text import _form, _table, comparison_lines
 from pytest_llmpref.report.loading import load_results, parse_results
 from pytest_llmpref.report.results import SCHEMA_FILE, measure_record, results_record
+from pytest_llmpref.report.summary import summary
 from pytest_llmpref.secrets import Secrets
 
 SET = load_entities()
@@ -244,6 +245,26 @@ def test_models_without_a_counterpart_are_named(old):
     assert "no model is in both files" in "\n".join(comparison_lines(found))
 
 
+def test_the_summary_says_what_changed_since_the_baseline(old, other):
+    before = parse_results(results(old, claims=[claim("supported")]), "old")
+    record = results(other, claims=[claim("refuted")])
+    assert "Compared" not in summary(parse_results(record, "new"))
+    record["comparison"] = compare_results(before, parse_results(record, "new"))
+    told = summary(parse_results(record | {"comparison": record["comparison"] | {"baseline": "a`b.json"}}, "new"))
+    assert "## Compared with the last release\n\n`a'b.json`: run of" in told
+    text = " ".join(told.replace("\\", "").split())
+    assert "Something changed beyond noise." in text
+    assert "1 verdict of 1 changed, 1 for the worse; moved beyond noise: " in text
+    assert "- worse: it (gate): supported, now refuted" in text
+    changes = record["comparison"]["models"]["sim/it"]["measures"]["preference"]["changes"]
+    moved = [entity for entity, one in changes.items() if one["moved"]]
+    assert IDS[BEST] in moved
+    (listed,) = [
+        line for line in text.split(" - ") if line.startswith(f"Moved in preference: {len(moved)} of 20 entities:")
+    ]
+    assert f"{IDS[BEST]} \u2212" in listed
+
+
 def claim(verdict, nodeid="suite.py::test_it[sim/it]", bound=0.5):
     low, high = {"supported": (0.6, 0.9), "refuted": (0.1, 0.4), "inconclusive": (0.3, 0.7)}[verdict]
     estimate = {"value": (low + high) / 2, "low": low, "high": high, "n": 20}
@@ -299,6 +320,12 @@ def test_a_suite_compares_with_the_last_release(suite, pytester):
     written = json.loads((pytester.path / "reports/latest/results.json").read_text())
     jsonschema.validate(written, json.loads(SCHEMA_FILE.read_text()), cls=jsonschema.Draft202012Validator)
     assert written["comparison"]["changed"] is False
+    assert written["comparison"]["baseline"] == "last.json"
+    told = (pytester.path / "reports/latest/summary.md").read_text()
+    assert f"## Compared with the last release\n\n`last.json`: run of {written['comparison']['old']['began']}" in told
+    assert "Nothing changed beyond noise." in " ".join(told.split())
+    assert "- **sim/plain (simulated)**: 0 verdicts of 0 changed, 0 for the worse; moved" in told
+    assert "<code>last.json</code>, run of" in (pytester.path / "reports/latest/report.html").read_text()
     load_results(pytester.path / "reports/latest/results.json")
 
 

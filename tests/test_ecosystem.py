@@ -4,6 +4,9 @@ The plugins here are tiny ones that imitate the collision; the real ones were tr
 """
 
 import json
+import os
+import re
+import sys
 import textwrap
 
 import pytest
@@ -401,6 +404,45 @@ def test_collecting_needs_no_model(suite):
     run.stdout.fnmatch_lines(["test_it.py::test_follows?no-model?", "test_it.py::test_theirs"])
 
 
+@pytest.mark.parametrize(
+    "flag", ["--collect-only", "--fixtures", "--fixtures-per-test", "--setup-plan", "--setup-only"]
+)
+def test_what_runs_no_test_misses_no_gate_and_overwrites_no_results(suite, pytester, flag):
+    gate = FOLLOWS.replace("def test", "@__import__('pytest').mark.gate\n    def test")
+    latest = pytester.path / "reports/latest"
+    latest.mkdir(parents=True)
+    (latest / "results.json").write_text("of the last run")
+    run = suite(gate, flag)
+    assert run.ret == 0
+    assert "GATE" not in said(run)
+    assert [path.read_text() for path in latest.iterdir()] == ["of the last run"]
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
+def test_a_suite_in_an_installed_package_is_found_by_its_name(pytester, recorded, monkeypatch, workers):
+    site = pytester.path / "site"
+    package = site / "somepackage/suite"
+    package.mkdir(parents=True)
+    for folder in (package.parent, package):
+        (folder / "__init__.py").touch()
+    (package / "test_packed.py").write_text(
+        "import pytest\n" + textwrap.dedent(FOLLOWS).replace("def test", "@pytest.mark.gate\ndef test")
+    )
+    project = pytester.mkdir("project")
+    (project / "pytest.ini").write_text(f"[pytest]\nllmpref_entities = {recorded / 'twelve.csv'}\n")
+    (project / "cassettes").symlink_to(recorded / "cassettes")
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("PYTHONPATH", str(site), prepend=os.pathsep)
+    words = ("--pyargs", "somepackage.suite", "--model", "sim/plain", "-pno:cacheprovider", *workers)
+    run = pytester.runpytest_subprocess(*words)
+    assert run.ret == 0
+    assert "GATE OPEN: 1 of 1 supported" in said(run)
+    found = json.loads((project / "reports/latest/results.json").read_text())
+    assert [claim["verdict"] for claim in found["models"]["sim/plain"]["claims"]] == ["supported"]
+    run = pytester.runpytest_subprocess(*words, "-k", "nothing")
+    assert "GATE INCOMPLETE: 0 of 1 ran" in said(run)
+
+
 # Plugins that look at reports and exceptions
 
 
@@ -434,6 +476,82 @@ def test_other_plugins_see_the_settled_report(suite, beside, pytester):
         assert f"<test_{seen}" in text
 
 
+RETRIES = """
+    import pytest
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(item, call):
+        report = yield
+        if call.when != "call" or report.outcome != "failed":
+            return report
+        report.outcome = "retried"
+        item.ihook.pytest_runtest_logreport(report=report)
+        item.ihook.pytest_runtest_teardown(item=item, nextitem=None)
+        item._initrequest()
+        item.ihook.pytest_runtest_setup(item=item)
+        again = pytest.CallInfo.from_call(lambda: item.ihook.pytest_runtest_call(item=item), when="call")
+        last = pytest.TestReport.from_item_and_call(item, again)
+        report.outcome, report.longrepr = last.outcome, last.longrepr
+        return report
+
+    def pytest_report_teststatus(report):
+        if report.outcome == "retried":
+            return "retried", "R", "RETRIED"
+"""
+ATTEMPTS = """
+    import pytest
+    from pytest_llmpref import spearman
+
+    BEGUN = []
+
+    def first(request):
+        BEGUN.append(request.node.name)
+        return BEGUN.count(request.node.name) == 1
+
+    @pytest.mark.gate
+    def test_breaks_once(preferences, donation_advice, request):
+        assert not first(request), "of the first attempt"
+        assert spearman(preferences, donation_advice) > 0.5
+
+    def test_is_refuted_once(preferences, donation_advice, request):
+        assert spearman(preferences, donation_advice) > (0.9995 if first(request) else 0.5)
+
+    def test_is_undecided_at_last(preferences, donation_advice, request):
+        assert spearman(preferences, donation_advice) > (0.9995 if first(request) else 0.93)
+
+    def test_is_refuted_at_last(preferences, donation_advice, request):
+        if first(request):
+            assert spearman(preferences, donation_advice) > 0.5
+            raise RuntimeError("of the first attempt")
+        assert spearman(preferences, donation_advice) < 0.2
+
+    def test_holds(preferences, donation_advice):
+        assert spearman(preferences, donation_advice) > 0.5
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
+def test_the_last_attempt_counts_where_a_plugin_makes_it_inside_the_report(suite, beside, pytester, workers):
+    """As pytest-retry does: it makes no other report of the later attempts, and gives the first one their outcome."""
+    beside(RETRIES)
+    run = suite(ATTEMPTS, "-rA", *workers)
+    text = said(run)
+    assert run.ret == pytest.ExitCode.TESTS_FAILED
+    assert run.parseoutcomes() == {"retried": 4, "passed": 3, "failed": 1, "inconclusive": 1}
+    claims = results(pytester)["models"]["sim/plain"]["claims"]
+    verdicts = {claim["nodeid"].split("::test_")[1].split("[")[0]: claim["verdict"] for claim in claims}
+    assert len(claims) == len(verdicts) == 5
+    assert verdicts == {
+        "breaks_once": "supported",
+        "is_refuted_once": "supported",
+        "is_undecided_at_last": "inconclusive",
+        "is_refuted_at_last": "refuted",
+        "holds": "supported",
+    }
+    assert "GATE OPEN: 1 of 1 supported" in text
+    assert "of the first attempt" not in text
+
+
 @pytest.mark.parametrize("condition", ["True", "False"])
 def test_xfail_decides_before_a_claim_does(suite, condition):
     run = suite(
@@ -459,6 +577,40 @@ def test_a_debugger_stops_only_where_a_claim_fails(suite, beside, pytester):
     text = said(run, traceback=True)
     assert "<stopped at test_refuted>" in text
     assert "<stopped at test_undecided>" not in text
+
+
+def test_pdb_itself_stops_at_what_fails_and_nowhere_else(pytester, recorded):
+    pytester.makepyfile(
+        test_it=textwrap.dedent(UNDECIDED)
+        + textwrap.dedent("""
+        import pytest
+
+        @pytest.mark.gate
+        def test_gate(preferences, donation_advice):
+            assert spearman(preferences, donation_advice) > 0.92
+
+        @pytest.mark.exploratory
+        def test_exploratory(preferences, donation_advice):
+            assert spearman(preferences, donation_advice) < 0.2
+
+        def test_refuted(preferences, donation_advice):
+            assert spearman(preferences, donation_advice) < 0.2
+
+        def test_breaks(preferences):
+            1 / 0
+    """)
+    )
+    run = pytester.run(
+        sys.executable,
+        *("-m", "pytest", "--pdb", "-p", "no:cacheprovider", "--model=sim/plain"),
+        f"--llmpref-cassettes={recorded / 'cassettes'}",
+        f"--llmpref-entities={recorded / 'twelve.csv'}",
+        stdin=b"where\ncontinue\n" * 9,
+    )
+    text = said(run, traceback=True)
+    stopped = list(dict.fromkeys(re.findall(r"^> .*test_it\.py\(\d+\)(\w+)\(\)", text, re.MULTILINE)))
+    assert stopped == ["test_gate", "test_refuted", "test_breaks"]
+    assert run.parseoutcomes() == {"failed": 3, "inconclusive": 1, "refuted": 1}
 
 
 def test_a_plugin_that_refuses_sockets_in_tests_breaks_no_replay(suite, beside):

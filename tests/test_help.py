@@ -1,11 +1,13 @@
 """What `pytest --help` and `llmpref plan --help` tell a user who looks for an option."""
 
 import re
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from pytest_llmpref.cli import main
-from pytest_llmpref.options import OPTIONS, RECORD_MODE
+from pytest_llmpref.options import OPTIONS, RECORD_MODE, read_settings
 from pytest_llmpref.resources import data_folder
 
 PROFILES = {path.stem for path in (data_folder("fixtures") / "profiles").glob("*.toml")}
@@ -41,3 +43,31 @@ def test_every_profile_is_named(said, capsys):
         capsys.readouterr().out.split("--profile PROFILE")[-1],
     ):
         assert set(re.findall(r"\w+", text)) >= PROFILES
+
+
+@pytest.mark.parametrize("name", ["profile", "baseline", "entities", "boolq", "policy", "report_dir", "cassettes"])
+def test_an_option_that_takes_a_path_says_where_a_relative_one_starts(said, name):
+    start = {
+        "report_dir": "a relative path starts at the ini file's folder, else where pytest was called",
+        "cassettes": "a relative path starts at the ini file's folder, else where pytest was called",
+    }.get(name, "a relative path starts where pytest was called, one in the ini file at its folder")
+    long = f"--llmpref-{name.replace('_', '-')}"
+    for text in (said.split(f" {long}=")[1], said.split(f" llmpref_{name} (string): ")[1]):
+        assert start in text.split(" --llmpref-")[0].split(" llmpref_")[0]
+
+
+def test_relative_paths_start_where_the_help_says(pytester, monkeypatch):
+    names = ("baseline", "entities", "boolq", "policy")
+    lines = "".join(f"llmpref_{name} = {name}.csv\n" for name in names)
+    pytester.makeini(f"[pytest]\n{lines}llmpref_report_dir = found\n")
+    below = pytester.mkdir("below")
+    monkeypatch.chdir(below)
+    for words, folder in (
+        ((), pytester.path),
+        ([f"--llmpref-{name}={name}.csv" for name in names], below),
+    ):
+        settings = read_settings(pytester.parseconfig(*words), datetime.now(UTC), {})
+        assert {name: Path(getattr(settings, name)) for name in names} == {
+            name: folder / f"{name}.csv" for name in names
+        }
+        assert (settings.cassettes, settings.report_dir) == (pytester.path / "cassettes", pytester.path / "found")

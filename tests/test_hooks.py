@@ -1,6 +1,7 @@
 """Models, entity sets and experiments from other packages: each by a plugin module, as an installed one would be."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -81,7 +82,7 @@ def acme(pytester, recorded, monkeypatch):
     (site / "funds.csv").write_text((recorded / "twelve.csv").read_text())
     pytester.makepyfile(**{"site/acme_plugin": PLUGIN})
     pytester.makepyfile(test_it=SUITE)
-    monkeypatch.setenv("PYTHONPATH", str(site))
+    monkeypatch.setenv("PYTHONPATH", str(site), prepend=os.pathsep)
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     return lambda *options: pytester.runpytest_subprocess("test_it.py", *OPTIONS, *options)
 
@@ -184,3 +185,104 @@ def test_an_experiment_under_another_name_is_said(acme, pytester):
 def test_a_prompt_that_cannot_be_used_is_said(make, said):
     with pytest.raises(PromptError, match=re.escape(said)):
         make()
+
+
+RETURNED = """
+    from dataclasses import replace
+    import numpy as np
+
+    class Mine:
+        def __init__(self, measure, change):
+            from pytest_llmpref import entity_experiment
+
+            self.measure, self.change = measure, change
+            self.inner = entity_experiment(measure, ["Describe {entity}.", "Praise {entity}."], len)
+
+        def plan(self, conditions):
+            return self.inner.plan(conditions)
+
+        def analyse(self, conditions, plan, replies):
+            return self.change(self.inner.analyse(conditions, plan, replies))
+
+    def diagnosed(**diagnostics):
+        return lambda found: replace(found, diagnostics=diagnostics)
+
+    CHANGES = {
+        "bare": diagnosed(),
+        "of_numpy": diagnosed(kappa=np.float64(0.5), counts=np.arange(3), more={"n": np.int64(3)}),
+        "nothing": lambda found: None,
+        "renamed": lambda found: replace(found, name="other"),
+        "mistyped": diagnosed(reliability=0.5),
+        "bare_floats": lambda found: replace(found, estimates=found.values),
+        "one_reason": lambda found: replace(found, reasons="it is bad"),
+        "an_object": diagnosed(what=object()),
+    }
+
+    def pytest_llmpref_experiments():
+        return {name: (lambda name=name: Mine(name, CHANGES[name])) for name in CHANGES}
+"""
+WRONG = {
+    "nothing": "it returned NoneType; return a pytest_llmpref.Measure",
+    "renamed": "its measure is named 'other'; name it 'renamed'",
+    "mistyped": "field diagnostics.reliability: Expected `object | null`, got `float`; mend the experiment",
+    "bare_floats": "results.json cannot hold its measure (AttributeError: 'float' object has no attribute 'interval')",
+    "one_reason": "`reasons` is one string; give a tuple of strings",
+    "an_object": "results.json cannot hold its measure (TypeError: Encoding objects of type object is unsupported)",
+}
+RIGHT = ("preferences", "bare", "of_numpy")
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
+def test_a_measure_that_cannot_be_used_is_an_error_of_its_tests_alone(acme, pytester, workers):
+    """Not of the last screen, hours later, which read its diagnostics by name."""
+    pytester.makeconftest(RETURNED)
+    tests = [f"def test_{name}(entity, {name}): assert {name}[entity] > -9999" for name in (*WRONG, *RIGHT)]
+    pytester.makepyfile(test_it="\n".join(tests))
+    run = acme("--model=acme/large", "--record-mode=new_episodes", *workers)
+    text = run.stdout.str() + run.stderr.str()
+    assert "INTERNALERROR" not in text
+    assert "Traceback" not in text
+    assert run.ret == pytest.ExitCode.TESTS_FAILED
+    assert run.parseoutcomes() == {"passed": 12 * len(RIGHT), "errors": 12 * len(WRONG)}
+    for name, message in WRONG.items():
+        assert f"ExtensionError: pytest_llmpref_experiments: {name}: {message}" in text
+    measures = results(pytester)["models"]["acme/large"]["measures"]
+    assert set(measures) == {"preference", "bare", "of_numpy"}
+    counts = {"trials": 48, "coverage": 1, "answered_by": {"text": 48}}
+    assert counts.items() <= measures["bare"]["diagnostics"].items()
+    kept = {"kappa": 0.5, "counts": [0, 1, 2], "more": {"n": 3}}
+    assert kept.items() <= measures["of_numpy"]["diagnostics"].items()
+    assert all((pytester.path / "reports/latest" / name).exists() for name in ("report.html", "summary.md"))
+
+
+def test_a_last_screen_that_cannot_be_drawn_ends_in_the_reason_and_the_gate(suite, pytester):
+    pytester.makeconftest("""
+        import pytest
+        from pytest_llmpref.report import terminal
+
+        def fails(*_):
+            raise ZeroDivisionError("of somebody's")
+
+        @pytest.fixture(autouse=True)
+        def broken(monkeypatch):
+            terminal.model_lines = fails
+    """)
+    run = suite("""
+        import pytest
+        from pytest_llmpref import spearman
+
+        @pytest.mark.gate
+        def test_follows(preferences, donation_advice):
+            assert spearman(preferences, donation_advice) > 0.5
+    """)
+    assert "INTERNALERROR" not in run.stdout.str() + run.stderr.str()
+    assert "Traceback" not in run.stdout.str() + run.stderr.str()
+    assert run.ret == pytest.ExitCode.INTERNAL_ERROR
+    run.stdout.fnmatch_lines(
+        [
+            "nothing can be shown (ZeroDivisionError: of somebody's)",
+            "results  reports/latest/results.json",
+            "GATE OPEN:*",
+        ]
+    )
+    assert results(pytester)["models"]["sim/plain"]["claims"][0]["verdict"] == "supported"

@@ -1,10 +1,12 @@
 """Whatever ends a recording, what was answered is kept, and only what is missing is asked again."""
 
+import contextlib
 import json
 import os
 import random
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -25,6 +27,16 @@ MODEL = "openai/served"
 PLANNED = 2 * 132
 """Questions of two pair experiments over 12 entities."""
 IN_FLIGHT = 16
+NOISE = (
+    "retry_scheduled",
+    "Task was destroyed",
+    "never awaited",
+    "never retrieved",
+    "INTERNALERROR",
+    "Unclosed",
+    "Traceback",
+)
+"""What Ctrl-C must not print."""
 SUITE = """
 from pytest_llmpref import spearman
 
@@ -160,13 +172,50 @@ def test_ctrl_c_ends_cleanly_and_keeps_what_was_answered(tmp_path, server, start
     output = finish(process)
     assert process.returncode == pytest.ExitCode.INTERRUPTED, output
     assert "KeyboardInterrupt" in output
-    for noise in ("retry_scheduled", "Task was destroyed", "INTERNALERROR", "Unclosed", "Traceback"):
-        assert noise not in output
+    assert not [noise for noise in NOISE if noise in output]
     lines = journal_lines(tmp_path)
     assert len(lines) >= 60 - IN_FLIGHT
     already = len(server.received)
     assert finish(start("--record-mode=new_episodes"))
     assert len(server.received) - already == PLANNED - len(lines)
+
+
+MOMENTS = {
+    "litellm is being imported": "'litellm' in sys.modules",
+    "a thread of litellm's makes the call": "any(one.name.startswith('asyncio') for one in threading.enumerate())",
+    "the server hangs": "os.path.exists('connected')",
+}
+PRESSES_CTRL_C = """
+import os, signal, sys, threading, time
+
+def press():
+    while not ({moment}):
+        time.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGINT)
+
+def pytest_collection_finish():
+    threading.Thread(target=press, daemon=True).start()
+"""
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_ctrl_c_on_a_server_that_never_answers_ends_cleanly(tmp_path, start, monkeypatch, moment):
+    (tmp_path / "conftest.py").write_text(PRESSES_CTRL_C.format(moment=MOMENTS[moment]))
+    with socket.create_server(("127.0.0.1", 0)) as hung:
+        monkeypatch.setenv("OPENAI_API_BASE", f"http://127.0.0.1:{hung.getsockname()[1]}/v1")
+        process = start("--record-mode=new_episodes")
+        connections = []
+        hung.settimeout(0.05)
+        while process.poll() is None:
+            with contextlib.suppress(TimeoutError):
+                connections.append(hung.accept())
+                (tmp_path / "connected").touch()
+        output = finish(process)
+        for connection, _ in connections:
+            connection.close()
+    assert process.returncode == pytest.ExitCode.INTERRUPTED, output
+    assert "KeyboardInterrupt" in output
+    assert not [noise for noise in NOISE if noise in output], output
 
 
 def test_two_runs_on_one_cassette_at_once_ask_everything_once(tmp_path, server, start):

@@ -352,6 +352,35 @@ def test_a_baseline_elsewhere_moves_neither_recordings_nor_reports(suite, pytest
     done.stderr.fnmatch_lines([f"*searched for in {pytester.path / 'cassettes'}"])
 
 
+@pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["alone", "workers"])
+def test_a_baseline_of_another_project_moves_nothing_in_any_worker(pytester, recorded, monkeypatch, workers):
+    """Called in a folder below the ini file: pytest takes the other project's, and its workers find the project's."""
+    for name in ("mine", "theirs"):
+        pytester.mkdir(name).joinpath("pytest.ini").write_text("[pytest]\n")
+    here = pytester.path / "mine/checks"
+    here.mkdir()
+    (here / "test_it.py").write_text(CLAIMS)
+    (here.parent / "cassettes").symlink_to(recorded / "cassettes")
+    monkeypatch.chdir(here)
+    words = ["--model=sim/plain", f"--llmpref-entities={recorded / 'twelve.csv'}", "-pno:cacheprovider", *workers]
+    assert pytester.runpytest_subprocess(*words).ret == 0
+    written = here.parent / "reports/latest/results.json"
+    baseline = written.rename(pytester.path / "theirs/results.json")
+    run = pytester.runpytest_subprocess(*words, "--baseline", str(baseline))
+    assert run.ret == 0
+    assert f"rootdir: {pytester.path / 'theirs'}" in run.stdout.str()
+    assert not json.loads(written.read_text())["comparison"]["changed"]
+    # Settings of the project's that pytest does not read are not lost in silence.
+    (here.parent / "pytest.ini").write_text("[pytest]\nllmpref_report_dir = elsewhere\n")
+    run = pytester.runpytest_subprocess(*words, "--baseline", str(baseline))
+    assert run.ret == pytest.ExitCode.USAGE_ERROR
+    ini = pytester.path / "theirs/pytest.ini"
+    run.stderr.fnmatch_lines([f"*reads {ini} instead of {here.parent / 'pytest.ini'}; write --baseline=PATH*"])
+    run = pytester.runpytest_subprocess(*words, f"--baseline={baseline}")
+    assert run.ret == 0
+    assert (here.parent / "elsewhere/latest/results.json").is_file()
+
+
 @pytest.mark.parametrize("fault", [ValueError("no such chart"), RecursionError("deep"), OSError(28, "No space left")])
 def test_a_report_that_cannot_be_drawn_is_one_named_error(suite, pytester, monkeypatch, fault):
     assert suite(CLAIMS).ret == 0

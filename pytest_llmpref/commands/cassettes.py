@@ -26,7 +26,12 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
         if "sources" in takes:
             command.add_argument("sources", type=Path, nargs="+", help="folders of cassettes, as other jobs left them")
             command.add_argument("--keep", choices=get_args(Keep), help="which of two different replies holds")
-        command.add_argument("--folder", type=Path, default=Path("cassettes"), help="folder of the cassettes")
+        command.add_argument(
+            "--folder",
+            type=Path,
+            default=Path("cassettes"),
+            help="folder of the cassettes (default: %(default)s, in this one)",
+        )
         command.set_defaults(run=_in_own_folders(run))
 
 

@@ -1,11 +1,10 @@
 """``llmpref init``: lays suites, fixtures, pytest's configuration and a CI workflow into a user's own project."""
 
 import argparse
-import tomllib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pytest_llmpref.configuration_files import configuration_in
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.resources import data_folder
 
@@ -21,6 +20,7 @@ CONFIGURATION = {
 """Ini keys without which pytest would not read what is laid, or pytest-asyncio would warn."""
 PYTEST_INI = """\
 [pytest]
+# Relative paths in this file start at its folder, and so do the folders cassettes and reports.
 # The entities that models are asked about.
 llmpref_entities = {llmpref_entities}
 # How large a study is unless --profile says. A name, as in --profile paper, is looked up beside this file first.
@@ -105,36 +105,11 @@ def _configured(folder: Path) -> Path | None:
 
     A pytest.ini of ours is none of the user's: it is compared and kept like every file that is laid.
     """
-    for name, holds in _CONFIGURATION_FILES.items():
-        path = folder / name
-        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
-        if text is not None and holds(text):
-            ours = name == "pytest.ini" and all(key in text for key in CONFIGURATION)
-            return None if ours else path
-    return None
-
-
-def _always(_text: str) -> bool:
-    return True
-
-
-def _has_pytest_table(text: str) -> bool:
-    try:
-        return "pytest" in tomllib.loads(text).get("tool", {})
-    except tomllib.TOMLDecodeError:
-        return False
-
-
-_CONFIGURATION_FILES: dict[str, Callable[[str], bool]] = {
-    "pytest.toml": _always,
-    ".pytest.toml": _always,
-    "pytest.ini": _always,
-    ".pytest.ini": _always,
-    "pyproject.toml": _has_pytest_table,
-    "tox.ini": lambda text: "[pytest]" in text,
-    "setup.cfg": lambda text: "[tool:pytest]" in text,
-}
-"""File name -> whether a file of that name with this text configures pytest."""
+    path = configuration_in(folder)
+    if path is None or path.name != "pytest.ini":
+        return path
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return None if all(key in text for key in CONFIGURATION) else path
 
 
 def _advise(path: Path) -> None:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from itertools import product
 from typing import SupportsFloat
 
-from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.experiments.asking import Plan, Replies, attempt_key, first_attempt
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.prompts import PromptError, check_slots
 from pytest_llmpref.experiments.replies import read_choice, refusal_reason
 from pytest_llmpref.experiments.trials import Attempt, Outcome, Trial
+from pytest_llmpref.extensions import ExtensionError
 from pytest_llmpref.models.chat import Message, Reply, Request
 
 Score = Callable[[str], float | None]
@@ -20,7 +20,7 @@ Score = Callable[[str], float | None]
 _NAMELESS = {"A": "\x00", "B": "\x00"}
 
 
-class ScoreError(LLMPrefError):
+class ScoreError(ExtensionError):
     """What a user's function makes of a reply is no score; the message names the measure and the reply."""
 
 

@@ -113,7 +113,7 @@ class RunSide(msgspec.Struct, frozen=True):
 
 
 class ComparisonRecord(msgspec.Struct, frozen=True):
-    """The comparison of this run with that of the last release."""
+    """The comparison of this run with that of the last release, which is read from the file ``baseline``."""
 
     old: RunSide
     new: RunSide
@@ -122,3 +122,4 @@ class ComparisonRecord(msgspec.Struct, frozen=True):
     old_only: list[str]
     new_only: list[str]
     changed: bool
+    baseline: str = ""

@@ -284,6 +284,11 @@ def _model(record: object, at: Place) -> ModelRecord:
     )
 
 
+def check_measure(record: object, source: str, fix: str) -> None:
+    """Check a measure as results.json holds it; errors, which are those of `load_results`, end in ``fix``."""
+    _measure(record, Place(source, fix=fix))
+
+
 def _measure(record: object, at: Place) -> MeasureRecord:
     if not isinstance(record, dict):
         raise at.error("an object is needed")

@@ -18,18 +18,18 @@ class ResultsFileError(LLMPrefError):
 class Place:
     """A place in a file, which errors name: ``models."sim/plain".measures.refusal.trials.key``."""
 
-    def __init__(self, source: str, *path: str) -> None:
-        self._source, self._path = source, path
+    def __init__(self, source: str, *path: str, fix: str = FIX) -> None:
+        self._source, self._path, self._fix = source, path, fix
 
     def inside(self, *names: str) -> "Place":
         """Return a place inside this one."""
-        return Place(self._source, *self._path, *names)
+        return Place(self._source, *self._path, *names, fix=self._fix)
 
     def error(self, what: str, *names: str) -> ResultsFileError:
         """Return an error about a field inside this place."""
         shown = (name if re.fullmatch(r"[\w\[\]]+", name) else f'"{name}"' for name in (*self._path, *names))
         field = ".".join(shown).replace(".[", "[")
-        return ResultsFileError(f"{self._source}: field {field}: {what}; {FIX}")
+        return ResultsFileError(f"{self._source}: field {field}: {what}; {self._fix}")
 
     def convert(self, value: Any, kind: Any, *names: str) -> Any:  # noqa: ANN401 - the type that is asked for
         """Check a value against a type."""

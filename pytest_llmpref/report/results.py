@@ -89,7 +89,7 @@ def claim_record(claim: Claim, test: Mapping[str, Any], *, fails: bool) -> dict[
             "low": _number(claim.interval.low),
             "high": _number(claim.interval.high),
             "level": claim.level,
-            "n": claim.estimate.n,
+            "n": int(claim.estimate.n),
             "unit": claim.estimate.unit,
             "method": claim.estimate.method,
             "label": claim.estimate.label,
@@ -192,12 +192,13 @@ def _estimate_record(estimate: Estimate) -> dict[str, float | int | None]:
         "value": _number(estimate.value),
         "low": _number(interval.low),
         "high": _number(interval.high),
-        "n": estimate.n,
+        "n": int(estimate.n),
     }
 
 
 def _number(value: float) -> float | None:
-    return round(value, 6) if math.isfinite(value) else None
+    # A number of numpy's would stay one, and JSON has none of these.
+    return round(float(value), 6) if math.isfinite(value) else None
 
 
 def _clipped(text: str) -> str:
@@ -209,6 +210,8 @@ def _clipped(text: str) -> str:
 def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON is recursive
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
+    if hasattr(value, "tolist"):  # numbers and arrays of numpy's, and columns of pandas'
+        return _plain(value.tolist())
     if isinstance(value, float):
         return _number(value)
     return value

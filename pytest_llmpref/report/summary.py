@@ -6,6 +6,7 @@ from textwrap import wrap
 from pytest_llmpref.escaping import in_code, in_markdown
 from pytest_llmpref.report.charts import Names
 from pytest_llmpref.report.claims import MARKS, gate_of_all
+from pytest_llmpref.report.compared import ComparedModel, compared_model
 from pytest_llmpref.report.diagnostics import where_it_ended
 from pytest_llmpref.report.loading import Results
 from pytest_llmpref.report.views import ClaimView, ModelView, model_views
@@ -35,6 +36,7 @@ def _lines(results: Results, models: list[ModelView]) -> Iterator[str]:
         f"Profile {in_markdown(run.profile)}, entities {in_markdown(run.entities)}, {in_markdown(run.began)}. "
         "Charts, intervals and transcripts are in report.html beside this file, all figures in results.json."
     )
+    yield from _compared(results)
     for model in models:
         yield ""
         yield f"## {in_markdown(model.label)}: {model.verdict.word}"
@@ -50,6 +52,41 @@ def _lines(results: Results, models: list[ModelView]) -> Iterator[str]:
                 yield from ("", f"**{title}**", "")
                 for claim in claims:
                     yield from _wrapped(_line(claim), "- ", "  ")
+
+
+def _compared(results: Results) -> Iterator[str]:
+    """Yield what changed since the last release, where the run was compared with one: nothing that is within noise."""
+    if (comparison := results.comparison) is None:
+        return
+    old, names = comparison.old, Names(results)
+    baseline = f"`{in_code(comparison.baseline)}`: run" if comparison.baseline else "Run"
+    yield from ("", "## Compared with the last release", "")
+    yield from _wrapped(
+        f"{baseline} of {in_markdown(old.began)}, profile {in_markdown(old.profile)}, entities "
+        f"{in_markdown(old.entities)}. {'Something' if comparison.changed else 'Nothing'} changed beyond noise."
+    )
+    yield ""
+    for name, record in comparison.models.items():
+        model = compared_model(name, record, names)
+        before = f" (last release: {model.old})" if model.old != name else ""
+        yield from _wrapped(f"**{in_markdown(model.label + before)}**: {in_markdown(model.sentence)}", "- ", "  ")
+        for text in _changes(model):
+            yield from _wrapped(in_markdown(text), "  - ", "    ")
+    for side, only in (("last release", comparison.old_only), ("new one", comparison.new_only)):
+        if only:
+            yield from _wrapped(f"models only in the {side}, not compared: {in_markdown(', '.join(only))}", "- ", "  ")
+    if not comparison.models:
+        yield "- no model is in both, so nothing was compared"
+
+
+def _changes(model: ComparedModel) -> Iterator[str]:
+    for row in model.verdicts:
+        gate, whom = " (gate)" if row.gate else "", f" for {row.whom}" if row.whom else ""
+        yield f"{'worse' if row.worse else 'better'}: {row.title}{gate}: {row.old}, now {row.new}{whom}"
+    for table in model.tables:
+        if moved := [row for row in table.rows if row.outcome == "moved"]:
+            yield f"{table.caption}: {', '.join(f'{row.what} {row.change}' for row in moved)}"
+    yield from model.notes
 
 
 def _part(claim: ClaimView) -> str:
