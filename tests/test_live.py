@@ -328,7 +328,7 @@ def test_a_content_filter_is_an_answer(server, answer):
 
 
 def test_a_content_filter_is_found_in_the_error_behind_litellms_own():
-    """As before litellm 1.106, whose own error had no body."""
+    """As with litellm 1.97, whose own error has no body."""
     import litellm
 
     raised = litellm.BadRequestError("it was filtered out", model="tested", llm_provider="openai")

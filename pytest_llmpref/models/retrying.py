@@ -227,7 +227,7 @@ def _headers(error: Exception) -> dict[str, str]:
 
 
 def _code(error: Exception) -> str:
-    # Before 1.106, litellm gave its own error no body: the client's error, which caused it, has one.
+    # Some releases of litellm (1.97) give their own error no body: the client's error, which caused it, has one.
     bodies = (getattr(cause, "body", None) for cause in causes(error))
     return next((str(body["code"]) for body in bodies if isinstance(body, dict) and body.get("code")), "")
 
