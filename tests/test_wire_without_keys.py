@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 from aiohttp import web
@@ -53,6 +54,9 @@ PROVIDERS = {
     "xai/grok-3": ("/v1", OPENAI),
 }
 """litellm's name -> the path at which the provider's own address ends, and its answer."""
+if tuple(map(int, version("litellm").split(".")[:2])) < (1, 106):
+    # Those before look for AWS's credentials on the network, which a replay refuses. 1.91 does, 1.106 does not.
+    del PROVIDERS["bedrock/anthropic.claude-3-haiku-20240307-v1:0"]
 ADDRESSES = {
     "AZURE_API_BASE": "http://own.test",
     "AZURE_API_VERSION": "2024-06-01",
