@@ -50,8 +50,10 @@ class Run:
     @cached_property
     def extensions(self) -> Extensions:
         """What other packages add; what cannot be used is a usage error."""
+        # Not `config.hook`, which up to pytest 8 hides the hooks that there are, and with them those of mistyped names.
+        hook = self.config.pluginmanager.hook
         try:
-            return gathered_extensions(self.config.hook, taken={*vars(fixtures), *MEASURES.values(), *FORMS})
+            return gathered_extensions(hook, taken={*vars(fixtures), *MEASURES.values(), *FORMS})
         except LLMPrefError as error:
             raise pytest.UsageError(str(error)) from None
 

@@ -529,6 +529,7 @@ def test_a_test_that_is_run_again_has_the_claims_of_its_last_attempt(suite, pyte
     assert run.ret == (state == "closed")
 
 
+@pytest.mark.skipif(pytest.version_tuple < (9,), reason="pytest has subtests since 9.0")
 @pytest.mark.parametrize(("bounds", "failing"), [((0.1, 0.2), 0), ((0.1, 0.9999), 1)])
 def test_claims_in_subtests_are_the_tests_claims(suite, pytester, bounds, failing):
     run = suite(
@@ -665,7 +666,9 @@ def test_pytests_own_words_agree_with_the_verdicts(suite):
     assert "\x1b[35m!\x1b[0m" in text
     assert "\x1b[32m+\x1b[0m" in text
     (listed,) = [line for line in run.outlines if "test_it.py::\x1b[1mtest_" in line]
-    assert listed.startswith("\x1b[31mREFUTED\x1b[0m test_it.py::\x1b[1mtest_refuted[sim/plain]\x1b[0m - REFUTED: rho(")
+    words = "\x1b[31mREFUTED\x1b[0m test_it.py::\x1b[1mtest_refuted[sim/plain]\x1b[0m"
+    # Before 9.0, pytest lists the name alone.
+    assert listed.startswith(words + " - REFUTED: rho(" if pytest.version_tuple >= (9,) else words)
     (closing,) = [line for line in run.outlines if " in " in line and " passed" in line]
     assert "\x1b[31m\x1b[1m1 failed\x1b[0m" in closing
     assert "1 inconclusive" in closing

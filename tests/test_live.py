@@ -21,6 +21,7 @@ from pytest_llmpref.models.chat import CallFailedError, Message, ModelUnavailabl
 from pytest_llmpref.models.live import FAILURES_IN_A_ROW, LiveModel, check_name
 from pytest_llmpref.models.opening import listed_price
 from pytest_llmpref.models.outage import Outage
+from pytest_llmpref.models.retrying import is_filtered
 
 KEY = "sk-proj-0123456789abcdefABCDEF"
 TRIES = 3
@@ -324,6 +325,19 @@ def test_a_content_filter_is_an_answer(server, answer):
     assert (reply.text, reply.finish) == ("", "content_filter")
     assert reply.parameters == {"max_tokens": 8, "temperature": 0.7}
     assert len(server.received) == 1
+
+
+def test_a_content_filter_is_found_in_the_error_behind_litellms_own():
+    """As with litellm 1.97, whose own error has no body."""
+    import litellm
+
+    raised = litellm.BadRequestError("it was filtered out", model="tested", llm_provider="openai")
+    raised.body = None
+    raised.__cause__ = RuntimeError()
+    raised.__cause__.body = {"message": "it was filtered out", "code": "content_filter"}
+    assert is_filtered(raised)
+    raised.__cause__.body = {"message": "it was filtered out", "code": None}
+    assert not is_filtered(raised)
 
 
 def test_a_server_that_was_never_reached_is_unavailable():

@@ -6,6 +6,7 @@ import logging
 import os
 import random
 import time
+from contextvars import ContextVar
 from typing import Any
 from weakref import WeakSet
 
@@ -102,6 +103,7 @@ class LiveModel:
         limits = self._limits or self._find_limits()
         if self._only_recorded:
             _litellm().aclient_session = _never_sending_client()
+            _replays.set(True)
         try:
             reply = await self._answer(request, limits)
         except (ModelUnavailableError, asyncio.CancelledError):
@@ -336,6 +338,8 @@ def listed_price(name: str, prompt_tokens: int, completion_tokens: int) -> float
 
 
 _open_models: "WeakSet[LiveModel]" = WeakSet()
+_replays: ContextVar[bool] = ContextVar("llmpref_replays", default=False)
+"""Whether the call under way is answered by a cassette."""
 
 
 @functools.cache
@@ -348,10 +352,23 @@ def _litellm() -> Any:
     litellm.suppress_debug_info = True
     litellm.telemetry = False
     take_other_forms(litellm.types.utils.Message, litellm.types.utils.Choices)
+    _read_no_key_in_a_replay(litellm.main)
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         # What it warns of is in the Reply, or raised.
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return litellm
+
+
+def _read_no_key_in_a_replay(main: Any) -> None:
+    """Keep litellm from looking up the user's key for OpenAI, as 1.110 does where it wants to know an address."""
+    look_up = getattr(main, "get_openai_credentials", None)
+    if look_up is None:
+        return
+
+    def credentials(api_base: str | None = None, api_key: str | None = None, *others: Any, **named: Any) -> Any:
+        return look_up(api_base, api_key or ("recorded" if _replays.get() else None), *others, **named)
+
+    main.get_openai_credentials = credentials
 
 
 @functools.cache

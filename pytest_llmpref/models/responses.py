@@ -1,6 +1,5 @@
 """From litellm's response to a Reply."""
 
-from collections.abc import Callable
 from typing import Any
 
 from pytest_llmpref.models.chat import Reply, possible
@@ -56,27 +55,29 @@ def take_other_forms(message: type, choices: type) -> None:
     def init_message(self: Any, content: Any = None, *others: Any, **fields: Any) -> None:
         make_message(self, _joined(content), *others, **fields)
 
-    def init_choices(self: Any, *others: Any, **fields: Any) -> None:
+    def fits(self: Any, others: Any, fields: Any, logprobs: Any) -> bool:
         try:
-            make_choices(self, *others, **fields)
+            make_choices(self, *others, logprobs=logprobs, **fields)
         except ValueError:  # of which pydantic's are a kind
-            logprobs = fields.pop("logprobs", None)
             if logprobs is None:
                 raise
-            # Of those of later tokens nobody asks.
-            _fitting(lambda known: make_choices(self, *others, logprobs=known, **fields), logprobs)
+            return False
+        # Since 1.110, litellm takes what does not fit as it is.
+        return not isinstance(getattr(self, "logprobs", None), dict)
+
+    def init_choices(self: Any, *others: Any, **fields: Any) -> None:
+        logprobs = fields.pop("logprobs", None)
+        # Of those of later tokens nobody asks.
+        any(fits(self, others, fields, known) for known in (logprobs, _of_the_first(logprobs), None))
 
     message.__init__ = init_message  # type: ignore[misc]
     choices.__init__ = init_choices  # type: ignore[misc]
 
 
-def _fitting(make: Callable[[Any], None], logprobs: Any) -> None:
-    """Make a choice with the log-probabilities of its first token; without any, where these do not fit either."""
+def _of_the_first(logprobs: Any) -> Any:
+    """Return the log-probabilities of the first token alone; ``None`` where there are none."""
     tokens = logprobs.get("content") if isinstance(logprobs, dict) else None
-    try:
-        make({"content": tokens[:1]} if isinstance(tokens, list) else None)
-    except ValueError:
-        make(None)
+    return {"content": tokens[:1]} if isinstance(tokens, list) else None
 
 
 def _joined(content: Any) -> Any:

@@ -227,8 +227,9 @@ def _headers(error: Exception) -> dict[str, str]:
 
 
 def _code(error: Exception) -> str:
-    body = getattr(error, "body", None)
-    return str(body.get("code") or "") if isinstance(body, dict) else ""
+    # Some releases of litellm (1.97) give their own error no body: the client's error, which caused it, has one.
+    bodies = (getattr(cause, "body", None) for cause in causes(error))
+    return next((str(body["code"]) for body in bodies if isinstance(body, dict) and body.get("code")), "")
 
 
 def _is(error: BaseException, package: str, name: str) -> bool:
