@@ -6,6 +6,7 @@ The plugins here are tiny ones that imitate the collision; the real ones were tr
 import json
 import os
 import re
+import shutil
 import sys
 import textwrap
 
@@ -430,7 +431,7 @@ def test_a_suite_in_an_installed_package_is_found_by_its_name(pytester, recorded
     )
     project = pytester.mkdir("project")
     (project / "pytest.ini").write_text(f"[pytest]\nllmpref_entities = {recorded / 'twelve.csv'}\n")
-    (project / "cassettes").symlink_to(recorded / "cassettes")
+    shutil.copytree(recorded / "cassettes", project / "cassettes")
     monkeypatch.chdir(project)
     monkeypatch.setenv("PYTHONPATH", str(site), prepend=os.pathsep)
     words = ("--pyargs", "somepackage.suite", "--model", "sim/plain", "-pno:cacheprovider", *workers)

@@ -42,12 +42,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import psutil
 
 from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.experiments.agentic.answers import Contents, Executed, Fault, Ready, Written
 from pytest_llmpref.experiments.agentic.control_group import NOBODY, group_command
 from pytest_llmpref.experiments.agentic.seccomp import filter_program, keyctl_number
 
@@ -111,49 +112,6 @@ class Limits:
             "MEMLOCK": 0,
             "MSGQUEUE": 0,
         }
-
-
-Ended = Literal["by itself", "time", "output"]
-
-
-class Ready(msgspec.Struct, frozen=True, tag="ready", forbid_unknown_fields=True):
-    """A supervisor's first words; ``gaps`` is what it could not enforce."""
-
-    gaps: tuple[str, ...]
-
-
-class _Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An answer of a supervisor's; ``id`` is that of the question, which nobody else knows."""
-
-    id: str
-
-
-class Executed(_Answer, frozen=True, tag="executed"):
-    """What came of a command."""
-
-    returncode: Annotated[int, msgspec.Meta(ge=-255, le=255)]
-    stdout: bytes
-    stderr: bytes
-    ended: Ended
-
-
-class Written(_Answer, frozen=True, tag="written"):
-    """A file is written."""
-
-
-class Contents(_Answer, frozen=True, tag="contents"):
-    """The beginning of a file, and whether that is all of it."""
-
-    contents: bytes
-    whole: bool
-
-
-class Fault(_Answer, frozen=True, tag="fault"):
-    """An error of the operating system, inside the sandbox."""
-
-    errno: int
-    error: str
-    file: str
 
 
 _A = TypeVar("_A", Executed, Written, Contents)
