@@ -71,4 +71,3 @@ def test_a_page_names_tests_that_there_are(page):
     named = set(re.findall(r"`(test_\w+)`", text))
     assert named
     assert not {name for name in named if f"def {name}(" not in sources}
-    assert len(text.splitlines()) <= 80
