@@ -269,7 +269,7 @@ def claim(verdict, nodeid="suite.py::test_it[sim/it]", bound=0.5):
     low, high = {"supported": (0.6, 0.9), "refuted": (0.1, 0.4), "inconclusive": (0.3, 0.7)}[verdict]
     estimate = {"value": (low + high) / 2, "low": low, "high": high, "n": 20}
     return {
-        "nodeid": nodeid, "suite": "suite.py", "entity": None, "estimate": estimate, "relation": ">",
+        "nodeid": nodeid, "line": 1, "suite": "suite.py", "entity": None, "estimate": estimate, "relation": ">",
         "bound": bound, "verdict": verdict, "gate": True,
     }  # fmt: skip
 

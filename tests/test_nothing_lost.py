@@ -119,7 +119,7 @@ def kill_when_answered(process: subprocess.Popen, server: PlantedServer, answere
         time.sleep(0.001)
 
 
-@pytest.mark.parametrize("workers", [0, 3])
+@pytest.mark.parametrize("workers", [0, pytest.param(3, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kills", [1, pytest.param(50, marks=pytest.mark.slow)])
 def test_killed_at_random_moments_a_recording_loses_nothing_and_resumes(tmp_path, server, start, kills, workers):
     """``pytest -m slow -k killed`` kills a hundred times: some before they ask anything, most between two answers."""

@@ -360,7 +360,7 @@ def test_a_baseline_of_another_project_moves_nothing_in_any_worker(pytester, rec
     here = pytester.path / "mine/checks"
     here.mkdir()
     (here / "test_it.py").write_text(CLAIMS)
-    (here.parent / "cassettes").symlink_to(recorded / "cassettes")
+    shutil.copytree(recorded / "cassettes", here.parent / "cassettes")
     monkeypatch.chdir(here)
     words = ["--model=sim/plain", f"--llmpref-entities={recorded / 'twelve.csv'}", "-pno:cacheprovider", *workers]
     assert pytester.runpytest_subprocess(*words).ret == 0

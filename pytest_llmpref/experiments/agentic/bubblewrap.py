@@ -302,7 +302,7 @@ def _memory_of(processes: Sequence[psutil.Process]) -> int:
         private += used.rss - used.shared
         resident += used.shared
         with contextlib.suppress(OSError):
-            for line in Path(f"/proc/{process.pid}/maps").read_text(errors="replace").splitlines():
+            for line in Path(f"/proc/{process.pid}/maps").read_text("utf-8", "replace").splitlines():
                 place, rights, offset, _, inode, *name = line.split(maxsplit=5)
                 if rights.endswith("s") and name == ["/dev/zero (deleted)"]:
                     start, end = (int(bound, 16) for bound in place.split("-"))
