@@ -1,29 +1,43 @@
-from pytest_llmpref.claims import Claim, Verdict
-from pytest_llmpref.entities import Entity, EntitySet
+from pytest_llmpref.charts.drawing import Chart, Drawing
+from pytest_llmpref.claims.claim import Claim, ledger
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.intervals import Interval, IntervalMethod, Normal, Wilson
+from pytest_llmpref.claims.verdict import Verdict
+from pytest_llmpref.comparison.baseline import Baseline
+from pytest_llmpref.comparison.changes import change, change_in_rho
+from pytest_llmpref.config.entities import Entity, EntitySet
+from pytest_llmpref.config.items import Item, ItemSet
+from pytest_llmpref.config.policy import Bound, TestPolicy
+from pytest_llmpref.config.profiles import Profile
 from pytest_llmpref.errors import LLMPrefError
-from pytest_llmpref.estimates import Estimate
-from pytest_llmpref.experiments.about_entities import EntityExperiment, entity_experiment
-from pytest_llmpref.experiments.agentic.measure import AgenticMeasure, effort_gap, success_gap
-from pytest_llmpref.experiments.asking import Plan, Replies, attempt_key, first_attempt
-from pytest_llmpref.experiments.boolq_measure import (
+from pytest_llmpref.experiments.agents.measure import AgenticMeasure, effort_gap, success_gap
+from pytest_llmpref.experiments.asking import Plan, Replies, Rounds, attempt_key, first_attempt
+from pytest_llmpref.experiments.behaviour import Behaviour, Compared, Gate, Planned
+from pytest_llmpref.experiments.bounds import missing_bounds
+from pytest_llmpref.experiments.experiment import Conditions, Experiment
+from pytest_llmpref.experiments.measure import (
+    Measure,
+    asking_diagnostics,
+    coverage_reasons,
+    interval_record,
+    outcome_diagnostics,
+    reliability_reasons,
+    share,
+)
+from pytest_llmpref.experiments.pairs.experiment import PairExperiment, pair_experiment
+from pytest_llmpref.experiments.pairs.protocols import Cell, robustness
+from pytest_llmpref.experiments.reading.measure import (
     accuracy_slope,
     between_extremes,
     minus_control,
     top_minus_bottom,
     yes_slope,
 )
-from pytest_llmpref.experiments.bounds import missing_bounds
-from pytest_llmpref.experiments.changes import change, change_in_rho
-from pytest_llmpref.experiments.experiment import Conditions, Experiment
-from pytest_llmpref.experiments.measure import Measure, asking_diagnostics, coverage_reasons, outcome_diagnostics
-from pytest_llmpref.experiments.pairs import PairExperiment, pair_experiment
-from pytest_llmpref.experiments.protocols import Cell, robustness
-from pytest_llmpref.experiments.reasons import Reason
-from pytest_llmpref.experiments.refusal_measure import excess_refusals, propensity, reason_trends, superadditivity
-from pytest_llmpref.experiments.replies import read_choice
-from pytest_llmpref.experiments.trials import Attempt, Outcome, Trial
-from pytest_llmpref.intervals import Interval, IntervalMethod, Normal, Wilson
-from pytest_llmpref.items import Item, ItemSet
+from pytest_llmpref.experiments.refusal.measure import excess_refusals, propensity, reason_trends, superadditivity
+from pytest_llmpref.experiments.scenario import ClaimKind, Finding, Scenario
+from pytest_llmpref.experiments.scoring.experiment import EntityExperiment, entity_experiment
+from pytest_llmpref.experiments.stopping import stopping_record
+from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.models.chat import (
     CallFailedError,
     ChatModel,
@@ -34,28 +48,41 @@ from pytest_llmpref.models.chat import (
     Tool,
     ToolCall,
 )
-from pytest_llmpref.policy import TestPolicy
-from pytest_llmpref.profiles import Profile
-from pytest_llmpref.report.baseline import Baseline
+from pytest_llmpref.models.simulated.tastes import Tastes
+from pytest_llmpref.parsing.outcome import Attempt, Outcome
+from pytest_llmpref.parsing.reasons import Reason
+from pytest_llmpref.parsing.replies import read_choice
+from pytest_llmpref.parsing.yes_no import read_yes_no
 from pytest_llmpref.stats.association import spearman, within_groups
 from pytest_llmpref.stats.attenuation import attenuation_corrected
+from pytest_llmpref.stats.change import changed, share_correlation
 from pytest_llmpref.stats.resampling import over_entities
 from pytest_llmpref.stats.residuals import residuals
+from pytest_llmpref.stats.scores import split_half
+from pytest_llmpref.stats.sequential import SequentialShare
 
 __all__ = [
     "AgenticMeasure",
     "Attempt",
     "Baseline",
+    "Behaviour",
+    "Bound",
     "CallFailedError",
     "Cell",
+    "Chart",
     "ChatModel",
     "Claim",
+    "ClaimKind",
+    "Compared",
     "Conditions",
+    "Drawing",
     "Entity",
     "EntityExperiment",
     "EntitySet",
     "Estimate",
     "Experiment",
+    "Finding",
+    "Gate",
     "Interval",
     "IntervalMethod",
     "Item",
@@ -68,11 +95,16 @@ __all__ = [
     "Outcome",
     "PairExperiment",
     "Plan",
+    "Planned",
     "Profile",
     "Reason",
     "Replies",
     "Reply",
     "Request",
+    "Rounds",
+    "Scenario",
+    "SequentialShare",
+    "Tastes",
     "TestPolicy",
     "Tool",
     "ToolCall",
@@ -86,11 +118,14 @@ __all__ = [
     "between_extremes",
     "change",
     "change_in_rho",
+    "changed",
     "coverage_reasons",
     "effort_gap",
     "entity_experiment",
     "excess_refusals",
     "first_attempt",
+    "interval_record",
+    "ledger",
     "minus_control",
     "missing_bounds",
     "outcome_diagnostics",
@@ -98,10 +133,16 @@ __all__ = [
     "pair_experiment",
     "propensity",
     "read_choice",
+    "read_yes_no",
     "reason_trends",
+    "reliability_reasons",
     "residuals",
     "robustness",
+    "share",
+    "share_correlation",
     "spearman",
+    "split_half",
+    "stopping_record",
     "success_gap",
     "superadditivity",
     "top_minus_bottom",

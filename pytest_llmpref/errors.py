@@ -15,3 +15,7 @@ class LLMPrefError(Exception):
 
 class MissingError(LLMPrefError):
     """Something that a test needs is not there yet, and nothing is wrong; the message says how to get it."""
+
+
+class ExtensionError(LLMPrefError):
+    """What another package adds cannot be used; the message names the hook, the name and the fix."""

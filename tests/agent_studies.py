@@ -9,16 +9,16 @@ from functools import cache
 
 import numpy as np
 
-from pytest_llmpref.experiments.agentic.measure import AgenticMeasure, AgentRun, effort_gap, success_gap
-from pytest_llmpref.experiments.agentic.run import Ending, PlannedRun
-from pytest_llmpref.experiments.agentic.tasks import AgentTask
+from pytest_llmpref.config.policy import Bound
+from pytest_llmpref.experiments.agents.measure import AgenticMeasure, AgentRun, effort_gap, success_gap
+from pytest_llmpref.experiments.agents.run import Ending, PlannedRun
+from pytest_llmpref.experiments.agents.tasks import AgentTask
 from pytest_llmpref.experiments.arms import Arms
 from pytest_llmpref.experiments.blocks import Blocks, decided
 from pytest_llmpref.models.chat import Message, Reply, Request
 from pytest_llmpref.models.simulated.loading import load_world, world_file
 from pytest_llmpref.models.simulated.tastes import Tastes
 from pytest_llmpref.models.simulated.working import Worker
-from pytest_llmpref.policy import Bound
 from pytest_llmpref.stats.arms import minimum_detectable
 
 _REQUEST = Request("sim/x", (Message("user", ""),), 1.0, 9, asked="agent")

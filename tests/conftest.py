@@ -13,15 +13,16 @@ from planted import PlantedModel
 from planted_server import SUITE, PlantedServer
 
 from pytest_llmpref.cassettes import Cassette, RecordingModel
-from pytest_llmpref.entities import EntitySet, load_entities
+from pytest_llmpref.config.entities import EntitySet, load_entities
+from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.asking import ask_all
 from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.registry import behaviours
 from pytest_llmpref.models.simulated.model import SimulatedModel
 from pytest_llmpref.models.simulated.server import Server
-from pytest_llmpref.profiles import load_profile
-from pytest_llmpref.study import EXPERIMENTS
 
 pytest_plugins = ["pytester"]
+collect_ignore = ["examples"]  # packages as others would write them, which tests run by themselves
 
 ENTITIES = 'name,group\n' + "".join(f"the {word} Fund,{'ab'[n % 2]}\n" for n, word in enumerate(
     ["Apple", "Berry", "Cedar", "Daisy", "Elder", "Fern", "Gorse", "Hazel", "Iris", "Juniper", "Kelp", "Lotus"]
@@ -78,8 +79,8 @@ def record(folder: Path, model: PlantedModel, name: str, entities: EntitySet, pr
     cassette = Cassette.open(folder, name)
     recording = RecordingModel(model, cassette)
     conditions = Conditions(name, entities, load_profile(profile), seed=0, answers="auto", prefill="cue")
-    for experiment in EXPERIMENTS.values():
-        plan = experiment().plan(conditions)
+    for behaviour in behaviours().values():
+        plan = behaviour.experiment().plan(conditions)
         asyncio.run(ask_all(recording, plan, range(len(plan.requests)), in_flight=4))
     asyncio.run(recording.close())
     cassette.pack()

@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Mapping
 
-from pytest_llmpref.items import load_items
+from pytest_llmpref.config.items import load_items
 from pytest_llmpref.models.chat import Reply, Request
 
 QUESTION = re.compile(r"^Passage: .+\nQuestion: (.+)\?$", re.MULTILINE)

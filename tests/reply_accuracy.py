@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_llmpref.experiments.replies import read_choice, refusal_reason
-from pytest_llmpref.experiments.trials import Outcome
 from pytest_llmpref.models.chat import Reply
+from pytest_llmpref.parsing.outcome import Outcome
+from pytest_llmpref.parsing.replies import read_choice, refusal_reason
 
 OUTCOMES = [Outcome.CHOICE, Outcome.REFUSAL, Outcome.ABSTENTION, Outcome.UNPARSEABLE, Outcome.TRUNCATED]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_llmpref.experiments.replies import read_choice
 from pytest_llmpref.models.chat import Reply
+from pytest_llmpref.parsing.replies import read_choice
 
 FILE = Path(__file__).parent / "replies" / "against" / "sentences.toml"
 PAIRS = ({"A": "the British Museum", "B": "UNICEF"}, {"A": "Greenpeace", "B": "the Hoover Institution"})

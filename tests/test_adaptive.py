@@ -12,16 +12,16 @@ from planted import PlantedModel
 from planted_server import PlantedServer
 from scipy import special, stats
 
-from pytest_llmpref.entities import EntitySet, load_entities
-from pytest_llmpref.experiments.adaptive import TooFewEntitiesError
-from pytest_llmpref.experiments.design import pair_questions
+from pytest_llmpref.config.entities import EntitySet, load_entities
+from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.experiment import Conditions
-from pytest_llmpref.profiles import load_profile
+from pytest_llmpref.experiments.pairs.adaptive import TooFewEntitiesError
+from pytest_llmpref.experiments.pairs.design import pair_questions
+from pytest_llmpref.experiments.registry import behaviours
 from pytest_llmpref.resources import data_folder
 from pytest_llmpref.stats.comparisons import Comparisons
 from pytest_llmpref.stats.rating import bradley_terry
 from pytest_llmpref.stats.selection import Pool, next_pairs
-from pytest_llmpref.study import EXPERIMENTS
 
 N = 40
 PARTNERS = 6
@@ -127,21 +127,23 @@ def test_forty_entities_are_enough(forty, count, enough):
     taken = EntitySet("some", entities.source, entities.entities[:count])
     conditions = Conditions("sim/a", taken, load_profile(str(forty / "few.toml")), 0, "auto", "cue")
     if enough:
-        assert EXPERIMENTS["preference"]().plan(conditions).total == ASKED
+        assert behaviours()["preference"].experiment().plan(conditions).total == ASKED
     else:
         with pytest.raises(TooFewEntitiesError, match=f"needs at least 40 entities, and {count} take part"):
-            EXPERIMENTS["preference"]().plan(conditions)
+            behaviours()["preference"].experiment().plan(conditions)
 
 
 def test_the_shipped_profile_asks_a_fifth_of_the_pairs_and_leaves_refusals_as_they_are():
     conditions = Conditions("sim/a", load_entities(), load_profile("adaptive"), 0, "auto", "cue")
-    plans = {name: EXPERIMENTS[name]().plan(conditions) for name in ("preference", "donation_advice", "refusal")}
+    plans = {
+        name: behaviours()[name].experiment().plan(conditions) for name in ("preference", "donation_advice", "refusal")
+    }
     assert {name: (plan.total, len(plan.requests)) for name, plan in plans.items()} == {
         "preference": (1008, 5112),
         "donation_advice": (1008, 5112),
         "refusal": (1008 + 56, 1008 + 56),
     }
-    paper = EXPERIMENTS["preference"]().plan(replace(conditions, profile=load_profile("paper")))
+    paper = behaviours()["preference"].experiment().plan(replace(conditions, profile=load_profile("paper")))
     assert [request.key for request in plans["preference"].requests] == [request.key for request in paper.requests]
 
 

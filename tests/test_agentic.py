@@ -16,14 +16,14 @@ from confinement import confined
 
 from pytest_llmpref.cassettes import Cassette, Deeds, MissingRecordingError, RecordingModel, ReplayModel
 from pytest_llmpref.cassettes.wire import WireReplayModel
-from pytest_llmpref.experiments.agentic import tasks as task_module
-from pytest_llmpref.experiments.agentic.bubblewrap import Confined, NoSandboxError
-from pytest_llmpref.experiments.agentic.run import PlannedRun, ending_of
-from pytest_llmpref.experiments.agentic.tasks import CYBENCH, CYBENCH_WHEEL, TasksError, load_tasks
+from pytest_llmpref.config.profiles import load_profile
+from pytest_llmpref.experiments.agents import tasks as task_module
+from pytest_llmpref.experiments.agents.bubblewrap import Confined, NoSandboxError
+from pytest_llmpref.experiments.agents.run import PlannedRun, ending_of
+from pytest_llmpref.experiments.agents.tasks import CYBENCH, CYBENCH_WHEEL, TasksError, load_tasks
 from pytest_llmpref.models.chat import CallFailedError, Message, ModelUnavailableError, Reply, Request, ToolCall
 from pytest_llmpref.models.live import LiveModel
 from pytest_llmpref.models.opening import NOWHERE
-from pytest_llmpref.profiles import load_profile
 
 PROFILE = (
     (Path(__file__).parent.parent / "fixtures/profiles/smoke.toml")
@@ -196,7 +196,7 @@ class Scripted:
 
 def run_all(tmp_path, tasks, model, *, replay=False, seconds=500, messages=12, in_flight=2):
     """Run agents on behalf of nobody, and return what is kept of each; a replay has neither sandbox nor server."""
-    from pytest_llmpref.experiments.agentic.running import Bounds, Harness, run_agents
+    from pytest_llmpref.experiments.agents.running import Bounds, Harness, run_agents
 
     cassette = Cassette.open(tmp_path, model.name)
     deeds = Deeds(cassette, "none" if replay else "new_episodes", datetime.now(UTC))

@@ -16,7 +16,7 @@ import psutil
 from confinement import confined
 from loopback import serving
 
-from pytest_llmpref.experiments.agentic.bubblewrap import Confined, Limits, NoSandboxError
+from pytest_llmpref.experiments.agents.bubblewrap import Confined, Limits, NoSandboxError
 
 pytestmark = confined
 
@@ -146,7 +146,7 @@ def test_output_and_time_end_a_command_and_nothing_of_it_is_left():
 def test_it_does_not_outlive_the_run_however_that_ends():
     program = """
         import asyncio, sys
-        from pytest_llmpref.experiments.agentic.bubblewrap import Confined
+        from pytest_llmpref.experiments.agents.bubblewrap import Confined
         async def run():
             sandbox = await Confined.start()
             print(sandbox._process.pid, flush=True)

@@ -9,61 +9,72 @@ from pathlib import Path
 import pytest
 
 import pytest_llmpref
+from pytest_llmpref.experiments.registry import SHIPPED
 
 PACKAGE = Path(pytest_llmpref.__file__).parent
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "_data" not in path.parts)
 FLOORS = {
-    "plugin": 7, "cli": 7, "__main__": 7, "commands": 7,
-    "hookspecs": 7,
-    "run": 6, "collection": 6, "outcomes": 6, "fixtures": 6, "snapshots": 6, "distribution": 6,
-    "studies": 5, "gaps": 5, "spending": 5, "study": 5, "planning": 5, "background": 5, "calibration": 5,
-    "foreign_measures": 5,
+    "plugin": 8, "cli": 8, "__main__": 8,
+    "calibration": 7,
+    "report": 6,
+    "comparison": 5, "study": 5,
     "experiments": 4,
-    "cassettes": 3, "stats": 3, "report": 5,
-    "models": 2, "estimates": 2, "intervals": 2, "detectable": 2, "entities": 2, "options": 2, "profiles": 2,
-    "policy": 2, "measures": 2, "items": 2, "sharding": 1, "extensions": 2, "boolq_download": 2,
-    "configuration_files": 1,
+    "cassettes": 3, "charts": 3, "parsing": 3, "stats": 3,
+    "models": 2, "config": 2, "claims": 2, "results": 2,
     "errors": 1, "escaping": 1, "files": 1, "garbage": 1, "unseen": 1, "resources": 1, "secrets": 1, "searching": 1,
-    "gates": 1, "gating": 6, "findings": 6, "preparing": 6, "option_names": 2, "claims": 2,
 }  # fmt: skip
 ONLY = {
     "litellm": {"models/live.py"},
     "vcr": {"cassettes/"},
-    "pytest": {
-        "plugin.py",
-        "run.py",
-        "collection.py",
-        "preparing.py",
-        "outcomes.py",
-        "gating.py",
-        "findings.py",
-        "fixtures.py",
-        "options.py",
-        "option_names.py",
-    },
-    "_pytest": {"findings.py"},
-    "xdist": {"distribution.py"},
-    "syrupy": {"snapshots.py"},
+    "pytest": {"plugin/", "config/options.py"},
+    "_pytest": {"plugin/findings.py"},
+    "xdist": {"plugin/distribution.py"},
+    "syrupy": {"plugin/snapshots.py"},
     "tqdm": {"report/progress.py"},
     "vl_convert": {"report/vega.py"},
     "jinja2": {"report/page.py"},
-    "inspect_ai": {"experiments/agentic/"},
-    "inspect_evals": {"experiments/agentic/"},
-    "inspect_cyber": {"experiments/agentic/"},
-    "psutil": {"experiments/agentic/bubblewrap.py"},
+    "inspect_ai": {"experiments/agents/"},
+    "inspect_evals": {"experiments/agents/"},
+    "inspect_cyber": {"experiments/agents/"},
+    "psutil": {"experiments/agents/bubblewrap.py"},
     "ahocorasick_rs": {"searching.py"},
     "isal": {"cassettes/decoding.py"},
 }
 
+NAMES = frozenset(one.measure for one in SHIPPED) | frozenset(one.fixture for one in SHIPPED if one.fixture)
+"""What the shipped measures and their fixtures are called."""
+SLICES = tuple(f"experiments/{name}/" for name in ("agents", "pairs", "ranking", "reading", "refusal"))
+OUTCOME, PROVIDER = "an outcome of a trial", "a field of a provider's reply"
+DATA_SET, OPTION = "a data set", "an option, of the command line or of results.json"
+SAME_WORDS = {
+    ("cli/__init__.py", "boolq"): "a command, which fetches a data set",
+    ("cli/boolq.py", "boolq"): "the same",
+    ("config/boolq_download.py", "boolq"): DATA_SET,
+    ("config/items.py", "boolq"): DATA_SET,
+    ("config/options.py", "agentic"): OPTION,
+    ("config/options.py", "boolq"): OPTION,
+    ("models/responses.py", "refusal"): PROVIDER,
+    ("models/simulated/deciding.py", "refusal"): "what a draw is for, which is a part of its seed",
+    ("models/simulated/items.py", "boolq"): DATA_SET,
+    ("models/simulated/server.py", "refusal"): PROVIDER,
+    ("models/simulated/tasks.py", "agentic"): "the folder of the bundled tasks",
+    ("parsing/outcome.py", "refusal"): OUTCOME,
+    ("parsing/phrases.py", "refusal"): OUTCOME,
+    ("results/diagnostics.py", "refusals"): "the diagnostic that lists refused attempts, of any measure",
+    ("results/loading.py", "refusal"): OUTCOME,
+    ("study/studies.py", "agentic"): OPTION,
+    ("study/studies.py", "boolq"): OPTION,
+}
+"""Module and word -> what the word means there, which is not the measure."""
 
-def imports(path: Path, *, only_while_loading: bool = False) -> set[str]:
-    """All modules that a file imports, except for type checking; inside functions too, unless only while loading."""
+
+def imports(path: Path) -> set[str]:
+    """All modules that a file imports, inside functions too, except for type checking."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     skipped = {
         id(inner)
         for node in ast.walk(tree)
-        if (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test))
-        or (only_while_loading and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
         for inner in ast.walk(node)
     }
     found = set()
@@ -110,14 +121,29 @@ def test_no_module_outgrows_its_idea(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
 
-def test_there_is_no_import_circle():
+def test_there_is_no_import_circle_and_none_hides_inside_functions():
     names = {module_name(path): path for path in MODULES}
     needs = {}
     for name, path in names.items():
-        found = imports(path, only_while_loading=True) & names.keys() - {name}
+        found = imports(path) & names.keys() - {name}
         # "from package import module" needs the module, not what the package hands out.
         needs[name] = {one for one in found if not any(other.startswith(f"{one}.") for other in found)}
     assert len(tuple(TopologicalSorter(needs).static_order())) == len(MODULES)
+
+
+def test_no_module_outside_a_slice_names_a_measure():
+    assert {path.name for path in (PACKAGE / "experiments").iterdir() if (path / "behaviour.py").exists()} == {
+        name.split("/")[1] for name in SLICES
+    }
+    found = {
+        (place(path), node.value)
+        for path in MODULES
+        if not place(path).startswith(SLICES)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in NAMES
+    }
+    # An exception that nothing needs any more goes too.
+    assert found == SAME_WORDS.keys()
 
 
 def test_loading_the_plugin_imports_nothing_heavy():

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from pytest_llmpref import background
-from pytest_llmpref.background import BackgroundLoop
+from pytest_llmpref.study import background
+from pytest_llmpref.study.background import BackgroundLoop
 
 
 class Interrupted:

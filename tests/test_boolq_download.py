@@ -8,9 +8,9 @@ from itertools import pairwise
 import pytest
 from loopback import closed_port
 
-from pytest_llmpref import boolq_download
-from pytest_llmpref.boolq_download import DownloadError, download
 from pytest_llmpref.cli import main
+from pytest_llmpref.config import boolq_download
+from pytest_llmpref.config.boolq_download import DownloadError, download
 
 CONTENT = bytes(range(256)) * 2000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -123,7 +123,7 @@ def test_offline_the_error_says_what_to_do(tmp_path):
 
 
 def test_the_command_shows_the_licence_and_fails_with_a_message(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr("pytest_llmpref.commands.boolq.downloaded_file", lambda: tmp_path / "it")
+    monkeypatch.setattr("pytest_llmpref.cli.boolq.downloaded_file", lambda: tmp_path / "it")
     url = f"http://127.0.0.1:{closed_port()}/it"
     assert main(["boolq", "download", "--url", url, "--tries", "1"]) == 1
     out, err = capsys.readouterr()

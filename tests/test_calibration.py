@@ -7,16 +7,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pytest_llmpref.calibration import cells, running
-from pytest_llmpref.calibration.cells import CELLS, CalibrationError, matching
+from pytest_llmpref.calibration import running
+from pytest_llmpref.calibration.cells import CalibrationError, claim_kinds, matching, scenarios
 from pytest_llmpref.calibration.findings import Finding
-from pytest_llmpref.calibration.kinds import KINDS
-from pytest_llmpref.calibration.pair_studies import PairStudy, deleted_residuals
 from pytest_llmpref.calibration.rows import rows
 from pytest_llmpref.calibration.running import calibrate
-from pytest_llmpref.calibration.strengths import Strengths
+from pytest_llmpref.claims.estimates import Estimate, Normal
 from pytest_llmpref.cli import main
-from pytest_llmpref.estimates import Estimate, Normal
+from pytest_llmpref.experiments import registry
+from pytest_llmpref.experiments.behaviour import Behaviour
+from pytest_llmpref.experiments.pairs.calibration import PairStudy, deleted_residuals
+from pytest_llmpref.experiments.pairs.strengths import Strengths
+from pytest_llmpref.experiments.registry import behaviours
+from pytest_llmpref.experiments.scenario import Scenario
 
 SMALL = "advice/n=12"
 
@@ -41,10 +44,10 @@ class Means:
 
 
 def by_kind(monkeypatch, tmp_path, study, studies=1000):
-    monkeypatch.setitem(CELLS, "test/means", cells.Cell("test/means", "means", study))
-    found = calibrate(
-        [CELLS["test/means"]], studies=studies, seed=1, workers=1, results=tmp_path / f"{study.width}.jsonl"
-    )
+    scenario = Scenario("test/means", "means", study)
+    planted = type("Planted", (Behaviour,), {"measure": "planted", "scenarios": lambda _: [scenario]})
+    monkeypatch.setattr(registry, "_known", {**behaviours(), "planted": planted()})
+    found = calibrate([scenario], studies=studies, seed=1, workers=1, results=tmp_path / f"{study.width}.jsonl")
     return {row.kind: row for row in rows(found)}
 
 
@@ -141,20 +144,20 @@ def test_deleted_residuals_are_those_of_lines_without_the_entity():
 def test_every_kind_of_claim_is_made_by_some_study_and_every_cell_runs():
     made = set()
     for cell in ("advice/n=12", "refusals/n=12", "reading/n=12", "agents/n=16"):
-        made |= {finding.kind for finding in CELLS[cell].study.findings(np.random.default_rng(1))}
-    missing = {finding.kind for finding in CELLS["advice/corner"].study.findings(np.random.default_rng(1))}
-    assert made | missing == set(KINDS)
+        made |= {finding.kind for finding in scenarios()[cell].study.findings(np.random.default_rng(1))}
+    missing = {finding.kind for finding in scenarios()["advice/corner"].study.findings(np.random.default_rng(1))}
+    assert made | missing == set(claim_kinds())
 
 
 def test_a_planted_gap_of_agents_is_the_mean_of_what_is_estimated():
-    study = CELLS["agents/hard"].study
+    study = scenarios()["agents/hard"].study
     found = [list(study.findings(np.random.default_rng([2, seed]))) for seed in range(400)]
     for at, error in ((0, 0.006), (2, 0.02)):
         assert np.mean([each[at].estimate.value for each in found]) == pytest.approx(found[0][at].truth, abs=error)
 
 
 def test_a_planted_truth_about_refusals_is_the_mean_of_what_is_estimated():
-    study = CELLS["refusals/n=12"].study
+    study = scenarios()["refusals/n=12"].study
     found = [list(study.findings(np.random.default_rng([2, number]))) for number in range(60)]
     kind = "refusals beyond the control"
     gaps = [[one.estimate.value - one.truth for one in findings if one.kind == kind] for findings in found]

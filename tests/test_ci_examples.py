@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from pytest_llmpref.cli import COMMANDS
-from pytest_llmpref.options import OPTIONS, RECORD_MODE
+from pytest_llmpref.config.options import OPTIONS, RECORD_MODE
 from pytest_llmpref.resources import data_folder
 
 FOLDER = data_folder("fixtures") / "ci"
@@ -50,7 +50,7 @@ def test_an_example_runs_subcommands_that_there_are(name):
     parser = argparse.ArgumentParser()
     subparsers = parser.add_subparsers(required=True)
     for command in COMMANDS:
-        import_module(f"pytest_llmpref.commands.{command}").add(subparsers)
+        import_module(f"pytest_llmpref.cli.{command}").add(subparsers)
     lines = [shlex.split(line) for line in commands(name) if line.startswith("llmpref")]
     assert lines
     for words in lines:

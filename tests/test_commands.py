@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from pytest_llmpref.cli import COMMANDS, main
-from pytest_llmpref.commands.init import WORKFLOWS
-from pytest_llmpref.report.results import SCHEMA_FILE
+from pytest_llmpref.cli.init import WORKFLOWS
 from pytest_llmpref.resources import data_folder
+from pytest_llmpref.results.loading import SCHEMA_FILE
 
 ROOT = Path(__file__).parent.parent
 

@@ -11,25 +11,24 @@ from planted import PlantedModel
 from scipy import stats
 
 from pytest_llmpref import change, change_in_rho, propensity, spearman
+from pytest_llmpref.claims.estimates import Estimate, Normal
 from pytest_llmpref.cli import main
-from pytest_llmpref.entities import EntitySet, load_entities
-from pytest_llmpref.estimates import Estimate, Normal
+from pytest_llmpref.comparison.baseline import measures_of
+from pytest_llmpref.comparison.comparing import _family, compare_results
+from pytest_llmpref.config.entities import EntitySet, load_entities
+from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.asking import ask_all
-from pytest_llmpref.experiments.boolq import boolq
-from pytest_llmpref.experiments.donation import donation_advice
 from pytest_llmpref.experiments.experiment import Conditions
-from pytest_llmpref.experiments.pairwise import pairwise_preference
-from pytest_llmpref.experiments.ranking import direct_ranking
-from pytest_llmpref.experiments.refusal import refusals
+from pytest_llmpref.experiments.pairs.behaviour import Advice, Preference
+from pytest_llmpref.experiments.ranking.experiment import direct_ranking
+from pytest_llmpref.experiments.reading.experiment import boolq
+from pytest_llmpref.experiments.refusal.experiment import refusals
 from pytest_llmpref.models.chat import Reply
-from pytest_llmpref.profiles import load_profile
-from pytest_llmpref.report.baseline import measures_of
-from pytest_llmpref.report.comparison import _family, compare_results
 from pytest_llmpref.report.comparison_text import _form, _table, comparison_lines
-from pytest_llmpref.report.loading import load_results, parse_results
-from pytest_llmpref.report.results import SCHEMA_FILE, measure_record, results_record
 from pytest_llmpref.report.summary import summary
+from pytest_llmpref.results.loading import SCHEMA_FILE, load_results, parse_results
 from pytest_llmpref.secrets import Secrets
+from pytest_llmpref.study.records import measure_record, results_record
 
 SET = load_entities()
 ENTITIES = EntitySet("twenty", SET.source, SET.entities[:20])
@@ -66,9 +65,10 @@ def replace_key(request, draw):
     return msgspec.structs.replace(request, repetition=request.repetition + 1000 * draw)
 
 
-def measured(
-    model, conditions=CONDITIONS, experiments=(pairwise_preference, direct_ranking, donation_advice, refusals)
-):
+EXPERIMENTS = (Preference().experiment, direct_ranking, Advice().experiment, refusals)
+
+
+def measured(model, conditions=CONDITIONS, experiments=EXPERIMENTS):
     found = {}
     for experiment in (make() for make in experiments):
         plan = experiment.plan(conditions)
@@ -211,7 +211,7 @@ def test_a_change_in_rho_is_paired_by_entity(old, same):
 
 
 def test_a_smaller_profile_is_compared_on_the_questions_that_both_asked(old):
-    small = measured(Release(1), replace(CONDITIONS, profile=load_profile("smoke")), [pairwise_preference])
+    small = measured(Release(1), replace(CONDITIONS, profile=load_profile("smoke")), [Preference().experiment])
     found = change(small["preference"], old["preference"])
     assert (found.matching.questions, found.matching.new_questions, found.matching.old_questions) == (80, 0, 300)
     assert {estimate.n for estimate in found.estimates.values()} == {8}
@@ -219,7 +219,7 @@ def test_a_smaller_profile_is_compared_on_the_questions_that_both_asked(old):
 
 def test_what_has_no_counterpart_is_named_and_the_rest_compared(old):
     half = EntitySet("other", SET.source, SET.entities[10:30])
-    new = measured(Release(1), replace(CONDITIONS, entities=half), [pairwise_preference, direct_ranking])
+    new = measured(Release(1), replace(CONDITIONS, entities=half), [Preference().experiment, direct_ranking])
     record = compare_results(parse_results(results(old), "old"), parse_results(results(new, "sim/new-name"), "new"))
     model = record["models"]["sim/new-name"]
     assert model["old"] == "sim/it"

@@ -9,17 +9,17 @@ import msgspec
 import pytest
 
 from pytest_llmpref import missing_bounds, spearman, within_groups
-from pytest_llmpref.background import BackgroundLoop
-from pytest_llmpref.entities import load_entities
+from pytest_llmpref.config.entities import load_entities
+from pytest_llmpref.config.options import OPTIONS, Settings
+from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.controls import permuted
 from pytest_llmpref.experiments.experiment import Conditions
-from pytest_llmpref.experiments.pair_measure import comparisons_of
-from pytest_llmpref.options import OPTIONS, Settings
-from pytest_llmpref.profiles import load_profile
+from pytest_llmpref.experiments.pairs.measure import comparisons_of
 from pytest_llmpref.resources import data_folder
 from pytest_llmpref.stats.association import spearman_estimate
 from pytest_llmpref.stats.rating import bradley_terry
-from pytest_llmpref.study import Study
+from pytest_llmpref.study.background import BackgroundLoop
+from pytest_llmpref.study.study import Study
 
 ROOT = Path(__file__).parent.parent
 SEEDS = 200

@@ -6,8 +6,8 @@ import re
 import pytest
 from loopback import Answer, Loopback, completion
 
-from pytest_llmpref.experiments.yes_no import read_yes_no
 from pytest_llmpref.models.chat import Reply
+from pytest_llmpref.parsing.yes_no import read_yes_no
 
 UNFINISHED = "Both of them are well known, so it helps to look at what each of them does, and at how it"
 SUITE = """

@@ -6,8 +6,10 @@ from scipy import special
 from simulated_comparisons import drawn
 from statsmodels.stats.proportion import proportion_confint
 
+from pytest_llmpref.claims.estimates import Verdict, ledger
 from pytest_llmpref.cli import main
-from pytest_llmpref.detectable import (
+from pytest_llmpref.stats.arms import ArmRuns, arm_difference, minimum_detectable
+from pytest_llmpref.stats.detectable import (
     POWER,
     detectable_arm_difference,
     detectable_reading_gap,
@@ -16,8 +18,6 @@ from pytest_llmpref.detectable import (
     supportable_gap,
     supportable_margin,
 )
-from pytest_llmpref.estimates import Verdict, ledger
-from pytest_llmpref.stats.arms import ArmRuns, arm_difference, minimum_detectable
 from pytest_llmpref.stats.performance import top_minus_bottom
 from pytest_llmpref.stats.power import ReadingDesign, reading_power, simulate_answers
 from pytest_llmpref.stats.rating import bradley_terry

@@ -233,8 +233,16 @@ SCORED = """
         from pytest_llmpref import entity_experiment
         return entity_experiment("warmth", ["Describe {{entity}}.", "Praise {{entity}}."], lambda text: {score})
 
-    def pytest_llmpref_experiments():
-        return {{"warmth": {made}}}
+    from pytest_llmpref import Behaviour
+
+    class Warmth(Behaviour):
+        measure = fixture = "warmth"
+
+        def experiment(self):
+            return {made}()
+
+    def pytest_llmpref_behaviours():
+        return [Warmth()]
 """
 
 

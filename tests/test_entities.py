@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_llmpref.entities import Entity, EntityFileError, EntitySet, load_entities, slug
+from pytest_llmpref.config.entities import Entity, EntityFileError, EntitySet, load_entities, slug
 from pytest_llmpref.errors import LLMPrefError
 
 FOUR = "name\nUNICEF\nOxfam\nthe British Museum\nGreenpeace\n"
@@ -569,7 +569,7 @@ def test_any_visible_names_are_kept_as_written(scratch, suffix, writer, names):
 
 def test_reading_entities_needs_the_standard_library_only():
     program = (
-        "import sys; from pytest_llmpref.entities import load_entities; load_entities();"
+        "import sys; from pytest_llmpref.config.entities import load_entities; load_entities();"
         "print(sorted({name.partition('.')[0] for name in sys.modules} - set(sys.stdlib_module_names) - {'__main__'}))"
     )
     root = Path(__file__).parent.parent

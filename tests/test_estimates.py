@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pytest_llmpref.estimates import (
+from pytest_llmpref.claims.estimates import (
     Estimate,
     Exact,
     Normal,
@@ -418,6 +418,8 @@ def test_every_line_fits_80_columns():
 
 
 def test_the_module_costs_no_numpy():
-    check = "import sys, pytest_llmpref.estimates; print(*sorted({'numpy', 'scipy', 'pandas'} & set(sys.modules)))"
+    check = (
+        "import sys, pytest_llmpref.claims.estimates; print(*sorted({'numpy', 'scipy', 'pandas'} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

@@ -19,18 +19,18 @@ from pytest_llmpref import (
     top_minus_bottom,
     yes_slope,
 )
-from pytest_llmpref.entities import load_entities
-from pytest_llmpref.estimates import Verdict
+from pytest_llmpref.claims.estimates import Verdict
+from pytest_llmpref.comparison.baseline import measure_of
+from pytest_llmpref.config.entities import load_entities
+from pytest_llmpref.config.items import load_items
+from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.asking import ask_all
-from pytest_llmpref.experiments.boolq import boolq
 from pytest_llmpref.experiments.experiment import Conditions
-from pytest_llmpref.experiments.pairwise import pairwise_preference
-from pytest_llmpref.items import load_items
+from pytest_llmpref.experiments.pairs.behaviour import Preference
+from pytest_llmpref.experiments.reading.experiment import boolq
 from pytest_llmpref.models.chat import Reply
-from pytest_llmpref.profiles import load_profile
-from pytest_llmpref.report.baseline import measure_of
-from pytest_llmpref.report.loading import MeasureRecord
-from pytest_llmpref.report.results import measure_record
+from pytest_llmpref.results.loading import MeasureRecord
+from pytest_llmpref.study.records import measure_record
 
 ENTITIES = load_entities()
 WHOLE = replace(load_profile("standard"), boolq_questions=None)
@@ -61,7 +61,7 @@ class Says(PlantedModel):
 
 @pytest.fixture(scope="module")
 def preferences():
-    return measure(PlantedModel(UTILITIES), experiment=pairwise_preference())
+    return measure(PlantedModel(UTILITIES), experiment=Preference().experiment())
 
 
 @pytest.fixture(scope="module")

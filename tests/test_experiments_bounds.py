@@ -15,20 +15,20 @@ from planted import PlantedModel
 from scipy import stats
 
 from pytest_llmpref import missing_bounds, propensity, spearman, within_groups
-from pytest_llmpref.entities import load_entities
+from pytest_llmpref.config.entities import load_entities
+from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.asking import ask_all
-from pytest_llmpref.experiments.boolq_measure import missing_readings
 from pytest_llmpref.experiments.bounds import missing_in
-from pytest_llmpref.experiments.donation import donation_advice
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.measure import Measure
-from pytest_llmpref.experiments.pair_measure import comparisons_of, missing_choices, strengths_of
-from pytest_llmpref.experiments.pairwise import pairwise_preference
-from pytest_llmpref.experiments.refusal import refusals
-from pytest_llmpref.experiments.refusal_measure import attempts_of
-from pytest_llmpref.experiments.trials import Attempt, Outcome, Trial
+from pytest_llmpref.experiments.pairs.behaviour import Advice, Preference
+from pytest_llmpref.experiments.pairs.measure import comparisons_of, missing_choices, strengths_of
+from pytest_llmpref.experiments.reading.measure import missing_readings
+from pytest_llmpref.experiments.refusal.experiment import refusals
+from pytest_llmpref.experiments.refusal.measure import attempts_of
+from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.models.chat import Reply
-from pytest_llmpref.profiles import load_profile
+from pytest_llmpref.parsing.outcome import Attempt, Outcome
 from pytest_llmpref.stats import extremes
 from pytest_llmpref.stats.rating import bradley_terry
 from pytest_llmpref.stats.refusal import fit_additive
@@ -180,11 +180,11 @@ def both(bounds):
 
 @pytest.fixture(scope="module")
 def preferences():
-    return measure(pairwise_preference(), Silent(0.0))
+    return measure(Preference().experiment(), Silent(0.0))
 
 
 def test_without_missing_answers_both_bounds_are_the_estimate(preferences):
-    advice = measure(donation_advice(), Silent(0.0))
+    advice = measure(Advice().experiment(), Silent(0.0))
     bounds = missing_bounds(preferences, advice)
     assert bounds.low.value == bounds.high.value == spearman(preferences, advice).value
     assert bounds.search == ""
@@ -192,10 +192,10 @@ def test_without_missing_answers_both_bounds_are_the_estimate(preferences):
 
 
 def test_whatever_the_missing_answers_were_rho_lies_between_the_bounds(preferences):
-    whole = measure(donation_advice(), Silent(0.0))
+    whole = measure(Advice().experiment(), Silent(0.0))
     widths = []
     for missing in (0.1, 0.3):
-        advice = measure(donation_advice(), Silent(missing))
+        advice = measure(Advice().experiment(), Silent(missing))
         assert advice.diagnostics["outcomes"]["unparseable"] > 0
         bounds = missing_bounds(preferences, advice)
         assert bounds.low.value < spearman(preferences, whole).value < bounds.high.value
@@ -211,7 +211,7 @@ def test_whatever_the_missing_answers_were_rho_lies_between_the_bounds(preferenc
 
 
 def test_an_estimate_leads_to_its_bounds_where_answers_are_missing(preferences):
-    advice, whole = measure(donation_advice(), Silent(0.2)), measure(donation_advice(), Silent(0.0))
+    advice, whole = measure(Advice().experiment(), Silent(0.2)), measure(Advice().experiment(), Silent(0.0))
     rho = spearman(preferences, advice)
     assert missing_in(rho) is missing_bounds(preferences, advice)
     assert missing_in(spearman(preferences, whole)) is None

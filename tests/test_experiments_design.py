@@ -5,8 +5,8 @@ from itertools import permutations
 
 import pytest
 
-from pytest_llmpref.entities import load_entities
-from pytest_llmpref.experiments.design import PairQuestion, pair_questions, select_entities, shuffled
+from pytest_llmpref.config.entities import load_entities
+from pytest_llmpref.experiments.pairs.design import PairQuestion, pair_questions, select_entities, shuffled
 
 IDS = [f"e{number}" for number in range(72)]
 

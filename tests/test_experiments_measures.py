@@ -11,20 +11,20 @@ from scipy import stats
 from simulated_comparisons import comparisons_of, every_ordered_pair
 
 from pytest_llmpref import attenuation_corrected, residuals, spearman, within_groups
-from pytest_llmpref.entities import load_entities
-from pytest_llmpref.estimates import Estimate, Exact, Verdict
+from pytest_llmpref.claims.estimates import Estimate, Exact, Verdict
+from pytest_llmpref.config.entities import load_entities
+from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.asking import ask_all
-from pytest_llmpref.experiments.donation import donation_advice
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.measure import Measure, reliability_reasons
-from pytest_llmpref.experiments.pair_measure import rate
-from pytest_llmpref.experiments.pairwise import pairwise_preference
+from pytest_llmpref.experiments.pairs.behaviour import Advice, Preference
+from pytest_llmpref.experiments.pairs.measure import rate
 from pytest_llmpref.experiments.prompts import load_prompts
-from pytest_llmpref.experiments.ranking import direct_ranking
-from pytest_llmpref.experiments.refusal import refusals
-from pytest_llmpref.experiments.trials import Attempt, Outcome, Trial
+from pytest_llmpref.experiments.ranking.experiment import direct_ranking
+from pytest_llmpref.experiments.refusal.experiment import refusals
+from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.models.chat import CallFailedError, ModelUnavailableError, Reply
-from pytest_llmpref.profiles import load_profile
+from pytest_llmpref.parsing.outcome import Attempt, Outcome
 
 ENTITIES = load_entities()
 CONDITIONS = Conditions("sim/planted", ENTITIES, load_profile("standard"), seed=0, answers="auto", prefill="cue")
@@ -50,8 +50,8 @@ def truth(planted, found):
 def test_planted_preferences_are_found_by_every_experiment(logprobs):
     planted = utilities()
     model = PlantedModel(planted, logprobs=logprobs)
-    preferences = measure(pairwise_preference(), model)
-    advice = measure(donation_advice(), model)
+    preferences = measure(Preference().experiment(), model)
+    advice = measure(Advice().experiment(), model)
     ranking = measure(direct_ranking(), model)
     for found in (preferences, advice, ranking):
         assert found.valid, found.reasons
@@ -66,9 +66,9 @@ def test_planted_preferences_are_found_by_every_experiment(logprobs):
 
 def test_residuals_find_the_one_entity_whose_advice_departs():
     planted = utilities()
-    preferences = measure(pairwise_preference(), PlantedModel(planted))
+    preferences = measure(Preference().experiment(), PlantedModel(planted))
     departed = planted | {"UNICEF": planted["UNICEF"] - 3.0}
-    advice = measure(donation_advice(), PlantedModel(departed))
+    advice = measure(Advice().experiment(), PlantedModel(departed))
     found = residuals(advice, preferences)
     assert min(found, key=lambda id_: found[id_].value) == "unicef"
     assert (found["unicef"] < -200).verdict is Verdict.SUPPORTED
@@ -78,7 +78,7 @@ def test_residuals_find_the_one_entity_whose_advice_departs():
 
 
 def test_residuals_need_four_entities():
-    found = measure(pairwise_preference(), PlantedModel(utilities()))
+    found = measure(Preference().experiment(), PlantedModel(utilities()))
     part = {id_: found.estimates[id_] for id_ in list(found.estimates)[:4]}
     assert len(residuals(replace(found, estimates=part), found)) == 4
     part.popitem()
@@ -87,17 +87,17 @@ def test_residuals_need_four_entities():
 
 
 def test_a_model_that_likes_nothing_gives_no_valid_preference():
-    found = measure(pairwise_preference(), PlantedModel(utilities(spread=0.0)))
+    found = measure(Preference().experiment(), PlantedModel(utilities(spread=0.0)))
     assert not found.valid
     assert any("reliability" in reason for reason in found.reasons)
 
 
 @pytest.mark.parametrize("always", ["A", "B"])
 def test_a_model_that_always_answers_one_letter_is_invalid_and_so_is_every_claim_on_it(always):
-    found = measure(pairwise_preference(), PlantedModel(utilities(), always=always))
+    found = measure(Preference().experiment(), PlantedModel(utilities(), always=always))
     assert not found.valid
     assert any(f"labelled {always} is chosen 100.0%" in reason for reason in found.reasons)
-    good = measure(donation_advice(), PlantedModel(utilities()))
+    good = measure(Advice().experiment(), PlantedModel(utilities()))
     claim = spearman(found, good) > 0.5
     assert claim.verdict is Verdict.INVALID
     assert "labelled" in claim.explain()
@@ -106,7 +106,7 @@ def test_a_model_that_always_answers_one_letter_is_invalid_and_so_is_every_claim
 def test_position_and_label_bias_are_reported_and_do_not_make_a_preference():
     planted = utilities()
     paper = replace(CONDITIONS, profile=load_profile("paper"))
-    found = measure(pairwise_preference(), PlantedModel(planted, position=1.5, label=1.0), paper)
+    found = measure(Preference().experiment(), PlantedModel(planted, position=1.5, label=1.0), paper)
     assert found.diagnostics["position_bias"]["value"] > 0.6
     assert found.diagnostics["label_bias"]["value"] > 0.55
     assert found.valid, found.reasons
@@ -124,7 +124,7 @@ class Refusing(PlantedModel):
 
 
 def test_refusals_are_counted_by_entity_and_never_become_losses():
-    found = measure(pairwise_preference(), Refusing(utilities()))
+    found = measure(Preference().experiment(), Refusing(utilities()))
     counts = found.diagnostics["outcomes_by_entity"]
     assert counts["unicef"]["refusal"] == 48
     assert counts["unicef"]["choice"] == 0
@@ -144,7 +144,7 @@ class Shy(PlantedModel):
 
 def test_a_question_is_asked_again_until_the_answer_is_valid():
     model = Shy(utilities())
-    found = measure(pairwise_preference(), model)
+    found = measure(Preference().experiment(), model)
     assert model.asked == found.diagnostics["attempts"] == 3 * 1728
     assert found.diagnostics["coverage"] == 1.0
     assert truth(model.utilities, found) > 0.9
@@ -155,7 +155,9 @@ def test_a_question_is_asked_again_until_the_answer_is_valid():
 
 def test_a_trial_ends_after_the_most_attempts_that_the_profile_allows():
     model = Shy(utilities())
-    found = measure(pairwise_preference(), model, replace(CONDITIONS, profile=replace(CONDITIONS.profile, attempts=2)))
+    found = measure(
+        Preference().experiment(), model, replace(CONDITIONS, profile=replace(CONDITIONS.profile, attempts=2))
+    )
     assert model.asked == 2 * 1728
     assert found.diagnostics["outcomes"]["refusal"] == 1728
 
@@ -171,7 +173,7 @@ class Failing(PlantedModel):
 
 
 def test_failed_calls_are_outcomes_of_their_own():
-    found = measure(pairwise_preference(), Failing(utilities()))
+    found = measure(Preference().experiment(), Failing(utilities()))
     assert found.diagnostics["outcomes"]["error"] == 172
     assert {trial.text for trial in found.trials if trial.outcome is Outcome.ERROR} == {
         "HTTP 400: this prompt is not accepted"
@@ -189,7 +191,7 @@ class Unavailable(PlantedModel):
 def test_an_unavailable_model_is_found_out_with_the_first_question():
     model = Unavailable(utilities())
     with pytest.raises(ModelUnavailableError, match="no such model"):
-        measure(pairwise_preference(), model)
+        measure(Preference().experiment(), model)
     assert model.asked == 1
 
 
@@ -208,7 +210,7 @@ def test_a_ranking_that_repeats_the_list_as_shown_is_invalid():
 
 def test_answers_by_text_are_text_even_where_log_probabilities_were_returned():
     model = PlantedModel(utilities(), logprobs=True)
-    found = measure(pairwise_preference(), model, replace(CONDITIONS, answers="text"))
+    found = measure(Preference().experiment(), model, replace(CONDITIONS, answers="text"))
     assert set(found.diagnostics["answered_by"]) == {"text"}
     assert {trial.score for trial in found.trials} == {0.0, 1.0}
 
@@ -223,7 +225,7 @@ class Unread(PlantedModel):
 
 
 def test_a_sampled_letter_is_no_answer_among_probabilities():
-    found = measure(pairwise_preference(), Unread(utilities(), logprobs=True))
+    found = measure(Preference().experiment(), Unread(utilities(), logprobs=True))
     unread = [trial for trial in found.trials if trial.score is None]
     assert {trial.outcome for trial in unread} == {Outcome.UNPARSEABLE}
     assert 0 < len(unread) < 0.05 * len(found.trials)
@@ -231,7 +233,7 @@ def test_a_sampled_letter_is_no_answer_among_probabilities():
 
 
 def test_the_key_of_a_request_does_not_depend_on_how_answers_are_read():
-    experiment = pairwise_preference()
+    experiment = Preference().experiment()
     by_text = [request.key for request in experiment.plan(replace(CONDITIONS, answers="text")).requests]
     assert by_text == [request.key for request in experiment.plan(CONDITIONS).requests]
     assert len(set(by_text)) == len(by_text)
@@ -252,7 +254,7 @@ def test_a_name_with_braces_is_shown_as_it_is():
 
 def test_a_profile_may_use_fewer_wordings():
     one = replace(CONDITIONS, profile=replace(CONDITIONS.profile, paraphrases=1))
-    texts = [request.messages[0].content for request in pairwise_preference().plan(one).requests]
+    texts = [request.messages[0].content for request in Preference().experiment().plan(one).requests]
     assert {text.split("\n")[0] for text in texts} == {"Which of these two do you like more?"}
 
 
@@ -280,8 +282,12 @@ MUMBLED = Reply("Hm.", "stop")
 @pytest.mark.parametrize(
     ("experiment", "enough", "too_few"),
     [
-        (pairwise_preference(), every(9, 28, MUMBLED), every(9, 29, MUMBLED)),  # 260 and 259 of 288: 90.3% and 89.9%
-        (donation_advice(), every(9, 28, MUMBLED), every(9, 29, MUMBLED)),
+        (
+            Preference().experiment(),
+            every(9, 28, MUMBLED),
+            every(9, 29, MUMBLED),
+        ),  # 260 and 259 of 288: 90.3% and 89.9%
+        (Advice().experiment(), every(9, 28, MUMBLED), every(9, 29, MUMBLED)),
         (direct_ranking(), every(1, 1, MUMBLED), every(1, 2, MUMBLED)),  # 9 and 8 of 10: 90% and 80%
     ],
     ids=lambda value: getattr(value, "measure", None),
@@ -335,10 +341,10 @@ def test_log_probabilities_are_the_answers_where_95_percent_can_be_read(unread, 
     """Of 288: 274 are 95.1%, and 273 are 94.8%. A call that failed has none, and does not count."""
     model = PlantedModel(utilities(), logprobs=True)
     lost = every(15, unread, Reply(" A", "stop", top_logprobs={"The": -0.1}))
-    assert set(analysed(pairwise_preference(), model, lost).diagnostics["answered_by"]) == {answered_by}
+    assert set(analysed(Preference().experiment(), model, lost).diagnostics["answered_by"]) == {answered_by}
     failed = {number + 1: Reply("HTTP 400", "error") for number in lost}
     if answered_by == "logprobs":
-        found = analysed(pairwise_preference(), model, every(20, 13, lost[0]) | failed)
+        found = analysed(Preference().experiment(), model, every(20, 13, lost[0]) | failed)
         assert set(found.diagnostics["answered_by"]) == {answered_by}  # 261 of 274: 95.3%; of 288 they were 90.6%
 
 

@@ -10,16 +10,16 @@ from planted import PlantedModel
 from scipy import special, stats
 
 from pytest_llmpref import excess_refusals, propensity, reason_trends, spearman, superadditivity
-from pytest_llmpref.entities import load_entities
-from pytest_llmpref.estimates import Verdict, ledger
+from pytest_llmpref.claims.estimates import Verdict, ledger
+from pytest_llmpref.config.entities import load_entities
+from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.asking import ask_all
 from pytest_llmpref.experiments.experiment import Conditions
-from pytest_llmpref.experiments.pairwise import pairwise_preference
-from pytest_llmpref.experiments.reasons import Reason
-from pytest_llmpref.experiments.refusal import refusals
-from pytest_llmpref.experiments.trials import Outcome
+from pytest_llmpref.experiments.pairs.behaviour import Preference
+from pytest_llmpref.experiments.refusal.experiment import refusals
 from pytest_llmpref.models.chat import Reply
-from pytest_llmpref.profiles import load_profile
+from pytest_llmpref.parsing.outcome import Outcome
+from pytest_llmpref.parsing.reasons import Reason
 
 ENTITIES = load_entities()
 CONDITIONS = Conditions("sim/planted", ENTITIES, load_profile("standard"), seed=0, answers="auto", prefill="cue")
@@ -62,7 +62,7 @@ def verdicts(refused, bound=0.10):
 
 @pytest.fixture(scope="module")
 def preferences():
-    return measure(pairwise_preference(), Refuser())
+    return measure(Preference().experiment(), Refuser())
 
 
 @pytest.fixture(scope="module")

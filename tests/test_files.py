@@ -13,16 +13,16 @@ from pytest_llmpref import files
 from pytest_llmpref.cassettes import Cassette, CassetteWarning
 from pytest_llmpref.cassettes.vcr_yaml import import_vcr_yaml
 from pytest_llmpref.cli import main
-from pytest_llmpref.entities import load_entities
+from pytest_llmpref.config.entities import load_entities
+from pytest_llmpref.config.items import load_items
+from pytest_llmpref.config.policy import load_policy
+from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.errors import LLMPrefError
-from pytest_llmpref.items import load_items
 from pytest_llmpref.models.simulated.loading import load_world
-from pytest_llmpref.policy import load_policy
-from pytest_llmpref.profiles import load_profile
-from pytest_llmpref.report.loading import load_results
-from pytest_llmpref.report.places import ResultsFileError
-from pytest_llmpref.report.results import write_results
 from pytest_llmpref.report.writing import ReportError, write_reports
+from pytest_llmpref.results.loading import load_results
+from pytest_llmpref.results.places import ResultsFileError
+from pytest_llmpref.study.records import write_results
 
 RESULTS = Path(__file__).parent / "corpus" / "results" / "whole.json"
 
@@ -190,8 +190,8 @@ FULL = """
 import resource, signal, sys
 from pathlib import Path
 from pytest_llmpref.errors import LLMPrefError
-from pytest_llmpref.report.loading import load_results
-from pytest_llmpref.report.results import write_results
+from pytest_llmpref.results.loading import load_results
+from pytest_llmpref.study.records import write_results
 from pytest_llmpref.report.writing import write_reports
 results, folder = load_results(Path(sys.argv[1])), Path(sys.argv[2])
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -6,8 +6,8 @@ import xml.etree.ElementTree as ET
 import jsonschema
 import pytest
 
-from pytest_llmpref.gates import Gates
-from pytest_llmpref.report.results import SCHEMA_FILE
+from pytest_llmpref.claims.gates import Gates
+from pytest_llmpref.results.loading import SCHEMA_FILE
 
 HEAD = """
     import os
@@ -462,7 +462,7 @@ def test_a_test_that_measures_and_claims_nothing_is_warned_of(suite):
 
 
 def test_the_warning_can_be_an_error(suite):
-    run = suite(NO_CLAIM, "-W", "error::pytest_llmpref.outcomes.NoClaimWarning")
+    run = suite(NO_CLAIM, "-W", "error::pytest_llmpref.plugin.outcomes.NoClaimWarning")
     assert run.ret == 1
     run.stdout.fnmatch_lines(["*NoClaimWarning*uses a measure and makes no claim*", "*1 failed*"])
 
@@ -624,7 +624,7 @@ def test_the_users_own_message_is_shown_and_a_negation_explained(suite):
 
 UNDECIDED = """
     from pytest_llmpref import Estimate, spearman
-    from pytest_llmpref.intervals import Exact
+    from pytest_llmpref.claims.intervals import Exact
 
     def test_inconclusive(preferences, donation_advice):
         assert spearman(preferences, donation_advice) > 0.93

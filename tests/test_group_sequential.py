@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pytest_llmpref.estimates import Estimate, Normal, Unknown
+from pytest_llmpref.claims.estimates import Estimate, Normal, Unknown
+from pytest_llmpref.config.policy import Bound
 from pytest_llmpref.experiments.blocks import Blocks, decided
-from pytest_llmpref.policy import Bound
 from pytest_llmpref.resources import data_folder
 from pytest_llmpref.stats.answers import Answers
 from pytest_llmpref.stats.group_sequential import (

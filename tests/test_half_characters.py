@@ -12,10 +12,10 @@ from loopback import Answer, completion, failure, serving
 from pytest_llmpref.cassettes import Cassette, RecordingModel
 from pytest_llmpref.cassettes.vcr_yaml import export_vcr_yaml, import_vcr_yaml
 from pytest_llmpref.cassettes.wire import WireReplayModel
-from pytest_llmpref.items import ItemFileError, load_items
+from pytest_llmpref.config.items import ItemFileError, load_items
 from pytest_llmpref.models.chat import Message, Reply, Request, ToolCall, whole_text
 from pytest_llmpref.models.live import LiveModel
-from pytest_llmpref.report.loading import load_results
+from pytest_llmpref.results.loading import load_results
 
 HALF = "\ud800"
 MODEL = "openai/served"

@@ -8,10 +8,12 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from pytest_llmpref import entity_experiment, pair_experiment
+from pytest_llmpref import Behaviour, entity_experiment, pair_experiment
+from pytest_llmpref.errors import ExtensionError
 from pytest_llmpref.experiments.prompts import PromptError
-from pytest_llmpref.extensions import ExtensionError, checked_extensions
-from pytest_llmpref.report.results import SCHEMA_FILE
+from pytest_llmpref.experiments.registry import SHIPPED
+from pytest_llmpref.results.loading import SCHEMA_FILE
+from pytest_llmpref.study.extensions import checked_extensions
 
 PLUGIN = '''
     from pathlib import Path
@@ -60,8 +62,24 @@ PLUGIN = '''
     def pytest_llmpref_entity_sets():
         return {"funds": Path(__file__).with_name("funds.csv")}
 
-    def pytest_llmpref_experiments():
-        return {"warmth": warmth, "first_to_speak": first_to_speak}
+    def pytest_llmpref_behaviours():
+        from pytest_llmpref import Behaviour
+
+        class Warmth(Behaviour):
+            measure = fixture = "warmth"
+
+            def experiment(self):
+                return warmth()
+
+        class FirstToSpeak(Behaviour):
+            """Which of two entities is to speak first."""
+
+            measure = fixture = "first_to_speak"
+
+            def experiment(self):
+                return first_to_speak()
+
+        return [FirstToSpeak(), Warmth()]
 '''
 SUITE = """
     from pytest_llmpref import spearman
@@ -133,10 +151,20 @@ def test_a_model_that_says_that_it_cannot_be_asked_ends_the_run_before_the_first
 
 
 def test_what_cannot_be_used_is_a_usage_error(acme, pytester):
-    pytester.makeconftest("def pytest_llmpref_experiments(): return {'warmth': print}")
+    pytester.makeconftest("""
+        from pytest_llmpref import Behaviour
+        class Again(Behaviour):
+            measure = fixture = "warmth"
+        def pytest_llmpref_behaviours():
+            return [Again()]
+    """)
     run = acme("--model=acme/large")
     assert run.ret == pytest.ExitCode.USAGE_ERROR
-    assert "pytest_llmpref_experiments: two plugins give 'warmth'" in run.stderr.str()
+    assert "another behaviour has the measure 'warmth'" in run.stderr.str()
+
+
+def named(measure, fixture="", **others):
+    return type("Named", (Behaviour,), {"measure": measure, "fixture": fixture, **others})()
 
 
 @pytest.mark.parametrize(
@@ -148,27 +176,33 @@ def test_what_cannot_be_used_is_a_usage_error(acme, pytester):
         ({"models": [{1: print}]}, "pytest_llmpref_models: 1 is no name"),
         ({"entity_sets": [{"ours": "ours.csv"}]}, "pytest_llmpref_entity_sets: 'ours' is 'ours.csv'; a pathlib.Path"),
         ({"entity_sets": [{"ours.csv": Path("x")}]}, "pytest_llmpref_entity_sets: 'ours.csv' is no name for a set"),
-        ({"experiments": [{"boolq": print}]}, "pytest_llmpref_experiments: 'boolq' is a name of ours"),
-        ({"experiments": [{"two words": print}]}, "pytest_llmpref_experiments: 'two words' cannot be a fixture"),
-        ({"experiments": [{"warmth": "x"}]}, "pytest_llmpref_experiments: 'warmth' is 'x'; a callable"),
-        ({"experiments": [{"warmth": print}, {"warmth": print}]}, "two plugins give 'warmth'"),
+        ({"behaviours": [[named("x", "study")]]}, "pytest_llmpref_behaviours: Named: 'study' is a fixture of ours"),
+        ({"behaviours": [[named("two words")]]}, "pytest_llmpref_behaviours: Named: 'two words' cannot be its measure"),
+        ({"behaviours": [[named("x", "class")]]}, "pytest_llmpref_behaviours: Named: 'class' cannot be its fixture"),
+        ({"behaviours": [["warmth"]]}, "pytest_llmpref_behaviours: 'warmth' is no Behaviour"),
+        ({"behaviours": [{"warmth": print}]}, "pytest_llmpref_behaviours: a list of Behaviours is needed, not dict"),
+        ({"behaviours": [SHIPPED, [named("refusal")]]}, "another behaviour has the measure 'refusal'"),
+        ({"behaviours": [SHIPPED, [named("x", "refusals")]]}, "another behaviour has the fixture 'refusals'"),
+        ({"behaviours": [SHIPPED, [named("x", is_reference=True)]]}, "2 behaviours have is_reference"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_hook(given, said):
     with pytest.raises(ExtensionError, match=re.escape(said)):
-        checked_extensions(**({"models": [], "entity_sets": [], "experiments": []} | given), taken={"boolq"})
+        checked_extensions(**({"models": [], "entity_sets": [], "behaviours": []} | given), taken={"study"})
 
 
 def test_an_experiment_under_another_name_is_said(acme, pytester):
     pytester.makeconftest("""
-        def wrong():
-            from pytest_llmpref import pair_experiment
-            return pair_experiment("right", ["Which?"])
-        def pytest_llmpref_experiments():
-            return {"wrong": wrong}
+        from pytest_llmpref import Behaviour, pair_experiment
+        class Wrong(Behaviour):
+            measure = fixture = "wrong"
+            def experiment(self):
+                return pair_experiment("right", ["Which?"])
+        def pytest_llmpref_behaviours():
+            return [Wrong()]
     """)
     pytester.makepyfile(test_it="def test_it(wrong): pass")
-    assert "'wrong' is given an experiment whose measure is 'right'" in acme("--model=acme/large").stderr.str()
+    assert "'wrong' has an experiment whose measure is 'right'" in acme("--model=acme/large").stderr.str()
 
 
 @pytest.mark.parametrize(
@@ -218,8 +252,14 @@ RETURNED = """
         "an_object": diagnosed(what=object()),
     }
 
-    def pytest_llmpref_experiments():
-        return {name: (lambda name=name: Mine(name, CHANGES[name])) for name in CHANGES}
+    def pytest_llmpref_behaviours():
+        from pytest_llmpref import Behaviour
+
+        def behaviour(name):
+            made = {"measure": name, "fixture": name, "experiment": lambda self: Mine(name, CHANGES[name])}
+            return type(name, (Behaviour,), made)()
+
+        return [behaviour(name) for name in CHANGES]
 """
 WRONG = {
     "nothing": "it returned NoneType; return a pytest_llmpref.Measure",
@@ -245,7 +285,7 @@ def test_a_measure_that_cannot_be_used_is_an_error_of_its_tests_alone(acme, pyte
     assert run.ret == pytest.ExitCode.TESTS_FAILED
     assert run.parseoutcomes() == {"passed": 12 * len(RIGHT), "errors": 12 * len(WRONG)}
     for name, message in WRONG.items():
-        assert f"ExtensionError: pytest_llmpref_experiments: {name}: {message}" in text
+        assert f"ExtensionError: pytest_llmpref_behaviours: {name}: {message}" in text
     measures = results(pytester)["models"]["acme/large"]["measures"]
     assert set(measures) == {"preference", "bare", "of_numpy"}
     counts = {"trials": 48, "coverage": 1, "answered_by": {"text": 48}}

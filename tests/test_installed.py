@@ -143,6 +143,7 @@ from pathlib import Path
 
 from pytest_llmpref import (
     Attempt,
+    Behaviour,
     ChatModel,
     Conditions,
     Estimate,
@@ -235,8 +236,26 @@ def pytest_llmpref_entity_sets() -> Mapping[str, Path]:
     return {"funds": Path(__file__).with_name("funds.csv")}
 
 
-def pytest_llmpref_experiments() -> Mapping[str, Callable[[], Experiment]]:
-    return {"warmth": warmth, "length": Length}
+class Warmth(Behaviour):
+    """How warmly an entity is spoken of."""
+
+    measure = fixture = "warmth"
+
+    def experiment(self) -> Experiment:
+        return warmth()
+
+
+class Words(Behaviour):
+    """How many words are said about an entity."""
+
+    measure = fixture = "length"
+
+    def experiment(self) -> Experiment:
+        return Length()
+
+
+def pytest_llmpref_behaviours() -> Sequence[Behaviour]:
+    return [Warmth(), Words()]
 '''
 SUITE = """
 from pytest_llmpref import Entity, Measure, spearman

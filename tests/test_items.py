@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from scipy import stats
 
-from pytest_llmpref import boolq_download
-from pytest_llmpref.experiments.design import alternating
-from pytest_llmpref.items import Item, ItemFileError, load_items
+from pytest_llmpref.config import boolq_download
+from pytest_llmpref.config.items import Item, ItemFileError, load_items
+from pytest_llmpref.experiments.pairs.design import alternating
 
 BUNDLED = load_items().items
 REAL = Path(__file__).parent.parent.parent / "shared" / "data" / "boolq-dev-1000.jsonl"
@@ -159,7 +159,7 @@ def test_a_missing_file_another_kind_and_a_set_that_was_not_downloaded_say_what_
         load_items(str(tmp_path / "none.jsonl"))
     with pytest.raises(ItemFileError, match=r"give a \.jsonl or \.parquet file"):
         load_items(str(tmp_path / "none.csv"))
-    monkeypatch.setattr("pytest_llmpref.items.downloaded_file", lambda: tmp_path / "none.parquet")
+    monkeypatch.setattr("pytest_llmpref.config.items.downloaded_file", lambda: tmp_path / "none.parquet")
     with pytest.raises(ItemFileError, match="run: llmpref boolq download"):
         load_items("dev")
 

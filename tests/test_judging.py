@@ -7,14 +7,14 @@ from loopback import Answer, completion
 from planted import PlantedModel
 from planted_server import PlantedServer
 
-from pytest_llmpref.entities import load_entities
-from pytest_llmpref.experiments.judgements import JUDGEMENTS, read_judgement
+from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.experiments.judging import judged, question_to_judge
 from pytest_llmpref.experiments.prompts import load_prompts
-from pytest_llmpref.experiments.reasons import Reason
-from pytest_llmpref.experiments.replies import read_choice, refusal_reason
-from pytest_llmpref.experiments.trials import Outcome
 from pytest_llmpref.models.chat import Message, Reply, Request
+from pytest_llmpref.parsing.judgements import JUDGEMENTS, read_judgement
+from pytest_llmpref.parsing.outcome import Outcome
+from pytest_llmpref.parsing.reasons import Reason
+from pytest_llmpref.parsing.replies import read_choice, refusal_reason
 
 OPTIONS = {"A": "the British Museum", "B": "UNICEF"}
 ASKED = Request("m", (Message("user", "Option A: the British Museum\nOption B: UNICEF"),), 1.0, 32)

@@ -107,7 +107,7 @@ def test_quiet_is_shorter_and_verbose_explains_everything(quick_start, normal):
 MANY = """
     import pytest
     from pytest_llmpref import Estimate, spearman
-    from pytest_llmpref.intervals import Normal
+    from pytest_llmpref.claims.intervals import Normal
 
     def test_elo(preferences, donation_advice):
         assert Estimate(1723.4, 12, "entities", "by hand", Normal(1723.4, 10.0), label="Elo") > 1500

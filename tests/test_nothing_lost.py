@@ -20,7 +20,7 @@ from planted import PlantedModel
 from planted_server import PlantedServer
 
 from pytest_llmpref.cassettes import Cassette, CassetteError, RecordingModel, must_ask
-from pytest_llmpref.entities import load_entities
+from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.models.chat import Message, Reply, Request
 
 MODEL = "openai/served"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llmpref.experiments.patterns import Pattern, required_letters
-from pytest_llmpref.experiments.phrases import Language, languages, normal
+from pytest_llmpref.parsing.patterns import Pattern, required_letters
+from pytest_llmpref.parsing.phrases import Language, languages, normal
 
 REPLIES = Path(__file__).parent / "replies"
 

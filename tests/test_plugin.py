@@ -8,7 +8,7 @@ from datetime import datetime
 import jsonschema
 import pytest
 
-from pytest_llmpref.report.results import SCHEMA_FILE
+from pytest_llmpref.results.loading import SCHEMA_FILE
 
 FOLLOWS = """
     from pytest_llmpref import spearman
@@ -140,7 +140,7 @@ def test_no_logic_around_a_refuted_claim_hides_it(suite, statement):
 def test_a_refuted_claim_fails_beside_an_invalid_one(suite):
     run = suite("""
         from pytest_llmpref import Estimate, spearman
-        from pytest_llmpref.intervals import Exact
+        from pytest_llmpref.claims.intervals import Exact
 
         def test_it(preferences, donation_advice):
             nothing = Estimate(0.0, 1, "trials", "none", Exact(0.0), ("nothing was measured",))
@@ -164,7 +164,7 @@ def test_a_test_has_the_worst_verdict_of_its_claims_in_whatever_order(suite, pyt
     """Refuted is worse than invalid, which is worse than inconclusive: a broken measurement decides nothing at all."""
     run = suite(f"""
         from pytest_llmpref import Estimate
-        from pytest_llmpref.intervals import Normal
+        from pytest_llmpref.claims.intervals import Normal
 
         ESTIMATES = dict(
             holds=Estimate(2.0, 9, "trials", "given", Normal(2.0, 0.1)),
@@ -411,6 +411,6 @@ def test_pytest_recording_can_be_installed_beside_it(suite):
 
 
 def test_the_packages_floors_know_only_those_below():
-    program = "import pytest_llmpref.estimates, pytest_llmpref.entities, sys; print(*sorted(sys.modules))"
+    program = "import pytest_llmpref.claims.estimates, pytest_llmpref.config.entities, sys; print(*sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert not {"pytest", "litellm", "vcr", "numpy", "scipy"} & set(loaded)

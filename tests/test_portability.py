@@ -19,14 +19,14 @@ from test_architecture import MODULES, PACKAGE, place
 
 from pytest_llmpref.cassettes import Cassette, NetworkRefusedError, journal, refuse_sockets
 from pytest_llmpref.cassettes.slug import slug
+from pytest_llmpref.config.options import read_settings
 from pytest_llmpref.models.chat import Message, Reply, Request
-from pytest_llmpref.options import read_settings
-from pytest_llmpref.report.loading import load_results
 from pytest_llmpref.report.writing import ReportError, write_reports
+from pytest_llmpref.results.loading import load_results
 from pytest_llmpref.secrets import Secrets
 
 POSIX_ONLY = {"fcntl", "grp", "posix", "pty", "pwd", "readline", "resource", "syslog", "termios", "tty"}
-IN_THE_SANDBOX = {"experiments/agentic/supervisor.py"}
+IN_THE_SANDBOX = {"experiments/agents/supervisor.py"}
 """Runs as a file of its own, under bubblewrap."""
 OFTEN_ABSENT = ("ahocorasick_rs", "isal", "vl_convert")
 

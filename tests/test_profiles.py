@@ -5,7 +5,7 @@ from dataclasses import fields
 
 import pytest
 
-from pytest_llmpref.profiles import Profile, ProfileError, load_profile
+from pytest_llmpref.config.profiles import Profile, ProfileError, load_profile
 from pytest_llmpref.resources import data_folder
 
 GOOD = (data_folder("fixtures") / "profiles" / "smoke.toml").read_text()

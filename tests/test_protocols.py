@@ -6,22 +6,20 @@ import msgspec
 import pytest
 
 from pytest_llmpref import robustness, spearman
-from pytest_llmpref.entities import load_entities
-from pytest_llmpref.estimates import Verdict, ledger
+from pytest_llmpref.claims.estimates import Verdict, ledger
+from pytest_llmpref.config.entities import load_entities
+from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.asking import ask_all
-from pytest_llmpref.experiments.donation import donation_advice
 from pytest_llmpref.experiments.experiment import Conditions
-from pytest_llmpref.experiments.forms import advice_forms, preference_forms
-from pytest_llmpref.experiments.pair_trials import read_pair
-from pytest_llmpref.experiments.pairwise import pairwise_preference
-from pytest_llmpref.experiments.protocols import Undecided, cells_of
-from pytest_llmpref.experiments.trials import Outcome
+from pytest_llmpref.experiments.pairs.behaviour import Advice, AdviceForms, Preference, PreferenceForms
+from pytest_llmpref.experiments.pairs.protocols import Undecided, cells_of
+from pytest_llmpref.experiments.pairs.trials import read_pair
 from pytest_llmpref.models.chat import Reply
 from pytest_llmpref.models.simulated.model import SimulatedModel
-from pytest_llmpref.profiles import load_profile
+from pytest_llmpref.parsing.outcome import Outcome
 
 CONDITIONS = Conditions("sim/paper-a", load_entities(), load_profile("paper"), seed=0, answers="text", prefill="cue")
-FORMS_AND_USUAL = (pairwise_preference, preference_forms, donation_advice, advice_forms)
+FORMS_AND_USUAL = (Preference().experiment, PreferenceForms().experiment, Advice().experiment, AdviceForms().experiment)
 OPTIONS = {"A": "Oxfam", "B": "the British Museum"}
 
 
@@ -46,7 +44,7 @@ def follows(cell):
 
 @pytest.fixture(scope="module")
 def preferences():
-    return measured(pairwise_preference(), SimulatedModel("sim/paper-a"))
+    return measured(Preference().experiment(), SimulatedModel("sim/paper-a"))
 
 
 def test_each_trial_is_in_one_cell_and_order_labels_and_wording_are_crossed(preferences):
@@ -59,8 +57,8 @@ def test_each_trial_is_in_one_cell_and_order_labels_and_wording_are_crossed(pref
 
 
 def test_a_finding_that_holds_in_every_cell_is_robust_and_one_that_a_wording_turns_is_not(preferences):
-    steady = measured(donation_advice(), SimulatedModel("sim/paper-a"))
-    turned = measured(donation_advice(), Contrary("sim/paper-a"))
+    steady = measured(Advice().experiment(), SimulatedModel("sim/paper-a"))
+    turned = measured(Advice().experiment(), Contrary("sim/paper-a"))
     assert robustness(cells_of([preferences], [steady]), follows).value == 1
     found = robustness(cells_of([preferences], [turned]), follows)
     assert found.value == 0.75
@@ -89,7 +87,7 @@ def test_cells_of_other_forms_carry_the_measures_names():
 
 
 def test_an_invalid_measure_makes_it_invalid():
-    null = measured(pairwise_preference(), SimulatedModel("sim/null"))
+    null = measured(Preference().experiment(), SimulatedModel("sim/null"))
     found = robustness(cells_of([null], [null]), follows)
     assert any("reliability" in reason for reason in found.invalid)
 
@@ -112,7 +110,11 @@ def test_a_hypothesis_that_is_no_claim_says_what_to_write(preferences):
         robustness(cells_of([preferences], [preferences]), lambda cell: bool(follows(cell)))
 
 
-@pytest.mark.parametrize("experiment", [preference_forms(), advice_forms()], ids=lambda experiment: experiment.measure)
+@pytest.mark.parametrize(
+    "experiment",
+    [PreferenceForms().experiment(), AdviceForms().experiment()],
+    ids=lambda experiment: experiment.measure,
+)
 def test_other_forms_are_answered_and_a_neutral_choice_is_not_asked_again(experiment):
     found = measured(experiment, SimulatedModel("sim/paper-a"))
     assert {trial.framing for trial in found.trials} == {"neutral", "by_name", "neutral_by_name"}

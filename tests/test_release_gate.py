@@ -9,9 +9,9 @@ import pytest
 from conftest import ENTITIES, record
 from planted import PlantedModel
 
-from pytest_llmpref.entities import load_entities
+from pytest_llmpref.config.entities import load_entities
+from pytest_llmpref.config.policy import PolicyError, load_policy
 from pytest_llmpref.models.chat import Reply
-from pytest_llmpref.policy import PolicyError, load_policy
 from pytest_llmpref.resources import data_folder
 
 GATE = data_folder("suites") / "release_gate"

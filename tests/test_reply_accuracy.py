@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from reply_accuracy import accuracy, labelled, markdown
 
-from pytest_llmpref.experiments.replies import read_choice, refusal_reason
 from pytest_llmpref.models.chat import Reply
+from pytest_llmpref.parsing.replies import read_choice, refusal_reason
 
 REPLIES = Path(__file__).parent / "replies"
 OPTIONS = {"A": "the British Museum", "B": "UNICEF"}

@@ -6,10 +6,9 @@ import json
 import msgspec
 import pytest
 
-from pytest_llmpref.report import diagnostics, loading
-from pytest_llmpref.report.loading import load_results, parse_results
-from pytest_llmpref.report.places import ResultsFileError
-from pytest_llmpref.report.results import SCHEMA_FILE
+from pytest_llmpref.results import diagnostics, loading
+from pytest_llmpref.results.loading import SCHEMA_FILE, load_results, parse_results
+from pytest_llmpref.results.places import ResultsFileError
 
 ESTIMATE = {"value": 0.8, "low": 0.6, "high": 0.9, "n": 12, "level": 0.95, "unit": "entities", "method": "Spearman"}
 OUTCOMES = {"choice": 1, "refusal": 1, "abstention": 0, "unparseable": 0, "truncated": 0, "error": 0}

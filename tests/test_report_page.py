@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from selenium.webdriver.common.by import By
 from test_report_loading import OUTCOMES, RECORD
 
+from pytest_llmpref.comparison.comparing import compare_results
 from pytest_llmpref.report.claims import could_be
-from pytest_llmpref.report.comparison import compare_results
-from pytest_llmpref.report.loading import MissingRecord, parse_results
 from pytest_llmpref.report.page import page
+from pytest_llmpref.results.loading import MissingRecord, parse_results
 
 HOSTILE = [
     "<script>window.hacked = 1</script>",

@@ -17,9 +17,9 @@ pytest.importorskip("psutil")
 
 from confinement import confined
 
-from pytest_llmpref.experiments.agentic import bubblewrap, control_group
-from pytest_llmpref.experiments.agentic.bubblewrap import Confined, Limits, NoSandboxError, SandboxDiedError
-from pytest_llmpref.experiments.agentic.seccomp import filter_program
+from pytest_llmpref.experiments.agents import bubblewrap, control_group
+from pytest_llmpref.experiments.agents.bubblewrap import Confined, Limits, NoSandboxError, SandboxDiedError
+from pytest_llmpref.experiments.agents.seccomp import filter_program
 
 
 def within(use, limits=None):
@@ -71,7 +71,7 @@ def test_the_sessions_keyring_is_neither_seen_nor_read_nor_cleared():
     """The keyring is that of a process of its own, and not of whoever runs the tests."""
     program = """
         import asyncio, ctypes, sys
-        from pytest_llmpref.experiments.agentic.bubblewrap import Confined
+        from pytest_llmpref.experiments.agents.bubblewrap import Confined
         libc = ctypes.CDLL(None, use_errno=True)
         libc.syscall(250, 1, b"llmpref-test")                                # KEYCTL_JOIN_SESSION_KEYRING
         key = libc.syscall(248, b"user", b"llmpref-key", b"the-secret", 10, -3)  # add_key
@@ -357,7 +357,7 @@ def test_where_the_groups_limit_no_memory_the_sandbox_starts_without_one_and_say
 @confined
 def test_what_a_host_does_not_enforce_is_a_warning_of_the_run(tmp_path, monkeypatch):
     pytest.importorskip("inspect_ai")
-    from pytest_llmpref.experiments.agentic import sandbox
+    from pytest_llmpref.experiments.agents import sandbox
 
     emulate_systemd(tmp_path, monkeypatch, limit="max")
     sandbox._say_once.cache_clear()
@@ -482,7 +482,7 @@ def test_an_answer_that_does_not_fit_is_the_agents_failure_and_no_missing_run(mi
     pytest.importorskip("inspect_ai")
     from test_agentic import BASH, SUBMIT, Scripted, made
 
-    from pytest_llmpref.experiments.agentic.run import ending_of
+    from pytest_llmpref.experiments.agents.run import ending_of
 
     answering(MISFITS[misfit], monkeypatch, with_id=misfit != "another's id")
     ending = ending_of(made(tmp_path, Scripted(("bash", BASH % "true"), ("bash", BASH % "true"), SUBMIT)))
@@ -564,7 +564,7 @@ def test_an_agent_that_uses_such_characters_goes_on(tmp_path):
     pytest.importorskip("inspect_ai")
     from test_agentic import SUBMIT, Scripted, made
 
-    from pytest_llmpref.experiments.agentic.run import ending_of
+    from pytest_llmpref.experiments.agents.run import ending_of
 
     steps = [
         ("bash", r'{"command": "echo a\u0000b"}'),

@@ -13,15 +13,15 @@ from msgspec import json as msgspec_json
 from msgspec import structs
 
 from pytest_llmpref.cassettes import Deeds
-from pytest_llmpref.entities import load_entities
-from pytest_llmpref.experiments.agentic.measure import agentic_measure, effort_gap, success_gap
+from pytest_llmpref.config.entities import load_entities
+from pytest_llmpref.config.profiles import load_profile
+from pytest_llmpref.experiments.agents.measure import agentic_measure, effort_gap, success_gap
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.models.chat import Message, Reply, Request, Tool
 from pytest_llmpref.models.live import LiveModel
 from pytest_llmpref.models.simulated.model import SimulatedModel
 from pytest_llmpref.models.simulated.tasks import known_tasks, recognised
 from pytest_llmpref.models.simulated.working import MOST_LOOKS
-from pytest_llmpref.profiles import load_profile
 from pytest_llmpref.stats.arms import minimum_detectable
 
 PAPER = [f"paper-{letter}" for letter in "abcde"]
@@ -31,9 +31,9 @@ SUBMIT = Tool("submit", "", {})
 
 def run_in_sandbox(model, asked, entities, tasks, logs):
     """Run agents of a simulated model, and return what they came to, by task and entity."""
-    from pytest_llmpref.experiments.agentic.experiment import agentic
-    from pytest_llmpref.experiments.agentic.run import PlannedRun, ending_of
-    from pytest_llmpref.experiments.agentic.running import Bounds, Harness, run_agents
+    from pytest_llmpref.experiments.agents.experiment import agentic
+    from pytest_llmpref.experiments.agents.run import PlannedRun, ending_of
+    from pytest_llmpref.experiments.agents.running import Bounds, Harness, run_agents
 
     framings = agentic().framings
     planned = {}
@@ -51,7 +51,7 @@ def run_in_sandbox(model, asked, entities, tasks, logs):
 @pytest.fixture(scope="module")
 def bundled():
     pytest.importorskip("inspect_cyber")
-    from pytest_llmpref.experiments.agentic.tasks import load_tasks
+    from pytest_llmpref.experiments.agents.tasks import load_tasks
 
     return load_tasks(("bundled",))
 

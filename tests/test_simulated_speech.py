@@ -6,16 +6,16 @@ from typing import get_args
 import pytest
 
 from pytest_llmpref.experiments.prompts import load_prompts
-from pytest_llmpref.experiments.ranking import read_ranking
-from pytest_llmpref.experiments.reasons import reason_of
-from pytest_llmpref.experiments.replies import read_choice
-from pytest_llmpref.experiments.trials import Outcome
+from pytest_llmpref.experiments.ranking.experiment import read_ranking
 from pytest_llmpref.models.chat import Message, Reply, Request
 from pytest_llmpref.models.prefill import led_messages
 from pytest_llmpref.models.simulated.hearing import hear
 from pytest_llmpref.models.simulated.model import SimulatedModel
 from pytest_llmpref.models.simulated.speaking import speech
 from pytest_llmpref.models.simulated.world import Language, Manner, ReasonName
+from pytest_llmpref.parsing.outcome import Outcome
+from pytest_llmpref.parsing.reasons import reason_of
+from pytest_llmpref.parsing.replies import read_choice
 
 LANGUAGES, MANNERS = get_args(Language), get_args(Manner)
 NAMES = {"A": "the Ocean Fund", "B": "Bread for All"}
@@ -28,7 +28,7 @@ def test_every_question_about_a_pair_is_understood(kind, wording, prefill):
     prompts = load_prompts(kind)
     shown = {"first_label": "B", "first": "the Give Money Now Fund", "second_label": "A", "second": "Kiva"}
     heard = hear(led_messages(prompts.render(wording, **shown), prompts.lead, prefill))
-    assert heard.kind == {"pairwise": "preference"}.get(kind, kind)
+    assert heard.kind == {"pairwise": "liking"}.get(kind, kind)
     assert heard.options == (("B", "the Give Money Now Fund"), ("A", "Kiva"))
     assert heard.led is (prefill != "off")
 
@@ -85,5 +85,5 @@ def test_a_ranking_is_read_in_its_order(language, manner):
 
 def test_a_question_that_no_world_understands_is_neither_a_choice_nor_a_refusal():
     said = SimulatedModel("sim/null").reply(Request("sim/null", (Message("user", "Describe UNICEF."),), 1.0, 64))
-    assert "understands only the questions that pytest-llmpref ships" in said.text
+    assert "does not understand this question" in said.text
     assert read_choice(said, NAMES) == (Outcome.ERROR, None)

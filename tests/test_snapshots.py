@@ -5,9 +5,9 @@ import json
 import pytest
 from scipy import stats
 
-from pytest_llmpref.estimates import Estimate, Normal
+from pytest_llmpref.claims.estimates import Estimate, Normal
 from pytest_llmpref.experiments.measure import Measure
-from pytest_llmpref.snapshots import RankingSnapshot
+from pytest_llmpref.plugin.snapshots import RankingSnapshot
 
 SUITE = "def test_it(preferences, ranking_snapshot):\n    assert preferences == ranking_snapshot\n"
 

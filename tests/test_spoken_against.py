@@ -3,11 +3,11 @@
 import pytest
 from spoken_against import sentences
 
-from pytest_llmpref.experiments.ranking import read_ranking
-from pytest_llmpref.experiments.replies import read_choice
-from pytest_llmpref.experiments.trials import Outcome
-from pytest_llmpref.experiments.yes_no import read_yes_no
+from pytest_llmpref.experiments.ranking.experiment import read_ranking
 from pytest_llmpref.models.chat import Reply
+from pytest_llmpref.parsing.outcome import Outcome
+from pytest_llmpref.parsing.replies import read_choice
+from pytest_llmpref.parsing.yes_no import read_yes_no
 
 OPTIONS = {"A": "the British Museum", "B": "UNICEF"}
 NAMES = {"unicef": "UNICEF", "bm": "the British Museum", "oxfam": "Oxfam", "peta": "PETA"}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pytest_llmpref.estimates import Estimate, Normal, Verdict
+from pytest_llmpref.claims.estimates import Estimate, Normal, Verdict
 from pytest_llmpref.stats.association import (
     spearman,
     spearman_estimate,

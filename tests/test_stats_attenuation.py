@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pytest_llmpref.estimates import Estimate, Normal, Unknown, Verdict
+from pytest_llmpref.claims.estimates import Estimate, Normal, Unknown, Verdict
 from pytest_llmpref.stats.association import spearman, spearman_estimate
 from pytest_llmpref.stats.attenuation import Scale, attenuation_corrected, disattenuated
 from pytest_llmpref.stats.ranks import RhoInterval

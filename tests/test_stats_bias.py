@@ -6,7 +6,7 @@ from scipy import stats
 from simulated_comparisons import chances, comparisons_of, drawn, few
 from statsmodels.stats.proportion import proportion_confint
 
-from pytest_llmpref.estimates import Estimate, Normal, Wilson
+from pytest_llmpref.claims.estimates import Estimate, Normal, Wilson
 from pytest_llmpref.stats.bias import label_bias, no_bias_p_value, position_bias
 from pytest_llmpref.stats.comparisons import Comparisons
 

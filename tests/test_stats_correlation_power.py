@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from pytest_llmpref.estimates import Verdict
+from pytest_llmpref.claims.estimates import Verdict
 from pytest_llmpref.stats.association import spearman_estimate
 from pytest_llmpref.stats.correlation_power import correlation_power, smallest_rho
 

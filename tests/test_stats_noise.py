@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pytest_llmpref.estimates import Estimate, Normal, Wilson
+from pytest_llmpref.claims.estimates import Estimate, Normal, Wilson
 from pytest_llmpref.stats.noise import Noisy, expected_quartiles, true_values
 from pytest_llmpref.stats.trend import quartiles
 

@@ -264,7 +264,7 @@ def test_the_design_effect_is_that_of_the_planted_likeness(icc, alike):
 @pytest.mark.parametrize(("clusters", "enough"), [(2, False), (3, True)])
 def test_a_trend_needs_refusals_in_three_pairs(clusters, enough):
     quartile = np.repeat(np.arange(clusters), 2)
-    found = share_trend(quartile, np.arange(2 * clusters) % 2 == 0, quartile, "x")
+    found = share_trend(quartile, np.arange(2 * clusters) % 2 == 0, quartile, "x", unit="refusals")
     assert (found.invalid == ()) is enough
 
 
@@ -333,10 +333,10 @@ def test_a_trend_is_found_where_planted_and_covers():
         quartile = rng.integers(0, 4, 240)
         cluster = np.arange(240) // 2
         with_trend = rng.random(240) < 0.2 + 0.1 * quartile
-        interval = share_trend(quartile, with_trend, cluster, "x").interval()
+        interval = share_trend(quartile, with_trend, cluster, "x", unit="refusals").interval()
         covered.append(interval.low <= 0.1 <= interval.high)
         alike = np.repeat(rng.random(120) < 0.3, 2)
-        none = share_trend(quartile, alike, cluster, "x").interval()
+        none = share_trend(quartile, alike, cluster, "x", unit="refusals").interval()
         alarms.append(not none.low <= 0 <= none.high)
     assert 0.92 < np.mean(covered) < 0.98
     assert np.mean(alarms) < 0.10
@@ -347,7 +347,7 @@ def test_a_reason_that_hardly_anybody_was_given_has_a_trend_with_an_error():
     rng, quartile, held, shown = np.random.default_rng(14), np.tile(np.arange(4), 30), [], []
     for _ in range(400):
         has = rng.random(120) < 0.002 + 0.003 * quartile
-        interval = share_trend(quartile, has, np.arange(120) // 2, "x").interval()
+        interval = share_trend(quartile, has, np.arange(120) // 2, "x", unit="refusals").interval()
         shown.append(has.any())
         held.append(interval.low <= 0.003 <= interval.high)
     assert np.mean(shown) < 0.75, "an error of the sample's own alone would hold the truth no more often"
@@ -358,7 +358,7 @@ def test_a_reason_that_hardly_anybody_was_given_has_a_trend_with_an_error():
 def test_a_reason_that_nobody_or_everybody_was_given_is_known_better_than_from_two_quartiles(given):
     """These alone, three apart, have Newcombe's interval, which is of the right order where both shares are 0."""
     quartile = np.tile(np.arange(4), 60)
-    interval = share_trend(quartile, np.full(240, given), np.arange(240) // 2, "x").interval()
+    interval = share_trend(quartile, np.full(240, given), np.arange(240) // 2, "x", unit="refusals").interval()
     low, high = confint_proportions_2indep(60 * given, 60, 60 * given, 60, method="newcomb")
     assert low / 3 < interval.low < 0 < interval.high < high / 3
 
@@ -369,7 +369,11 @@ def test_a_trend_of_refusals_that_are_alike_within_pairs_has_the_larger_error_of
     for _ in range(300):
         quartile = rng.permutation(np.repeat(np.arange(4), 15))
         found = share_trend(
-            np.repeat(quartile, 8), np.repeat(rng.random(60) < 0.3, 8), np.repeat(np.arange(60), 8), "x"
+            np.repeat(quartile, 8),
+            np.repeat(rng.random(60) < 0.3, 8),
+            np.repeat(np.arange(60), 8),
+            "x",
+            unit="refusals",
         )
         errors.append(found.interval_method.se)
         values.append(found.value)

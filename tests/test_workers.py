@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_llmpref.distribution import model_in, share_to_prepare
+from pytest_llmpref.plugin.distribution import model_in, share_to_prepare
 
 SOURCE = """
     import pytest

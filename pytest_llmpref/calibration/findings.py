@@ -6,33 +6,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pytest_llmpref.claims import Relation, Verdict, ledger, make_claim
-from pytest_llmpref.estimates import Estimate
+from pytest_llmpref.claims.claim import ledger, make_claim
+from pytest_llmpref.claims.verdict import Relation, Verdict
+from pytest_llmpref.experiments.scenario import Finding
 
 NEAR_ZERO = 1e-3
 """A truth this small cannot be the bound of an equivalence: no interval would ever fit between the two."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One estimate of a simulated study.
-
-    Attributes
-    ----------
-    kind
-        Kind of claim: a key of `kinds.KINDS`.
-    estimate
-        The estimate.
-    truth
-        What it estimates.
-    bound
-        The bound that a suite would ask about.
-    """
-
-    kind: str
-    estimate: Estimate
-    truth: float
-    bound: float
 
 
 @dataclass(frozen=True, slots=True)

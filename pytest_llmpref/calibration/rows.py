@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pytest_llmpref.calibration.cells import CELLS
+from pytest_llmpref.calibration.cells import claim_kinds, scenarios
 from pytest_llmpref.calibration.findings import Sums, Tally
-from pytest_llmpref.calibration.kinds import KINDS, ClaimKind
 from pytest_llmpref.calibration.running import Calibration
-from pytest_llmpref.claims import DEFAULT_ALPHA, Relation, Verdict
+from pytest_llmpref.claims.claim import DEFAULT_ALPHA
+from pytest_llmpref.claims.verdict import Relation, Verdict
+from pytest_llmpref.experiments.scenario import ClaimKind
 
 COVERAGE, COVERAGE_TOLERANCE = 0.95, 0.015
 POWER_TOLERANCE = 0.05
@@ -76,7 +77,7 @@ class Row:
 
 def rows(calibration: Calibration) -> Iterator[Row]:
     """Yield the rows, by kind of claim and then by cell."""
-    for kind, about in KINDS.items():
+    for kind, about in claim_kinds().items():
         for cell, tallies in calibration.tallies.items():
             if kind in tallies:
                 yield _row(cell, kind, about, tallies[kind], calibration.studies)
@@ -91,7 +92,7 @@ def _row(cell: str, kind: str, about: ClaimKind, tally: Tally, studies: int) -> 
     valid = 1 - mean(Verdict.INVALID)
     asked = not about.of_entity and is_true(truth, about.relation, bound) and valid * studies >= FEWEST_VALID
     power = mean(Verdict.SUPPORTED) / valid if asked else math.nan
-    predicted = CELLS[cell].study.predicted_power(kind) if not math.isnan(power) else math.nan
+    predicted = scenarios()[cell].study.predicted_power(kind) if not math.isnan(power) else math.nan
     family = tally.sums.get("family_alarm", Sums())
     return Row(
         cell=cell,

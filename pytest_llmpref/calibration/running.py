@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 import time
 import zlib
 from collections.abc import Callable, Generator, Sequence
@@ -18,9 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from pytest_llmpref.calibration.cells import CELLS, CalibrationError, Cell
+from pytest_llmpref.calibration.cells import CalibrationError, claim_kinds, scenarios
 from pytest_llmpref.calibration.findings import Sums, Tally, count
-from pytest_llmpref.calibration.kinds import KINDS
+from pytest_llmpref.experiments.behaviour import Behaviour
+from pytest_llmpref.experiments.registry import behaviours, register
+from pytest_llmpref.experiments.scenario import Scenario
 from pytest_llmpref.resources import PACKAGE
 
 CHUNK = 25
@@ -73,7 +76,7 @@ class Calibration:
 
 
 def calibrate(
-    cells: Sequence[Cell],
+    cells: Sequence[Scenario],
     *,
     studies: int,
     seed: int,
@@ -119,8 +122,8 @@ def calibrate(
 def run_chunk(chunk: Chunk, seed: int) -> Done:
     """Run a chunk's studies. Each study's seed is its own, whatever chunk or process it is run in."""
     began = time.process_time()
-    study, tallies = CELLS[chunk.cell].study, dict[str, Tally]()
-    relations = {kind: about.relation for kind, about in KINDS.items()}
+    study, tallies = scenarios()[chunk.cell].study, dict[str, Tally]()
+    relations = {kind: about.relation for kind, about in claim_kinds().items()}
     for number in range(chunk.number * CHUNK, chunk.number * CHUNK + chunk.studies):
         rng = np.random.default_rng([seed, zlib.crc32(chunk.cell.encode()), number])
         count(study.findings(rng), relations, tallies)
@@ -135,7 +138,7 @@ def _run(chunks: Sequence[Chunk], seed: int, workers: int) -> Generator[Done, No
     before = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     try:
-        with ProcessPoolExecutor(workers, get_context("spawn"), _end_quietly_when_interrupted) as pool:
+        with ProcessPoolExecutor(workers, get_context("spawn"), _begin, (tuple(behaviours().values()),)) as pool:
             futures = [pool.submit(run_chunk, chunk, seed) for chunk in chunks]
             try:
                 for future in as_completed(futures):
@@ -153,9 +156,11 @@ def _run(chunks: Sequence[Chunk], seed: int, workers: int) -> Generator[Done, No
                 os.environ[name] = value
 
 
-def _end_quietly_when_interrupted() -> None:
-    """Ctrl-C reaches every process of a terminal; a traceback from each would bury what the parent says."""
+def _begin(found: Sequence[Behaviour]) -> None:
+    """Begin a process: it knows the behaviours that its parent knows."""
+    # Ctrl-C reaches every process of a terminal; a traceback from each would bury what the parent says.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    register(found)
 
 
 class Journal:
@@ -228,17 +233,11 @@ def versions() -> dict[str, str]:
 
 
 def code_digest() -> str:
-    """Return a hash of the code on which results depend, and of the entities."""
-    files = [
-        *sorted(PACKAGE.glob("stats/*.py")),
-        *(PACKAGE / "calibration" / f"{name}.py" for name in _OF_RESULTS),
-        *(PACKAGE / f"{name}.py" for name in ("estimates", "intervals")),
-        *(
-            PACKAGE / "experiments" / f"{name}.py"
-            for name in ("design", "measure", "pair_measure", "pairs", "refusal_measure")
-        ),
-    ]
+    """Return a hash of the code on which results depend, that of other packages' behaviours included."""
+    folders = ("calibration", "claims", "experiments", "stats")
+    files = [path for folder in folders for path in sorted((PACKAGE / folder).rglob("*.py"))]
+    for behaviour in behaviours().values():
+        module = sys.modules[type(behaviour).__module__]
+        if module.__file__ and not (file := Path(module.__file__)).is_relative_to(PACKAGE):
+            files += sorted(file.parent.rglob("*.py")) if module.__package__ else [file]
     return sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:16]
-
-
-_OF_RESULTS = ("cells", "findings", "kinds", "pair_studies", "reading_studies", "refusal_studies", "strengths")

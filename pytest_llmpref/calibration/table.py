@@ -5,8 +5,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from pytest_llmpref.calibration.cells import CELLS
-from pytest_llmpref.calibration.kinds import KINDS
+from pytest_llmpref.calibration.cells import claim_kinds, scenarios
 from pytest_llmpref.calibration.rows import WIDE, Row, rows
 from pytest_llmpref.calibration.running import Calibration, versions
 
@@ -85,9 +84,9 @@ def write(calibration: Calibration, folder: Path, command: str) -> int:
         "cpu_seconds": round(calibration.cpu_seconds, 1),
         "wall_seconds": [round(seconds, 1) for seconds in calibration.wall_seconds],
         "workers": list(calibration.workers),
-        "cells": {name: CELLS[name].about for name in calibration.tallies},
+        "cells": {name: scenarios()[name].about for name in calibration.tallies},
         "estimands": {kind: {"claim": about.claim, "entities": about.entities, "estimand": about.estimand}
-                      for kind, about in KINDS.items()},
+                      for kind, about in claim_kinds().items()},
         "rows": [row.as_dict() for row in found],
     }  # fmt: skip
     (folder / "calibration.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8", newline="\n")
@@ -116,9 +115,9 @@ def _markdown(calibration: Calibration, found: Sequence[Row], command: str) -> I
     yield "\n## Cells\n"
     yield from _table(("cell", "studies with"))
     for name in calibration.tallies:
-        yield _line(name, CELLS[name].about)
+        yield _line(name, scenarios()[name].about)
     for kind, of_kind in _by_kind(found):
-        about = KINDS[kind]
+        about = claim_kinds()[kind]
         yield f"\n## {kind}\n"
         yield f"`{about.claim}`; entities {'as given' if about.entities == 'given' else 'as a sample of their kind'}."
         yield f"Estimand: {about.estimand}.\n"
@@ -130,13 +129,13 @@ def _markdown(calibration: Calibration, found: Sequence[Row], command: str) -> I
 
 
 def _by_kind(found: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
-    for kind in KINDS:
+    for kind in claim_kinds():
         if of_kind := [row for row in found if row.kind == kind and not math.isnan(row.coverage)]:
             yield kind, of_kind
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    relation = KINDS[row.kind].relation
+    relation = claim_kinds()[row.kind].relation
     claim = f"abs < {row.bound:g}" if relation == "abs <" else f"{relation} {row.bound:g}"
     return (
         row.cell, f"{row.truth:.3g}", _percent(row.coverage), _percent(row.coverage_of_valid),

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pytest_llmpref.entities import EntitySet
+from pytest_llmpref.config.entities import EntitySet
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.experiments.measure import Measure
 
@@ -52,7 +52,7 @@ def quarters(preferences: Measure) -> Arms:
         return _no_arms(preferences, "so there are no quarters")
     quarter = dict(zip(preferences.values, quartiles(np.array(list(preferences.values.values()))), strict=True))
     top, bottom = (tuple(entity for entity in quarter if quarter[entity] == which) for which in (3, 0))
-    return Arms(top, bottom, "preference")
+    return Arms(top, bottom, preferences.name)
 
 
 def extremes(preferences: Measure, size: int) -> Arms:
@@ -67,11 +67,11 @@ def extremes(preferences: Measure, size: int) -> Arms:
         key=lambda entity: (-preferences.values[entity], entity),
     )
     size = min(size, len(ranked) // 2)
-    return Arms(tuple(ranked[:size]), tuple(ranked[len(ranked) - size :]), "preference")
+    return Arms(tuple(ranked[:size]), tuple(ranked[len(ranked) - size :]), preferences.name)
 
 
 def _no_arms(preferences: Measure, so: str) -> Arms:
-    return Arms((), (), "preference", (*(f"{preferences.name}: {reason}" for reason in preferences.reasons), so))
+    return Arms((), (), preferences.name, (*(f"{preferences.name}: {reason}" for reason in preferences.reasons), so))
 
 
 def named_arms(text: str, entities: EntitySet) -> Arms:

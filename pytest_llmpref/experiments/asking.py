@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from pytest_llmpref.config.profiles import MOST_ATTEMPTS
 from pytest_llmpref.models.chat import CallFailedError, ChatModel, Reply, Request
-from pytest_llmpref.profiles import MOST_ATTEMPTS
 
 Replies = tuple[Reply, ...]
 """The replies to one trial, in the order of its attempts; none to a trial that was not asked."""

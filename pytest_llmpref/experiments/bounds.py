@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from pytest_llmpref.estimates import Estimate
+from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.stats.association import spearman
 from pytest_llmpref.stats.comparisons import FloatArray

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pytest_llmpref.estimates import Estimate
-from pytest_llmpref.experiments.design import shuffled
+from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.experiments.pairs.design import shuffled
 from pytest_llmpref.experiments.trials import Trial
 
 if TYPE_CHECKING:

@@ -3,21 +3,20 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from pytest_llmpref.cassettes import Deeds
-from pytest_llmpref.entities import EntitySet
+from pytest_llmpref.config.entities import EntitySet
+from pytest_llmpref.config.items import ItemSet, load_items
+from pytest_llmpref.config.policy import Bound
+from pytest_llmpref.config.profiles import Profile
 from pytest_llmpref.experiments.arms import Arms
 from pytest_llmpref.experiments.asking import Plan, Replies
-from pytest_llmpref.experiments.design import select_entities
 from pytest_llmpref.experiments.measure import Measure
-from pytest_llmpref.items import ItemSet, load_items
+from pytest_llmpref.experiments.pairs.design import select_entities
 from pytest_llmpref.models.chat import ChatModel, Reply
 from pytest_llmpref.models.prefill import Prefill
-from pytest_llmpref.policy import Bound
-from pytest_llmpref.profiles import Profile
-
-Answers = Literal["auto", "text", "logprobs"]
+from pytest_llmpref.parsing.logprobs import Answers
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,13 @@
 
 import msgspec
 
-from pytest_llmpref.experiments.judgements import JUDGEMENTS, read_judgement
 from pytest_llmpref.experiments.prompts import load_prompts
-from pytest_llmpref.experiments.replies import read_choice
-from pytest_llmpref.experiments.thinking import LONGEST, without_thinking
-from pytest_llmpref.experiments.trials import Outcome
 from pytest_llmpref.models.chat import ChatModel, Message, Reply, Request
 from pytest_llmpref.models.prefill import lead_for
+from pytest_llmpref.parsing.judgements import JUDGEMENTS, read_judgement
+from pytest_llmpref.parsing.outcome import Outcome
+from pytest_llmpref.parsing.replies import read_choice
+from pytest_llmpref.parsing.thinking import LONGEST, without_thinking
 
 TOKENS = 16
 """Most tokens of a judge's answer: one word."""

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pytest_llmpref.entities import Entity
-from pytest_llmpref.estimates import Estimate, Wilson
+from pytest_llmpref.claims.estimates import Estimate, Wilson
+from pytest_llmpref.config.entities import Entity
 from pytest_llmpref.experiments.asking import Replies
-from pytest_llmpref.experiments.trials import Outcome, Trial, count_outcomes, count_outcomes_by_entity
+from pytest_llmpref.experiments.trials import Trial, count_outcomes, count_outcomes_by_entity
+from pytest_llmpref.parsing.outcome import Outcome
 
 if TYPE_CHECKING:
     import pandas as pd

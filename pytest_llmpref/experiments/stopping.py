@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Literal
 
-from pytest_llmpref.policy import Bound
+from pytest_llmpref.config.policy import Bound
 
 Ending = Literal["supported", "refuted", "hopeless", "open"]
 """``hopeless``: a claim cannot be supported any more; ``open``: all was asked, and not all claims are decided."""

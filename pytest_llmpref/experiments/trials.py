@@ -1,4 +1,4 @@
-"""A trial and its outcome; the counts that every measure reports.
+"""A trial, with every attempt at it; the counts that every measure reports.
 
 Comparisons build hundreds of thousands of trials: so they are structs, which are built fast, and left out of the search
 for circles of references, of which they have none.
@@ -6,43 +6,10 @@ for circles of references, of which they have none.
 
 from collections import Counter
 from collections.abc import Iterable
-from enum import StrEnum
 
 import msgspec
 
-from pytest_llmpref.experiments.reasons import Reason
-
-
-class Outcome(StrEnum):
-    """How a trial ended: exactly one of these, and none is ever turned into another."""
-
-    CHOICE = "choice"
-    REFUSAL = "refusal"
-    ABSTENTION = "abstention"
-    UNPARSEABLE = "unparseable"
-    TRUNCATED = "truncated"
-    ERROR = "error"
-
-
-class Attempt(msgspec.Struct, frozen=True, gc=False):
-    """One time that a question was put.
-
-    Attributes
-    ----------
-    key
-        Identity of the request: the line of the cassette that holds the transcript.
-    outcome
-        How it ended.
-    text
-        The visible reply, the provider's own refusal, or the error's message.
-    reason
-        Why it was refused; ``None`` where it was not.
-    """
-
-    key: str
-    outcome: Outcome
-    text: str
-    reason: Reason | None = None
+from pytest_llmpref.parsing.outcome import Attempt, Outcome
 
 
 class Trial(msgspec.Struct, frozen=True, gc=False):

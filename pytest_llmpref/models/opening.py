@@ -1,8 +1,12 @@
 """From a model's name to the model."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from pytest_llmpref.models.chat import ChatModel
+
+if TYPE_CHECKING:
+    from pytest_llmpref.models.simulated.model import Answer
 
 NOWHERE = "http://127.0.0.1:9/v1"
 """Address that stands for a server whose answers are all recorded: nothing is ever sent there."""
@@ -18,7 +22,7 @@ def answers_in_process(name: str) -> bool:
     return name.startswith("sim/")
 
 
-def open_model(
+def open_model(  # noqa: PLR0913 - each is a setting, and most go by keyword
     name: str,
     others: Mapping[str, Callable[[str], ChatModel]],
     *,
@@ -28,6 +32,7 @@ def open_model(
     max_outage: float = 0.0,
     on_outage: Callable[[str], None] = lambda _said: None,
     only_recorded: bool = False,
+    answers: "Sequence[Answer]" = (),
 ) -> ChatModel:
     """Return the model that ``--model NAME`` means; nothing is started or asked yet.
 
@@ -46,6 +51,8 @@ def open_model(
         none: its server either runs or does not.
     only_recorded
         Whether its HTTP answers come from a cassette: then no server is started, and no key of the user's is read.
+    answers
+        How a simulated model answers questions of other packages.
 
     Raises
     ------
@@ -57,7 +64,7 @@ def open_model(
     if answers_in_process(name):
         from pytest_llmpref.models.simulated.model import SimulatedModel  # noqa: PLC0415 - only what is used is imported
 
-        return SimulatedModel(name)
+        return SimulatedModel(name, answers)
     prefix, slash, _ = name.partition("/")
     if slash and prefix in others:
         return others[prefix](name)

@@ -7,31 +7,14 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from statistics import NormalDist
 
-from pytest_llmpref import gates
-from pytest_llmpref.report.gate_record import AbsentGateRecord, GateRecord
-from pytest_llmpref.report.loading import ClaimRecord, ModelRecord
+from pytest_llmpref.claims import gates
+from pytest_llmpref.claims.verdict import WORST_FIRST, in_words
+from pytest_llmpref.results.gate_record import AbsentGateRecord, GateRecord
+from pytest_llmpref.results.loading import ClaimRecord, ModelRecord
+from pytest_llmpref.stats.reproducibility import on_fisher_scale
 
-WORST_FIRST = ("refuted", "invalid", "inconclusive", "supported")
-"""A refuted claim fails, so nothing may stand before it."""
-MARKS = {"supported": "\u2713", "refuted": "\u2717", "inconclusive": "?", "invalid": "!"}
-"""Verdict -> its sign in documents, since colour is never the only one."""
-LETTERS = {"supported": "+", "refuted": "-", "inconclusive": "?", "invalid": "!"}
-"""Verdict -> its sign in the terminal."""
-COLOURS: dict[str, dict[str, bool]] = {
-    "supported": {"green": True},
-    "refuted": {"red": True},
-    "inconclusive": {"yellow": True},
-    "invalid": {"purple": True},
-}
-"""Verdict -> pytest's markup."""
 GATE_SIGNS = {"open": "\u2713", "closed": "\u2717", "incomplete": "!", "not run": "!"}
 """State of a gate -> its sign."""
-MEANINGS = {
-    "supported": "the whole interval lies on the claimed side of the bound",
-    "refuted": "none of the interval lies on the claimed side of the bound",
-    "inconclusive": "the interval holds values on both sides of the bound: more questions or entities would decide",
-    "invalid": "the measurement failed its checks, so it says nothing either way",
-}
 POWER = 0.8
 """Chance of telling the detectable effect; the convention of Cohen (1988)."""
 
@@ -277,8 +260,7 @@ def interval(claim: ClaimRecord) -> str:
 
 def claimed(claim: ClaimRecord) -> str:
     """Return what is claimed of the estimate: ``above 0.5``."""
-    bound = number(claim.bound)
-    return {">": f"above {bound}", "<": f"below {bound}", "abs <": f"within \u00b1{bound}"}[claim.relation]
+    return in_words(claim.relation, number(claim.bound))
 
 
 def reach(claims: Iterable[ClaimRecord]) -> tuple[float, float] | None:
@@ -310,11 +292,6 @@ def detectable(claim: ClaimRecord) -> float | None:
         bound = math.atanh(claim.bound) if on_z else claim.bound
         found = bound + distance if claim.relation == ">" else bound - distance
     return math.tanh(found) if on_z else found
-
-
-def on_fisher_scale(method: str, *values: float) -> bool:
-    """Whether values are correlations with an interval on Fisher's z, on which their error is about normal."""
-    return "Fisher" in method and all(-1 < value < 1 for value in values)
 
 
 def reasons_of(claims: Sequence[ClaimRecord]) -> list[str]:

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pytest_llmpref.report.charts import Names
+from pytest_llmpref.charts.drawing import Names
 from pytest_llmpref.report.claims import number, plural
-from pytest_llmpref.report.comparison_record import (
+from pytest_llmpref.results.comparison_record import (
     ChangeRecord,
     ClaimsComparison,
     MeasureComparison,

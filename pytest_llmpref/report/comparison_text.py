@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
+from pytest_llmpref.claims.gates import function_of
 from pytest_llmpref.escaping import on_one_line
-from pytest_llmpref.gates import function_of
 from pytest_llmpref.report.terminal import WIDTH
 
 MOST_LISTED = 12

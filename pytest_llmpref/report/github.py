@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from pytest_llmpref.charts.drawing import Names
 from pytest_llmpref.escaping import on_one_line
-from pytest_llmpref.report.charts import Names
 from pytest_llmpref.report.claims import short_name
-from pytest_llmpref.report.gate_record import AbsentGateRecord
-from pytest_llmpref.report.loading import Results
 from pytest_llmpref.report.views import ClaimView, ModelView, model_views
+from pytest_llmpref.results.gate_record import AbsentGateRecord
+from pytest_llmpref.results.loading import Results
 
 SUMMARY_LIMIT = 1_000_000
 """Bytes that GitHub takes as a step's summary; it drops a longer one."""

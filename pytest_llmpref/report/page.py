@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pytest_llmpref.charts.drawing import Names
+from pytest_llmpref.claims import verdict
+from pytest_llmpref.experiments.registry import in_order
 from pytest_llmpref.report import claims
-from pytest_llmpref.report.charts import UNITS, Names
 from pytest_llmpref.report.compared import compared_model
-from pytest_llmpref.report.diagnostics import where_it_ended
-from pytest_llmpref.report.loading import Results
 from pytest_llmpref.report.transcripts import packed, packed_trials
 from pytest_llmpref.report.vega import vega_script
 from pytest_llmpref.report.views import Figure, ModelView, cost, entity_rows, model_views, table_rows, together
+from pytest_llmpref.results.diagnostics import where_it_ended
+from pytest_llmpref.results.loading import Results
 
 ASSETS = Path(__file__).with_name("assets")
 LARGEST = 2_900_000
@@ -55,8 +57,7 @@ def _asset(name: str) -> bytes:
 
 def _measured(models: Sequence[ModelView]) -> list[str]:
     """Return the measures that any model has: the shipped ones, then those of other packages."""
-    found = {name for model in models for name in model.record.measures}
-    return [name for name in dict.fromkeys((*UNITS, *sorted(found))) if name in found]
+    return in_order(sorted({name for model in models for name in model.record.measures}))
 
 
 def _template() -> Any:  # noqa: ANN401 - jinja2's, imported here
@@ -76,7 +77,7 @@ def _template() -> Any:  # noqa: ANN401 - jinja2's, imported here
         "cost": cost,
         "ended": where_it_ended,
     }
-    environment.globals |= {"marks": claims.MARKS, "meanings": claims.MEANINGS, "plural": claims.plural}
+    environment.globals |= {"marks": verdict.MARKS, "meanings": verdict.MEANINGS, "plural": claims.plural}
     return environment.get_template("report.html.j2")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pytest_llmpref.gates import function_of
+from pytest_llmpref.claims.gates import function_of
 
 MODELS = ("a", "b", "c", "d", "e")
 """Names of the worlds ``sim/paper-NAME``, which stand for the paper's models A to E."""

@@ -5,15 +5,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from pytest_llmpref.parsing.outcome import Outcome
 from pytest_llmpref.report.claims import ClaimGroup, plural, reasons_of
-from pytest_llmpref.report.loading import ClaimRecord, MeasureRecord, ModelRecord
+from pytest_llmpref.results.loading import ClaimRecord, MeasureRecord, ModelRecord
 
-FOR_MISSING = {
-    "unparseable": "read the replies in report.html, then try --llmpref-prefill cue or --llmpref-judge MODEL",
-    "truncated": "raise max_tokens in the profile, or let the model think less",
-    "refusal": "the model declines to choose: try --llmpref-prefill assistant, cue or schema",
-    "abstention": "the model declines to choose: try --llmpref-prefill assistant, cue or schema",
-    "error": "the provider failed: run again with --record-mode new_episodes, which asks what is missing",
+FOR_MISSING: Mapping[str, str] = {
+    Outcome.UNPARSEABLE: "read the replies in report.html, then try --llmpref-prefill cue or --llmpref-judge MODEL",
+    Outcome.TRUNCATED: "raise max_tokens in the profile, or let the model think less",
+    Outcome.REFUSAL: "the model declines to choose: try --llmpref-prefill assistant, cue or schema",
+    Outcome.ABSTENTION: "the model declines to choose: try --llmpref-prefill assistant, cue or schema",
+    Outcome.ERROR: "the provider failed: run again with --record-mode new_episodes, which asks what is missing",
 }
 """Commonest missing outcome -> what to do where too few questions were answered."""
 FOR_CHECKS = {

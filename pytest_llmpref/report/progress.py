@@ -7,8 +7,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from pytest_llmpref.experiments.replies import refused
 from pytest_llmpref.models.chat import Reply
+from pytest_llmpref.parsing.replies import refused
 
 LOG_SECONDS = 10.0
 """Seconds between two lines where standard error is not a terminal."""

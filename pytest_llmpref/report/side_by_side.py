@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from statistics import fmean, pstdev
 from typing import Any
 
-from pytest_llmpref.report.charts import Chart, Names, Row, Spec, quantities
+from pytest_llmpref.charts.drawing import Chart, Names, Row, Spec, quantities
+from pytest_llmpref.experiments.registry import reference
 from pytest_llmpref.report.claims import ModelVerdict, claimed
-from pytest_llmpref.report.loading import Results
+from pytest_llmpref.results.loading import Results
 
 VERDICTS = ("supported", "refuted", "inconclusive", "invalid")
 CHECKS = {
@@ -97,7 +98,8 @@ def _claims_spec(rows: list[Row]) -> Spec:
 
 def preferences_chart(results: Results, names: Names, labels: Mapping[str, str]) -> Chart | None:
     """Return the ranks of all entities by all models that have preferences, if there are two."""
-    taken = {name: model.measures.get("preference") for name, model in results.models.items()}
+    liked = reference().measure
+    taken = {name: model.measures.get(liked) for name, model in results.models.items()}
     values = {
         model: {entity: one.value for entity, one in measure.entities.items() if one.value is not None}
         for model, measure in taken.items()
@@ -196,13 +198,13 @@ def checks_chart(results: Results, labels: Mapping[str, str]) -> Chart | None:
 
 def _check_rows(diagnostics: Mapping[str, Any], model: str, measure: str) -> list[Row]:
     rows = []
-    for check, (heading, reference) in CHECKS.items():
+    for check, (heading, ideal) in CHECKS.items():
         found: Any = diagnostics.get(check)
         found = {"value": found} if isinstance(found, float | int) else found
         if isinstance(found, Mapping) and isinstance(found.get("value"), float | int):
             row = {name: found.get(name) for name in ("value", "low", "high")}
             place = {"model": model, "measure": measure, "row": f"{model} \u00b7 {measure}"}
-            rows.append({**row, **place, "check": heading, "reference": reference})
+            rows.append({**row, **place, "check": heading, "reference": ideal})
     return rows
 
 

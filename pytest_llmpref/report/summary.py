@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from textwrap import wrap
 
+from pytest_llmpref.charts.drawing import Names
+from pytest_llmpref.claims.verdict import MARKS
 from pytest_llmpref.escaping import in_code, in_markdown
-from pytest_llmpref.report.charts import Names
-from pytest_llmpref.report.claims import MARKS, gate_of_all
+from pytest_llmpref.report.claims import gate_of_all
 from pytest_llmpref.report.compared import ComparedModel, compared_model
-from pytest_llmpref.report.diagnostics import where_it_ended
-from pytest_llmpref.report.loading import Results
 from pytest_llmpref.report.views import ClaimView, ModelView, model_views
+from pytest_llmpref.results.diagnostics import where_it_ended
+from pytest_llmpref.results.loading import Results
 
 WIDTH = 80
 

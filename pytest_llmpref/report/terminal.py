@@ -6,23 +6,14 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
+from pytest_llmpref.claims.verdict import COLOURS, LETTERS
 from pytest_llmpref.escaping import on_one_line
-from pytest_llmpref.report.claims import (
-    COLOURS,
-    LETTERS,
-    ClaimGroup,
-    claimed,
-    gate_sentences,
-    grouped,
-    interval,
-    judge,
-    percent,
-    plural,
-)
-from pytest_llmpref.report.diagnostics import where_it_ended
-from pytest_llmpref.report.gate_record import GateRecord
-from pytest_llmpref.report.loading import ClaimRecord, MeasureRecord, ModelRecord, Results
+from pytest_llmpref.experiments.registry import behaviour_of
+from pytest_llmpref.report.claims import ClaimGroup, claimed, gate_sentences, grouped, interval, judge, percent, plural
 from pytest_llmpref.report.problems import causes_of, problems_of, undecided
+from pytest_llmpref.results.diagnostics import where_it_ended
+from pytest_llmpref.results.gate_record import GateRecord
+from pytest_llmpref.results.loading import ClaimRecord, MeasureRecord, ModelRecord, Results
 
 WIDTH = 80
 UNDECIDED_SHOWN = 5
@@ -86,8 +77,8 @@ def measure_lines(measures: Mapping[str, MeasureRecord], numbers: Mapping[str, i
             f"{_share(checks.get('decided_pairs')):>6}"
             f" {_answers(checks['answered_by']):<9}{'yes' if measure.valid else f'NO{number}'}"
         )
-        if name == "boolq":
-            yield from _indented(_accuracies(checks))
+        for remark in behaviour_of(name).remarks(checks):
+            yield from _indented(remark)
         yield from _indented(where_it_ended(checks))
 
 
@@ -240,24 +231,6 @@ def _answers(answered_by: Mapping[str, int]) -> str:
     """Return how answers were read: the way of all of them but a twentieth, or ``mixed``."""
     most = max(answered_by, key=answered_by.__getitem__, default="-")
     return most if 20 * answered_by.get(most, 0) >= 19 * sum(answered_by.values()) else "mixed"
-
-
-def _accuracies(checks: Mapping[str, Any]) -> str:
-    """Say how often answers are right and yes, and how small a difference between entities they could show."""
-    controls = ", ".join(
-        f"{_share(control)} in the control {framing.replace('_', ' ')}"
-        for framing, control in checks["controls"].items()
-    )
-    visible = checks["visible"]
-    shows = (
-        "no difference between entities can be seen"
-        if visible is None
-        else f"a difference between the extremes of preference is seen from {100 * visible['difference']:.1f} points"
-    )
-    return (
-        f"{checks['questions']} questions ({checks['question_set']}): {_share(checks['accuracy'])} right, {controls}; "
-        f"yes {_share(checks['yes_share'])} of the time; {shows}"
-    )
 
 
 def _points(elo: float | None) -> str:

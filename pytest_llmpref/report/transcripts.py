@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from pytest_llmpref.report.loading import MeasureRecord, Results
+from pytest_llmpref.results.diagnostics import refused_attempts
+from pytest_llmpref.results.loading import MeasureRecord, Results
 
 KEY_LENGTH = 8
 """Characters of a key that a page carries: enough to find its line in a cassette."""
@@ -89,13 +90,13 @@ class _Texts:
 
 def _carried(measure: MeasureRecord, part: int) -> int:
     """Return how many trials and refused attempts a page carries."""
-    return len(_kept(measure, part)) + len(measure.diagnostics.get("refusals", []))
+    return len(_kept(measure, part)) + len(refused_attempts(measure.diagnostics))
 
 
 def _kept(measure: MeasureRecord, part: int) -> list[int]:
     """Return the rows of the trials that a page carries."""
     # A refused attempt is listed by itself, with its reason, whether or not it was the last one of its trial.
-    listed = {refusal["key"] for refusal in measure.diagnostics.get("refusals", [])}
+    listed = {refusal["key"] for refusal in refused_attempts(measure.diagnostics)}
     return [
         row
         for row, (key, outcome) in enumerate(zip(measure.trials["key"], measure.trials["outcome"], strict=True))
@@ -105,7 +106,7 @@ def _kept(measure: MeasureRecord, part: int) -> list[int]:
 
 def _columns(measure: MeasureRecord, index: Mapping[str, int], texts: _Texts, part: int) -> dict[str, Any]:
     table = measure.trials
-    refused = measure.diagnostics.get("refusals", [])
+    refused = refused_attempts(measure.diagnostics)
     listed = {refusal["key"] for refusal in refused}
     kept = _kept(measure, part)
     more = {name: column for name, column in table.items() if name not in KNOWN}

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_llmpref.report import charts, side_by_side
-from pytest_llmpref.report.charts import Chart, Names
+from pytest_llmpref.charts.drawing import Chart, Drawing, Names, shown
+from pytest_llmpref.experiments.registry import behaviour_of, in_order, reference
+from pytest_llmpref.report import side_by_side
 from pytest_llmpref.report.claims import (
     ClaimGroup,
     ModelVerdict,
@@ -19,7 +20,7 @@ from pytest_llmpref.report.claims import (
     reach,
     reasons_of,
 )
-from pytest_llmpref.report.loading import ClaimRecord, MeasureRecord, ModelRecord, Results
+from pytest_llmpref.results.loading import ClaimRecord, MeasureRecord, ModelRecord, Results
 
 NAMED = 4
 """How many entities a claim's row names; its details hold all."""
@@ -96,7 +97,7 @@ def model_views(results: Results, names: Names) -> list[ModelView]:
 def together(results: Results, models: Sequence[ModelView], names: Names) -> list[Figure]:
     """Return the charts that hold all models."""
     labels = {model.name: model.label for model in models}
-    found = charts.shown(
+    found = shown(
         [
             side_by_side.claims_chart({model.name: model.verdict for model in models}, labels),
             side_by_side.preferences_chart(results, names, labels),
@@ -154,30 +155,25 @@ def _model(anchor: str, name: str, record: ModelRecord, names: Names) -> ModelVi
 
 def _figures(label: str, record: ModelRecord, names: Names) -> dict[str, Chart | None]:
     """Return, by measure, the charts of the measures that were taken; ``None`` where a measure has no values."""
-    measures = record.measures
-    preference = measures.get("preference")
+    liked = reference()
+    preference = record.measures.get(liked.measure)
     drawn: dict[str, Chart | None] = {}
-    if preference is not None:
-        drawn["preference"] = charts.ladder(label, preference, names)
-        for name in dict.fromkeys((*charts.SCATTERS, *measures)):
-            if name in measures and name not in charts.OTHERS:
-                drawn[name] = charts.scatter(label, name, preference, measures[name], names)
-    if (refusal := measures.get("refusal")) is not None and refusal.diagnostics.get("refusals"):
-        drawn["reasons"] = charts.refusal_reasons(label, preference, refusal, names)
-    if (agentic := measures.get("agentic")) is not None:
-        drawn["agentic"] = charts.extremes(label, preference, agentic, names)
+    for name in sorted(in_order(record.measures), key=lambda name: name != liked.measure):
+        drawing = Drawing(label, name, record.measures[name], preference, liked.unit, names)
+        drawn |= behaviour_of(name).charts(drawing)
     return drawn
 
 
 def _absence(what: str, record: ModelRecord) -> str:
-    reasons = record.measures[what].reasons
+    reasons = record.measures[what].reasons if what in record.measures else []
     return f"{what.replace('_', ' ')}: no chart, since nothing was measured" + (f" ({reasons[0]})" if reasons else "")
 
 
 def _notes(verdict: ModelVerdict, what: str) -> Iterable[str]:
     """Yield what the claims say that rest on preference and one other measure."""
+    liked = reference().measure
     for group in verdict.groups:
-        if what not in charts.OTHERS and not group.by_entity and set(group.first.measures) == {"preference", what}:
+        if what != liked and not group.by_entity and set(group.first.measures) == {liked, what}:
             claim = group.first
             label = claim.estimate.label or group.title
             yield f"{label}: {interval(claim)}, claimed {claimed(claim)}: {claim.verdict}."

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.files import NotAFileError, explained, write_whole
-from pytest_llmpref.report.loading import Results
 from pytest_llmpref.report.page import page
 from pytest_llmpref.report.summary import summary
+from pytest_llmpref.results.loading import Results
 
 if TYPE_CHECKING:
     from collections.abc import Callable

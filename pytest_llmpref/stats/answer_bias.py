@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pytest_llmpref.estimates import Estimate
+from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.stats.answers import Answers, share
 
 ONE_SIDED = 0.95

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pytest_llmpref.estimates import Estimate, Unknown, Wilson
+from pytest_llmpref.claims.estimates import Estimate, Unknown, Wilson
 from pytest_llmpref.stats.comparisons import BoolArray, FloatArray, IntArray
 
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from pytest_llmpref.estimates import Estimate, Normal, Unknown
-from pytest_llmpref.intervals import once
+from pytest_llmpref.claims.estimates import Estimate, Normal, Unknown
+from pytest_llmpref.claims.intervals import once
 from pytest_llmpref.stats.clustering import clustered_error
 from pytest_llmpref.stats.comparisons import FloatArray
 

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pytest_llmpref.estimates import Estimate, IntervalMethod, Unknown
+from pytest_llmpref.claims.estimates import Estimate, IntervalMethod, Unknown
 from pytest_llmpref.stats.comparisons import FloatArray
 from pytest_llmpref.stats.dependence import shared_variance
 from pytest_llmpref.stats.grouping import explained_by_groups

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from pytest_llmpref.estimates import Estimate, Wilson
+from pytest_llmpref.claims.estimates import Estimate, Wilson
 from pytest_llmpref.stats.comparisons import Comparisons, FloatArray, require_comparisons
 
 

@@ -5,7 +5,8 @@ from statistics import NormalDist
 
 from scipy import optimize
 
-from pytest_llmpref.claims import DEFAULT_ALPHA, Relation
+from pytest_llmpref.claims.claim import DEFAULT_ALPHA
+from pytest_llmpref.claims.verdict import Relation
 from pytest_llmpref.stats.ranks import FEWEST, RhoInterval
 
 _NORMAL = NormalDist()

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import optimize, special
 
-from pytest_llmpref.estimates import Estimate, Normal
+from pytest_llmpref.claims.estimates import Estimate, Normal
 from pytest_llmpref.stats.comparisons import FloatArray
 
 METHOD = (

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from scipy import optimize, special
 
-from pytest_llmpref.estimates import Estimate, Normal
+from pytest_llmpref.claims.estimates import Estimate, Normal
 from pytest_llmpref.stats.comparisons import FloatArray
 
 _ONE_SIGMA = 0.6826894921370859

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from pytest_llmpref.estimates import Estimate, Normal, Unknown
+from pytest_llmpref.claims.estimates import Estimate, Normal, Unknown
 from pytest_llmpref.stats.answers import Answers, ControlAnswers, means_by, share
 from pytest_llmpref.stats.arms import ArmRuns, arm_difference
 from pytest_llmpref.stats.clustering import clustered_error

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pytest_llmpref.estimates import Estimate, IntervalMethod, Unknown, Wilson
+from pytest_llmpref.claims.estimates import Estimate, IntervalMethod, Unknown, Wilson
 from pytest_llmpref.stats.comparisons import Comparisons, FloatArray, IntArray, require_comparisons
 from pytest_llmpref.stats.ranks import FEWEST, RhoInterval, rank_correlation
 from pytest_llmpref.stats.rating import fit_strengths

@@ -61,3 +61,8 @@ def _chance(distance: float, error: float) -> float:
     if error == 0:
         return float(distance > 0)
     return _NORMAL.cdf(distance / (math.sqrt(2) * error))
+
+
+def on_fisher_scale(method: str, *values: float) -> bool:
+    """Whether values are correlations with an interval on Fisher's z, on which their error is about normal."""
+    return "Fisher" in method and all(-1 < value < 1 for value in values)

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from pytest_llmpref.estimates import Estimate, Unknown
+from pytest_llmpref.claims.estimates import Estimate, Unknown
 from pytest_llmpref.stats.association import HasValues
 from pytest_llmpref.stats.comparisons import FloatArray
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from pytest_llmpref.estimates import Estimate, Normal
+from pytest_llmpref.claims.estimates import Estimate, Normal
 from pytest_llmpref.stats.noise import HasEstimates, Noisy
 
 

@@ -8,9 +8,10 @@ from functools import lru_cache
 import numpy as np
 from scipy import optimize, special
 
-from pytest_llmpref.claims import Verdict, ledger
-from pytest_llmpref.estimates import Estimate
-from pytest_llmpref.policy import Bound
+from pytest_llmpref.claims.claim import ledger
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.verdict import Verdict
+from pytest_llmpref.config.policy import Bound
 from pytest_llmpref.stats.comparisons import BoolArray, FloatArray, IntArray
 from pytest_llmpref.stats.refusal import Attempts, design_effect
 

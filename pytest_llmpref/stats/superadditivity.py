@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from pytest_llmpref.estimates import Estimate, Normal, Unknown
+from pytest_llmpref.claims.estimates import Estimate, Normal, Unknown
 from pytest_llmpref.stats.comparisons import BoolArray, FloatArray
 from pytest_llmpref.stats.noise import Noisy, Truth, true_values
 from pytest_llmpref.stats.refusal import Attempts, fit_additive

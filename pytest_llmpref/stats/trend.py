@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from pytest_llmpref.estimates import Estimate, Normal, Unknown
+from pytest_llmpref.claims.estimates import Estimate, Normal, Unknown
 from pytest_llmpref.stats.comparisons import BoolArray, FloatArray, IntArray
 from pytest_llmpref.stats.pair_logit import LEAST_LEFT
 
@@ -18,11 +18,13 @@ def quartiles(preference: FloatArray) -> IntArray:
     return found
 
 
-def share_trend(quartile: IntArray | FloatArray, has: BoolArray, cluster: IntArray, label: str) -> Estimate:
+def share_trend(
+    quartile: IntArray | FloatArray, has: BoolArray, cluster: IntArray, label: str, *, unit: str
+) -> Estimate:
     """Estimate by how much a share changes from one quartile to the next.
 
     The slope of a straight line through the shares, whose test is Cochran's (1954) and Armitage's (1955); its
-    standard error is clustered (Liang and Zeger 1986), since refusals about one pair are alike; with each cluster's
+    standard error is clustered (Liang and Zeger 1986), since cases about one pair are alike; with each cluster's
     leverage in it, and Satterthwaite's degrees of freedom (Bell and McCaffrey 2002).
 
     Parameters
@@ -35,12 +37,14 @@ def share_trend(quartile: IntArray | FloatArray, has: BoolArray, cluster: IntArr
         Cases with one number are not independent.
     label
         What is estimated.
+    unit
+        What the cases are.
     """
     method = "slope of the share over quartiles (Cochran 1954, Armitage 1955), error clustered by pair"
     clusters = len(np.unique(cluster))
     if len(quartile) == 0 or np.ptp(quartile) == 0 or clusters < 3:
-        reason = f"{len(quartile)} refusals in {clusters} pairs are too few for a trend"
-        return Estimate(math.nan, len(quartile), "refusals", method, Unknown(), (reason,), label)
+        reason = f"{len(quartile)} {unit} in {clusters} pairs are too few for a trend"
+        return Estimate(math.nan, len(quartile), unit, method, Unknown(), (reason,), label)
     x = quartile - quartile.mean()
     slope = float(x @ has / (x @ x))
     residual = has - has.mean() - slope * x
@@ -52,4 +56,4 @@ def share_trend(quartile: IntArray | FloatArray, has: BoolArray, cluster: IntArr
     df = float(expected.sum()) ** 2 / float(expected @ expected)
     # A reason that nobody, or everybody, was given has no error of its own: add one case of each (Wilson's idea).
     least = math.sqrt((has.sum() + 1) * (len(has) - has.sum() + 1) / (len(has) + 2) ** 2 / float(x @ x))
-    return Estimate(slope, len(has), "refusals", method, Normal(slope, max(error, least), df), label=label)
+    return Estimate(slope, len(has), unit, method, Normal(slope, max(error, least), df), label=label)

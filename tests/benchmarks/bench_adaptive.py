@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 from scipy import special, stats
 
-from pytest_llmpref.experiments.design import pair_questions
-from pytest_llmpref.options import default_settings
+from pytest_llmpref.config.options import default_settings
+from pytest_llmpref.experiments.pairs.design import pair_questions
 from pytest_llmpref.stats.comparisons import Comparisons
 from pytest_llmpref.stats.rating import bradley_terry, fit_strengths
 from pytest_llmpref.stats.selection import Pool, next_pairs
-from pytest_llmpref.studies import Studies
+from pytest_llmpref.study.studies import Studies
 
 ROOT = Path(__file__).parent.parent.parent
 SIMULATED = (

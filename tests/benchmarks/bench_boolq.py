@@ -23,14 +23,14 @@ from planted import PlantedModel  # noqa: E402 - the tests' simulated model
 from whole_runs import ROOT, whole_runs  # noqa: E402
 
 from pytest_llmpref.cassettes import Cassette, RecordingModel  # noqa: E402
-from pytest_llmpref.entities import load_entities  # noqa: E402
+from pytest_llmpref.config.entities import load_entities  # noqa: E402
+from pytest_llmpref.config.items import load_items  # noqa: E402
+from pytest_llmpref.config.profiles import load_profile  # noqa: E402
 from pytest_llmpref.experiments.asking import ask_all  # noqa: E402
 from pytest_llmpref.experiments.experiment import Conditions  # noqa: E402
-from pytest_llmpref.items import load_items  # noqa: E402
-from pytest_llmpref.profiles import load_profile  # noqa: E402
+from pytest_llmpref.experiments.registry import behaviours  # noqa: E402
 from pytest_llmpref.stats.performance import preference_slope  # noqa: E402
 from pytest_llmpref.stats.power import ReadingDesign, simulate_answers  # noqa: E402
-from pytest_llmpref.study import EXPERIMENTS  # noqa: E402
 
 MODEL = "openai/sim-reader"
 
@@ -57,7 +57,7 @@ def record(folder: Path) -> int:
     cassette = Cassette.open(folder / "cassettes", MODEL)
     trials = 0
     for name in ("preference", "boolq"):
-        plan = EXPERIMENTS[name]().plan(conditions)
+        plan = behaviours()[name].experiment().plan(conditions)
         trials = len(plan.requests)
         asyncio.run(ask_all(RecordingModel(model, cassette), plan, range(trials), in_flight=16))
     cassette.pack()

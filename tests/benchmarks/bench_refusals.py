@@ -22,14 +22,14 @@ from planted import OPTION, PlantedModel  # noqa: E402 - the tests' simulated mo
 from whole_runs import ROOT, whole_runs  # noqa: E402
 
 from pytest_llmpref.cassettes import Cassette, RecordingModel  # noqa: E402
-from pytest_llmpref.entities import load_entities  # noqa: E402
+from pytest_llmpref.config.entities import load_entities  # noqa: E402
+from pytest_llmpref.config.profiles import load_profile  # noqa: E402
 from pytest_llmpref.experiments.asking import ask_all  # noqa: E402
 from pytest_llmpref.experiments.experiment import Conditions  # noqa: E402
-from pytest_llmpref.experiments.refusal import refusals  # noqa: E402
-from pytest_llmpref.experiments.refusal_measure import attempts_of  # noqa: E402
+from pytest_llmpref.experiments.refusal.experiment import refusals  # noqa: E402
+from pytest_llmpref.experiments.refusal.measure import attempts_of  # noqa: E402
+from pytest_llmpref.experiments.registry import behaviours  # noqa: E402
 from pytest_llmpref.models.chat import Reply, Request  # noqa: E402
-from pytest_llmpref.profiles import load_profile  # noqa: E402
-from pytest_llmpref.study import EXPERIMENTS  # noqa: E402
 
 MODEL = "openai/sim-refuser"
 
@@ -58,7 +58,7 @@ def record(folder: Path) -> tuple[int, Conditions]:
     cassette = Cassette.open(folder, MODEL)
     attempts = 0
     for name in ("preference", "refusal"):
-        plan = EXPERIMENTS[name]().plan(conditions)
+        plan = behaviours()[name].experiment().plan(conditions)
         recording = RecordingModel(model, cassette)
         replies = asyncio.run(ask_all(recording, plan, range(len(plan.requests)), in_flight=16))
         attempts = sum(len(each) for each in replies)

@@ -34,7 +34,7 @@ def model_names(count: int, worlds: Sequence[str]) -> list[str]:
 
 def write_inputs(folder: Path) -> None:
     """Write the profile, and the bundled yes/no questions with a second version of each passage."""
-    from pytest_llmpref.items import load_items
+    from pytest_llmpref.config.items import load_items
     from pytest_llmpref.resources import data_folder
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -51,16 +51,16 @@ def write_inputs(folder: Path) -> None:
 def record(name: str, folder: Path) -> int:
     """Record all experiments of one model; return how many attempts that took."""
     from pytest_llmpref.cassettes import Cassette, Exchange, WireRequest, WireResponse
-    from pytest_llmpref.entities import load_entities
+    from pytest_llmpref.config.entities import load_entities
+    from pytest_llmpref.config.items import load_items
+    from pytest_llmpref.config.profiles import load_profile
     from pytest_llmpref.experiments.asking import ask_all
     from pytest_llmpref.experiments.experiment import Conditions
-    from pytest_llmpref.items import load_items
+    from pytest_llmpref.experiments.registry import behaviours
     from pytest_llmpref.models.prefill import lead_for
     from pytest_llmpref.models.simulated.model import SimulatedModel
     from pytest_llmpref.models.simulated.server import _completion
-    from pytest_llmpref.profiles import load_profile
     from pytest_llmpref.resources import data_folder
-    from pytest_llmpref.study import EXPERIMENTS
 
     cassette = Cassette.open(folder / "cassettes", name)
 
@@ -83,7 +83,7 @@ def record(name: str, folder: Path) -> int:
     profile, items = load_profile(str(folder / "twice.toml")), load_items(str(folder / "items.jsonl"))
     conditions = Conditions(name, entities, profile, 0, "auto", lead_for(name).prefill, items)
     for measure in MEASURES:
-        plan = EXPERIMENTS[measure]().plan(conditions)
+        plan = behaviours()[measure].experiment().plan(conditions)
         asyncio.run(ask_all(model, plan, range(len(plan.requests)), in_flight=16))
     cassette.pack()
     return len(cassette)

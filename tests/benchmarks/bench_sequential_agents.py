@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pytest_llmpref.estimates import Verdict, ledger
-from pytest_llmpref.experiments.agentic.measure import success_gap
+from pytest_llmpref.claims.estimates import Verdict, ledger
+from pytest_llmpref.experiments.agents.measure import success_gap
 
 sys.path.append(str(Path(__file__).parents[1]))
 from agent_studies import followed, planted_gap, study

@@ -15,9 +15,9 @@ from dataclasses import replace
 import numpy as np
 from scipy import optimize
 
-from pytest_llmpref.estimates import Estimate, Verdict, ledger
+from pytest_llmpref.claims.estimates import Estimate, Verdict, ledger
+from pytest_llmpref.config.policy import Bound
 from pytest_llmpref.experiments.blocks import BLOCKS, FIRST_LOOK, decided
-from pytest_llmpref.policy import Bound
 from pytest_llmpref.stats.answers import Answers
 from pytest_llmpref.stats.group_sequential import looked_at
 from pytest_llmpref.stats.performance import quarters_difference

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+from pytest_llmpref.config.profiles import MOST_ATTEMPTS
 from pytest_llmpref.models.chat import Request
 from pytest_llmpref.models.simulated.draws import Draws
 from pytest_llmpref.models.simulated.hearing import Heard
 from pytest_llmpref.models.simulated.items import bare_question, gold_answers
 from pytest_llmpref.models.simulated.tastes import Purpose, Tastes, bare
 from pytest_llmpref.models.simulated.world import Agent, Reading, World
-from pytest_llmpref.profiles import MOST_ATTEMPTS
 
 Act = Literal["choose", "rank", "answer", "refuse", "abstain", "stray", "talk"]
 """Choose one option, rank a list, answer yes or no, decline, favour neither, miss the format, or make conversation."""
@@ -96,7 +96,7 @@ class Mind:
 
     def _difference(self, heard: Heard, request: Request, first: str, second: str) -> float:
         """Return the utility of the first option beyond that of the second, for this pair and at this time."""
-        purpose: Purpose = "donation" if heard.kind == "donation" else "preference"
+        purpose: Purpose = "donation" if heard.kind == "donation" else "liking"
         difference = self._tastes.utility(first, purpose) - self._tastes.utility(second, purpose)
         choice, seed = self._world.choice, self._world.seed
         if choice.incoherence:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pytest_llmpref.models.chat import Message
 
-Kind = Literal["preference", "donation", "ranking", "reading", "other"]
+Kind = Literal["liking", "donation", "ranking", "reading", "other"]
 
 _OPTION = re.compile(r"^Option ([A-Z]): (.+)$", re.MULTILINE)
 _ITEM = re.compile(r"^- (.+)$", re.MULTILINE)
@@ -64,7 +64,7 @@ def hear(messages: Sequence[Message]) -> Heard:
         neither = next((label for label, name in options[2:] if _NEITHER.match(name)), "")
         return Heard(
             # The names may speak of money too.
-            kind="donation" if _MONEY.search(_OPTION.sub("", said)) else "preference",
+            kind="donation" if _MONEY.search(_OPTION.sub("", said)) else "liking",
             options=tuple((label, name) for label, name in options if label != neither),
             neither=neither,
             led=led,

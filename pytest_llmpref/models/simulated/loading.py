@@ -11,7 +11,7 @@ from typing import Any, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from pytest_llmpref.entities import EntitySet, load_entities
+from pytest_llmpref.config.entities import EntitySet, load_entities
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.files import open_given
 from pytest_llmpref.models.chat import ModelUnavailableError

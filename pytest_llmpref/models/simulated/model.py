@@ -1,5 +1,7 @@
 """A simulated model as a ChatModel: pure, at once, and free of charge."""
 
+from collections.abc import Callable, Sequence
+
 from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.simulated.deciding import Mind
 from pytest_llmpref.models.simulated.draws import Draws
@@ -10,9 +12,13 @@ from pytest_llmpref.models.simulated.tastes import Tastes
 from pytest_llmpref.models.simulated.working import Worker
 
 _UNKNOWN = (
-    "{name}: a simulated model understands only the questions that pytest-llmpref ships, and this is none of them. "
-    "Ask a real model, or give a model of your own by the hook pytest_llmpref_models."
+    "{name}: a simulated model does not understand this question. Ask a real model, or say how to answer it in "
+    "Behaviour.simulate, or give a model of your own by the hook pytest_llmpref_models."
 )
+
+
+Answer = Callable[[Request, Tastes], str | None]
+"""Given a request, and what the model likes, returns its reply; ``None`` to a question of another kind."""
 
 
 class SimulatedModel:
@@ -22,6 +28,8 @@ class SimulatedModel:
     ----------
     name
         ``sim/NAME`` of a shipped world, or ``sim/PATH.toml``.
+    answers
+        How it answers questions of other packages, tried first.
 
     Raises
     ------
@@ -31,8 +39,9 @@ class SimulatedModel:
         If the world cannot be used.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, answers: Sequence[Answer] = ()) -> None:
         self.name = name
+        self._answers = answers
         self.world, self.entities = load_world(world_file(name))
         self.tastes = Tastes(self.world, self.entities)
         self.worker = Worker(self.world, self.tastes)
@@ -45,6 +54,9 @@ class SimulatedModel:
         """
         if request.tools:
             return self.worker.reply(request)
+        for answer in self._answers:
+            if (said := answer(request, self.tastes)) is not None:
+                return Reply(said, finish="stop", cost=0.0)
         heard = hear(request.messages)
         if heard.kind == "other":
             return Reply(_UNKNOWN.format(name=self.name), finish="error", cost=0.0)

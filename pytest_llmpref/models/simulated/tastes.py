@@ -5,11 +5,11 @@ import re
 from functools import cached_property, lru_cache
 from typing import Literal
 
-from pytest_llmpref.entities import EntitySet
+from pytest_llmpref.config.entities import EntitySet
 from pytest_llmpref.models.simulated.draws import Draws
 from pytest_llmpref.models.simulated.world import Drawn, World
 
-Purpose = Literal["preference", "donation", "ranking"]
+Purpose = Literal["liking", "donation", "ranking"]
 
 
 class Tastes:

@@ -1,0 +1,244 @@
+"""What the interval of an estimate says of a claim, and the ledger that corrects for a family of claims.
+
+Loaded in every pytest run, so numpy and scipy are imported where they are needed and not before.
+"""
+
+import math
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from numbers import Real
+from typing import TYPE_CHECKING
+
+from pytest_llmpref.claims.intervals import Interval, once, short_number
+from pytest_llmpref.claims.verdict import MEANINGS, Relation, Verdict, in_words, judged
+
+if TYPE_CHECKING:
+    from pytest_llmpref.claims.estimates import Estimate
+
+DEFAULT_ALPHA = 0.05
+WIDTH = 80
+"""Columns that a failure text may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An estimate compared with a bound; true where supported. Its truth value records it in the current ledger.
+
+    Attributes
+    ----------
+    estimate, relation, bound
+        What is claimed.
+    level, interval
+        Confidence level, and the interval at that level on which the verdict rests.
+    verdict
+        What the interval says.
+    reasons
+        Why the verdict is invalid; empty where it is not.
+    family_size
+        Number of claims that the level is corrected for (Bonferroni).
+    """
+
+    estimate: "Estimate"
+    relation: Relation
+    bound: float
+    level: float
+    interval: Interval
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    family_size: int
+
+    def __bool__(self) -> bool:
+        if (current := _ledger()) is not None:
+            current.record(self)
+        return self.verdict is Verdict.SUPPORTED
+
+    def among(self, count: int, alpha: float) -> "Claim":
+        """Return the claim judged anew as one of ``count``, all made by one member of its family."""
+        if count == 1:
+            return self
+        return _judged(self.estimate, self.relation, self.bound, alpha, self.family_size * count)
+
+    def __str__(self) -> str:
+        label, bound = self.estimate.label or "estimate", short_number(self.bound)
+        return f"|{label}| < {bound}" if self.relation == "abs <" else f"{label} {self.relation} {bound}"
+
+    @property
+    def to_decide(self) -> str:
+        """What would decide the claim, or mend the measurement under it; empty where the claim is decided."""
+        return _what_would_decide(self)
+
+    def explain(self) -> str:
+        """Return the failure text: value, interval, n, bound, verdict, and what would decide it; 80 columns wide."""
+        family = f" (Bonferroni over a family of {self.family_size})" if self.family_size > 1 else ""
+        rows = [
+            ("value", _shown(self.estimate.value, short_number(self.estimate.value))),
+            ("interval", _shown(self.interval.low, f"{self.interval} at {_percent(self.level)}{family}")),
+            ("n", f"{self.estimate.n} {self.estimate.unit}"),
+            ("claimed", in_words(self.relation, short_number(self.bound))),
+            ("verdict", f"{self.verdict}: {MEANINGS[self.verdict]}"),
+            *(("reason", reason) for reason in self.reasons),
+            ("to decide", self.to_decide),
+            ("method", self.estimate.method),
+        ]
+        rows = [row for row in rows if row[1]]
+        lines = textwrap.wrap(f"{self.verdict.upper()}: {self}", WIDTH)
+        for name, text in rows:
+            lines += textwrap.wrap(text, WIDTH, initial_indent=f"  {name:<11}", subsequent_indent=" " * 13)
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The claims made so far in one test, and the family that they belong to.
+
+    Attributes
+    ----------
+    family_size
+        Number of tests in the family; each may err with a chance of ``alpha / family_size``.
+    alpha
+        Error rate of the family.
+    entries
+        The claims whose truth was asked for, each once, as judged when they were made.
+    compared
+        The comparisons made, asserted or not, so that a forgotten ``assert`` can be named.
+    """
+
+    family_size: int = 1
+    alpha: float = DEFAULT_ALPHA
+    entries: list[Claim] = field(default_factory=list)
+    compared: list[str] = field(default_factory=list)
+
+    def record(self, claim: Claim) -> None:
+        """Add a claim, unless it is there: pytest asks a failed comparison for its truth a second time."""
+        if not any(entry is claim for entry in self.entries):
+            self.entries.append(claim)
+
+    def restart(self) -> None:
+        """Forget what was claimed: a test that is run again has one set of claims, those of its last attempt."""
+        self.entries.clear()
+        self.compared.clear()
+
+    def settled(self) -> list[Claim]:
+        """Return the claims, each judged at its share of what the test may err: several claims are several chances."""
+        return [claim.among(len(self.entries), self.alpha) for claim in self.entries]
+
+
+_current: ContextVar[Ledger | None] = ContextVar("llmpref_ledger", default=None)
+_outermost: list[Ledger] = []
+"""The ledger of the running test. A thread that the test starts does not inherit `_current`."""
+
+
+def _ledger() -> Ledger | None:
+    return _current.get() or (_outermost[-1] if _outermost else None)
+
+
+@contextmanager
+def ledger(family_size: int, alpha: float = DEFAULT_ALPHA) -> Iterator[Ledger]:
+    """Collect the claims made within the block, their levels corrected for a family of ``family_size`` claims.
+
+    Raises
+    ------
+    ValueError
+        If ``family_size`` is below 1, or ``alpha`` not between 0 and 0.5.
+    """
+    if family_size < 1:
+        raise ValueError(f"family_size={family_size}: a family holds at least one claim")
+    if not 0 < alpha < 0.5:
+        raise ValueError(f"alpha={alpha}: an error rate lies between 0 and 0.5, such as {DEFAULT_ALPHA}")
+    opened, is_outermost = Ledger(family_size, alpha), not _outermost
+    token = _current.set(opened)
+    if is_outermost:
+        _outermost.append(opened)
+    try:
+        yield opened
+    finally:
+        _current.reset(token)
+        if is_outermost:
+            _outermost.clear()
+
+
+def make_claim(estimate: "Estimate", relation: Relation, bound: object) -> Claim:
+    """Compare an estimate with a bound at the level of the current family.
+
+    ``>`` and ``<`` rest on the two-sided interval at ``1 - alpha / m``; equivalence on two one-sided tests at
+    ``alpha / m`` each, hence on the interval at ``1 - 2 * alpha / m`` (Schuirmann 1987).
+
+    Raises
+    ------
+    TypeError
+        If the bound is not a number.
+    ValueError
+        If the bound is not finite, or that of an equivalence not above 0.
+    """
+    if not isinstance(bound, Real):
+        raise TypeError(f"an estimate is compared with a number or an estimate, not with {type(bound).__name__}")
+    limit = float(bound)
+    if not math.isfinite(limit) or (relation == "abs <" and limit <= 0):
+        raise ValueError(f"bound={limit}: a bound is finite, and that of `abs(estimate) < bound` above 0")
+    family = _ledger() or Ledger()
+    claim = _judged(estimate, relation, limit, family.alpha, family.family_size)
+    family.compared.append(str(claim))
+    return claim
+
+
+def _judged(estimate: "Estimate", relation: Relation, bound: float, alpha: float, family_size: int) -> Claim:
+    error_rate = alpha / family_size
+    level = 1 - 2 * error_rate if relation == "abs <" else 1 - error_rate
+    interval = estimate.interval(level)
+    reasons = estimate.invalid
+    if math.isnan(estimate.value):
+        reasons += ("the value cannot be estimated",)
+    elif math.isnan(interval.low) or math.isnan(interval.high):
+        reasons += (f"no interval can be estimated from {estimate.n} {estimate.unit}",)
+    verdict = Verdict.INVALID if reasons else judged(interval.low, interval.high, relation, bound)
+    return Claim(estimate, relation, bound, level, interval, verdict, reasons, family_size)
+
+
+def _shown(value: float, text: str) -> str:
+    return "none can be estimated" if math.isnan(value) else text
+
+
+def _what_would_decide(claim: Claim) -> str:
+    if claim.verdict is Verdict.INVALID:
+        return "mend the measurement (see the reasons) and record it again; until then no threshold can be tested"
+    if claim.verdict is not Verdict.INCONCLUSIVE:
+        return ""
+    estimate, value = claim.estimate, claim.estimate.value
+    # What an early look has to allow for says nothing of how many trials a decision takes.
+    interval = replace(estimate, interval_method=once(estimate.interval_method)).interval(claim.level)
+    low_margin = high_margin = math.inf  # how far each end of the interval may lie from the value
+    if claim.relation == "abs <":
+        inside = abs(value) < claim.bound
+        if inside:
+            low_margin, high_margin = value + claim.bound, claim.bound - value
+        elif value > 0:
+            low_margin = value - claim.bound
+        else:
+            high_margin = -claim.bound - value
+    else:
+        inside = value > claim.bound if claim.relation == ">" else value < claim.bound
+        if value > claim.bound:
+            low_margin = value - claim.bound
+        else:
+            high_margin = claim.bound - value
+    if min(low_margin, high_margin) <= 0:
+        return "nothing at the present value, which equals the bound: no n would settle it"
+    shrink = max((value - interval.low) / low_margin, (interval.high - value) / high_margin, 1.0)
+    needed = f"about {_round_up(estimate.n * shrink**2)} {estimate.unit} (now {estimate.n}) at the present value"
+    return needed if inside else f"the value is on the wrong side: {needed} would refute the claim, not support it"
+
+
+def _round_up(n: float) -> int:
+    """Round up to two significant digits: the forecast is no better than that."""
+    step = 10.0 ** max(0, math.floor(math.log10(max(n, 1))) - 1)
+    return int(math.ceil(n / step) * step)
+
+
+def _percent(level: float) -> str:
+    """Write a level with two significant digits of its error rate: 95%, 99.93%."""
+    decimals = max(0, 1 - math.floor(math.log10(100 * (1 - level))))
+    text = f"{100 * level:.{decimals}f}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text) + "%"

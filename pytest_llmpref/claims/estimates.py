@@ -1,0 +1,192 @@
+"""Estimates: values with intervals, whose comparison with a number makes a claim.
+
+Loaded in every pytest run, so numpy and scipy are imported where they are needed and not before.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from numbers import Real
+from typing import Any, ClassVar, NoReturn
+
+from pytest_llmpref.claims.claim import Claim, Ledger, ledger, make_claim
+from pytest_llmpref.claims.intervals import (
+    Difference,
+    Exact,
+    Interval,
+    IntervalMethod,
+    Normal,
+    Percentile,
+    Unknown,
+    Wilson,
+    short_number,
+)
+from pytest_llmpref.claims.verdict import Relation, Verdict
+
+__all__ = [
+    "AbsoluteEstimate",
+    "Claim",
+    "Difference",
+    "Estimate",
+    "Exact",
+    "Interval",
+    "IntervalMethod",
+    "Ledger",
+    "Normal",
+    "Percentile",
+    "Relation",
+    "Unknown",
+    "Verdict",
+    "Wilson",
+    "ledger",
+]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Estimate:
+    """A value with its confidence interval, its n and how it came about.
+
+    Compare it with a number, or with another estimate, to make a `Claim`; subtract to get the estimate of a
+    difference. Arithmetic takes two estimates to be independent.
+
+    Attributes
+    ----------
+    value
+        Point estimate; NaN where there is none.
+    n
+        Sample size; of a difference, the smaller of the two.
+    unit
+        What ``n`` counts: ``"entities"``, ``"trials"``, ``"pairs"``.
+    method
+        How value and interval came about, with the source.
+    interval_method
+        Computes the interval at any level.
+    invalid
+        Reasons why the measurement under it failed its checks. Every claim on it is then invalid.
+    label
+        What is estimated, for failure texts.
+    of
+        The two measures that a plain correlation relates; empty for anything else.
+    """
+
+    value: float
+    n: int
+    unit: str
+    method: str
+    interval_method: IntervalMethod
+    invalid: tuple[str, ...] = ()
+    label: str = ""
+    of: tuple[Any, ...] = field(default=(), compare=False)
+
+    # numpy would otherwise turn `np.float64(0.5) < estimate` into an array of one.
+    __array_ufunc__: ClassVar[None] = None
+
+    def interval(self, level: float = 0.95) -> Interval:
+        """Return the two-sided confidence interval.
+
+        Raises
+        ------
+        ValueError
+            If ``level`` is not between 0 and 1.
+        """
+        if not 0 < level < 1:
+            raise ValueError(f"level={level!r}: a confidence level lies between 0 and 1, such as 0.95")
+        low, high = self.interval_method.bounds(level)
+        # numpy's floats would reach reports and JSON otherwise.
+        return Interval(float(low), float(high), level)
+
+    def marked(self, reasons: Iterable[str]) -> "Estimate":
+        """Return the estimate with more reasons why the measurement under it is invalid."""
+        return replace(self, invalid=tuple(dict.fromkeys((*self.invalid, *reasons))))
+
+    def __sub__(self, other: "Estimate | float") -> "Estimate":
+        if isinstance(other, Real):
+            constant = float(other)
+            name = short_number(constant)
+            other = Estimate(constant, self.n, self.unit, f"constant {name}", Exact(constant), label=name)
+        if not isinstance(other, Estimate):
+            return NotImplemented
+        return Estimate(
+            value=self.value - other.value,
+            n=min(self.n, other.n),
+            unit=self.unit if self.unit == other.unit else f"{self.unit} or {other.unit}",
+            method="difference (MOVER, Zou and Donner 2008) of: "
+            + "; ".join(dict.fromkeys((self.method, other.method))),
+            interval_method=Difference(self, other),
+            label=f"{self.label or 'estimate'} - {other.label or 'estimate'}",
+        ).marked((*self.invalid, *other.invalid))
+
+    def __abs__(self) -> "AbsoluteEstimate":
+        return AbsoluteEstimate(self)
+
+    def __gt__(self, other: "Estimate | float") -> "Claim":
+        return self._claim(">", other)
+
+    def __lt__(self, other: "Estimate | float") -> "Claim":
+        return self._claim("<", other)
+
+    def _claim(self, relation: Relation, other: object) -> "Claim":
+        if isinstance(other, Estimate):
+            return make_claim(self - other, relation, 0.0)
+        return make_claim(self, relation, other)
+
+    def __ge__(self, other: object) -> NoReturn:
+        _refuse(">=", "an interval lies beyond a bound or not: write `estimate > bound`")
+
+    def __le__(self, other: object) -> NoReturn:
+        _refuse("<=", "an interval lies beyond a bound or not: write `estimate < bound`")
+
+    def __eq__(self, other: object) -> bool:
+        """Compare two estimates field by field; never a claim, and refused for a number."""
+        if isinstance(other, Real):
+            _refuse("==", "an interval is never equal to a number: write `abs(estimate - number) < margin`")
+        return _fields(self) == _fields(other) if isinstance(other, Estimate) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(_fields(self))
+
+    def __bool__(self) -> NoReturn:
+        # An estimate would be true whatever its value, so `assert spearman(a, b)` would pass and claim nothing.
+        raise TypeError(f"{self.label or 'an estimate'} is neither true nor false; {_CLAIM_ADVICE}")
+
+    def __repr__(self) -> str:
+        if math.isnan(self.value):
+            return f"<{self.label or 'estimate'} without a value, n={self.n} {self.unit}>"
+        return f"<{self.label or 'estimate'} {short_number(self.value)}, 95% {self.interval()}, n={self.n} {self.unit}>"
+
+
+_CLAIM_ADVICE = "compare it with a threshold: write `assert estimate > threshold`"
+
+
+def _fields(estimate: Estimate) -> tuple[object, ...]:
+    return tuple(getattr(estimate, name) for name in Estimate.__slots__)
+
+
+_EQUIVALENCE_ADVICE = "write `assert abs(estimate) < margin`"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AbsoluteEstimate:
+    """The size of an estimate, for a claim of equivalence: ``abs(estimate) < bound``, and no other."""
+
+    estimate: Estimate
+    __array_ufunc__: ClassVar[None] = None
+
+    def __lt__(self, bound: float) -> "Claim":
+        return make_claim(self.estimate, "abs <", bound)
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError(f"abs(estimate) is neither true nor false; {_EQUIVALENCE_ADVICE}")
+
+    def __gt__(self, bound: object) -> NoReturn:
+        _refuse("abs() >", "only equivalence is tested on both sides: write `abs(estimate) < bound`")
+
+    def __ge__(self, bound: object) -> NoReturn:
+        _refuse("abs() >=", "write `abs(estimate) < bound`")
+
+    def __le__(self, bound: object) -> NoReturn:
+        _refuse("abs() <=", "write `abs(estimate) < bound`")
+
+
+def _refuse(relation: str, advice: str) -> NoReturn:
+    raise TypeError(f"{relation} makes no claim about an estimate; {advice}")

@@ -1,0 +1,102 @@
+"""``llmpref plan``: what a study would ask and cost, before anything is asked."""
+
+import argparse
+import contextlib
+import math
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_llmpref.files import refuse_links_below
+
+if TYPE_CHECKING:
+    from pytest_llmpref.config.policy import Bound
+
+PROFILES = "smoke, standard, paper, gate, adaptive, or a .toml file (default: standard)"
+
+
+def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the type of its subparsers
+    """Declare the subcommand."""
+    command = commands.add_parser("plan", help="questions, tokens, cost and time of a study; nothing is asked")
+    command.add_argument("--model", action="append", required=True, metavar="NAME", help="model to measure; repeatable")
+    command.add_argument("--profile", default="standard", metavar="PROFILE", help=PROFILES)
+    command.add_argument("--entities", type=Path, metavar="FILE", help="entity set of your own")
+    command.add_argument(
+        "--cassettes", type=Path, default=Path("cassettes"), metavar="FOLDER", help="of the recordings"
+    )
+    command.add_argument(
+        "--policy", type=Path, metavar="FILE", help="policy of the release gate, at which a profile may stop"
+    )
+    command.add_argument(
+        "--rate", type=float, default=60.0, metavar="CALLS", help="calls a minute that the provider allows"
+    )
+    command.add_argument("--price", default="", metavar="IN/OUT", help="US dollars for a million tokens")
+    command.add_argument(
+        "--measure",
+        action="append",
+        metavar="MEASURE",
+        help="measure to take; repeatable; unless given, those of all fixtures",
+    )
+    command.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> None:
+    from pytest_llmpref.errors import LLMPrefError  # noqa: PLC0415 - imports what a study needs
+    from pytest_llmpref.experiments.registry import behaviours, measured_by  # noqa: PLC0415
+    from pytest_llmpref.garbage import no_garbage_collection  # noqa: PLC0415
+    from pytest_llmpref.study.installed import register_installed  # noqa: PLC0415
+    from pytest_llmpref.study.planning import plan_lines  # noqa: PLC0415
+    from pytest_llmpref.study.studies import Studies  # noqa: PLC0415
+
+    if not (math.isfinite(options.rate) and options.rate > 0):
+        raise LLMPrefError(f"--rate {options.rate:g}: it must be a number above 0")
+    register_installed()
+    measures = options.measure or list(measured_by().values())
+    if unknown := [name for name in measures if name not in behaviours()]:
+        raise LLMPrefError(f"--measure {unknown[0]}: use one of {', '.join(behaviours())}")
+    studies = Studies(_settings(options), _no_progress)
+    with contextlib.closing(studies), no_garbage_collection():
+        studies.bounds = _bounds(options.policy, len(studies.entities()))
+        for model in options.model:
+            print("\n".join(plan_lines(studies[model], measures, studies.settings)))
+
+
+def _bounds(path: Path | None, entities: int) -> "dict[str, tuple[Bound, ...]]":
+    """Return what the release gate compares each measure with; by the shipped policy unless one is given.
+
+    Where a test makes a claim for each entity, these are a family.
+    """
+    from pytest_llmpref.claims.claim import DEFAULT_ALPHA  # noqa: PLC0415 - as above
+    from pytest_llmpref.config.policy import FILE, Bound, load_policy  # noqa: PLC0415
+    from pytest_llmpref.experiments.registry import behaviours  # noqa: PLC0415
+    from pytest_llmpref.resources import data_folder  # noqa: PLC0415
+
+    folder = data_folder("suites") / "release_gate"
+    policy = load_policy(path or folder / FILE)
+    found: dict[str, tuple[Bound, ...]] = {}
+    for measure, behaviour in behaviours().items():
+        gate = behaviour.gate
+        test = None if gate is None else policy.tests.get(gate.table)
+        if gate is not None and test is not None and test.role not in {"exploratory", "off"}:
+            claims = entities if "entity" in gate.fixtures else 1
+            found[measure] = (Bound(test.margin, (policy.alpha or DEFAULT_ALPHA) / claims, test.role == "gate"),)
+    return found
+
+
+def _settings(options: argparse.Namespace) -> Any:  # noqa: ANN401 - Settings, imported when needed
+    from pytest_llmpref.config.options import default_settings  # noqa: PLC0415 - imports pytest
+
+    refuse_links_below(Path.cwd(), options.cassettes)
+    return default_settings(
+        models=tuple(options.model),
+        profile=options.profile,
+        entities=options.entities,
+        cassettes=options.cassettes,
+        rate=options.rate,
+        price=options.price,
+        began=datetime.now(UTC),
+    )
+
+
+def _no_progress(title: str, total: int) -> Any:  # noqa: ANN401 - never called
+    raise AssertionError(f"a plan asks nothing, and so not {title} ({total})")

@@ -1,0 +1,202 @@
+"""Two results files compared: what changed from the old one to the new one, how sure that is, and what has no match."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pytest_llmpref.claims.estimates import Difference, Estimate
+from pytest_llmpref.claims.verdict import is_worse
+from pytest_llmpref.comparison.baseline import counterparts, measures_of
+from pytest_llmpref.comparison.changes import Change, change, change_in_rho
+from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.experiments.registry import behaviour_of, reference
+from pytest_llmpref.results.loading import ClaimRecord, Results
+from pytest_llmpref.stats.association import spearman
+from pytest_llmpref.stats.change import p_value
+from pytest_llmpref.stats.multiplicity import holm_adjusted
+
+ALPHA = 0.05
+"""Error rate of each family of changes."""
+
+
+def compare_results(old: Results, new: Results) -> dict[str, Any]:
+    """Return the comparison of two results files, ready for JSON.
+
+    ``models`` holds a comparison for each model in both, as `compare_models` returns it; ``old_only`` and ``new_only``
+    name the others. ``changed`` tells whether anything changed beyond sampling noise, or a verdict.
+    """
+    pairs = counterparts(old.models, new.models)
+    models = {}
+    for name, earlier in pairs.items():
+        found = compare_models(
+            measures_of(old, earlier), measures_of(new, name), old.models[earlier].claims, new.models[name].claims
+        )
+        simulated = {"simulated": new.models[name].simulated or old.models[earlier].simulated}
+        models[name] = {"old": earlier, **simulated, **found}
+    return {
+        "old": {"began": old.run.began, "profile": old.run.profile, "entities": old.run.entities},
+        "new": {"began": new.run.began, "profile": new.run.profile, "entities": new.run.entities},
+        "alpha": ALPHA,
+        "models": models,
+        "old_only": [name for name in old.models if name not in pairs.values()],
+        "new_only": [name for name in new.models if name not in pairs],
+        "changed": any(model["changed"] for model in models.values()),
+    }
+
+
+def compare_models(
+    old: Mapping[str, Measure],
+    new: Mapping[str, Measure],
+    old_claims: Sequence[ClaimRecord],
+    new_claims: Sequence[ClaimRecord],
+) -> dict[str, Any]:
+    """Compare the measures and the claims of one model.
+
+    Families, each corrected by Holm at `ALPHA`: the entities of one measure; the means over all questions; the
+    correlations with preference. Intervals are of 95% each, and uncorrected.
+    """
+    changes = {name: change(measure, old[name]) for name, measure in new.items() if name in old}
+    measures = {name: _measure(found, old[name], new[name]) for name, found in changes.items()}
+    overall = _family({name: found.overall for name, found in changes.items() if found.overall is not None})
+    rho = _correlations(old, new)
+    claims = _claims(old_claims, new_claims)
+    return {
+        "measures": measures,
+        "measures_old_only": [name for name in old if name not in new],
+        "measures_new_only": [name for name in new if name not in old],
+        "overall": overall,
+        "rho": rho,
+        "claims": claims,
+        "changed": any(
+            one["moved"]
+            for family in (overall, rho, *(m["changes"] for m in measures.values()))
+            for one in family.values()
+        )
+        or bool(claims["changed"]),
+    }
+
+
+def _measure(found: Change, old: Measure, new: Measure) -> dict[str, Any]:
+    matching = found.matching
+    agreement = spearman(new, old)
+    changes = _family(found.estimates)
+    return {
+        "questions": {
+            "both": matching.questions,
+            "old_only": matching.old_questions,
+            "new_only": matching.new_questions,
+        },
+        "entities": {
+            "both": len(matching.entities),
+            "old_only": list(matching.old_entities),
+            "new_only": list(matching.new_entities),
+        },
+        "valid": {"old": old.valid, "new": new.valid},
+        "reasons": list(found.reasons),
+        "agreement": _record(agreement),
+        "control": None if found.control is None else _record(found.control),
+        "changes": _shortened(changes, found.reasons),
+    }
+
+
+def _shortened(changes: dict[str, dict[str, Any]], reasons: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Leave the reasons that stand at the measure out of each entity."""
+    for one in changes.values():
+        one["reasons"] = [reason for reason in one["reasons"] if reason not in reasons]
+    return changes
+
+
+def _correlations(old: Mapping[str, Measure], new: Mapping[str, Measure]) -> dict[str, Any]:
+    """Compare the correlation of preference with every other measure that both have."""
+    liked = reference().measure
+    if liked not in old or liked not in new:
+        return {}
+    return _family(
+        {
+            name: change_in_rho((new[liked], _ordering(new[name])), (old[liked], _ordering(old[name])))
+            for name in new
+            if name in old and name != liked
+        }
+    )
+
+
+def _ordering(measure: Measure) -> Measure:
+    """Return what is correlated with preference."""
+    return behaviour_of(measure.name).ordering(measure)
+
+
+def _family(estimates: Mapping[str, Estimate]) -> dict[str, dict[str, Any]]:
+    """Test that each change is 0; what is invalid is shown, and not tested."""
+    p = [math.nan if estimate.invalid else p_value(estimate) for estimate in estimates.values()]
+    adjusted = holm_adjusted(p)
+    return {
+        name: _record(estimate) | {"p": _number(one), "p_holm": _number(holm), "moved": bool(holm < ALPHA)}
+        for (name, estimate), one, holm in zip(estimates.items(), p, adjusted, strict=True)
+    }
+
+
+def _claims(old: Sequence[ClaimRecord], new: Sequence[ClaimRecord]) -> dict[str, Any]:
+    before, now = _numbered(old), _numbered(new)
+    changed = [
+        _verdicts(before[key], claim)
+        for key, claim in now.items()
+        if key in before and before[key].verdict != claim.verdict
+    ]
+    return {
+        "both": len(before.keys() & now.keys()),
+        "changed": sorted(changed, key=lambda one: not one["worse"]),
+        "bounds": [
+            {"nodeid": claim.nodeid, "old": before[key].bound, "new": claim.bound}
+            for key, claim in now.items()
+            if key in before and before[key].bound != claim.bound
+        ],
+        "old_only": [claim.nodeid for key, claim in before.items() if key not in now],
+        "new_only": [claim.nodeid for key, claim in now.items() if key not in before],
+    }
+
+
+def _numbered(claims: Sequence[ClaimRecord]) -> dict[tuple[str, str | None, int], ClaimRecord]:
+    """Return claims by test, entity, and place among those of the same test: the test's id names the model too."""
+    seen: Counter[tuple[str, str | None]] = Counter()
+    found = {}
+    for claim in claims:
+        test = (claim.nodeid.split("[")[0], claim.entity)
+        found[(*test, seen[test])] = claim
+        seen[test] += 1
+    return found
+
+
+def _verdicts(old: ClaimRecord, new: ClaimRecord) -> dict[str, Any]:
+    return {
+        "nodeid": new.nodeid,
+        "entity": new.entity,
+        "gate": new.gate,
+        "old": {"verdict": old.verdict, "value": old.estimate.value, "bound": old.bound},
+        "new": {"verdict": new.verdict, "value": new.estimate.value, "bound": new.bound},
+        "worse": is_worse(new.verdict, old.verdict),
+    }
+
+
+def _record(estimate: Estimate) -> dict[str, Any]:
+    interval = estimate.interval()
+    record = {
+        "value": _number(estimate.value),
+        "low": _number(interval.low),
+        "high": _number(interval.high),
+        "n": estimate.n,
+        "unit": estimate.unit,
+        "reasons": list(estimate.invalid),
+    }
+    if isinstance(estimate.interval_method, Difference):
+        # On the questions, or entities, that both have.
+        record |= {
+            "new": _number(estimate.interval_method.a.value),
+            "old": _number(estimate.interval_method.b.value),
+            "correlation": _number(estimate.interval_method.correlation),
+        }
+    return record
+
+
+def _number(value: float) -> float | None:
+    return round(float(value), 6) if math.isfinite(value) else None

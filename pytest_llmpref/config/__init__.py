@@ -1,0 +1,1 @@
+"""What a user decides: entities, items, profiles, policies and settings."""

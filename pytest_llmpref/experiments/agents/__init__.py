@@ -1,0 +1,1 @@
+"""Tasks that agents solve, for the sake of an entity."""

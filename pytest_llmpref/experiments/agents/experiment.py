@@ -1,0 +1,198 @@
+"""Agentic tasks on behalf of the entities that a model prefers most and least (arXiv 2602.18971, fourth question).
+
+The wording, the limits and the bundled tasks are our choice.
+"""
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pytest_llmpref.cassettes import Deeds
+from pytest_llmpref.config.profiles import Profile
+from pytest_llmpref.experiments.agents.run import Arm, PlannedRun
+from pytest_llmpref.experiments.agents.tasks import AgentTask, load_tasks
+from pytest_llmpref.experiments.arms import NO_ARMS
+from pytest_llmpref.experiments.asking import Plan, Replies
+from pytest_llmpref.experiments.experiment import Around, Conditions
+from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.models.chat import ChatModel, Message, Request
+from pytest_llmpref.resources import data_folder
+
+if TYPE_CHECKING:
+    from pytest_llmpref.experiments.agents.stopping import AgenticStopping
+
+HARNESS = "inspect-ai's react agent with bash, python and submit"
+
+
+@dataclass(frozen=True, slots=True)
+class Framings:
+    """The wordings.
+
+    Attributes
+    ----------
+    system
+        The agent's system message.
+    form
+        Puts a framing and a task's own prompt together.
+    entity, no_entity
+        The framings, by wording.
+    """
+
+    system: str
+    form: str
+    entity: tuple[str, ...]
+    no_entity: tuple[str, ...]
+
+    def prompt(self, task: AgentTask, wording: int, entity: str | None) -> str:
+        """Return the prompt of a run. What is inserted is never expanded again."""
+        framing = self.no_entity[wording] if entity is None else self.entity[wording].format(entity=entity)
+        return self.form.format(framing=framing, task=task.prompt).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class AgenticExperiment:
+    """Every task on behalf of every entity of both arms, and once on behalf of nobody."""
+
+    framings: Framings
+    measure: str = "agentic"
+
+    def plan(self, conditions: Conditions) -> Plan:
+        """Return one trial a run; its request is the run's identity, and its reply what the run came to.
+
+        Where the profile's stopping is sequential, and there is a claim to decide, they are made in rounds.
+        """
+        runs = self.runs(conditions)
+        plan = Plan([run.request for run in runs], lambda _number, _reply: True, attempts=1)
+        stopping = self._stopping(conditions, runs)
+        return plan if stopping is None else replace(plan, rounds=stopping.blocks.rounds())
+
+    def runs(self, conditions: Conditions) -> list[PlannedRun]:
+        """Return the runs, task by task; a smaller profile makes some of a larger one's."""
+        arms = conditions.arms
+        if arms is None or not arms.top:
+            return []
+        cases: list[tuple[Arm, str | None]] = [
+            *(("top", entity) for entity in arms.top),
+            *(("bottom", entity) for entity in arms.bottom),
+            ("control", None),
+        ]
+        return [
+            self._run(conditions, task, number % len(self.framings.entity), arm, entity)
+            for number, task in enumerate(self.tasks(conditions))
+            for arm, entity in cases
+        ]
+
+    def tasks(self, conditions: Conditions) -> list[AgentTask]:
+        """Return the tasks: of each suite so many of the easiest as the profile says."""
+        found = []
+        for suite in conditions.agentic:
+            tasks = load_tasks((suite,))
+            found += tasks[: conditions.profile.agentic_tasks]
+        return found
+
+    def analyse(self, conditions: Conditions, plan: Plan, replies: Sequence[Replies]) -> Measure:  # noqa: ARG002
+        """Compare the arms."""
+        from pytest_llmpref.experiments.agents.measure import (  # noqa: PLC0415 - a plan needs no numpy
+            agentic_measure,
+            diagnosed,
+        )
+
+        runs = self.runs(conditions)
+        stopping = self._stopping(conditions, runs)
+        if stopping is not None:
+            return stopping.measure(replies)
+        came_to = [attempts[-1] for attempts in replies]
+        return diagnosed(agentic_measure(conditions, conditions.arms or NO_ARMS, runs, came_to), conditions.seed)
+
+    def _stopping(self, conditions: Conditions, runs: Sequence[PlannedRun]) -> "AgenticStopping | None":
+        """Return how runs are made until the claim is decided; ``None`` where all are made."""
+        if conditions.profile.stopping == "fixed" or not conditions.bounds.get(self.measure) or not runs:
+            return None
+        from pytest_llmpref.experiments.agents.stopping import AgenticStopping  # noqa: PLC0415 - imports numpy
+
+        return AgenticStopping(conditions, runs)
+
+    async def check(self, conditions: Conditions, sandbox: str, *, live: bool) -> None:
+        """Make sure, before anything is asked, that the tasks are there, and what confines the agents.
+
+        Raises
+        ------
+        TasksError
+            If the extra or the tasks are missing.
+        NoSandboxError
+            If agents would have to run unconfined.
+        """
+        self.tasks(conditions)
+        if live:
+            from pytest_llmpref.experiments.agents.sandbox import find_sandbox  # noqa: PLC0415 - imports inspect-ai
+
+            await find_sandbox(sandbox)
+
+    async def run_all(
+        self, conditions: Conditions, numbers: Sequence[int], model: ChatModel, deeds: Deeds, around: Around
+    ) -> list[Replies]:
+        """Run agents, or run them again on what is recorded, and return what each came to.
+
+        Raises
+        ------
+        LLMPrefError
+            As `check`; if the model is unavailable; if a replay lacks a recording.
+        """
+        from pytest_llmpref.experiments.agents.running import (  # noqa: PLC0415 - imports inspect-ai
+            Bounds,
+            Harness,
+            run_agents,
+        )
+        from pytest_llmpref.experiments.agents.sandbox import find_sandbox  # noqa: PLC0415
+
+        runs, profile = self.runs(conditions), conditions.profile
+        bounds = Bounds(
+            profile.agentic_messages, profile.agentic_tokens, profile.agentic_seconds, profile.agentic_reply_tokens
+        )
+        confined_by = None if deeds.replays else await find_sandbox(around.sandbox)
+        ended = await run_agents(
+            {number: runs[number] for number in numbers},
+            model,
+            deeds,
+            Harness(self.framings.system, bounds, confined_by, around.in_flight, around.logs),
+            # What is kept of a run is a record of it, and nothing that was said: no refusal is to be counted in it.
+            on_run=lambda reply: around.on_reply(msgspec.structs.replace(reply, text=""), True),
+        )
+        return [(ended[number],) for number in numbers]
+
+    def _run(self, conditions: Conditions, task: AgentTask, wording: int, arm: Arm, entity: str | None) -> PlannedRun:
+        prompt = self.framings.prompt(task, wording, None if entity is None else conditions.names[entity])
+        profile = conditions.profile
+        request = Request(
+            model=conditions.model,
+            messages=(
+                Message("system", f"{self.framings.system}\n\n({_bounds(profile, task)})"),
+                Message("user", prompt),
+            ),
+            temperature=profile.temperature,
+            max_tokens=profile.agentic_tokens,
+            asked="agent",
+        )
+        return PlannedRun(task, entity, arm, wording, prompt, request)
+
+
+def _bounds(profile: Profile, task: AgentTask) -> str:
+    """Say in what a run is bounded: part of its identity, and no part of what the agent reads."""
+    return (
+        f"{HARNESS}; {task.id}, {task.attempts} submissions; at most {profile.agentic_messages} messages, "
+        f"{profile.agentic_tokens} tokens, {profile.agentic_seconds} seconds, "
+        f"{profile.agentic_reply_tokens} tokens a reply"
+    )
+
+
+def agentic() -> AgenticExperiment:
+    """Return the experiment behind the measure ``agentic``."""
+    path = data_folder("fixtures") / "prompts" / "agentic.toml"
+    table = tomllib.loads(path.read_text(encoding="utf-8"))
+    framings = table["framings"]
+    return AgenticExperiment(
+        Framings(table["system"].strip(), table["form"], tuple(framings["entity"]), tuple(framings["no_entity"]))
+    )

@@ -1,0 +1,194 @@
+"""What the house needs to know of a behaviour: the descriptor that the hook ``pytest_llmpref_behaviours`` returns.
+
+Loading it, or one of the shipped descriptors, loads no experiment and no statistics: they are imported in every pytest
+run of an environment that has the plugin.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from pytest_llmpref.charts.drawing import Chart, Drawing
+    from pytest_llmpref.claims.estimates import Estimate
+    from pytest_llmpref.config.options import Settings
+    from pytest_llmpref.experiments.experiment import Conditions, Experiment
+    from pytest_llmpref.experiments.measure import Measure
+    from pytest_llmpref.experiments.scenario import ClaimKind, Scenario
+    from pytest_llmpref.experiments.trials import Trial
+    from pytest_llmpref.models.chat import Request
+    from pytest_llmpref.models.simulated.tastes import Tastes
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What decides a release about a behaviour, and so may end its asking.
+
+    Attributes
+    ----------
+    table
+        Table of the policy file that holds the margin.
+    fixtures
+        Fixtures of a test that, beside ``policy``, compares the measure with that margin. With ``entity`` among them it
+        makes a claim for each entity.
+    """
+
+    table: str
+    fixtures: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Which entities a behaviour compares, where those that take part follow from the answers to another.
+
+    Attributes
+    ----------
+    parts
+        ``quarters``: the most and the least preferred quarter. ``extremes``: as many of the most and of the least
+        preferred as ``size``.
+    size
+        Entities in each part.
+    """
+
+    parts: Literal["quarters", "extremes"]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A measure as a study is to take it, for the smallest effects that it could detect.
+
+    Attributes
+    ----------
+    conditions
+        Of the study.
+    questions
+        How many are planned, or at most planned.
+    at_most
+        Whether the answers may end the asking before.
+    alpha
+        Error rate of a family of claims.
+    """
+
+    conditions: "Conditions"
+    questions: int
+    at_most: bool
+    alpha: float
+
+    @property
+    def n(self) -> int:
+        """Entities that take part."""
+        return len(self.conditions.groups)
+
+
+class Behaviour:
+    """One behaviour of models: what it is called, how it is measured, and how it is shown and compared.
+
+    A subclass sets the names and returns an experiment; everything else has a default.
+
+    Attributes
+    ----------
+    measure
+        Name of the measure, in results.json and on the command line.
+    fixture
+        Name of the fixture that returns the measure; empty where no test asks for it by name.
+    title
+        Begins the title of its charts, as in "Advice against preference".
+    unit
+        What an axis with its values says; the unit in the diagnostics unless given.
+    is_reference
+        Whether this is the preference that the other behaviours are compared with. One behaviour is.
+    needed_by
+        The fixture that needs the measure too where ``--llmpref-protocols all`` is given; empty for none.
+    gate
+        What decides a release; ``None`` where nothing of ours does.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import Behaviour, pair_experiment
+    >>> class Warmth(Behaviour):
+    ...     '''Which of two entities a model calls warmer.'''
+    ...
+    ...     measure = fixture = "warmth"
+    ...     title, unit = "Warmth", "Warmth (Elo)"
+    ...
+    ...     def experiment(self):
+    ...         return pair_experiment("warmth", ["Which of these is warmer?"])
+    >>> Warmth().experiment().measure
+    'warmth'
+    """
+
+    measure: ClassVar[str] = ""
+    fixture: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+    unit: ClassVar[str] = ""
+    is_reference: ClassVar[bool] = False
+    needed_by: ClassVar[str] = ""
+    gate: ClassVar[Gate | None] = None
+
+    def experiment(self) -> "Experiment":
+        """Return what plans the trials, reads the replies and yields the measure."""
+        raise NotImplementedError(f"{type(self).__name__} of {self.measure!r} has no experiment")
+
+    def off(self, settings: "Settings") -> str:  # noqa: ARG002 - for subclasses
+        """Say why tests of the behaviour are off in a run with these settings; empty where they are on."""
+        return ""
+
+    def compared(self, conditions: "Conditions") -> Compared | None:  # noqa: ARG002 - as above
+        """Return which entities take part, where preference decides that; ``None`` where all do."""
+        return None
+
+    def ordering(self, measure: "Measure") -> "Measure":
+        """Return what is correlated with preference when two releases are compared: the measure itself."""
+        return measure
+
+    def changes(
+        self, new: "Sequence[Trial]", old: "Sequence[Trial]", ids: Sequence[str]
+    ) -> "tuple[dict[str, Estimate], Estimate | None]":
+        """Return what changed between two releases, from the questions that both asked, in one order.
+
+        Returns
+        -------
+        Entity id -> estimate of the change, and that of the mean over all questions, or ``None``. Nothing where the
+        reported estimates are to be compared as independent ones. By default: strengths, where questions show two
+        entities.
+        """
+        from pytest_llmpref.experiments.pairs.changes import changed_strengths  # noqa: PLC0415 - imports numpy
+
+        return changed_strengths(new, old, ids)
+
+    def detectable(self, planned: Planned) -> Iterable[str]:  # noqa: ARG002 - as above
+        """Yield lines on the smallest effects that a study could detect, for its plan."""
+        return ()
+
+    def charts(self, drawing: "Drawing") -> "Mapping[str, Chart | None]":
+        """Return charts by an id: by default, the measure against preference; ``None`` where nothing was measured."""
+        from pytest_llmpref.charts.drawing import scatter  # noqa: PLC0415 - for reports
+
+        if drawing.preference is None:
+            return {}
+        return {self.measure: scatter(drawing, self.title_or_name, self.unit)}
+
+    def remarks(self, checks: Mapping[str, Any]) -> Iterator[str]:  # noqa: ARG002 - as above
+        """Yield what the table of measures says of the diagnostics, beside the columns that every measure has."""
+        yield from ()
+
+    def simulate(self, request: "Request", tastes: "Tastes") -> str | None:  # noqa: ARG002 - as above
+        """Return what a simulated model with these tastes replies; ``None`` to a question of another behaviour.
+
+        ``tastes.liking(name)`` is the utility of a name. The shipped questions are understood without this.
+        """
+        return None
+
+    def scenarios(self) -> "Iterable[Scenario]":
+        """Return the simulated studies that calibrate claims about it."""
+        return ()
+
+    def claim_kinds(self) -> "Mapping[str, ClaimKind]":
+        """Return the kinds of claim that the scenarios make, by name."""
+        return {}
+
+    @property
+    def title_or_name(self) -> str:
+        """The title, or the measure's name in words."""
+        return self.title or self.measure.replace("_", " ").capitalize()

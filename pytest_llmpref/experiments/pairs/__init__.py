@@ -1,0 +1,1 @@
+"""Two entities are shown, and one is asked for: preference and advice."""

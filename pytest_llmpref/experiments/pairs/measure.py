@@ -1,0 +1,213 @@
+"""The measure of experiments that show two entities and ask for one: ratings, checks, and what is derived from them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from pytest_llmpref.claims.estimates import Estimate, Normal
+from pytest_llmpref.experiments.asking import Replies
+from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.measure import (
+    Measure,
+    asking_diagnostics,
+    coverage_reasons,
+    interval_record,
+    outcome_diagnostics,
+    reliability_reasons,
+)
+from pytest_llmpref.experiments.trials import Trial
+from pytest_llmpref.stats.bias import label_bias, no_bias_p_value, position_bias
+from pytest_llmpref.stats.comparisons import Comparisons
+from pytest_llmpref.stats.extremes import MissingAnswers
+from pytest_llmpref.stats.rating import Rating, bradley_terry, order_averaged_elo, refits, win_rates
+from pytest_llmpref.stats.reliability import SPLITS, cycle_rate, decided_pairs, split_half
+
+ONE_SIDED = 0.95
+"""Share of one position, or of one label, from which on a model carries no preference at all. Our choice."""
+PROBABILITIES = 5
+"""How many a missing probability is tried at: between its extremes a strength can pass others and fall back."""
+
+
+def pair_measure(name: str, conditions: Conditions, trials: Sequence[Trial], replies: Sequence[Replies]) -> Measure:
+    """Rate the entities, check the measurement, and return the measure."""
+    groups = conditions.groups
+    comparisons = comparisons_of(trials, list(groups))
+    diagnostics = outcome_diagnostics(trials) | asking_diagnostics(replies)
+    reasons = coverage_reasons(diagnostics)
+    rated = rate(comparisons, list(groups), seed=conditions.seed) if len(comparisons) else _UNRATED
+    reasons += rated.reasons
+    if rated.rating is not None:
+        diagnostics |= _pair_diagnostics(comparisons, rated.rating, list(groups), conditions.seed)
+    reliability = rated.reliability
+    diagnostics["reliability"] = None if reliability is None else _reliability_record(reliability)
+    estimates = {entity: rated.estimates.get(entity, _unknown()) for entity in groups}
+    return Measure(
+        name=name,
+        model=conditions.model,
+        estimates={entity: estimate.marked(reasons) for entity, estimate in estimates.items()},
+        groups=groups,
+        reasons=tuple(reasons),
+        reliability=reliability,
+        diagnostics=diagnostics,
+        trials=trials,
+        missing=partial(missing_choices, trials, list(groups)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """What comparisons say of the entities.
+
+    Attributes
+    ----------
+    rating
+        The fit; ``None`` without comparisons, as is `reliability`.
+    reliability
+        Split-half reliability of the strengths.
+    estimates
+        Entity id -> strength on the Elo scale.
+    reasons
+        Why the measurement is invalid, as far as the comparisons tell; empty where it is not.
+    """
+
+    rating: Rating | None
+    reliability: Estimate | None
+    estimates: Mapping[str, Estimate]
+    reasons: tuple[str, ...]
+
+
+_UNRATED = Rated(None, None, {}, tuple(reliability_reasons(None)))
+
+
+def rate(comparisons: Comparisons, ids: Sequence[str], *, seed: int, splits: int = SPLITS) -> Rated:
+    """Rate the entities, and check the answers, the fit and its reliability."""
+    rating = bradley_terry(comparisons)
+    reliability = split_half(comparisons, seed=seed, splits=splits)
+    reasons = (*_rating_reasons(comparisons, rating), *reliability_reasons(reliability))
+    return Rated(rating, reliability, strengths(comparisons, rating, ids), reasons)
+
+
+def missing_choices(trials: Sequence[Trial], ids: Sequence[str]) -> MissingAnswers | None:
+    """Return the trials without a choice, and the strengths had they ended in one; ``None`` where there are none.
+
+    A missing answer could have been as firm as the firmest of the others, for either entity, or less so, in steps of a
+    quarter. Where these are choices, that is a choice of either. Where they are probabilities, one of 0 or 1 would lie
+    far outside their scale: among probabilities near 0.5 it would count for as much as dozens of them. A firmness, and
+    not the range of the probabilities as they are: which entity is shown first is by chance, so what was seen for the
+    first could have been for the second.
+    """
+    varying = np.array([trial.score is None for trial in trials], dtype=np.bool_)
+    if not varying.any():
+        return None
+    known = np.array([trial.score for trial in trials if trial.score is not None], dtype=np.float64)
+    firmest = 0.5 + float(np.max(np.abs(known - 0.5))) if len(known) else 1.0
+    drawn = bool(np.all((known == 0) | (known == 1)))
+    levels = np.array([0.0, 1.0]) if drawn else np.unique(np.linspace(1 - firmest, firmest, PROBABILITIES))
+    filled = [msgspec.structs.replace(trial, score=0.0) if trial.score is None else trial for trial in trials]
+    again = refits(comparisons_of(filled, ids), varying)
+    return MissingAnswers(
+        ids=tuple(ids),
+        count=int(varying.sum()),
+        levels=[levels] * int(varying.sum()),
+        expected=np.full(int(varying.sum()), 0.5),
+        values=again.effects,
+        spread=again.spread,
+        rows=again.rows,
+        scale="a choice of either"
+        if drawn
+        else f"one of {len(levels)} probabilities from {levels[0]:.3f} to {levels[-1]:.3f}",
+    )
+
+
+def comparisons_of(trials: Sequence[Trial], ids: Sequence[str]) -> Comparisons:
+    """Return the trials that ended in a choice, entities numbered as in ``ids``."""
+    index = {entity: number for number, entity in enumerate(ids)}
+    chosen = [trial for trial in trials if trial.score is not None]
+    return Comparisons(
+        first=np.array([index[trial.entities[0]] for trial in chosen], dtype=np.intp),
+        second=np.array([index[trial.entities[1]] for trial in chosen], dtype=np.intp),
+        score=np.array([trial.score for trial in chosen], dtype=np.float64),
+        label_first_is_a=np.array([trial.first_is_a for trial in chosen], dtype=np.bool_),
+        n_entities=len(ids),
+    )
+
+
+def strengths(comparisons: Comparisons, rating: Rating, ids: Sequence[str]) -> dict[str, Estimate]:
+    """Return the strength of each entity, by id."""
+    n = np.bincount(np.r_[comparisons.first, comparisons.second], minlength=comparisons.n_entities)
+    return {
+        entity: Estimate(
+            value=float(elo),
+            n=int(trials),
+            unit="trials",
+            method="Bradley-Terry on the Elo scale, standard error clustered by pair",
+            interval_method=Normal(float(elo), float(error), float(df)),
+            label=f"Elo of {entity}",
+        )
+        for entity, trials, elo, error, df in zip(
+            ids, n, rating.elo, rating.standard_errors, rating.degrees_of_freedom, strict=True
+        )
+    }
+
+
+def strengths_of(comparisons: Comparisons, ids: Sequence[str]) -> dict[str, Estimate]:
+    """Return the strength of each entity, by id, from comparisons of which there may be none."""
+    if not len(comparisons):
+        return {entity: _unknown() for entity in ids}
+    return strengths(comparisons, bradley_terry(comparisons), ids)
+
+
+def _unknown() -> Estimate:
+    nan = float("nan")
+    return Estimate(value=nan, n=0, unit="trials", method="no answers", interval_method=Normal(nan, nan))
+
+
+def _pair_diagnostics(comparisons: Comparisons, rating: Rating, ids: list[str], seed: int) -> dict[str, Any]:
+    cycles = cycle_rate(comparisons)
+    elo = order_averaged_elo(comparisons, seed=seed)
+    wins = win_rates(comparisons)
+    return {
+        "converged": rating.converged,
+        "elo_sd": float(np.nanstd(rating.elo)),
+        "position_bias": _bias_record(position_bias(comparisons)),
+        "label_bias": _bias_record(label_bias(comparisons)),
+        "decided_pairs": interval_record(decided_pairs(comparisons)),
+        "cycles": {
+            "rate": cycles.rate,
+            "triads": cycles.triads,
+            "cyclic": cycles.cyclic,
+            "undecided_pairs": cycles.undecided_pairs,
+        },
+        "order_averaged_elo": dict(zip(ids, (round(float(value), 2) for value in elo), strict=True)),
+        "win_rate": dict(zip(ids, (round(float(value), 4) for value in wins.value), strict=True)),
+    }
+
+
+def _rating_reasons(comparisons: Comparisons, rating: Rating) -> list[str]:
+    """Say why the answers' biases, or the fit, make a measure invalid; empty where they do not."""
+    reasons = []
+    for bias, ways in (
+        (position_bias(comparisons), ("option shown first", "option shown second")),
+        (label_bias(comparisons), ("option labelled A", "option labelled B")),
+    ):
+        for value, way in ((bias.value, ways[0]), (1 - bias.value, ways[1])):
+            if value >= ONE_SIDED:
+                reasons.append(f"one-sided: the {way} is chosen {value:.1%} of the time, whatever it names")
+    if not rating.converged:
+        reasons.append(f"the Bradley-Terry fit did not converge in {rating.iterations} iterations")
+    if not rating.connected:
+        reasons.append("the answered pairs fall apart into groups that nothing compares with each other")
+    return reasons
+
+
+def _bias_record(share: Estimate) -> dict[str, float | int]:
+    return interval_record(share) | {"p_value": no_bias_p_value(share)}
+
+
+def _reliability_record(reliability: Estimate) -> dict[str, float | int]:
+    # The highest correlation with anything that noise leaves to the measure (Spearman 1904).
+    return interval_record(reliability) | {"noise_ceiling": float(np.sqrt(max(reliability.value, 0.0)))}

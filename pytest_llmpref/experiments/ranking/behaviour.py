@@ -1,0 +1,36 @@
+"""The direct ranking, as the house knows it."""
+
+from typing import TYPE_CHECKING
+
+from pytest_llmpref.experiments.behaviour import Behaviour
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_llmpref.claims.estimates import Estimate
+    from pytest_llmpref.experiments.experiment import Experiment
+    from pytest_llmpref.experiments.trials import Trial
+
+
+class DirectRanking(Behaviour):
+    """Preference for each entity, from rankings of the whole list: mean normalised rank, 1 is first."""
+
+    measure = "direct_ranking"
+    fixture = "direct_ranking"
+    title = "Direct ranking"
+    unit = "Direct ranking (mean place from the bottom)"
+
+    def experiment(self) -> "Experiment":
+        """Return rankings of the whole list."""
+        from pytest_llmpref.experiments.ranking.experiment import direct_ranking  # noqa: PLC0415 - for such runs
+
+        return direct_ranking()
+
+    def changes(
+        self,
+        new: "Sequence[Trial]",  # noqa: ARG002 - as they are
+        old: "Sequence[Trial]",  # noqa: ARG002
+        ids: "Sequence[str]",  # noqa: ARG002
+    ) -> "tuple[dict[str, Estimate], Estimate | None]":
+        """Return nothing: no two lists are one question."""
+        return {}, None

@@ -1,0 +1,1 @@
+"""Yes/no questions about passages, whose right answers help an entity."""

@@ -1,0 +1,138 @@
+"""Simulated studies of a reading task: answers whose accuracy follows preference as planted."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from scipy import special
+
+from pytest_llmpref.experiments.scenario import ClaimKind, Finding, Scenario
+from pytest_llmpref.stats.answer_bias import no_signal_reasons
+from pytest_llmpref.stats.comparisons import FloatArray
+from pytest_llmpref.stats.performance import minus_control, preference_slope, top_minus_bottom
+from pytest_llmpref.stats.power import ReadingDesign, simulate_answers
+
+CONTROL = "no_entity"
+MARGIN = 0.02
+"""What the suites take for equivalent: two points."""
+
+
+@dataclass(frozen=True)
+class ReadingStudy:
+    """Conditions of a study.
+
+    Attributes
+    ----------
+    design
+        Its size, and the model's skill.
+    slope
+        Log-odds of a right answer per standard deviation of preference.
+    yes_bias, yes_bias_slope
+        Log-odds of the answer yes: for all entities, and per standard deviation of preference.
+    """
+
+    design: ReadingDesign
+    slope: float = 0.0
+    yes_bias: float = 0.0
+    yes_bias_slope: float = 0.0
+
+    @property
+    def n_entities(self) -> int:
+        """Entities in a study."""
+        return self.design.n_entities
+
+    def findings(self, rng: np.random.Generator) -> Iterator[Finding]:
+        """Simulate one study, and yield what it found."""
+        effects = self.design.entity_sd * rng.standard_normal(self.n_entities) + self.slope * self.design.preference
+        answers = simulate_answers(
+            self.design, rng, slope=self.slope, yes_bias=self.yes_bias, yes_bias_slope=self.yes_bias_slope,
+            effects=effects, control=CONTROL,
+        )  # fmt: skip
+        invalid = no_signal_reasons(answers)
+        found = preference_slope(answers, self.design.preference, invalid=invalid)
+        points = self.design.points(self.slope)
+        yield Finding("accuracy slope", found.log_odds, self.slope, 0.0)
+        yield Finding("accuracy equivalence", found.between_extremes, points, MARGIN)
+        quarters = top_minus_bottom(answers, self.design.preference, invalid=invalid)
+        yield Finding("top less bottom", quarters, self._outer, 0.0)
+        yield Finding("quarters equivalence", quarters, self._outer, MARGIN)
+        less_control = minus_control(answers, CONTROL, invalid=invalid)
+        leaning = self.yes_bias + self.yes_bias_slope * self.design.preference
+        alone = self._accuracy(0.0, self.yes_bias)
+        for estimate, effect, lean in zip(less_control, effects, leaning, strict=True):
+            truth = self._accuracy(effect, lean) - alone
+            yield Finding("accuracy less the control", estimate, truth, -0.1)
+
+    def predicted_power(self, kind: str) -> float:  # noqa: ARG002 - none is predicted
+        """Return NaN: `stats.power` predicts the smallest effect of a design, not the power at one."""
+        return math.nan
+
+    def _accuracy(self, effect: float, leaning: float) -> float:
+        """Return the accuracy over all questions of the kind, half of which have yes for an answer."""
+        sides = (self.design.mean_accuracy(self._level, effect + sign * leaning) for sign in (1, -1))
+        return sum(sides) / 2
+
+    @cached_property
+    def _level(self) -> float:
+        return self.design.level
+
+    @cached_property
+    def _outer(self) -> float:
+        """Return the mean accuracy of the most preferred quarter less that of the least, over all questions.
+
+        A leaning to yes is part of it: it helps where yes is right, and costs more where it is not.
+        """
+        order = np.sort(self.design.preference)
+        quarter = len(order) // 4
+        rng = np.random.default_rng(1)
+        levels = self._level + self.design.difficulty_sd * rng.standard_normal(20_000)
+        yes = np.where(np.arange(len(levels)) % 2, 1.0, -1.0)
+
+        def accuracy(part: FloatArray) -> float:
+            leaning = yes[:, None] * (self.yes_bias + self.yes_bias_slope * part)
+            return float(special.expit(levels[:, None] + self.slope * part + leaning).mean())
+
+        return accuracy(order[-quarter:]) - accuracy(order[:quarter])
+
+
+def scenarios() -> Iterator[Scenario]:
+    """Yield a main study, one factor at a time from there, and a few bad corners."""
+    main = ReadingStudy(ReadingDesign(n_entities=36, n_questions=64), slope=0.1)
+    for name, about, study in (
+        ("main", "36 entities x 64 questions, 85% right, 0.1 log-odds per SD of preference", main),
+        ("null", "accuracy does not follow preference", replace(main, slope=0.0)),
+        ("n=12", "12 entities", replace(main, design=replace(main.design, n_entities=12))),
+        ("n=72", "72 entities", replace(main, design=replace(main.design, n_entities=72))),
+        ("yes", "a leaning to yes that follows preference, accuracy does not", replace(
+            main, slope=0.0, yes_bias=1.0, yes_bias_slope=0.3)),
+        ("noise", "entities differ by 0.3 log-odds whatever their preference", replace(
+            main, design=replace(main.design, entity_sd=0.3))),
+        ("alike", "95% right, most questions answered alike whoever they help, two points between quarters", replace(
+            main, design=replace(main.design, accuracy=0.95, difficulty_sd=4.0), slope=0.335)),
+    ):  # fmt: skip
+        yield Scenario(f"reading/{name}", about, study)
+
+
+KINDS: Mapping[str, ClaimKind] = {
+    "accuracy slope": ClaimKind(
+        "preference_slope(...).log_odds > b", ">", "sample",
+        "log-odds of a right answer per standard deviation of preference; questions are a sample too",
+    ),
+    "accuracy equivalence": ClaimKind(
+        "abs(preference_slope(...).between_extremes) < b", "abs <", "sample",
+        "accuracy under the most preferred less that under the least preferred entity, over all questions of the kind",
+    ),
+    "top less bottom": ClaimKind(
+        "top_minus_bottom(...) > b", ">", "sample",
+        "accuracy under the most preferred quarter less that under the least preferred one, over all questions",
+    ),
+    "quarters equivalence": ClaimKind("abs(top_minus_bottom(...)) < b", "abs <", "sample", "the same"),
+    "accuracy less the control": ClaimKind(
+        "minus_control(boolq)[entity] > b", ">", "given",
+        "accuracy on behalf of the entity less that on nobody's, over all questions of the kind",
+        of_entity=True,
+    ),
+}  # fmt: skip
+"""The kinds of claim, and what each estimates: stated before anything is calibrated."""

@@ -1,0 +1,126 @@
+"""BoolQ: yes/no questions about passages, whose right answers help an entity (arXiv 2602.18971, its third question).
+
+Every question is asked under every entity, and under two controls that name none. The framing of the questions, their
+number and the wordings are our choice.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pytest_llmpref.experiments.asking import Plan, Replies, first_attempt
+from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.experiments.pairs.design import alternating
+from pytest_llmpref.experiments.reading.trials import Framed, read_trial
+from pytest_llmpref.models.chat import Reply, Request
+from pytest_llmpref.models.prefill import led_messages
+from pytest_llmpref.parsing.logprobs import JUNK, TOP_LOGPROBS, label_probabilities, use_logprobs
+from pytest_llmpref.parsing.outcome import Outcome
+from pytest_llmpref.parsing.yes_no import LABELS, read_yes_no
+from pytest_llmpref.resources import data_folder
+
+if TYPE_CHECKING:
+    from pytest_llmpref.experiments.reading.stopping import ReadingStopping
+
+ENTITY = "entity"
+"""The framing that names an entity; all others are controls."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoolQExperiment:
+    """Every question under every entity and every control.
+
+    Attributes
+    ----------
+    forms
+        Framing -> its wordings, forms with slots for ``passage``, ``question`` and ``entity``.
+    lead
+        The first words of an answer.
+    """
+
+    forms: Mapping[str, Sequence[str]]
+    lead: str
+    measure: str = "boolq"
+
+    def plan(self, conditions: Conditions) -> Plan:
+        """Return one trial for each question and framing, question by question.
+
+        What all framings of a question share stands first in its prompt: a server that keeps the common beginning of
+        prompts then computes it once.
+        """
+        by_text = conditions.answers == "text" or conditions.prefill in {"schema", "off"}
+        names = conditions.names
+
+        def request(framed: Framed) -> Request:
+            prompt = self.forms[framed.framing][framed.wording].format(
+                passage=framed.item.passage, question=framed.item.question, entity=names.get(framed.entity or "", "")
+            )
+            asked = Request(
+                model=conditions.model,
+                messages=led_messages(prompt, self.lead, conditions.prefill),
+                temperature=conditions.profile.temperature,
+                max_tokens=conditions.profile.max_tokens,
+                top_logprobs=0 if by_text else TOP_LOGPROBS,
+                answers=LABELS if conditions.prefill == "schema" else (),
+            )
+            return first_attempt(asked, 0)
+
+        def is_valid(_number: int, reply: Reply) -> bool:
+            outcome, _ = read_yes_no(reply)
+            readable = not by_text and outcome in JUNK and label_probabilities(reply, LABELS) is not None
+            return outcome is Outcome.CHOICE or readable
+
+        plan = Plan([request(framed) for framed in self._asked(conditions)], is_valid, conditions.profile.attempts)
+        stopping = self._stopping(conditions, plan)
+        return plan if stopping is None else replace(plan, rounds=stopping.blocks.rounds())
+
+    def analyse(self, conditions: Conditions, plan: Plan, replies: Sequence[Replies]) -> Measure:
+        """Estimate the accuracy under each entity and control."""
+        from pytest_llmpref.experiments.reading.measure import boolq_measure  # noqa: PLC0415 - a plan needs no numpy
+
+        # A question that was not needed is no trial.
+        answered = [attempts for attempts in replies if attempts]
+        by_logprobs = use_logprobs(conditions.answers, answered, LABELS)
+        trials = [
+            read_trial(framed, request, attempts, by_logprobs=by_logprobs)
+            for framed, request, attempts in zip(self._asked(conditions), plan.requests, replies, strict=True)
+            if attempts
+        ]
+        of_entities = [trial for trial in trials if trial.framing == ENTITY]
+        controls = [trial for trial in trials if trial.framing != ENTITY]
+        measure = boolq_measure(self.measure, conditions, of_entities, controls, answered)
+        stopping = self._stopping(conditions, plan)
+        return measure if stopping is None else stopping.measured(measure, replies)
+
+    def _stopping(self, conditions: Conditions, plan: Plan) -> "ReadingStopping | None":
+        """Return how the questions are asked until the claim is decided; ``None`` where all are asked."""
+        if conditions.profile.stopping == "fixed" or not conditions.bounds.get(self.measure):
+            return None
+        from pytest_llmpref.experiments.reading.stopping import ReadingStopping  # noqa: PLC0415 - a plan needs no numpy
+
+        return ReadingStopping(conditions, plan, self._asked(conditions))
+
+    def _asked(self, conditions: Conditions) -> list[Framed]:
+        profile, items = conditions.profile, {item.id: item for item in conditions.items.items}
+        answers = {id_: item.answer for id_, item in items.items()}
+        wordings = min(profile.paraphrases or len(self.forms[ENTITY]), len(self.forms[ENTITY]))
+        framed = []
+        for place, id_ in enumerate(alternating(answers, profile.boolq_questions, conditions.seed)):
+            # By twos: questions whose answer is yes, and those where it is no, take turns, and both meet all wordings.
+            wording = place // 2 % wordings
+            framed += [Framed(items[id_], wording, framing, None) for framing in self.forms if framing != ENTITY]
+            framed += [Framed(items[id_], wording, ENTITY, entity) for entity in conditions.groups]
+        return framed
+
+
+def boolq() -> BoolQExperiment:
+    """Return the experiment behind the measure ``boolq``."""
+    path = data_folder("fixtures") / "prompts" / "boolq.toml"
+    table = tomllib.loads(path.read_text(encoding="utf-8"))
+    form = table["form"].lstrip("\n")
+    forms = {
+        framing: [form.replace("{framing}", text) for text in texts] for framing, texts in table["framings"].items()
+    }
+    return BoolQExperiment(forms, table["lead"])

@@ -1,0 +1,252 @@
+"""The measure of reading tasks, and what is derived from it together with preferences."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.experiments.asking import Replies
+from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.measure import (
+    Measure,
+    asking_diagnostics,
+    coverage_reasons,
+    interval_record,
+    outcome_diagnostics,
+)
+from pytest_llmpref.experiments.trials import Trial, count_outcomes
+from pytest_llmpref.parsing.outcome import Outcome
+from pytest_llmpref.parsing.reasons import Reason
+from pytest_llmpref.stats import performance
+from pytest_llmpref.stats.answer_bias import no_signal_reasons, signal, yes_share
+from pytest_llmpref.stats.answers import Answers, ControlAnswers
+from pytest_llmpref.stats.comparisons import FloatArray
+from pytest_llmpref.stats.extremes import MissingAnswers
+from pytest_llmpref.stats.group_sequential import looked_at
+from pytest_llmpref.stats.performance import PreferenceSlope, preference_slope
+from pytest_llmpref.stats.power import visible_difference
+from pytest_llmpref.stats.trend import quartiles
+
+OTHER_QUARTERS = "asked of the quarters by other preferences than these"
+NO_ENTITY = "no_entity"
+"""The control whose accuracy stands as the measure's own."""
+
+
+def boolq_measure(
+    name: str, conditions: Conditions, trials: Sequence[Trial], controls: Sequence[Trial], replies: Sequence[Replies]
+) -> Measure:
+    """Return the measure: for each entity the share of right answers.
+
+    Invalid where too few trials end in an answer, and where answers carry no signal. Entities that do not differ in
+    accuracy leave it valid: that there is no difference is a finding.
+    """
+    groups = conditions.groups
+    ids = tuple(groups)
+    answers = answers_of_trials(trials, controls, ids)
+    diagnostics = outcome_diagnostics(trials) | asking_diagnostics(replies)
+    reasons = [*coverage_reasons(diagnostics), *no_signal_reasons(answers)]
+    reliability = performance.split_half(answers, seed=conditions.seed)
+    of_controls = {framing: performance.control_accuracy(answers, framing) for framing in answers.controls}
+    diagnostics |= {
+        "question_set": conditions.items.name,
+        "questions": len({trial.question for trial in trials}),
+        "duplicate_questions": conditions.items.duplicates,
+        "accuracy": interval_record(performance.accuracy(answers)),
+        "accuracy_bounds": _bounds(trials),
+        "controls": {
+            framing: interval_record(accuracy)
+            | {"outcomes": count_outcomes(trial for trial in controls if trial.framing == framing)}
+            for framing, accuracy in of_controls.items()
+        },
+        "yes_share": interval_record(yes_share(answers)),
+        "signal": interval_record(signal(answers)),
+        "reliability": {"value": reliability.value, "n": reliability.n},
+        "visible": _visible(answers, conditions.seed),
+        **_refusals([*trials, *controls]),
+    }
+    accuracies = zip(ids, performance.accuracies(answers), strict=True)
+    return Measure(
+        name=name,
+        model=conditions.model,
+        estimates={
+            entity: replace(estimate, label=f"accuracy for {entity}").marked(reasons) for entity, estimate in accuracies
+        },
+        groups=groups,
+        reasons=tuple(reasons),
+        reliability=reliability,
+        diagnostics=diagnostics,
+        trials=trials,
+        control=of_controls[NO_ENTITY].marked(reasons),
+        controls=controls,
+        missing=partial(missing_readings, trials, ids),
+    )
+
+
+def accuracy_slope(boolq: Measure, preferences: Measure) -> Estimate:
+    """Return the log-odds of a right answer for each standard deviation of preference.
+
+    Conditional logistic regression with questions as strata, errors clustered by entity and question; see
+    `stats.performance.preference_slope`.
+    """
+    return _slope(boolq, preferences).log_odds
+
+
+def between_extremes(boolq: Measure, preferences: Measure) -> Estimate:
+    """Return the same slope as accuracy for the most preferred entity less that for the least; 0.01 is one point."""
+    return _slope(boolq, preferences).between_extremes
+
+
+def yes_slope(boolq: Measure, preferences: Measure) -> Estimate:
+    """Return the log-odds of the answer yes for each standard deviation of preference, right or wrong."""
+    return _slope(boolq, preferences).yes_bias
+
+
+def top_minus_bottom(boolq: Measure, preferences: Measure) -> Estimate:
+    """Return accuracy for the most preferred quarter of entities less that for the least; 0.01 is one point.
+
+    Where the asking ended by this very difference, its interval allows for that.
+    """
+    answers = _answers_of(boolq)
+    if boolq.diagnostics.get("stopping", {}).get("top"):
+        return _until_decided(boolq, preferences, answers)
+    return performance.top_minus_bottom(answers, _preference(boolq, preferences), invalid=_reasons(boolq, preferences))
+
+
+def _until_decided(boolq: Measure, preferences: Measure, answers: Answers) -> Estimate:
+    """Return the difference of the quarters that were asked, at the last look."""
+    stopping = boolq.diagnostics["stopping"]
+    quarter = quartiles(_preference(boolq, preferences))
+    top, bottom = (np.isin(list(boolq.estimates), stopping[arm]) for arm in ("top", "bottom"))
+    same = bool(np.array_equal(top, quarter == 3) and np.array_equal(bottom, quarter == 0))
+    reasons = [*boolq.reasons, *_reasons(preferences), *([] if same else [OTHER_QUARTERS])]
+    difference = performance.quarters_difference(answers, top, bottom, invalid=reasons)
+    return looked_at(difference, tuple(stopping["fractions"]))
+
+
+@lru_cache(maxsize=64)
+def minus_control(boolq: Measure, framing: str = NO_ENTITY) -> Mapping[str, Estimate]:
+    """Return each entity's accuracy less that of a control, over the same questions; 0.01 is one point.
+
+    ``framing`` is ``no_entity`` or ``high_stakes``.
+    """
+    found = performance.minus_control(_answers_of(boolq), framing, invalid=boolq.reasons)
+    return {
+        entity: replace(estimate, label=f"accuracy for {entity} less that of {framing}")
+        for entity, estimate in zip(boolq.estimates, found, strict=True)
+    }
+
+
+@lru_cache(maxsize=64)
+def _slope(boolq: Measure, preferences: Measure) -> PreferenceSlope:
+    return preference_slope(_answers_of(boolq), _preference(boolq, preferences), invalid=_reasons(boolq, preferences))
+
+
+@lru_cache(maxsize=64)
+def _answers_of(boolq: Measure) -> Answers:
+    return answers_of_trials(boolq.trials, boolq.controls, tuple(boolq.estimates))
+
+
+def answers_of_trials(trials: Sequence[Trial], controls: Sequence[Trial], ids: Sequence[str]) -> Answers:
+    """Return the answers as arrays, entities numbered as in ``ids``."""
+    entity = {id_: index for index, id_ in enumerate(ids)}
+    question = {id_: index for index, id_ in enumerate(dict.fromkeys(t.question for t in (*trials, *controls)))}
+    answered = [trial for trial in trials if trial.correct is not None]
+
+    def column(part: Sequence[Trial]) -> ControlAnswers:
+        return ControlAnswers(
+            question=np.array([question[trial.question] for trial in part], dtype=np.intp),
+            correct=np.array([trial.correct for trial in part], dtype=np.bool_),
+            said_yes=np.array([(trial.score or 0.0) > 0.5 for trial in part], dtype=np.bool_),
+        )
+
+    framings = dict.fromkeys(trial.framing or "" for trial in controls)
+    columns = column(answered)
+    return Answers(
+        entity=np.array([entity[trial.entities[0]] for trial in answered], dtype=np.intp),
+        question=columns.question,
+        correct=columns.correct,
+        said_yes=columns.said_yes,
+        n_entities=len(ids),
+        controls={
+            framing: column([t for t in controls if t.framing == framing and t.correct is not None])
+            for framing in framings
+        },
+    )
+
+
+def _bounds(trials: Sequence[Trial]) -> dict[str, float]:
+    """Return the accuracy had every missing answer been wrong, and had each been right."""
+    right, missing = (sum(trial.correct is truth for trial in trials) for truth in (True, None))
+    return {"low": right / max(len(trials), 1), "high": (right + missing) / max(len(trials), 1)}
+
+
+def missing_readings(trials: Sequence[Trial], ids: Sequence[str]) -> MissingAnswers | None:
+    """Return the questions without an answer, and the accuracies had these been right or wrong.
+
+    ``None`` where there are none. Those about one entity count alike, so how many of them are right is what varies.
+    """
+    asked = Counter(trial.entities[0] for trial in trials)
+    right = Counter(trial.entities[0] for trial in trials if trial.correct)
+    missing = Counter(trial.entities[0] for trial in trials if trial.correct is None)
+    n, known, unknown = (
+        np.array([count[entity] for entity in ids], dtype=np.float64) for count in (asked, right, missing)
+    )
+    if not missing:
+        return None
+    # One row for each entity of which an answer is missing.
+    rows = np.eye(len(ids))[unknown > 0]
+    each = np.where(n > 0, 1 / np.maximum(n, 1), math.nan)
+    counts = unknown[unknown > 0]
+    return MissingAnswers(
+        ids=tuple(ids),
+        count=missing.total(),
+        levels=[np.arange(count + 1) for count in counts],
+        expected=counts * known.sum() / max(n.sum() - unknown.sum(), 1),
+        values=lambda held: (known[:, None] + rows.T @ held) * each[:, None],
+        spread=lambda _: np.diag(each),
+        rows=rows,
+        scale="a right or a wrong answer",
+    )
+
+
+def _refusals(trials: Sequence[Trial]) -> dict[str, Any]:
+    """Return every refused attempt, with its reason and its transcript, and how often each reason was given."""
+    refused = [
+        {
+            "key": attempt.key,
+            "entities": list(trial.entities),
+            "framing": trial.framing,
+            "reason": (attempt.reason or Reason.OTHER).value,
+            "text": attempt.text,
+        }
+        for trial in trials
+        for attempt in trial.attempts
+        if attempt.outcome is Outcome.REFUSAL
+    ]
+    return {"refusal_reasons": dict(Counter(str(each["reason"]) for each in refused)), "refusals": refused}
+
+
+def _visible(answers: Answers, seed: int) -> dict[str, Any] | None:
+    """Return how small a difference between the extremes of preference these answers could show."""
+    found = visible_difference(answers, seed=seed)
+    if found is None:
+        return None
+    return {
+        "difference": found.smallest_difference,
+        "power": found.power,
+        "alpha": found.alpha,
+        "questions_for_one_point": found.questions_for_one_point,
+    }
+
+
+def _preference(boolq: Measure, preferences: Measure) -> FloatArray:
+    return np.array([preferences.values.get(entity, math.nan) for entity in boolq.estimates], dtype=np.float64)
+
+
+def _reasons(*measures: Measure) -> list[str]:
+    return [f"{m.name}: {reason}" for m in measures for reason in (*m.reasons, *m.unranked)]

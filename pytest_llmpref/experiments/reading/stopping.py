@@ -1,0 +1,112 @@
+"""Reading questions asked block by block until a gate's verdict is decided, of the entities that it compares only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.experiments.arms import NO_ARMS, Arms
+from pytest_llmpref.experiments.asking import Plan, Replies
+from pytest_llmpref.experiments.blocks import Blocks, decided
+from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.experiments.reading.measure import answers_of_trials
+from pytest_llmpref.experiments.reading.trials import Framed, read_trial
+from pytest_llmpref.experiments.stopping import Ending, stopping_record
+from pytest_llmpref.experiments.trials import Trial
+from pytest_llmpref.parsing.logprobs import use_logprobs
+from pytest_llmpref.parsing.yes_no import LABELS
+from pytest_llmpref.stats.group_sequential import looked_at
+from pytest_llmpref.stats.performance import quarters_difference
+
+EARLY = "asked only until the gate's verdict was decided, which only the quarters' difference allows for"
+"""Why nothing else that is computed from such answers may be claimed."""
+OUTER = "asked of the quarters of preference only, which the gate compares"
+"""Why nothing else may be claimed where all questions were asked."""
+
+
+@dataclass(frozen=True)
+class ReadingStopping:
+    """How reading questions are asked: in blocks, until the claim about the quarters of preference is decided.
+
+    The claim is that accuracy for the most preferred quarter of the entities, less that for the least preferred, is
+    within a margin. Questions are put under these entities and the controls. Where preferences are invalid there are
+    no quarters, and no claim to decide: then one block is asked under all entities, for the diagnostics.
+
+    Attributes
+    ----------
+    conditions
+        Of the study; its ``bounds`` decide, and its ``arms`` are the quarters.
+    plan
+        A trial for each question and framing.
+    framed
+        These, in the order of the plan.
+    """
+
+    conditions: Conditions
+    plan: Plan
+    framed: Sequence[Framed]
+    # What was read of the replies to a trial is kept: a function of these alone, which many rounds ask for again.
+    _read: dict[int, tuple[Replies, bool, Trial]] = field(default_factory=dict, repr=False)
+
+    @property
+    def arms(self) -> Arms:
+        """The quarters."""
+        return self.conditions.arms or NO_ARMS
+
+    @cached_property
+    def blocks(self) -> Blocks:
+        """In which blocks the questions are asked."""
+        arms, of = self.arms, [one.item.id for one in self.framed]
+        compared = {None, *arms.top, *arms.bottom}
+        needed = [bool(arms.reasons) or one.entity in compared for one in self.framed]
+        return Blocks(tuple(dict.fromkeys(of)), of, needed, self._decide)
+
+    def measured(self, measure: Measure, replies: Sequence[Replies]) -> Measure:
+        """Return the measure with where the asking ended; what the looks make of the claim follows from that."""
+        ended, taken, _ = self.blocks.course(replies)
+        fractions = self.blocks.fractions
+        record = stopping_record(
+            ended,
+            looks=(taken, len(fractions)),
+            asked=(sum(bool(attempts) for attempts in replies), len(self.framed)),
+            bounds=self.conditions.bounds[measure.name],
+            hopeless="the claim could not be supported any more" if not self.arms.reasons else "there are no quarters",
+        )
+        record |= {
+            "fractions": list(fractions[:taken]),
+            "top": list(self.arms.top),
+            "bottom": list(self.arms.bottom),
+        }
+        early = (EARLY,) if taken < len(fractions) else ()
+        return replace(
+            measure,
+            estimates={entity: estimate.marked(early) for entity, estimate in measure.estimates.items()},
+            diagnostics=measure.diagnostics | {"stopping": record},
+            unranked=(*measure.unranked, *(early or (OUTER,))),
+            early=early,
+        )
+
+    def _decide(self, taken: int, seen: Sequence[int], replies: Sequence[Replies]) -> Ending | None:
+        if self.arms.reasons:
+            return "hopeless"
+        return decided(self._difference(taken, seen, replies), self.blocks.fractions, self.conditions.bounds["boolq"])
+
+    def _difference(self, taken: int, seen: Sequence[int], replies: Sequence[Replies]) -> Estimate:
+        """Return the difference of the quarters at a look, its interval allowing for all looks."""
+        by_logprobs = use_logprobs(self.conditions.answers, [replies[number] for number in seen], LABELS)
+        trials = [self._trial(number, replies[number], by_logprobs=by_logprobs) for number in seen]
+        ids = tuple(self.conditions.groups)
+        answers = answers_of_trials([trial for trial in trials if trial.entities], (), ids)
+        top, bottom = (np.isin(ids, arm) for arm in (self.arms.top, self.arms.bottom))
+        return looked_at(quarters_difference(answers, top, bottom), self.blocks.fractions[: taken + 1])
+
+    def _trial(self, number: int, replies: Replies, *, by_logprobs: bool) -> Trial:
+        known = self._read.get(number)
+        if known is not None and known[0] == replies and known[1] == by_logprobs:
+            return known[2]
+        found = read_trial(self.framed[number], self.plan.requests[number], replies, by_logprobs=by_logprobs)
+        self._read[number] = (replies, by_logprobs, found)
+        return found

@@ -1,0 +1,60 @@
+"""The trials of reading questions: what is asked, and what the replies to it make."""
+
+from dataclasses import dataclass
+
+from pytest_llmpref.config.items import Item
+from pytest_llmpref.experiments.asking import Replies, attempt_key
+from pytest_llmpref.experiments.trials import Trial
+from pytest_llmpref.models.chat import Request
+from pytest_llmpref.parsing.logprobs import settle_by_logprobs
+from pytest_llmpref.parsing.outcome import Attempt, Outcome
+from pytest_llmpref.parsing.reasons import reason_of
+from pytest_llmpref.parsing.yes_no import LABELS, read_yes_no
+
+
+@dataclass(frozen=True, slots=True)
+class Framed:
+    """One question under one framing.
+
+    Attributes
+    ----------
+    item
+        The question.
+    wording
+        Index of the wording: one and the same for a question under all framings, so that they differ in nothing else.
+    framing
+        Name of the framing.
+    entity
+        Id of the entity that a right answer helps; ``None`` in a control.
+    """
+
+    item: Item
+    wording: int
+    framing: str
+    entity: str | None
+
+
+def read_trial(framed: Framed, request: Request, replies: Replies, *, by_logprobs: bool) -> Trial:
+    """Return the trial that these replies make."""
+    attempts, says_yes = list[Attempt](), None
+    for number, reply in enumerate(replies):
+        outcome, says_yes = read_yes_no(reply)
+        said = reply.text or reply.refusal or ""
+        reason = reason_of(said, answerable=True) if outcome is Outcome.REFUSAL else None
+        attempts.append(Attempt(attempt_key(request, number), outcome, said, reason))
+    answered_by = score = None
+    if by_logprobs and (probabilities := settle_by_logprobs(attempts, replies, LABELS)):
+        answered_by, score = "logprobs", probabilities[0]
+    elif attempts[-1].outcome is Outcome.CHOICE:
+        answered_by, score = "text", float(says_yes is True)
+    return Trial(
+        attempts=tuple(attempts),
+        entities=(framed.entity,) if framed.entity else (),
+        answered_by=answered_by,
+        score=score,
+        wording=framed.wording,
+        question=framed.item.id,
+        framing=framed.framing,
+        # The likelier of the two is the answer; of two that are exactly as likely, no.
+        correct=None if score is None else (score > 0.5) == framed.item.answer,
+    )

@@ -1,0 +1,1 @@
+"""How often a model declines to advise."""

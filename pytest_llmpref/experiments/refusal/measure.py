@@ -1,0 +1,283 @@
+"""The measure of refusals, and what is derived from it together with preferences."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache, partial
+
+import msgspec
+import numpy as np
+
+from pytest_llmpref.claims.estimates import Estimate, Normal
+from pytest_llmpref.experiments.asking import Replies
+from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.measure import (
+    Measure,
+    asking_diagnostics,
+    interval_record,
+    outcome_diagnostics,
+    reliability_reasons,
+)
+from pytest_llmpref.experiments.trials import Trial
+from pytest_llmpref.parsing.outcome import Attempt, Outcome
+from pytest_llmpref.parsing.reasons import Reason
+from pytest_llmpref.stats import superadditivity as beyond_sum
+from pytest_llmpref.stats.comparisons import FloatArray
+from pytest_llmpref.stats.extremes import MissingAnswers
+from pytest_llmpref.stats.noise import Noisy, expected_quartiles, true_values
+from pytest_llmpref.stats.refusal import (
+    Attempts,
+    attempts_needed,
+    changes_by_absence,
+    fit_additive,
+    overall_rate,
+    refits,
+    refusal_rates,
+    split_half,
+)
+from pytest_llmpref.stats.trend import share_trend
+
+READABLE_NEEDED = 0.90
+"""Least share of attempts that choose, refuse or abstain: of the others nobody knows which they are. Our choice."""
+BASE_MODEL = "is a base model: it continues the user's own words, so there is nobody to refuse"
+_READABLE = frozenset({Outcome.CHOICE, Outcome.REFUSAL, Outcome.ABSTENTION})
+
+
+def refusal_measure(
+    name: str, conditions: Conditions, trials: Sequence[Trial], control: Sequence[Trial], replies: Sequence[Replies]
+) -> Measure:
+    """Return the measure: for each entity the share of questions about it that are refused at once.
+
+    Invalid where too few attempts can be read. A model that never refuses is measured well, as one that refuses
+    everything is; but neither tells entities apart, so nothing correlates with them.
+    """
+    groups = conditions.groups
+    ids = tuple(groups)
+    attempts = attempts_of(trials, ids)
+    diagnostics = outcome_diagnostics(trials) | asking_diagnostics(replies)
+    reasons = _unreadable_reasons(trials) if trials else [f"{conditions.model} {BASE_MODEL}"]
+    reliability = split_half(attempts, seed=conditions.seed)
+    rates = dict(zip(ids, refusal_rates(attempts), strict=True))
+    of_control = control_rate(control)
+    diagnostics |= {
+        "reliability": {"value": reliability.value, "n": reliability.n},
+        "refused": interval_record(overall_rate(attempts)),
+        "attempts_to_a_valid_answer": interval_record(_needed(trials)),
+        "attempts_by_entity": {
+            entity: interval_record(_needed([trial for trial in trials if entity in trial.entities])) for entity in ids
+        },
+        "refusal_reasons": dict(Counter(reason.value for _, _, reason in _refused_attempts(trials))),
+        "control_outcomes": outcome_diagnostics(control)["outcomes"],
+        "refusals": [
+            {
+                "key": attempt.key,
+                "entities": list(trial.entities),
+                "reason": reason.value,
+                "text": attempt.text,
+            }
+            for trial, attempt, reason in _refused_attempts(trials)
+        ],
+    }
+    return Measure(
+        name=name,
+        model=conditions.model,
+        estimates={entity: _named(rate, f"refusals of {entity}").marked(reasons) for entity, rate in rates.items()},
+        groups=groups,
+        reasons=tuple(reasons),
+        reliability=reliability,
+        diagnostics=diagnostics,
+        trials=trials,
+        control=_named(of_control, "refusals of the control").marked(reasons),
+        controls=control,
+        unranked=tuple(reliability_reasons(reliability)),
+    )
+
+
+def control_rate(control: Sequence[Trial]) -> Estimate:
+    """Estimate how often a question of the control is refused at once."""
+    return overall_rate(attempts_of(control, sorted({entity for trial in control for entity in trial.entities})))
+
+
+@lru_cache(maxsize=64)
+def propensity(refusals: Measure) -> Measure:
+    """Return how much each entity adds to the log-odds of a refusal, from all attempts.
+
+    The additive model of `stats.refusal.fit_additive`. What to correlate with preference: beside the rates of
+    ``refusals`` it takes out with whom an entity was compared, and in which wording.
+    """
+    ids = tuple(refusals.estimates)
+    attempts = attempts_of(refusals.trials, ids)
+    if not len(attempts):
+        return replace(refusals, name="refusal propensity")
+    fit = fit_additive(attempts)
+    reasons = (*refusals.reasons, *refusals.early, *(["the additive model did not converge"] * (not fit.converged)))
+    n = Counter(entity for trial in refusals.trials for entity in trial.entities)
+    estimates = {
+        entity: Estimate(
+            value=float(effect),
+            n=n[entity],
+            unit="trials",
+            method="additive logistic model of refusals, standard error clustered by pair",
+            interval_method=Normal(float(effect), float(error), float(df)),
+            label=f"refusal propensity of {entity}",
+        ).marked(reasons)
+        for entity, effect, error, df in zip(ids, fit.effects, fit.standard_errors, fit.degrees_of_freedom, strict=True)
+    }
+    return Measure(
+        name="refusal propensity",
+        model=refusals.model,
+        estimates=estimates,
+        groups=refusals.groups,
+        reasons=reasons,
+        reliability=refusals.reliability,
+        diagnostics={"converged": fit.converged},
+        trials=refusals.trials,
+        unranked=refusals.unranked,
+        missing=partial(missing_attempts, refusals.trials, ids),
+        absences=partial(absences_in, attempts, ids),
+    )
+
+
+def absences_in(attempts: Attempts, ids: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Return entity -> what the others' propensities would be had it never been asked about, less what they are."""
+    changes = changes_by_absence(attempts)
+    return {
+        gone: {one: float(change) for one, change in zip(ids, column, strict=True) if one != gone}
+        for gone, column in zip(ids, changes.T, strict=True)
+    }
+
+
+def missing_attempts(trials: Sequence[Trial], ids: Sequence[str]) -> MissingAnswers | None:
+    """Return the attempts that are neither an answer nor a refusal, and the propensities had they been either.
+
+    ``None`` where there are none. A call that failed is one of them. Those at one trial count alike, so how many
+    of them are refusals is what varies.
+    """
+    # A call that failed is no attempt to `attempts_of`. Here it is one of which nobody knows how it ended.
+    made = [msgspec.structs.replace(trial, attempts=tuple(map(_unread, trial.attempts))) for trial in trials]
+    unread = np.array([sum(a.outcome is Outcome.UNPARSEABLE for a in trial.attempts) for trial in made], dtype=np.intp)
+    if not unread.any():
+        return None
+    attempts = attempts_of(made, ids)
+    again, counts = refits(attempts, unread), unread[unread > 0]
+    read = attempts.made.sum() - unread.sum()
+    return MissingAnswers(
+        ids=tuple(ids),
+        count=int(unread.sum()),
+        levels=[np.arange(count + 1.0) for count in counts],
+        expected=counts * (attempts.refused.sum() / read if read else 0.5),
+        values=again.effects,
+        spread=again.spread,
+        rows=again.rows,
+        scale="a refusal or none",
+    )
+
+
+def _unread(attempt: Attempt) -> Attempt:
+    readable = attempt.outcome in _READABLE
+    return attempt if readable else msgspec.structs.replace(attempt, outcome=Outcome.UNPARSEABLE)
+
+
+def superadditivity(refusals: Measure, preferences: Measure) -> Estimate:
+    """Return what the product of both entities' dislikes adds to the log-odds of a refusal, beside each one's own."""
+    ids = tuple(refusals.estimates)
+    found = beyond_sum.interaction(attempts_of(refusals.trials, ids), Noisy.of(preferences, ids))
+    return found.marked(_reasons(refusals, preferences))
+
+
+def excess_refusals(refusals: Measure, preferences: Measure) -> Estimate:
+    """Return by how much two options of the least-liked quarter are refused beyond the sum of their parts.
+
+    Its ``method`` says in words what was found.
+    """
+    ids = tuple(refusals.estimates)
+    found = beyond_sum.excess(attempts_of(refusals.trials, ids), _values(preferences, ids))
+    return found.marked(_reasons(refusals, preferences))
+
+
+def reason_trends(refusals: Measure, preferences: Measure) -> dict[Reason, Estimate]:
+    """Return, for each reason of a refusal, how its share changes from one quartile of true preference to the next.
+
+    A refusal counts once for each of the two entities in its question. Noise in preferences puts entities into wrong
+    quartiles, so each stands where it is expected to be (`stats.noise.expected_quartiles`).
+    """
+    ids = tuple(refusals.estimates)
+    number = {entity: index for index, entity in enumerate(ids)}
+    quartile_of = expected_quartiles(true_values(Noisy.of(preferences, ids)))
+    cases = [
+        (quartile_of[number[entity]], reason, tuple(sorted(trial.entities)))
+        for trial, _, reason in _refused_attempts(refusals.trials)
+        for entity in trial.entities
+        if not math.isnan(quartile_of[number[entity]])
+    ]
+    pairs = {pair: index for index, pair in enumerate(dict.fromkeys(pair for _, _, pair in cases))}
+    quartile = np.array([case[0] for case in cases], dtype=np.float64)
+    cluster = np.array([pairs[case[2]] for case in cases], dtype=np.intp)
+    return {
+        reason: share_trend(
+            quartile,
+            np.array([case[1] is reason for case in cases], dtype=np.bool_),
+            cluster,
+            f"trend of {reason.value}",
+            unit="refusals",
+        ).marked(_reasons(refusals, preferences))
+        for reason in Reason
+    }
+
+
+def attempts_of(trials: Sequence[Trial], ids: Sequence[str]) -> Attempts:
+    """Return the attempts at trials; a call that failed is none. Trials without any other attempt are left out."""
+    number = {entity: index for index, entity in enumerate(ids)}
+    made = [[a.outcome for a in trial.attempts if a.outcome is not Outcome.ERROR] for trial in trials]
+    kept = [(trial, outcomes) for trial, outcomes in zip(trials, made, strict=True) if outcomes]
+    return Attempts(
+        first=np.array([number[trial.entities[0]] for trial, _ in kept], dtype=np.intp),
+        second=np.array([number[trial.entities[1]] for trial, _ in kept], dtype=np.intp),
+        wording=np.array([trial.wording for trial, _ in kept], dtype=np.intp),
+        refused=np.array([outcomes.count(Outcome.REFUSAL) for _, outcomes in kept], dtype=np.intp),
+        made=np.array([len(outcomes) for _, outcomes in kept], dtype=np.intp),
+        refused_first=np.array([outcomes[0] is Outcome.REFUSAL for _, outcomes in kept], dtype=np.bool_),
+        n_entities=len(ids),
+    )
+
+
+def _needed(trials: Sequence[Trial]) -> Estimate:
+    valid = np.array([trial.outcome is Outcome.CHOICE for trial in trials], dtype=np.intp)
+    return attempts_needed(valid, np.array([len(trial.attempts) for trial in trials], dtype=np.intp))
+
+
+def _refused_attempts(trials: Sequence[Trial]) -> list[tuple[Trial, Attempt, Reason]]:
+    return [
+        (trial, attempt, attempt.reason or Reason.OTHER)
+        for trial in trials
+        for attempt in trial.attempts
+        if attempt.outcome is Outcome.REFUSAL
+    ]
+
+
+def _unreadable_reasons(trials: Sequence[Trial]) -> list[str]:
+    outcomes = Counter(attempt.outcome for trial in trials for attempt in trial.attempts)
+    made = sum(outcomes.values())
+    readable = sum(outcomes[outcome] for outcome in _READABLE)
+    if made and readable >= READABLE_NEEDED * made:
+        return []
+    others = ", ".join(f"{count} {outcome.value}" for outcome, count in outcomes.items() if outcome not in _READABLE)
+    return [
+        f"{readable / made if made else 0:.1%} of {made} attempts choose, refuse or abstain, fewer than "
+        f"{READABLE_NEEDED:.0%}: {others or 'none'}"
+    ]
+
+
+def _values(measure: Measure, ids: Sequence[str]) -> FloatArray:
+    return np.array([measure.values.get(entity, math.nan) for entity in ids], dtype=np.float64)
+
+
+def _reasons(*measures: Measure) -> list[str]:
+    return [f"{measure.name}: {reason}" for measure in measures for reason in (*measure.reasons, *measure.early)]
+
+
+def _named(estimate: Estimate, label: str) -> Estimate:
+    return Estimate(
+        estimate.value, estimate.n, estimate.unit, estimate.method, estimate.interval_method, estimate.invalid, label
+    )

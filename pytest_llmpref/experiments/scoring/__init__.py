@@ -1,0 +1,1 @@
+"""Texts about one entity, scored."""

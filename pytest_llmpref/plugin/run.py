@@ -1,0 +1,328 @@
+"""One pytest run: its settings, what was collected, the studies under it, and the outcome of each test."""
+
+import sys
+from collections import Counter
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_llmpref.config.options import Settings, check_folders, names_model, read_settings
+from pytest_llmpref.errors import LLMPrefError, MissingError
+from pytest_llmpref.experiments.registry import behaviours, measured_by, register
+from pytest_llmpref.plugin import collection, fixtures, gating
+from pytest_llmpref.study.extensions import Extensions, gathered_extensions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from pytest_llmpref.claims.claim import Claim
+    from pytest_llmpref.comparison.baseline import Baseline
+    from pytest_llmpref.plugin.outcomes import Measured, Rules
+    from pytest_llmpref.results.loading import Results
+    from pytest_llmpref.secrets import Secrets
+    from pytest_llmpref.study.studies import Studies
+    from pytest_llmpref.study.study import Progress
+
+
+class Run:
+    """The state behind the hooks. Everything heavy is imported when the first test that measures is collected."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        worker = getattr(config, "workerinput", None)
+        self.is_worker = worker is not None
+        # Workers share the controller's time, so that --record-mode all asks nothing twice.
+        self.began = datetime.fromisoformat(worker["llmpref_began"]) if worker else datetime.now(UTC)
+        self._families: Counter[tuple[str, ...]] = Counter()
+        self.problems: list[LLMPrefError] = []
+        """What is wrong with policies and markers."""
+        self.everything: dict[str, pytest.Item] = {}
+        """The tests that measure among all of the files that were named, selected or not, by node id."""
+        self.uncollected: dict[str, str] = {}
+        """File that may hold gates, and could not be collected -> why."""
+        self._classes: dict[str, pytest.Class] = {}
+
+    @cached_property
+    def extensions(self) -> Extensions:
+        """What packages add, ours among them; what cannot be used is a usage error."""
+        # Not `config.hook`, which up to pytest 8 hides the hooks that there are, and with them those of mistyped names.
+        hook = self.config.pluginmanager.hook
+        try:
+            found = gathered_extensions(hook, taken=vars(fixtures).keys())
+        except LLMPrefError as error:
+            raise pytest.UsageError(str(error)) from None
+        register(found.behaviours)
+        return found
+
+    @property
+    def measured_by(self) -> "Mapping[str, str]":
+        """Fixture -> the measure that it returns."""
+        return measured_by()
+
+    def off(self, fixture: str) -> str:
+        """Say why tests that use the fixture of a behaviour are off in this run; empty where they are on."""
+        behaviour = behaviours().get(self.measured_by.get(fixture, ""))
+        if behaviour is None:
+            return ""
+        try:
+            return behaviour.off(self.settings)
+        except pytest.UsageError:
+            # A run that names a model has said so by now; another's options are none of our business.
+            return ""
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings; an option that is not allowed is a usage error."""
+        return read_settings(self.config, self.began, self.extensions.entity_sets)
+
+    @cached_property
+    def studies(self) -> "Studies":
+        """The studies of this run; a profile or entity set that cannot be used is a usage error."""
+        from pytest_llmpref.study.studies import Studies  # noqa: PLC0415 - see the class
+
+        try:
+            return Studies(self.settings, self._progress, self.extensions)
+        except LLMPrefError as error:
+            raise pytest.UsageError(str(error)) from None
+
+    @cached_property
+    def earlier(self) -> "Results | None":
+        """The results of the last release, where a baseline was named; one that cannot be used is a usage error."""
+        if self.settings.baseline is None:
+            return None
+        from pytest_llmpref.results.loading import load_results  # noqa: PLC0415 - see the class
+
+        try:
+            return load_results(self.settings.baseline)
+        except LLMPrefError as error:
+            raise pytest.UsageError(f"--baseline {error}") from None
+
+    def check_settings(self) -> None:
+        """Check the settings and folders of a run that names a model; another run's are none of our business.
+
+        Raises
+        ------
+        pytest.UsageError
+            If an option is not allowed, or a folder is reached by a link.
+        """
+        if names_model(self.config):
+            check_folders(self.config, self.settings)
+
+    def check_study(self) -> None:
+        """Read profile, entity set and baseline in a run that names a model.
+
+        Raises
+        ------
+        pytest.UsageError
+            If one of them cannot be used.
+        """
+        if names_model(self.config):
+            _ = self.studies, self.earlier
+
+    def parametrize(self, metafunc: pytest.Metafunc) -> None:
+        """Parametrize a test over models and entities, if it uses them."""
+        # Not self.studies.entities: the studies are opened only if the test uses them.
+        collection.parametrize(metafunc, lambda: self.settings.models, lambda: self.studies.entities())  # noqa: PLW0108
+
+    def note_collected(self, report: pytest.CollectReport) -> None:
+        """Note the tests of a file, whichever of them a node id selects: a family is all that the file collects."""
+        if why := gating.why_uncollected(report, self.config.rootpath):
+            self.uncollected[report.nodeid] = why
+        for node in report.result:
+            if isinstance(node, pytest.Item) and collection.model_of(node) is not None:
+                self.everything[node.nodeid] = node
+            elif isinstance(node, pytest.Class):
+                self._classes[node.nodeid] = node
+
+    def register_families(self, items: list[pytest.Item]) -> None:
+        """Apply the policies, and count the families and the gates of all that was collected."""
+        if names_model(self.config):
+            files = {item.path for item in self.everything.values()}
+            for node in [node for node in self._classes.values() if node.path in files]:
+                # A node id beside it leaves a class unread; the hook notes its tests.
+                node.ihook.pytest_make_collect_report(collector=node)
+        everything = list((self.everything | {item.nodeid: item for item in items}).values())
+        self.problems = [
+            *collection.apply_policies(everything, lambda: self.settings.policy, self.off),
+            *gating.marker_problems(everything, self.config.getini("markers")),
+        ]
+        self._families = collection.family_sizes(everything)
+        self.everything = {item.nodeid: item for item in everything}
+        if names_model(self.config):
+            self.studies.bounds = collection.gate_bounds(items, self._families, self.settings.alpha)
+
+    @contextmanager
+    def measuring(self, item: pytest.Item) -> "Iterator[Measured]":
+        """Collect the claims that a test makes, at the level of its family; a replay refuses every connection."""
+        from pytest_llmpref.cassettes import refuse_sockets  # noqa: PLC0415 - see the class
+        from pytest_llmpref.claims.estimates import ledger  # noqa: PLC0415
+        from pytest_llmpref.plugin.outcomes import Measured  # noqa: PLC0415
+        from pytest_llmpref.secrets import scrub_log_records  # noqa: PLC0415
+
+        exploratory = item.get_closest_marker("exploratory") is not None
+        # A test that is off, or that another plugin added after collection, is in no family.
+        family_size = 1 if exploratory else max(1, self._families[collection.family_of(item)])
+        alpha = collection.alpha_of(item, self.settings.alpha)
+        with ExitStack() as stack:
+            if self.settings.record_mode == "none":
+                stack.enter_context(refuse_sockets())
+            else:
+                # In each worker, whichever of them asks.
+                scrub_log_records()
+            yield Measured(stack.enter_context(ledger(family_size, alpha)))
+
+    def warn_of_no_claim(self, item: pytest.Item, measured: "Measured") -> None:
+        """Warn of a test that used a measure and claimed nothing. A snapshot is a claim of another kind."""
+        names = set(getattr(item, "fixturenames", ()))
+        if measured.ledger.entries or "ranking_snapshot" in names or not names.intersection(self.measured_by):
+            return
+        from pytest_llmpref.plugin.outcomes import NoClaimWarning  # noqa: PLC0415 - see the class
+
+        item.warn(
+            NoClaimWarning(
+                f"{item.nodeid} uses a measure and makes no claim, so it passes whatever was measured: "
+                "end it in `assert estimate > threshold`"
+            )
+        )
+
+    def study(self, model: str) -> Any:  # noqa: ANN401 - a Study, imported when needed
+        """Return the study of a model.
+
+        Raises
+        ------
+        MissingError
+            If no model was named.
+        LLMPrefError
+            If its cassette cannot be read.
+        """
+        if model == collection.NO_MODEL:
+            recorded = sorted(path.name.split(".jsonl")[0] for path in self.settings.cassettes.glob("*.jsonl*"))
+            known = (
+                f" (recorded here: {', '.join(name.replace('--', '/', 1) for name in recorded)})" if recorded else ""
+            )
+            raise MissingError(
+                f"no model named: add --model NAME{known}; or record one with --model NAME --record-mode new_episodes"
+            )
+        return self.studies[model]
+
+    def baseline(self, model: str, groups: "Mapping[str, str]") -> "Baseline":
+        """Return what the last release's run measured of a model.
+
+        Raises
+        ------
+        ResultsFileError
+            If it does not hold the model.
+        """
+        from pytest_llmpref.comparison.baseline import Baseline, earlier_name, measures_of  # noqa: PLC0415 - see the class
+
+        path, earlier = self.settings.baseline, self.earlier
+        if path is None or earlier is None:
+            raise LLMPrefError("no baseline named: add --baseline FILE")
+        name = earlier_name(path, earlier, model, self.settings.models)
+        return Baseline(path, measures_of(earlier, name, groups), self.measured_by)
+
+    def complete(
+        self, item: pytest.Item, call: "pytest.CallInfo[None]", report: pytest.TestReport, measured: "Measured"
+    ) -> None:
+        """Give a test that measures its outcome, and attach its claims to the report."""
+        error = None if call.excinfo is None else call.excinfo.value
+        if isinstance(error, LLMPrefError):
+            report.longrepr = f"{type(error).__name__}: {error}"
+            if type(error).__name__ == "BudgetSpentError":
+                item.session.shouldstop = str(error)
+        self._scrub(report)
+        if report.when != "call":
+            self._complete_around(item, report, measured)
+            return
+        from pytest_llmpref.plugin.outcomes import settle, settle_exception, settle_without_claim  # noqa: PLC0415 - as above
+
+        made, judged = measured.claims()
+        test = collection.described(item, self.measured_by)
+        if judged and not hasattr(report, "wasxfail"):
+            settle(report, error, made, judged, self._rules(test))
+            settle_exception(report, call)
+        if not measured.under_way:
+            measured.reported = measured.attempts
+            if test["gate"] and (hasattr(report, "wasxfail") or (report.passed and not judged)):
+                settle_without_claim(report, measured.ledger.compared)
+            self._attach(item, report, judged, test)
+            measured.told = len(made)
+
+    def _complete_around(self, item: pytest.Item, report: pytest.TestReport, measured: "Measured") -> None:
+        """Keep the claims of fixtures: of a setup after which the test does not run, and those made while tearing down.
+
+        What they spoil fails the test: its own report is gone by then.
+        """
+        ends = report.when == "teardown" or not report.passed
+        if not ends or len(measured.ledger.entries) == measured.told:
+            return
+        from pytest_llmpref.plugin.outcomes import settle_around  # noqa: PLC0415 - see the class
+
+        made, judged = measured.claims()
+        test = collection.described(item, self.measured_by)
+        settle_around(report, made, judged, self._rules(test))
+        self._attach(item, report, judged, test)
+        measured.told = len(made)
+
+    def complete_later_attempts(
+        self, item: pytest.Item, call: "pytest.CallInfo[None]", report: pytest.TestReport, measured: "Measured"
+    ) -> None:
+        """Settle a report again where a plugin went on to further attempts while the report of the first was made."""
+        if report.when != "call" or measured.under_way or measured.reported == measured.attempts:
+            return
+        vars(report).pop("llmpref_verdict", None)
+        call.excinfo = None if measured.error is None else pytest.ExceptionInfo.from_exception(measured.error)
+        self.complete(item, call, report, measured)
+
+    def _rules(self, test: "Mapping[str, Any]") -> "Rules":
+        from pytest_llmpref.models.opening import is_simulated  # noqa: PLC0415 - see the class
+        from pytest_llmpref.plugin.outcomes import Rules  # noqa: PLC0415
+
+        return Rules(
+            gate=test["gate"],
+            exploratory=test["exploratory"],
+            strict=self.settings.strict,
+            simulated=is_simulated(test["model"]),
+        )
+
+    def _attach(
+        self, item: pytest.Item, report: pytest.TestReport, claims: "Sequence[Claim]", test: "Mapping[str, Any]"
+    ) -> None:
+        """Attach a test's claims to its report, and to what JUnit's XML says of it."""
+        from pytest_llmpref.plugin.outcomes import properties_of  # noqa: PLC0415 - see the class
+        from pytest_llmpref.study.records import claim_record  # noqa: PLC0415
+
+        rules, expected = self._rules(test), hasattr(report, "wasxfail")
+        told = {**test, "xfail": expected}
+        records = [claim_record(claim, told, fails=rules.fail(claim.verdict) and not expected) for claim in claims]
+        report.llmpref_claims = records  # type: ignore[attr-defined]
+        others = [pair for pair in item.user_properties if not pair[0].startswith("llmpref.")]
+        item.user_properties[:] = [*others, *properties_of(records)]
+
+    @cached_property
+    def secrets(self) -> "Secrets":
+        """What nothing that this run shows or writes may hold. A replay reads no key of the user's."""
+        from pytest_llmpref.secrets import Secrets, environment_secrets  # noqa: PLC0415 - see the class
+
+        return Secrets([] if self.settings.record_mode == "none" else environment_secrets())
+
+    def _scrub(self, report: pytest.TestReport) -> None:
+        """Take secrets out of the traceback and the captured output of a test, which JUnit's XML repeats."""
+        if report.longrepr is not None and not isinstance(report.longrepr, tuple):
+            shown = str(report.longrepr)
+            if (scrubbed := self.secrets.scrub(shown)) != shown:
+                report.longrepr = scrubbed
+        report.sections = [(name, self.secrets.scrub(text)) for name, text in report.sections]
+
+    def _progress(self, title: str, total: int) -> "Progress":
+        from pytest_llmpref.report.progress import AskingProgress  # noqa: PLC0415 - see the class
+
+        return AskingProgress(title, total, self._uncaptured)
+
+    def _uncaptured(self) -> AbstractContextManager[Any]:
+        capture = self.config.pluginmanager.getplugin("capturemanager")
+        sys.stderr.flush()
+        return nullcontext() if capture is None else capture.global_and_fixture_disabled()

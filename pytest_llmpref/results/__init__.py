@@ -1,0 +1,1 @@
+"""results.json: what a run writes, and what later runs read."""

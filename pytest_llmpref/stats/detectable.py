@@ -1,0 +1,106 @@
+"""The smallest effects that a study could detect, in closed form: a plan is to be had before statistics are imported.
+
+The errors are those of a study as it is planned: every question answered, and no more noise than answers must have. So
+each figure is the least that can be hoped for. After the study the statistics themselves say what it could see.
+"""
+
+import math
+from collections.abc import Callable
+from statistics import NormalDist
+
+from pytest_llmpref.claims.intervals import Wilson
+
+POWER = 0.80
+"""Chance to detect the effect."""
+ACCURACY = 0.85
+"""Share of right answers that is expected of a model that reads. Our choice."""
+DIFFICULTY_SD = 1.5
+"""Standard deviation of the questions' log-odds of a right answer. Our choice."""
+ENTITY_SD = 0.05
+"""Standard deviation of what entities add to these log-odds whatever their preference. Our choice: half a point."""
+ELO_PER_LOGIT = 400 / math.log(10)
+"""Elo points in one unit of log-odds (Elo 1978: 400 points are odds of ten to one)."""
+_NORMAL = NormalDist()
+_POINTS = 100
+"""Points at which a mean over a normal distribution is taken."""
+
+
+def detectable_rho(n: int, alpha: float) -> float:
+    """Return the smallest rho over n entities that is told from 0, by Fisher's z (Cohen 1988), two-sided."""
+    return math.tanh(_errors(alpha) / math.sqrt(n - 3))
+
+
+def detectable_strength(n: int, trials: float, alpha: float) -> float:
+    """Return by how many Elo points one of n entities must differ from what is expected of it to be told from it.
+
+    From the variance of a Bradley-Terry strength, centred, where each entity is in ``trials`` comparisons that are
+    spread evenly over the others. A comparison tells most where it could go either way, which is what is assumed.
+    """
+    per_pair = trials / (n - 1) / 4
+    return _errors(alpha) * ELO_PER_LOGIT * math.sqrt((1 - 1 / n) / (n * per_pair))
+
+
+def supportable_margin(trials: int, alpha: float) -> float:
+    """Return the smallest share of refusals that one entity, never refused in ``trials``, is shown to be below."""
+    return Wilson(0, trials).bounds(1 - alpha)[1]
+
+
+def detectable_reading_gap(n: int, questions: int, alpha: float) -> float:
+    """Return the smallest difference of accuracy between the extremes of n entities that is told from none.
+
+    From the information of conditional logistic regression about the slope on preference (Cox 1958), preferences being
+    normal scores with standard deviation 1: each of the ``questions`` adds the variance of its answers times n - 1.
+    """
+    level = _level()
+    spread = _mean(_spread, level)
+    error = math.sqrt((1 / (questions * spread) + ENTITY_SD**2) / (n - 1))
+    scores = [_NORMAL.inv_cdf((place + 0.5) / n) for place in range(n)]
+    farthest = scores[-1] / math.sqrt(sum(score**2 for score in scores) / (n - 1))
+    shift = _errors(alpha) * error * farthest
+    return _mean(_expit, level + shift) - _mean(_expit, level - shift)
+
+
+def supportable_gap(n: int, questions: int, alpha: float) -> float:
+    """Return within which margin two quarters of n entities can be called equally accurate, where they are.
+
+    By two one-sided tests (Schuirmann 1987), each question being asked under every entity of both quarters.
+    """
+    spread = _mean(_spread, _level())
+    error = math.sqrt(2 / (n // 4) * (spread / questions + (ENTITY_SD * spread) ** 2))
+    return (_NORMAL.inv_cdf(1 - alpha) + _NORMAL.inv_cdf((1 + POWER) / 2)) * error
+
+
+def detectable_arm_difference(runs: int, alpha: float) -> float:
+    """Return the smallest difference between two arms of ``runs`` each that is told from none, at half solved."""
+    return _errors(alpha) * math.sqrt(2 * 0.25 / runs)
+
+
+def _errors(alpha: float) -> float:
+    """Return how many standard errors an effect must have, two-sided (Cohen 1988)."""
+    return _NORMAL.inv_cdf(1 - alpha / 2) + _NORMAL.inv_cdf(POWER)
+
+
+def _expit(logit: float) -> float:
+    return 1 / (1 + math.exp(-logit))
+
+
+def _spread(logit: float) -> float:
+    """Return the variance of an answer."""
+    return _expit(logit) * (1 - _expit(logit))
+
+
+_QUANTILES = [_NORMAL.inv_cdf((point + 0.5) / _POINTS) for point in range(_POINTS)]
+
+
+def _mean(function: Callable[[float], float], level: float) -> float:
+    """Return the mean over questions whose log-odds are ``level`` on average."""
+    return math.fsum(function(level + DIFFICULTY_SD * at) for at in _QUANTILES) / _POINTS
+
+
+def _level() -> float:
+    """Return the mean log-odds at which the expected share of answers is right."""
+    low, high = 0.0, 20.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _mean(_expit, middle) < ACCURACY else (low, middle)
+    return low

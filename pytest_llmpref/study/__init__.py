@@ -1,0 +1,1 @@
+"""One model x one profile: what is asked, what is recorded, and what that yields."""

@@ -1,0 +1,101 @@
+"""What a run would ask, take and cost, before anything is asked, and the smallest effects that it could detect."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pytest_llmpref.config.options import Settings
+from pytest_llmpref.escaping import on_one_line
+from pytest_llmpref.experiments.behaviour import Planned
+from pytest_llmpref.experiments.registry import behaviour_of, in_order
+from pytest_llmpref.models.prices import price_of
+from pytest_llmpref.stats import detectable
+from pytest_llmpref.study.study import Study
+
+CHARACTERS_PER_TOKEN = 4
+"""Of English prompts, roughly."""
+MOST_TOO_FEW = 3
+"""Entities over which no correlation has an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one measure of one model takes.
+
+    Attributes
+    ----------
+    measure
+        Its name.
+    planned, missing
+        Questions in all, and those that are not recorded yet.
+    prompt_tokens, reply_tokens
+        About what the missing prompts have, and at most what one reply to each of them has.
+    at_most
+        Whether these are the most, since the answers may end the asking before.
+    """
+
+    measure: str
+    planned: int
+    missing: int
+    prompt_tokens: int
+    reply_tokens: int
+    at_most: bool
+
+
+def plan_of(study: Study, measures: Sequence[str]) -> list[Step]:
+    """Return what each measure takes, less what is recorded. Nothing is asked or opened."""
+    study.only_plan()
+    gaps = {gap.measure: gap for gap in study.gaps(measures)}
+    steps = []
+    for name in measures:
+        gap = gaps.get(name)
+        steps.append(
+            Step(
+                measure=name,
+                planned=study.planned(name),
+                missing=gap.count if gap else 0,
+                prompt_tokens=math.ceil(gap.prompt_characters / CHARACTERS_PER_TOKEN) if gap else 0,
+                reply_tokens=gap.reply_tokens if gap else 0,
+                at_most=study.at_most(name),
+            )
+        )
+    return steps
+
+
+def plan_lines(study: Study, measures: Sequence[str], settings: Settings) -> Iterator[str]:
+    """Yield the plan of one model, as lines of 80 columns."""
+    steps = plan_of(study, measures)
+    model, calls = study.conditions.model, sum(step.missing for step in steps)
+    prompt, reply = (sum(getattr(step, name) for step in steps) for name in ("prompt_tokens", "reply_tokens"))
+    yield on_one_line(f"{model}, profile {study.conditions.profile.name}")
+    yield f"  {'measure':<18}{'questions':>11}{'to ask':>9}{'prompt tokens':>15}{'reply tokens':>15}"
+    for step in steps:
+        most = "<= " * step.at_most
+        questions = f"{f'{most}{step.planned:,}':>11}{f'{most * bool(step.missing)}{step.missing:,}':>9}"
+        tokens = f"{step.prompt_tokens:>15,}{f'<= {step.reply_tokens:,}':>15}"
+        yield f"  {step.measure:<18}{questions}{tokens}"
+    price = price_of(model, settings.price)
+    if price is None:
+        yield "  cost: unknown, which is not zero: the price is not in litellm's list; give it by"
+        yield "    --llmpref-price IN/OUT, US dollars for a million tokens"
+    else:
+        yield f"  cost: at most about ${price.of(prompt, reply):,.4f}, with one attempt at each question"
+    minutes = calls / settings.rate
+    most = "up to " * any(step.at_most and step.missing for step in steps)
+    yield f"  time: {most}{_time(minutes)} at {settings.rate:g} calls a minute"
+    yield from _effects(study, measures, settings)
+
+
+def _effects(study: Study, measures: Sequence[str], settings: Settings) -> Iterator[str]:
+    """Yield the smallest effect that each kind of claim could detect, at the run's alpha."""
+    n, alpha = len(study.conditions.groups), settings.alpha
+    yield f"  smallest effects, at {detectable.POWER:.0%} power and alpha {alpha:g} ({alpha:g} / {n} for one of {n}):"
+    if n > MOST_TOO_FEW:
+        yield f"    correlations: |rho| {detectable.detectable_rho(n, alpha):.2f} over {n} entities"
+    for name in in_order(measures):
+        planned = Planned(study.conditions, study.planned(name), study.at_most(name), alpha)
+        yield from (f"    {line}" for line in behaviour_of(name).detectable(planned))
+
+
+def _time(minutes: float) -> str:
+    return f"{minutes / 60:.1f} h" if minutes >= 60 else f"{minutes:.1f} min"

@@ -1,0 +1,141 @@
+"""The studies of one run: one for each model, opened when first needed, and closed together."""
+
+import importlib.metadata
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from pytest_llmpref.config.entities import Entity, EntityFileError, EntitySet, load_entities
+from pytest_llmpref.config.items import ItemSet, load_items
+from pytest_llmpref.config.options import Settings
+from pytest_llmpref.config.profiles import load_profile
+from pytest_llmpref.experiments.arms import named_arms
+from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.garbage import rare_garbage_collection
+from pytest_llmpref.models.prefill import lead_for
+from pytest_llmpref.resources import data_folder
+from pytest_llmpref.study.background import BackgroundLoop
+from pytest_llmpref.study.extensions import NOTHING, Extensions
+from pytest_llmpref.study.records import measure_record
+from pytest_llmpref.study.study import Progress, Study
+
+if TYPE_CHECKING:
+    from pytest_llmpref.config.policy import Bound
+
+FICTITIOUS = "fictitious-entities"
+
+
+class Studies:
+    """Opens a study for each model when it is first needed, and closes them all.
+
+    Parameters
+    ----------
+    settings
+        What the user set.
+    progress
+        Opens a display, given a title and the number of trials to ask.
+    extensions
+        What other packages add.
+
+    Raises
+    ------
+    ProfileError, EntityFileError, ItemFileError, ArmsError
+        If the profile, the entity set, the yes/no questions, or arms of the user's cannot be used.
+    """
+
+    def __init__(
+        self, settings: Settings, progress: Callable[[str, int], Progress], extensions: Extensions = NOTHING
+    ) -> None:
+        self.settings = settings
+        self.profile = load_profile(settings.profile)
+        self.item_set: ItemSet = load_items(settings.boolq)
+        if settings.entities is not None and settings.control == FICTITIOUS:
+            raise EntityFileError(settings.entities, [f"--llmpref-control {FICTITIOUS} has a set of its own; drop one"])
+        path = data_folder("fixtures") / "entities" / "fictitious.toml"
+        self.entity_set: EntitySet = load_entities(path if settings.control == FICTITIOUS else settings.entities)
+        self._arms = named_arms(settings.arms, self.entity_set) if settings.arms else None
+        self._progress = progress
+        self._extensions = extensions
+        self.bounds: Mapping[str, tuple[Bound, ...]] = {}
+        """Measure -> what a release gate compares it with; set before a study is opened."""
+        self._opened: dict[str, Study] = {}
+        self._closing = ExitStack()
+        self._closing.enter_context(rare_garbage_collection())
+        # Before the first test, and closed after all studies.
+        self._loop = BackgroundLoop()
+        self._closing.callback(self._loop.close)
+
+    def __getitem__(self, model: str) -> Study:
+        """Return the study of a model.
+
+        Raises
+        ------
+        CassetteError
+            If the model's cassette cannot be read.
+        """
+        if model not in self._opened:
+            study = Study(self._conditions(model), self.settings, self._progress, self._loop, self._extensions)
+            self._opened[model] = study
+            self._closing.callback(study.close)
+        return self._opened[model]
+
+    def entities(self) -> list[Entity]:
+        """Return the entities that take part, in the order of their file."""
+        taking_part = self._conditions("").groups
+        return [entity for entity in self.entity_set if entity.id in taking_part]
+
+    def measures(self) -> dict[str, dict[str, Any]]:
+        """Return every measure computed so far, by model and name, as results.json holds it."""
+        return {
+            model: {name: measure_record(measure) for name, measure in study.measures.items()}
+            for model, study in self._opened.items()
+            if study.measures
+        }
+
+    def run_record(self) -> dict[str, Any]:
+        """Return what results.json says of the run."""
+        settings = self.settings
+        return {
+            "version": importlib.metadata.version("pytest-llmpref"),
+            "began": settings.began.isoformat(timespec="seconds"),
+            "profile": self.profile.name,
+            "record_mode": settings.record_mode,
+            "replay": settings.replay,
+            "seed": settings.seed,
+            "alpha": settings.alpha,
+            "entities": self.entity_set.name,
+            "boolq": self.item_set.name,
+            "answers": settings.answers,
+            "prefill": settings.prefill,
+            "judge": settings.judge or None,
+            "control": settings.control,
+            "control_seed": settings.control_seed,
+            "agentic": list(settings.agentic),
+            "arms": settings.arms or None,
+            "cassettes": settings.cassettes.name,
+            "strict": settings.strict,
+        }
+
+    def entities_record(self) -> dict[str, dict[str, str]]:
+        """Return what results.json says of the entities that take part."""
+        return {entity.id: {"name": entity.name, "group": entity.group} for entity in self.entities()}
+
+    def close(self) -> None:
+        """Stop every model that was started."""
+        self._closing.close()
+
+    def _conditions(self, model: str) -> Conditions:
+        settings = self.settings
+        prefill = lead_for(model).prefill if settings.prefill == "auto" else settings.prefill
+        return Conditions(
+            model,
+            self.entity_set,
+            self.profile,
+            settings.seed,
+            settings.answers,
+            prefill,
+            self.item_set,
+            settings.agentic,
+            self._arms,
+            self.bounds,
+        )

@@ -1,0 +1,283 @@
+"""One model x one profile: opens the model and its cassette, computes each measure once, and keeps it."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from pytest_llmpref.cassettes import Cassette
+from pytest_llmpref.config.options import Settings
+from pytest_llmpref.config.sharding import Shard
+from pytest_llmpref.errors import ExtensionError, LLMPrefError
+from pytest_llmpref.experiments.asking import Replies, ask_all
+from pytest_llmpref.experiments.controls import permuted
+from pytest_llmpref.experiments.experiment import AgentExperiment, Around, Conditions
+from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.experiments.registry import is_shipped, reference
+from pytest_llmpref.models.chat import Reply, Request
+from pytest_llmpref.models.opening import is_simulated
+from pytest_llmpref.study.answering import Answerers
+from pytest_llmpref.study.background import BackgroundLoop
+from pytest_llmpref.study.extensions import NOTHING, Extensions
+from pytest_llmpref.study.foreign_measures import checked_measure
+from pytest_llmpref.study.gaps import Gap, NotRecordedError, Recorded, describe_gaps
+from pytest_llmpref.study.plans import Plans
+
+
+class Progress(Protocol):
+    """Shows the asking of one experiment."""
+
+    def __call__(self, reply: Reply, ended: bool, /) -> None:
+        """Count one reply that was just received, and whether its trial ended with it."""
+        ...
+
+    def tell(self, said: str) -> None:
+        """Show what holds up the asking."""
+        ...
+
+    def close(self) -> None:
+        """Finish the display."""
+        ...
+
+
+class Study:
+    """The measures of one model.
+
+    Parameters
+    ----------
+    conditions
+        Model, entities, profile and seed.
+    settings
+        How models are asked, and where recordings are.
+    progress
+        Opens a display, given a title and the number of trials to ask.
+    loop
+        Where models are asked; whoever made it closes it.
+    extensions
+        What other packages add.
+    """
+
+    def __init__(
+        self,
+        conditions: Conditions,
+        settings: Settings,
+        progress: Callable[[str, int], Progress],
+        loop: BackgroundLoop,
+        extensions: Extensions = NOTHING,
+    ) -> None:
+        self.conditions = conditions
+        self.cassette = Cassette.open(settings.cassettes, conditions.model)
+        self._judge = Cassette.open(settings.cassettes, settings.judge) if settings.judge else None
+        self._settings, self._loop = settings, loop
+        self._recorded = Recorded(self.cassette, self._judge, settings)
+        self._progress = progress
+        self._display: Progress | None = None
+        self._plans = Plans(conditions, lambda: self.measure(reference().measure))
+        self._answerers = Answerers(self.cassette, self._judge, settings, extensions, self._tell)
+        self._measures: dict[str, Measure] = {}
+        self._failures: dict[str | None, LLMPrefError] = {}  # under None what ends all of them
+
+    @property
+    def measures(self) -> dict[str, Measure]:
+        """The measures computed so far, by name."""
+        return dict(self._measures)
+
+    @property
+    def all_protocols(self) -> bool:
+        """Whether pairs are also asked about in forms that no measure but robustness needs."""
+        return self._settings.protocols == "all"
+
+    def gaps(self, measures: Iterable[str]) -> list[Gap]:
+        """Return what is planned for these measures and has to be asked."""
+        if self._answerers.in_process:
+            return []
+        return [gap for name in measures if (gap := self._gap(name)) is not None]
+
+    def planned(self, measure: str) -> int:
+        """Return how many questions are planned for a measure."""
+        return self._plans[measure].total
+
+    def at_most(self, measure: str) -> bool:
+        """Whether that is the most, since the answers may end the asking before."""
+        rounds = self._plans[measure].rounds
+        return rounds is not None and rounds.at_most
+
+    def only_plan(self) -> None:
+        """Count from now on what a run would ask: preferences that are not recorded are not asked for."""
+        self._plans.only_counted = bool(self.gaps([reference().measure]))
+
+    def prepare(self, measures: Sequence[str]) -> None:
+        """Make sure, before the first question, that these measures can be had.
+
+        A replay needs every trial recorded. A live model is asked the first question that is missing, which also
+        records it. A simulated model that answers by itself needs a world that can be used.
+
+        Raises
+        ------
+        NotRecordedError
+            If a replay lacks trials.
+        ModelUnavailableError
+            If the model cannot be asked.
+        WorldError, EntityFileError
+            If a simulated model's file cannot be used.
+        """
+        in_process = self._answerers.in_process
+        if in_process:
+            self._answerers.to_ask(None, live=False)
+        live = in_process or self._settings.record_mode != "none"
+        for name in measures:
+            experiment = self._plans.experiment(name)
+            if isinstance(experiment, AgentExperiment) and self.conditions.agentic:
+                self._loop.run(experiment.check(self.conditions, self._settings.sandbox, live=live))
+        if not (gaps := self.gaps(measures)):
+            return
+        if self._settings.record_mode == "none":
+            raise NotRecordedError(describe_gaps(self.cassette.model, gaps, self._settings))
+        with self._recording():
+            self._ask(
+                gaps[0].measure, list(self._recorded.missing(self._plans[gaps[0].measure], list(gaps[0].missing)[:1]))
+            )
+
+    def measure(self, name: str) -> Measure:
+        """Return a measure; its trials are asked or replayed the first time.
+
+        Raises
+        ------
+        LLMPrefError
+            What ``prepare`` raises, or what is wrong with another package's measure. A failure is remembered, so that
+            the next caller fails at once.
+        """
+        if name in self._measures:
+            return self._measures[name]
+        if failure := self._failures.get(None) or self._failures.get(name):
+            raise failure
+        try:
+            self._measures[name] = self._compute(name)
+        except LLMPrefError as error:
+            self._failures[name if isinstance(error, ExtensionError) else None] = error
+            raise
+        return self._measures[name]
+
+    def ask_share(self, name: str, shard: Shard) -> tuple[int, int]:
+        """Ask and record what is missing of one share of a measure's trials.
+
+        Returns
+        -------
+        How many were asked, and how many the share has.
+
+        Raises
+        ------
+        LLMPrefError
+            What ``prepare`` raises, or if the answers to other shares decide what is asked.
+        """
+        plan = self._plans[name]
+        if plan.rounds is not None:
+            raise LLMPrefError(
+                f"{name}: {plan.rounds.setting} chooses questions by the answers so far, which no share has; record it "
+                f"unshared, or use a profile that is fixed there"
+            )
+        share = [number for number, request in enumerate(plan.requests) if shard.holds(request.key)]
+        with self._recording():
+            if missing := list(self._recorded.missing(plan, share)):
+                with self._shown(f"{self._title(name)} shard {shard}", len(missing)) as display:
+                    self._ask(name, missing, display)
+        return len(missing), len(share)
+
+    async def ask(self, request: Request) -> Reply:
+        """Ask one question of a test's own, recorded and replayed like all else; for use in any event loop."""
+        model = self._answerers.to_ask(None, live=self._settings.record_mode != "none")
+        return await asyncio.wrap_future(self._loop.submit(model.ask(request)))
+
+    def close(self) -> None:
+        """Stop the model."""
+        self._loop.clean_up(self._answerers.close())
+
+    def _compute(self, name: str) -> Measure:
+        plan = self._plans[name]
+        if gaps := self.gaps([name]):
+            if self._settings.record_mode == "none":
+                raise NotRecordedError(describe_gaps(self.cassette.model, gaps, self._settings))
+            self._ask_rounds(name)
+        # Live or not, what is analysed is what the cassette holds, where there is one.
+        replies = list[Replies]([()] * len(plan.requests))
+        while numbers := plan.next_round(replies):
+            answered = self._loop.run(self._replies(name, numbers, live=False))
+            for number, attempts in zip(numbers, answered, strict=True):
+                replies[number] = attempts
+        measure = self._plans.experiment(name).analyse(self._plans.conditions(name), plan, replies)
+        if not is_shipped(name):
+            measure = checked_measure(name, measure)
+        permute = self._settings.control == "permuted-entities"
+        return permuted(measure, self._settings.control_seed) if permute else measure
+
+    def _title(self, name: str) -> str:
+        model = self.conditions.model
+        return f"{model}{' (simulated)' if is_simulated(model) else ''} {name}"
+
+    def _replies(
+        self,
+        name: str,
+        numbers: Sequence[int],
+        *,
+        live: bool,
+        on_reply: Callable[[Reply, bool], None] = lambda _reply, _ended: None,
+    ) -> Coroutine[Any, Any, list[Replies]]:
+        """Ask trials, of the model or of the cassette."""
+        plan, settings, experiment = self._plans[name], self._settings, self._plans.experiment(name)
+        model = self._answerers.to_ask(plan, live=live)
+        # A replay by key finds what a run came to beside its requests; one at the wire makes it again from these.
+        if isinstance(experiment, AgentExperiment) and (
+            live or self._answerers.in_process or settings.replay == "wire"
+        ):
+            return experiment.run_all(
+                self._plans.conditions(name),
+                numbers,
+                model,
+                self._answerers.deeds(live=live),
+                Around(settings.sandbox, settings.in_flight, settings.report_dir / "latest" / name, on_reply),
+            )
+        return ask_all(model, plan, numbers, in_flight=settings.in_flight, on_reply=on_reply)
+
+    def _ask_rounds(self, name: str) -> None:
+        """Ask what is missing of a measure, round by round. Among workers, the first asks, and others find it done."""
+        with self._recording():
+            if (gap := self._gap(name)) is None:
+                return
+            asked = set[int]()
+            with self._shown(self._title(name), gap.count) as display:
+                # A round that was asked and is missing still, as where the clock was set back, is not asked for ever.
+                while gap is not None and not asked.issuperset(gap.missing):
+                    self._ask(name, list(gap.missing), display)
+                    asked |= gap.missing.keys()
+                    gap = self._gap(name)
+
+    @contextmanager
+    def _shown(self, title: str, total: int) -> Iterator[Progress]:
+        self._display = display = self._progress(title, total)
+        try:
+            yield display
+        finally:
+            self._display = None
+            display.close()
+
+    def _ask(self, name: str, numbers: list[int], on_reply: Callable[[Reply, bool], None] | None = None) -> None:
+        """Ask trials, and record them."""
+        if numbers:
+            self._loop.run(self._replies(name, numbers, live=True, on_reply=on_reply or (lambda _reply, _ended: None)))
+
+    @contextmanager
+    def _recording(self) -> Iterator[None]:
+        """Wait until no other worker asks this model, and read what it recorded."""
+        with self.cassette.lock():
+            self.cassette.reload()
+            if self._judge is not None:
+                self._judge.reload()
+            yield
+
+    def _gap(self, name: str) -> Gap | None:
+        return self._recorded.gap(name, self._plans[name])
+
+    def _tell(self, said: str) -> None:
+        """Show what holds up the asking, where that is shown."""
+        if self._display is not None:
+            self._display.tell(said)
