@@ -33,7 +33,6 @@ STUDIES = {
     "simulated-gate": ("sim/refuser", "gate", ("refusals", "boolq"), ("-m", "gate or golden")),
 }
 """File of expected values -> the model, the profile, fixtures, and options of the run."""
-MINUTES = {"gemma-adaptive", "smollm2-agents", "simulated-gate"}
 
 
 @pytest.fixture
@@ -94,9 +93,7 @@ def differences(found, expected, place=""):
         yield f"{place}: {found!r}, not {expected!r}"
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow) if name in MINUTES else name for name in STUDIES]
-)
+@pytest.mark.parametrize("name", STUDIES)
 def test_a_study_asks_the_same_and_estimates_the_same(captured, name):
     if name == "smollm2-agents":
         pytest.importorskip("inspect_cyber")
