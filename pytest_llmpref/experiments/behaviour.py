@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
     from pytest_llmpref.charts.drawing import Chart, Drawing
-    from pytest_llmpref.claims.estimates import Estimate
     from pytest_llmpref.config.options import Settings
     from pytest_llmpref.experiments.experiment import Conditions, Experiment
     from pytest_llmpref.experiments.measure import Measure
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_llmpref.experiments.trials import Trial
     from pytest_llmpref.models.chat import Request
     from pytest_llmpref.models.simulated.tastes import Tastes
+    from pytest_llmpref.stats.change import Changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +142,7 @@ class Behaviour:
         """Return what is correlated with preference when two releases are compared: the measure itself."""
         return measure
 
-    def changes(
-        self, new: "Sequence[Trial]", old: "Sequence[Trial]", ids: Sequence[str]
-    ) -> "tuple[dict[str, Estimate], Estimate | None]":
+    def changes(self, new: "Sequence[Trial]", old: "Sequence[Trial]", ids: Sequence[str]) -> "Changes":
         """Return what changed between two releases, from the questions that both asked, in one order.
 
         Returns

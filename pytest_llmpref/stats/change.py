@@ -14,6 +14,10 @@ from pytest_llmpref.stats.comparisons import Comparisons, FloatArray, IntArray
 from pytest_llmpref.stats.ranks import rank_correlation
 from pytest_llmpref.stats.rating import fit_to_all
 
+Changes = tuple[dict[str, Estimate], Estimate | None]
+"""What changed between two releases: by entity, and the mean over all questions, or ``None``."""
+
+
 STEPS = 40
 """Halvings of the logarithm of a p-value: more than six digits."""
 SMALLEST_P = 1e-12

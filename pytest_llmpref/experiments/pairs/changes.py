@@ -2,14 +2,10 @@
 
 from collections.abc import Sequence
 
-from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.experiments.pairs.measure import comparisons_of, strengths
 from pytest_llmpref.experiments.trials import Trial
-from pytest_llmpref.stats.change import changed, strength_correlations
+from pytest_llmpref.stats.change import Changes, changed, strength_correlations
 from pytest_llmpref.stats.rating import bradley_terry
-
-Changes = tuple[dict[str, Estimate], Estimate | None]
-"""The changes by entity, and that of the mean over all questions."""
 
 
 def changed_strengths(new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) -> Changes:

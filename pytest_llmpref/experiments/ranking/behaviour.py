@@ -7,9 +7,9 @@ from pytest_llmpref.experiments.behaviour import Behaviour
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_llmpref.claims.estimates import Estimate
     from pytest_llmpref.experiments.experiment import Experiment
     from pytest_llmpref.experiments.trials import Trial
+    from pytest_llmpref.stats.change import Changes
 
 
 class DirectRanking(Behaviour):
@@ -31,6 +31,6 @@ class DirectRanking(Behaviour):
         new: "Sequence[Trial]",  # noqa: ARG002 - as they are
         old: "Sequence[Trial]",  # noqa: ARG002
         ids: "Sequence[str]",  # noqa: ARG002
-    ) -> "tuple[dict[str, Estimate], Estimate | None]":
+    ) -> "Changes":
         """Return nothing: no two lists are one question."""
         return {}, None

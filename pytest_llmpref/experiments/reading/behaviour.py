@@ -8,10 +8,10 @@ from pytest_llmpref.experiments.behaviour import Behaviour, Compared, Gate, Plan
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_llmpref.claims.estimates import Estimate
     from pytest_llmpref.experiments.experiment import Conditions, Experiment
     from pytest_llmpref.experiments.scenario import ClaimKind, Scenario
     from pytest_llmpref.experiments.trials import Trial
+    from pytest_llmpref.stats.change import Changes
 
 FEWEST = 3
 """Entities over which no correlation has an error."""
@@ -37,9 +37,7 @@ class Reading(Behaviour):
             return Compared("quarters", len(conditions.groups) // 4)
         return None
 
-    def changes(
-        self, new: "Sequence[Trial]", old: "Sequence[Trial]", ids: Sequence[str]
-    ) -> "tuple[dict[str, Estimate], Estimate | None]":
+    def changes(self, new: "Sequence[Trial]", old: "Sequence[Trial]", ids: Sequence[str]) -> "Changes":
         """Return the changes of accuracy, paired by question."""
         from pytest_llmpref.experiments.reading.changes import changed_accuracies  # noqa: PLC0415 - imports numpy
 

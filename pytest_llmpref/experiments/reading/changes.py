@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from pytest_llmpref.claims.estimates import Estimate, Normal, Unknown, Wilson
-from pytest_llmpref.experiments.pairs.changes import Changes
 from pytest_llmpref.experiments.trials import Trial
-from pytest_llmpref.stats.change import changed, share_correlation
+from pytest_llmpref.stats.change import Changes, changed, share_correlation
 from pytest_llmpref.stats.comparisons import FloatArray, IntArray
 
 

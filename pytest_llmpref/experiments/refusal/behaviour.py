@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_llmpref.charts.drawing import Chart, Drawing
-    from pytest_llmpref.claims.estimates import Estimate
     from pytest_llmpref.experiments.experiment import Experiment
     from pytest_llmpref.experiments.measure import Measure
     from pytest_llmpref.experiments.scenario import ClaimKind, Scenario
     from pytest_llmpref.experiments.trials import Trial
+    from pytest_llmpref.stats.change import Changes
 
 
 class Refusals(Behaviour):
@@ -37,9 +37,7 @@ class Refusals(Behaviour):
 
         return propensity(measure)
 
-    def changes(
-        self, new: "Sequence[Trial]", old: "Sequence[Trial]", ids: Sequence[str]
-    ) -> "tuple[dict[str, Estimate], Estimate | None]":
+    def changes(self, new: "Sequence[Trial]", old: "Sequence[Trial]", ids: Sequence[str]) -> "Changes":
         """Return the changes of the shares refused, paired by question."""
         from pytest_llmpref.experiments.refusal.changes import changed_refusals  # noqa: PLC0415 - imports numpy
 

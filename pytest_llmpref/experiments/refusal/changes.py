@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pytest_llmpref.experiments.pairs.changes import Changes, paired_by_pair
+from pytest_llmpref.experiments.pairs.changes import paired_by_pair
 from pytest_llmpref.experiments.refusal.measure import attempts_of
 from pytest_llmpref.experiments.trials import Trial
-from pytest_llmpref.stats.change import changed, share_correlation
+from pytest_llmpref.stats.change import Changes, changed, share_correlation
 from pytest_llmpref.stats.comparisons import FloatArray, IntArray
 from pytest_llmpref.stats.refusal import Attempts, overall_rate, refusal_rates
 
