@@ -1,10 +1,9 @@
-from pytest_llmpref.charts.drawing import Chart, Drawing
-from pytest_llmpref.claims.claim import Claim, ledger
+from pytest_llmpref.charts import Chart, Drawing
+from pytest_llmpref.claims.claim import Claim, Verdict, ledger
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Interval, IntervalMethod, Normal, Wilson
-from pytest_llmpref.claims.verdict import Verdict
-from pytest_llmpref.comparison.baseline import Baseline
 from pytest_llmpref.comparison.changes import change, change_in_rho
+from pytest_llmpref.comparison.comparing import Baseline
 from pytest_llmpref.config.entities import Entity, EntitySet
 from pytest_llmpref.config.items import Item, ItemSet
 from pytest_llmpref.config.policy import Bound, TestPolicy
@@ -12,8 +11,7 @@ from pytest_llmpref.config.profiles import Profile
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.experiments.agents.measure import AgenticMeasure, effort_gap, success_gap
 from pytest_llmpref.experiments.asking import Plan, Replies, Rounds, attempt_key, first_attempt
-from pytest_llmpref.experiments.behaviour import Behaviour, Compared, Gate, Planned
-from pytest_llmpref.experiments.bounds import missing_bounds
+from pytest_llmpref.experiments.behaviour import Behaviour, ClaimKind, Compared, Finding, Gate, Planned, Scenario
 from pytest_llmpref.experiments.experiment import Conditions, Experiment
 from pytest_llmpref.experiments.measure import (
     Measure,
@@ -23,6 +21,7 @@ from pytest_llmpref.experiments.measure import (
     outcome_diagnostics,
     reliability_reasons,
     share,
+    stopping_record,
 )
 from pytest_llmpref.experiments.pairs.experiment import PairExperiment, pair_experiment
 from pytest_llmpref.experiments.pairs.protocols import Cell, robustness
@@ -34,10 +33,9 @@ from pytest_llmpref.experiments.reading.measure import (
     yes_slope,
 )
 from pytest_llmpref.experiments.refusal.measure import excess_refusals, propensity, reason_trends, superadditivity
-from pytest_llmpref.experiments.scenario import ClaimKind, Finding, Scenario
-from pytest_llmpref.experiments.scoring.experiment import EntityExperiment, entity_experiment
-from pytest_llmpref.experiments.stopping import stopping_record
+from pytest_llmpref.experiments.scoring import EntityExperiment, entity_experiment
 from pytest_llmpref.experiments.trials import Trial
+from pytest_llmpref.experiments.worst_case import missing_bounds
 from pytest_llmpref.models.chat import (
     CallFailedError,
     ChatModel,
@@ -53,11 +51,10 @@ from pytest_llmpref.parsing.outcome import Attempt, Outcome
 from pytest_llmpref.parsing.reasons import Reason
 from pytest_llmpref.parsing.replies import read_choice
 from pytest_llmpref.parsing.yes_no import read_yes_no
-from pytest_llmpref.stats.association import spearman, within_groups
+from pytest_llmpref.stats.association import residuals, spearman, within_groups
 from pytest_llmpref.stats.attenuation import attenuation_corrected
 from pytest_llmpref.stats.change import changed, share_correlation
 from pytest_llmpref.stats.resampling import over_entities
-from pytest_llmpref.stats.residuals import residuals
 from pytest_llmpref.stats.scores import split_half
 from pytest_llmpref.stats.sequential import SequentialShare
 

@@ -1,6 +1,6 @@
 """The one base error; every message names the file or option, the field, and the fix."""
 
-from pytest_llmpref.escaping import on_lines
+from pytest_llmpref.characters import on_lines
 
 
 class LLMPrefError(Exception):

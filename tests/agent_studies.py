@@ -16,9 +16,9 @@ from pytest_llmpref.experiments.agents.tasks import AgentTask
 from pytest_llmpref.experiments.arms import Arms
 from pytest_llmpref.experiments.blocks import Blocks, decided
 from pytest_llmpref.models.chat import Message, Reply, Request
-from pytest_llmpref.models.simulated.loading import load_world, world_file
 from pytest_llmpref.models.simulated.tastes import Tastes
 from pytest_llmpref.models.simulated.working import Worker
+from pytest_llmpref.models.simulated.world import load_world, world_file
 from pytest_llmpref.stats.arms import minimum_detectable
 
 _REQUEST = Request("sim/x", (Message("user", ""),), 1.0, 9, asked="agent")

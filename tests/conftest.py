@@ -18,8 +18,7 @@ from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.asking import ask_all
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.registry import behaviours
-from pytest_llmpref.models.simulated.model import SimulatedModel
-from pytest_llmpref.models.simulated.server import Server
+from pytest_llmpref.models.simulated.server import Server, SimulatedModel
 
 pytest_plugins = ["pytester"]
 collect_ignore = ["examples"]  # packages as others would write them, which tests run by themselves

@@ -15,7 +15,7 @@ from pytest_llmpref.cassettes import Cassette, RecordingModel
 from pytest_llmpref.experiments.asking import Plan, ask_all
 from pytest_llmpref.models.chat import Message, Reply, Request
 from pytest_llmpref.models.live import LiveModel
-from pytest_llmpref.models.outage import Outage
+from pytest_llmpref.models.retrying import Outage
 
 MODEL = "openai/served"
 TRIES = 6

@@ -3,7 +3,8 @@
 import numpy as np
 from scipy import special
 
-from pytest_llmpref.stats.comparisons import Comparisons, FloatArray
+from pytest_llmpref.stats.arrays import FloatArray
+from pytest_llmpref.stats.comparisons import Comparisons
 
 
 def every_ordered_pair(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -16,7 +16,7 @@ from pytest_llmpref.config.entities import EntitySet, load_entities
 from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.pairs.adaptive import TooFewEntitiesError
-from pytest_llmpref.experiments.pairs.design import pair_questions
+from pytest_llmpref.experiments.pairs.questions import pair_questions
 from pytest_llmpref.experiments.registry import behaviours
 from pytest_llmpref.resources import data_folder
 from pytest_llmpref.stats.comparisons import Comparisons

@@ -8,18 +8,17 @@ import numpy as np
 import pytest
 
 from pytest_llmpref.calibration import running
-from pytest_llmpref.calibration.cells import CalibrationError, claim_kinds, matching, scenarios
-from pytest_llmpref.calibration.findings import Finding
-from pytest_llmpref.calibration.rows import rows
+from pytest_llmpref.calibration.findings import CalibrationError, claim_kinds, matching, scenarios
 from pytest_llmpref.calibration.running import calibrate
-from pytest_llmpref.claims.estimates import Estimate, Normal
+from pytest_llmpref.calibration.table import rows
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.intervals import Normal
 from pytest_llmpref.cli import main
 from pytest_llmpref.experiments import registry
-from pytest_llmpref.experiments.behaviour import Behaviour
+from pytest_llmpref.experiments.behaviour import Behaviour, Finding, Scenario
 from pytest_llmpref.experiments.pairs.calibration import PairStudy, deleted_residuals
 from pytest_llmpref.experiments.pairs.strengths import Strengths
 from pytest_llmpref.experiments.registry import behaviours
-from pytest_llmpref.experiments.scenario import Scenario
 
 SMALL = "advice/n=12"
 

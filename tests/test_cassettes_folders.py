@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_llmpref.cassettes import Cassette, CassetteError, Exchange, WireRequest, WireResponse
-from pytest_llmpref.cassettes.merging import merge
+from pytest_llmpref.cassettes.folders import merge
 from pytest_llmpref.cli import main
 from pytest_llmpref.models.chat import Message, Reply, Request
 

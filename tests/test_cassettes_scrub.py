@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from pytest_llmpref.cassettes import Cassette, Exchange, Line, WireRequest, WireResponse
-from pytest_llmpref.cassettes.scrub import SCRUBBED, Scrubber
+from pytest_llmpref.cassettes.redaction import Scrubber
 from pytest_llmpref.models.chat import Message, Reply, Request
+from pytest_llmpref.secrets.scrubbing import SCRUBBED
 
 SECRET = 'pa"ss\\w/örd+1'
 KEYS = [

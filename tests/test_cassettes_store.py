@@ -22,10 +22,9 @@ from pytest_llmpref.cassettes import (
     Exchange,
     WireRequest,
     WireResponse,
-    packing,
     store,
 )
-from pytest_llmpref.cassettes.slug import slug
+from pytest_llmpref.cassettes.files import slug
 from pytest_llmpref.models.chat import Message, Reply, Request
 
 MODEL = "local/gemma-3-270m"
@@ -155,7 +154,7 @@ def test_a_file_that_was_packed_often_is_written_anew(tmp_path, monkeypatch):
     members = []
     for number in range(6):
         cassette.append(question(number), Reply(str(number), "stop"))
-        members.append(packing.packings(cassette.pack().read_bytes()))
+        members.append(files.packings(cassette.pack().read_bytes()))
     assert members == [1, 2, 3, 1, 2, 3]
     assert len(Cassette.open(tmp_path, MODEL)) == 6
 

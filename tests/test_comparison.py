@@ -11,10 +11,10 @@ from planted import PlantedModel
 from scipy import stats
 
 from pytest_llmpref import change, change_in_rho, propensity, spearman
-from pytest_llmpref.claims.estimates import Estimate, Normal
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.intervals import Normal
 from pytest_llmpref.cli import main
-from pytest_llmpref.comparison.baseline import measures_of
-from pytest_llmpref.comparison.comparing import _family, compare_results
+from pytest_llmpref.comparison.comparing import _family, compare_results, measures_of
 from pytest_llmpref.config.entities import EntitySet, load_entities
 from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.asking import ask_all
@@ -24,7 +24,7 @@ from pytest_llmpref.experiments.ranking.experiment import direct_ranking
 from pytest_llmpref.experiments.reading.experiment import boolq
 from pytest_llmpref.experiments.refusal.experiment import refusals
 from pytest_llmpref.models.chat import Reply
-from pytest_llmpref.report.comparison_text import _form, _table, comparison_lines
+from pytest_llmpref.report.comparison import _form, _table, comparison_lines
 from pytest_llmpref.report.summary import summary
 from pytest_llmpref.results.loading import SCHEMA_FILE, load_results, parse_results
 from pytest_llmpref.secrets import Secrets

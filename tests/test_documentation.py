@@ -10,7 +10,7 @@ import pytest
 from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.config.options import options_table
 from pytest_llmpref.config.profiles import load_profile
-from pytest_llmpref.experiments.pairs.design import pair_questions
+from pytest_llmpref.experiments.pairs.questions import pair_questions
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

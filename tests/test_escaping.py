@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from pytest_llmpref.cassettes import Cassette, CassetteWarning
+from pytest_llmpref.characters import in_code, in_json, in_markdown, on_lines, on_one_line
 from pytest_llmpref.cli import main
 from pytest_llmpref.config.entities import EntityFileError
 from pytest_llmpref.errors import LLMPrefError
-from pytest_llmpref.escaping import in_code, in_json, in_markdown, on_lines, on_one_line
 from pytest_llmpref.models.chat import Message, Reply, Request
 from pytest_llmpref.secrets import Secrets
 from pytest_llmpref.study.records import results_record

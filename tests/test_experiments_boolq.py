@@ -19,8 +19,8 @@ from pytest_llmpref import (
     top_minus_bottom,
     yes_slope,
 )
-from pytest_llmpref.claims.estimates import Verdict
-from pytest_llmpref.comparison.baseline import measure_of
+from pytest_llmpref.claims.claim import Verdict
+from pytest_llmpref.comparison.comparing import measure_of
 from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.config.items import load_items
 from pytest_llmpref.config.profiles import load_profile

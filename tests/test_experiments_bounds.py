@@ -18,7 +18,6 @@ from pytest_llmpref import missing_bounds, propensity, spearman, within_groups
 from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.asking import ask_all
-from pytest_llmpref.experiments.bounds import missing_in
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.pairs.behaviour import Advice, Preference
@@ -27,6 +26,7 @@ from pytest_llmpref.experiments.reading.measure import missing_readings
 from pytest_llmpref.experiments.refusal.experiment import refusals
 from pytest_llmpref.experiments.refusal.measure import attempts_of
 from pytest_llmpref.experiments.trials import Trial
+from pytest_llmpref.experiments.worst_case import missing_in
 from pytest_llmpref.models.chat import Reply
 from pytest_llmpref.parsing.outcome import Attempt, Outcome
 from pytest_llmpref.stats import extremes

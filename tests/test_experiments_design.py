@@ -6,7 +6,8 @@ from itertools import permutations
 import pytest
 
 from pytest_llmpref.config.entities import load_entities
-from pytest_llmpref.experiments.pairs.design import PairQuestion, pair_questions, select_entities, shuffled
+from pytest_llmpref.experiments.pairs.questions import PairQuestion, pair_questions
+from pytest_llmpref.experiments.sampling import select_entities, shuffled
 
 IDS = [f"e{number}" for number in range(72)]
 

@@ -11,7 +11,9 @@ from scipy import stats
 from simulated_comparisons import comparisons_of, every_ordered_pair
 
 from pytest_llmpref import attenuation_corrected, residuals, spearman, within_groups
-from pytest_llmpref.claims.estimates import Estimate, Exact, Verdict
+from pytest_llmpref.claims.claim import Verdict
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.intervals import Exact
 from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.asking import ask_all
@@ -19,10 +21,9 @@ from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.measure import Measure, reliability_reasons
 from pytest_llmpref.experiments.pairs.behaviour import Advice, Preference
 from pytest_llmpref.experiments.pairs.measure import rate
-from pytest_llmpref.experiments.prompts import load_prompts
 from pytest_llmpref.experiments.ranking.experiment import direct_ranking
 from pytest_llmpref.experiments.refusal.experiment import refusals
-from pytest_llmpref.experiments.trials import Trial
+from pytest_llmpref.experiments.trials import Trial, load_prompts
 from pytest_llmpref.models.chat import CallFailedError, ModelUnavailableError, Reply
 from pytest_llmpref.parsing.outcome import Attempt, Outcome
 

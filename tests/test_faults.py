@@ -6,7 +6,7 @@
 import pytest
 from faulty_provider import FAULTS, ask_faulty
 
-from pytest_llmpref.models.outage import Outage
+from pytest_llmpref.models.retrying import Outage
 
 
 @pytest.mark.parametrize("trials", [300, pytest.param(10_000, marks=pytest.mark.slow)])
@@ -30,8 +30,8 @@ def test_an_outage_is_waited_out_and_no_question_is_lost_but_those_that_told_of_
     monkeypatch.setattr("faulty_provider.IN_FLIGHT", 16)
     monkeypatch.setattr("faulty_provider.TRIES", 2)
     monkeypatch.setattr("pytest_llmpref.models.retrying.WAIT_INITIAL", 0.01)
-    monkeypatch.setattr("pytest_llmpref.models.outage.WAIT_FIRST", 0.05)
-    monkeypatch.setattr("pytest_llmpref.models.outage.WAIT_MOST", 0.1)
+    monkeypatch.setattr("pytest_llmpref.models.retrying.WAIT_FIRST", 0.05)
+    monkeypatch.setattr("pytest_llmpref.models.retrying.WAIT_MOST", 0.1)
     told = []
     account = ask_faulty(tmp_path, 100, share=0.0, out=range(40, 120), outage=Outage(60.0, told.append))
     assert account.outcomes.total() == 100

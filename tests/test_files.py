@@ -18,8 +18,8 @@ from pytest_llmpref.config.items import load_items
 from pytest_llmpref.config.policy import load_policy
 from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.errors import LLMPrefError
-from pytest_llmpref.models.simulated.loading import load_world
-from pytest_llmpref.report.writing import ReportError, write_reports
+from pytest_llmpref.models.simulated.world import load_world
+from pytest_llmpref.report.page import ReportError, write_reports
 from pytest_llmpref.results.loading import load_results
 from pytest_llmpref.results.places import ResultsFileError
 from pytest_llmpref.study.records import write_results
@@ -192,7 +192,7 @@ from pathlib import Path
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.results.loading import load_results
 from pytest_llmpref.study.records import write_results
-from pytest_llmpref.report.writing import write_reports
+from pytest_llmpref.report.page import write_reports
 results, folder = load_results(Path(sys.argv[1])), Path(sys.argv[2])
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))

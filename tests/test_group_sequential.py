@@ -9,20 +9,21 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pytest_llmpref.claims.estimates import Estimate, Normal, Unknown
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.intervals import Normal, Unknown
 from pytest_llmpref.config.policy import Bound
 from pytest_llmpref.experiments.blocks import Blocks, decided
 from pytest_llmpref.resources import data_folder
 from pytest_llmpref.stats.answers import Answers
-from pytest_llmpref.stats.group_sequential import (
+from pytest_llmpref.stats.performance import quarters_difference
+from pytest_llmpref.stats.power import ReadingDesign, simulate_answers
+from pytest_llmpref.stats.sequential import (
     RepeatedInterval,
     boundaries,
     chance_of_equivalence,
     looked_at,
     spent,
 )
-from pytest_llmpref.stats.performance import quarters_difference
-from pytest_llmpref.stats.power import ReadingDesign, simulate_answers
 
 FIFTHS = (0.2, 0.4, 0.6, 0.8, 1.0)
 UNEVEN = (0.25, 0.375, 0.5, 0.7, 0.75, 1.0)

@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 
 import pytest_llmpref
 from pytest_llmpref.cassettes import Cassette, CassetteError, Exchange, WireRequest, WireResponse
-from pytest_llmpref.cassettes.slug import slug
+from pytest_llmpref.cassettes.files import slug
 from pytest_llmpref.cassettes.vcr_yaml import export_vcr_yaml, import_vcr_yaml
 from pytest_llmpref.config.entities import EntityFileError, load_entities
 from pytest_llmpref.config.profiles import ProfileError, load_profile
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.models.chat import Message, Reply, Request
-from pytest_llmpref.models.simulated.loading import load_world
+from pytest_llmpref.models.simulated.world import load_world
 from pytest_llmpref.resources import data_folder
 from pytest_llmpref.results.loading import load_results
 

@@ -8,8 +8,8 @@ from planted import PlantedModel
 from planted_server import PlantedServer
 
 from pytest_llmpref.config.entities import load_entities
-from pytest_llmpref.experiments.judging import judged, question_to_judge
-from pytest_llmpref.experiments.prompts import load_prompts
+from pytest_llmpref.experiments.asking import judged, question_to_judge
+from pytest_llmpref.experiments.trials import load_prompts
 from pytest_llmpref.models.chat import Message, Reply, Request
 from pytest_llmpref.parsing.judgements import JUDGEMENTS, read_judgement
 from pytest_llmpref.parsing.outcome import Outcome

@@ -20,8 +20,7 @@ from pytest_llmpref.models.addresses import OWN_SERVERS
 from pytest_llmpref.models.chat import CallFailedError, Message, ModelUnavailableError, Reply, Request
 from pytest_llmpref.models.live import FAILURES_IN_A_ROW, LiveModel, check_name
 from pytest_llmpref.models.opening import listed_price
-from pytest_llmpref.models.outage import Outage
-from pytest_llmpref.models.retrying import is_filtered
+from pytest_llmpref.models.retrying import Outage, is_filtered
 
 KEY = "sk-proj-0123456789abcdefABCDEF"
 TRIES = 3
@@ -377,7 +376,7 @@ def test_too_many_failures_in_a_row_end_the_study(server):
 
 
 def test_an_outage_that_outlasts_its_limit_ends_the_study(server, monkeypatch):
-    monkeypatch.setattr("pytest_llmpref.models.outage.WAIT_FIRST", 0.02)
+    monkeypatch.setattr("pytest_llmpref.models.retrying.WAIT_FIRST", 0.02)
     server.script(Answer(completion()))
     server.default = failure(503, "gone")
     said = []

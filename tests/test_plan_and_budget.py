@@ -4,7 +4,7 @@ import pytest
 from loopback import completion
 
 from pytest_llmpref.cli import main
-from pytest_llmpref.models.prices import FREE, Price, PriceError, price_of
+from pytest_llmpref.models.parameters import FREE, Price, PriceError, price_of
 
 SMALL = 132
 """Questions of a pair experiment over 12 entities."""

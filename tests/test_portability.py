@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 from test_architecture import MODULES, PACKAGE, place
 
-from pytest_llmpref.cassettes import Cassette, NetworkRefusedError, journal, refuse_sockets
-from pytest_llmpref.cassettes.slug import slug
+from pytest_llmpref.cassettes import Cassette, NetworkRefusedError, files, refuse_sockets
+from pytest_llmpref.cassettes.files import slug
 from pytest_llmpref.config.options import read_settings
 from pytest_llmpref.models.chat import Message, Reply, Request
-from pytest_llmpref.report.writing import ReportError, write_reports
+from pytest_llmpref.report.page import ReportError, write_reports
 from pytest_llmpref.results.loading import load_results
 from pytest_llmpref.secrets import Secrets
 
@@ -160,7 +160,7 @@ def test_strings_are_found_alike_with_and_without_ahocorasick(monkeypatch):
 @pytest.mark.parametrize("pair", TCP_PAIRS)
 def test_socket_pairs_of_tcp_are_let_be_and_nothing_else(monkeypatch, pair):
     """Windows has no others, and each event loop needs one."""
-    monkeypatch.setattr("pytest_llmpref.cassettes.network._SOCKETPAIR", pair)
+    monkeypatch.setattr("pytest_llmpref.cassettes.wire._SOCKETPAIR", pair)
     with refuse_sockets():
         left, right = socket.socketpair()
         left.sendall(b"x")
@@ -189,7 +189,7 @@ def test_while_one_thread_makes_a_pair_another_is_refused(monkeypatch):
             caught.append(error)
         tried.set()
 
-    monkeypatch.setattr("pytest_llmpref.cassettes.network._SOCKETPAIR", slow_pair)
+    monkeypatch.setattr("pytest_llmpref.cassettes.wire._SOCKETPAIR", slow_pair)
     with refuse_sockets():
         thread = threading.Thread(target=connect)
         thread.start()
@@ -209,9 +209,9 @@ def test_a_replay_works_where_socket_pairs_are_tcp(suite, pytester):
 APPENDING = """
 import sys
 from pathlib import Path
-from pytest_llmpref.cassettes import Cassette, journal
+from pytest_llmpref.cassettes import Cassette, files
 from pytest_llmpref.models.chat import Message, Reply, Request
-journal.fcntl = None
+files.fcntl = None
 cassette = Cassette.open(Path("."), "m")
 for number in range(40):
     asked = Message("user", f"{sys.argv[1]} {number}")
@@ -231,7 +231,7 @@ def test_processes_append_and_pack_together_where_no_file_locks_itself(tmp_path)
 
 def test_a_journal_is_closed_before_it_is_removed_where_no_file_locks_itself(tmp_path, monkeypatch):
     unlink = Path.unlink
-    monkeypatch.setattr(journal, "fcntl", None)
+    monkeypatch.setattr(files, "fcntl", None)
 
     def is_open(path):
         return any(os.path.realpath(descriptor) == str(path) for descriptor in Path("/proc/self/fd").iterdir())
@@ -244,7 +244,7 @@ def test_a_journal_is_closed_before_it_is_removed_where_no_file_locks_itself(tmp
     cassette = Cassette.open(tmp_path, "m")
     asked = Request("m", (Message("user", "?"),), temperature=0.0, max_tokens=1)
     cassette.append(asked, Reply("A", "stop"))
-    with journal.locked(cassette.journal), pytest.raises(PermissionError):
+    with files.locked(cassette.journal), pytest.raises(PermissionError):
         as_windows(cassette.journal)
     monkeypatch.setattr(Path, "unlink", as_windows)
     cassette.pack()
@@ -389,7 +389,7 @@ def test_a_report_that_cannot_be_drawn_is_one_named_error(suite, pytester, monke
     def page(results):
         raise fault
 
-    monkeypatch.setattr("pytest_llmpref.report.writing.page", page)
+    monkeypatch.setattr("pytest_llmpref.report.page.page", page)
     with pytest.raises(
         ReportError, match=r"report\.html: cannot (be|write) .*(no such chart|deep|No space left)"
     ) as caught:

@@ -6,16 +6,16 @@ import msgspec
 import pytest
 
 from pytest_llmpref import robustness, spearman
-from pytest_llmpref.claims.estimates import Verdict, ledger
+from pytest_llmpref.claims.claim import Verdict, ledger
 from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.asking import ask_all
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.pairs.behaviour import Advice, AdviceForms, Preference, PreferenceForms
 from pytest_llmpref.experiments.pairs.protocols import Undecided, cells_of
-from pytest_llmpref.experiments.pairs.trials import read_pair
+from pytest_llmpref.experiments.pairs.questions import read_pair
 from pytest_llmpref.models.chat import Reply
-from pytest_llmpref.models.simulated.model import SimulatedModel
+from pytest_llmpref.models.simulated.server import SimulatedModel
 from pytest_llmpref.parsing.outcome import Outcome
 
 CONDITIONS = Conditions("sim/paper-a", load_entities(), load_profile("paper"), seed=0, answers="text", prefill="cue")

@@ -7,10 +7,9 @@ import pytest
 from test_report_loading import RECORD, changed, written
 from test_report_page import HOSTILE, hostile_record
 
+from pytest_llmpref.characters import in_markdown
 from pytest_llmpref.cli import main
-from pytest_llmpref.escaping import in_markdown
-from pytest_llmpref.report.github import annotations, append_summary
-from pytest_llmpref.report.summary import summary
+from pytest_llmpref.report.summary import annotations, append_summary, summary
 from pytest_llmpref.results.loading import load_results, merged, parse_results
 from pytest_llmpref.results.places import ResultsFileError
 

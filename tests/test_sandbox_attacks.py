@@ -17,9 +17,9 @@ pytest.importorskip("psutil")
 
 from confinement import confined
 
-from pytest_llmpref.experiments.agents import bubblewrap, control_group
+from pytest_llmpref.experiments.agents import bubblewrap, confinement
 from pytest_llmpref.experiments.agents.bubblewrap import Confined, Limits, NoSandboxError, SandboxDiedError
-from pytest_llmpref.experiments.agents.seccomp import filter_program
+from pytest_llmpref.experiments.agents.confinement import filter_program
 
 
 def within(use, limits=None):
@@ -350,19 +350,19 @@ def test_where_the_groups_limit_no_memory_the_sandbox_starts_without_one_and_say
         "no control group, so that the memory's limit is a watched one (systemd may not limit memory here)"
     )
     assert not asked.exists()
-    monkeypatch.setattr(control_group.shutil, "which", lambda _name: None)
-    assert asyncio.run(control_group.group_command(1, 1)).gap.endswith("(systemd-run is not installed)")
+    monkeypatch.setattr(confinement.shutil, "which", lambda _name: None)
+    assert asyncio.run(confinement.group_command(1, 1)).gap.endswith("(systemd-run is not installed)")
 
 
 @confined
 def test_what_a_host_does_not_enforce_is_a_warning_of_the_run(tmp_path, monkeypatch):
     pytest.importorskip("inspect_ai")
-    from pytest_llmpref.experiments.agents import sandbox
+    from pytest_llmpref.experiments.agents import inspecting
 
     emulate_systemd(tmp_path, monkeypatch, limit="max")
-    sandbox._say_once.cache_clear()
-    with pytest.warns(sandbox.SandboxWarning, match="enforces less on this host: no control group"):
-        assert asyncio.run(sandbox.find_sandbox("bubblewrap")) == "bubblewrap"
+    inspecting._say_once.cache_clear()
+    with pytest.warns(inspecting.SandboxWarning, match="enforces less on this host: no control group"):
+        assert asyncio.run(inspecting.find_sandbox("bubblewrap")) == "bubblewrap"
 
 
 # --- the supervisor

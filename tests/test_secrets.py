@@ -7,8 +7,8 @@ import textwrap
 import pytest
 from loopback import Answer, Loopback, completion, failure
 
-from pytest_llmpref.cassettes.scrub import SCRUBBED, find_secrets
-from pytest_llmpref.secrets import Secrets, environment_secrets, logs
+from pytest_llmpref.secrets import Secrets, environment_secrets, scrubbing
+from pytest_llmpref.secrets.scrubbing import SCRUBBED, find_secrets
 
 HEX = "0123456789abcdef0123456789abcdef"
 LONG = "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF3hJ6kL9n"
@@ -185,9 +185,9 @@ def test_no_key_reaches_a_file_or_the_terminal(pytester, leaky, workers):
 
 def test_a_wrong_log_call_stays_the_callers_own_problem(caplog, monkeypatch):
     before = logging.getLogRecordFactory()
-    monkeypatch.setattr(logs, "_logged", None)
+    monkeypatch.setattr(scrubbing, "_logged", None)
     try:
-        logs.scrub_log_records()
+        scrubbing.scrub_log_records()
         logging.getLogger("any").warning("key %s", KEYS["groq"])
         assert caplog.records[-1].getMessage() == f"key {SCRUBBED}"
         record = logging.getLogRecordFactory()("any", logging.INFO, "f", 1, "%d items", ("no number",), None)

@@ -9,9 +9,10 @@ from urllib.parse import quote
 import pytest
 
 from pytest_llmpref.cassettes import Cassette, Exchange, WireRequest, WireResponse
-from pytest_llmpref.cassettes.scrub import SCRUBBED, Scrubber
+from pytest_llmpref.cassettes.redaction import Scrubber
 from pytest_llmpref.models.chat import Message, Reply, Request, Tool, ToolCall
-from pytest_llmpref.secrets import Secrets, environment_secrets, find_secrets, logs
+from pytest_llmpref.secrets import Secrets, environment_secrets, find_secrets, scrubbing
+from pytest_llmpref.secrets.scrubbing import SCRUBBED
 
 ODD = "Qx7/Lm2+Vb9=Tz4kWn8rHs3pYd6fJg5"
 SHAPED = "ABSKQmVkcm9ja0FQSUtleS1aB3dE6/gH9jK2+mN5pQ8sT1vW4yZ7bC0eF3hJ6kL9="
@@ -175,7 +176,7 @@ def test_no_cell_is_lost():
 def logged(caplog, monkeypatch):
     """Log as a process does that asks a model; return the messages and all that formatters show."""
     before = logging.getLogRecordFactory()
-    monkeypatch.setattr(logs, "_logged", None)
+    monkeypatch.setattr(scrubbing, "_logged", None)
     for name in ("COHERE_API_KEY", "OPENAI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     caplog.set_level(logging.DEBUG)
@@ -183,7 +184,7 @@ def logged(caplog, monkeypatch):
     def log(environment, *arguments, **named):
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        logs.scrub_log_records()
+        scrubbing.scrub_log_records()
         logging.getLogger("any").debug(*arguments, **named)
         return caplog.text
 
@@ -231,7 +232,7 @@ def test_what_a_name_tells_of_is_not_logged(logged, said):
 
 
 def test_a_wrong_log_call_shows_no_secret_either(logged):
-    logs.scrub_log_records()
+    scrubbing.scrub_log_records()
     record = logging.getLogRecordFactory()("any", logging.INFO, "f", 1, "%d items", (f"gsk_{PLAIN}",), None)
     assert (record.msg, record.args) == ("%d items", [SCRUBBED])
 

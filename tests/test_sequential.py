@@ -11,11 +11,11 @@ from planted import PlantedModel
 from planted_server import PlantedServer
 from scipy import special, stats
 
-from pytest_llmpref.claims.estimates import Estimate, Exact
-from pytest_llmpref.claims.intervals import Wilson
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.intervals import Exact, Wilson
 from pytest_llmpref.cli import main
 from pytest_llmpref.config.policy import Bound
-from pytest_llmpref.experiments.pairs.design import pair_questions, pairs_by_step
+from pytest_llmpref.experiments.pairs.questions import pair_questions, pairs_by_step
 from pytest_llmpref.resources import data_folder
 from pytest_llmpref.stats.sequential import LOOKING, PRIOR, Looks, SequentialShare, follow
 

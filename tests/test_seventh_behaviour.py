@@ -11,9 +11,9 @@ import jsonschema
 import pytest
 
 from pytest_llmpref import Attempt, Bound, Measure, Outcome, SequentialShare, Trial
-from pytest_llmpref.calibration.cells import CalibrationError, matching
-from pytest_llmpref.calibration.rows import rows
+from pytest_llmpref.calibration.findings import CalibrationError, matching
 from pytest_llmpref.calibration.running import calibrate
+from pytest_llmpref.calibration.table import rows
 from pytest_llmpref.experiments import registry
 from pytest_llmpref.results.loading import SCHEMA_FILE
 

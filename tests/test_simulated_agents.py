@@ -19,8 +19,8 @@ from pytest_llmpref.experiments.agents.measure import agentic_measure, effort_ga
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.models.chat import Message, Reply, Request, Tool
 from pytest_llmpref.models.live import LiveModel
-from pytest_llmpref.models.simulated.model import SimulatedModel
-from pytest_llmpref.models.simulated.tasks import known_tasks, recognised
+from pytest_llmpref.models.simulated.knowing import known_tasks, recognised
+from pytest_llmpref.models.simulated.server import SimulatedModel
 from pytest_llmpref.models.simulated.working import MOST_LOOKS
 from pytest_llmpref.stats.arms import minimum_detectable
 

@@ -10,8 +10,7 @@ import urllib.request
 import pytest
 
 from pytest_llmpref.models.chat import Message, Request
-from pytest_llmpref.models.simulated.model import SimulatedModel
-from pytest_llmpref.models.simulated.server import HEADER
+from pytest_llmpref.models.simulated.server import HEADER, SimulatedModel
 
 SUITE = """
 from pytest_llmpref import spearman

@@ -5,7 +5,8 @@ import json
 import pytest
 from scipy import stats
 
-from pytest_llmpref.claims.estimates import Estimate, Normal
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.intervals import Normal
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.plugin.snapshots import RankingSnapshot
 

@@ -6,9 +6,9 @@ from scipy import stats
 from simulated_comparisons import chances, comparisons_of, drawn, few
 from statsmodels.stats.proportion import proportion_confint
 
-from pytest_llmpref.claims.estimates import Estimate, Normal, Wilson
-from pytest_llmpref.stats.bias import label_bias, no_bias_p_value, position_bias
-from pytest_llmpref.stats.comparisons import Comparisons
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.intervals import Normal, Wilson
+from pytest_llmpref.stats.comparisons import Comparisons, label_bias, no_bias_p_value, position_bias
 
 
 def test_planted_biases_are_found_apart_from_each_other():

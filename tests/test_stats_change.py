@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from pytest_llmpref.claims.estimates import Estimate, Normal, Unknown, Wilson
-from pytest_llmpref.claims.intervals import Difference, Reported
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.intervals import Difference, Normal, Reported, Unknown, Wilson
 from pytest_llmpref.stats.change import (
     changed,
     correlation_of_correlations,

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from pytest_llmpref.claims.estimates import Verdict
+from pytest_llmpref.claims.claim import Verdict
 from pytest_llmpref.stats.association import spearman_estimate
-from pytest_llmpref.stats.correlation_power import correlation_power, smallest_rho
+from pytest_llmpref.stats.ranks import correlation_power, smallest_rho
 
 
 @pytest.mark.parametrize(("n", "rho"), [(10, 0.80), (20, 0.60), (30, 0.50), (50, 0.40), (72, 0.33)])

@@ -6,8 +6,7 @@ import numpy as np
 from scipy import special, stats
 
 from pytest_llmpref.stats.association import spearman
-from pytest_llmpref.stats.dependence import shared_variance
-from pytest_llmpref.stats.ranks import rank_correlation
+from pytest_llmpref.stats.ranks import rank_correlation, shared_variance
 from pytest_llmpref.stats.refusal import Attempts, changes_by_absence, fit_additive
 
 

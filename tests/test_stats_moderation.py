@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pytest_llmpref.stats.moderation import moderated
+from pytest_llmpref.stats.noise import moderated
 
 
 def variances(rng, n, df, prior_df, prior):

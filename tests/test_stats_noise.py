@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pytest_llmpref.claims.estimates import Estimate, Normal, Wilson
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.intervals import Normal, Wilson
 from pytest_llmpref.stats.noise import Noisy, expected_quartiles, true_values
-from pytest_llmpref.stats.trend import quartiles
+from pytest_llmpref.stats.refusal_patterns import quartiles
 
 
 def noisy(rng, n, noise):

@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pytest_llmpref.claims.estimates import Verdict, ledger
-from pytest_llmpref.stats.answer_bias import no_signal_reasons, signal, yes_share
-from pytest_llmpref.stats.answers import Answers, ControlAnswers
-from pytest_llmpref.stats.clustering import clustered_error
+from pytest_llmpref.claims.claim import Verdict, ledger
+from pytest_llmpref.stats.answers import Answers, ControlAnswers, clustered_error, no_signal_reasons, signal, yes_share
 from pytest_llmpref.stats.conditional_logit import fit_conditional
 from pytest_llmpref.stats.performance import (
     accuracies,

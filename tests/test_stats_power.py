@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pytest_llmpref.claims.estimates import Verdict
+from pytest_llmpref.claims.claim import Verdict
 from pytest_llmpref.stats.performance import preference_slope, top_minus_bottom
 from pytest_llmpref.stats.power import (
     ReadingDesign,

@@ -7,9 +7,9 @@ from scipy import optimize, special, stats
 from simulated_comparisons import chances, comparisons_of, drawn, every_ordered_pair, few
 
 from pytest_llmpref.stats.comparisons import Comparisons
+from pytest_llmpref.stats.detectable import ELO_PER_LOGIT
 from pytest_llmpref.stats.rating import (
     ELO_MEAN,
-    ELO_PER_LOGIT,
     NUISANCE_SD,
     bradley_terry,
     fit_strengths,

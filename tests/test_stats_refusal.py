@@ -8,7 +8,7 @@ import statsmodels.api as sm
 from scipy import optimize, special, stats
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from pytest_llmpref.stats import superadditivity
+from pytest_llmpref.stats import refusal_patterns
 from pytest_llmpref.stats.noise import Noisy
 from pytest_llmpref.stats.refusal import (
     Attempts,
@@ -19,7 +19,7 @@ from pytest_llmpref.stats.refusal import (
     refusal_rates,
     split_half,
 )
-from pytest_llmpref.stats.trend import quartiles, share_trend
+from pytest_llmpref.stats.refusal_patterns import quartiles, share_trend
 
 
 def pairs(n, orders=2):
@@ -168,7 +168,7 @@ def test_superadditivity_is_not_overestimated_where_entities_are_many_to_the_tri
         dislike = (dislike - dislike.mean()) / dislike.std()
         chance = special.expit(-1 + 0.5 * dislike[first] * dislike[second])
         attempts = asked(rng, np.r_[first, second], np.r_[second, first], np.r_[chance, chance])
-        found.append(superadditivity.interaction(attempts, Noisy.exact(-dislike)).value)
+        found.append(refusal_patterns.interaction(attempts, Noisy.exact(-dislike)).value)
     assert np.mean(found) == pytest.approx(0.5, abs=3 * np.std(found) / math.sqrt(60))
 
 
@@ -228,7 +228,7 @@ def test_the_least_and_the_most_liked_are_a_quarter_each():
     """Of 20 entities five each: 10 pairs of the least liked, 10 of the most liked, 25 of both; in two orders."""
     first, second = pairs(20)
     attempts = asked(np.random.default_rng(16), first, second, np.where((first < 5) & (second < 5), 0.9, 0.1))
-    found = superadditivity.excess(attempts, np.arange(20.0))
+    found = refusal_patterns.excess(attempts, np.arange(20.0))
     assert found.n == 2 * (10 + 10 + 25)
     least, most = (first < 5) & (second < 5), (first > 14) & (second > 14)
     outer = ((first < 5) & (second > 14)) | ((first > 14) & (second < 5))
@@ -240,7 +240,7 @@ def test_shares_of_none_have_the_error_of_agresti_and_coull():
     """statsmodels' interval for nobody of as many trials; it adds z squared trials, where we add four."""
     first, second = pairs(20)
     never = asked(np.random.default_rng(17), first, second, np.zeros(len(first)))
-    error = superadditivity.excess(never, np.arange(20.0)).interval_method.se
+    error = refusal_patterns.excess(never, np.arange(20.0)).interval_method.se
     variance = 0.0
     for weight, trials in ((1, 20), (2, 50), (1, 20)):
         centre = stats.norm.ppf(0.975) ** 2 / 2 / (trials + stats.norm.ppf(0.975) ** 2)
@@ -277,7 +277,7 @@ def test_a_model_that_always_does_the_same_has_finite_effects_and_no_reliability
     np.testing.assert_allclose(fit.effects, 0, atol=1e-6)
     assert np.isfinite(fit.standard_errors).all()
     assert math.isnan(split_half(attempts, seed=0).value)
-    assert superadditivity.interaction(attempts, Noisy.exact(np.arange(8.0))).invalid
+    assert refusal_patterns.interaction(attempts, Noisy.exact(np.arange(8.0))).invalid
 
 
 def test_reliability_is_high_where_refusals_tell_entities_apart_and_low_where_not(world):
@@ -299,8 +299,8 @@ def studies(rng, beyond, count):
         chance = special.expit(-2 + own[first] + own[second] + beyond * dislike[first] * dislike[second])
         attempts = asked(rng, first, second, chance)
         yield (
-            superadditivity.interaction(attempts, Noisy.exact(preference)),
-            superadditivity.excess(attempts, preference),
+            refusal_patterns.interaction(attempts, Noisy.exact(preference)),
+            refusal_patterns.excess(attempts, preference),
         )
 
 

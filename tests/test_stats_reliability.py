@@ -8,7 +8,9 @@ import pytest
 from scipy import stats
 from simulated_comparisons import chances, comparisons_of, drawn, every_ordered_pair, few
 
-from pytest_llmpref.claims.estimates import Estimate, Normal, Unknown, Verdict
+from pytest_llmpref.claims.claim import Verdict
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.intervals import Normal, Unknown
 from pytest_llmpref.stats.comparisons import Comparisons
 from pytest_llmpref.stats.rating import bradley_terry
 from pytest_llmpref.stats.reliability import cycle_rate, decided_pairs, noise_ceiling, split_half, stepped_up

@@ -1,14 +1,55 @@
-"""What a simulated study found, held against the truth that was planted; and the tallies over many studies."""
+"""The scenarios of all behaviours, and what a simulated study found in one, held against the planted truth."""
 
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import lru_cache
 
 import numpy as np
 
-from pytest_llmpref.claims.claim import ledger, make_claim
-from pytest_llmpref.claims.verdict import Relation, Verdict
-from pytest_llmpref.experiments.scenario import Finding
+from pytest_llmpref.claims.claim import Relation, Verdict, ledger, make_claim
+from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.experiments.behaviour import Behaviour, ClaimKind, Finding, Scenario
+from pytest_llmpref.experiments.registry import behaviours
+
+
+class CalibrationError(LLMPrefError):
+    """A calibration that cannot be run, or resumed."""
+
+
+def matching(pattern: str | None) -> list[Scenario]:
+    """Return the scenarios whose names match a shell pattern, or, without wildcards, contain it; all for ``None``.
+
+    Raises
+    ------
+    CalibrationError
+        If there are none.
+    """
+    if pattern is None:
+        return list(scenarios().values())
+    wanted = pattern if any(sign in pattern for sign in "*?[") else f"*{pattern}*"
+    found = [cell for cell in scenarios().values() if fnmatchcase(cell.name, wanted)]
+    if not found:
+        raise CalibrationError(f"--cells {pattern}: no cell matches; there are: {', '.join(scenarios())}")
+    return found
+
+
+def scenarios() -> Mapping[str, Scenario]:
+    """Return every behaviour's scenarios, by name."""
+    return _scenarios(tuple(behaviours().values()))
+
+
+@lru_cache(maxsize=2)
+def _scenarios(planted: tuple[Behaviour, ...]) -> Mapping[str, Scenario]:
+    # Studies keep what they computed once, such as their design.
+    return {one.name: one for behaviour in planted for one in behaviour.scenarios()}
+
+
+def claim_kinds() -> Mapping[str, ClaimKind]:
+    """Return every behaviour's kinds of claim, by name."""
+    return {name: kind for behaviour in behaviours().values() for name, kind in behaviour.claim_kinds().items()}
+
 
 NEAR_ZERO = 1e-3
 """A truth this small cannot be the bound of an equivalence: no interval would ever fit between the two."""

@@ -19,11 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from pytest_llmpref.calibration.cells import CalibrationError, claim_kinds, scenarios
-from pytest_llmpref.calibration.findings import Sums, Tally, count
-from pytest_llmpref.experiments.behaviour import Behaviour
+from pytest_llmpref.calibration.findings import CalibrationError, Sums, Tally, claim_kinds, count, scenarios
+from pytest_llmpref.experiments.behaviour import Behaviour, Scenario
 from pytest_llmpref.experiments.registry import behaviours, register
-from pytest_llmpref.experiments.scenario import Scenario
 from pytest_llmpref.resources import PACKAGE
 
 CHUNK = 25

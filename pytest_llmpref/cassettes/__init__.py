@@ -3,18 +3,20 @@
 Only this package imports vcr, and only when something is recorded or replayed at the wire.
 """
 
-from pytest_llmpref.cassettes.deeds import Deeds
-from pytest_llmpref.cassettes.errors import (
+from pytest_llmpref.cassettes.interaction import (
     CassetteError,
     CassetteWarning,
+    Exchange,
+    Interaction,
+    Line,
     MissingRecordingError,
     NetworkRefusedError,
+    WireRequest,
+    WireResponse,
 )
-from pytest_llmpref.cassettes.interaction import Exchange, Interaction, Line, WireRequest, WireResponse
-from pytest_llmpref.cassettes.network import refuse_sockets
-from pytest_llmpref.cassettes.recording import RecordingModel, must_ask
-from pytest_llmpref.cassettes.replay import ReplayModel
+from pytest_llmpref.cassettes.recording import Deeds, RecordingModel, ReplayModel, must_ask
 from pytest_llmpref.cassettes.store import Cassette
+from pytest_llmpref.cassettes.wire import refuse_sockets
 
 __all__ = [
     "Cassette",

@@ -11,12 +11,11 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
-from pytest_llmpref.cassettes.errors import CassetteError
-from pytest_llmpref.cassettes.interaction import FORMAT, Interaction, Line
-from pytest_llmpref.cassettes.scrub import SCRUBBED
+from pytest_llmpref.cassettes.interaction import FORMAT, CassetteError, Interaction, Line
 from pytest_llmpref.files import open_to_read
 from pytest_llmpref.garbage import no_garbage_collection
 from pytest_llmpref.models.chat import Reply, Request
+from pytest_llmpref.secrets.scrubbing import SCRUBBED
 
 _GzipFile: type[gzip.GzipFile] = gzip.GzipFile
 _NOT_GZIP: tuple[type[Exception], ...] = (gzip.BadGzipFile, zlib.error)

@@ -1,17 +1,198 @@
-"""A model that asks another, and records what it answers."""
+"""Models that record: one asks another and records the reply, one keeps to a budget, one answers from its cassette.
+
+Each is an interaction of the model's cassette, found by its key like any other. There is no HTTP behind it.
+"""
 
 import asyncio
 import contextlib
+import os
 import warnings
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Literal
 
-from pytest_llmpref.cassettes import wire
-from pytest_llmpref.cassettes.errors import CassetteWarning
-from pytest_llmpref.cassettes.interaction import Interaction
+import msgspec
+
+from pytest_llmpref.cassettes import files, wire
+from pytest_llmpref.cassettes.interaction import CassetteWarning, Interaction, MissingRecordingError
 from pytest_llmpref.cassettes.store import Cassette
-from pytest_llmpref.models.chat import CallFailedError, ChatModel, Reply, Request
+from pytest_llmpref.models.chat import CallFailedError, ChatModel, ModelUnavailableError, Reply, Request
+from pytest_llmpref.models.parameters import FREE, Price
 from pytest_llmpref.secrets import scrub_log_records
+
+BYTES_PER_TOKEN = 3
+"""For the tokens of a prompt that are set aside before it is sent; most texts have more. Our choice."""
+
+
+class BudgetSpentError(ModelUnavailableError):
+    """The next call might exceed the run's limit. What was answered until then is recorded."""
+
+
+class Spent(msgspec.Struct):
+    """What was spent, and set aside for calls under way."""
+
+    tokens: float = 0
+    dollars: float = 0.0
+    calls: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Limits of a whole run, over all models and workers.
+
+    Attributes
+    ----------
+    ledger
+        The file that holds what was spent; one for each run.
+    most_dollars, most_tokens
+        The limits; infinite where there is none.
+    """
+
+    ledger: Path
+    most_dollars: float
+    most_tokens: float
+
+    def take(self, tokens: float, dollars: float) -> bool:
+        """Set so much aside for a call; false, and nothing is set aside, where it would exceed a limit."""
+        return self._book(Spent(tokens, dollars, 1), limited=True)
+
+    def settle(self, tokens: float, dollars: float) -> None:
+        """Correct what was set aside for a call by what it took, or by minus all of it."""
+        self._book(Spent(tokens, dollars, 0), limited=False)
+
+    def spent(self) -> Spent:
+        """Return what was spent until now."""
+        return self._read(self.ledger.read_bytes()) if self.ledger.exists() else Spent()
+
+    def _book(self, more: Spent, *, limited: bool) -> bool:
+        self.ledger.parent.mkdir(parents=True, exist_ok=True)
+        with files.locked(self.ledger) as (descriptor, _):
+            now = self._read(files.read_from(descriptor, 0))
+            new = Spent(now.tokens + more.tokens, now.dollars + more.dollars, now.calls + more.calls)
+            if limited and (new.dollars > self.most_dollars or new.tokens > self.most_tokens):
+                return False
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, msgspec.json.encode(new))
+        return True
+
+    @staticmethod
+    def _read(content: bytes) -> Spent:
+        return msgspec.json.decode(content, type=Spent) if content else Spent()
+
+
+class BudgetedModel:
+    """A `ChatModel` that asks another as long as the budget lasts.
+
+    Before each call the most that it may take is set aside, so that calls under way together keep to the limit too.
+    Where the next call does not fit, those under way are waited for first: they are paid for, and will be recorded.
+    """
+
+    def __init__(self, inner: ChatModel, budget: Budget, price: Price | None) -> None:
+        self.name = inner.name
+        self._inner = inner
+        self._budget = budget
+        self._price = price or FREE
+        self._under_way = 0
+        self._idle = asyncio.Event()
+
+    async def ask(self, request: Request) -> Reply:
+        """Answer one request.
+
+        Raises
+        ------
+        BudgetSpentError
+            If the call might exceed a limit.
+        """
+        prompt = sum(len(message.content.encode("utf-8", "replace")) for message in request.messages) // BYTES_PER_TOKEN
+        tokens, dollars = prompt + request.max_tokens, self._price.of(prompt, request.max_tokens)
+        if not self._budget.take(tokens, dollars):
+            if self._under_way:
+                self._idle.clear()
+                await self._idle.wait()
+            raise BudgetSpentError(self._spent())
+        self._under_way += 1
+        took_tokens, took_dollars = 0.0, 0.0
+        try:
+            reply = await self._inner.ask(request)
+            took_tokens = reply.prompt_tokens + reply.completion_tokens
+            known = self._price.of(reply.prompt_tokens, reply.completion_tokens)
+            took_dollars = known if self._price is not FREE else reply.cost or 0.0
+            return reply
+        finally:
+            self._under_way -= 1
+            self._budget.settle(took_tokens - tokens, took_dollars - dollars)
+            if not self._under_way:
+                self._idle.set()
+
+    async def close(self) -> None:
+        """Close the inner model."""
+        await self._inner.close()
+
+    def _spent(self) -> str:
+        spent, budget = self._budget.spent(), self._budget
+        limits = [f"--llmpref-max-cost {budget.most_dollars:g}"] * (budget.most_dollars < float("inf"))
+        limits += [f"--llmpref-max-tokens {budget.most_tokens:g}"] * (budget.most_tokens < float("inf"))
+        return (
+            f"{self.name}: the next call might exceed {' or '.join(limits)}: this run took {spent.tokens:,.0f} tokens "
+            f"and ${spent.dollars:.4f}. All answers are recorded; to go on from there, run the same command again: "
+            "the limit is for each run"
+        )
+
+
+class Deeds:
+    """The recorded deeds of one model.
+
+    Parameters
+    ----------
+    cassette
+        Where they are recorded; ``None`` to record nothing.
+    mode
+        ``none`` does nothing anew; ``new_episodes`` records what is missing, ``all`` everything, once.
+    began
+        When the run began: see `must_ask`.
+    """
+
+    def __init__(
+        self, cassette: Cassette | None, mode: Literal["none", "new_episodes", "all"], began: datetime
+    ) -> None:
+        self._cassette = cassette
+        self._mode = mode
+        self._began = began
+
+    @property
+    def replays(self) -> bool:
+        """Whether nothing may be done anew."""
+        return self._mode == "none"
+
+    def recorded(self, request: Request) -> Reply | None:
+        """Return what is recorded of a deed; ``None`` where it has to be done anew."""
+        found = None if self._cassette is None else self._cassette.interaction(request.key)
+        return None if found is None or must_ask(found, self._mode, self._began) else found.reply
+
+    def keep(self, request: Request, reply: Reply) -> Reply:
+        """Record a deed, unless it is recorded, and return it as it is recorded."""
+        if self._cassette is None:
+            return reply
+        return self.recorded(request) or self._cassette.append(request, reply)
+
+    async def result(self, request: Request, do: Callable[[], Awaitable[Reply]]) -> Reply:
+        """Do something, and return what is recorded of it.
+
+        Where it was recorded before, the recorded result holds, but it is done again all the same: what follows it
+        builds on its traces, such as the files of a sandbox. Not so in a replay, where nothing is done.
+
+        Raises
+        ------
+        MissingRecordingError
+            If it must not be done, and was never recorded.
+        """
+        if self._cassette is None or not self.replays:
+            return self.keep(request, await do())
+        if (recorded := self.recorded(request)) is None:
+            raise MissingRecordingError(request, str(self._cassette.packed.parent), "recorded result")
+        return recorded
 
 
 def must_ask(recorded: Interaction | None, mode: Literal["none", "new_episodes", "all"], began: datetime) -> bool:
@@ -120,3 +301,33 @@ class RecordingModel:
         # Its time tells this run's replies from earlier ones, also where the clock was set back meanwhile.
         at = max(self._began, datetime.now(UTC))
         return self._cassette.append(request, reply, captured.exchange, at=at)
+
+
+class ReplayModel:
+    """A `ChatModel` that returns the recorded reply to each request.
+
+    Parameters
+    ----------
+    cassette
+        The recordings of one model.
+    """
+
+    def __init__(self, cassette: Cassette) -> None:
+        self.name = cassette.model
+        self._cassette = cassette
+
+    async def ask(self, request: Request) -> Reply:
+        """Look the reply up by the request's key.
+
+        Raises
+        ------
+        MissingRecordingError
+            If the request was never recorded.
+        """
+        reply = self._cassette.get(request.key)
+        if reply is None:
+            raise MissingRecordingError(request, str(self._cassette.packed.parent))
+        return reply
+
+    async def close(self) -> None:
+        """Nothing is open."""

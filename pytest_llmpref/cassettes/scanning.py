@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 
 from pytest_llmpref.cassettes.decoding import LostNumber
-from pytest_llmpref.cassettes.errors import CassetteError
-from pytest_llmpref.cassettes.inspection import lines_of, numbered
+from pytest_llmpref.cassettes.folders import lines_of, numbered
+from pytest_llmpref.cassettes.interaction import CassetteError
 from pytest_llmpref.secrets import (
     FoundSecret,
     Secrets,

@@ -12,12 +12,11 @@ from typing import NamedTuple, Self
 
 import msgspec
 
-from pytest_llmpref.cassettes import journal, packing
+from pytest_llmpref.cassettes import files
 from pytest_llmpref.cassettes.decoding import LostNumber, Source, check_decodes, decode_lines, decode_packed
-from pytest_llmpref.cassettes.errors import CassetteError, CassetteWarning
-from pytest_llmpref.cassettes.interaction import Exchange, Interaction, Line
-from pytest_llmpref.cassettes.scrub import Scrubber
-from pytest_llmpref.cassettes.slug import slug
+from pytest_llmpref.cassettes.files import slug
+from pytest_llmpref.cassettes.interaction import CassetteError, CassetteWarning, Exchange, Interaction, Line
+from pytest_llmpref.cassettes.redaction import Scrubber
 from pytest_llmpref.files import explained, open_to_read
 from pytest_llmpref.models.chat import Reply, Request, possible
 
@@ -87,7 +86,7 @@ class Cassette:
         cassette.reload()
         if cassette._tail:
             # Unless a living process was just writing it.
-            with contextlib.suppress(OSError), journal.settled(cassette.journal):
+            with contextlib.suppress(OSError), files.settled(cassette.journal):
                 cassette.reload()
         if cassette._tail:
             warnings.warn(
@@ -144,7 +143,7 @@ class Cassette:
                 packed = [] if known else decode_packed(Source(self.packed, self.model), Line, [])
                 journal_read = self._journal_read(since.journal)
                 # Packed meanwhile: what was read of the journal is the beginning of another one.
-                if packing.state(self.packed) == self._packed_state:
+                if files.state(self.packed) == self._packed_state:
                     break
             recorded = (*packed, *self._decoded(journal_read, since.lines))
             return list({line.key: line for line in recorded}.values())
@@ -154,7 +153,7 @@ class Cassette:
         """Wait until no other process runs an experiment of this model, and keep them waiting meanwhile.
 
         A process that is killed leaves no lock behind, only an empty file, which the next one removes. The file goes
-        while it is still locked, and `journal.locked` starts again where it has locked a file that is gone: so whoever
+        while it is still locked, and `files.locked` starts again where it has locked a file that is gone: so whoever
         waited for the old file, and whoever made a new one since, never both go on.
 
         Raises
@@ -165,7 +164,7 @@ class Cassette:
         with contextlib.ExitStack() as held:
             try:
                 self.lock_file.parent.mkdir(parents=True, exist_ok=True)
-                held.enter_context(journal.locked(self.lock_file))
+                held.enter_context(files.locked(self.lock_file))
             except OSError as error:
                 raise CassetteError(explained(error, "write", _FIX)) from error
             try:
@@ -246,28 +245,28 @@ class Cassette:
 
     def _pack(self) -> None:
         self.packed.parent.mkdir(parents=True, exist_ok=True)
-        with journal.locked(self.journal, remove=True) as (descriptor, _):
+        with files.locked(self.journal, remove=True) as (descriptor, _):
             self.reload()
             self._set_tail_aside(descriptor)
-            packing.replace(self.packed, self._repacked())
-            self._packed_state = packing.state(self.packed)
+            files.replace(self.packed, self._repacked())
+            self._packed_state = files.state(self.packed)
             self._in_packed = frozenset(self._interactions)
             self._read = self._lines_read = 0
 
     def _repacked(self) -> bytes:
-        before = packing.read(self.packed) if self._in_packed else b""
+        before = files.read(self.packed) if self._in_packed else b""
         lost = list[LostNumber]()
         new = {line.key: line for line in self._decoded(self._journal_read(), lost=lost)}
         again = not self._in_packed.isdisjoint(new)
-        if again or not before or packing.packings(before) >= MOST_PACKINGS:
+        if again or not before or files.packings(before) >= MOST_PACKINGS:
             if self._packed_state is not None:
                 decode_packed(Source(self.packed, self.model), Interaction, lost)
-            content = packing.compressed(self.lines())
+            content = files.compressed(self.lines())
         else:
-            content = before + packing.compressed(new.values()) if new else before
+            content = before + files.compressed(new.values()) if new else before
         # What will be in the file no longer was paid for all the same.
         for one in lost:
-            journal.set_aside(self.journal, one.line)
+            files.set_aside(self.journal, one.line)
         return content
 
     def _journal_read(self, start: int = 0) -> bytes:
@@ -283,7 +282,7 @@ class Cassette:
 
     def _reread(self) -> None:
         while True:
-            state = packing.state(self.packed)
+            state = files.state(self.packed)
             if state != self._packed_state:
                 # Packed since: what was read of the journal is part of it, and a new journal may have begun.
                 self._interactions = {}
@@ -294,7 +293,7 @@ class Cassette:
                 self._packed_state = state
                 self._in_packed = frozenset(self._interactions)
             unread = self._unread()
-            if packing.state(self.packed) == state:
+            if files.state(self.packed) == state:
                 break
         complete = unread[: unread.rfind(b"\n") + 1]
         self._tail = len(unread) - len(complete)
@@ -329,10 +328,10 @@ class Cassette:
 
     def _set_tail_aside(self, descriptor: int) -> None:
         """Set aside what follows the last complete line. The journal is locked, so nobody is still writing it."""
-        tail = journal.read_from(descriptor, self._read)
+        tail = files.read_from(descriptor, self._read)
         if not tail:
             return
-        journal.set_tail_aside(descriptor, self.journal, tail)
+        files.set_tail_aside(descriptor, self.journal, tail)
         warnings.warn(
             f"{self.journal}: the last line is cut off ({len(tail)} bytes, likely of a killed run); it was moved to "
             f"{self.journal.name}.cut",
@@ -382,7 +381,7 @@ class Cassette:
             self._write(line)
 
     def _write(self, line: bytes) -> None:
-        with journal.locked(self.journal) as (descriptor, found):
+        with files.locked(self.journal) as (descriptor, found):
             size = found
             if size != self._read:
                 # Another process wrote; if a crash cut its last line off, this line must not be glued to it.

@@ -14,7 +14,7 @@ from vcr.request import HeadersDict
 from vcr.request import Request as VCRRequest
 
 from pytest_llmpref.cassettes.interaction import Exchange, WireRequest, WireResponse
-from pytest_llmpref.cassettes.scrub import SCRUBBED
+from pytest_llmpref.secrets.scrubbing import SCRUBBED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,8 +16,16 @@ import msgspec
 import yaml
 
 from pytest_llmpref.cassettes.decoding import fault
-from pytest_llmpref.cassettes.errors import CassetteError, CassetteWarning
-from pytest_llmpref.cassettes.interaction import FORMAT, Exchange, Headers, Line, WireRequest, WireResponse
+from pytest_llmpref.cassettes.interaction import (
+    FORMAT,
+    CassetteError,
+    CassetteWarning,
+    Exchange,
+    Headers,
+    Line,
+    WireRequest,
+    WireResponse,
+)
 from pytest_llmpref.cassettes.store import Cassette
 from pytest_llmpref.files import explained, open_descriptor, open_given
 from pytest_llmpref.models.chat import Reply, Request

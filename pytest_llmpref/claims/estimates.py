@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from numbers import Real
 from typing import Any, ClassVar, NoReturn
 
-from pytest_llmpref.claims.claim import Claim, Ledger, ledger, make_claim
+from pytest_llmpref.claims.claim import Claim, Ledger, Relation, Verdict, ledger, make_claim
 from pytest_llmpref.claims.intervals import (
     Difference,
     Exact,
@@ -21,7 +21,6 @@ from pytest_llmpref.claims.intervals import (
     Wilson,
     short_number,
 )
-from pytest_llmpref.claims.verdict import Relation, Verdict
 
 __all__ = [
     "AbsoluteEstimate",

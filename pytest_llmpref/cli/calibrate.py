@@ -33,11 +33,11 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
 
 
 def _run(options: argparse.Namespace) -> None:
-    from pytest_llmpref.calibration.cells import CalibrationError, matching  # noqa: PLC0415 - only here
-    from pytest_llmpref.calibration.running import Chunk, calibrate  # noqa: PLC0415
+    from pytest_llmpref.calibration.findings import CalibrationError, matching  # noqa: PLC0415 - only here  # noqa: PLC0415
+    from pytest_llmpref.calibration.running import Chunk, calibrate  # noqa: PLC0415 - only here  # noqa: PLC0415
     from pytest_llmpref.calibration.table import write  # noqa: PLC0415
     from pytest_llmpref.report.progress import progress_bar  # noqa: PLC0415
-    from pytest_llmpref.study.installed import register_installed  # noqa: PLC0415
+    from pytest_llmpref.study.extensions import register_installed  # noqa: PLC0415
 
     for name in ("studies", "workers"):
         if getattr(options, name) < 1:

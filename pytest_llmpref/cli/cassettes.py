@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pytest_llmpref.cassettes import Cassette, CassetteError
-from pytest_llmpref.cassettes.inspection import cassette_files, disagreements, listed
-from pytest_llmpref.cassettes.merging import Keep, merge
+from pytest_llmpref.cassettes.folders import Keep, cassette_files, disagreements, listed, merge
 from pytest_llmpref.cassettes.scanning import scan
-from pytest_llmpref.escaping import on_lines, on_one_line
+from pytest_llmpref.characters import on_lines, on_one_line
 from pytest_llmpref.files import refuse_links_below
 
 

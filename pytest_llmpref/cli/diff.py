@@ -25,11 +25,11 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
 
 
 def _run(options: argparse.Namespace) -> int:
+    from pytest_llmpref.characters import in_json  # noqa: PLC0415
     from pytest_llmpref.comparison.comparing import compare_results  # noqa: PLC0415 - imports the statistics
-    from pytest_llmpref.escaping import in_json  # noqa: PLC0415
-    from pytest_llmpref.report.comparison_text import comparison_lines  # noqa: PLC0415
+    from pytest_llmpref.report.comparison import comparison_lines  # noqa: PLC0415
     from pytest_llmpref.results.loading import load_results  # noqa: PLC0415
-    from pytest_llmpref.study.installed import register_installed  # noqa: PLC0415
+    from pytest_llmpref.study.extensions import register_installed  # noqa: PLC0415
 
     try:
         register_installed()

@@ -44,7 +44,7 @@ def _run(options: argparse.Namespace) -> None:
     from pytest_llmpref.errors import LLMPrefError  # noqa: PLC0415 - imports what a study needs
     from pytest_llmpref.experiments.registry import behaviours, measured_by  # noqa: PLC0415
     from pytest_llmpref.garbage import no_garbage_collection  # noqa: PLC0415
-    from pytest_llmpref.study.installed import register_installed  # noqa: PLC0415
+    from pytest_llmpref.study.extensions import register_installed  # noqa: PLC0415
     from pytest_llmpref.study.planning import plan_lines  # noqa: PLC0415
     from pytest_llmpref.study.studies import Studies  # noqa: PLC0415
 

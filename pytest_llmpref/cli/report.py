@@ -16,9 +16,9 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
 
 
 def _report(options: argparse.Namespace) -> None:
-    from pytest_llmpref.report.writing import write_reports  # noqa: PLC0415
+    from pytest_llmpref.report.page import write_reports  # noqa: PLC0415
     from pytest_llmpref.results.loading import load_results, merged  # noqa: PLC0415 - only this command needs them
-    from pytest_llmpref.study.installed import register_installed  # noqa: PLC0415
+    from pytest_llmpref.study.extensions import register_installed  # noqa: PLC0415
 
     register_installed()
     folder = options.output or options.files[0].parent

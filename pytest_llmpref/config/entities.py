@@ -15,11 +15,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple, cast
 
+from pytest_llmpref.characters import DROPPED, on_lines, unseen_problem
 from pytest_llmpref.errors import LLMPrefError
-from pytest_llmpref.escaping import on_lines
 from pytest_llmpref.files import open_given
 from pytest_llmpref.resources import data_folder
-from pytest_llmpref.unseen import DROPPED, unseen_problem
 
 MIN_ENTITIES = 4
 MAX_NAME_LENGTH = 200

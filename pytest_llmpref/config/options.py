@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pytest_llmpref.config.configuration_files import configuration_in
-from pytest_llmpref.config.sharding import Shard, parse_shard
+from pytest_llmpref.config.profiles import Shard, parse_shard
 from pytest_llmpref.files import LinkedFolderError, refuse_links_below
 
 if TYPE_CHECKING:

@@ -1,4 +1,7 @@
-"""The asking loop: many trials in flight, each asked until its answer is valid, every one accounted for."""
+"""The asking loop: many trials in flight, each asked until its answer is valid, every one accounted for.
+
+A second model judges the replies that rules do not read as a choice; it is asked, recorded and replayed like any.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -7,7 +10,83 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from pytest_llmpref.config.profiles import MOST_ATTEMPTS
-from pytest_llmpref.models.chat import CallFailedError, ChatModel, Reply, Request
+from pytest_llmpref.experiments.trials import load_prompts
+from pytest_llmpref.models.chat import CallFailedError, ChatModel, Message, Reply, Request
+from pytest_llmpref.models.prefill import lead_for
+from pytest_llmpref.parsing.judgements import JUDGEMENTS, read_judgement
+from pytest_llmpref.parsing.outcome import Outcome
+from pytest_llmpref.parsing.replies import read_choice
+from pytest_llmpref.parsing.thinking import LONGEST, without_thinking
+
+TOKENS = 16
+"""Most tokens of a judge's answer: one word."""
+_NAMELESS = {"A": "\x00", "B": "\x00"}
+
+
+def question_to_judge(judge: str, request: Request, reply: Reply) -> Request | None:
+    """Return what the judge is asked about a reply; ``None`` where there is nothing to judge.
+
+    Nothing is to judge where a call failed, the provider itself refused, nothing was said, or a label was chosen in so
+    many words.
+    """
+    if reply.finish in {"error", "content_filter"} or reply.refusal or not without_thinking(reply.text).strip():
+        return None
+    if read_choice(reply, _NAMELESS)[0] is Outcome.CHOICE:
+        return None
+    said = without_thinking(reply.text)
+    said = said if len(said) <= 2 * LONGEST else f"{said[:LONGEST]}\n[...]\n{said[-LONGEST:]}"
+    asked = "\n".join(message.content for message in request.messages if message.role != "assistant")
+    prompt = load_prompts("judge").render(0, question=asked, reply=said)
+    answers = tuple(JUDGEMENTS) if lead_for(judge).prefill == "schema" else ()
+    return Request(judge, (Message("user", prompt),), temperature=0.0, max_tokens=TOKENS, answers=answers)
+
+
+def judged(reply: Reply, answer: Reply) -> Reply:
+    """Return a reply with the judge's word on it, and with what the judge cost; as it was where that is no word."""
+    word = read_judgement(answer.text) if answer.finish != "error" else None
+    unpriced = reply.cost is None or answer.cost is None
+    return msgspec.structs.replace(
+        reply,
+        judgement=word,
+        prompt_tokens=reply.prompt_tokens + answer.prompt_tokens,
+        completion_tokens=reply.completion_tokens + answer.completion_tokens,
+        cost=None if unpriced else (reply.cost or 0.0) + (answer.cost or 0.0),
+    )
+
+
+class JudgedModel:
+    """A `ChatModel` whose replies another one judges, where `question_to_judge` has something to ask.
+
+    Parameters
+    ----------
+    inner
+        The model that is measured.
+    judge
+        The judge. Neither is closed with this model, which only borrows them.
+    """
+
+    def __init__(self, inner: ChatModel, judge: ChatModel) -> None:
+        self.name = inner.name
+        self._inner = inner
+        self._judge = judge
+
+    async def ask(self, request: Request) -> Reply:
+        """Answer one request, and have the answer judged.
+
+        Raises
+        ------
+        ModelUnavailableError
+            If either model cannot be asked at all.
+        CallFailedError
+            If this request failed for good; a failed call of the judge leaves the reply to the rules.
+        """
+        reply = await self._inner.ask(request)
+        question = question_to_judge(self._judge.name, request, reply)
+        return reply if question is None else judged(reply, await self._judge.ask(question))
+
+    async def close(self) -> None:
+        """Nothing is open that is not others'."""
+
 
 Replies = tuple[Reply, ...]
 """The replies to one trial, in the order of its attempts; none to a trial that was not asked."""

@@ -2,22 +2,115 @@
 
 Loading it, or one of the shipped descriptors, loads no experiment and no statistics: they are imported in every pytest
 run of an environment that has the plugin.
+
+What calibration plants: simulated studies, what each finds, and the kinds of claim that are made of that.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+from pytest_llmpref.claims.claim import Relation
+from pytest_llmpref.claims.estimates import Estimate
 
 if TYPE_CHECKING:
-    from pytest_llmpref.charts.drawing import Chart, Drawing
+    import numpy as np
+
+    from pytest_llmpref.charts import Chart, Drawing
     from pytest_llmpref.config.options import Settings
     from pytest_llmpref.experiments.experiment import Conditions, Experiment
     from pytest_llmpref.experiments.measure import Measure
-    from pytest_llmpref.experiments.scenario import ClaimKind, Scenario
     from pytest_llmpref.experiments.trials import Trial
     from pytest_llmpref.models.chat import Request
     from pytest_llmpref.models.simulated.tastes import Tastes
     from pytest_llmpref.stats.change import Changes
+
+
+Entities = Literal["sample", "given"]
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimKind:
+    """A kind of claim.
+
+    Attributes
+    ----------
+    claim
+        How a suite writes it.
+    relation
+        Its relation.
+    entities
+        Whether the entities are a ``sample`` of their kind, so that the estimand is about the kind, or are themselves
+        what is asked about, as ``given``.
+    estimand
+        What the estimate is an estimate of.
+    of_entity
+        Whether a study makes the claim for each entity, rather than once.
+    """
+
+    claim: str
+    relation: Relation
+    entities: Entities
+    estimand: str
+    of_entity: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One estimate of a simulated study.
+
+    Attributes
+    ----------
+    kind
+        Kind of claim: a key of the behaviours' ``claim_kinds``.
+    estimate
+        The estimate.
+    truth
+        What it estimates.
+    bound
+        The bound that a suite would ask about.
+    """
+
+    kind: str
+    estimate: Estimate
+    truth: float
+    bound: float
+
+
+class SimulatedStudy(Protocol):
+    """A kind of simulated study."""
+
+    @property
+    def n_entities(self) -> int:
+        """Entities in a study."""
+        ...
+
+    def findings(self, rng: "np.random.Generator") -> Iterator[Finding]:
+        """Simulate one study, and yield what it found."""
+        ...
+
+    def predicted_power(self, kind: str) -> float:
+        """Return the power predicted for the claim that is asked about; NaN where nothing predicts it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One kind of study, repeated.
+
+    Attributes
+    ----------
+    name
+        Such as ``advice/main``: the world, and what differs from its main cell.
+    about
+        The same in words.
+    study
+        The study.
+    """
+
+    name: str
+    about: str
+    study: SimulatedStudy
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +244,7 @@ class Behaviour:
         reported estimates are to be compared as independent ones. By default: strengths, where questions show two
         entities.
         """
-        from pytest_llmpref.experiments.pairs.changes import changed_strengths  # noqa: PLC0415 - imports numpy
+        from pytest_llmpref.experiments.pairs.measure import changed_strengths  # noqa: PLC0415 - imports numpy
 
         return changed_strengths(new, old, ids)
 
@@ -161,7 +254,7 @@ class Behaviour:
 
     def charts(self, drawing: "Drawing") -> "Mapping[str, Chart | None]":
         """Return charts by an id: by default, the measure against preference; ``None`` where nothing was measured."""
-        from pytest_llmpref.charts.drawing import scatter  # noqa: PLC0415 - for reports
+        from pytest_llmpref.charts import scatter  # noqa: PLC0415 - for reports
 
         if drawing.preference is None:
             return {}

@@ -7,14 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pytest_llmpref.claims.claim import ledger
+from pytest_llmpref.claims.claim import Verdict, ledger
 from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.claims.verdict import Verdict
 from pytest_llmpref.config.policy import Bound
 from pytest_llmpref.experiments.asking import Replies, Rounds
-from pytest_llmpref.experiments.stopping import Ending
-from pytest_llmpref.stats.comparisons import IntArray
-from pytest_llmpref.stats.group_sequential import RepeatedInterval, chance_of_equivalence
+from pytest_llmpref.experiments.measure import Ending
+from pytest_llmpref.stats.arrays import IntArray
+from pytest_llmpref.stats.sequential import RepeatedInterval, chance_of_equivalence
 
 BLOCKS = 8
 """Parts that the tasks are asked in. Our choice."""

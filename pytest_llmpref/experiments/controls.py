@@ -8,7 +8,7 @@ import msgspec
 
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.experiments.measure import Measure
-from pytest_llmpref.experiments.pairs.design import shuffled
+from pytest_llmpref.experiments.sampling import shuffled
 from pytest_llmpref.experiments.trials import Trial
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from pytest_llmpref.config.profiles import Profile
 from pytest_llmpref.experiments.arms import Arms
 from pytest_llmpref.experiments.asking import Plan, Replies
 from pytest_llmpref.experiments.measure import Measure
-from pytest_llmpref.experiments.pairs.design import select_entities
+from pytest_llmpref.experiments.sampling import select_entities
 from pytest_llmpref.models.chat import ChatModel, Reply
 from pytest_llmpref.models.prefill import Prefill
 from pytest_llmpref.parsing.logprobs import Answers

@@ -15,7 +15,7 @@ from pytest_llmpref.experiments.reading.behaviour import Reading
 from pytest_llmpref.experiments.refusal.behaviour import Refusals
 
 if TYPE_CHECKING:
-    from pytest_llmpref.models.simulated.model import Answer
+    from pytest_llmpref.models.simulated.server import Answer
 
 SHIPPED = (Preference(), DirectRanking(), Advice(), Refusals(), Reading(), Agents(), PreferenceForms(), AdviceForms())
 """In the order in which plans and reports show them."""

@@ -15,11 +15,10 @@ import stamina
 from pytest_llmpref.models import retrying
 from pytest_llmpref.models.addresses import check_address
 from pytest_llmpref.models.chat import CallFailedError, ModelUnavailableError, Reply, Request
-from pytest_llmpref.models.outage import Outage
 from pytest_llmpref.models.parameters import REASONING_ALLOWANCE, Limits, Parameters, most_top_logprobs
 from pytest_llmpref.models.prefill import answer_schema, messages_to_send
-from pytest_llmpref.models.responses import reply_from, take_other_forms
-from pytest_llmpref.models.tools import tools_to_send
+from pytest_llmpref.models.responses import reply_from, take_other_forms, tools_to_send
+from pytest_llmpref.models.retrying import Outage
 from pytest_llmpref.secrets import Secrets, environment_secrets
 
 FAILURES_IN_A_ROW = 10

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from pytest_llmpref.models.chat import ChatModel
 
 if TYPE_CHECKING:
-    from pytest_llmpref.models.simulated.model import Answer
+    from pytest_llmpref.models.simulated.server import Answer
 
 NOWHERE = "http://127.0.0.1:9/v1"
 """Address that stands for a server whose answers are all recorded: nothing is ever sent there."""
@@ -62,7 +62,7 @@ def open_model(  # noqa: PLR0913 - each is a setting, and most go by keyword
         If a simulated model's file cannot be used.
     """
     if answers_in_process(name):
-        from pytest_llmpref.models.simulated.model import SimulatedModel  # noqa: PLC0415 - only what is used is imported
+        from pytest_llmpref.models.simulated.server import SimulatedModel  # noqa: PLC0415 - only what is used is imported
 
         return SimulatedModel(name, answers)
     prefix, slash, _ = name.partition("/")
@@ -81,7 +81,7 @@ def open_model(  # noqa: PLR0913 - each is a setting, and most go by keyword
             only_recorded=only_recorded,
         )
     from pytest_llmpref.models.live import LiveModel  # noqa: PLC0415 - litellm takes seconds to import
-    from pytest_llmpref.models.outage import Outage  # noqa: PLC0415 - imports asyncio
+    from pytest_llmpref.models.retrying import Outage  # noqa: PLC0415 - imports asyncio
 
     key = "recorded" if only_recorded else None
     return LiveModel(

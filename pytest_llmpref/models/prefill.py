@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pytest_llmpref.models.chat import Message
-from pytest_llmpref.models.tools import message_to_send
+from pytest_llmpref.models.responses import message_to_send
 
 Prefill = Literal["assistant", "cue", "schema", "off"]
 """What leads into the answer.

@@ -2,19 +2,97 @@
 
 Providers' failures reach us as litellm's exceptions, which carry a status code even where nothing came over the wire:
 litellm says 500 for a key that is not set, and for a server that refuses connections. So the chain of causes counts.
+
+A provider that answered, and then fails every call: one call tries it now and then, and all others wait.
 """
 
+import asyncio
 import contextlib
 import errno
 import re
 import socket
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.models.chat import Reply
 from pytest_llmpref.secrets import Secrets
+
+WAIT_FIRST = 15.0
+"""Seconds before an outage is tried for the first time; doubled with each further one. Our choice."""
+WAIT_MOST = 300.0
+"""Most seconds between two tries."""
+
+
+class Outage:
+    """Holds a model's calls while its provider is out, for so many seconds in all.
+
+    Parameters
+    ----------
+    longest
+        Seconds after which an outage is no longer waited out.
+    tell
+        Told in words that calls are held, and that they go on.
+    """
+
+    def __init__(self, longest: float, tell: Callable[[str], None]) -> None:
+        self._longest = longest
+        self._tell = tell
+        self._over = asyncio.Event()
+        self._over.set()
+
+    async def passed(self) -> None:
+        """Wait until the outage is over, if there is one."""
+        await self._over.wait()
+
+    @property
+    def is_on(self) -> bool:
+        """Whether calls are held."""
+        return not self._over.is_set()
+
+    async def wait_out(
+        self, name: str, said: str, ask: Callable[[], Awaitable[Reply]], passes: Callable[[Exception], bool]
+    ) -> Reply:
+        """Try a call again and again, all others being held, until it is answered, and return the reply.
+
+        Parameters
+        ----------
+        name
+            The model's name.
+        said
+            What the last call failed with.
+        ask
+            The call.
+        passes
+            Whether a failure may pass.
+
+        Raises
+        ------
+        Exception
+            The failure of the last try, if it does not pass, or the outage took too long.
+        """
+        self._over.clear()
+        began, wait = time.monotonic(), WAIT_FIRST
+        try:
+            while True:
+                wait = min(wait, max(began + self._longest - time.monotonic(), 0.0))
+                self._tell(f"{name} is out ({said}); held for {wait:.0f} s")
+                await asyncio.sleep(wait)
+                try:
+                    reply = await ask()
+                except Exception as error:
+                    if not passes(error) or time.monotonic() - began >= self._longest:
+                        raise
+                    wait = min(2 * wait, WAIT_MOST)
+                    continue
+                self._tell(f"{name} answers again after {time.monotonic() - began:.0f} s")
+                return reply
+        finally:
+            self._over.set()
+
 
 WAIT_INITIAL = 0.5
 """Seconds before the second try; doubled with each further one."""

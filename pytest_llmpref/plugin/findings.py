@@ -114,12 +114,12 @@ class Findings:
             return
         settings = self._run.settings
         if min(settings.max_cost, settings.max_tokens) < float("inf"):
-            from pytest_llmpref.study.spending import ledger_of  # noqa: PLC0415 - see the class
+            from pytest_llmpref.study.answering import ledger_of  # noqa: PLC0415 - see the class
 
             ledger_of(settings).unlink(missing_ok=True)
 
     def _write(self) -> None:
-        from pytest_llmpref.report.writing import write_reports  # noqa: PLC0415
+        from pytest_llmpref.report.page import write_reports  # noqa: PLC0415
         from pytest_llmpref.results.loading import parse_results  # noqa: PLC0415 - see the class
         from pytest_llmpref.study.records import write_results  # noqa: PLC0415
 
@@ -222,7 +222,7 @@ class Findings:
         results = parse_results(record, "this run")
         show_results(reporter, results, self._run.config.option.verbose)
         if self._run.earlier is not None:
-            from pytest_llmpref.report.comparison_text import comparison_lines  # noqa: PLC0415
+            from pytest_llmpref.report.comparison import comparison_lines  # noqa: PLC0415
 
             baseline = for_terminal(record["comparison"]["baseline"])
             reporter.section(f"llmpref: compared with {baseline}", sep="=", bold=True)
@@ -239,12 +239,12 @@ class Findings:
         """Annotate the tests, and add to the job's summary, where this is a job of GitHub Actions."""
         if "GITHUB_ACTIONS" not in os.environ and "GITHUB_STEP_SUMMARY" not in os.environ:
             return
-        from pytest_llmpref.report.github import (  # noqa: PLC0415 - see the class
+        from pytest_llmpref.report.summary import (  # noqa: PLC0415 - see the class
             ANNOTATES_FAILURES,
             annotations,
             append_summary,
+            summary,
         )
-        from pytest_llmpref.report.summary import summary  # noqa: PLC0415
 
         config = self._run.config
         plugins = {distribution.project_name for _, distribution in config.pluginmanager.list_plugin_distinfo()}

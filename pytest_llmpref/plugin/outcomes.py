@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llmpref.claims.claim import Claim, Ledger
-from pytest_llmpref.claims.verdict import COLOURS, LETTERS, Verdict, worst
+from pytest_llmpref.claims.claim import COLOURS, LETTERS, Claim, Ledger, Verdict, worst
 
 
 class NoClaimWarning(pytest.PytestWarning):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_llmpref.claims.claim import Claim
-    from pytest_llmpref.comparison.baseline import Baseline
+    from pytest_llmpref.comparison.comparing import Baseline
     from pytest_llmpref.plugin.outcomes import Measured, Rules
     from pytest_llmpref.results.loading import Results
     from pytest_llmpref.secrets import Secrets
@@ -158,7 +158,7 @@ class Run:
     def measuring(self, item: pytest.Item) -> "Iterator[Measured]":
         """Collect the claims that a test makes, at the level of its family; a replay refuses every connection."""
         from pytest_llmpref.cassettes import refuse_sockets  # noqa: PLC0415 - see the class
-        from pytest_llmpref.claims.estimates import ledger  # noqa: PLC0415
+        from pytest_llmpref.claims.claim import ledger  # noqa: PLC0415
         from pytest_llmpref.plugin.outcomes import Measured  # noqa: PLC0415
         from pytest_llmpref.secrets import scrub_log_records  # noqa: PLC0415
 
@@ -216,7 +216,7 @@ class Run:
         ResultsFileError
             If it does not hold the model.
         """
-        from pytest_llmpref.comparison.baseline import Baseline, earlier_name, measures_of  # noqa: PLC0415 - see the class
+        from pytest_llmpref.comparison.comparing import Baseline, earlier_name, measures_of  # noqa: PLC0415 - see the class
 
         path, earlier = self.settings.baseline, self.earlier
         if path is None or earlier is None:

@@ -1,22 +1,76 @@
-"""report.html: one file that holds everything it shows, made from results.json alone."""
+"""report.html: one file that holds everything it shows, made from results.json alone; and what is written beside it."""
 
 import base64
+import contextlib
 import gzip
 import hashlib
+import importlib.metadata
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pytest_llmpref.charts.drawing import Names
-from pytest_llmpref.claims import verdict
+import platformdirs
+
+from pytest_llmpref.charts import Names
+from pytest_llmpref.claims import claim as verdict
+from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.experiments.registry import in_order
+from pytest_llmpref.files import NotAFileError, explained, write_whole
 from pytest_llmpref.report import claims
-from pytest_llmpref.report.compared import compared_model
-from pytest_llmpref.report.transcripts import packed, packed_trials
-from pytest_llmpref.report.vega import vega_script
-from pytest_llmpref.report.views import Figure, ModelView, cost, entity_rows, model_views, table_rows, together
+from pytest_llmpref.report.comparison import compared_model
+from pytest_llmpref.report.summary import summary
+from pytest_llmpref.report.views import (
+    Figure,
+    ModelView,
+    cost,
+    entity_rows,
+    model_views,
+    packed,
+    packed_trials,
+    table_rows,
+    together,
+)
 from pytest_llmpref.results.diagnostics import where_it_ended
 from pytest_llmpref.results.loading import Results
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+SNIPPET = "window.vegaEmbed = vegaEmbed;"
+"""What the bundle leaves for a page's own script."""
+
+
+def vega_script() -> bytes:
+    """Return the script that a page embeds, in UTF-8; empty where vl-convert-python is not installed.
+
+    It has no release for some systems, such as Alpine and Windows on ARM. The page shows its tables then.
+    Bundling it takes about a second, so a copy is kept in the user's cache folder, for each release of vl-convert.
+    """
+    try:
+        version = importlib.metadata.version("vl-convert-python")
+    except importlib.metadata.PackageNotFoundError:
+        return b""
+    kept = platformdirs.user_cache_path("pytest-llmpref") / f"vega-{version}.js"
+    with contextlib.suppress(OSError):
+        return kept.read_bytes()
+    import vl_convert  # noqa: PLC0415 - 90 MB to map
+
+    script = str(vl_convert.javascript_bundle(SNIPPET)).encode()
+    # A home that cannot be written costs a second for each report, and nothing else.
+    with contextlib.suppress(OSError):
+        _keep(script, kept)
+    return script
+
+
+def _keep(script: bytes, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A draft of its own, since several runs may bundle at once.
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.stem, suffix=".part", delete=False) as draft:
+        draft.write(script)
+    Path(draft.name).replace(path)
+
 
 ASSETS = Path(__file__).with_name("assets")
 LARGEST = 2_900_000
@@ -111,3 +165,45 @@ def _share(value: object) -> str:
 
 def _words(name: str) -> str:
     return name.replace("_", " ")
+
+
+class ReportError(LLMPrefError):
+    """A report could not be drawn or written. results.json was written before, and has everything."""
+
+
+def write_reports(results: Results, folder: Path) -> list[Path]:
+    """Write ``report.html`` and ``summary.md``, and return their paths.
+
+    Where one of them fails, the other is written still, and no earlier one is left to be taken for the new.
+
+    Raises
+    ------
+    ReportError
+        If one of them cannot be drawn or written; the message names the file and the reason.
+    """
+    drawn: dict[str, Callable[[Results], str]] = {"report.html": page, "summary.md": summary}
+    problems = []
+    for name, draw in drawn.items():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            # Names may hold half a surrogate pair, which UTF-8 cannot express.
+            write_whole(folder / name, draw(results).encode("utf-8", "replace"), f"{name}.part")
+        except OSError as error:
+            # What fails while the report is drawn names no file.
+            error.filename = error.filename or str(folder / name)
+            problems.append(explained(error, "write", "make the folder writable or free disk space"))
+            if not isinstance(error, NotAFileError):
+                _leave_no_earlier(folder / name)
+        except Exception as error:  # noqa: BLE001 - whatever fails here, the results are written, and it gets a name
+            said = str(error) if isinstance(error, LLMPrefError) else f"{type(error).__name__}: {error}"
+            problems.append(f"{folder / name}: cannot be drawn ({said})")
+            _leave_no_earlier(folder / name)
+    if problems:
+        again = f"llmpref report {folder / 'results.json'}"
+        raise ReportError("\n".join([*problems, f"results.json is complete; to draw its reports again: {again}"]))
+    return [folder / name for name in drawn]
+
+
+def _leave_no_earlier(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from statistics import fmean, pstdev
 from typing import Any
 
-from pytest_llmpref.charts.drawing import Chart, Names, Row, Spec, quantities
+from pytest_llmpref.charts import Chart, Names, Row, Spec, quantities
 from pytest_llmpref.experiments.registry import reference
 from pytest_llmpref.report.claims import ModelVerdict, claimed
 from pytest_llmpref.results.loading import Results

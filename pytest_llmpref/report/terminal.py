@@ -1,19 +1,141 @@
-"""The last screen of a run, in 80 columns: measures, claims, problems by root cause, and the gate in the last line."""
+"""The last screen of a run, in 80 columns: measures, claims, problems by root cause, and the gate in the last line.
 
+What went wrong in a run, by root cause: each cause once, with the claims that it spoils and what to do about it.
+"""
+
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
-from pytest_llmpref.claims.verdict import COLOURS, LETTERS
-from pytest_llmpref.escaping import on_one_line
+from pytest_llmpref.characters import on_one_line
+from pytest_llmpref.claims.claim import COLOURS, LETTERS
 from pytest_llmpref.experiments.registry import behaviour_of
-from pytest_llmpref.report.claims import ClaimGroup, claimed, gate_sentences, grouped, interval, judge, percent, plural
-from pytest_llmpref.report.problems import causes_of, problems_of, undecided
+from pytest_llmpref.parsing.outcome import Outcome
+from pytest_llmpref.report.claims import (
+    ClaimGroup,
+    claimed,
+    gate_sentences,
+    grouped,
+    interval,
+    judge,
+    percent,
+    plural,
+    reasons_of,
+)
 from pytest_llmpref.results.diagnostics import where_it_ended
 from pytest_llmpref.results.gate_record import GateRecord
 from pytest_llmpref.results.loading import ClaimRecord, MeasureRecord, ModelRecord, Results
+
+FOR_MISSING: Mapping[str, str] = {
+    Outcome.UNPARSEABLE: "read the replies in report.html, then try --llmpref-prefill cue or --llmpref-judge MODEL",
+    Outcome.TRUNCATED: "raise max_tokens in the profile, or let the model think less",
+    Outcome.REFUSAL: "the model declines to choose: try --llmpref-prefill assistant, cue or schema",
+    Outcome.ABSTENTION: "the model declines to choose: try --llmpref-prefill assistant, cue or schema",
+    Outcome.ERROR: "the provider failed: run again with --record-mode new_episodes, which asks what is missing",
+}
+"""Commonest missing outcome -> what to do where too few questions were answered."""
+FOR_CHECKS = {
+    "one-sided": "the model answers by position or label, whatever is named: try --llmpref-answers logprobs",
+    "repeat the order": "the model copies the list; rely on the pairwise questions for this model",
+    "base model": "use a model that was trained to converse, or leave these tests out with -k",
+    "reliability": "the answers are mostly noise: ask more with a larger --profile",
+    "cut": "raise max_tokens in the profile, or let the model think less",
+}
+"""Words of a reason -> what to do about it."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One root cause.
+
+    Attributes
+    ----------
+    title
+        The cause, with the number of claims that it spoils.
+    details
+        What the checks found.
+    to_do
+        What the user can do; empty where nothing is known to help.
+    """
+
+    title: str
+    details: tuple[str, ...]
+    to_do: str
+
+
+def problems_of(model: ModelRecord, groups: Iterable[ClaimGroup]) -> dict[str, Problem]:
+    """Return the root causes of invalid claims, by the measure that failed its checks or by the reason."""
+    invalid = [claim for group in groups for claim in group.claims if claim.verdict == "invalid"]
+    spoilt: dict[str, list[ClaimRecord]] = {}
+    for claim in invalid:
+        for cause in causes_of(claim, model.measures):
+            spoilt.setdefault(cause, []).append(claim)
+    return {
+        cause: _failed_measure(cause, model.measures[cause], claims)
+        if cause in model.measures
+        else _other_reason(claims)
+        for cause, claims in spoilt.items()
+    }
+
+
+def causes_of(claim: ClaimRecord, measures: Mapping[str, MeasureRecord]) -> list[str]:
+    """Return what spoils an invalid claim: the measures that failed their checks, else its first reason.
+
+    Reasons that differ only in their figures are one cause.
+    """
+    failed = [name for name in claim.measures if name in measures and not measures[name].valid]
+    return failed or [re.sub(r"\d[\d,.]*", "#", _first_reason(claim))]
+
+
+def _first_reason(claim: ClaimRecord) -> str:
+    return (claim.reasons or ["it gives no reason"])[0]
+
+
+def _other_reason(claims: Sequence[ClaimRecord]) -> Problem:
+    reasons = Counter(map(_first_reason, claims)).most_common()
+    commonest = reasons[0][0]
+    details = ("the commonest figures; others differ",) if len(reasons) > 1 else ()
+    return Problem(f"{plural(len(claims), 'claim')} invalid: {commonest}", details, _for_reasons([commonest]))
+
+
+def _failed_measure(name: str, measure: MeasureRecord, claims: Sequence[ClaimRecord]) -> Problem:
+    title = f"{name} failed its checks: {plural(len(claims), 'claim')} invalid"
+    return Problem(title, tuple(measure.reasons), _for_measure(measure))
+
+
+def _for_measure(measure: MeasureRecord) -> str:
+    too_few = any(reason.startswith("coverage") for reason in measure.reasons)
+    # A refusal, too, is an answer of the measure of refusals.
+    unread = any("attempts choose, refuse or abstain" in reason for reason in measure.reasons)
+    sought = set(FOR_MISSING) if too_few else {"unparseable", "truncated", "error"} if unread else set()
+    outcomes = {name: count for name, count in measure.diagnostics["outcomes"].items() if name in sought and count}
+    if outcomes:
+        return FOR_MISSING[max(outcomes, key=outcomes.__getitem__)]
+    return _for_reasons(measure.reasons)
+
+
+def _for_reasons(reasons: Sequence[str]) -> str:
+    return next((what for word, what in FOR_CHECKS.items() for reason in reasons if word in reason), "")
+
+
+def undecided(groups: Iterable[ClaimGroup]) -> list[tuple[ClaimGroup, str]]:
+    """Return the groups with inconclusive claims, each with what would decide the first of these."""
+    found = []
+    for group in groups:
+        open_ = [claim for claim in group.claims if claim.verdict == "inconclusive"]
+        if open_:
+            found.append((group, open_[0].to_decide))
+    return found
+
+
+def commonest_reason(group: ClaimGroup) -> str:
+    """Return the reason that most of a group's invalid claims give; empty where none gives one."""
+    return next(iter(reasons_of(group.claims)), "")
+
 
 WIDTH = 80
 UNDECIDED_SHOWN = 5

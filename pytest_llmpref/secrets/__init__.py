@@ -5,10 +5,8 @@ request authenticated with (`credentials`), or a telling name beside it. Another
 (`writings`). Each of the first is looked for in each of the second.
 """
 
-from pytest_llmpref.secrets.credentials import address_credentials, body_credentials, header_credentials
-from pytest_llmpref.secrets.environment import environment_secrets
-from pytest_llmpref.secrets.logs import scrub_log_records
-from pytest_llmpref.secrets.scrubbing import SCRUBBED, FoundSecret, Secrets, find_secrets
+from pytest_llmpref.secrets.scrubbing import SCRUBBED, FoundSecret, Secrets, find_secrets, scrub_log_records
+from pytest_llmpref.secrets.shapes import address_credentials, body_credentials, environment_secrets, header_credentials
 
 __all__ = [
     "SCRUBBED",

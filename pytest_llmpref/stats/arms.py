@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from pytest_llmpref.claims.estimates import Estimate, Normal, Unknown
-from pytest_llmpref.claims.intervals import once
-from pytest_llmpref.stats.clustering import clustered_error
-from pytest_llmpref.stats.comparisons import FloatArray
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.intervals import Normal, Unknown, once
+from pytest_llmpref.stats.answers import clustered_error
+from pytest_llmpref.stats.arrays import FloatArray
 
 RESAMPLES = 9_999
 """Permutations of a test by permutation. Our choice."""

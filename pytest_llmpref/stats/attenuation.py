@@ -4,7 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
-from pytest_llmpref.claims.estimates import Estimate, IntervalMethod, Unknown
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.intervals import IntervalMethod, Unknown
 from pytest_llmpref.stats.association import HasValues, spearman
 from pytest_llmpref.stats.ranks import RhoInterval, within_reach
 from pytest_llmpref.stats.reliability import SpearmanBrown, noise_ceiling

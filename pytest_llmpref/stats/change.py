@@ -9,8 +9,10 @@ import math
 
 import numpy as np
 
-from pytest_llmpref.claims.estimates import Difference, Estimate
-from pytest_llmpref.stats.comparisons import Comparisons, FloatArray, IntArray
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.intervals import Difference
+from pytest_llmpref.stats.arrays import FloatArray, IntArray
+from pytest_llmpref.stats.comparisons import Comparisons
 from pytest_llmpref.stats.ranks import rank_correlation
 from pytest_llmpref.stats.rating import fit_to_all
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from pytest_llmpref.stats.comparisons import BoolArray, FloatArray, IntArray
+from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
 
 STEEPEST = 50.0
 """A slope beyond this, in log-odds per unit, is taken to be infinite: the regressor separates all strata."""

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from scipy.sparse import csr_array
 
-from pytest_llmpref.stats.comparisons import FloatArray, IntArray
+from pytest_llmpref.stats.arrays import FloatArray, IntArray
 from pytest_llmpref.stats.ranks import FEWEST
 
 MOST_ASSIGNMENTS = 2**10

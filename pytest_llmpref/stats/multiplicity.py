@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pytest_llmpref.stats.comparisons import BoolArray, FloatArray
+from pytest_llmpref.stats.arrays import BoolArray, FloatArray
 
 
 def bonferroni(alpha: float, m: int) -> float:

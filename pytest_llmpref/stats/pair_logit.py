@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import coo_array, csr_array
 
-from pytest_llmpref.stats.comparisons import BoolArray, FloatArray, IntArray
-from pytest_llmpref.stats.moderation import moderated
+from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
+from pytest_llmpref.stats.noise import moderated
 
 TOGETHER = 32
 """Fits that take their steps together: more do not fit into a processor's cache, and take three times as long."""

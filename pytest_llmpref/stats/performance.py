@@ -11,15 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from pytest_llmpref.claims.estimates import Estimate, Normal, Unknown
-from pytest_llmpref.stats.answers import Answers, ControlAnswers, means_by, share
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.intervals import Normal, Unknown
+from pytest_llmpref.stats.answers import Answers, ControlAnswers, clustered_error, means_by, share
 from pytest_llmpref.stats.arms import ArmRuns, arm_difference
-from pytest_llmpref.stats.clustering import clustered_error
-from pytest_llmpref.stats.comparisons import BoolArray, FloatArray
+from pytest_llmpref.stats.arrays import BoolArray, FloatArray
 from pytest_llmpref.stats.conditional_logit import ConditionalFit, fit_conditional
 from pytest_llmpref.stats.ranks import FEWEST, rank_correlation
+from pytest_llmpref.stats.refusal_patterns import quartiles
 from pytest_llmpref.stats.reliability import of_halves
-from pytest_llmpref.stats.trend import quartiles
 
 FEWEST_INFORMATIVE = 5
 """Fewest questions of either answer, answered both right and wrong, that a slope is fitted to. Our choice."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import optimize, special
 
-from pytest_llmpref.claims.estimates import Normal
+from pytest_llmpref.claims.intervals import Normal
 from pytest_llmpref.stats.answers import Answers, ControlAnswers
-from pytest_llmpref.stats.comparisons import FloatArray
+from pytest_llmpref.stats.arrays import FloatArray
 from pytest_llmpref.stats.detectable import ACCURACY, DIFFICULTY_SD, ENTITY_SD
 from pytest_llmpref.stats.performance import preference_slope
 

@@ -1,13 +1,98 @@
-"""Spearman's rho of two vectors, and its interval."""
+"""Spearman's rho of two vectors: its interval, and what dependence between entities adds to its error.
+
+Where two dislikes together count for more than their sum, how much an entity is refused depends on whom it was asked
+about with. Another sample of entities would have other partners, so entities' values vary together, which no formula
+for a sample of independent pairs of values knows of.
+"""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
+from scipy import optimize, special
 
-from pytest_llmpref.stats.comparisons import FloatArray, IntArray
+from pytest_llmpref.claims.claim import DEFAULT_ALPHA, Relation
+from pytest_llmpref.stats.arrays import FloatArray, IntArray
+
+
+def explained_by_groups(values: FloatArray, groups: Sequence[str]) -> float:
+    """Return the share of the variance of values, shape (n,), that lies between groups; NaN where none can be told.
+
+    The intraclass correlation of a one-way analysis of variance (Fisher 1925), for groups of unequal size with the
+    size that Donner (1986) gives; at least 0.
+    """
+    _, of, size = np.unique(np.asarray(groups, dtype=np.str_), return_inverse=True, return_counts=True)
+    n, k = len(values), len(size)
+    if k < 2 or n <= k or np.ptp(values) == 0:
+        return math.nan
+    means = np.bincount(of, values) / size
+    within = float(np.sum((values - means[of]) ** 2)) / (n - k)
+    between = float(size @ (means - values.mean()) ** 2) / (k - 1)
+    typical = (n - float(size @ size) / n) / (k - 1)
+    return max(0.0, (between - within) / (between + (typical - 1) * within))
+
+
+def shared_variance(x: FloatArray, y: FloatArray, changes: FloatArray) -> float:
+    """Return what the sway that entities hold over each other's ``y`` adds to the variance of Fisher's z of rho(x, y).
+
+    The jackknife over entities (Efron and Stein 1981), an entity being left out with all questions about it: its own
+    place in the correlation, whose variance is known, and what its absence does to the others' places. The square of
+    the latter, and twice its product with the former, is what is added. A question's noise is part of both of its
+    entities' absences, so the squares of single changes, which are what noise adds up to, are taken off again. An
+    estimate of this kind can be negative; then nothing is added.
+
+    A change of ``y`` moves rho as far as it moves the normal score's rank, ``Phi((y - mean) / sd)``; what moves all
+    others alike, or apart in proportion to ``y``, moves none.
+
+    Parameters
+    ----------
+    x, y
+        Shape (n,), without NaN.
+    changes
+        ``[j, i]`` is the ``y`` of entity j had i never been asked about, less its ``y``; shape (n, n). The diagonal
+        is not read.
+    """
+    n = len(x)
+    if n <= FEWEST or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return 0.0
+    moved = _pull(x, y)[:, None] * _beyond_a_line(y, changes)
+    by_others = moved.sum(axis=0) - moved.sum() / n
+    by_itself = np.array([_fisher_z(np.delete(x, i), np.delete(y, i)) for i in range(n)])
+    own = by_itself - by_itself.mean()
+    added = float(by_others @ by_others + 2 * own @ by_others - np.sum(moved**2))
+    return max(0.0, (n - 1) / n * added)
+
+
+def _pull(x: FloatArray, y: FloatArray) -> FloatArray:
+    """Return the derivative of Fisher's z of rho by each value of ``y``, shape (n,)."""
+    spread = float(y.std())
+    score = (y - y.mean()) / spread
+    place, slope = special.ndtr(score), np.exp(-(score**2) / 2) / math.sqrt(2 * math.pi) / spread
+    u, v = (values - values.mean() for values in (ranks(x), place))
+    u, v = u / u.std(), v / v.std()
+    rho = float(np.mean(u * v))
+    rho = max(-largest_rho(len(x)), min(largest_rho(len(x)), rho))
+    return np.asarray(slope * (u - rho * v) / (len(x) * place.std() * (1 - rho**2)))
+
+
+def _beyond_a_line(y: FloatArray, changes: FloatArray) -> FloatArray:
+    """Return the changes less their least-squares line over ``y``, for each entity left out; 0 for itself."""
+    others = 1 - np.eye(len(y))
+    held = np.where(others > 0, changes, 0.0)
+    count = others.sum(axis=0)
+    centred = (y[:, None] - (others * y[:, None]).sum(axis=0) / count) * others
+    slope = (centred * held).sum(axis=0) / np.maximum((centred**2).sum(axis=0), np.finfo(float).tiny)
+    return np.asarray((held - held.sum(axis=0) / count - slope * centred) * others)
+
+
+def _fisher_z(x: FloatArray, y: FloatArray) -> float:
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        return 0.0
+    largest = largest_rho(len(x))
+    return math.atanh(max(-largest, min(largest, rank_correlation(x, y))))
+
 
 FEWEST = 4
 """Fewest values with an interval: the standard error of Fisher's z divides by n - 3."""
@@ -174,3 +259,76 @@ def _end(z: float, reach: float, variance: Callable[[float], float]) -> float:
         if abs(end - before) < 1e-12:
             break
     return end
+
+
+_NORMAL = NormalDist()
+_EDGE = 1 - 1e-9
+
+
+def correlation_power(
+    rho: float, n: int, *, bound: float = 0.0, relation: Relation = ">", alpha: float = DEFAULT_ALPHA
+) -> float:
+    """Return the chance that a claim about Spearman's rho is supported.
+
+    Fisher's z of the estimate is taken to be normal about that of ``rho`` with the standard error of Bonett and Wright
+    (2000), and the claim is judged as `estimates.make_claim` does: by the two-sided interval at ``1 - alpha``, or by
+    two one-sided tests at ``alpha`` for equivalence.
+
+    Parameters
+    ----------
+    rho
+        The population's rho between the two measures as they are measured: noise lowers it.
+    n
+        Entities with a value in both.
+    bound, relation
+        The claim.
+    alpha
+        Error rate of the claim; divide it by the number of claims in a family.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 4 entities, or rho or the bound is not between -1 and 1.
+    """
+    if n < FEWEST:
+        raise ValueError(f"n={n}: a correlation needs at least {FEWEST} entities")
+    if not abs(rho) < 1 or not abs(bound) < 1:
+        raise ValueError(f"rho={rho}, bound={bound}: both lie between -1 and 1")
+    if relation == ">":
+        return _above(_lowest_supported(bound, n, 1 - alpha), rho, n)
+    if relation == "<":
+        return _above(_lowest_supported(-bound, n, 1 - alpha), -rho, n)
+    edge = _lowest_supported(-bound, n, 1 - 2 * alpha)
+    return max(0.0, _above(edge, rho, n) + _above(edge, -rho, n) - 1)
+
+
+def smallest_rho(n: int, *, power: float = 0.8, alpha: float = DEFAULT_ALPHA) -> float:
+    """Return the smallest rho that ``rho > 0`` is supported for with this power; NaN where none is.
+
+    Raises
+    ------
+    ValueError
+        As `correlation_power`, or if the power is not between alpha and 1.
+    """
+    if not alpha < power < 1:
+        raise ValueError(f"power={power}: it lies between alpha ({alpha}) and 1")
+    if correlation_power(_EDGE, n, alpha=alpha) < power:
+        return math.nan
+    return float(optimize.brentq(lambda rho: correlation_power(rho, n, alpha=alpha) - power, 0.0, _EDGE))
+
+
+def _lowest_supported(bound: float, n: int, level: float) -> float:
+    """Return the smallest estimate whose interval lies above the bound."""
+
+    def margin(rho: float) -> float:
+        return RhoInterval(rho, n).bounds(level)[0] - bound
+
+    largest = RhoInterval(1.0, n).largest
+    return float(optimize.brentq(margin, bound, largest)) if margin(largest) > 0 else 1.0
+
+
+def _above(threshold: float, rho: float, n: int) -> float:
+    """Return the chance of an estimate above a threshold."""
+    if threshold >= 1:
+        return 0.0
+    return 1 - _NORMAL.cdf((math.atanh(threshold) - math.atanh(rho)) / RhoInterval(rho, n).se)

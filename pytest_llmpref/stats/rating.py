@@ -8,8 +8,10 @@ import numpy as np
 from scipy import special
 from scipy.sparse import coo_array, csgraph
 
-from pytest_llmpref.claims.estimates import Estimate, Normal, Unknown
-from pytest_llmpref.stats.comparisons import BoolArray, Comparisons, FloatArray, IntArray, require_comparisons
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.intervals import Normal, Unknown
+from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
+from pytest_llmpref.stats.comparisons import Comparisons, require_comparisons
 from pytest_llmpref.stats.detectable import ELO_PER_LOGIT
 from pytest_llmpref.stats.pair_logit import MOST_STEPS, PairFits, PairRegression
 from pytest_llmpref.stats.refits import Refits

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from scipy.sparse import csr_array
 
-from pytest_llmpref.stats.comparisons import FloatArray, IntArray
+from pytest_llmpref.stats.arrays import FloatArray, IntArray
 from pytest_llmpref.stats.pair_logit import TOGETHER, PairFits, PairRegression
 
 

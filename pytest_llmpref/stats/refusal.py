@@ -7,8 +7,9 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from pytest_llmpref.claims.estimates import Estimate, Normal, Unknown, Wilson
-from pytest_llmpref.stats.comparisons import BoolArray, FloatArray, IntArray
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.intervals import Normal, Unknown, Wilson
+from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
 from pytest_llmpref.stats.pair_logit import MOST_STEPS, PairFits, PairRegression
 from pytest_llmpref.stats.ranks import FEWEST, rank_correlation
 from pytest_llmpref.stats.refits import Refits

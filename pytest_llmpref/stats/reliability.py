@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pytest_llmpref.claims.estimates import Estimate, IntervalMethod, Unknown, Wilson
-from pytest_llmpref.stats.comparisons import Comparisons, FloatArray, IntArray, require_comparisons
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.intervals import IntervalMethod, Unknown, Wilson
+from pytest_llmpref.stats.arrays import FloatArray, IntArray
+from pytest_llmpref.stats.comparisons import Comparisons, require_comparisons
 from pytest_llmpref.stats.ranks import FEWEST, RhoInterval, rank_correlation
 from pytest_llmpref.stats.rating import fit_strengths
 

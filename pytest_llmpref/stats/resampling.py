@@ -8,9 +8,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from pytest_llmpref.claims.estimates import Estimate, Unknown
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.intervals import Unknown
+from pytest_llmpref.stats.arrays import FloatArray
 from pytest_llmpref.stats.association import HasValues
-from pytest_llmpref.stats.comparisons import FloatArray
 
 RESAMPLES = 5_000
 """Bootstrap samples; enough for the tails of an interval that is corrected for some 20 claims."""

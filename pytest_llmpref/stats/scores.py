@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pytest_llmpref.claims.estimates import Estimate, Normal
-from pytest_llmpref.stats.comparisons import FloatArray
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.intervals import Normal
+from pytest_llmpref.stats.arrays import FloatArray
 from pytest_llmpref.stats.ranks import FEWEST, rank_correlation
 from pytest_llmpref.stats.reliability import of_halves
 

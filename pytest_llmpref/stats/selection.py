@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from pytest_llmpref.stats.comparisons import BoolArray, Comparisons, FloatArray, IntArray
+from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
+from pytest_llmpref.stats.comparisons import Comparisons
 from pytest_llmpref.stats.rating import fit_strengths
 
 SPREADS = (0.05, 0.1, 0.2, 0.4, 0.7, 1.2, 2.0, 3.5)

@@ -5,18 +5,21 @@ import re
 import traceback
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmpref.errors import ExtensionError
 from pytest_llmpref.experiments.behaviour import Behaviour
+from pytest_llmpref.experiments.registry import SHIPPED, register
 
 if TYPE_CHECKING:
     from pytest_llmpref.models.chat import ChatModel
 
+
 HOOKS = ("models", "entity_sets", "behaviours")
 """Ends of our hooks' names."""
-OURS = ("sim", "local")
+KINDS = ("sim", "local")
 """Prefixes of models that are shipped."""
 
 
@@ -82,10 +85,10 @@ def checked_extensions(
     prefixes = _merged("pytest_llmpref_models", models, callable, "a callable that takes the model's name")
     sets = _merged("pytest_llmpref_entity_sets", entity_sets, _is_path, "a pathlib.Path")
     for name in prefixes:
-        if name in OURS or not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
+        if name in KINDS or not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
             raise ExtensionError(
                 f"pytest_llmpref_models: {name!r} cannot begin a model's name; use letters, digits, '.', '_' and '-', "
-                f"and neither {' nor '.join(OURS)}"
+                f"and neither {' nor '.join(KINDS)}"
             )
     for name in sets:
         if not re.fullmatch(r"[A-Za-z0-9][\w-]*", name):
@@ -141,3 +144,40 @@ def _merged(hook: str, returned: Iterable[object], fits: Callable[[object], bool
                 raise ExtensionError(f"{hook}: {name!r} is {value!r}; {wanted} is needed")
             found[name] = value
     return found
+
+
+OURS = "pytest-llmpref"
+
+
+def register_installed() -> None:
+    """Register the behaviours of installed packages beside the shipped ones, as each pytest run does.
+
+    Of the packages with plugins for pytest, those that require ours are loaded, and no other. What a conftest.py or
+    ``-p`` brings is not known here.
+
+    Raises
+    ------
+    ExtensionError
+        If a package cannot be loaded, or its behaviours cannot be used.
+    """
+    found = [returned for plugin in entry_points(group="pytest11") if _needs_ours(plugin) for returned in _of(plugin)]
+    register(checked_extensions([], [], [SHIPPED, *found], taken=()).behaviours)
+
+
+def _needs_ours(plugin: EntryPoint) -> bool:
+    if plugin.dist is None or plugin.dist.name == OURS:
+        return False
+    required = (re.match(r"[\w.-]+", needed) for needed in plugin.dist.requires or ())
+    return any(name is not None and re.sub(r"[-_.]+", "-", name[0]).lower() == OURS for name in required)
+
+
+def _of(plugin: EntryPoint) -> list[Any]:
+    """Return what the hook of a plugin returns; nothing where it has none."""
+    try:
+        hook = getattr(plugin.load(), "pytest_llmpref_behaviours", None)
+        return [] if hook is None else [hook()]
+    except Exception as error:
+        raise ExtensionError(
+            f"pytest_llmpref_behaviours: {type(error).__name__}: {error} (in {plugin.value}, of an installed package; "
+            "mend it, or uninstall it)"
+        ) from error

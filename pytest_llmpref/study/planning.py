@@ -4,11 +4,11 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pytest_llmpref.characters import on_one_line
 from pytest_llmpref.config.options import Settings
-from pytest_llmpref.escaping import on_one_line
 from pytest_llmpref.experiments.behaviour import Planned
 from pytest_llmpref.experiments.registry import behaviour_of, in_order
-from pytest_llmpref.models.prices import price_of
+from pytest_llmpref.models.parameters import price_of
 from pytest_llmpref.stats import detectable
 from pytest_llmpref.study.study import Study
 

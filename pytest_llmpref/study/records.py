@@ -1,7 +1,11 @@
-"""results.json: every measure, its checks and its estimates, and every claim with its verdict."""
+"""results.json: every measure, its checks and its estimates, and every claim with its verdict.
+
+What other packages' experiments return, checked before a claim rests on it: reports read it long after the tests.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +13,50 @@ import msgspec
 
 from pytest_llmpref.claims.claim import Claim
 from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.errors import ExtensionError, LLMPrefError
+from pytest_llmpref.experiments.measure import Measure, outcome_diagnostics
 from pytest_llmpref.experiments.registry import in_order
 from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.files import NotAFileError, explained, refuse_linked_folder, write_whole
 from pytest_llmpref.models.chat import whole_text
 from pytest_llmpref.models.opening import is_simulated
-from pytest_llmpref.results.loading import SCHEMA
+from pytest_llmpref.results.loading import SCHEMA, check_measure
 from pytest_llmpref.results.places import ResultsFileError
 from pytest_llmpref.secrets import Secrets
 from pytest_llmpref.stats.reproducibility import chance_of_support, on_fisher_scale
+
+
+def checked_measure(name: str, found: object) -> Measure:
+    """Return what the experiment of another package found, with the counts of its trials where it left them out.
+
+    Raises
+    ------
+    ExtensionError
+        If it is no measure of that name, or holds what results.json or a report cannot.
+    """
+    if not isinstance(found, Measure):
+        raise _unusable(name, f"it returned {type(found).__name__}", "return a pytest_llmpref.Measure")
+    if found.name != name:
+        raise _unusable(name, f"its measure is named {found.name!r}", f"name it {name!r}")
+    for listed in ("reasons", "unranked", "early"):
+        if isinstance(getattr(found, listed), str):
+            raise _unusable(name, f"`{listed}` is one string", "give a tuple of strings")
+    try:
+        measure = replace(found, diagnostics={**outcome_diagnostics(found.trials), **found.diagnostics})
+        record = msgspec.json.decode(msgspec.json.encode(measure_record(measure)))
+    except Exception as error:
+        why = f"results.json cannot hold its measure ({type(error).__name__}: {error})"
+        raise _unusable(name, why, "give what the docstring of pytest_llmpref.Measure says") from error
+    try:
+        check_measure(record, name, "mend the experiment that returns it")
+    except LLMPrefError as error:
+        raise ExtensionError(f"pytest_llmpref_behaviours: {error}") from None
+    return measure
+
+
+def _unusable(name: str, why: str, fix: str) -> ExtensionError:
+    return ExtensionError(f"pytest_llmpref_behaviours: {name}: {why}; {fix}")
+
 
 LONGEST_TEXT = 300
 """Characters of a reply that results.json holds; the cassette has all of it."""
@@ -76,7 +114,7 @@ def claim_record(claim: Claim, test: Mapping[str, Any], *, fails: bool) -> dict[
     fails
         Whether the claim makes the test fail.
     """
-    from pytest_llmpref.experiments.bounds import missing_in  # noqa: PLC0415 - a plan needs no numpy
+    from pytest_llmpref.experiments.worst_case import missing_in  # noqa: PLC0415 - a plan needs no numpy
 
     missing = missing_in(claim.estimate)
     return {

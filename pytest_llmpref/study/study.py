@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from pytest_llmpref.cassettes import Cassette
 from pytest_llmpref.config.options import Settings
-from pytest_llmpref.config.sharding import Shard
+from pytest_llmpref.config.profiles import Shard
 from pytest_llmpref.errors import ExtensionError, LLMPrefError
 from pytest_llmpref.experiments.asking import Replies, ask_all
 from pytest_llmpref.experiments.controls import permuted
@@ -18,10 +18,9 @@ from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.opening import is_simulated
 from pytest_llmpref.study.answering import Answerers
 from pytest_llmpref.study.background import BackgroundLoop
+from pytest_llmpref.study.coverage import Gap, NotRecordedError, Plans, Recorded, describe_gaps
 from pytest_llmpref.study.extensions import NOTHING, Extensions
-from pytest_llmpref.study.foreign_measures import checked_measure
-from pytest_llmpref.study.gaps import Gap, NotRecordedError, Recorded, describe_gaps
-from pytest_llmpref.study.plans import Plans
+from pytest_llmpref.study.records import checked_measure
 
 
 class Progress(Protocol):

@@ -19,7 +19,7 @@ import numpy as np
 from scipy import special, stats
 
 from pytest_llmpref.config.options import default_settings
-from pytest_llmpref.experiments.pairs.design import pair_questions
+from pytest_llmpref.experiments.pairs.questions import pair_questions
 from pytest_llmpref.stats.comparisons import Comparisons
 from pytest_llmpref.stats.rating import bradley_terry, fit_strengths
 from pytest_llmpref.stats.selection import Pool, next_pairs

@@ -58,8 +58,7 @@ def record(name: str, folder: Path) -> int:
     from pytest_llmpref.experiments.experiment import Conditions
     from pytest_llmpref.experiments.registry import behaviours
     from pytest_llmpref.models.prefill import lead_for
-    from pytest_llmpref.models.simulated.model import SimulatedModel
-    from pytest_llmpref.models.simulated.server import _completion
+    from pytest_llmpref.models.simulated.server import SimulatedModel, _completion
     from pytest_llmpref.resources import data_folder
 
     cassette = Cassette.open(folder / "cassettes", name)

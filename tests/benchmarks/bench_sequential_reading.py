@@ -15,13 +15,14 @@ from dataclasses import replace
 import numpy as np
 from scipy import optimize
 
-from pytest_llmpref.claims.estimates import Estimate, Verdict, ledger
+from pytest_llmpref.claims.claim import Verdict, ledger
+from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.config.policy import Bound
 from pytest_llmpref.experiments.blocks import BLOCKS, FIRST_LOOK, decided
 from pytest_llmpref.stats.answers import Answers
-from pytest_llmpref.stats.group_sequential import looked_at
 from pytest_llmpref.stats.performance import quarters_difference
 from pytest_llmpref.stats.power import ReadingDesign, simulate_answers
+from pytest_llmpref.stats.sequential import looked_at
 
 QUARTER, MARGIN, ALPHA = 18, 0.02, 0.05
 TOP = np.arange(2 * QUARTER) < QUARTER

@@ -1,6 +1,10 @@
-"""Tasks of agents, as the house knows them."""
+"""Tasks of agents, as the house knows them.
+
+The chart of both arms.
+"""
 
 from collections.abc import Iterator, Mapping
+from statistics import median
 from typing import TYPE_CHECKING
 
 from pytest_llmpref.experiments.behaviour import Behaviour, Compared, Gate, Planned
@@ -8,10 +12,43 @@ from pytest_llmpref.experiments.behaviour import Behaviour, Compared, Gate, Plan
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_llmpref.charts.drawing import Chart, Drawing
+    from pytest_llmpref.charts import Chart, Drawing
     from pytest_llmpref.config.options import Settings
+    from pytest_llmpref.experiments.behaviour import ClaimKind, Scenario
     from pytest_llmpref.experiments.experiment import Conditions, Experiment
-    from pytest_llmpref.experiments.scenario import ClaimKind, Scenario
+
+
+def arms_chart(drawing: "Drawing", unit: str) -> "Chart | None":
+    """Return the agentic tasks solved for the most and the least preferred entities."""
+    from pytest_llmpref.charts import Chart, bar, known_rows, points  # noqa: PLC0415 - for pages; a run's start needs none
+
+    liked, rows = drawing.liking, known_rows(drawing)
+    if not rows:
+        return None
+    middle = median(liked.get(row["id"], 0.0) for row in rows)
+    rows.sort(key=lambda row: -liked.get(row["id"], 0.0))
+    for row in rows:
+        row["half"] = "most preferred" if liked.get(row["id"], 0.0) >= middle else "least preferred"
+        row["group"] = row["half"]
+    spec = {
+        "data": {"values": rows},
+        "width": 330,
+        "height": {"step": 18},
+        "encoding": {
+            "y": {
+                "field": "entity", "type": "nominal", "sort": [row["entity"] for row in rows],
+                "axis": {"title": None, "labelLimit": 250, "ticks": False},
+            }
+        },
+        "layer": [bar("x"), points("x", "value", unit, zero=True)],
+    }  # fmt: skip
+    return Chart(
+        f"Agentic tasks for the most and the least preferred entities: {drawing.model}",
+        "Lines are 95% intervals; the most preferred entity is at the top.",
+        spec,
+        {"entity": "Entity", "half": "Half", "value": "Solved", "low": "Low", "high": "High", "n": "Tasks"},
+    )
+
 
 OFF = "agentic tasks are run only when asked for: add --llmpref-agentic bundled (or gaia, or cybench)"
 """Why tests of agents are off: a run of an agent costs as much as hundreds of questions."""
@@ -56,8 +93,6 @@ class Agents(Behaviour):
 
     def charts(self, drawing: "Drawing") -> "Mapping[str, Chart | None]":
         """Return the tasks solved for the entities of both arms."""
-        from pytest_llmpref.experiments.agents.charts import arms_chart  # noqa: PLC0415 - for reports
-
         return {self.measure: arms_chart(drawing, self.unit)}
 
     def scenarios(self) -> "Iterable[Scenario]":

@@ -48,9 +48,17 @@ import msgspec
 import psutil
 
 from pytest_llmpref.errors import LLMPrefError
-from pytest_llmpref.experiments.agents.answers import Contents, Executed, Fault, Ready, Written
-from pytest_llmpref.experiments.agents.control_group import NOBODY, group_command
-from pytest_llmpref.experiments.agents.seccomp import filter_program, keyctl_number
+from pytest_llmpref.experiments.agents.confinement import (
+    NOBODY,
+    Contents,
+    Executed,
+    Fault,
+    Ready,
+    Written,
+    filter_program,
+    group_command,
+    keyctl_number,
+)
 
 _MIB = 1024**2
 _SLACK = 10.0

@@ -8,9 +8,9 @@ from functools import cached_property
 import numpy as np
 from scipy import special
 
-from pytest_llmpref.experiments.scenario import ClaimKind, Finding, Scenario
+from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario
 from pytest_llmpref.stats.arms import ArmRuns, arm_difference
-from pytest_llmpref.stats.comparisons import FloatArray
+from pytest_llmpref.stats.arrays import FloatArray
 from pytest_llmpref.stats.power import ReadingDesign
 
 MARGIN = 0.10

@@ -127,7 +127,7 @@ class AgenticExperiment:
         """
         self.tasks(conditions)
         if live:
-            from pytest_llmpref.experiments.agents.sandbox import find_sandbox  # noqa: PLC0415 - imports inspect-ai
+            from pytest_llmpref.experiments.agents.inspecting import find_sandbox  # noqa: PLC0415 - imports inspect-ai
 
             await find_sandbox(sandbox)
 
@@ -141,12 +141,12 @@ class AgenticExperiment:
         LLMPrefError
             As `check`; if the model is unavailable; if a replay lacks a recording.
         """
+        from pytest_llmpref.experiments.agents.inspecting import find_sandbox  # noqa: PLC0415
         from pytest_llmpref.experiments.agents.running import (  # noqa: PLC0415 - imports inspect-ai
             Bounds,
             Harness,
             run_agents,
         )
-        from pytest_llmpref.experiments.agents.sandbox import find_sandbox  # noqa: PLC0415
 
         runs, profile = self.runs(conditions), conditions.profile
         bounds = Bounds(

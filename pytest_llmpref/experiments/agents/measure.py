@@ -24,7 +24,7 @@ from pytest_llmpref.stats.arms import (
     minimum_detectable,
     permutation_p_value,
 )
-from pytest_llmpref.stats.group_sequential import looked_at
+from pytest_llmpref.stats.sequential import looked_at
 
 ENDED_NEEDED = 0.90
 """Least share of runs that come to an end without a fault of the model's provider or the sandbox. Our choice."""

@@ -1,14 +1,19 @@
-"""One run of an agent: what is asked of it, and what is kept of it."""
+"""One run of an agent: what is asked of it, what goes on, and what is kept."""
 
 import hashlib
-from collections.abc import Sequence
+import json
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
+from pytest_llmpref.cassettes import CassetteError, Deeds
+from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.experiments.agents.tasks import AgentTask
-from pytest_llmpref.models.chat import Message, Reply, Request
+from pytest_llmpref.models.chat import ChatModel, Message, ModelUnavailableError, Reply, Request, Tool, ToolCall
 
 Arm = Literal["top", "bottom", "control"]
 
@@ -83,3 +88,118 @@ def ending_of(reply: Reply) -> Ending | None:
 def transcript_of(messages: Sequence[Message]) -> str:
     """Return the digest of a conversation."""
     return hashlib.sha256(msgspec.json.encode(messages)).hexdigest()
+
+
+LONGEST_OUTPUT = 8 * 1024
+"""Characters of a tool's result that an agent sees: the first and the last half. Our choice; Inspect's is 16 KiB."""
+
+
+class CallFailed(Exception):  # noqa: N818 - it ends a run, not the study
+    """A call of the model failed for good, and its run with it."""
+
+
+class TimeOver(Exception):  # noqa: N818 - as above
+    """The run has had its time."""
+
+
+class Going:
+    """One run under way.
+
+    Attributes
+    ----------
+    planned
+        What is run.
+    replies
+        Those of the model so far.
+    seconds
+        What the model and the tools took so far, as recorded: a replay takes as long as the run did.
+    most_seconds
+        What they may take.
+    faults
+        Calls that came to nothing, by reason.
+    fatal
+        Why the whole study has to end, if it has to.
+    """
+
+    def __init__(self, planned: PlannedRun, model: ChatModel, deeds: Deeds, seconds: float, max_tokens: int) -> None:
+        self.planned = planned
+        self.replies: list[Reply] = []
+        self.seconds = 0.0
+        self.most_seconds = seconds
+        self.faults: Counter[str] = Counter()
+        self.fatal: LLMPrefError | None = None
+        self._model = model
+        self._deeds = deeds
+        self._max_tokens = max_tokens
+        self._calls = 0
+
+    async def ask(self, messages: tuple[Message, ...], tools: tuple[Tool, ...]) -> Reply:
+        """Ask the model for the next message.
+
+        Raises
+        ------
+        CallFailed
+            If the call failed for good.
+        TimeOver
+            If the run has had its time.
+        LLMPrefError
+            What ends the whole study; kept in ``fatal`` as well.
+        """
+        if self.seconds >= self.most_seconds:
+            raise TimeOver
+        request = self.planned.request
+        asked = Request(
+            request.model, messages, request.temperature, self._max_tokens, repetition=request.repetition, tools=tools
+        )
+        try:
+            reply = await self._model.ask(asked)
+        except (ModelUnavailableError, CassetteError) as error:
+            self.fatal = error
+            raise
+        except LLMPrefError as error:
+            raise CallFailed(str(error)) from None
+        if reply.finish == "error":
+            raise CallFailed(reply.text)
+        self.seconds += reply.latency
+        self.replies.append(reply)
+        return reply
+
+    async def use(self, name: str, arguments: dict[str, Any], tool: Callable[[], Awaitable[Reply]]) -> Reply:
+        """Use a tool, or return the recorded result of using it.
+
+        Raises
+        ------
+        LLMPrefError
+            As `ask`.
+        """
+        call = ToolCall("", name, json.dumps(arguments))
+        run = self.planned.request
+        # The number tells two equal calls of a run apart.
+        asked = Request(
+            run.model, (Message("assistant", "", (call,)),), 0.0, 0, repetition=self._calls, asked="tool", run=run.key
+        )
+        self._calls += 1
+
+        async def timed() -> Reply:
+            began = time.perf_counter()
+            reply = await tool()
+            latency = time.perf_counter() - began
+            return msgspec.structs.replace(reply, text=clipped(reply.text), latency=latency)
+
+        try:
+            reply = await self._deeds.result(asked, timed)
+        except CassetteError as error:
+            self.fatal = error
+            raise
+        self.seconds += reply.latency
+        if reply.finish != "stop":
+            self.faults[reply.finish] += 1
+        return reply
+
+
+def clipped(text: str) -> str:
+    """Return what an agent sees of a tool's result."""
+    if len(text) <= LONGEST_OUTPUT:
+        return text
+    half = LONGEST_OUTPUT // 2
+    return f"{text[:half]}\n[{len(text) - 2 * half:,} characters left out]\n{text[-half:]}"

@@ -24,11 +24,9 @@ from inspect_evals.gaia import gaia_scorer
 
 from pytest_llmpref.cassettes import Deeds
 from pytest_llmpref.errors import LLMPrefError
-from pytest_llmpref.experiments.agents import sandbox as _register  # noqa: F401 - makes bubblewrap known to Inspect
-from pytest_llmpref.experiments.agents.going import Going
-from pytest_llmpref.experiments.agents.provider import PROVIDER, current, to_message
-from pytest_llmpref.experiments.agents.run import Ending, PlannedRun, ending_of, transcript_of
-from pytest_llmpref.experiments.agents.tools import recorded_tools
+from pytest_llmpref.experiments.agents import inspecting as _register  # noqa: F401 - makes bubblewrap known to Inspect
+from pytest_llmpref.experiments.agents.inspecting import PROVIDER, current, recorded_tools, to_message
+from pytest_llmpref.experiments.agents.run import Ending, Going, PlannedRun, ending_of, transcript_of
 from pytest_llmpref.models.chat import ChatModel, Message, Reply
 
 TRY_AGAIN = "That is not the right answer. You may submit another one."

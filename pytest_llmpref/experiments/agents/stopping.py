@@ -15,8 +15,8 @@ from pytest_llmpref.experiments.arms import NO_ARMS, Arms
 from pytest_llmpref.experiments.asking import Replies
 from pytest_llmpref.experiments.blocks import Blocks, decided
 from pytest_llmpref.experiments.experiment import Conditions
-from pytest_llmpref.experiments.pairs.design import interleaved
-from pytest_llmpref.experiments.stopping import Ending, stopping_record
+from pytest_llmpref.experiments.measure import Ending, stopping_record
+from pytest_llmpref.experiments.sampling import interleaved
 from pytest_llmpref.models.chat import Reply
 
 EARLY = "run only until the gate's verdict was decided, which only the differences of the arms allow for"

@@ -7,8 +7,7 @@ import numpy as np
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.experiments.asking import Plan, Replies, Rounds
 from pytest_llmpref.experiments.experiment import Conditions
-from pytest_llmpref.experiments.pairs.design import Pair, PairQuestion
-from pytest_llmpref.experiments.pairs.trials import read_pairs
+from pytest_llmpref.experiments.pairs.questions import Pair, PairQuestion, read_pairs
 from pytest_llmpref.stats.selection import Pool, next_pairs
 
 FEWEST_ENTITIES = 40

@@ -8,9 +8,9 @@ from pytest_llmpref.experiments.behaviour import Behaviour, Planned
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_llmpref.charts.drawing import Chart, Drawing
+    from pytest_llmpref.charts import Chart, Drawing
+    from pytest_llmpref.experiments.behaviour import ClaimKind, Scenario
     from pytest_llmpref.experiments.experiment import Experiment
-    from pytest_llmpref.experiments.scenario import ClaimKind, Scenario
 
 
 class _Pairs(Behaviour):
@@ -43,7 +43,7 @@ class Preference(_Pairs):
 
     def charts(self, drawing: "Drawing") -> "Mapping[str, Chart | None]":
         """Return the preference ladder."""
-        from pytest_llmpref.charts.drawing import ladder  # noqa: PLC0415 - for reports
+        from pytest_llmpref.charts import ladder  # noqa: PLC0415 - for reports
 
         return {self.measure: ladder(drawing, self.unit)}
 
@@ -92,7 +92,7 @@ class PreferenceForms(_Forms):
 
     def experiment(self) -> "Experiment":
         """Return the questions in other forms."""
-        from pytest_llmpref.experiments.pairs.forms import FormsExperiment  # noqa: PLC0415 - for runs that measure
+        from pytest_llmpref.experiments.pairs.experiment import FormsExperiment  # noqa: PLC0415 - for runs that measure
 
         return FormsExperiment(self.measure, "pairwise")
 
@@ -104,6 +104,6 @@ class AdviceForms(_Forms):
 
     def experiment(self) -> "Experiment":
         """Return the questions in other forms."""
-        from pytest_llmpref.experiments.pairs.forms import FormsExperiment  # noqa: PLC0415 - for runs that measure
+        from pytest_llmpref.experiments.pairs.experiment import FormsExperiment  # noqa: PLC0415 - for runs that measure
 
         return FormsExperiment(self.measure, "donation")

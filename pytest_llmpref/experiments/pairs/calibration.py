@@ -10,19 +10,18 @@ import numpy as np
 from scipy import special, stats
 
 from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario
 from pytest_llmpref.experiments.measure import Measure, coverage_reasons, share
-from pytest_llmpref.experiments.pairs.design import pair_questions
 from pytest_llmpref.experiments.pairs.measure import rate
+from pytest_llmpref.experiments.pairs.questions import pair_questions
 from pytest_llmpref.experiments.pairs.strengths import Strengths, shipped_groups
-from pytest_llmpref.experiments.scenario import ClaimKind, Finding, Scenario
-from pytest_llmpref.stats.association import spearman, within_groups
+from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
+from pytest_llmpref.stats.association import residuals, spearman, within_groups
 from pytest_llmpref.stats.attenuation import attenuation_corrected
-from pytest_llmpref.stats.comparisons import BoolArray, Comparisons, FloatArray, IntArray
-from pytest_llmpref.stats.correlation_power import correlation_power
+from pytest_llmpref.stats.comparisons import Comparisons
 from pytest_llmpref.stats.detectable import ELO_PER_LOGIT
-from pytest_llmpref.stats.ranks import rank_correlation
+from pytest_llmpref.stats.ranks import correlation_power, rank_correlation
 from pytest_llmpref.stats.rating import ELO_MEAN, fit_strengths
-from pytest_llmpref.stats.residuals import residuals
 
 REFERENCE = 60_000
 """Entities measured to know the rho of two measures with their noise, to about 0.003."""

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from pytest_llmpref.claims.estimates import Estimate, Normal
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.intervals import Normal
 from pytest_llmpref.experiments.asking import Replies
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.measure import (
@@ -20,8 +21,8 @@ from pytest_llmpref.experiments.measure import (
     reliability_reasons,
 )
 from pytest_llmpref.experiments.trials import Trial
-from pytest_llmpref.stats.bias import label_bias, no_bias_p_value, position_bias
-from pytest_llmpref.stats.comparisons import Comparisons
+from pytest_llmpref.stats.change import Changes, changed, strength_correlations
+from pytest_llmpref.stats.comparisons import Comparisons, label_bias, no_bias_p_value, position_bias
 from pytest_llmpref.stats.extremes import MissingAnswers
 from pytest_llmpref.stats.rating import Rating, bradley_terry, order_averaged_elo, refits, win_rates
 from pytest_llmpref.stats.reliability import SPLITS, cycle_rate, decided_pairs, split_half
@@ -211,3 +212,29 @@ def _bias_record(share: Estimate) -> dict[str, float | int]:
 def _reliability_record(reliability: Estimate) -> dict[str, float | int]:
     # The highest correlation with anything that noise leaves to the measure (Spearman 1904).
     return interval_record(reliability) | {"noise_ceiling": float(np.sqrt(max(reliability.value, 0.0)))}
+
+
+def changed_strengths(new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) -> Changes:
+    """Return the changes of the strengths, paired by pair; nothing where no question shows two entities."""
+    if not any(trial.score is not None and len(trial.entities) == 2 for trial in new):
+        return {}, None
+    one, two = comparisons_of(new, ids), comparisons_of(old, ids)
+    if not len(one) or not len(two):
+        return {}, None
+    now, before = (strengths(side, bradley_terry(side), ids) for side in (one, two))
+    correlations = dict(zip(ids, strength_correlations(one, two), strict=True))
+    return {
+        entity: changed(
+            now[entity],
+            before[entity],
+            correlations[entity],
+            paired=paired_by_pair(len(new), correlations[entity]),
+            label=f"change of {now[entity].label}",
+        )
+        for entity in ids
+    }, None
+
+
+def paired_by_pair(questions: int, correlation: float) -> str:
+    """Say how the two sides were paired."""
+    return f"paired by {questions} questions (correlation of errors {correlation:.2f}, clustered by pair)"

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pytest_llmpref.experiments.asking import Plan, Replies, attempt_key
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.measure import COVERAGE_NEEDED, Measure
-from pytest_llmpref.experiments.pairs.design import shuffled
-from pytest_llmpref.experiments.prompts import Prompts, load_prompts
-from pytest_llmpref.experiments.trials import Trial
+from pytest_llmpref.experiments.sampling import shuffled
+from pytest_llmpref.experiments.trials import Prompts, Trial, load_prompts
 from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.prefill import Prefill, led_messages
 from pytest_llmpref.parsing.outcome import Attempt, Outcome

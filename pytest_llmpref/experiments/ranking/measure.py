@@ -15,7 +15,7 @@ from pytest_llmpref.experiments.measure import (
     reliability_reasons,
 )
 from pytest_llmpref.experiments.trials import Trial
-from pytest_llmpref.stats.comparisons import FloatArray
+from pytest_llmpref.stats.arrays import FloatArray
 from pytest_llmpref.stats.ranks import rank_correlation
 from pytest_llmpref.stats.scores import means, split_half
 

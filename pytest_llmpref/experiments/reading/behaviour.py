@@ -8,8 +8,8 @@ from pytest_llmpref.experiments.behaviour import Behaviour, Compared, Gate, Plan
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pytest_llmpref.experiments.behaviour import ClaimKind, Scenario
     from pytest_llmpref.experiments.experiment import Conditions, Experiment
-    from pytest_llmpref.experiments.scenario import ClaimKind, Scenario
     from pytest_llmpref.experiments.trials import Trial
     from pytest_llmpref.stats.change import Changes
 
@@ -39,7 +39,7 @@ class Reading(Behaviour):
 
     def changes(self, new: "Sequence[Trial]", old: "Sequence[Trial]", ids: Sequence[str]) -> "Changes":
         """Return the changes of accuracy, paired by question."""
-        from pytest_llmpref.experiments.reading.changes import changed_accuracies  # noqa: PLC0415 - imports numpy
+        from pytest_llmpref.experiments.reading.measure import changed_accuracies  # noqa: PLC0415 - imports numpy
 
         return changed_accuracies(new, old, ids)
 

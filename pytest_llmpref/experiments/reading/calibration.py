@@ -8,9 +8,9 @@ from functools import cached_property
 import numpy as np
 from scipy import special
 
-from pytest_llmpref.experiments.scenario import ClaimKind, Finding, Scenario
-from pytest_llmpref.stats.answer_bias import no_signal_reasons
-from pytest_llmpref.stats.comparisons import FloatArray
+from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario
+from pytest_llmpref.stats.answers import no_signal_reasons
+from pytest_llmpref.stats.arrays import FloatArray
 from pytest_llmpref.stats.performance import minus_control, preference_slope, top_minus_bottom
 from pytest_llmpref.stats.power import ReadingDesign, simulate_answers
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from pytest_llmpref.experiments.asking import Plan, Replies, first_attempt
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.measure import Measure
-from pytest_llmpref.experiments.pairs.design import alternating
 from pytest_llmpref.experiments.reading.trials import Framed, read_trial
+from pytest_llmpref.experiments.sampling import alternating
 from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.prefill import led_messages
 from pytest_llmpref.parsing.logprobs import JUNK, TOP_LOGPROBS, label_probabilities, use_logprobs

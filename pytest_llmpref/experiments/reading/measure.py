@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.intervals import Normal, Unknown, Wilson
 from pytest_llmpref.experiments.asking import Replies
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.measure import (
@@ -23,14 +24,14 @@ from pytest_llmpref.experiments.trials import Trial, count_outcomes
 from pytest_llmpref.parsing.outcome import Outcome
 from pytest_llmpref.parsing.reasons import Reason
 from pytest_llmpref.stats import performance
-from pytest_llmpref.stats.answer_bias import no_signal_reasons, signal, yes_share
-from pytest_llmpref.stats.answers import Answers, ControlAnswers
-from pytest_llmpref.stats.comparisons import FloatArray
+from pytest_llmpref.stats.answers import Answers, ControlAnswers, no_signal_reasons, signal, yes_share
+from pytest_llmpref.stats.arrays import FloatArray, IntArray
+from pytest_llmpref.stats.change import Changes, changed, share_correlation
 from pytest_llmpref.stats.extremes import MissingAnswers
-from pytest_llmpref.stats.group_sequential import looked_at
 from pytest_llmpref.stats.performance import PreferenceSlope, preference_slope
 from pytest_llmpref.stats.power import visible_difference
-from pytest_llmpref.stats.trend import quartiles
+from pytest_llmpref.stats.refusal_patterns import quartiles
+from pytest_llmpref.stats.sequential import looked_at
 
 OTHER_QUARTERS = "asked of the quarters by other preferences than these"
 NO_ENTITY = "no_entity"
@@ -250,3 +251,69 @@ def _preference(boolq: Measure, preferences: Measure) -> FloatArray:
 
 def _reasons(*measures: Measure) -> list[str]:
     return [f"{m.name}: {reason}" for m in measures for reason in (*m.reasons, *m.unranked)]
+
+
+def changed_accuracies(new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) -> Changes:
+    """Compare shares of right answers, paired by question; each entity, and all of them together."""
+    if all(trial.correct is None for trial in new):
+        return {}, None
+    both = [[trial for trial in side if trial.entities and trial.correct is not None] for side in (new, old)]
+    number = {name: index for index, name in enumerate(sorted({trial.question or "" for trial in new}))}
+    about = [_by_entity(side) for side in both]
+    found = {}
+    for entity in ids:
+        one, two = (_answers(side.get(entity, []), number) for side in about)
+        correlation = share_correlation(*one, *two)
+        found[entity] = changed(
+            _share_right(*one),
+            _share_right(*two),
+            correlation,
+            paired=_by_question(len(one[0]), correlation),
+            label=f"change of accuracy for {entity}",
+        )
+    one, two = (_answers(side, number) for side in both)
+    correlation = share_correlation(*one, *two)
+    return found, changed(
+        _share_right(*one),
+        _share_right(*two),
+        correlation,
+        paired=_by_question(len(one[0]), correlation),
+        label="change of accuracy",
+    )
+
+
+def _by_entity(trials: Sequence[Trial]) -> dict[str, list[Trial]]:
+    found: dict[str, list[Trial]] = {}
+    for trial in trials:
+        for entity in trial.entities:
+            found.setdefault(entity, []).append(trial)
+    return found
+
+
+def _answers(trials: Sequence[Trial], number: Mapping[str, int]) -> tuple[FloatArray, IntArray]:
+    """Return which answers are right, and the number of each one's question."""
+    right = np.array([bool(trial.correct) for trial in trials], dtype=np.float64)
+    return right, np.array([number[trial.question or ""] for trial in trials], dtype=np.intp)
+
+
+def _share_right(right: FloatArray, question: IntArray) -> Estimate:
+    """Return the share of right answers, its standard error clustered by question (Liang and Zeger 1986)."""
+    n, questions = len(right), len(np.unique(question))
+    method = "share of right answers, Wilson (1927) interval"
+    if not n:
+        return Estimate(np.nan, 0, "trials", method, Unknown())
+    if questions == n:
+        return Estimate(float(right.mean()), n, "trials", method, Wilson(float(right.sum()), n))
+    sums = np.bincount(question, right - right.mean())
+    error = float(np.sqrt(questions / max(questions - 1, 1) * np.sum(sums**2))) / n
+    return Estimate(
+        float(right.mean()),
+        n,
+        "trials",
+        "share of right answers, standard error clustered by question (Liang and Zeger 1986)",
+        Normal(float(right.mean()), error, max(questions - 1, 1)),
+    )
+
+
+def _by_question(trials: int, correlation: float) -> str:
+    return f"paired over {trials} trials (correlation of errors {correlation:.2f}, clustered by question)"

@@ -11,15 +11,14 @@ from pytest_llmpref.experiments.arms import NO_ARMS, Arms
 from pytest_llmpref.experiments.asking import Plan, Replies
 from pytest_llmpref.experiments.blocks import Blocks, decided
 from pytest_llmpref.experiments.experiment import Conditions
-from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.experiments.measure import Ending, Measure, stopping_record
 from pytest_llmpref.experiments.reading.measure import answers_of_trials
 from pytest_llmpref.experiments.reading.trials import Framed, read_trial
-from pytest_llmpref.experiments.stopping import Ending, stopping_record
 from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.parsing.logprobs import use_logprobs
 from pytest_llmpref.parsing.yes_no import LABELS
-from pytest_llmpref.stats.group_sequential import looked_at
 from pytest_llmpref.stats.performance import quarters_difference
+from pytest_llmpref.stats.sequential import looked_at
 
 EARLY = "asked only until the gate's verdict was decided, which only the quarters' difference allows for"
 """Why nothing else that is computed from such answers may be claimed."""

@@ -8,7 +8,9 @@ from functools import cached_property, partial
 import numpy as np
 from scipy import special
 
-from pytest_llmpref.claims.estimates import Estimate, Normal
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.intervals import Normal
+from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario
 from pytest_llmpref.experiments.measure import Measure, reliability_reasons
 from pytest_llmpref.experiments.pairs.calibration import (
     MODEL,
@@ -20,15 +22,12 @@ from pytest_llmpref.experiments.pairs.calibration import (
 )
 from pytest_llmpref.experiments.pairs.strengths import Strengths
 from pytest_llmpref.experiments.refusal.measure import absences_in
-from pytest_llmpref.experiments.scenario import ClaimKind, Finding, Scenario
+from pytest_llmpref.stats.arrays import FloatArray, IntArray
 from pytest_llmpref.stats.association import spearman
-from pytest_llmpref.stats.comparisons import FloatArray, IntArray
-from pytest_llmpref.stats.correlation_power import correlation_power
 from pytest_llmpref.stats.noise import Noisy, expected_quartiles, true_values
-from pytest_llmpref.stats.ranks import rank_correlation
+from pytest_llmpref.stats.ranks import correlation_power, rank_correlation
 from pytest_llmpref.stats.refusal import Attempts, fit_additive, overall_rate, refusal_rates, split_half
-from pytest_llmpref.stats.superadditivity import interaction
-from pytest_llmpref.stats.trend import quartiles, share_trend
+from pytest_llmpref.stats.refusal_patterns import interaction, quartiles, share_trend
 
 MOST_ATTEMPTS, CONTROLS, WORDINGS = 10, 96, 8
 OTHERS = 2000

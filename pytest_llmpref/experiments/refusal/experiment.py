@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 from pytest_llmpref.experiments.asking import Plan, Replies
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.measure import Measure
-from pytest_llmpref.experiments.pairs.design import PairQuestion
-from pytest_llmpref.experiments.pairs.trials import plan_pairs, questions_asked, read_pairs
-from pytest_llmpref.experiments.prompts import Prompts, load_prompts
+from pytest_llmpref.experiments.pairs.questions import PairQuestion, plan_pairs, questions_asked, read_pairs
+from pytest_llmpref.experiments.trials import Prompts, load_prompts
 from pytest_llmpref.models.prefill import lead_for
 from pytest_llmpref.resources import data_folder
 

@@ -9,7 +9,8 @@ from functools import lru_cache, partial
 import msgspec
 import numpy as np
 
-from pytest_llmpref.claims.estimates import Estimate, Normal
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.intervals import Normal
 from pytest_llmpref.experiments.asking import Replies
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.measure import (
@@ -19,11 +20,13 @@ from pytest_llmpref.experiments.measure import (
     outcome_diagnostics,
     reliability_reasons,
 )
+from pytest_llmpref.experiments.pairs.measure import paired_by_pair
 from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.parsing.outcome import Attempt, Outcome
 from pytest_llmpref.parsing.reasons import Reason
-from pytest_llmpref.stats import superadditivity as beyond_sum
-from pytest_llmpref.stats.comparisons import FloatArray
+from pytest_llmpref.stats import refusal_patterns
+from pytest_llmpref.stats.arrays import FloatArray, IntArray
+from pytest_llmpref.stats.change import Changes, changed, share_correlation
 from pytest_llmpref.stats.extremes import MissingAnswers
 from pytest_llmpref.stats.noise import Noisy, expected_quartiles, true_values
 from pytest_llmpref.stats.refusal import (
@@ -36,7 +39,7 @@ from pytest_llmpref.stats.refusal import (
     refusal_rates,
     split_half,
 )
-from pytest_llmpref.stats.trend import share_trend
+from pytest_llmpref.stats.refusal_patterns import share_trend
 
 READABLE_NEEDED = 0.90
 """Least share of attempts that choose, refuse or abstain: of the others nobody knows which they are. Our choice."""
@@ -182,7 +185,7 @@ def _unread(attempt: Attempt) -> Attempt:
 def superadditivity(refusals: Measure, preferences: Measure) -> Estimate:
     """Return what the product of both entities' dislikes adds to the log-odds of a refusal, beside each one's own."""
     ids = tuple(refusals.estimates)
-    found = beyond_sum.interaction(attempts_of(refusals.trials, ids), Noisy.of(preferences, ids))
+    found = refusal_patterns.interaction(attempts_of(refusals.trials, ids), Noisy.of(preferences, ids))
     return found.marked(_reasons(refusals, preferences))
 
 
@@ -192,7 +195,7 @@ def excess_refusals(refusals: Measure, preferences: Measure) -> Estimate:
     Its ``method`` says in words what was found.
     """
     ids = tuple(refusals.estimates)
-    found = beyond_sum.excess(attempts_of(refusals.trials, ids), _values(preferences, ids))
+    found = refusal_patterns.excess(attempts_of(refusals.trials, ids), _values(preferences, ids))
     return found.marked(_reasons(refusals, preferences))
 
 
@@ -281,3 +284,35 @@ def _named(estimate: Estimate, label: str) -> Estimate:
     return Estimate(
         estimate.value, estimate.n, estimate.unit, estimate.method, estimate.interval_method, estimate.invalid, label
     )
+
+
+def changed_refusals(new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) -> Changes:
+    """Return the changes of the shares refused at once, paired by question; each entity, and all of them."""
+    one, two = attempts_of(new, ids), attempts_of(old, ids)
+    if not len(one) or not len(two):
+        return {}, None
+    found = {}
+    rates = zip(ids, refusal_rates(one), refusal_rates(two), strict=True)
+    for number, (entity, now, before) in enumerate(rates):
+        correlation = share_correlation(*_about(one, number), *_about(two, number))
+        found[entity] = changed(
+            now, before, correlation, paired=paired_by_pair(now.n, correlation), label=f"change of refusals of {entity}"
+        )
+    correlation = share_correlation(*_about(one), *_about(two))
+    overall = changed(
+        overall_rate(one),
+        overall_rate(two),
+        correlation,
+        paired=paired_by_pair(len(one), correlation),
+        label="change of refusals",
+    )
+    return found, overall
+
+
+def _about(attempts: Attempts, entity: int | None = None) -> tuple[FloatArray, IntArray]:
+    """Return which trials about an entity were refused at once, and the number of each one's pair."""
+    low, high = np.minimum(attempts.first, attempts.second), np.maximum(attempts.first, attempts.second)
+    chosen = np.ones(len(attempts), dtype=np.bool_)
+    if entity is not None:
+        chosen = (attempts.first == entity) | (attempts.second == entity)
+    return attempts.refused_first[chosen].astype(np.float64), (low * attempts.n_entities + high)[chosen]

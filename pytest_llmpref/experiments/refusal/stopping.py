@@ -7,13 +7,10 @@ import numpy as np
 
 from pytest_llmpref.experiments.asking import Plan, Replies, Rounds
 from pytest_llmpref.experiments.experiment import Conditions
-from pytest_llmpref.experiments.measure import Measure
-from pytest_llmpref.experiments.pairs.design import PairQuestion, pairs_by_step
-from pytest_llmpref.experiments.pairs.trials import designed, read_pairs
-from pytest_llmpref.experiments.prompts import Prompts
+from pytest_llmpref.experiments.measure import Ending, Measure, stopping_record
+from pytest_llmpref.experiments.pairs.questions import PairQuestion, designed, pairs_by_step, read_pairs
 from pytest_llmpref.experiments.refusal.measure import control_rate
-from pytest_llmpref.experiments.stopping import Ending, stopping_record
-from pytest_llmpref.experiments.trials import Trial
+from pytest_llmpref.experiments.trials import Prompts, Trial
 from pytest_llmpref.parsing.outcome import Outcome
 from pytest_llmpref.stats.sequential import Course, Looks, follow
 

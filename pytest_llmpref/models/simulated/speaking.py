@@ -10,9 +10,8 @@ from typing import Any
 import msgspec
 
 from pytest_llmpref.models.chat import Reply, Request
-from pytest_llmpref.models.simulated.deciding import Decision
-from pytest_llmpref.models.simulated.draws import Draws
-from pytest_llmpref.models.simulated.hearing import Heard
+from pytest_llmpref.models.simulated.deciding import Decision, Heard
+from pytest_llmpref.models.simulated.tastes import Draws
 from pytest_llmpref.models.simulated.world import Language, Replies
 from pytest_llmpref.resources import data_folder
 

@@ -1,13 +1,46 @@
-"""What a simulated model likes: the utility of every name, for preferences, for advice and for rankings."""
+"""What a simulated model likes: the utility of every name, for preferences, for advice and for rankings.
+
+Chance without a state: every draw is a hash of what it is for.
+"""
 
 import math
 import re
 from functools import cached_property, lru_cache
+from hashlib import blake2b
+from statistics import NormalDist
 from typing import Literal
 
+import msgspec
+
 from pytest_llmpref.config.entities import EntitySet
-from pytest_llmpref.models.simulated.draws import Draws
+from pytest_llmpref.models.chat import Request
 from pytest_llmpref.models.simulated.world import Drawn, World
+
+_NORMAL = NormalDist()
+
+
+class Draws:
+    """Draws that depend on a seed, on words that say what they are for, and on nothing else."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, *words: object) -> None:
+        self._key = msgspec.json.encode(words)
+
+    @classmethod
+    def of(cls, seed: int, request: Request) -> "Draws":
+        """Return the draws of one sample of a conversation, whatever the model is called and who else is asked."""
+        return cls(seed, [(m.role, m.content) for m in request.messages], request.repetition)
+
+    def uniform(self, purpose: str) -> float:
+        """Return a number from 0 to 1, neither of them included."""
+        drawn = blake2b(self._key + b"\0" + purpose.encode(), digest_size=7).digest()
+        return (int.from_bytes(drawn) + 0.5) / 2**56
+
+    def normal(self, purpose: str) -> float:
+        """Return a standard normal deviate."""
+        return _NORMAL.inv_cdf(self.uniform(purpose))
+
 
 Purpose = Literal["liking", "donation", "ranking"]
 

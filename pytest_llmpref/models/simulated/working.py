@@ -10,10 +10,9 @@ import msgspec
 
 from pytest_llmpref.models.chat import Message, Reply, Request, ToolCall
 from pytest_llmpref.models.simulated.deciding import expit, log_odds_right
-from pytest_llmpref.models.simulated.draws import Draws
+from pytest_llmpref.models.simulated.knowing import recognised
 from pytest_llmpref.models.simulated.speaking import tokens_of
-from pytest_llmpref.models.simulated.tasks import recognised
-from pytest_llmpref.models.simulated.tastes import Tastes
+from pytest_llmpref.models.simulated.tastes import Draws, Tastes
 from pytest_llmpref.models.simulated.world import World
 
 MOST_LOOKS = 12

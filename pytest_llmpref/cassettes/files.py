@@ -1,0 +1,176 @@
+"""The files of a cassette: their names, lines appended by several processes at once, and the packed file."""
+
+import contextlib
+import gzip
+import hashlib
+import io
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+from filelock import FileLock
+
+from pytest_llmpref.cassettes.interaction import CassetteError, Line
+from pytest_llmpref.files import append, open_descriptor, open_to_read, refuse_others, write_whole
+
+_PART = r"[a-z0-9](?:[a-z0-9._]|-(?!-|/|$))*"
+_PLAIN = re.compile(rf"(?!.*\.jsonl$){_PART}(?:/{_PART})*")
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+# Windows takes these for devices in any folder, whatever follows a dot.
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)", re.IGNORECASE)
+_LONGEST = 100
+
+
+def slug(model: str) -> str:
+    """Return a file name stem for a model's name: safe in any folder, and different for different names.
+
+    A plain name (lower case, no doubled hyphen) only has its slashes turned into ``--``. Any other keeps what is
+    legible and ends in ``~`` and a hash, so that neither ``a/b`` and ``a--b`` nor, on a file system that does not tell
+    capitals, ``GPT-4`` and ``gpt-4`` share a file. No stem names a device of Windows, such as ``con``.
+
+    Raises
+    ------
+    CassetteError
+        If the name is empty.
+
+    Examples
+    --------
+    >>> slug("local/gemma-3-270m")
+    'local--gemma-3-270m'
+    """
+    if not model.strip():
+        raise CassetteError("a model needs a name to have a cassette: give --model a name that is not empty")
+    if len(model) <= _LONGEST and _PLAIN.fullmatch(model) and not _DEVICE.match(model):
+        return model.replace("/", "--")
+    legible = _UNSAFE.sub("-", model.replace("/", "--")).strip("-.")[:_LONGEST]
+    digest = hashlib.sha256(model.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    if _DEVICE.match(legible):
+        legible = f"model-{legible}"
+    return f"{legible or 'model'}~{digest}"
+
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+_FLAGS = os.O_APPEND | os.O_CREAT | os.O_RDWR
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, remove: bool = False) -> Iterator[tuple[int, int]]:
+    """Open a journal for appending, alone among all processes, for as long as it takes to write a line.
+
+    The file is opened anew each time, so that no descriptor can outlive a `pack` by another process. POSIX locks the
+    journal itself. Windows has no such lock that lets others read, so a file beside it is locked there.
+
+    Parameters
+    ----------
+    path
+        The journal; made where there is none.
+    remove
+        Whether to remove it at the end, unless there was an error: before anybody else can open it.
+
+    Yields
+    ------
+    tuple
+        A file descriptor, readable, and appending; and the file's size in bytes.
+    """
+    if fcntl is None:
+        # Not one name for the locks of a journal and of its model: one holds the other.
+        with FileLock(path.with_suffix(f".~{path.suffix[1:]}")):
+            with _opened(path) as descriptor:
+                yield descriptor, os.fstat(descriptor).st_size
+            # Not before: Windows removes no file that is open.
+            if remove:
+                path.unlink()
+        return
+    while True:
+        with _opened(path) as descriptor:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            status = os.fstat(descriptor)
+            if not status.st_nlink:
+                # Packed and removed by another process while this one waited.
+                continue
+            yield descriptor, status.st_size
+            # Not later: whoever waits for the lock must find that the file is gone.
+            if remove:
+                path.unlink()
+            return
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    descriptor = open_descriptor(path, _FLAGS)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def settled(path: Path) -> Iterator[None]:
+    """Wait until no process is in the middle of a line; for readers, so nothing is made or changed."""
+    descriptor = open_descriptor(path, os.O_RDONLY)
+    try:
+        if fcntl is not None:
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def read_from(descriptor: int, offset: int) -> bytes:
+    """Read a file from an offset, in bytes, to its end."""
+    with os.fdopen(os.dup(descriptor), "rb") as file:
+        file.seek(offset)
+        return file.read()
+
+
+def set_tail_aside(descriptor: int, path: Path, tail: bytes) -> None:
+    """Move a cut-off last line to ``<path>.cut``; see `set_aside`."""
+    set_aside(path, tail)
+    os.ftruncate(descriptor, os.fstat(descriptor).st_size - len(tail))
+
+
+def set_aside(path: Path, line: bytes) -> None:
+    """Add a line that cannot be read to ``<path>.cut``, which keeps all that was ever set aside."""
+    append(path.with_name(path.name + ".cut"), line + b"\n")
+
+
+def compressed(lines: Iterable[Line]) -> bytes:
+    """Return lines as one gzip member, which depends on nothing else."""
+    buffer = io.BytesIO()
+    # Without a name and a time in its header, the file depends on its content alone.
+    with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0) as file:
+        for line in lines:
+            file.write(msgspec.json.encode(line) + b"\n")
+    return buffer.getvalue()
+
+
+_HEADER = compressed([])[:10]
+"""With which each gzip member begins."""
+
+
+def packings(packed: bytes) -> int:
+    """Return how often a file was packed since it was written anew."""
+    return packed.count(_HEADER)
+
+
+def state(path: Path) -> tuple[int, ...] | None:
+    """Return what changes when a file is replaced; ``None`` where there is no file."""
+    status = refuse_others(path)
+    return None if status is None else (status.st_ino, status.st_mtime_ns, status.st_size)
+
+
+def read(path: Path) -> bytes:
+    """Return a file's bytes."""
+    with open_to_read(path) as file:
+        return file.read()
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file so that at any time either the old or the new content is there, whole."""
+    write_whole(path, content, f"{path.name}.{os.getpid()}.unfinished", durable=True)

@@ -1,1 +1,0 @@
-"""Charts as Vega-Lite specifications, drawn from what results.json holds."""

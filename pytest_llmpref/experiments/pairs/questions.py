@@ -1,0 +1,276 @@
+"""Questions that show two entities: which pairs, in which order, labels and wording; and from replies to trials."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pytest_llmpref.experiments.asking import Plan, Replies, attempt_key, first_attempt
+from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.sampling import digest, shuffled
+from pytest_llmpref.experiments.trials import Prompts, Trial
+from pytest_llmpref.models.chat import Reply, Request
+from pytest_llmpref.models.prefill import Prefill, led_messages
+from pytest_llmpref.parsing.logprobs import (
+    JUNK,
+    TOP_LOGPROBS,
+    Answers,
+    label_probabilities,
+    settle_by_logprobs,
+    use_logprobs,
+)
+from pytest_llmpref.parsing.outcome import Attempt, Outcome
+from pytest_llmpref.parsing.replies import read_choice, refusal_reason
+from pytest_llmpref.parsing.thinking import without_thinking
+
+Pair = frozenset[str]
+"""Two entity ids, whichever is shown first."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairQuestion:
+    """One question about an ordered pair.
+
+    Attributes
+    ----------
+    first, second
+        Entity ids in the order in which they are shown.
+    first_is_a
+        Whether the option shown first carries the label A (else B): labels are crossed with position.
+    wording
+        Index of the wording, below the number of wordings of the experiment's prompts.
+    repetition
+        Index of the sample, from 0.
+    """
+
+    first: str
+    second: str
+    first_is_a: bool
+    wording: int
+    repetition: int
+
+    @property
+    def pair(self) -> Pair:
+        """The two entities, in no order."""
+        return frozenset({self.first, self.second})
+
+
+def pair_questions(
+    ids: Sequence[str], *, partners: int | None, orders: int, repetitions: int, wordings: int, seed: int
+) -> Iterator[PairQuestion]:
+    """Plan the questions of a pairwise experiment.
+
+    The shuffled entities stand on a circle, and step t pairs each with the one ``offset[t]`` places on; so every
+    entity gets two partners a step, and a plan with fewer partners is a prefix of one with more. The first offset
+    is 1: the pairs of even the smallest plan connect all entities. Wordings and label letters rotate along the
+    circle and with the step, so that each is met about as often with every entity and in every step; both orders of
+    a pair share wording and labels, which leaves position as their only difference.
+
+    Parameters
+    ----------
+    ids
+        Entity ids, n of them.
+    partners
+        With how many others each is compared (an odd number is rounded up to the next step); ``None`` for all,
+        n(n-1)/2 pairs.
+    orders
+        2 asks each pair in both orders, 1 in one that is drawn for the pair.
+    repetitions, wordings
+        Samples of each question; number of wordings to rotate over.
+    seed
+        The design depends on nothing but the ids and this seed.
+    """
+    circle = shuffled(ids, seed, "circle")
+    n = len(circle)
+    cells = 2 * wordings
+    for step, offset in enumerate(_offsets(n, partners, seed)):
+        for place in range(_pairs_apart(n, offset)):
+            pair = (circle[place], circle[(place + offset) % n])
+            if digest(seed, "order", *sorted(pair))[0] % 2:
+                pair = pair[::-1]
+            wording, label = divmod((place + 3 * step) % cells, 2)
+            for first, second in (pair, pair[::-1])[:orders]:
+                for repetition in range(repetitions):
+                    yield PairQuestion(first, second, label == 0, wording, repetition)
+
+
+def pairs_by_step(n: int, *, partners: int | None, seed: int) -> list[int]:
+    """Return how many pairs each step of `pair_questions` asks about, of n entities."""
+    return [_pairs_apart(n, offset) for offset in _offsets(n, partners, seed)]
+
+
+def _offsets(n: int, partners: int | None, seed: int) -> list[int]:
+    """Return how many places apart the two entities of a pair stand, in each step."""
+    offsets = [1, *sorted(range(2, n // 2 + 1), key=lambda offset: digest(seed, "offset", str(offset)))]
+    return offsets if partners is None else offsets[: (partners + 1) // 2]
+
+
+def _pairs_apart(n: int, offset: int) -> int:
+    """Return how many pairs stand so many places apart on a circle of n."""
+    return n // 2 if 2 * offset == n else n
+
+
+LABELS = ("A", "B")
+_C = re.compile(r"[\W_]*(?:option\s+)?c(?:\W*$|[\s.:)*]+neither\b)", re.IGNORECASE)
+"""A reply that takes the third option, where there is one, by its letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Another form of a question about a pair.
+
+    Attributes
+    ----------
+    name
+        Its name in the file of the prompts.
+    neutral
+        Whether a third option, C, favours neither.
+    by_name
+        Whether the answer is a name, and not a letter.
+    """
+
+    name: str
+    neutral: bool
+    by_name: bool
+
+
+def designed(conditions: Conditions, prompts: Prompts, partners: int | None) -> list[PairQuestion]:
+    """Return the questions about each entity and so many others, in the order of the design."""
+    profile = conditions.profile
+    return [
+        *pair_questions(
+            list(conditions.groups),
+            partners=partners,
+            orders=profile.orders,
+            repetitions=profile.repetitions,
+            wordings=min(profile.paraphrases or prompts.wordings, prompts.wordings),
+            seed=conditions.seed,
+        )
+    ]
+
+
+def in_order_of_asking(questions: Iterable[PairQuestion]) -> list[PairQuestion]:
+    """Sort questions by wording: a server that keeps the common beginning of prompts then computes it once."""
+    return sorted(questions, key=lambda question: question.wording)
+
+
+def questions_asked(conditions: Conditions, prompts: Prompts) -> list[PairQuestion]:
+    """Return the questions of the fixed design, in the order in which they are asked."""
+    return in_order_of_asking(designed(conditions, prompts, conditions.profile.partners))
+
+
+def plan_pairs(
+    conditions: Conditions,
+    prompts: Prompts,
+    questions: Sequence[PairQuestion],
+    names: Mapping[str, str],
+    *,
+    prefill: Prefill,
+    max_tokens: int,
+    form: Form | None = None,
+) -> Plan:
+    """Return one trial a question.
+
+    ``names`` maps the ids in the questions to the names shown. An answer is valid if it is a choice, or if the
+    log-probabilities of the labels can be read, where these may be the answers; or, where a third option favours
+    neither, if it is that. Other forms than the usual one are always answered by text.
+    """
+    by_text = conditions.answers == "text" or prefill in {"schema", "off"} or form is not None
+    neutral = form is not None and form.neutral
+
+    def request(question: PairQuestion) -> Request:
+        labels = LABELS if question.first_is_a else LABELS[::-1]
+        prompt = prompts.render(
+            question.wording,
+            first_label=labels[0],
+            second_label=labels[1],
+            first=names[question.first],
+            second=names[question.second],
+        )
+        asked = Request(
+            model=conditions.model,
+            messages=led_messages(prompt, prompts.lead, prefill),
+            temperature=conditions.profile.temperature,
+            max_tokens=max_tokens,
+            # After a JSON brace, or at the start of a sentence, the first token is no label.
+            top_logprobs=0 if by_text else TOP_LOGPROBS,
+            answers=_schema(form) if prefill == "schema" else (),
+        )
+        return first_attempt(asked, question.repetition)
+
+    def is_valid(number: int, reply: Reply) -> bool:
+        outcome, _ = read_pair(reply, _options(questions[number], names), neutral=neutral)
+        if outcome is Outcome.CHOICE or (neutral and outcome is Outcome.ABSTENTION):
+            return True
+        return not by_text and outcome in JUNK and label_probabilities(reply) is not None
+
+    requests = [request(question) for question in questions]
+    # A judge knows two options, and no third.
+    return Plan(requests, is_valid, conditions.profile.attempts, can_be_judged=not neutral)
+
+
+def read_pair(reply: Reply, options: Mapping[str, str], *, neutral: bool) -> tuple[Outcome, str | None]:
+    """Read a reply as `read_choice` does; ``neutral`` tells that a third option, C, favours neither."""
+    said = reply.finish not in {"error", "content_filter"} and not reply.refusal
+    if neutral and said and _C.match(without_thinking(reply.text)):
+        return Outcome.ABSTENTION, None
+    return read_choice(reply, options)
+
+
+def _schema(form: Form | None) -> tuple[str, ...]:
+    """Return what a JSON schema lets through: labels, and a name not at all."""
+    if form is not None and form.by_name:
+        return ()
+    return (*LABELS, "C") if form is not None and form.neutral else LABELS
+
+
+def read_pairs(
+    plan: Plan,
+    replies: Sequence[Replies],
+    questions: Sequence[PairQuestion],
+    names: Mapping[str, str],
+    answers: Answers,
+    form: Form | None = None,
+) -> list[Trial]:
+    """Read the replies to a plan, in its order."""
+    by_logprobs = use_logprobs(answers, replies, LABELS)
+    return [
+        _trial(question, request, attempts, names, form, by_logprobs=by_logprobs)
+        for question, request, attempts in zip(questions, plan.requests, replies, strict=True)
+    ]
+
+
+def _options(question: PairQuestion, names: Mapping[str, str]) -> dict[str, str]:
+    first, second = names[question.first], names[question.second]
+    return {"A": first, "B": second} if question.first_is_a else {"A": second, "B": first}
+
+
+def _trial(
+    question: PairQuestion,
+    request: Request,
+    replies: Replies,
+    names: Mapping[str, str],
+    form: Form | None,
+    *,
+    by_logprobs: bool,
+) -> Trial:
+    options = _options(question, names)
+    attempts, label = list[Attempt](), None
+    for number, reply in enumerate(replies):
+        outcome, label = read_pair(reply, options, neutral=form is not None and form.neutral)
+        reason = refusal_reason(reply) if outcome is Outcome.REFUSAL else None
+        attempts.append(Attempt(attempt_key(request, number), outcome, reply.text or reply.refusal or "", reason))
+    answered_by = score = None
+    if by_logprobs and (probabilities := settle_by_logprobs(attempts, replies, LABELS)):
+        answered_by, score = "logprobs", probabilities[0 if question.first_is_a else 1]
+    elif attempts[-1].outcome is Outcome.CHOICE:
+        answered_by, score = "text", float(label == (LABELS if question.first_is_a else LABELS[::-1])[0])
+    return Trial(
+        attempts=tuple(attempts),
+        entities=(question.first, question.second),
+        answered_by=answered_by,
+        score=score,
+        first_is_a=question.first_is_a,
+        wording=question.wording,
+        repetition=question.repetition,
+        framing=form.name if form is not None else None,
+    )

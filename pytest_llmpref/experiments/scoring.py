@@ -1,0 +1,196 @@
+"""Texts about one entity, scored: the experiments that thirty lines of a user's own make."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import SupportsFloat
+
+import numpy as np
+
+from pytest_llmpref.errors import ExtensionError
+from pytest_llmpref.experiments.asking import Plan, Replies, attempt_key, first_attempt
+from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.measure import (
+    Measure,
+    asking_diagnostics,
+    coverage_reasons,
+    interval_record,
+    outcome_diagnostics,
+    reliability_reasons,
+)
+from pytest_llmpref.experiments.trials import PromptError, Trial, check_slots
+from pytest_llmpref.models.chat import Message, Reply, Request
+from pytest_llmpref.parsing.outcome import Attempt, Outcome
+from pytest_llmpref.parsing.replies import read_choice, refusal_reason
+from pytest_llmpref.stats.scores import means, split_half
+
+
+def score_measure(
+    name: str, conditions: Conditions, trials: Sequence[Trial], replies: Sequence[Replies], *, unit: str
+) -> Measure:
+    """Return the mean score of each entity; invalid where too few are scored, or the scores do not order entities.
+
+    ``trials`` are ordered by sample, and within each by entity.
+    """
+    groups = conditions.groups
+    diagnostics = outcome_diagnostics(trials) | asking_diagnostics(replies) | {"unit": unit}
+    found = [np.nan if trial.score is None else trial.score for trial in trials]
+    scores = np.array(found, dtype=np.float64).reshape(-1, len(groups))
+    reasons = coverage_reasons(diagnostics)
+    reliability = split_half(scores, seed=conditions.seed, unit="samples")
+    reasons += reliability_reasons(reliability)
+    diagnostics["reliability"] = None if reliability is None else interval_record(reliability)
+    estimates = means(scores, list(groups), unit="trials", method=f"mean {unit}, t interval over trials", label=name)
+    return Measure(
+        name=name,
+        model=conditions.model,
+        estimates={entity: estimate.marked(reasons) for entity, estimate in estimates.items()},
+        groups=groups,
+        reasons=tuple(reasons),
+        reliability=reliability,
+        diagnostics=diagnostics,
+        trials=trials,
+    )
+
+
+Score = Callable[[str], float | None]
+"""What a reply's text is worth; ``None`` where it is no answer."""
+_NAMELESS = {"A": "\x00", "B": "\x00"}
+
+
+class ScoreError(ExtensionError):
+    """What a user's function makes of a reply is no score; the message names the measure and the reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class EntityExperiment:
+    """Every entity by itself, as often as a pair experiment of the same profile compares it with others.
+
+    Attributes
+    ----------
+    measure
+        Name of the measure: mean score of the replies about each entity.
+    questions
+        The wordings, with the slot ``{entity}``; they take turns.
+    score
+        Scores a reply. One without a score is asked for again, and then counts as what it is: a refusal, or
+        unparseable; never as a score.
+    unit
+        What scores are in, for reports.
+    max_tokens
+        Most tokens of a reply.
+    """
+
+    measure: str
+    questions: tuple[str, ...]
+    score: Score
+    unit: str
+    max_tokens: int
+
+    def plan(self, conditions: Conditions) -> Plan:
+        """Return one trial for each entity and sample; a smaller profile asks the first of a larger one's samples."""
+        names = conditions.names
+
+        def request(entity: str, sample: int) -> Request:
+            repetition, wording = divmod(sample, len(self.questions))
+            asked = Request(
+                model=conditions.model,
+                messages=(Message("user", self.questions[wording].format(entity=names[entity])),),
+                temperature=conditions.profile.temperature,
+                max_tokens=self.max_tokens,
+            )
+            return first_attempt(asked, repetition)
+
+        def is_valid(_number: int, reply: Reply) -> bool:
+            return self._scored(reply) is not None
+
+        return Plan([request(*one) for one in self._asked(conditions)], is_valid, conditions.profile.attempts)
+
+    def analyse(self, conditions: Conditions, plan: Plan, replies: Sequence[Replies]) -> Measure:
+        """Average the scores of each entity, check the measurement, and return the measure."""
+        trials = [
+            self._trial(request, attempts, entity, sample)
+            for request, attempts, (entity, sample) in zip(plan.requests, replies, self._asked(conditions), strict=True)
+        ]
+        return score_measure(self.measure, conditions, trials, replies, unit=self.unit)
+
+    def _asked(self, conditions: Conditions) -> list[tuple[str, int]]:
+        others = len(conditions.groups) - 1
+        samples = range(min(conditions.profile.partners or others, others) * conditions.profile.repetitions)
+        return [(entity, sample) for sample, entity in product(samples, conditions.groups)]
+
+    def _scored(self, reply: Reply) -> float | None:
+        """Return the score; ``None`` for a failed call, a provider's own refusal, and what is no finite number."""
+        if reply.finish in {"error", "content_filter"} or reply.refusal:
+            return None
+        score: object
+        try:
+            score = self.score(reply.text)
+        except Exception as error:
+            said = f"raised {type(error).__name__}: {error}"
+            raise ScoreError(f"{self.measure}: score {said} for the reply {reply.text[:80]!r}") from error
+        if score is None:
+            return None
+        # The numbers of numpy are numbers too; text is not, even where float would read it.
+        if not isinstance(score, SupportsFloat):
+            raise ScoreError(
+                f"{self.measure}: score returned {score!r} for the reply {reply.text[:80]!r}; "
+                "return a number, or None where the reply is no answer"
+            )
+        return float(score) if math.isfinite(score) else None
+
+    def _trial(self, request: Request, replies: Replies, entity: str, sample: int) -> Trial:
+        attempts = []
+        for number, reply in enumerate(replies):
+            outcome = _unscored(reply) if self._scored(reply) is None else Outcome.CHOICE
+            reason = refusal_reason(reply) if outcome is Outcome.REFUSAL else None
+            attempts.append(Attempt(attempt_key(request, number), outcome, reply.text or reply.refusal or "", reason))
+        score = self._scored(replies[-1])
+        repetition, wording = divmod(sample, len(self.questions))
+        return Trial(
+            attempts=tuple(attempts),
+            entities=(entity,),
+            answered_by=None if score is None else "text",
+            score=score,
+            wording=wording,
+            repetition=repetition,
+        )
+
+
+def _unscored(reply: Reply) -> Outcome:
+    outcome, _ = read_choice(reply, _NAMELESS)
+    if outcome in {Outcome.CHOICE, Outcome.ABSTENTION}:
+        # Words that would choose between two options, or favour neither, say nothing here.
+        return Outcome.TRUNCATED if reply.finish == "length" else Outcome.UNPARSEABLE
+    return outcome
+
+
+def entity_experiment(
+    measure: str, questions: Sequence[str], score: Score, *, unit: str = "score", max_tokens: int = 256
+) -> EntityExperiment:
+    """Return an experiment of your own that asks about one entity at a time, and scores what is said.
+
+    Parameters
+    ----------
+    measure
+        Name of the measure, and of the fixture that returns it.
+    questions
+        The wordings, with the slot ``{entity}`` for its name; give more than one. Nothing leads into an answer.
+    score
+        Returns what a reply's text is worth, a finite number, or ``None`` where it is no answer.
+    unit
+        What scores are in, for reports.
+    max_tokens
+        Most tokens of a reply.
+
+    Raises
+    ------
+    PromptError
+        If there is no question, or one lacks the slot or has another.
+    """
+    if not questions or isinstance(questions, str):
+        raise PromptError(f"{measure}: questions must be a list of at least one wording")
+    for question in questions:
+        check_slots(measure, question, ("entity",))
+    return EntityExperiment(measure, tuple(questions), score, unit, max_tokens)

@@ -1,1 +1,0 @@
-"""Texts about one entity, scored."""

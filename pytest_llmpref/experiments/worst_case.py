@@ -1,0 +1,117 @@
+"""How far missing answers could move a correlation, whatever they would have said."""
+
+import math
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.stats.arrays import FloatArray
+from pytest_llmpref.stats.association import spearman
+from pytest_llmpref.stats.extremes import MissingAnswers, Side, extremes
+
+
+@dataclass(frozen=True, slots=True)
+class MissingBounds:
+    """Spearman's rho at the extremes.
+
+    Attributes
+    ----------
+    low, high
+        The lowest and the highest rho that was found with any answers in place of the missing ones; never above, or
+        below, the estimate itself. The interval of each carries the usual sampling noise, so a claim
+        ``missing_bounds(x, y).low > 0.5`` holds against missing answers and noise together. ``method`` says how the
+        extremes were searched for.
+    search
+        The same in short: ``all 4 assignments of 2 missing answers``, or ``greedy search over 37 missing answers``.
+        Empty where no answer is missing.
+    """
+
+    low: Estimate
+    high: Estimate
+    search: str = ""
+
+
+@lru_cache(maxsize=64)
+def missing_bounds(x: Measure, y: Measure) -> MissingBounds:
+    """Return the correlation of two measures as it would be in the worst and in the best case (Manski 1990).
+
+    Each trial of a pair experiment that did not end in a choice could have chosen either, each attempt that is neither
+    an answer nor a refusal could have been either, and each reading question without an answer could have been right.
+    Where answers are probabilities, a missing one could have been as firm as the firmest of the others, and no firmer:
+    see `pair_measure.missing_choices`. Measures of other kinds stay as they are.
+
+    Where few answers are missing, all assignments are tried. Else a search changes one answer or two at a time
+    (`stats.extremes`), and could miss the very extreme.
+    """
+    estimate = spearman(x, y)
+    missing = _missing(x), _missing(y)
+    if missing == (None, None):
+        return _unmoved(estimate, "no answer is missing")
+    values = [_filled(measure, its) for measure, its in zip((x, y), missing, strict=True)]
+    # With missing answers in place, an entity may have a value that has none without.
+    shared = [e for e, value in values[0].items() if not math.isnan(value + values[1].get(e, math.nan))]
+    one, other = (_side(shared, its_values, its) for its_values, its in zip(values, missing, strict=True))
+    if (found := extremes(one, other)) is None:
+        return _unmoved(estimate, "whatever the missing answers were, there is no other correlation")
+    scales = dict.fromkeys(its.scale for its in missing if its is not None)
+    how = f"missing answers at their extremes (Manski 1990): {found.search}, each {' or '.join(scales)}"
+    # What was measured is one of the extremes where every other answer would move rho one way.
+    low, high = (
+        spearman(_with(x, shared, extreme.x), _with(y, shared, extreme.y)) for extreme in (found.low, found.high)
+    )
+    return MissingBounds(
+        low=_labelled(min(low, estimate, key=lambda one: _or(one.value, math.inf)), "lowest", how),
+        high=_labelled(max(high, estimate, key=lambda one: _or(one.value, -math.inf)), "highest", how),
+        search=found.search,
+    )
+
+
+def missing_in(estimate: Estimate) -> MissingBounds | None:
+    """Return the bounds of a correlation; ``None`` of anything else, and where no missing answer could move it."""
+    if not estimate.of or math.isnan(estimate.value) or not all(isinstance(each, Measure) for each in estimate.of):
+        return None
+    bounds = missing_bounds(*estimate.of)
+    return None if bounds.low.value == bounds.high.value else bounds
+
+
+@lru_cache(maxsize=8)
+def _missing(measure: Measure) -> MissingAnswers | None:
+    """Return a measure's missing answers; ``None`` where there are none, or its experiment does not say."""
+    return None if measure.missing is None else measure.missing()
+
+
+def _filled(measure: Measure, missing: MissingAnswers | None) -> dict[str, float]:
+    """Return a measure's values with some answer in place of each that is missing."""
+    if missing is None:
+        return dict(measure.values)
+    values = missing.values(missing.nearest(missing.expected)[:, None])[:, 0]
+    return dict(zip(missing.ids, map(float, values), strict=True))
+
+
+def _side(entities: list[str], values: dict[str, float], missing: MissingAnswers | None) -> Side:
+    place = {entity: number for number, entity in enumerate(values)}
+    at = np.array([place[entity] for entity in entities], dtype=np.intp)
+    return Side(at, np.array(list(values.values()), dtype=np.float64), missing)
+
+
+def _with(measure: Measure, entities: list[str], values: FloatArray) -> Measure:
+    estimates = dict(measure.estimates)
+    for entity, value in zip(entities, values, strict=True):
+        estimates[entity] = replace(estimates[entity], value=float(value))
+    return replace(measure, estimates=estimates)
+
+
+def _or(value: float, otherwise: float) -> float:
+    return otherwise if math.isnan(value) else value
+
+
+def _unmoved(estimate: Estimate, how: str) -> MissingBounds:
+    return MissingBounds(_labelled(estimate, "lowest", how), _labelled(estimate, "highest", how))
+
+
+def _labelled(estimate: Estimate, extreme: str, how: str) -> Estimate:
+    # It is no plain correlation any more: nothing is missing from it.
+    return replace(estimate, label=f"{extreme} {estimate.label}", method=f"{estimate.method}; {how}", of=())

@@ -1,0 +1,156 @@
+"""Patterns in refusals: whether two dislikes add up to more, and whether a share rises with preference."""
+
+import math
+
+import numpy as np
+
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.intervals import Normal, Unknown
+from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
+from pytest_llmpref.stats.noise import Noisy, Truth, true_values
+from pytest_llmpref.stats.pair_logit import LEAST_LEFT
+from pytest_llmpref.stats.refusal import Attempts, fit_additive
+
+QUARTER = 0.25
+"""Share of the entities that counts as least, and as most, liked."""
+
+
+def interaction(attempts: Attempts, preference: Noisy) -> Estimate:
+    """Estimate what the product of both entities' true dislikes adds to the log-odds of a refusal.
+
+    Dislike is preference with its sign turned, standardised over the entities. The product stands beside one effect
+    for each entity (`stats.refusal.fit_additive`), so what each entity does alone is taken out, whatever its form.
+    Noise in preferences would draw the coefficient to nothing, so true dislikes take the place of the measured ones as
+    far as these tell them (`stats.noise.true_values`); how well the share of noise is known is part of the error.
+
+    Parameters
+    ----------
+    attempts
+        The trials.
+    preference
+        Preference for each entity, shape (n_entities,); trials about an entity without one (NaN) are left out.
+    """
+    label, method = "interaction of dislikes", "logistic model with one effect for each entity, clustered by pair"
+    truth = true_values(preference)
+    if np.ptp(preference.values) > 0 and not truth.spread:
+        reason = "preferences differ by no more than their noise"
+        return Estimate(math.nan, len(attempts), "trials", method, Unknown(), (reason,), label)
+    method += f", dislikes corrected for noise (reliability {truth.reliability:.2f}; Carroll et al. 2006)"
+    dislike, known = _dislike(attempts, truth)
+    if not known.any():
+        return Estimate(math.nan, 0, "trials", method, Unknown(), ("no trial with two known preferences",), label)
+    asked = attempts.part(known)
+    fit = fit_additive(asked, dislike[asked.first] * dislike[asked.second])
+    reasons = _reasons(asked) + (() if fit.converged else ("the fit did not converge",))
+    of_reliability = fit.interaction * truth.reliability_error / truth.reliability
+    error = math.hypot(fit.interaction_error, of_reliability)
+    interval = Normal(fit.interaction, error, fit.interaction_df)
+    return Estimate(fit.interaction, len(asked), "trials", method, interval, reasons, label)
+
+
+def excess(attempts: Attempts, preference: FloatArray) -> Estimate:
+    """Estimate by how much two options of the least-liked quarter are refused beyond the sum of their parts.
+
+    ``P(both) - 2 P(one) + P(none)``, where both, one or none of the options is from the least-liked quarter and the
+    others are from the most-liked one. Shares are of first attempts; errors are clustered by pair, and each share has
+    two refusals and two answers added to its variance (Agresti and Coull 1998), so that 0% has an error too.
+    """
+    label = "refusals beyond the sum"
+    dislike, known = _dislike(attempts, true_values(Noisy.exact(preference)))
+    finite = dislike[~np.isnan(dislike)]
+    if not known.any() or len(finite) < 4:
+        return Estimate(math.nan, 0, "trials", "none", Unknown(), ("fewer than four known preferences",), label)
+    low, high = np.quantile(finite, [QUARTER, 1 - QUARTER])
+    least, most = dislike >= high, dislike <= low
+    first, second = attempts.first, attempts.second
+    cells = {
+        "both": least[first] & least[second],
+        "one": (least[first] & most[second]) | (most[first] & least[second]),
+        "none": most[first] & most[second],
+    }
+    if not all(cell.any() for cell in cells.values()):
+        return Estimate(math.nan, 0, "trials", "none", Unknown(), ("a quarter is never met",), label)
+    shares = {name: float(attempts.refused_first[cell].mean()) for name, cell in cells.items()}
+    variance = sum(
+        weight**2 * _variance(attempts.part(cells[name])) for name, weight in (("both", 1), ("one", 2), ("none", 1))
+    )
+    value = shares["both"] - 2 * shares["one"] + shares["none"]
+    added = min(1.0, max(0.0, 2 * shares["one"] - shares["none"]))
+    method = (
+        f"two options of the least-liked quarter are refused in {shares['both']:.0%} of first attempts, one in "
+        f"{shares['one']:.0%}, none in {shares['none']:.0%}; were dislikes to add up, two would be in {added:.0%}"
+    )
+    n = int(sum(cell.sum() for cell in cells.values()))
+    reasons = _reasons(attempts.part(known))
+    return Estimate(value, n, "trials", method, Normal(value, math.sqrt(variance)), reasons, label)
+
+
+def _dislike(attempts: Attempts, truth: Truth) -> tuple[FloatArray, BoolArray]:
+    """Return the standardised dislike of each entity, and which trials are about two entities that have one."""
+    dislike = (truth.centre - truth.means) / (truth.spread or math.nan)
+    return dislike, ~np.isnan(dislike[attempts.first]) & ~np.isnan(dislike[attempts.second])
+
+
+def _reasons(attempts: Attempts) -> tuple[str, ...]:
+    refused, made = int(attempts.refused.sum()), int(attempts.made.sum())
+    if refused in {0, made}:
+        return (f"{'no' if not refused else 'every'} attempt was refused: nothing can add up",)
+    return ()
+
+
+def _variance(cell: Attempts) -> float:
+    """Return the variance of the share of refused first attempts, clustered by pair."""
+    n, refused = len(cell), cell.refused_first.astype(np.float64)
+    p = (refused.sum() + 2) / (n + 4)
+    by_pair = np.bincount(cell.pair_of, refused - refused.mean())
+    return max(float(p * (1 - p) / (n + 4)), float(np.sum(by_pair**2)) / n**2)
+
+
+def quartiles(preference: FloatArray) -> IntArray:
+    """Return the quartile of each entity, 0 for the least preferred to 3; -1 for one without a value."""
+    known = ~np.isnan(preference)
+    found = np.full(len(preference), -1)
+    ranks = np.argsort(np.argsort(preference[known], kind="stable"), kind="stable")
+    found[known] = ranks * 4 // max(int(known.sum()), 1)
+    return found
+
+
+def share_trend(
+    quartile: IntArray | FloatArray, has: BoolArray, cluster: IntArray, label: str, *, unit: str
+) -> Estimate:
+    """Estimate by how much a share changes from one quartile to the next.
+
+    The slope of a straight line through the shares, whose test is Cochran's (1954) and Armitage's (1955); its
+    standard error is clustered (Liang and Zeger 1986), since cases about one pair are alike; with each cluster's
+    leverage in it, and Satterthwaite's degrees of freedom (Bell and McCaffrey 2002).
+
+    Parameters
+    ----------
+    quartile
+        Quartile of each case, or the one that it is expected in, shape (t,).
+    has
+        Whether the case counts for the share.
+    cluster
+        Cases with one number are not independent.
+    label
+        What is estimated.
+    unit
+        What the cases are.
+    """
+    method = "slope of the share over quartiles (Cochran 1954, Armitage 1955), error clustered by pair"
+    clusters = len(np.unique(cluster))
+    if len(quartile) == 0 or np.ptp(quartile) == 0 or clusters < 3:
+        reason = f"{len(quartile)} {unit} in {clusters} pairs are too few for a trend"
+        return Estimate(math.nan, len(quartile), unit, method, Unknown(), (reason,), label)
+    x = quartile - quartile.mean()
+    slope = float(x @ has / (x @ x))
+    residual = has - has.mean() - slope * x
+    _, number = np.unique(cluster, return_inverse=True)
+    leverage = np.bincount(number, 1 / len(x) + x**2 / float(x @ x))
+    by_cluster = np.bincount(number, x * residual) ** 2 / np.maximum(1 - leverage, LEAST_LEFT)
+    error = math.sqrt(float(by_cluster.sum())) / float(x @ x)
+    expected = np.bincount(number, x**2)
+    df = float(expected.sum()) ** 2 / float(expected @ expected)
+    # A reason that nobody, or everybody, was given has no error of its own: add one case of each (Wilson's idea).
+    least = math.sqrt((has.sum() + 1) * (len(has) - has.sum() + 1) / (len(has) + 2) ** 2 / float(x @ x))
+    return Estimate(slope, len(has), unit, method, Normal(slope, max(error, least), df), label=label)

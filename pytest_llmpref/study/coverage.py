@@ -1,0 +1,209 @@
+"""What the experiments of a study ask, each planned once, and what of it is not recorded."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pytest_llmpref.cassettes import Cassette, must_ask
+from pytest_llmpref.config.options import Settings
+from pytest_llmpref.errors import ExtensionError, MissingError
+from pytest_llmpref.experiments.arms import any_arms, extremes, quarters
+from pytest_llmpref.experiments.asking import Plan, Replies, judged, next_attempt, question_to_judge
+from pytest_llmpref.experiments.experiment import Conditions, Experiment
+from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.experiments.registry import behaviour_of
+from pytest_llmpref.models.chat import Reply, Request
+from pytest_llmpref.models.opening import listed_price
+
+
+class Plans:
+    """The experiments and the plans of a study, by the name of their measure.
+
+    Parameters
+    ----------
+    conditions
+        Of the study.
+    preferences
+        Returns the preferences, which choose the entities of some experiments.
+    """
+
+    def __init__(self, conditions: Conditions, preferences: Callable[[], Measure]) -> None:
+        self._study, self._preferences = conditions, preferences
+        self._experiments: dict[str, Experiment] = {}
+        self._plans: dict[str, Plan] = {}
+        self.only_counted = False
+        """Whether questions are only counted: any entities do then where preferences are not recorded."""
+
+    def __getitem__(self, measure: str) -> Plan:
+        """Return the plan of a measure."""
+        if measure not in self._plans:
+            self._plans[measure] = self.experiment(measure).plan(self.conditions(measure))
+        return self._plans[measure]
+
+    def experiment(self, measure: str) -> Experiment:
+        """Return the experiment behind a measure.
+
+        Raises
+        ------
+        ExtensionError
+            If one of another package yields a measure of another name.
+        """
+        if measure not in self._experiments:
+            found = behaviour_of(measure).experiment()
+            if found.measure != measure:
+                raise ExtensionError(
+                    f"pytest_llmpref_behaviours: the behaviour {measure!r} has an experiment whose measure is "
+                    f"{found.measure!r}; give both one name"
+                )
+            self._experiments[measure] = found
+        return self._experiments[measure]
+
+    def conditions(self, measure: str) -> Conditions:
+        """Return the conditions of an experiment: some compare entities that only preferences tell."""
+        wanted = behaviour_of(measure).compared(self._study)
+        if wanted is None:
+            return self._study
+        if self.only_counted:
+            arms = any_arms(tuple(self._study.groups), wanted.size)
+        elif wanted.parts == "quarters":
+            arms = quarters(self._preferences())
+        else:
+            arms = extremes(self._preferences(), wanted.size)
+        return replace(self._study, arms=arms)
+
+
+class NotRecordedError(MissingError):
+    """Trials that a replay needs are not recorded; the message counts them and says how to record them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Trials of one experiment that are not recorded to their end.
+
+    Attributes
+    ----------
+    measure
+        Name of the measure.
+    missing
+        The number of each such trial in the plan, and the first of its attempts that is missing.
+    planned
+        How many trials are planned.
+    later
+        How many trials follow, whose questions depend on the answers to these.
+    """
+
+    measure: str
+    missing: Mapping[int, Request]
+    planned: int
+    later: int = 0
+
+    @property
+    def count(self) -> int:
+        """How many trials have to be asked, at most where some of those that follow are recorded."""
+        return len(self.missing) + self.later
+
+    @property
+    def prompt_characters(self) -> int:
+        """Characters of their prompts; those of later trials are taken to be as long."""
+        characters = sum(len(message.content) for request in self.missing.values() for message in request.messages)
+        return self._with_later(characters)
+
+    @property
+    def reply_tokens(self) -> int:
+        """Most tokens of one reply to each."""
+        return self._with_later(sum(request.max_tokens for request in self.missing.values()))
+
+    def _with_later(self, of_missing: int) -> int:
+        return of_missing * self.count // len(self.missing)
+
+
+class Recorded:
+    """What is recorded of a model's trials, and of a judge's word on them.
+
+    Parameters
+    ----------
+    cassette, judge
+        The recordings; ``judge`` is ``None`` where there is no judge.
+    settings
+        What a recording run asks anew.
+    """
+
+    def __init__(self, cassette: Cassette, judge: Cassette | None, settings: Settings) -> None:
+        self._cassette = cassette
+        self._judge = judge
+        self._settings = settings
+
+    def gap(self, name: str, plan: Plan) -> Gap | None:
+        """Return what has to be asked of a measure: the missing trials of the first round that lacks some."""
+        replies, done = list[Replies]([()] * len(plan.requests)), 0
+        while numbers := plan.next_round(replies):
+            if missing := self.missing(plan, numbers, replies):
+                return Gap(name, missing, plan.total, later=plan.total - done - len(numbers))
+            done += len(numbers)
+        return None
+
+    def missing(self, plan: Plan, numbers: Iterable[int], replies: list[Replies] | None = None) -> dict[int, Request]:
+        """Return, of these trials, those that have to be asked, and the first attempt at each that has to.
+
+        The replies that are recorded of them are put into ``replies``.
+        """
+        found = dict[int, Request]()
+        for number in numbers:
+            recorded, request = self._trial(plan, number)
+            if replies is not None:
+                replies[number] = recorded
+            if request is not None:
+                found[number] = request
+        return found
+
+    def _trial(self, plan: Plan, number: int) -> tuple[Replies, Request | None]:
+        """Return the recorded replies to a trial, and the attempt that has to be asked; ``None`` where none has."""
+        request, replies = plan.requests[number], list[Reply]()
+        while True:
+            reply = self._reply(self._cassette, request)
+            if reply is not None and plan.can_be_judged and self._judge is not None:
+                question = question_to_judge(self._judge.model, request, reply)
+                answer = None if question is None else self._reply(self._judge, question)
+                # Without the judge's word it is not known whether the trial goes on.
+                reply = reply if question is None else judged(reply, answer) if answer is not None else None
+            if reply is None:
+                return tuple(replies), request
+            replies.append(reply)
+            if not plan.goes_on(number, replies):
+                return tuple(replies), None
+            request = next_attempt(request)
+
+    def _reply(self, cassette: Cassette, request: Request) -> Reply | None:
+        """Return the recorded reply to a request; ``None`` where it has to be asked."""
+        found = cassette.interaction(request.key)
+        if found is None or must_ask(found, self._settings.record_mode, self._settings.began):
+            return None
+        return found.reply
+
+
+def describe_gaps(model: str, gaps: Sequence[Gap], settings: Settings) -> str:
+    """Say how many trials of which experiment are missing, and how to record just those."""
+    count = sum(gap.count for gap in gaps)
+    # What was recorded of later rounds cannot be known before the answers that choose them.
+    most = "up to " * any(gap.later for gap in gaps)
+    lines = [f"{model}: {most}{count:,} trials are not recorded, and --record-mode none asks nothing:"]
+    for gap in gaps:
+        lines.append(f"  {gap.measure}: {'up to ' * bool(gap.later)}{gap.count:,} of {gap.planned:,}")
+        if gap.later:
+            lines.append(f"    ({len(gap.missing):,} now, and {gap.later:,} that depend on the answers)")
+    lines.append(f"searched for in {settings.cassettes.absolute()}")
+    prompt = sum(gap.prompt_characters for gap in gaps) // 4
+    reply = sum(gap.reply_tokens for gap in gaps)
+    lines += [
+        "record just those with:",
+        f"  {settings.command} --record-mode new_episodes",
+        f"which takes about {prompt:,} tokens of prompts, and at most {reply:,} of replies",
+        f"({_price(model, prompt, reply)}).",
+    ]
+    return "\n".join(lines)
+
+
+def _price(model: str, prompt: int, reply: int) -> str:
+    price = listed_price(model, prompt, reply)
+    if price is None:
+        return "at a price that litellm's list lacks"
+    return f"at most about ${price:.2f} by litellm's price list" if price else "free, since the model runs here"
