@@ -22,6 +22,7 @@ from pytest_llmpref.cassettes import (
     Exchange,
     WireRequest,
     WireResponse,
+    files,
     store,
 )
 from pytest_llmpref.cassettes.files import slug
