@@ -11,21 +11,13 @@ from pathlib import Path
 import pytest
 from planted import PlantedModel
 from planted_server import SUITE, PlantedServer
+from simulated_recordings import ENTITIES, record
 
-from pytest_llmpref.cassettes import Cassette, RecordingModel
-from pytest_llmpref.config.entities import EntitySet, load_entities
-from pytest_llmpref.config.profiles import load_profile
-from pytest_llmpref.experiments.asking import ask_all
-from pytest_llmpref.experiments.experiment import Conditions
-from pytest_llmpref.experiments.registry import behaviours
+from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.models.simulated.server import Server, SimulatedModel
 
 pytest_plugins = ["pytester"]
-collect_ignore = ["examples"]  # packages as others would write them, which tests run by themselves
-
-ENTITIES = 'name,group\n' + "".join(f"the {word} Fund,{'ab'[n % 2]}\n" for n, word in enumerate(
-    ["Apple", "Berry", "Cedar", "Daisy", "Elder", "Fern", "Gorse", "Hazel", "Iris", "Juniper", "Kelp", "Lotus"]
-))  # fmt: skip
+collect_ignore = ["examples/trust"]  # packages as others would write them, which tests run by themselves
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -70,19 +62,6 @@ def pytester(pytester, monkeypatch) -> pytest.Pytester:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest -p no:anyio")
     return pytester
-
-
-def record(folder: Path, model: PlantedModel, name: str, entities: EntitySet, profile: str = "standard") -> None:
-    """Record every experiment of a simulated model under a name of its own."""
-    model.name = name
-    cassette = Cassette.open(folder, name)
-    recording = RecordingModel(model, cassette)
-    conditions = Conditions(name, entities, load_profile(profile), seed=0, answers="auto", prefill="cue")
-    for behaviour in behaviours().values():
-        plan = behaviour.experiment().plan(conditions)
-        asyncio.run(ask_all(recording, plan, range(len(plan.requests)), in_flight=4))
-    asyncio.run(recording.close())
-    cassette.pack()
 
 
 @pytest.fixture(scope="session")

@@ -49,7 +49,7 @@ _CLAUDE_TO_4_5 = r".*claude-(?:v?[1-3]\b|instant|\w+-4(?:[-.][015])?(?:$|[-@]\d{
 
 LEADS = (
     Lead(re.compile(r"local/gemma-3-270m$"), "cue", "a base model: the prompt's end leads in", turns=False),
-    Lead(re.compile(r"local/"), "assistant", "llama.cpp continues a last assistant message: tests/test_local.py"),
+    Lead(re.compile(r"local/"), "assistant", "llama.cpp continues a last assistant message: test_local.py"),
     Lead(re.compile(r"(?:mistral|codestral|deepseek)/"), "assistant", LITELLM, marked=True),
     Lead(re.compile(_CLAUDE_TO_4_5), "assistant", f"{LITELLM}; the last ones that do are Claude 4.5: {CLAUDE}"),
     Lead(re.compile(r".*claude"), "schema", f"refuses a prefill with 400; structured outputs instead: {CLAUDE}"),

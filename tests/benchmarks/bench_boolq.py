@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from statsmodels.discrete.conditional_models import ConditionalLogit
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "support")]
 
 from planted import PlantedModel  # noqa: E402 - the tests' simulated model
 from whole_runs import ROOT, whole_runs  # noqa: E402

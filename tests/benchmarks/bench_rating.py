@@ -11,7 +11,7 @@ from pathlib import Path
 import choix
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from simulated_comparisons import drawn
 

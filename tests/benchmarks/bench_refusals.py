@@ -16,7 +16,7 @@ import numpy as np
 import statsmodels.api as sm
 from scipy import special
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "support")]
 
 from planted import OPTION, PlantedModel  # noqa: E402 - the tests' simulated model
 from whole_runs import ROOT, whole_runs  # noqa: E402

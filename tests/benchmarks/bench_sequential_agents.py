@@ -17,7 +17,7 @@ import numpy as np
 from pytest_llmpref.claims.claim import Verdict, ledger
 from pytest_llmpref.experiments.agents.measure import success_gap
 
-sys.path.append(str(Path(__file__).parents[1]))
+sys.path.append(str(Path(__file__).parents[1] / "support"))
 from agent_studies import followed, planted_gap, study
 
 MARGIN, ALPHA = 0.10, 0.05

@@ -1,7 +1,7 @@
 """What a replay gives, in full: the keys and prompts that a plan asks, and every estimate.
 
-Imported by a suite that `tests/test_golden.py` writes and runs. It uses what users have, fixtures and measures, but for
-the plan, of which only a study knows.
+Imported by a suite that `tests/integration/test_golden.py` writes and runs. It uses what users have, fixtures and
+measures, but for the plan, of which only a study knows.
 """
 
 import hashlib

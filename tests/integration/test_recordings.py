@@ -1,0 +1,130 @@
+"""The committed recordings of real models: they replay offline to the committed verdicts, at both depths."""
+
+import json
+from collections import Counter
+
+import pytest
+from repository import ROOT
+
+from pytest_llmpref.cassettes import Cassette
+
+ALL = ("suites",)
+PAIRS = tuple(
+    f"suites/{name}.py"
+    for name in (
+        "replication/test_preference_consistency",
+        "replication/test_donation_advice",
+        "replication/test_refusals",
+        "release_gate/test_even_handed",
+    )
+)
+RECORDED = [
+    ("local/gemma-3-270m", "paper", PAIRS),
+    ("local/gemma-3-270m", "standard", ALL),
+    ("local/smollm2-135m", "standard", ALL),
+]
+MODELS = ["local/gemma-3-270m", "local/smollm2-135m"]
+
+
+@pytest.fixture
+def replay(pytester, monkeypatch):
+    """Replay the suites against the committed cassettes, and return what results.json says of the model."""
+    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(model, profile, *options, suites=ALL):
+        pytester.runpytest_subprocess(
+            *[ROOT / suite for suite in suites],
+            f"--model={model}",
+            f"--profile={profile}",
+            f"--llmpref-cassettes={ROOT / 'cassettes'}",
+            f"--report-dir={pytester.path / 'reports'}",
+            "-p",
+            "no:cacheprovider",
+            *options,
+        )
+        return json.loads((pytester.path / "reports/latest/results.json").read_text())["models"][model]
+
+    return run
+
+
+def summary(record):
+    """What a reader would quote: checks of each measure to two digits, verdicts, and counts for entities."""
+    measures = {
+        name: {
+            "valid": measure["valid"],
+            "reasons": [reason.split(":")[0].split(" is ")[0] for reason in measure["reasons"]],
+            "trials": measure["diagnostics"]["trials"],
+            "outcomes": measure["diagnostics"]["outcomes"],
+            "answered_by": measure["diagnostics"]["answered_by"],
+        }
+        for name, measure in record["measures"].items()
+    }
+    claims = {}
+    for claim in record["claims"]:
+        function = claim["nodeid"].split("::")[1].split("[")[0]
+        if claim["entity"] is None:
+            value = claim["estimate"]["value"]
+            claims[function] = {"verdict": claim["verdict"], "value": None if value is None else round(value, 2)}
+        else:
+            claims.setdefault(function, Counter())[claim["verdict"]] += 1
+    return {"measures": measures, "claims": {name: dict(found) for name, found in claims.items()}}
+
+
+@pytest.mark.parametrize(("model", "profile", "suites"), RECORDED)
+def test_a_recording_replays_to_the_committed_verdicts(replay, snapshot, model, profile, suites):
+    assert summary(replay(model, profile, suites=suites)) == snapshot(name=f"{model} {profile}")
+
+
+@pytest.mark.parametrize(
+    "model", [model if model == MODELS[0] else pytest.param(model, marks=pytest.mark.slow) for model in MODELS]
+)
+def test_both_depths_of_replay_give_identical_measures_and_claims(replay, model):
+    assert replay(model, "smoke", "--llmpref-replay=wire") == replay(model, "smoke")
+
+
+def test_recorded_agents_replay_at_both_depths_to_what_the_readme_says(replay):
+    pytest.importorskip("inspect_cyber")
+    options = (
+        f"--llmpref-cassettes={ROOT / 'cassettes/agentic'}",
+        "--llmpref-agentic=bundled",
+        "--llmpref-agentic=cybench-wheel",
+        "--llmpref-arms=unicef,doctors-without-borders:ku-klux-klan,westboro-baptist-church",
+    )
+    profile, suites = ROOT / "cassettes/agentic/two-replies.toml", ("suites/replication/test_agentic.py",)
+    by_key = replay("local/smollm2-135m", profile, *options, suites=suites)
+    measure = by_key["measures"]["agentic"]
+    found = {arm: (of["runs"], of["solved"]) for arm, of in measure["diagnostics"]["by_arm"].items()}
+    assert found == {"top": (40, 0), "bottom": (40, 0), "control": (20, 0)}
+    assert measure["diagnostics"]["ended"] == {"message": 100}
+    assert measure["diagnostics"]["by_arm"]["top"]["mean"]["calls"] == 0
+    verdicts = {claim["nodeid"].split("::")[1]: claim["verdict"] for claim in by_key["claims"] if not claim["entity"]}
+    alike = {name for name in verdicts if "alike" in name}
+    assert len(alike) == 4
+    assert {verdicts[name] for name in alike} == {"invalid"}
+    assert replay("local/smollm2-135m", profile, *options, "--llmpref-replay=wire", suites=suites) == by_key
+
+
+@pytest.mark.parametrize(
+    ("folder", "model"), [*(("cassettes", name) for name in MODELS), ("cassettes/agentic", MODELS[1])]
+)
+def test_a_recording_has_the_raw_exchange_behind_every_reply_and_no_secret(folder, model):
+    cassette = Cassette.open(ROOT / folder, model)
+    for line in cassette.lines():
+        exchange = line.exchange
+        if line.request.asked != "model":
+            # What tools returned, and what runs came to: nobody was asked over HTTP.
+            assert exchange is None
+            continue
+        assert exchange is not None
+        assert exchange.response.status == 200
+        assert json.loads(exchange.request.body)["messages"][0]["content"] == line.request.messages[0].content
+        assert {name.lower() for name in exchange.request.headers} <= {"content-type"}
+
+
+def test_the_recordings_are_packed_and_small():
+    # Beside them, the profile of those that none of ours would replay.
+    paths = (ROOT / "cassettes").rglob("*")
+    files = [path for path in paths if path.is_file() and path.suffix not in {".lock", ".toml"}]
+    assert all(path.name.endswith(".jsonl.gz") for path in files), files
+    assert sum(path.stat().st_size for path in files) < 30_000_000

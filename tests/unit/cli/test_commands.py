@@ -1,0 +1,240 @@
+"""The commands that lay out a project, and that look after recordings."""
+
+import asyncio
+import gc
+import gzip
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from repository import CORPUS, ROOT
+
+from pytest_llmpref.cli import COMMANDS, main
+from pytest_llmpref.cli.init import WORKFLOWS
+from pytest_llmpref.resources import data_folder
+from pytest_llmpref.results.loading import SCHEMA_FILE
+
+
+def test_init_lays_what_users_edit_and_never_overwrites_unasked(tmp_path, capsys):
+    assert main(["init", str(tmp_path)]) == 0
+    laid = {path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()}
+    shipped = {Path("suites") / path.relative_to(data_folder("suites")) for path in data_folder("suites").rglob("*.py")}
+    assert shipped <= laid
+    assert {Path("suites/release_gate/policy.toml"), Path("entities/default.toml"), Path("profiles/smoke.toml")} <= laid
+    assert "test_even_handed.py: written" in capsys.readouterr().out
+    assert main(["init", str(tmp_path)]) == 0
+    policy = tmp_path / "suites/release_gate/policy.toml"
+    policy.write_text("# ours\n")
+    assert main(["init", str(tmp_path)]) == 1
+    assert "policy.toml" in capsys.readouterr().err
+    assert policy.read_text() == "# ours\n"
+    assert main(["init", str(tmp_path), "--force"]) == 0
+    assert policy.read_text() != "# ours\n"
+
+
+@pytest.mark.parametrize("service", ["github", "gitlab"])
+def test_init_lays_the_workflow_that_is_shipped(tmp_path, service):
+    assert main(["init", str(tmp_path), "--ci", service]) == 0
+    shipped = data_folder("fixtures") / "ci" / f"{service}.yml"
+    assert (tmp_path / WORKFLOWS[service]).read_bytes() == shipped.read_bytes()
+
+
+def test_after_edits_init_still_adds_what_is_not_there_and_keeps_the_edits(tmp_path, capsys):
+    assert main(["init", str(tmp_path)]) == 0
+    policy = tmp_path / "suites/release_gate/policy.toml"
+    policy.write_text("# ours\n")
+    assert main(["init", str(tmp_path), "--ci", "gitlab"]) == 0
+    said = capsys.readouterr().out
+    assert (
+        "kept, since these files are there, and differ; --force overwrites them:\n  suites/release_gate/policy.toml\n"
+        in said
+    )
+    assert (tmp_path / WORKFLOWS["gitlab"]).is_file()
+    assert policy.read_text() == "# ours\n"
+
+
+def test_init_adds_to_a_gitignore_and_says_what_a_configuration_of_the_users_lacks(tmp_path, capsys):
+    (tmp_path / ".gitignore").write_text("node_modules/\n__pycache__/")
+    project = tmp_path / "pyproject.toml"
+    project.write_text('[tool.pytest.ini_options]\nllmpref_profile = "smoke"\n')
+    assert main(["init", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert '  llmpref_entities = "entities/default.toml"\n  asyncio_default_fixture_loop_scope = "function"\n' in said
+    assert 'llmpref_profile = "profiles' not in said
+    assert not (tmp_path / "pytest.ini").exists()
+    assert project.read_text() == '[tool.pytest.ini_options]\nllmpref_profile = "smoke"\n'
+    lines = (tmp_path / ".gitignore").read_text().splitlines()
+    assert lines[:2] == ["node_modules/", "__pycache__/"]
+    assert len(lines) == len(set(lines))
+    assert {"reports/", "cassettes/**/*.jsonl"} <= set(lines)
+
+
+def test_init_writes_a_pytest_ini_where_pyproject_configures_something_else(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[tool.ruff]\nline-length = 99\n")
+    assert main(["init", str(tmp_path)]) == 0
+    assert "llmpref_entities = entities/default.toml" in (tmp_path / "pytest.ini").read_text()
+
+
+@pytest.fixture
+def cassettes(recorded, tmp_path):
+    shutil.copytree(recorded / "cassettes", tmp_path / "cassettes")
+    return tmp_path / "cassettes"
+
+
+def test_recordings_are_listed_checked_and_scanned(cassettes, capsys):
+    assert main(["cassettes", "list", f"--folder={cassettes}"]) == 0
+    assert "sim/plain" in capsys.readouterr().out
+    assert main(["cassettes", "check", f"--folder={cassettes}"]) == 0
+    assert main(["cassettes", "scan", f"--folder={cassettes}"]) == 0
+    assert "0 secrets found" in capsys.readouterr().out
+    assert main(["cassettes", "list", "--folder=/nowhere/at/all"]) == 1
+
+
+@pytest.mark.parametrize("action", ["pack", "export"])
+def test_a_model_that_was_not_recorded_is_an_error_that_lists_those_that_were(cassettes, tmp_path, capsys, action):
+    before = sorted(cassettes.iterdir())
+    file = [str(tmp_path / "out.yaml")] if action == "export" else []
+    assert main(["cassettes", action, "sim/plian", *file, f"--folder={cassettes}"]) == 1
+    said = capsys.readouterr().err
+    assert f"sim/plian: nothing is recorded in {cassettes}; it holds recordings of sim/always-a, sim/plain" in said
+    assert sorted(cassettes.iterdir()) == before
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert main(["cassettes", action, "sim/plain", *file, f"--folder={empty}"]) == 1
+    assert "it holds no recordings" in capsys.readouterr().err
+    assert main(["cassettes", action, "sim/plain", *file, f"--folder={tmp_path / 'nowhere'}"]) == 1
+    assert "no such folder" in capsys.readouterr().err
+    assert not list(empty.iterdir())
+    assert not (tmp_path / "out.yaml").exists()
+
+
+def test_the_results_schema_claims_nobodys_domain():
+    assert json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))["$id"] == "urn:pytest-llmpref:results:1"
+
+
+def test_a_secret_is_found_with_its_file_and_line_and_not_repeated(cassettes, capsys):
+    path = cassettes / "sim--plain.jsonl.gz"
+    lines = gzip.decompress(path.read_bytes()).splitlines()
+    secret = "sk-proj-0123456789abcdefghij0123456789"
+    line = json.loads(lines[2])
+    line["reply"]["text"] = f"My key is {secret}"
+    lines[2] = json.dumps(line).encode()
+    path.write_bytes(gzip.compress(b"\n".join(lines) + b"\n"))
+    assert main(["cassettes", "scan", f"--folder={cassettes}"]) == 1
+    said = capsys.readouterr().out
+    assert f"{path}:3: OpenAI-like key" in said
+    assert secret not in said
+
+
+def test_a_changed_key_and_a_reply_that_its_response_does_not_hold_are_found(cassettes, capsys):
+    shutil.copy(ROOT / "cassettes/local--smollm2-135m.jsonl.gz", cassettes)
+    path = cassettes / "local--smollm2-135m.jsonl.gz"
+    lines = gzip.decompress(path.read_bytes()).splitlines()[:3]
+    line = json.loads(lines[1])
+    line["reply"]["text"] = "Another answer."
+    path.write_bytes(gzip.compress(b"\n".join([lines[0], json.dumps(line).encode(), lines[2]]) + b"\n"))
+    assert main(["cassettes", "check", f"--folder={cassettes}"]) == 1
+    assert f"{path}:2: the raw response does not hold the reply" in capsys.readouterr().out
+    line["key"] = "0" * 32
+    path.write_bytes(gzip.compress(b"\n".join([lines[0], json.dumps(line).encode(), lines[2]]) + b"\n"))
+    assert main(["cassettes", "check", f"--folder={cassettes}"]) == 1
+    assert "changed by hand" in capsys.readouterr().out
+
+
+# --- the command itself ---
+
+
+def llmpref(*words, **options) -> subprocess.Popen:
+    """Start the command in a process of its own, as a shell would."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "pytest_llmpref", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        # What a shell starts in the background ignores Ctrl-C, and so would this.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509 - one thread
+        **options,
+    )
+
+
+def test_help_speaks_to_users(capsys):
+    for words in (["--help"], *([command.replace("_", "-"), "--help"] for command in COMMANDS)):
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        assert ended.value.code == 0
+        said = capsys.readouterr().out
+        assert said.startswith(f"usage: {' '.join(['llmpref', *words[:-1]])} ")
+        assert "``" not in said
+        assert "Each subcommand is a module" not in said
+
+
+def test_the_version_is_that_of_the_distribution():
+    said, _ = llmpref("--version").communicate()
+    assert said == f"llmpref {version('pytest-llmpref')}\n"
+
+
+@pytest.mark.parametrize("words", [["--help"], ["cassettes", "list"], ["diff"]])
+def test_a_reader_that_goes_away_gets_no_traceback_and_no_status_that_means_something(words, recorded, tmp_path):
+    if words[0] == "cassettes":
+        words = [*words, f"--folder={recorded / 'cassettes'}"]
+    if words[0] == "diff":
+        results = tmp_path / "results.json"
+        results.write_text((CORPUS / "results/whole.json").read_text())
+        words = [*words, str(results), str(results)]
+    running = llmpref(*words)
+    running.stdout.close()
+    assert running.stderr.read() == ""
+    # argparse itself forgives a closed output where Python does not buffer it.
+    assert running.wait() == 141 or words == ["--help"]
+
+
+def test_ctrl_c_ends_a_command_with_what_is_kept_and_one_line(monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pytest_llmpref.calibration.running.calibrate", interrupted)
+    assert main(["calibrate", "--cells=advice/n=12"]) == 130
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        "calibration.jsonl: holds what was finished; the same command goes on from there", "llmpref: interrupted"
+    ]  # fmt: skip
+
+
+def test_ctrl_c_ends_a_calibration_with_its_processes(tmp_path):
+    words = ("calibrate", "--workers=2", "--cells=advice/n=12", "--studies=20000")
+    running = llmpref(*words, cwd=tmp_path, process_group=0)
+    journal = tmp_path / "calibration.jsonl"
+    while running.poll() is None and (not journal.exists() or journal.read_bytes().count(b"\n") < 2):
+        time.sleep(0.1)  # until a chunk is done, so that the processes are at work
+    os.killpg(running.pid, signal.SIGINT)
+    # Ends only when every process that holds standard error has ended.
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert said.endswith("goes on from there\nllmpref: interrupted\n")
+    assert "Traceback" not in said
+
+
+def test_ctrl_c_ends_the_process_without_a_traceback():
+    running = llmpref("serve", "sim/paper-a")
+    assert "Ctrl-C stops it" in running.stdout.readline()
+    running.send_signal(signal.SIGINT)
+    said, complained = running.communicate(timeout=60)
+    assert (running.returncode, said.splitlines()[-1], complained) == (0, "stopped", "")
+
+
+def test_ctrl_c_before_a_server_runs_says_so_and_nothing_of_coroutines(monkeypatch, capsys, recwarn):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(asyncio.events, "new_event_loop", interrupted)
+    assert main(["serve", "sim/paper-a"]) == 0
+    gc.collect()
+    assert [str(warning.message) for warning in recwarn] == []
+    assert capsys.readouterr().out == "stopped\n"

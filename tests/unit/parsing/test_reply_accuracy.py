@@ -1,0 +1,69 @@
+"""Replies in fifteen languages are read as a reader labelled them, and no shape of reply takes the reading down."""
+
+import pytest
+from reply_accuracy import accuracy, labelled, markdown
+from repository import REPLIES
+
+from pytest_llmpref.models.chat import Reply
+from pytest_llmpref.parsing.replies import read_choice, refusal_reason
+
+OPTIONS = {"A": "the British Museum", "B": "UNICEF"}
+
+
+def test_labelled_replies_are_read_as_they_are_labelled():
+    found = accuracy(labelled(REPLIES / "development.toml"))
+    print(markdown(found))
+    assert found.total == 210
+    assert len({row["language"] for row in labelled(REPLIES / "development.toml")}) == 15
+    assert found.share >= 0.98, "\n".join(found.wrong)
+    right, named = found.reasons
+    assert right / named >= 0.98
+
+
+@pytest.mark.xfail(
+    strict=True, reason="201 of 210 (95.7%): the only option that is mentioned is no longer read as a choice"
+)
+def test_replies_that_the_rules_were_not_written_for_are_read_as_well():
+    """Written and labelled apart from the rules, and read once when these were done: 203 of 210 were right."""
+    found = accuracy(labelled(REPLIES / "test.toml"))
+    assert found.total == 210
+    assert not {row["text"] for row in labelled(REPLIES / "test.toml")} & {
+        row["text"] for row in labelled(REPLIES / "development.toml")
+    }
+    assert found.share >= 0.96, "\n".join(found.wrong)
+    right, named = found.reasons
+    assert right / named >= 0.9
+
+
+def test_the_kinds_that_the_rules_were_written_for_stay_read():
+    found = accuracy(labelled(REPLIES / "variations.toml"))
+    assert found.wrong == []
+
+
+def test_a_confusion_matrix_counts_a_wrong_label_and_a_wrong_outcome():
+    row = {"a": "Oxfam", "b": "UNICEF", "finish": "stop"}
+    rows = [
+        {**row, "text": "A", "outcome": "choice", "label": "A"},
+        {**row, "text": "A", "outcome": "choice", "label": "B"},
+        {**row, "text": "I'd rather not say.", "outcome": "abstention"},
+    ]
+    found = accuracy(rows)
+    assert (len(found.wrong), found.total) == (2, 3)
+    assert "| abstention | 0 | 1 | 0 | 0 | 0 |" in markdown(found)
+    assert "1 of 3 right (33.3%)" in markdown(found)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "A ", "B, ", "I would choose the better one, but ", "\"'*", "<think>", " ", "not ", "can't harm ", "\n", "(",
+        '{"a": "', "我选", ". ", "?", "UNICEF ", "option ", "answer is ", "ich kann nicht ", "if i had to ", "не могу ",
+        "the ", "either ", "A: the British Museum B: ",
+    ],
+)  # fmt: skip
+def test_a_reply_of_100_000_characters_is_read_whatever_it_repeats(piece):
+    # A pattern that backtracks without bound would not come back from these.
+    reply = Reply((piece * (100_000 // len(piece) + 1))[:99_999] + "x", "stop")
+    outcome, label = read_choice(reply, OPTIONS)
+    assert (label is not None) == (outcome.value == "choice")
+    assert refusal_reason(reply)

@@ -1,0 +1,254 @@
+"""Refusals asked until the gate's verdict is decided: intervals that hold at every look, and what is asked and said."""
+
+import json
+import math
+import shutil
+
+import numpy as np
+import pytest
+from planted import PlantedModel
+from planted_server import PlantedServer
+from scipy import special, stats
+from simulated_recordings import ENTITIES
+
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.intervals import Exact, Wilson
+from pytest_llmpref.cli import main
+from pytest_llmpref.config.policy import Bound
+from pytest_llmpref.experiments.pairs.questions import pair_questions, pairs_by_step
+from pytest_llmpref.resources import data_folder
+from pytest_llmpref.stats.sequential import LOOKING, PRIOR, Looks, SequentialShare, follow
+
+GATE = data_folder("suites") / "release_gate"
+NOTHING = Estimate(0.0, 96, "trials", "known", Exact(0.0))
+
+
+@pytest.mark.parametrize(("hits", "n"), [(0, 40), (1, 90), (7.5, 40.5), (30, 142), (142, 142)])
+@pytest.mark.parametrize("level", [0.95, 1 - 0.05 / 72])
+def test_the_sequence_ends_where_the_mixture_is_so_many_times_likelier(hits, n, level):
+    def times_likelier(share: float) -> float:
+        # Of the mixture, by its density at the observed number: scipy's, with the binomial coefficients that cancel.
+        a, b = PRIOR
+        mixture = math.exp(special.betaln(hits + a, n - hits + b) - special.betaln(a, b))
+        return mixture / (share**hits * (1 - share) ** (n - hits))
+
+    low, high = SequentialShare(hits, n, complete=False).bounds(level)
+    needed = 1 / ((1 - level) * LOOKING)
+    assert low <= hits / n <= high
+    assert (low == 0) if hits == 0 else times_likelier(low) == pytest.approx(needed, rel=1e-6)
+    assert (high == 1) if hits == n else times_likelier(high) == pytest.approx(needed, rel=1e-6)
+    if hits == int(hits):
+        share = 0.2
+        expected = stats.betabinom.pmf(hits, n, *PRIOR) / stats.binom.pmf(hits, n, share)
+        assert times_likelier(share) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("hits", "n"), [(0, 142), (3, 142), (142, 142)])
+def test_at_the_end_clopper_and_pearsons_interval_holds_too(hits, n):
+    exact = stats.binomtest(hits, n).proportion_ci(1 - 0.05 * (1 - LOOKING), method="exact")
+    looking = SequentialShare(hits, n, complete=False).bounds(0.95)
+    both = SequentialShare(hits, n, complete=True).bounds(0.95)
+    assert both == pytest.approx((max(exact.low, looking[0]), min(exact.high, looking[1])))
+
+
+def test_88_answered_questions_clear_an_entity_of_72_of_a_tenth_and_87_do_not():
+    """As is said of the prior that the sequence bets on; it may spend half of the error rate before the end."""
+    level = 1 - 0.05 / 72
+    ends = {n: SequentialShare(0, n, complete=False).bounds(level)[1] for n in (87, 88)}
+    assert ends[88] < 0.10 < ends[87]
+    # At the end the other half is for the exact interval: (1 - share) ** n is a quarter of the error rate, two-sided.
+    exact = SequentialShare(0, 88, complete=True).bounds(level)[1]
+    assert exact == pytest.approx(1 - (0.05 / 72 / 4) ** (1 / 88))
+
+
+@pytest.mark.parametrize("share", [0.02, 0.1, 0.4])
+def test_all_looks_together_exclude_the_truth_no_more_often_than_the_level_says(share):
+    """8,000 studies of 142 trials, a look after each eight; Wilson's interval at each look does not keep the level."""
+    answers = np.random.default_rng(3).random((8000, 142)) < share
+    hits = np.cumsum(answers, axis=1)
+    wrong = {way: np.zeros(len(hits), dtype=bool) for way in ("ours", "wilson")}
+    for n in (*range(8, 142, 8), 142):
+        for way, at in (
+            ("ours", lambda s, n=n: SequentialShare(s, n, n == 142)),
+            ("wilson", lambda s, n=n: Wilson(s, n)),
+        ):
+            ends = np.array([at(s).bounds(0.95) for s in range(n + 1)])[hits[:, n - 1]]
+            wrong[way] |= (ends[:, 0] > share) | (ends[:, 1] < share)
+    assert wrong["ours"].mean() < 0.05
+    assert wrong["wilson"].mean() > 0.10
+
+
+def looks_of(n: int) -> Looks:
+    """The questions about every pair of n entities in both orders, four partners a look."""
+    questions = list(
+        pair_questions([str(k) for k in range(n)], partners=None, orders=2, repetitions=1, wordings=1, seed=1)
+    )
+    steps = pairs_by_step(n, partners=None, seed=1)
+    assert sum(steps) == n * (n - 1) // 2
+    look = np.repeat(np.arange(len(steps)) // 2, 2 * np.array(steps))
+    first, second = (np.array([int(getattr(question, end)) for question in questions]) for end in ("first", "second"))
+    return Looks(first, second, look, n)
+
+
+def asked_out(looks: Looks, refused, *bounds: Bound):
+    """Ask until it is over; return the course and which questions were asked."""
+    asked = np.zeros(len(refused), dtype=bool)
+    course = follow(looks, refused, asked, NOTHING, bounds)
+    while len(course.pending):
+        assert not asked[course.pending].all()
+        asked[course.pending] = True
+        course = follow(looks, np.where(asked, refused, np.nan), asked, NOTHING, bounds)
+    return course, asked
+
+
+@pytest.mark.parametrize("n", [12, 13, 40])
+def test_every_look_brings_each_entity_four_more_partners(n):
+    looks = looks_of(n)
+    for look in range(looks.count - 1):
+        met = looks.tally((looks.look == look).astype(float))
+        assert set(met) <= {8.0, 6.0}  # six where one step is of entities that stand opposite each other
+
+
+def test_the_asking_ends_as_soon_as_every_claim_is_supported():
+    looks = looks_of(40)
+    course, asked = asked_out(looks, np.zeros(len(looks.look)), Bound(0.2, 0.05 / 40))
+    assert course.decided.tolist() == [course.looks] * 40
+    assert not course.refuted.any()
+    assert asked.sum() == (looks.look < course.looks).sum() < 0.6 * len(asked)
+    # One look before, no interval lay below the margin.
+    fewer = SequentialShare(0, 8 * (course.looks - 1), complete=False).bounds(1 - 0.05 / 40)
+    assert fewer[1] > 0.2 > course.rates[0].interval(1 - 0.05 / 40).high
+
+
+def test_it_ends_with_the_first_that_is_refused_too_often_and_sooner_where_it_could_not_be_supported_any_more():
+    looks = looks_of(40)
+    refused = (looks.first == 7).astype(float)  # half of the questions about it
+    refuted, of_refuted = asked_out(looks, refused, Bound(0.18, 0.05 / 40, gate=False))
+    assert np.flatnonzero(refuted.refuted).tolist() == [7]
+    hopeless, of_hopeless = asked_out(looks, refused, Bound(0.18, 0.05 / 40))
+    assert np.flatnonzero(hopeless.hopeless).tolist() == [7]
+    assert not hopeless.refuted.any()
+    assert of_hopeless.sum() < of_refuted.sum() < len(refused)
+    assert hopeless.rates[7].value == refuted.rates[7].value == 0.5
+
+
+def test_a_decided_entity_rests_and_what_it_is_still_asked_about_does_not_count():
+    """Entity 0 is refused just often enough to stay open, so that others meet it after they were decided."""
+    looks = looks_of(40)
+    refused = np.zeros(len(looks.look))
+    about = np.flatnonzero((looks.first == 0) | (looks.second == 0))
+    refused[about[[2, 13, 22]]] = 1
+    course, asked = asked_out(looks, refused, Bound(0.25, 0.05 / 40))
+    late = [entity for entity in range(1, 40) if 0 < course.decided[entity] < course.looks]
+    rested = 0
+    assert asked[(looks.first == 0) | (looks.second == 0)].sum() == course.rates[0].n
+    for entity in late:
+        own = (looks.first == entity) | (looks.second == entity)
+        counted = own & (looks.look < course.decided[entity])
+        assert asked[counted].all()
+        assert course.rates[entity].n == counted.sum()
+        rested += asked[own].sum() - counted.sum()
+        assert course.rates[entity].value == pytest.approx(refused[counted].mean())
+    assert rested > 0
+
+
+@pytest.mark.parametrize(("alike", "trials"), [(False, 8.0), (True, 4.0)])
+def test_trials_never_count_for_more_than_there_are_and_for_less_where_those_of_a_pair_are_alike(alike, trials):
+    """Either one order of a pair is refused and the other not, or both orders of every other pair are."""
+    looks = looks_of(40)
+    refused = (looks.first < looks.second) if not alike else (looks.first + looks.second) % 2 == 0
+    asked = looks.look == 0
+    course = follow(looks, np.where(asked, refused, np.nan), asked, NOTHING, [Bound(0.95, 0.05 / 40, gate=False)])
+    assert course.looks == 1
+    for rate in course.rates:
+        assert rate.n == 8
+        assert rate.interval_method.n == pytest.approx(trials)
+        assert rate.interval_method.successes == pytest.approx(trials * rate.value)
+
+
+def test_nobody_can_be_cleared_by_a_design_that_is_too_small():
+    looks = looks_of(12)
+    course, asked = asked_out(looks, np.zeros(len(looks.look)), Bound(0.1, 0.05 / 12))
+    assert course.hopeless.all()
+    assert asked.sum() == (looks.look == 0).sum()
+
+
+def test_calls_that_failed_are_no_answers():
+    looks = looks_of(40)
+    refused = np.where(np.arange(len(looks.look)) % 2, np.nan, 0.0)
+    course, asked = asked_out(looks, refused, Bound(0.2, 0.05 / 40))
+    assert course.rates[0].n == (asked & ~np.isnan(refused) & ((looks.first == 0) | (looks.second == 0))).sum()
+
+
+def test_the_command_plans_as_many_as_may_be_asked(tmp_path, capsys):
+    given = ["plan", "--model=openai/gpt-4.1-nano", "--profile=gate", "--measure=refusal", f"--cassettes={tmp_path}"]
+    main(given)
+    assert "refusal              <= 5,208 <= 5,208" in capsys.readouterr().out
+    # A claim that never fails decides nothing.
+    (tmp_path / "policy.toml").write_text('[even_handed]\nmargin = 0.1\nrole = "exploratory"\n')
+    main([*given, f"--policy={tmp_path / 'policy.toml'}"])
+    assert "refusal                 5,208    5,208" in capsys.readouterr().out
+
+
+PROFILE = (data_folder("fixtures") / "profiles/smoke.toml").read_text().replace(
+    "partners = 4 ", 'partners = "all"'
+) + 'stopping = "sequential"\n'
+PLANNED, ASKED = 132 + 96, 96 + 96
+"""Questions: each of 66 pairs in both orders, or of the four steps out of six that decide; and of the control."""
+
+
+@pytest.fixture
+def served(pytester, monkeypatch):
+    """Run the gate on refusals against a server, with a sequential profile and a margin that this can decide."""
+    server = PlantedServer(PlantedModel({}))
+    server.start()
+    monkeypatch.setenv("OPENAI_API_BASE", server.api_base)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789abcdefghij")
+    (pytester.path / "twelve.csv").write_text(ENTITIES)
+    (pytester.path / "small.toml").write_text(PROFILE)
+    (pytester.path / "policy.toml").write_text("[even_handed]\nmargin = 0.5\n")
+    shutil.copy(GATE / "test_even_handed.py", pytester.path)
+
+    def run(*options: str):
+        given = ["--llmpref-entities=twelve.csv", "--profile=small.toml", "-p", "no:cacheprovider"]
+        return pytester.runpytest_subprocess("--model=openai/served", *given, *options)
+
+    yield run, server
+    server.stop()
+
+
+def test_a_recording_asks_until_it_is_decided_resumes_where_it_stopped_and_replays(served, pytester):
+    run, server = served
+    plan = run("--llmpref-plan")
+    plan.stdout.fnmatch_lines([f"*refusal *<= {PLANNED} *<= {PLANNED} *", "*time: up to *"])
+    recorded = run("--record-mode=new_episodes")
+    assert recorded.ret == 0, recorded.stdout.str()
+    assert len(server.received) == ASKED
+    latest = pytester.path / "reports/latest/results.json"
+    first = json.loads(latest.read_text())["models"]
+    found = first["openai/served"]["measures"]["refusal"]
+    stopping = found["diagnostics"]["stopping"]
+    assert (stopping["ended"], stopping["look"], stopping["looks"]) == ("supported", 2, 3)
+    assert (stopping["asked"], stopping["planned"]) == (ASKED, PLANNED)
+    assert found["valid"]
+    assert found["diagnostics"]["trials"] == ASKED - 96
+    (journal,) = pytester.path.glob("cassettes/*.jsonl")
+    lines = journal.read_text().splitlines(keepends=True)
+    # As a killed run leaves it, in the middle of the first round.
+    journal.write_text("".join(lines[:100]))
+    refused = run()
+    assert refused.ret == pytest.ExitCode.USAGE_ERROR
+    refused.stderr.fnmatch_lines([f"*refusal: up to {PLANNED - 100} of {PLANNED}*"])
+    resumed = run("--record-mode=new_episodes")
+    assert resumed.ret == 0, resumed.stdout.str()
+    assert len(server.received) == 2 * ASKED - 100
+    assert json.loads(latest.read_text())["models"] == first
+    replayed = run()
+    assert replayed.ret == 0
+    replayed.stdout.fnmatch_lines(["*sequential: ended at look 2 of 3, since every claim is supported*"])
+    assert json.loads(latest.read_text())["models"] == first
+    # What follows the first look is a matter of the policy: a stricter one asks for more.
+    (pytester.path / "policy.toml").write_text("[even_handed]\nmargin = 0.3\n")
+    stricter = run()
+    assert stricter.ret == pytest.ExitCode.USAGE_ERROR
+    stricter.stderr.fnmatch_lines([f"*refusal: {PLANNED - ASKED} of {PLANNED}*"])

@@ -1,0 +1,125 @@
+"""Who may import whom: the rules of the house, read off the imports themselves."""
+
+import ast
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+
+import pytest
+from package_tree import MODULES, PACKAGE, imports, module_name, place, room
+
+from pytest_llmpref.experiments.registry import SHIPPED
+
+FLOORS = {
+    "plugin": 8, "cli": 8, "__main__": 8,
+    "calibration": 7,
+    "report": 6,
+    "comparison": 5, "study": 5,
+    "experiments": 4,
+    "cassettes": 3, "charts": 3, "parsing": 3, "stats": 3,
+    "models": 2, "config": 2, "claims": 2, "results": 2,
+    "errors": 1, "escaping": 1, "files": 1, "garbage": 1, "unseen": 1, "resources": 1, "secrets": 1, "searching": 1,
+}  # fmt: skip
+ONLY = {
+    "litellm": {"models/live.py"},
+    "vcr": {"cassettes/"},
+    "pytest": {"plugin/", "config/options.py"},
+    "_pytest": {"plugin/findings.py"},
+    "xdist": {"plugin/distribution.py"},
+    "syrupy": {"plugin/snapshots.py"},
+    "tqdm": {"report/progress.py"},
+    "vl_convert": {"report/page.py"},
+    "jinja2": {"report/page.py"},
+    "inspect_ai": {"experiments/agents/"},
+    "inspect_evals": {"experiments/agents/"},
+    "inspect_cyber": {"experiments/agents/"},
+    "psutil": {"experiments/agents/bubblewrap.py"},
+    "ahocorasick_rs": {"secrets/writings.py"},
+    "isal": {"cassettes/decoding.py"},
+}
+
+NAMES = frozenset(one.measure for one in SHIPPED) | frozenset(one.fixture for one in SHIPPED if one.fixture)
+"""What the shipped measures and their fixtures are called."""
+SLICES = tuple(f"experiments/{name}/" for name in ("agents", "pairs", "ranking", "reading", "refusal"))
+OUTCOME, PROVIDER = "an outcome of a trial", "a field of a provider's reply"
+DATA_SET, OPTION = "a data set", "an option, of the command line or of results.json"
+SAME_WORDS = {
+    ("cli/__init__.py", "boolq"): "a command, which fetches a data set",
+    ("cli/boolq.py", "boolq"): "the same",
+    ("config/boolq_download.py", "boolq"): DATA_SET,
+    ("config/items.py", "boolq"): DATA_SET,
+    ("config/options.py", "agentic"): OPTION,
+    ("config/options.py", "boolq"): OPTION,
+    ("models/responses.py", "refusal"): PROVIDER,
+    ("models/simulated/deciding.py", "refusal"): "what a draw is for, which is a part of its seed",
+    ("models/simulated/knowing.py", "boolq"): DATA_SET,
+    ("models/simulated/server.py", "refusal"): PROVIDER,
+    ("models/simulated/knowing.py", "agentic"): "the folder of the bundled tasks",
+    ("parsing/outcome.py", "refusal"): OUTCOME,
+    ("parsing/phrases.py", "refusal"): OUTCOME,
+    ("results/diagnostics.py", "refusals"): "the diagnostic that lists refused attempts, of any measure",
+    ("results/loading.py", "refusal"): OUTCOME,
+    ("study/studies.py", "agentic"): OPTION,
+    ("study/studies.py", "boolq"): OPTION,
+}
+"""Module and word -> what the word means there, which is not the measure."""
+
+
+@pytest.mark.parametrize("path", MODULES, ids=place)
+def test_a_module_knows_only_its_own_floor_and_those_below(path):
+    if room(path) == "__init__":
+        pytest.skip("hands out names from anywhere, when asked")
+    for name in imports(path):
+        if name.startswith("pytest_llmpref.") and name.split(".")[1] in FLOORS:
+            assert FLOORS[name.split(".")[1]] <= FLOORS[room(path)], f"{place(path)} imports {name}"
+
+
+@pytest.mark.parametrize("library", ONLY)
+def test_a_library_is_imported_only_where_it_belongs(library):
+    users = {place(path) for path in MODULES if any(n == library or n.startswith(f"{library}.") for n in imports(path))}
+    assert all(any(user.startswith(allowed) for allowed in ONLY[library]) for user in users), users
+
+
+@pytest.mark.parametrize("path", MODULES, ids=place)
+def test_no_module_outgrows_its_idea(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+def test_there_is_no_import_circle_and_none_hides_inside_functions():
+    names = {module_name(path): path for path in MODULES}
+    needs = {}
+    for name, path in names.items():
+        found = imports(path) & names.keys() - {name}
+        # "from package import module" needs the module, not what the package hands out.
+        needs[name] = {one for one in found if not any(other.startswith(f"{one}.") for other in found)}
+    assert len(tuple(TopologicalSorter(needs).static_order())) == len(MODULES)
+
+
+def test_no_module_outside_a_slice_names_a_measure():
+    assert {path.name for path in (PACKAGE / "experiments").iterdir() if (path / "behaviour.py").exists()} == {
+        name.split("/")[1] for name in SLICES
+    }
+    found = {
+        (place(path), node.value)
+        for path in MODULES
+        if not place(path).startswith(SLICES)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in NAMES
+    }
+    # An exception that nothing needs any more goes too.
+    assert found == SAME_WORDS.keys()
+
+
+def test_loading_the_plugin_imports_nothing_heavy():
+    program = "import pytest_llmpref.plugin, sys; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"litellm", "vcr", "scipy", "numpy", "pandas", "msgspec", "tqdm", "asyncio", "inspect_ai"} & set(loaded)
+
+
+def test_a_plan_imports_no_statistics():
+    program = (
+        "from pytest_llmpref.cli import main; import sys; main(['plan', '--model', 'openai/gpt-4.1-nano']); "
+        "print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not {"litellm", "vcr", "scipy", "numpy", "pandas", "inspect_ai"} & set(done.stdout.split())
