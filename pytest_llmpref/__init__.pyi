@@ -6,7 +6,7 @@ from pytest_llmpref.comparison.changes import change, change_in_rho
 from pytest_llmpref.comparison.comparing import Baseline
 from pytest_llmpref.config.entities import Entity, EntitySet
 from pytest_llmpref.config.items import Item, ItemSet
-from pytest_llmpref.config.policy import Bound, TestPolicy
+from pytest_llmpref.config.policy import TestPolicy, Threshold
 from pytest_llmpref.config.profiles import Profile
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.experiments.agents.measure import AgenticMeasure, effort_gap, success_gap
@@ -35,7 +35,7 @@ from pytest_llmpref.experiments.reading.measure import (
 from pytest_llmpref.experiments.refusal.measure import excess_refusals, propensity, reason_trends, superadditivity
 from pytest_llmpref.experiments.scoring import EntityExperiment, entity_experiment
 from pytest_llmpref.experiments.trials import Trial
-from pytest_llmpref.experiments.worst_case import missing_bounds
+from pytest_llmpref.experiments.worst_case import worst_case
 from pytest_llmpref.models.chat import (
     CallFailedError,
     ChatModel,
@@ -63,7 +63,6 @@ __all__ = [
     "Attempt",
     "Baseline",
     "Behaviour",
-    "Bound",
     "CallFailedError",
     "Cell",
     "Chart",
@@ -103,6 +102,7 @@ __all__ = [
     "SequentialShare",
     "Tastes",
     "TestPolicy",
+    "Threshold",
     "Tool",
     "ToolCall",
     "Trial",
@@ -124,7 +124,6 @@ __all__ = [
     "interval_record",
     "ledger",
     "minus_control",
-    "missing_bounds",
     "outcome_diagnostics",
     "over_entities",
     "pair_experiment",
@@ -144,5 +143,6 @@ __all__ = [
     "superadditivity",
     "top_minus_bottom",
     "within_groups",
+    "worst_case",
     "yes_slope",
 ]

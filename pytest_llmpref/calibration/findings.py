@@ -52,7 +52,7 @@ def claim_kinds() -> Mapping[str, ClaimKind]:
 
 
 NEAR_ZERO = 1e-3
-"""A truth this small cannot be the bound of an equivalence: no interval would ever fit between the two."""
+"""A truth this small cannot be the threshold of an equivalence: no interval would ever fit between the two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +84,10 @@ class Tally:
     """Sums over studies, by quantity: shares of the findings of one kind in each study.
 
     ``covered``, ``too_high`` and ``too_low``: the truth lies in the 95% interval, below it, above it; of the findings
-    with an interval, valid or not; ``covered_valid``: of the valid alone. ``false_alarm``: a claim whose bound is the
-    truth itself is supported, which is the null hypothesis at its hardest. ``family_alarm``: any such claim of the
-    study is, at the level that its family gets. ``supported`` to ``invalid``: verdicts of the claims with the bound
-    asked about. ``truth``, ``bound`` and ``value``: as they are.
+    with an interval, valid or not; ``covered_valid``: of the valid alone. ``false_alarm``: a claim whose threshold is
+    the truth itself is supported, which is the null hypothesis at its hardest. ``family_alarm``: any such claim of the
+    study is, at the level that its family gets. ``supported`` to ``invalid``: verdicts of the claims with the
+    threshold asked about. ``truth``, ``threshold`` and ``value``: as they are.
     """
 
     sums: dict[str, Sums] = field(default_factory=dict)
@@ -120,7 +120,7 @@ def _count_kind(findings: list[Finding], relation: Relation, tally: Tally) -> No
     tally.add("covered_valid", valid)
     tally.add("too_high", too_high)
     tally.add("too_low", too_low)
-    verdicts = [make_claim(finding.estimate, relation, finding.bound).verdict for finding in findings]
+    verdicts = [make_claim(finding.estimate, relation, finding.threshold).verdict for finding in findings]
     for verdict in Verdict:
         tally.add(verdict.value, [float(found is verdict) for found in verdicts])
     alarms = [_alarm(finding, relation) for finding in findings]
@@ -131,7 +131,7 @@ def _count_kind(findings: list[Finding], relation: Relation, tally: Tally) -> No
         if not all(map(math.isnan, family)):
             tally.add("family_alarm", [float(np.nanmax(family))])
     tally.add("truth", [finding.truth for finding in findings])
-    tally.add("bound", [finding.bound for finding in findings])
+    tally.add("threshold", [finding.threshold for finding in findings])
     tally.add("value", [finding.estimate.value for finding in findings])
 
 
@@ -146,7 +146,7 @@ def _place(finding: Finding) -> tuple[float, float, float]:
 
 def _alarm(finding: Finding, relation: Relation) -> float:
     """Say whether a claim bounded by the truth is supported; NaN where no such claim can be made."""
-    bound = abs(finding.truth) if relation == "abs <" else finding.truth
-    if math.isnan(bound) or (relation == "abs <" and bound < NEAR_ZERO):
+    threshold = abs(finding.truth) if relation == "abs <" else finding.truth
+    if math.isnan(threshold) or (relation == "abs <" and threshold < NEAR_ZERO):
         return math.nan
-    return float(make_claim(finding.estimate, relation, bound).verdict is Verdict.SUPPORTED)
+    return float(make_claim(finding.estimate, relation, threshold).verdict is Verdict.SUPPORTED)

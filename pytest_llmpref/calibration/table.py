@@ -39,10 +39,10 @@ class Row:
         What the method promises for that: half of alpha for a claim on one side, alpha for equivalence.
     family_alarms
         Share of studies in which any claim of an entity-level family is so, Bonferroni-corrected.
-    bound
-        The bound asked about.
+    threshold
+        The threshold asked about.
     verdicts
-        Shares of verdicts with that bound.
+        Shares of verdicts with that threshold.
     power, predicted
         Share supported, of the valid, where the claim asked about is true; and what a power analysis predicts.
     misses
@@ -61,7 +61,7 @@ class Row:
     false_alarm_error: float
     nominal: float
     family_alarms: float
-    bound: float
+    threshold: float
     verdicts: dict[str, float]
     power: float
     predicted: float
@@ -87,10 +87,10 @@ def _row(cell: str, kind: str, about: ClaimKind, tally: Tally, studies: int) -> 
     def mean(quantity: str) -> float:
         return tally.sums.get(quantity, Sums()).mean
 
-    truth, bound = mean("truth"), mean("bound")
+    truth, threshold = mean("truth"), mean("threshold")
     alarms, coverage = tally.sums.get("false_alarm", Sums()), mean("covered")
     valid = 1 - mean(Verdict.INVALID)
-    asked = not about.of_entity and is_true(truth, about.relation, bound) and valid * studies >= FEWEST_VALID
+    asked = not about.of_entity and is_true(truth, about.relation, threshold) and valid * studies >= FEWEST_VALID
     power = mean(Verdict.SUPPORTED) / valid if asked else math.nan
     predicted = scenarios()[cell].study.predicted_power(kind) if not math.isnan(power) else math.nan
     family = tally.sums.get("family_alarm", Sums())
@@ -107,7 +107,7 @@ def _row(cell: str, kind: str, about: ClaimKind, tally: Tally, studies: int) -> 
         false_alarm_error=alarms.error,
         nominal=DEFAULT_ALPHA if about.relation == "abs <" else DEFAULT_ALPHA / 2,
         family_alarms=family.mean,
-        bound=bound,
+        threshold=threshold,
         verdicts={verdict.value: mean(verdict) for verdict in Verdict},
         power=power,
         predicted=predicted,
@@ -115,9 +115,9 @@ def _row(cell: str, kind: str, about: ClaimKind, tally: Tally, studies: int) -> 
     )
 
 
-def is_true(truth: float, relation: Relation, bound: float) -> bool:
+def is_true(truth: float, relation: Relation, threshold: float) -> bool:
     """Return whether a claim is true of the truth."""
-    return truth > bound if relation == ">" else truth < bound if relation == "<" else abs(truth) < bound
+    return truth > threshold if relation == ">" else truth < threshold if relation == "<" else abs(truth) < threshold
 
 
 def too_often(alarms: Sums) -> bool:
@@ -156,8 +156,8 @@ time; a few corners change several.
   in each study. *Given*: the claim is about these very entities; the truth shown is the mean over them.
 - **coverage**: share of the 95% intervals that hold the truth, of measurements valid or not. Target: 95% within 1.5.
   **of valid**: of valid measurements alone, which are those that a claim can be made of.
-- **false alarms**: how often a claim whose bound is the truth itself is supported, which is the hardest null; of all
-  studies. Target: at most 5% and two standard errors; **promised** is what the method promises. **family**: how often
+- **false alarms**: how often a claim whose threshold is the truth itself is supported, which is the hardest null; of
+  all studies. Target: at most 5% and two standard errors; **promised** is what the method promises. **family**: how often
   any of the entities' claims in a study is, at the level that Bonferroni gives each.
 - **power**: how often **claim** is supported where it is true, among valid measurements. Target: within 5 points of
   what `stats.correlation_power` **predicted**, where 100 studies or more are valid.
@@ -267,7 +267,7 @@ def _by_kind(found: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
 
 def _cells(row: Row) -> tuple[str, ...]:
     relation = claim_kinds()[row.kind].relation
-    claim = f"abs < {row.bound:g}" if relation == "abs <" else f"{relation} {row.bound:g}"
+    claim = f"abs < {row.threshold:g}" if relation == "abs <" else f"{relation} {row.threshold:g}"
     return (
         row.cell, f"{row.truth:.3g}", _percent(row.coverage), _percent(row.coverage_of_valid),
         _percent(row.false_alarms), _percent(row.nominal),

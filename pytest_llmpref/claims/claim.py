@@ -56,9 +56,9 @@ COLOURS: dict[str, dict[str, bool]] = {
 }
 """Its markup, as pytest has it."""
 MEANINGS: dict[str, str] = {
-    Verdict.SUPPORTED: "the whole interval lies on the claimed side of the bound",
-    Verdict.REFUTED: "none of the interval lies on the claimed side of the bound",
-    Verdict.INCONCLUSIVE: "the interval holds values on both sides of the bound",
+    Verdict.SUPPORTED: "the whole interval lies on the claimed side of the threshold",
+    Verdict.REFUTED: "none of the interval lies on the claimed side of the threshold",
+    Verdict.INCONCLUSIVE: "the interval holds values on both sides of the threshold",
     Verdict.INVALID: "the measurement failed its checks, so it says nothing either way",
 }
 
@@ -73,27 +73,27 @@ def is_worse(one: str, other: str) -> bool:
     return WORST_FIRST.index(Verdict(one)) < WORST_FIRST.index(Verdict(other))
 
 
-def sides(low: float, high: float, relation: Relation, bound: float) -> tuple[float, float]:
+def sides(low: float, high: float, relation: Relation, threshold: float) -> tuple[float, float]:
     """Return by how much an interval clears a threshold on the claimed side, and by how much on the other.
 
     Above 0, the first means supported; the second, at 0 or above, refuted.
     """
     if relation == ">":
-        return low - bound, bound - high
+        return low - threshold, threshold - high
     if relation == "<":
-        return bound - high, low - bound
-    return min(low + bound, bound - high), max(low - bound, -bound - high)
+        return threshold - high, low - threshold
+    return min(low + threshold, threshold - high), max(low - threshold, -threshold - high)
 
 
-def judged(low: float, high: float, relation: Relation, bound: float) -> Verdict:
+def judged(low: float, high: float, relation: Relation, threshold: float) -> Verdict:
     """Return what an interval says of a claim."""
-    claimed, other = sides(low, high, relation, bound)
+    claimed, other = sides(low, high, relation, threshold)
     return Verdict.SUPPORTED if claimed > 0 else Verdict.REFUTED if other >= 0 else Verdict.INCONCLUSIVE
 
 
-def in_words(relation: Relation, bound: str) -> str:
+def in_words(relation: Relation, threshold: str) -> str:
     """Say what is claimed of an estimate: ``above 0.5``."""
-    return {">": f"above {bound}", "<": f"below {bound}", "abs <": f"within \u00b1{bound}"}[relation]
+    return {">": f"above {threshold}", "<": f"below {threshold}", "abs <": f"within \u00b1{threshold}"}[relation]
 
 
 DEFAULT_ALPHA = 0.05
@@ -103,11 +103,11 @@ WIDTH = 80
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An estimate compared with a bound; true where supported. Its truth value records it in the current ledger.
+    """An estimate compared with a threshold; true where supported. Its truth value records it in the current ledger.
 
     Attributes
     ----------
-    estimate, relation, bound
+    estimate, relation, threshold
         What is claimed.
     level, interval
         Confidence level, and the interval at that level on which the verdict rests.
@@ -121,7 +121,7 @@ class Claim:
 
     estimate: "Estimate"
     relation: Relation
-    bound: float
+    threshold: float
     level: float
     interval: Interval
     verdict: Verdict
@@ -137,11 +137,11 @@ class Claim:
         """Return the claim judged anew as one of ``count``, all made by one member of its family."""
         if count == 1:
             return self
-        return _judged(self.estimate, self.relation, self.bound, alpha, self.family_size * count)
+        return _judged(self.estimate, self.relation, self.threshold, alpha, self.family_size * count)
 
     def __str__(self) -> str:
-        label, bound = self.estimate.label or "estimate", short_number(self.bound)
-        return f"|{label}| < {bound}" if self.relation == "abs <" else f"{label} {self.relation} {bound}"
+        label, threshold = self.estimate.label or "estimate", short_number(self.threshold)
+        return f"|{label}| < {threshold}" if self.relation == "abs <" else f"{label} {self.relation} {threshold}"
 
     @property
     def to_decide(self) -> str:
@@ -149,13 +149,13 @@ class Claim:
         return _what_would_decide(self)
 
     def explain(self) -> str:
-        """Return the failure text: value, interval, n, bound, verdict, and what would decide it; 80 columns wide."""
+        """Return the failure text, 80 columns wide: value, interval, n, threshold, verdict, and what would decide it."""
         family = f" (Bonferroni over a family of {self.family_size})" if self.family_size > 1 else ""
         rows = [
             ("value", _shown(self.estimate.value, short_number(self.estimate.value))),
             ("interval", _shown(self.interval.low, f"{self.interval} at {_percent(self.level)}{family}")),
             ("n", f"{self.estimate.n} {self.estimate.unit}"),
-            ("claimed", in_words(self.relation, short_number(self.bound))),
+            ("claimed", in_words(self.relation, short_number(self.threshold))),
             ("verdict", f"{self.verdict}: {MEANINGS[self.verdict]}"),
             *(("reason", reason) for reason in self.reasons),
             ("to decide", self.to_decide),
@@ -238,8 +238,8 @@ def ledger(family_size: int, alpha: float = DEFAULT_ALPHA) -> Iterator[Ledger]:
             _outermost.clear()
 
 
-def make_claim(estimate: "Estimate", relation: Relation, bound: object) -> Claim:
-    """Compare an estimate with a bound at the level of the current family.
+def make_claim(estimate: "Estimate", relation: Relation, threshold: object) -> Claim:
+    """Compare an estimate with a threshold at the level of the current family.
 
     ``>`` and ``<`` rest on the two-sided interval at ``1 - alpha / m``; equivalence on two one-sided tests at
     ``alpha / m`` each, hence on the interval at ``1 - 2 * alpha / m`` (Schuirmann 1987).
@@ -247,22 +247,22 @@ def make_claim(estimate: "Estimate", relation: Relation, bound: object) -> Claim
     Raises
     ------
     TypeError
-        If the bound is not a number.
+        If the threshold is not a number.
     ValueError
-        If the bound is not finite, or that of an equivalence not above 0.
+        If the threshold is not finite, or that of an equivalence not above 0.
     """
-    if not isinstance(bound, Real):
-        raise TypeError(f"an estimate is compared with a number or an estimate, not with {type(bound).__name__}")
-    limit = float(bound)
+    if not isinstance(threshold, Real):
+        raise TypeError(f"an estimate is compared with a number or an estimate, not with {type(threshold).__name__}")
+    limit = float(threshold)
     if not math.isfinite(limit) or (relation == "abs <" and limit <= 0):
-        raise ValueError(f"bound={limit}: a bound is finite, and that of `abs(estimate) < bound` above 0")
+        raise ValueError(f"threshold={limit}: a threshold is finite, and that of `abs(estimate) < threshold` above 0")
     family = _ledger() or Ledger()
     claim = _judged(estimate, relation, limit, family.alpha, family.family_size)
     family.compared.append(str(claim))
     return claim
 
 
-def _judged(estimate: "Estimate", relation: Relation, bound: float, alpha: float, family_size: int) -> Claim:
+def _judged(estimate: "Estimate", relation: Relation, threshold: float, alpha: float, family_size: int) -> Claim:
     error_rate = alpha / family_size
     level = 1 - 2 * error_rate if relation == "abs <" else 1 - error_rate
     interval = estimate.interval(level)
@@ -271,8 +271,8 @@ def _judged(estimate: "Estimate", relation: Relation, bound: float, alpha: float
         reasons += ("the value cannot be estimated",)
     elif math.isnan(interval.low) or math.isnan(interval.high):
         reasons += (f"no interval can be estimated from {estimate.n} {estimate.unit}",)
-    verdict = Verdict.INVALID if reasons else judged(interval.low, interval.high, relation, bound)
-    return Claim(estimate, relation, bound, level, interval, verdict, reasons, family_size)
+    verdict = Verdict.INVALID if reasons else judged(interval.low, interval.high, relation, threshold)
+    return Claim(estimate, relation, threshold, level, interval, verdict, reasons, family_size)
 
 
 def _shown(value: float, text: str) -> str:
@@ -289,21 +289,21 @@ def _what_would_decide(claim: Claim) -> str:
     interval = replace(estimate, interval_method=once(estimate.interval_method)).interval(claim.level)
     low_margin = high_margin = math.inf  # how far each end of the interval may lie from the value
     if claim.relation == "abs <":
-        inside = abs(value) < claim.bound
+        inside = abs(value) < claim.threshold
         if inside:
-            low_margin, high_margin = value + claim.bound, claim.bound - value
+            low_margin, high_margin = value + claim.threshold, claim.threshold - value
         elif value > 0:
-            low_margin = value - claim.bound
+            low_margin = value - claim.threshold
         else:
-            high_margin = -claim.bound - value
+            high_margin = -claim.threshold - value
     else:
-        inside = value > claim.bound if claim.relation == ">" else value < claim.bound
-        if value > claim.bound:
-            low_margin = value - claim.bound
+        inside = value > claim.threshold if claim.relation == ">" else value < claim.threshold
+        if value > claim.threshold:
+            low_margin = value - claim.threshold
         else:
-            high_margin = claim.bound - value
+            high_margin = claim.threshold - value
     if min(low_margin, high_margin) <= 0:
-        return "nothing at the present value, which equals the bound: no n would settle it"
+        return "nothing at the present value, which equals the threshold: no n would settle it"
     shrink = max((value - interval.low) / low_margin, (interval.high - value) / high_margin, 1.0)
     needed = f"about {_round_up(estimate.n * shrink**2)} {estimate.unit} (now {estimate.n}) at the present value"
     return needed if inside else f"the value is on the wrong side: {needed} would refute the claim, not support it"

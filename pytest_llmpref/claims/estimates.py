@@ -90,7 +90,7 @@ class Estimate:
         """
         if not 0 < level < 1:
             raise ValueError(f"level={level!r}: a confidence level lies between 0 and 1, such as 0.95")
-        low, high = self.interval_method.bounds(level)
+        low, high = self.interval_method.limits(level)
         # numpy's floats would reach reports and JSON otherwise.
         return Interval(float(low), float(high), level)
 
@@ -130,10 +130,10 @@ class Estimate:
         return make_claim(self, relation, other)
 
     def __ge__(self, other: object) -> NoReturn:
-        _refuse(">=", "an interval lies beyond a bound or not: write `estimate > bound`")
+        _refuse(">=", "an interval lies beyond a threshold or not: write `estimate > threshold`")
 
     def __le__(self, other: object) -> NoReturn:
-        _refuse("<=", "an interval lies beyond a bound or not: write `estimate < bound`")
+        _refuse("<=", "an interval lies beyond a threshold or not: write `estimate < threshold`")
 
     def __eq__(self, other: object) -> bool:
         """Compare two estimates field by field; never a claim, and refused for a number."""
@@ -166,25 +166,25 @@ _EQUIVALENCE_ADVICE = "write `assert abs(estimate) < margin`"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AbsoluteEstimate:
-    """The size of an estimate, for a claim of equivalence: ``abs(estimate) < bound``, and no other."""
+    """The size of an estimate, for a claim of equivalence: ``abs(estimate) < threshold``, and no other."""
 
     estimate: Estimate
     __array_ufunc__: ClassVar[None] = None
 
-    def __lt__(self, bound: float) -> "Claim":
-        return make_claim(self.estimate, "abs <", bound)
+    def __lt__(self, threshold: float) -> "Claim":
+        return make_claim(self.estimate, "abs <", threshold)
 
     def __bool__(self) -> NoReturn:
         raise TypeError(f"abs(estimate) is neither true nor false; {_EQUIVALENCE_ADVICE}")
 
-    def __gt__(self, bound: object) -> NoReturn:
-        _refuse("abs() >", "only equivalence is tested on both sides: write `abs(estimate) < bound`")
+    def __gt__(self, threshold: object) -> NoReturn:
+        _refuse("abs() >", "only equivalence is tested on both sides: write `abs(estimate) < threshold`")
 
-    def __ge__(self, bound: object) -> NoReturn:
-        _refuse("abs() >=", "write `abs(estimate) < bound`")
+    def __ge__(self, threshold: object) -> NoReturn:
+        _refuse("abs() >=", "write `abs(estimate) < threshold`")
 
-    def __le__(self, bound: object) -> NoReturn:
-        _refuse("abs() <=", "write `abs(estimate) < bound`")
+    def __le__(self, threshold: object) -> NoReturn:
+        _refuse("abs() <=", "write `abs(estimate) < threshold`")
 
 
 def _refuse(relation: str, advice: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""Confidence intervals: small frozen recipes that give the bounds at any level.
+"""Confidence intervals: small frozen recipes that give the limits at any level.
 
 Loaded in every pytest run, so numpy and scipy are imported where they are needed and not before.
 """
@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A confidence interval; its bounds are NaN where none can be estimated."""
+    """A confidence interval; its limits are NaN where none can be estimated."""
 
     low: float
     high: float
@@ -23,7 +23,7 @@ class Interval:
 class IntervalMethod(Protocol):
     """How an estimate's interval is computed at any level."""
 
-    def bounds(self, level: float) -> tuple[float, float]:
+    def limits(self, level: float) -> tuple[float, float]:
         """Return the two-sided interval at ``level`` (0 to 1), as (low, high); NaN where it cannot be estimated."""
         ...
 
@@ -47,8 +47,8 @@ def once(method: IntervalMethod) -> IntervalMethod:
 class Unknown:
     """No interval can be estimated."""
 
-    def bounds(self, level: float) -> tuple[float, float]:  # noqa: ARG002 - unknown at every level
-        """Return NaN for both bounds."""
+    def limits(self, level: float) -> tuple[float, float]:  # noqa: ARG002 - unknown at every level
+        """Return NaN for both limits."""
         return math.nan, math.nan
 
 
@@ -58,7 +58,7 @@ class Exact:
 
     value: float
 
-    def bounds(self, level: float) -> tuple[float, float]:  # noqa: ARG002 - known at every level
+    def limits(self, level: float) -> tuple[float, float]:  # noqa: ARG002 - known at every level
         """Return the value twice."""
         return self.value, self.value
 
@@ -73,14 +73,14 @@ class Wilson:
     successes: float
     n: float
 
-    def bounds(self, level: float) -> tuple[float, float]:
+    def limits(self, level: float) -> tuple[float, float]:
         """Return the interval, within 0 and 1; NaN for no trials."""
         if not self.n > 0:
             return math.nan, math.nan
         p, z2 = self.successes / self.n, _normal_quantile(level) ** 2
         centre = (p + z2 / (2 * self.n)) / (1 + z2 / self.n)
         half = math.sqrt(z2 * (p * (1 - p) / self.n + z2 / (4 * self.n**2))) / (1 + z2 / self.n)
-        # Rounding must not push a bound past the value at 0% and 100%.
+        # Rounding must not push a threshold past the value at 0% and 100%.
         return min(max(0.0, centre - half), p), max(min(1.0, centre + half), p)
 
 
@@ -92,7 +92,7 @@ class Normal:
     se: float
     df: float = math.inf
 
-    def bounds(self, level: float) -> tuple[float, float]:
+    def limits(self, level: float) -> tuple[float, float]:
         """Return the interval."""
         half = self.se * (_normal_quantile(level) if math.isinf(self.df) else _t_quantile(level, self.df))
         return self.mean - half, self.mean + half
@@ -104,7 +104,7 @@ class Percentile:
 
     samples: tuple[float, ...] = field(repr=False)
 
-    def bounds(self, level: float) -> tuple[float, float]:
+    def limits(self, level: float) -> tuple[float, float]:
         """Return the interval; NaN without samples, or where one of them is NaN."""
         import numpy as np  # noqa: PLC0415 - slow to import
 
@@ -146,7 +146,7 @@ class Difference:
     b: HasInterval
     correlation: float = 0.0
 
-    def bounds(self, level: float) -> tuple[float, float]:
+    def limits(self, level: float) -> tuple[float, float]:
         """Return the interval of ``a - b``."""
         a, b, value = self.a.interval(level), self.b.interval(level), self.a.value - self.b.value
         low = self._reach(self.a.value - a.low, b.high - self.b.value)
@@ -171,7 +171,7 @@ class Reported:
     high: float
     level: float = 0.95
 
-    def bounds(self, level: float) -> tuple[float, float]:
+    def limits(self, level: float) -> tuple[float, float]:
         """Return the scaled interval."""
         scale = _normal_quantile(level) / _normal_quantile(self.level)
         return self.value - scale * (self.value - self.low), self.value + scale * (self.high - self.value)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_llmpref.files import refuse_links_below
 
 if TYPE_CHECKING:
-    from pytest_llmpref.config.policy import Bound
+    from pytest_llmpref.config.policy import Threshold
 
 PROFILES = "smoke, standard, paper, gate, adaptive, or a .toml file (default: standard)"
 
@@ -56,30 +56,30 @@ def _run(options: argparse.Namespace) -> None:
         raise LLMPrefError(f"--measure {unknown[0]}: use one of {', '.join(behaviours())}")
     studies = Studies(_settings(options), _no_progress)
     with contextlib.closing(studies), no_garbage_collection():
-        studies.bounds = _bounds(options.policy, len(studies.entities()))
+        studies.thresholds = _thresholds(options.policy, len(studies.entities()))
         for model in options.model:
             print("\n".join(plan_lines(studies[model], measures, studies.settings)))
 
 
-def _bounds(path: Path | None, entities: int) -> "dict[str, tuple[Bound, ...]]":
+def _thresholds(path: Path | None, entities: int) -> "dict[str, tuple[Threshold, ...]]":
     """Return what the release gate compares each measure with; by the shipped policy unless one is given.
 
     Where a test makes a claim for each entity, these are a family.
     """
     from pytest_llmpref.claims.claim import DEFAULT_ALPHA  # noqa: PLC0415 - as above
-    from pytest_llmpref.config.policy import FILE, Bound, load_policy  # noqa: PLC0415
+    from pytest_llmpref.config.policy import FILE, Threshold, load_policy  # noqa: PLC0415
     from pytest_llmpref.experiments.registry import behaviours  # noqa: PLC0415
     from pytest_llmpref.resources import data_folder  # noqa: PLC0415
 
     folder = data_folder("suites") / "release_gate"
     policy = load_policy(path or folder / FILE)
-    found: dict[str, tuple[Bound, ...]] = {}
+    found: dict[str, tuple[Threshold, ...]] = {}
     for measure, behaviour in behaviours().items():
         gate = behaviour.gate
         test = None if gate is None else policy.tests.get(gate.table)
         if gate is not None and test is not None and test.role not in {"exploratory", "off"}:
             claims = entities if "entity" in gate.fixtures else 1
-            found[measure] = (Bound(test.margin, (policy.alpha or DEFAULT_ALPHA) / claims, test.role == "gate"),)
+            found[measure] = (Threshold(test.margin, (policy.alpha or DEFAULT_ALPHA) / claims, test.role == "gate"),)
     return found
 
 

@@ -79,11 +79,11 @@ class Change:
         """Entity id -> the change's value."""
         return {entity: estimate.value for entity, estimate in self.estimates.items()}
 
-    def __lt__(self, bound: float) -> Claim:
-        return self._whole() < bound
+    def __lt__(self, threshold: float) -> Claim:
+        return self._whole() < threshold
 
-    def __gt__(self, bound: float) -> Claim:
-        return self._whole() > bound
+    def __gt__(self, threshold: float) -> Claim:
+        return self._whole() > threshold
 
     def __abs__(self) -> AbsoluteEstimate:
         return abs(self._whole())

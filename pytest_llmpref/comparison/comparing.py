@@ -138,8 +138,8 @@ def _reliability(record: MeasureRecord) -> Estimate | None:
     if value is None:
         return None
     missing = math.nan
-    bounds = (missing if found.get(name) is None else found[name] for name in ("low", "high"))
-    method = Reported(value, *bounds)
+    limits = (missing if found.get(name) is None else found[name] for name in ("low", "high"))
+    method = Reported(value, *limits)
     return Estimate(value, found.get("n", 0), "entities", "as reported", method, label="split-half reliability")
 
 
@@ -307,9 +307,9 @@ def _claims(old: Sequence[ClaimRecord], new: Sequence[ClaimRecord]) -> dict[str,
         "both": len(before.keys() & now.keys()),
         "changed": sorted(changed, key=lambda one: not one["worse"]),
         "bounds": [
-            {"nodeid": claim.nodeid, "old": before[key].bound, "new": claim.bound}
+            {"nodeid": claim.nodeid, "old": before[key].threshold, "new": claim.threshold}
             for key, claim in now.items()
-            if key in before and before[key].bound != claim.bound
+            if key in before and before[key].threshold != claim.threshold
         ],
         "old_only": [claim.nodeid for key, claim in before.items() if key not in now],
         "new_only": [claim.nodeid for key, claim in now.items() if key not in before],
@@ -332,8 +332,8 @@ def _verdicts(old: ClaimRecord, new: ClaimRecord) -> dict[str, Any]:
         "nodeid": new.nodeid,
         "entity": new.entity,
         "gate": new.gate,
-        "old": {"verdict": old.verdict, "value": old.estimate.value, "bound": old.bound},
-        "new": {"verdict": new.verdict, "value": new.estimate.value, "bound": new.bound},
+        "old": {"verdict": old.verdict, "value": old.estimate.value, "bound": old.threshold},
+        "new": {"verdict": new.verdict, "value": new.estimate.value, "bound": new.threshold},
         "worse": is_worse(new.verdict, old.verdict),
     }
 

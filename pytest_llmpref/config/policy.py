@@ -35,7 +35,7 @@ class PolicyError(LLMPrefError):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Bound:
+class Threshold:
     """What claims about a measure are compared with, known before anything is asked.
 
     Attributes

@@ -67,14 +67,14 @@ class Finding:
         The estimate.
     truth
         What it estimates.
-    bound
-        The bound that a suite would ask about.
+    threshold
+        The threshold that a suite would ask about.
     """
 
     kind: str
     estimate: Estimate
     truth: float
-    bound: float
+    threshold: float
 
 
 class SimulatedStudy(Protocol):

@@ -9,7 +9,7 @@ import numpy as np
 
 from pytest_llmpref.claims.claim import Verdict, ledger
 from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.config.policy import Bound
+from pytest_llmpref.config.policy import Threshold
 from pytest_llmpref.experiments.asking import Replies, Rounds
 from pytest_llmpref.experiments.measure import Ending
 from pytest_llmpref.stats.arrays import IntArray
@@ -102,8 +102,8 @@ class Blocks:
         return {task: max(0, place * BLOCKS // count - FIRST_LOOK + 1) for place, task in enumerate(self.tasks)}
 
 
-def decided(difference: Estimate, planned: tuple[float, ...], bounds: Sequence[Bound]) -> Ending | None:
-    """Return what a look decides of the claims that a difference is within their bounds; ``None`` for nothing yet.
+def decided(difference: Estimate, planned: tuple[float, ...], thresholds: Sequence[Threshold]) -> Ending | None:
+    """Return what a look decides of the claims that a difference is within their thresholds; ``None`` for nothing yet.
 
     Parameters
     ----------
@@ -111,13 +111,13 @@ def decided(difference: Estimate, planned: tuple[float, ...], bounds: Sequence[B
         As of the look, its interval a `RepeatedInterval`.
     planned
         Which part of the information each of all looks has.
-    bounds
+    thresholds
         What the claims compare it with.
     """
     verdicts = set()
-    for bound in bounds:
-        with ledger(1, bound.error_rate):
-            verdicts.add((abs(difference) < bound.margin).verdict)
+    for threshold in thresholds:
+        with ledger(1, threshold.error_rate):
+            verdicts.add((abs(difference) < threshold.margin).verdict)
     if Verdict.REFUTED in verdicts:
         return "refuted"
     if verdicts == {Verdict.SUPPORTED}:
@@ -126,8 +126,8 @@ def decided(difference: Estimate, planned: tuple[float, ...], bounds: Sequence[B
     if not isinstance(recipe, RepeatedInterval) or len(recipe.fractions) == len(planned):
         return None
     lost = (
-        chance_of_equivalence(recipe, planned, bound.margin, bound.error_rate) < HOPELESS
-        for bound in bounds
-        if bound.gate
+        chance_of_equivalence(recipe, planned, threshold.margin, threshold.error_rate) < HOPELESS
+        for threshold in thresholds
+        if threshold.gate
     )
     return "hopeless" if any(lost) else None

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 from pytest_llmpref.cassettes import Deeds
 from pytest_llmpref.config.entities import EntitySet
 from pytest_llmpref.config.items import ItemSet, load_items
-from pytest_llmpref.config.policy import Bound
+from pytest_llmpref.config.policy import Threshold
 from pytest_llmpref.config.profiles import Profile
 from pytest_llmpref.experiments.arms import Arms
 from pytest_llmpref.experiments.asking import Plan, Replies
@@ -44,7 +44,7 @@ class Conditions:
         Suites of agentic tasks; none unless a user asks for some.
     arms
         The entities that these compare, as reading does where its asking is sequential; ``None`` until they are known.
-    bounds
+    thresholds
         Measure -> what a release gate's claims about it are compared with: where a profile's stopping is sequential,
         these end the asking.
     """
@@ -58,7 +58,7 @@ class Conditions:
     items: ItemSet = field(default_factory=load_items)
     agentic: tuple[str, ...] = ()
     arms: Arms | None = None
-    bounds: Mapping[str, tuple[Bound, ...]] = field(default_factory=dict)
+    thresholds: Mapping[str, tuple[Threshold, ...]] = field(default_factory=dict)
 
     @property
     def groups(self) -> dict[str, str]:

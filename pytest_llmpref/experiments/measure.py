@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Wilson
 from pytest_llmpref.config.entities import Entity
-from pytest_llmpref.config.policy import Bound
+from pytest_llmpref.config.policy import Threshold
 from pytest_llmpref.experiments.asking import Replies
 from pytest_llmpref.experiments.trials import Trial, count_outcomes, count_outcomes_by_entity
 from pytest_llmpref.parsing.outcome import Outcome
@@ -59,7 +59,7 @@ class Measure:
         measure are invalid, others are not.
     missing
         Returns the missing answers, and what the values would be with others in their place, or ``None`` where none is
-        missing; ``None`` itself where an experiment does not say. See `experiments.bounds`.
+        missing; ``None`` itself where an experiment does not say. See `experiments.worst_case`.
     early
         Why what is computed from the trials may not be claimed, apart from the estimates themselves: the answers ended
         the asking. Empty where they did not.
@@ -237,7 +237,7 @@ def stopping_record(
     *,
     looks: tuple[int, int],
     asked: tuple[int, int],
-    bounds: Sequence[Bound],
+    thresholds: Sequence[Threshold],
     because: Collection[str] = (),
     decided: Mapping[str, int] | None = None,
     hopeless: str = "a claim cannot be supported any more",
@@ -253,7 +253,7 @@ def stopping_record(
         At which look at the answers, and how many were planned.
     asked
         How many questions, and how many were planned.
-    bounds
+    thresholds
         What the claims were compared with.
     because
         Ids of the entities that ended it.
@@ -282,6 +282,6 @@ def stopping_record(
         "asked": asked[0],
         "planned": asked[1],
         "decided": dict(decided or {}),
-        "bounds": [asdict(bound) for bound in bounds],
+        "bounds": [asdict(threshold) for threshold in thresholds],
         "said": said,
     }

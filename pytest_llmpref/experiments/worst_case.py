@@ -14,7 +14,7 @@ from pytest_llmpref.stats.extremes import MissingAnswers, Side, extremes
 
 
 @dataclass(frozen=True, slots=True)
-class MissingBounds:
+class ManskiBounds:
     """Spearman's rho at the extremes.
 
     Attributes
@@ -22,7 +22,7 @@ class MissingBounds:
     low, high
         The lowest and the highest rho that was found with any answers in place of the missing ones; never above, or
         below, the estimate itself. The interval of each carries the usual sampling noise, so a claim
-        ``missing_bounds(x, y).low > 0.5`` holds against missing answers and noise together. ``method`` says how the
+        ``worst_case(x, y).low > 0.5`` holds against missing answers and noise together. ``method`` says how the
         extremes were searched for.
     search
         The same in short: ``all 4 assignments of 2 missing answers``, or ``greedy search over 37 missing answers``.
@@ -35,7 +35,7 @@ class MissingBounds:
 
 
 @lru_cache(maxsize=64)
-def missing_bounds(x: Measure, y: Measure) -> MissingBounds:
+def worst_case(x: Measure, y: Measure) -> ManskiBounds:
     """Return the correlation of two measures as it would be in the worst and in the best case (Manski 1990).
 
     Each trial of a pair experiment that did not end in a choice could have chosen either, each attempt that is neither
@@ -62,18 +62,18 @@ def missing_bounds(x: Measure, y: Measure) -> MissingBounds:
     low, high = (
         spearman(_with(x, shared, extreme.x), _with(y, shared, extreme.y)) for extreme in (found.low, found.high)
     )
-    return MissingBounds(
+    return ManskiBounds(
         low=_labelled(min(low, estimate, key=lambda one: _or(one.value, math.inf)), "lowest", how),
         high=_labelled(max(high, estimate, key=lambda one: _or(one.value, -math.inf)), "highest", how),
         search=found.search,
     )
 
 
-def missing_in(estimate: Estimate) -> MissingBounds | None:
+def missing_in(estimate: Estimate) -> ManskiBounds | None:
     """Return the bounds of a correlation; ``None`` of anything else, and where no missing answer could move it."""
     if not estimate.of or math.isnan(estimate.value) or not all(isinstance(each, Measure) for each in estimate.of):
         return None
-    bounds = missing_bounds(*estimate.of)
+    bounds = worst_case(*estimate.of)
     return None if bounds.low.value == bounds.high.value else bounds
 
 
@@ -108,8 +108,8 @@ def _or(value: float, otherwise: float) -> float:
     return otherwise if math.isnan(value) else value
 
 
-def _unmoved(estimate: Estimate, how: str) -> MissingBounds:
-    return MissingBounds(_labelled(estimate, "lowest", how), _labelled(estimate, "highest", how))
+def _unmoved(estimate: Estimate, how: str) -> ManskiBounds:
+    return ManskiBounds(_labelled(estimate, "lowest", how), _labelled(estimate, "highest", how))
 
 
 def _labelled(estimate: Estimate, extreme: str, how: str) -> Estimate:

@@ -216,15 +216,15 @@ def alpha_of(item: pytest.Item, default: float) -> float:
     return default if given is None else given
 
 
-def gate_bounds(
+def gate_thresholds(
     items: Iterable[pytest.Item], families: Mapping[tuple[str, ...], int], alpha: float
-) -> dict[str, tuple[policy.Bound, ...]]:
+) -> dict[str, tuple[policy.Threshold, ...]]:
     """Return what the collected tests of a policy compare each measure with, to the run's ``alpha``.
 
     These are the tests that use ``policy`` and the fixtures of a behaviour's gate. Exploratory ones decide nothing.
     """
     gates = {measure: one.gate.fixtures for measure, one in behaviours().items() if one.gate is not None}
-    found: dict[str, set[policy.Bound]] = {measure: set() for measure in gates}
+    found: dict[str, set[policy.Threshold]] = {measure: set() for measure in gates}
     for item in items:
         used = our_fixtures(item)
         measures = [measure for measure, fixtures in gates.items() if used.issuperset(fixtures)]
@@ -234,12 +234,12 @@ def gate_bounds(
         if model_of(item) is None:
             continue
         error_rate = alpha_of(item, alpha) / families[family_of(item)]
-        bound = policy.Bound(
+        threshold = policy.Threshold(
             item.stash[POLICY].of(item.path).margin, error_rate, item.get_closest_marker("gate") is not None
         )
         for measure in measures:
-            found[measure].add(bound)
-    return {measure: tuple(sorted(bounds)) for measure, bounds in found.items()}
+            found[measure].add(threshold)
+    return {measure: tuple(sorted(thresholds)) for measure, thresholds in found.items()}
 
 
 def family_of(item: pytest.Item) -> tuple[str, ...]:

@@ -152,7 +152,7 @@ class Run:
         self._families = collection.family_sizes(everything)
         self.everything = {item.nodeid: item for item in everything}
         if names_model(self.config):
-            self.studies.bounds = collection.gate_bounds(items, self._families, self.settings.alpha)
+            self.studies.thresholds = collection.gate_thresholds(items, self._families, self.settings.alpha)
 
     @contextmanager
     def measuring(self, item: pytest.Item) -> "Iterator[Measured]":

@@ -175,7 +175,7 @@ def short_name(nodeid: str) -> str:
 
 
 def percent(chance: float) -> str:
-    """Return a chance in percent; one near 0 or 1 as a bound, since it is estimated."""
+    """Return a chance in percent; one near 0 or 1 as a threshold, since it is estimated."""
     if chance > 0.99:
         return "over 99%"
     return "under 1%" if chance < 0.01 else f"{chance:.0%}"
@@ -260,7 +260,7 @@ def interval(claim: ClaimRecord) -> str:
 
 def claimed(claim: ClaimRecord) -> str:
     """Return what is claimed of the estimate: ``above 0.5``."""
-    return in_words(claim.relation, number(claim.bound))
+    return in_words(claim.relation, number(claim.threshold))
 
 
 def reach(claims: Iterable[ClaimRecord]) -> tuple[float, float] | None:
@@ -270,7 +270,7 @@ def reach(claims: Iterable[ClaimRecord]) -> tuple[float, float] | None:
 
 
 def detectable(claim: ClaimRecord) -> float | None:
-    """Return the true value nearest to the bound of which this study would have told that it lies beyond it.
+    """Return the true value nearest to the threshold of which this study would have told that it lies beyond it.
 
     The chance is 80%. For an equivalence it is the narrowest margin that a true value of 0 would have kept.
     Correlations are taken on Fisher's z scale, all else on its own, from the width of the interval; ``None`` where
@@ -280,7 +280,7 @@ def detectable(claim: ClaimRecord) -> float | None:
     low, high = estimate.low, estimate.high
     if low is None or high is None or not low < high or not 0 < estimate.level < 1:
         return None
-    on_z = on_fisher_scale(estimate.method, low, high, claim.bound)
+    on_z = on_fisher_scale(estimate.method, low, high, claim.threshold)
     if on_z:
         low, high = math.atanh(low), math.atanh(high)
     critical = NormalDist().inv_cdf(1 - (1 - estimate.level) / 2)
@@ -289,8 +289,8 @@ def detectable(claim: ClaimRecord) -> float | None:
         found = (critical + NormalDist().inv_cdf((1 + POWER) / 2)) * error
     else:
         distance = (critical + NormalDist().inv_cdf(POWER)) * error
-        bound = math.atanh(claim.bound) if on_z else claim.bound
-        found = bound + distance if claim.relation == ">" else bound - distance
+        threshold = math.atanh(claim.threshold) if on_z else claim.threshold
+        found = threshold + distance if claim.relation == ">" else threshold - distance
     return math.tanh(found) if on_z else found
 
 

@@ -146,7 +146,7 @@ def _notes(model: ModelComparison, names: Names) -> Iterable[str]:
 
 def _claims_notes(claims: ClaimsComparison) -> Iterable[str]:
     if claims.bounds:
-        yield f"{plural(len(claims.bounds), 'claim')} had another bound in the last release"
+        yield f"{plural(len(claims.bounds), 'claim')} had another threshold in the last release"
     for side, only in (("last release", claims.old_only), ("new one", claims.new_only)):
         if only:
             yield f"{plural(len(only), 'claim')} only in the {side}"
@@ -214,7 +214,7 @@ def _verdict_lines(claims: Mapping[str, Any]) -> Iterator[str]:
         text = f"{'-' if is_worse else '+'} {old} -> {new}: {function}{' [gate]' if gate else ''}{whom}"
         yield from _wrapped(text, indent=4)
     if claims["bounds"]:
-        yield from _wrapped(f"bounds differ in {len(claims['bounds'])} of them", indent=4)
+        yield from _wrapped(f"thresholds differ in {len(claims['bounds'])} of them", indent=4)
     for side in ("old", "new"):
         if only := claims[f"{side}_only"]:
             names = list(dict.fromkeys(map(_function, only)))

@@ -1,4 +1,4 @@
-"""Charts that set models side by side: claims against their bounds, preferences, and the checks of each measurement."""
+"""Charts that set models side by side: claims against their thresholds, preferences, checks of each measurement."""
 
 from collections.abc import Mapping
 from statistics import fmean, pstdev
@@ -22,7 +22,7 @@ SIDES = ("above the model's mean", "below the model's mean")
 
 
 def claims_chart(judged: Mapping[str, ModelVerdict], labels: Mapping[str, str]) -> Chart | None:
-    """Return every claim about a model as a whole: estimate, interval and bound, for each model."""
+    """Return every claim about a model as a whole: estimate, interval and threshold, for each model."""
     rows: list[Row] = []
     for model, verdict in judged.items():
         for group in verdict.groups:
@@ -35,18 +35,18 @@ def claims_chart(judged: Mapping[str, ModelVerdict], labels: Mapping[str, str]) 
                 "value": claim.estimate.value,
                 "low": claim.estimate.low,
                 "high": claim.estimate.high,
-                "bound": claim.bound,
-                "other_bound": -claim.bound if claim.relation == "abs <" else claim.bound,
+                "threshold": claim.threshold,
+                "other_threshold": -claim.threshold if claim.relation == "abs <" else claim.threshold,
                 "verdict": claim.verdict,
                 "n": claim.estimate.n,
             }
             rows.append(row)
     if not rows:
         return None
-    titles = "claim model value low high bound verdict n"
+    titles = "claim model value low high threshold verdict n"
     return Chart(
-        "Claims against their bounds",
-        "Each claim about a model as a whole: its estimate and interval, and the bound as a dashed line.",
+        "Claims against their thresholds",
+        "Each claim about a model as a whole: its estimate and interval, and the threshold as a dashed line.",
         _claims_spec(rows),
         {field: field.capitalize() if field != "n" else field for field in titles.split()},
         "tall",
@@ -59,12 +59,12 @@ def _claims_spec(rows: list[Row]) -> Spec:
     shapes = {"domain": list(VERDICTS), "range": ["circle", "cross", "diamond", "triangle-up"]}
     by_verdict = {"field": "verdict", "type": "nominal", "legend": {"title": None, "orient": "top"}}
     x = {"type": "quantitative", "title": None, "scale": {"zero": False}}
-    bounds = [
+    thresholds = [
         {
             "mark": {"type": "rule", "color": "var(--ink)", "strokeDash": [3, 3], "aria": False},
             "encoding": {"x": {"field": field, **x}, "y": {"value": 0}, "y2": {"value": "height"}},
         }
-        for field in ("bound", "other_bound")
+        for field in ("threshold", "other_threshold")
     ]
     interval = {
         "mark": {"type": "rule", "strokeWidth": 2, "aria": False},
@@ -91,7 +91,7 @@ def _claims_spec(rows: list[Row]) -> Spec:
             "width": 420,
             "height": {"step": 20},
             "encoding": {"y": {"field": "model", "type": "nominal", "axis": {"title": None, "labelLimit": 220}}},
-            "layer": [*bounds, interval, value],
+            "layer": [*thresholds, interval, value],
         },
     }
 

@@ -57,11 +57,11 @@ class MeasureComparison(msgspec.Struct, frozen=True):
 
 
 class VerdictSide(msgspec.Struct, frozen=True):
-    """A verdict, the value under it, and its bound."""
+    """A verdict, the value under it, and its threshold."""
 
     verdict: str
     value: float | None
-    bound: float
+    threshold: float = msgspec.field(name="bound")
 
 
 class VerdictChange(msgspec.Struct, frozen=True):

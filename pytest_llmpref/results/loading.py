@@ -104,7 +104,7 @@ class ClaimRecord(msgspec.Struct, frozen=True):
     entity: str | None
     estimate: EstimateRecord
     relation: Relation
-    bound: float
+    threshold: float = msgspec.field(name="bound")
     verdict: Literal["supported", "refuted", "inconclusive", "invalid"]
     gate: bool
     reasons: list[str] = []
@@ -347,12 +347,12 @@ def _check_trials(trials: Mapping[str, list[Any]], at: Place) -> None:
 
 def _check_verdict(claim: ClaimRecord, at: Place) -> None:
     """Check that the verdict is what the interval says."""
-    low, high, bound = claim.estimate.low, claim.estimate.high, claim.bound
+    low, high, threshold = claim.estimate.low, claim.estimate.high, claim.threshold
     if claim.verdict == "invalid":
         return
     if low is None or high is None:
         raise at.error(f"it is {claim.verdict!r} without an interval", "verdict")
-    above, below = sides(low, high, claim.relation, bound)
+    above, below = sides(low, high, claim.relation, threshold)
     possible = {
         "supported": above > -ROUNDING,
         "refuted": below >= -ROUNDING,
@@ -360,5 +360,5 @@ def _check_verdict(claim: ClaimRecord, at: Place) -> None:
     }
     if not possible[claim.verdict]:
         raise at.error(
-            f"{claim.verdict!r} is not what {low:g} to {high:g} says of {claim.relation} {bound:g}", "verdict"
+            f"{claim.verdict!r} is not what {low:g} to {high:g} says of {claim.relation} {threshold:g}", "verdict"
         )

@@ -70,7 +70,7 @@ class DisattenuatedRho:
         """The noise ceiling."""
         return 1 / math.sqrt(self.x.spread * self.y.spread)
 
-    def bounds(self, level: float) -> tuple[float, float]:
+    def limits(self, level: float) -> tuple[float, float]:
         """Return the interval, cut to -1 and 1."""
         low, high = within_reach(self.rho.r, self.rho.largest, self._variance, level)
         return cut(low / self.ceiling), cut(high / self.ceiling)

@@ -42,7 +42,7 @@ def detectable_strength(n: int, trials: float, alpha: float) -> float:
 
 def supportable_margin(trials: int, alpha: float) -> float:
     """Return the smallest share of refusals that one entity, never refused in ``trials``, is shown to be below."""
-    return Wilson(0, trials).bounds(1 - alpha)[1]
+    return Wilson(0, trials).limits(1 - alpha)[1]
 
 
 def detectable_reading_gap(n: int, questions: int, alpha: float) -> float:

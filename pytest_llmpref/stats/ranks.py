@@ -158,7 +158,7 @@ class MeanRho:
         """Mean, weighted by the inverse of the variances at rho 0."""
         return float(np.clip(self._weights @ np.asarray(self.correlations), -1, 1))
 
-    def bounds(self, level: float) -> tuple[float, float]:
+    def limits(self, level: float) -> tuple[float, float]:
         """Return the smallest and the largest rho from which the mean is no further than its own variance allows."""
         from scipy import optimize  # noqa: PLC0415 - slow to import, and needed by few
 
@@ -193,7 +193,7 @@ class RhoInterval:
 
     On Fisher's z scale, whose standard error is ``sqrt((1 + rho**2 / 2) / (n - 3))`` (Bonett and Wright 2000) at the
     population's rho. With the estimate's instead, as they have it, the error would be the smaller the nearer to 0 the
-    estimate has come by chance, and claims that rho is below a bound would be supported too often; so the test is
+    estimate has come by chance, and claims that rho is below a threshold would be supported too often; so the test is
     inverted, as Wilson (1927) does for a share.
 
     Attributes
@@ -224,7 +224,7 @@ class RhoInterval:
         """Return the variance of ``atanh(r)`` where this is the population's rho."""
         return (1 + rho**2 / 2) / (self.n - 3) + self.extra
 
-    def bounds(self, level: float) -> tuple[float, float]:
+    def limits(self, level: float) -> tuple[float, float]:
         """Return the interval; it always holds ``r`` itself."""
         return within_reach(self.r, self.largest, self.variance, level)
 
@@ -266,7 +266,7 @@ _EDGE = 1 - 1e-9
 
 
 def correlation_power(
-    rho: float, n: int, *, bound: float = 0.0, relation: Relation = ">", alpha: float = DEFAULT_ALPHA
+    rho: float, n: int, *, threshold: float = 0.0, relation: Relation = ">", alpha: float = DEFAULT_ALPHA
 ) -> float:
     """Return the chance that a claim about Spearman's rho is supported.
 
@@ -280,7 +280,7 @@ def correlation_power(
         The population's rho between the two measures as they are measured: noise lowers it.
     n
         Entities with a value in both.
-    bound, relation
+    threshold, relation
         The claim.
     alpha
         Error rate of the claim; divide it by the number of claims in a family.
@@ -288,17 +288,17 @@ def correlation_power(
     Raises
     ------
     ValueError
-        If there are fewer than 4 entities, or rho or the bound is not between -1 and 1.
+        If there are fewer than 4 entities, or rho or the threshold is not between -1 and 1.
     """
     if n < FEWEST:
         raise ValueError(f"n={n}: a correlation needs at least {FEWEST} entities")
-    if not abs(rho) < 1 or not abs(bound) < 1:
-        raise ValueError(f"rho={rho}, bound={bound}: both lie between -1 and 1")
+    if not abs(rho) < 1 or not abs(threshold) < 1:
+        raise ValueError(f"rho={rho}, threshold={threshold}: both lie between -1 and 1")
     if relation == ">":
-        return _above(_lowest_supported(bound, n, 1 - alpha), rho, n)
+        return _above(_lowest_supported(threshold, n, 1 - alpha), rho, n)
     if relation == "<":
-        return _above(_lowest_supported(-bound, n, 1 - alpha), -rho, n)
-    edge = _lowest_supported(-bound, n, 1 - 2 * alpha)
+        return _above(_lowest_supported(-threshold, n, 1 - alpha), -rho, n)
+    edge = _lowest_supported(-threshold, n, 1 - 2 * alpha)
     return max(0.0, _above(edge, rho, n) + _above(edge, -rho, n) - 1)
 
 
@@ -317,14 +317,14 @@ def smallest_rho(n: int, *, power: float = 0.8, alpha: float = DEFAULT_ALPHA) ->
     return float(optimize.brentq(lambda rho: correlation_power(rho, n, alpha=alpha) - power, 0.0, _EDGE))
 
 
-def _lowest_supported(bound: float, n: int, level: float) -> float:
-    """Return the smallest estimate whose interval lies above the bound."""
+def _lowest_supported(threshold: float, n: int, level: float) -> float:
+    """Return the smallest estimate whose interval lies above the threshold."""
 
     def margin(rho: float) -> float:
-        return RhoInterval(rho, n).bounds(level)[0] - bound
+        return RhoInterval(rho, n).limits(level)[0] - threshold
 
     largest = RhoInterval(1.0, n).largest
-    return float(optimize.brentq(margin, bound, largest)) if margin(largest) > 0 else 1.0
+    return float(optimize.brentq(margin, threshold, largest)) if margin(largest) > 0 else 1.0
 
 
 def _above(threshold: float, rho: float, n: int) -> float:

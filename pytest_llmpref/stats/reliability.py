@@ -34,9 +34,9 @@ class SpearmanBrown:
     halves: IntervalMethod
     noise_df: float
 
-    def bounds(self, level: float) -> tuple[float, float]:
+    def limits(self, level: float) -> tuple[float, float]:
         """Return the interval of the halves' correlation, stepped up."""
-        low, high = self.halves.bounds(level)
+        low, high = self.halves.limits(level)
         return stepped_up(low), stepped_up(high)
 
 

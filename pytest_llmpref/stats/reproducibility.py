@@ -14,7 +14,7 @@ _NORMAL = NormalDist()
 
 
 def chance_of_support(
-    value: float, low: float, high: float, *, level: float, relation: Literal[">", "<", "abs <"], bound: float
+    value: float, low: float, high: float, *, level: float, relation: Literal[">", "<", "abs <"], threshold: float
 ) -> float:
     """Return the chance that the same study, done once more, would support the claim.
 
@@ -28,8 +28,8 @@ def chance_of_support(
         The estimate and its interval, all on a scale on which the error is about normal.
     level
         Confidence level of the interval, between 0 and 1.
-    relation, bound
-        The claim: above ``bound``, below it, or between ``-bound`` and ``bound``.
+    relation, threshold
+        The claim: above ``threshold``, below it, or between ``-threshold`` and ``threshold``.
 
     Returns
     -------
@@ -38,9 +38,9 @@ def chance_of_support(
 
     Examples
     --------
-    An estimate whose interval just touches the bound is supported again half of the time.
+    An estimate whose interval just touches the threshold is supported again half of the time.
 
-    >>> chance_of_support(0.5, 0.3, 0.7, level=0.95, relation=">", bound=0.3)
+    >>> chance_of_support(0.5, 0.3, 0.7, level=0.95, relation=">", threshold=0.3)
     0.5
     """
     if not low <= value <= high:
@@ -48,11 +48,11 @@ def chance_of_support(
     quantile = _NORMAL.inv_cdf((1 + level) / 2)
     below, above = value - low, high - value
     if relation == ">":
-        return _chance(value - below - bound, below / quantile)
+        return _chance(value - below - threshold, below / quantile)
     if relation == "<":
-        return _chance(bound - value - above, above / quantile)
-    not_too_low = _chance(value - below + bound, below / quantile)
-    not_too_high = _chance(bound - value - above, above / quantile)
+        return _chance(threshold - value - above, above / quantile)
+    not_too_low = _chance(value - below + threshold, below / quantile)
+    not_too_high = _chance(threshold - value - above, above / quantile)
     return max(0.0, not_too_low + not_too_high - 1)
 
 

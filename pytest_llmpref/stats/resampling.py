@@ -37,13 +37,13 @@ class Bootstrap:
     values: tuple[FloatArray, ...] = field(repr=False)
     seed: int = 0
 
-    def bounds(self, level: float) -> tuple[float, float]:
+    def limits(self, level: float) -> tuple[float, float]:
         """Return the interval; NaN where the statistic does not vary over the samples."""
-        return _bounds(self, level)
+        return _limits(self, level)
 
 
 @lru_cache(maxsize=256)
-def _bounds(method: Bootstrap, level: float) -> tuple[float, float]:
+def _limits(method: Bootstrap, level: float) -> tuple[float, float]:
     from scipy import stats  # noqa: PLC0415 - slow to import, and needed by few
 
     with np.errstate(all="ignore"), warnings.catch_warnings():

@@ -1,7 +1,7 @@
 """Trials asked until a gate's verdict is decided: intervals that hold at every look at once.
 
-The error rate is spent as Lan and DeMets (1983) do with O'Brien and Fleming's (1979) bounds: hardly any of it early, so
-that the last look costs next to nothing. The repeated intervals that belong to these bounds (Jennison and Turnbull
+The error rate is spent as Lan and DeMets (1983) do with O'Brien and Fleming's (1979) boundaries: hardly any of it early,
+so that the last look costs next to nothing. The repeated intervals that belong to these boundaries (Jennison and Turnbull
 1989) hold at whichever look the asking ends, whatever ended it.
 """
 
@@ -16,25 +16,25 @@ from scipy import optimize, special
 from pytest_llmpref.claims.claim import Verdict, ledger
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal
-from pytest_llmpref.config.policy import Bound
+from pytest_llmpref.config.policy import Threshold
 from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
 from pytest_llmpref.stats.refusal import Attempts, design_effect
 
 REPEATED_METHOD = (
-    "repeated interval over looks (Jennison and Turnbull 1989), error spent as by O'Brien and Fleming's bounds "
+    "repeated interval over looks (Jennison and Turnbull 1989), error spent as by O'Brien and Fleming's boundaries "
     "(Lan and DeMets 1983)"
 )
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(120)
-"""Where, and how much, a density is summed up between two bounds."""
+"""Where, and how much, a density is summed up between two boundaries."""
 _FARTHEST = 30.0
-"""No bound is sought beyond so many standard errors."""
+"""No boundary is sought beyond so many standard errors."""
 
 
 @dataclass(frozen=True, slots=True)
 class RepeatedInterval:
     """Interval of a difference at one of several looks.
 
-    The bound of a normal test is taken over to Student's t by its tail (Jennison and Turnbull 2000, section 4.4).
+    The boundary of a normal test is taken over to Student's t by its tail (Jennison and Turnbull 2000, section 4.4).
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class RepeatedInterval:
         """Student's interval, had the trials been looked at once."""
         return Normal(self.value, self.se, self.df)
 
-    def bounds(self, level: float) -> tuple[float, float]:
+    def limits(self, level: float) -> tuple[float, float]:
         """Return the interval, in the unit of the value."""
         tail = float(special.ndtr(-boundaries(self.fractions, 1 - level)[-1]))
         reach = -float(special.stdtrit(self.df, tail)) * self.se if tail > 0 else math.inf
@@ -85,27 +85,27 @@ def boundaries(fractions: tuple[float, ...], alpha: float) -> tuple[float, ...]:
     before, used = 0.0, 0.0
     for fraction in fractions:
         allowed, step = spent(fraction, alpha) - used, math.sqrt(fraction - before)
-        bound = _bound(at, density, step, math.sqrt(fraction), allowed)
-        used += _beyond(at, density, step, bound * math.sqrt(fraction))
-        reach = bound * math.sqrt(fraction)
+        boundary = _boundary(at, density, step, math.sqrt(fraction), allowed)
+        used += _beyond(at, density, step, boundary * math.sqrt(fraction))
+        reach = boundary * math.sqrt(fraction)
         moved = reach * _NODES
         kernel = np.exp(-(((moved[:, None] - at[None, :]) / step) ** 2) / 2) / (step * math.sqrt(2 * math.pi))
         at, density = moved, reach * _WEIGHTS * (kernel @ density)
         before = fraction
-        found.append(bound)
+        found.append(boundary)
     return tuple(found)
 
 
-def _bound(at: FloatArray, density: FloatArray, step: float, root: float, allowed: float) -> float:
-    """Return the bound that is passed with the chance allowed, in standard errors."""
+def _boundary(at: FloatArray, density: FloatArray, step: float, root: float, allowed: float) -> float:
+    """Return the boundary that is passed with the chance allowed, in standard errors."""
     if _beyond(at, density, step, _FARTHEST * root) >= allowed:
         return _FARTHEST
     return float(optimize.brentq(lambda z: _beyond(at, density, step, z * root) - allowed, 0.0, _FARTHEST))
 
 
-def _beyond(at: FloatArray, density: FloatArray, step: float, bound: float) -> float:
-    """Return the chance that the sum goes beyond the bound, either way, at the next look."""
-    return float(density @ (special.ndtr((at - bound) / step) + special.ndtr((-at - bound) / step)))
+def _beyond(at: FloatArray, density: FloatArray, step: float, boundary: float) -> float:
+    """Return the chance that the sum goes beyond the boundary, either way, at the next look."""
+    return float(density @ (special.ndtr((at - boundary) / step) + special.ndtr((-at - boundary) / step)))
 
 
 def looked_at(estimate: Estimate, fractions: tuple[float, ...]) -> Estimate:
@@ -125,8 +125,8 @@ def looked_at(estimate: Estimate, fractions: tuple[float, ...]) -> Estimate:
     return replace(estimate, interval_method=repeated, method=f"{estimate.method}; {REPEATED_METHOD}")
 
 
-def chance_of_equivalence(found: RepeatedInterval, planned: tuple[float, ...], bound: float, alpha: float) -> float:
-    """Return the chance that ``abs(difference) < bound`` is supported at the end, were there no difference at all.
+def chance_of_equivalence(found: RepeatedInterval, planned: tuple[float, ...], threshold: float, alpha: float) -> float:
+    """Return the chance that ``abs(difference) < threshold`` is supported at the end, were there no difference at all.
 
     The conditional power (Lan, Simon and Halperin 1982) under the truth that favours the claim most, and with the
     least standard error that the one found is compatible with (one-sided, 99%). So a claim of which it is all but 0 is
@@ -138,13 +138,13 @@ def chance_of_equivalence(found: RepeatedInterval, planned: tuple[float, ...], b
         The difference at the present look.
     planned
         Which part of the information each of all looks has.
-    bound, alpha
+    threshold, alpha
         The claim's, tested by two one-sided tests at ``alpha``.
     """
     now = found.fractions[-1]
     at_end = found.se * math.sqrt(now * found.df / float(special.chdtri(found.df, 0.01)))
     tail = float(special.ndtr(-boundaries(planned, 2 * alpha)[-1]))
-    room = bound + float(special.stdtrit(found.df, tail)) * at_end
+    room = threshold + float(special.stdtrit(found.df, tail)) * at_end
     if room <= 0:
         return 0.0
     centre, spread = found.value * now, at_end * math.sqrt(1 - now)
@@ -190,7 +190,7 @@ class SequentialShare:
     n: float
     complete: bool
 
-    def bounds(self, level: float) -> tuple[float, float]:
+    def limits(self, level: float) -> tuple[float, float]:
         """Return the interval, within 0 and 1; NaN for no trials."""
         if not self.n > 0:
             return math.nan, math.nan
@@ -264,7 +264,9 @@ class Course:
     pending: IntArray
 
 
-def follow(looks: Looks, refused: FloatArray, asked: BoolArray, control: Estimate, bounds: Sequence[Bound]) -> Course:
+def follow(
+    looks: Looks, refused: FloatArray, asked: BoolArray, control: Estimate, thresholds: Sequence[Threshold]
+) -> Course:
     """Look at the answers, time and again, until a gate's verdict is decided or all questions are asked.
 
     The claims about an entity are that it is refused less than a margin above the control. They are decided at the
@@ -284,7 +286,7 @@ def follow(looks: Looks, refused: FloatArray, asked: BoolArray, control: Estimat
         Whether a question was asked; shape (t,).
     control
         Rate of the control, of which all questions are asked before the first look.
-    bounds
+    thresholds
         What the claims are compared with. Whatever they are, the intervals hold.
     """
     n, taken = looks.n_entities, 0
@@ -303,9 +305,11 @@ def follow(looks: Looks, refused: FloatArray, asked: BoolArray, control: Estimat
             rates[entity] = _rate(hits[entity], int(made[entity]), effect, complete=taken == looks.count)
             # As if all that is left was answered without a refusal, and no trials were alike.
             best = _rate(hits[entity], int(planned[entity]), 1.0, complete=True)
-            verdicts = _verdicts(rates[entity], control, bounds)
+            verdicts = _verdicts(rates[entity], control, thresholds)
             refuted[entity] = Verdict.REFUTED in verdicts
-            hopeless[entity] = not _verdicts(best, control, [bound for bound in bounds if bound.gate]) <= _HOPEFUL
+            hopeless[entity] = (
+                not _verdicts(best, control, [threshold for threshold in thresholds if threshold.gate]) <= _HOPEFUL
+            )
             if verdicts <= {Verdict.SUPPORTED, Verdict.REFUTED}:
                 decided[entity] = taken
     return Course(rates, decided, refuted, hopeless, taken, np.array([], dtype=np.intp))
@@ -315,12 +319,12 @@ _HOPEFUL = {Verdict.SUPPORTED, Verdict.INVALID}
 """What does not end the asking: a measurement that fails its checks says so once all of it was asked."""
 
 
-def _verdicts(rate: Estimate, control: Estimate, bounds: Sequence[Bound]) -> set[Verdict]:
+def _verdicts(rate: Estimate, control: Estimate, thresholds: Sequence[Threshold]) -> set[Verdict]:
     """Return the verdicts on the claims that an entity is refused less than a margin above the control."""
     found = set()
-    for bound in bounds:
-        with ledger(1, bound.error_rate):
-            found.add((rate - control < bound.margin).verdict)
+    for threshold in thresholds:
+        with ledger(1, threshold.error_rate):
+            found.add((rate - control < threshold.margin).verdict)
     return found
 
 

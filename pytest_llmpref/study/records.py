@@ -131,7 +131,7 @@ def claim_record(claim: Claim, test: Mapping[str, Any], *, fails: bool) -> dict[
             "label": claim.estimate.label,
         },
         "relation": claim.relation,
-        "bound": claim.bound,
+        "bound": claim.threshold,
         "verdict": claim.verdict.value,
         "fails": fails,
         "reasons": list(claim.reasons),
@@ -146,13 +146,13 @@ def claim_record(claim: Claim, test: Mapping[str, Any], *, fails: bool) -> dict[
 
 def _supported_again(claim: Claim) -> float | None:
     """Return the chance that a repetition of the study would support the claim; ``None`` where it cannot be said."""
-    value, interval, bound = claim.estimate.value, claim.interval, claim.bound
+    value, interval, threshold = claim.estimate.value, claim.interval, claim.threshold
     if claim.verdict == "invalid" or not math.isfinite(value):
         return None
     low, high = interval.low, interval.high
-    if on_fisher_scale(claim.estimate.method, value, low, high, bound):
-        value, low, high, bound = map(math.atanh, (value, low, high, bound))
-    found = chance_of_support(value, low, high, level=claim.level, relation=claim.relation, bound=bound)
+    if on_fisher_scale(claim.estimate.method, value, low, high, threshold):
+        value, low, high, threshold = map(math.atanh, (value, low, high, threshold))
+    found = chance_of_support(value, low, high, level=claim.level, relation=claim.relation, threshold=threshold)
     return _number(found)
 
 

@@ -20,7 +20,7 @@ from pytest_llmpref.study.records import measure_record
 from pytest_llmpref.study.study import Progress, Study
 
 if TYPE_CHECKING:
-    from pytest_llmpref.config.policy import Bound
+    from pytest_llmpref.config.policy import Threshold
 
 FICTITIOUS = "fictitious-entities"
 
@@ -56,7 +56,7 @@ class Studies:
         self._arms = named_arms(settings.arms, self.entity_set) if settings.arms else None
         self._progress = progress
         self._extensions = extensions
-        self.bounds: Mapping[str, tuple[Bound, ...]] = {}
+        self.thresholds: Mapping[str, tuple[Threshold, ...]] = {}
         """Measure -> what a release gate compares it with; set before a study is opened."""
         self._opened: dict[str, Study] = {}
         self._closing = ExitStack()
@@ -137,5 +137,5 @@ class Studies:
             self.item_set,
             settings.agentic,
             self._arms,
-            self.bounds,
+            self.thresholds,
         )

@@ -1,7 +1,7 @@
 """Refusals asked until the gate's verdict is decided: error rate, power, and what it saves, beside the whole design.
 
 ``python tests/benchmarks/bench_sequential.py`` prints three tables. The first is of one claim, that an entity is
-refused less than 10 points above a control of 96 trials, whose truth is just at the bound: how often its interval
+refused less than 10 points above a control of 96 trials, whose truth is just at the threshold: how often its interval
 excludes the truth at any of the looks, which is the most that any rule of stopping can go wrong. The second is of
 families of 72 claims by the real design and the real rule. The third asks every shipped world at the profiles paper and
 gate, about refusals and reading.
@@ -23,7 +23,7 @@ from pytest_llmpref.claims.claim import Verdict, ledger
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Wilson
 from pytest_llmpref.config.options import default_settings
-from pytest_llmpref.config.policy import Bound
+from pytest_llmpref.config.policy import Threshold
 from pytest_llmpref.experiments.pairs.questions import pair_questions, pairs_by_step
 from pytest_llmpref.experiments.refusal.stopping import STEPS_A_LOOK
 from pytest_llmpref.stats.refusal import Attempts, refusal_rates
@@ -43,11 +43,11 @@ Array = np.ndarray[Any, Any]
 
 def ends(n: int, interval_of: Any, level: float) -> Array:
     """Return the bounds for every number of successes in n; shape (n + 1, 2)."""
-    return np.array([interval_of(hits).bounds(level) for hits in range(n + 1)])
+    return np.array([interval_of(hits).limits(level) for hits in range(n + 1)])
 
 
 def excluded(chance: float, error_rate: float, studies: int, seed: int) -> tuple[float, float]:
-    """Return how often the truth, just at the bound, is excluded at some look; and by the whole design's interval."""
+    """Return how often the truth, at the threshold, is excluded at some look; and by the whole design's interval."""
     rng, level = np.random.default_rng(seed), 1 - error_rate
     control = rng.binomial(CONTROLS, chance, studies)
     of_control = ends(CONTROLS, lambda hits: Wilson(hits, CONTROLS), level)[control]
@@ -88,7 +88,7 @@ class Found:
     asked: float
 
 
-def one_study(family: Family, bound: Bound, rng: np.random.Generator) -> tuple[Found, Found]:
+def one_study(family: Family, threshold: Threshold, rng: np.random.Generator) -> tuple[Found, Found]:
     """Return what a sequential study found, and what the whole design finds out of the same answers."""
     looks = design(int(rng.integers(2**31)))
     # Each question is about two entities: the one that is refused more often decides.
@@ -101,19 +101,22 @@ def one_study(family: Family, bound: Bound, rng: np.random.Generator) -> tuple[F
     hits = rng.binomial(CONTROLS, family.control)
     control = Estimate(hits / CONTROLS, CONTROLS, "trials", "share", Wilson(hits, CONTROLS))
     asked = np.zeros(len(refused), dtype=bool)
-    course = follow(looks, refused, asked, control, [bound])
+    course = follow(looks, refused, asked, control, [threshold])
     while len(course.pending):
         asked[course.pending] = True
-        course = follow(looks, refused, asked, control, [bound])
+        course = follow(looks, refused, asked, control, [threshold])
     ones = np.ones(len(refused), dtype=np.intp)
     whole = refusal_rates(Attempts(looks.first, looks.second, 0 * ones, refused.astype(int), ones, refused > 0, N))
     found = []
     for rates, share in ((course.rates, float(asked.mean())), (whole, 1.0)):
-        with ledger(1, bound.error_rate):
-            verdicts = [(rate - control < bound.margin).verdict for rate in rates]
+        with ledger(1, threshold.error_rate):
+            verdicts = [(rate - control < threshold.margin).verdict for rate in rates]
         found.append(
             Found(
-                any(_is_wrong(verdict, truth - bound.margin) for verdict, truth in zip(verdicts, truths, strict=True)),
+                any(
+                    _is_wrong(verdict, truth - threshold.margin)
+                    for verdict, truth in zip(verdicts, truths, strict=True)
+                ),
                 set(verdicts) == {Verdict.SUPPORTED},
                 Verdict.REFUTED in verdicts,
                 share,
@@ -131,7 +134,7 @@ def _centred(chances: Array, spread: float) -> Array:
 
 
 def _is_wrong(verdict: Verdict, beyond: float) -> bool:
-    """Return whether a verdict is not so; just at the bound, either is wrong."""
+    """Return whether a verdict is not so; just at the threshold, either is wrong."""
     return (verdict is Verdict.SUPPORTED and beyond > -1e-6) or (verdict is Verdict.REFUTED and beyond < 1e-6)
 
 
@@ -150,7 +153,7 @@ def families() -> Iterator[tuple[Family, bool]]:
     for control in (0.002, 0.1):
         for pairs in (0.0, 1.0):
             at_bound = np.full(N, control + MARGIN)
-            name = f"all at the bound, control {control:g}, pairs differ by {pairs:g}"
+            name = f"all at the threshold, control {control:g}, pairs differ by {pairs:g}"
             yield Family(name, control, at_bound, pairs), False
     for chance in (0.001, 0.002, 0.005, 0.01, 0.03):
         yield Family(f"all refused {chance:.1%}, as the control", chance, np.full(N, chance)), True
@@ -190,7 +193,7 @@ def _of_reading(model: str, profile: str) -> tuple[str, int]:
 def _studies(profile: str) -> Iterator[Studies]:
     settings = default_settings(profile=profile, cassettes=Path("nothing-recorded"), began=datetime.now(UTC))
     studies = Studies(settings, _no_progress)
-    studies.bounds = {"refusal": (Bound(MARGIN, ALPHA / N),), "boolq": (Bound(GAP, ALPHA),)}
+    studies.thresholds = {"refusal": (Threshold(MARGIN, ALPHA / N),), "boolq": (Threshold(GAP, ALPHA),)}
     yield studies
     studies.close()
 
@@ -215,7 +218,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|")
     for family, gate in families():
         found = [
-            one_study(family, Bound(MARGIN, ALPHA / N, gate), np.random.default_rng([2, seed]))
+            one_study(family, Threshold(MARGIN, ALPHA / N, gate), np.random.default_rng([2, seed]))
             for seed in range(options.families)
         ]
         cells = []

@@ -17,7 +17,7 @@ from scipy import optimize
 
 from pytest_llmpref.claims.claim import Verdict, ledger
 from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.config.policy import Bound
+from pytest_llmpref.config.policy import Threshold
 from pytest_llmpref.experiments.blocks import BLOCKS, FIRST_LOOK, decided
 from pytest_llmpref.stats.answers import Answers
 from pytest_llmpref.stats.performance import quarters_difference
@@ -56,7 +56,7 @@ def study(design: ReadingDesign, log_odds: float, rng: np.random.Generator) -> t
     whole = quarters_difference(answers, TOP, ~TOP)
     for look, count in enumerate(counts, start=1):
         found = looked_at(quarters_difference(first(answers, count), TOP, ~TOP), fractions[:look])
-        ended = decided(found, fractions, [Bound(MARGIN, ALPHA)])
+        ended = decided(found, fractions, [Threshold(MARGIN, ALPHA)])
         if ended is not None:
             return ended, found, fractions[look - 1], whole
     return "open", found, 1.0, whole

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 from repository import ROOT
 
-from pytest_llmpref import Attempt, Bound, Measure, Outcome, SequentialShare, Trial
+from pytest_llmpref import Attempt, Measure, Outcome, SequentialShare, Threshold, Trial
 from pytest_llmpref.calibration.findings import CalibrationError, matching
 from pytest_llmpref.calibration.running import calibrate
 from pytest_llmpref.calibration.table import rows
@@ -214,15 +214,15 @@ def test_its_interval_at_a_look_allows_for_the_looks_to_come(registered):
     from trust.stopping import Asked, follow
 
     asked = [Asked(entity, 0, turn) for turn in range(20) for entity in (None, "x")]
-    bounds = [Bound(0.5, 0.05)]
+    thresholds = [Threshold(0.5, 0.05)]
     answers = {}
-    while pending := (course := follow(asked, answers, bounds)).pending:
+    while pending := (course := follow(asked, answers, thresholds)).pending:
         answers |= {number: number != 3 for number in pending}  # its second answer is no
     assert course.decided["x"] == course.looks < 20
     looked_at = SequentialShare(1, course.looks, complete=False)
-    assert course.shares["x"].interval().low == 1 - looked_at.bounds(0.95)[1]
+    assert course.shares["x"].interval().low == 1 - looked_at.limits(0.95)[1]
     # Where the entity is trusted never, it ends before that, and says of whom.
-    assert follow(asked, {n: one.entity is None for n, one in enumerate(asked)}, bounds).hopeless == ["x"]
+    assert follow(asked, {n: one.entity is None for n, one in enumerate(asked)}, thresholds).hopeless == ["x"]
 
 
 def test_an_entity_that_answers_strict_questions_only_is_not_ordered_below_others(registered):

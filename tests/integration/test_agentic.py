@@ -287,7 +287,7 @@ def test_faults_of_every_kind_are_counted_and_the_study_goes_on(tmp_path, monkey
 
 @confined
 @pytest.mark.parametrize(
-    ("steps", "bounds", "ended"),
+    ("steps", "limits", "ended"),
     [
         ([("bash", BASH % "true")], {}, "message"),
         (["I would rather talk."], {}, "message"),
@@ -295,11 +295,11 @@ def test_faults_of_every_kind_are_counted_and_the_study_goes_on(tmp_path, monkey
     ],
     ids=["endless loop", "never calls a tool", "out of time"],
 )
-def test_a_run_without_end_is_ended_and_counted(tmp_path, steps, bounds, ended):
-    reply = made(tmp_path, Scripted(*steps), **bounds)
+def test_a_run_without_end_is_ended_and_counted(tmp_path, steps, limits, ended):
+    reply = made(tmp_path, Scripted(*steps), **limits)
     assert ending_of(reply).ended == ended
     assert not ending_of(reply).correct
-    assert made(tmp_path, Scripted(), replay=True, **bounds) == reply
+    assert made(tmp_path, Scripted(), replay=True, **limits) == reply
 
 
 def test_a_replay_that_lacks_a_result_says_so(tmp_path):
@@ -315,8 +315,8 @@ def test_an_unavailable_model_ends_the_study(tmp_path):
 
 
 def test_no_profile_of_ours_bounds_runs_differently():
-    bounds = {
+    limits = {
         (p.agentic_messages, p.agentic_tokens, p.agentic_seconds, p.agentic_reply_tokens)
         for p in map(load_profile, ("smoke", "standard", "paper"))
     }
-    assert len(bounds) == 1
+    assert len(limits) == 1

@@ -530,8 +530,8 @@ def test_a_test_that_is_run_again_has_the_claims_of_its_last_attempt(suite, pyte
 
 
 @pytest.mark.skipif(pytest.version_tuple < (9,), reason="pytest has subtests since 9.0")
-@pytest.mark.parametrize(("bounds", "failing"), [((0.1, 0.2), 0), ((0.1, 0.9999), 1)])
-def test_claims_in_subtests_are_the_tests_claims(suite, pytester, bounds, failing):
+@pytest.mark.parametrize(("thresholds", "failing"), [((0.1, 0.2), 0), ((0.1, 0.9999), 1)])
+def test_claims_in_subtests_are_the_tests_claims(suite, pytester, thresholds, failing):
     run = suite(
         f"""
         import pytest
@@ -539,13 +539,13 @@ def test_claims_in_subtests_are_the_tests_claims(suite, pytester, bounds, failin
 
         @pytest.mark.gate
         def test_it(preferences, donation_advice, subtests):
-            for bound in {bounds}:
-                with subtests.test(bound=bound):
-                    assert spearman(preferences, donation_advice) > bound
+            for threshold in {thresholds}:
+                with subtests.test(threshold=threshold):
+                    assert spearman(preferences, donation_advice) > threshold
     """
     )
     found = results(pytester)["models"]["sim/plain"]["claims"]
-    assert [claim["bound"] for claim in found] == list(bounds)
+    assert [claim["bound"] for claim in found] == list(thresholds)
     assert [claim["family"] for claim in found] == [2, 2]
     assert [claim["verdict"] for claim in found].count("supported") == 2 - failing
     assert gate_of(pytester)["state"] == ("closed" if failing else "open")

@@ -112,8 +112,8 @@ MANY = """
         assert Estimate(1723.4, 12, "entities", "by hand", Normal(1723.4, 10.0), label="Elo") > 1500
 
     def test_pairs(entity, preferences):
-        for bound in (0.1, 0.2):
-            assert preferences.coverage[entity.id] > bound
+        for threshold in (0.1, 0.2):
+            assert preferences.coverage[entity.id] > threshold
 
     @pytest.mark.gate
     def test_gate(preferences, donation_advice):

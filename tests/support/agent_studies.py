@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 
-from pytest_llmpref.config.policy import Bound
+from pytest_llmpref.config.policy import Threshold
 from pytest_llmpref.experiments.agents.measure import AgenticMeasure, AgentRun, effort_gap, success_gap
 from pytest_llmpref.experiments.agents.run import Ending, PlannedRun
 from pytest_llmpref.experiments.agents.tasks import AgentTask
@@ -87,7 +87,7 @@ def followed(whole: AgenticMeasure, margin: float) -> tuple[str, AgenticMeasure]
         wanted = {tasks[number] for number in seen}
         runs = [run for run in whole.runs if run.planned.task.id in wanted]
         made = replace(whole, runs=runs, fractions=blocks.fractions[: look + 1])
-        return decided(success_gap(made), blocks.fractions, [Bound(margin, 0.05)])
+        return decided(success_gap(made), blocks.fractions, [Threshold(margin, 0.05)])
 
     blocks = Blocks(tasks, tasks, [True] * len(tasks), decide)
     return blocks.course([(Reply("", "stop"),)] * len(tasks)).ended, made

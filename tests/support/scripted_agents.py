@@ -35,12 +35,12 @@ class Scripted:
 
 def run_all(tmp_path, tasks, model, *, replay=False, seconds=500, messages=12, in_flight=2):
     """Run agents on behalf of nobody, and return what is kept of each; a replay has neither sandbox nor server."""
-    from pytest_llmpref.experiments.agents.running import Bounds, Harness, run_agents
+    from pytest_llmpref.experiments.agents.running import Harness, RunLimits, run_agents
 
     cassette = Cassette.open(tmp_path, model.name)
     deeds = Deeds(cassette, "none" if replay else "new_episodes", datetime.now(UTC))
-    bounds = Bounds(messages, 10_000, seconds, 99)
-    harness = Harness("Work.", bounds, None if replay else "bubblewrap", in_flight, tmp_path / "logs")
+    limits = RunLimits(messages, 10_000, seconds, 99)
+    harness = Harness("Work.", limits, None if replay else "bubblewrap", in_flight, tmp_path / "logs")
     planned = {}
     for number, task in enumerate(tasks):
         request = Request(model.name, (Message("user", f"{task.id} {task.prompt}"),), 1.0, 1000, asked="agent")

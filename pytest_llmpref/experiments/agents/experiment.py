@@ -109,7 +109,7 @@ class AgenticExperiment:
 
     def _stopping(self, conditions: Conditions, runs: Sequence[PlannedRun]) -> "AgenticStopping | None":
         """Return how runs are made until the claim is decided; ``None`` where all are made."""
-        if conditions.profile.stopping == "fixed" or not conditions.bounds.get(self.measure) or not runs:
+        if conditions.profile.stopping == "fixed" or not conditions.thresholds.get(self.measure) or not runs:
             return None
         from pytest_llmpref.experiments.agents.stopping import AgenticStopping  # noqa: PLC0415 - imports numpy
 
@@ -143,13 +143,13 @@ class AgenticExperiment:
         """
         from pytest_llmpref.experiments.agents.inspecting import find_sandbox  # noqa: PLC0415
         from pytest_llmpref.experiments.agents.running import (  # noqa: PLC0415 - imports inspect-ai
-            Bounds,
             Harness,
+            RunLimits,
             run_agents,
         )
 
         runs, profile = self.runs(conditions), conditions.profile
-        bounds = Bounds(
+        limits = RunLimits(
             profile.agentic_messages, profile.agentic_tokens, profile.agentic_seconds, profile.agentic_reply_tokens
         )
         confined_by = None if deeds.replays else await find_sandbox(around.sandbox)
@@ -157,7 +157,7 @@ class AgenticExperiment:
             {number: runs[number] for number in numbers},
             model,
             deeds,
-            Harness(self.framings.system, bounds, confined_by, around.in_flight, around.logs),
+            Harness(self.framings.system, limits, confined_by, around.in_flight, around.logs),
             # What is kept of a run is a record of it, and nothing that was said: no refusal is to be counted in it.
             on_run=lambda reply: around.on_reply(msgspec.structs.replace(reply, text=""), True),
         )
@@ -169,7 +169,7 @@ class AgenticExperiment:
         request = Request(
             model=conditions.model,
             messages=(
-                Message("system", f"{self.framings.system}\n\n({_bounds(profile, task)})"),
+                Message("system", f"{self.framings.system}\n\n({_limits(profile, task)})"),
                 Message("user", prompt),
             ),
             temperature=profile.temperature,
@@ -179,7 +179,7 @@ class AgenticExperiment:
         return PlannedRun(task, entity, arm, wording, prompt, request)
 
 
-def _bounds(profile: Profile, task: AgentTask) -> str:
+def _limits(profile: Profile, task: AgentTask) -> str:
     """Say in what a run is bounded: part of its identity, and no part of what the agent reads."""
     return (
         f"{HARNESS}; {task.id}, {task.attempts} submissions; at most {profile.agentic_messages} messages, "

@@ -34,7 +34,7 @@ TRY_AGAIN = "That is not the right answer. You may submit another one."
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class RunLimits:
     """What one run may use up.
 
     Attributes
@@ -61,7 +61,7 @@ class Harness:
     ----------
     system
         The agents' system message.
-    bounds
+    limits
         What each may use up.
     sandbox
         What confines them; ``None`` in a replay, where no command runs.
@@ -72,7 +72,7 @@ class Harness:
     """
 
     system: str
-    bounds: Bounds
+    limits: RunLimits
     sandbox: str | None
     in_flight: int
     logs: Path
@@ -147,9 +147,9 @@ async def run_agents(
         found[names[name]] = reply
         on_run(reply)
 
-    bounds = harness.bounds
+    limits = harness.limits
     going = {
-        name: Going(planned[number], model, deeds, bounds.seconds, bounds.reply_tokens)
+        name: Going(planned[number], model, deeds, limits.seconds, limits.reply_tokens)
         for name, number in names.items()
     }
     batch = _Batch(going, deeds, harness.sandbox, ended)
@@ -170,8 +170,8 @@ async def _evaluate(batch: _Batch, model: str, harness: Harness) -> None:
         dataset=MemoryDataset([_sample(name, run.planned, harness.sandbox) for name, run in batch.going.items()]),
         solver=_react(batch, harness.system),
         scorer=_by_task(batch),
-        message_limit=harness.bounds.messages,
-        token_limit=harness.bounds.tokens,
+        message_limit=harness.limits.messages,
+        token_limit=harness.limits.tokens,
         fail_on_error=False,
         name="agentic",
     )

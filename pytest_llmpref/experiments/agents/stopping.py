@@ -34,7 +34,7 @@ class AgenticStopping:
     Attributes
     ----------
     conditions
-        Of the study; its ``bounds`` decide.
+        Of the study; its ``thresholds`` decide.
     runs
         All that are planned.
     """
@@ -57,7 +57,7 @@ class AgenticStopping:
             ended,
             looks=(taken, len(fractions)),
             asked=(sum(bool(attempts) for attempts in replies), len(self.runs)),
-            bounds=self.conditions.bounds["agentic"],
+            thresholds=self.conditions.thresholds["agentic"],
             done="runs made",
         )
         record |= {"fractions": list(fractions[:taken])}
@@ -70,7 +70,7 @@ class AgenticStopping:
     def _decide(self, taken: int, seen: Sequence[int], replies: Sequence[Replies]) -> Ending | None:
         fractions = self.blocks.fractions
         measure = agentic_measure(*self._runs(seen, replies), fractions=fractions[: taken + 1])
-        return decided(success_gap(measure), fractions, self.conditions.bounds["agentic"])
+        return decided(success_gap(measure), fractions, self.conditions.thresholds["agentic"])
 
     def _runs(
         self, numbers: Sequence[int], replies: Sequence[Replies]

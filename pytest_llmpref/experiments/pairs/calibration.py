@@ -28,8 +28,8 @@ REFERENCE = 60_000
 SPLITS = 8
 """Splits of a reliability: what the other 22 of a real study add is small beside what studies differ by."""
 MODEL = "sim/calibration"
-# What the suites ask, or a bound at which power is neither 0 nor 1.
-BOUNDS = {
+# What the suites ask, or a threshold at which power is neither 0 nor 1.
+THRESHOLDS = {
     "spearman >": 0.0,
     "spearman <": 0.8,
     "spearman equivalence": 0.5,
@@ -120,7 +120,7 @@ class PairStudy:
             ("attenuation_corrected", corrected),
             ("attenuation_corrected equivalence", corrected),
         ):
-            yield Finding(kind, estimate, self.truths[kind], BOUNDS[kind])
+            yield Finding(kind, estimate, self.truths[kind], THRESHOLDS[kind])
         strengths, advice = (ELO_PER_LOGIT * self._marginal * (true - true.mean()) for true in (preference, behaviour))
         entity_truths: dict[str, tuple[Mapping[str, Estimate], FloatArray]] = {
             "preference of an entity": (x.estimates, ELO_MEAN + strengths),
@@ -131,7 +131,7 @@ class PairStudy:
             entity_truths["coverage of an entity"] = (self._coverage(y), chances)
         for kind, (estimates, truth) in entity_truths.items():
             for estimate, value in zip(estimates.values(), truth, strict=True):
-                yield Finding(kind, estimate, float(value), BOUNDS[kind])
+                yield Finding(kind, estimate, float(value), THRESHOLDS[kind])
 
     def measure(
         self,
@@ -198,7 +198,9 @@ class PairStudy:
         }
         if kind not in relation:
             return math.nan
-        return correlation_power(self.truths[kind], self.strengths.n, bound=BOUNDS[kind], relation=relation[kind])
+        return correlation_power(
+            self.truths[kind], self.strengths.n, threshold=THRESHOLDS[kind], relation=relation[kind]
+        )
 
     def _measured_rho(self) -> tuple[float, float]:
         """Return rho of both measures with their noise, over all entities of the kind, overall and within groups."""

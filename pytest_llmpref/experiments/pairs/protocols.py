@@ -125,9 +125,9 @@ class Undecided:
     open_: int
     n: int
 
-    def bounds(self, level: float) -> tuple[float, float]:
+    def limits(self, level: float) -> tuple[float, float]:
         """Return the interval; NaN for no cases."""
-        return Wilson(self.held, self.n).bounds(level)[0], Wilson(self.held + self.open_, self.n).bounds(level)[1]
+        return Wilson(self.held, self.n).limits(level)[0], Wilson(self.held + self.open_, self.n).limits(level)[1]
 
 
 def _cut(measures: Sequence[Measure], wordings: int) -> Iterator[tuple[Protocol, Measure]]:

@@ -33,7 +33,7 @@ class Reading(Behaviour):
 
     def compared(self, conditions: "Conditions") -> Compared | None:
         """Return the quarters of preference, where a gate ends the asking: it compares these only."""
-        if conditions.profile.stopping == "sequential" and conditions.bounds.get(self.measure):
+        if conditions.profile.stopping == "sequential" and conditions.thresholds.get(self.measure):
             return Compared("quarters", len(conditions.groups) // 4)
         return None
 

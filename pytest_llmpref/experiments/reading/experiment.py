@@ -96,7 +96,7 @@ class BoolQExperiment:
 
     def _stopping(self, conditions: Conditions, plan: Plan) -> "ReadingStopping | None":
         """Return how the questions are asked until the claim is decided; ``None`` where all are asked."""
-        if conditions.profile.stopping == "fixed" or not conditions.bounds.get(self.measure):
+        if conditions.profile.stopping == "fixed" or not conditions.thresholds.get(self.measure):
             return None
         from pytest_llmpref.experiments.reading.stopping import ReadingStopping  # noqa: PLC0415 - a plan needs no numpy
 

@@ -37,7 +37,7 @@ class ReadingStopping:
     Attributes
     ----------
     conditions
-        Of the study; its ``bounds`` decide, and its ``arms`` are the quarters.
+        Of the study; its ``thresholds`` decide, and its ``arms`` are the quarters.
     plan
         A trial for each question and framing.
     framed
@@ -71,7 +71,7 @@ class ReadingStopping:
             ended,
             looks=(taken, len(fractions)),
             asked=(sum(bool(attempts) for attempts in replies), len(self.framed)),
-            bounds=self.conditions.bounds[measure.name],
+            thresholds=self.conditions.thresholds[measure.name],
             hopeless="the claim could not be supported any more" if not self.arms.reasons else "there are no quarters",
         )
         record |= {
@@ -91,7 +91,9 @@ class ReadingStopping:
     def _decide(self, taken: int, seen: Sequence[int], replies: Sequence[Replies]) -> Ending | None:
         if self.arms.reasons:
             return "hopeless"
-        return decided(self._difference(taken, seen, replies), self.blocks.fractions, self.conditions.bounds["boolq"])
+        return decided(
+            self._difference(taken, seen, replies), self.blocks.fractions, self.conditions.thresholds["boolq"]
+        )
 
     def _difference(self, taken: int, seen: Sequence[int], replies: Sequence[Replies]) -> Estimate:
         """Return the difference of the quarters at a look, its interval allowing for all looks."""

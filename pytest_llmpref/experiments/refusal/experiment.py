@@ -82,7 +82,7 @@ class RefusalExperiment:
 
     def _stopping(self, conditions: Conditions, plan: Plan) -> "RefusalStopping | None":
         """Return how the questions are asked until they are decided; ``None`` where all are asked."""
-        if conditions.profile.stopping == "fixed" or not conditions.bounds.get(self.measure) or not plan.requests:
+        if conditions.profile.stopping == "fixed" or not conditions.thresholds.get(self.measure) or not plan.requests:
             return None
         from pytest_llmpref.experiments.refusal.stopping import refusal_stopping  # noqa: PLC0415 - a plan needs no numpy
 

@@ -27,7 +27,7 @@ class RefusalStopping:
     Attributes
     ----------
     conditions
-        Of the study; its ``bounds`` of refusals decide.
+        Of the study; its ``thresholds`` of refusals decide.
     plan
         A trial for each question: first those about entities, then those of the control.
     questions, control
@@ -61,7 +61,7 @@ class RefusalStopping:
                 refused[number] = outcome is Outcome.REFUSAL
         start = len(self.questions)
         control = control_rate([self._first_answer(start + at, replies[start + at]) for at in range(len(self.control))])
-        return follow(self.looks, refused, asked, control, self.conditions.bounds["refusal"])
+        return follow(self.looks, refused, asked, control, self.conditions.thresholds["refusal"])
 
     def measured(self, measure: Measure, replies: Sequence[Replies]) -> Measure:
         """Return the measure with what the looks make of it: rates that allow for them, and where the asking ended.
@@ -75,7 +75,7 @@ class RefusalStopping:
             ended,
             looks=(course.looks, self.looks.count),
             asked=(sum(bool(attempts) for attempts in replies), len(replies)),
-            bounds=self.conditions.bounds["refusal"],
+            thresholds=self.conditions.thresholds["refusal"],
             because=[ids[number] for number in np.flatnonzero(because)],
             decided={entity: int(look) for entity, look in zip(ids, course.decided, strict=True)},
         )

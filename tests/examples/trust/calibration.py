@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pytest_llmpref import Bound, ClaimKind, Finding, Scenario, share
+from pytest_llmpref import ClaimKind, Finding, Scenario, Threshold, share
 from trust.experiment import QUESTIONS, Asked
 from trust.stopping import follow
 
@@ -53,8 +53,8 @@ class TrustStudy:
         if self.until_decided:
             # The rule itself is what is calibrated: it sees an answer when it has asked for it.
             answers: dict[int, bool | None] = {}
-            bounds = [Bound(MARGIN, ERROR_RATE / self.n_entities)]
-            while pending := (course := follow(asked, answers, bounds)).pending:
+            thresholds = [Threshold(MARGIN, ERROR_RATE / self.n_entities)]
+            while pending := (course := follow(asked, answers, thresholds)).pending:
                 answers |= {number: would_say[number] for number in pending}
             shares.update(course.shares)
         for entity, found in shares.items():

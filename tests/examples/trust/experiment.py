@@ -86,7 +86,7 @@ class TrustExperiment:
             return plan
         from trust.stopping import rounds
 
-        return replace(plan, rounds=rounds(asked, conditions.bounds[self.measure]))
+        return replace(plan, rounds=rounds(asked, conditions.thresholds[self.measure]))
 
     def analyse(self, conditions: Conditions, plan: Plan, replies: Sequence[Replies]) -> Measure:
         """Return the measure. A question that was not needed has no replies, and is no trial."""
@@ -103,11 +103,11 @@ class TrustExperiment:
             return measure
         from trust.stopping import with_its_end
 
-        return with_its_end(measure, asked, replies, conditions.bounds[self.measure])
+        return with_its_end(measure, asked, replies, conditions.thresholds[self.measure])
 
     def _stops(self, conditions: Conditions) -> bool:
         """Whether the answers may end the asking: where the profile says so, and a gate is collected."""
-        return conditions.profile.stopping == "sequential" and bool(conditions.bounds.get(self.measure))
+        return conditions.profile.stopping == "sequential" and bool(conditions.thresholds.get(self.measure))
 
 
 def all_asked(conditions: Conditions) -> list[Asked]:

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_llmpref import (
-    Bound,
     Estimate,
     Measure,
     Replies,
     Rounds,
     SequentialShare,
+    Threshold,
     Verdict,
     ledger,
     share,
@@ -28,9 +28,9 @@ class ShareOfYes:
 
     noes: SequentialShare
 
-    def bounds(self, level: float) -> tuple[float, float]:
+    def limits(self, level: float) -> tuple[float, float]:
         """Return the interval, which holds at every look at once."""
-        low, high = self.noes.bounds(level)
+        low, high = self.noes.limits(level)
         return 1 - high, 1 - low
 
 
@@ -65,7 +65,7 @@ def look_of(asked: Asked) -> int:
     return 0 if asked.entity is None else asked.repetition
 
 
-def follow(asked: Sequence[Asked], answers: Mapping[int, bool | None], bounds: Sequence[Bound]) -> Course:
+def follow(asked: Sequence[Asked], answers: Mapping[int, bool | None], thresholds: Sequence[Threshold]) -> Course:
     """Return how far the asking came: a pure function of the answers so far, so that a replay asks the same.
 
     Parameters
@@ -74,7 +74,7 @@ def follow(asked: Sequence[Asked], answers: Mapping[int, bool | None], bounds: S
         Every question that is planned.
     answers
         Number of a question -> its answer, ``None`` for none; of those that were asked.
-    bounds
+    thresholds
         What the claims of the gate compare an entity with: that it is trusted less than the control by no more.
     """
     of: dict[str | None, list[list[int]]] = {}
@@ -96,29 +96,29 @@ def follow(asked: Sequence[Asked], answers: Mapping[int, bool | None], bounds: S
             seen = [answers[number] for look in of[entity][:taken] for number in look]
             left = sum(map(len, of[entity][taken:]))
             shares[entity] = _share(seen, left=left)
-            verdicts = _verdicts(control, shares[entity], bounds)
+            verdicts = _verdicts(control, shares[entity], thresholds)
             # As if all that is left was answered with yes.
-            at_best = _verdicts(control, _share([*seen, *[True] * left], left=0), [b for b in bounds if b.gate])
+            at_best = _verdicts(control, _share([*seen, *[True] * left], left=0), [b for b in thresholds if b.gate])
             refuted += [entity] * (Verdict.REFUTED in verdicts)
             hopeless += [entity] * bool(at_best & {Verdict.REFUTED, Verdict.INCONCLUSIVE})
             decided[entity] = 0 if verdicts & NO_ANSWER else taken
     return Course(shares, decided, refuted, hopeless, taken, [])
 
 
-def rounds(asked: Sequence[Asked], bounds: Sequence[Bound]) -> Rounds:
+def rounds(asked: Sequence[Asked], thresholds: Sequence[Threshold]) -> Rounds:
     """Return the rounds of a plan: at most all questions, and after each round those that are still needed."""
 
     def choose(replies: Sequence[Replies]) -> Sequence[int]:
-        return follow(asked, _answers(replies), bounds).pending
+        return follow(asked, _answers(replies), thresholds).pending
 
     return Rounds(len(asked), choose, 'stopping = "sequential"', at_most=True)
 
 
 def with_its_end(
-    measure: Measure, asked: Sequence[Asked], replies: Sequence[Replies], bounds: Sequence[Bound]
+    measure: Measure, asked: Sequence[Asked], replies: Sequence[Replies], thresholds: Sequence[Threshold]
 ) -> Measure:
     """Return the measure with intervals that allow for the looks, and with where the asking ended."""
-    course = follow(asked, _answers(replies), bounds)
+    course = follow(asked, _answers(replies), thresholds)
     looks = 1 + max(map(look_of, asked))
     record = stopping_record(
         "refuted" if course.refuted
@@ -127,7 +127,7 @@ def with_its_end(
         else "open",
         looks=(course.looks, looks),
         asked=(sum(map(bool, replies)), len(asked)),
-        bounds=bounds,
+        thresholds=thresholds,
         because=course.refuted or course.hopeless,
         decided=course.decided,
     )  # fmt: skip
@@ -164,10 +164,10 @@ def _share(answers: Sequence[bool | None], *, left: int) -> Estimate:
     )
 
 
-def _verdicts(control: Estimate, trusted: Estimate, bounds: Sequence[Bound]) -> set[Verdict]:
+def _verdicts(control: Estimate, trusted: Estimate, thresholds: Sequence[Threshold]) -> set[Verdict]:
     """Return the verdicts on the claims about an entity, each at its own error rate."""
     found = set()
-    for bound in bounds:
-        with ledger(1, bound.error_rate):
-            found.add((control - trusted < bound.margin).verdict)
+    for threshold in thresholds:
+        with ledger(1, threshold.error_rate):
+            found.add((control - trusted < threshold.margin).verdict)
     return found

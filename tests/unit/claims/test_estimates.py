@@ -45,7 +45,7 @@ def test_greater_rests_on_the_interval_never_on_the_point(low, high, verdict):
     claim = between(low, high) > 0.5
     assert claim.verdict is verdict
     assert bool(claim) is (verdict is Verdict.SUPPORTED)
-    assert (claim.relation, claim.bound, claim.level) == (">", 0.5, 0.95)
+    assert (claim.relation, claim.threshold, claim.level) == (">", 0.5, 0.95)
     assert (claim.interval.low, claim.interval.high) == pytest.approx((low, high))
 
 
@@ -81,16 +81,16 @@ def test_a_bound_that_the_interval_only_touches_supports_nothing():
 
 def test_the_bound_may_stand_on_the_left_and_be_of_numpy():
     estimate = between(0.6, 0.8)
-    for bound in (0.5, np.float64(0.5), np.float32(0.5), 0, np.int64(0)):
-        assert (bound < estimate).verdict is Verdict.SUPPORTED
-        assert (bound < estimate).relation == ">"
-        assert (bound > estimate).verdict is Verdict.REFUTED
+    for threshold in (0.5, np.float64(0.5), np.float32(0.5), 0, np.int64(0)):
+        assert (threshold < estimate).verdict is Verdict.SUPPORTED
+        assert (threshold < estimate).relation == ">"
+        assert (threshold > estimate).verdict is Verdict.REFUTED
     assert (np.float64(0.9) > abs(estimate)).relation == "abs <"
 
 
 def test_two_estimates_are_compared_by_their_difference():
     claim = between(0.6, 0.8) > between(0.1, 0.3)
-    assert (claim.verdict, claim.bound) == (Verdict.SUPPORTED, 0)
+    assert (claim.verdict, claim.threshold) == (Verdict.SUPPORTED, 0)
     assert claim.estimate.value == pytest.approx(0.5)
     assert (between(0.1, 0.3) < between(0.25, 0.45)).verdict is Verdict.SUPPORTED
     assert (between(0.1, 0.3) < between(0.2, 0.4)).verdict is Verdict.INCONCLUSIVE
@@ -134,12 +134,12 @@ def test_other_relations_are_refused_with_advice(comparison):
 
 def test_bounds_that_mean_nothing_are_refused():
     estimate = between(0.6, 0.8)
-    for bound in (math.nan, math.inf):
-        with pytest.raises(ValueError, match="a bound is finite"):
-            operator.gt(estimate, bound)
-    for bound in (0, -0.1):
+    for threshold in (math.nan, math.inf):
+        with pytest.raises(ValueError, match="a threshold is finite"):
+            operator.gt(estimate, threshold)
+    for threshold in (0, -0.1):
         with pytest.raises(ValueError, match="above 0"):
-            operator.lt(abs(estimate), bound)
+            operator.lt(abs(estimate), threshold)
     with pytest.raises(TypeError, match="not with str"):
         operator.gt(estimate, "0.5")
     with pytest.raises(TypeError):
@@ -169,8 +169,8 @@ def test_a_ledger_collects_each_claim_once_in_order():
         assert not second
         unasked = between(0.6, 0.8) > 0.1
     assert bool(unasked)
-    assert [claim.bound for claim in outer.entries] == [0.5]
-    assert [claim.bound for claim in inner.entries] == [0.9]
+    assert [claim.threshold for claim in outer.entries] == [0.5]
+    assert [claim.threshold for claim in inner.entries] == [0.9]
 
 
 def test_equal_claims_are_two_entries():
@@ -183,7 +183,7 @@ def test_equal_claims_are_two_entries():
 def test_the_chain_of_two_comparisons_is_two_claims():
     with ledger(2) as claims:
         assert 0.1 < between(0.6, 0.8) < 0.9
-    assert [(claim.relation, claim.bound) for claim in claims.entries] == [(">", 0.1), ("<", 0.9)]
+    assert [(claim.relation, claim.threshold) for claim in claims.entries] == [(">", 0.1), ("<", 0.9)]
 
 
 def test_an_async_test_writes_to_the_ledger_around_it():
@@ -219,7 +219,7 @@ def test_a_claim_made_in_a_thread_is_kept():
         thread = threading.Thread(target=lambda: bool(between(0.6, 0.8) > 0.9))
         thread.start()
         thread.join()
-    assert [(claim.bound, claim.family_size) for claim in claims.entries] == [(0.9, 3)]
+    assert [(claim.threshold, claim.family_size) for claim in claims.entries] == [(0.9, 3)]
 
 
 @pytest.mark.parametrize(("count", "alpha"), [(1, 0.05), (16, 0.05), (2, 0.01)])
@@ -244,7 +244,7 @@ def test_a_test_that_is_run_again_starts_anew():
         bool(between(0.6, 0.8) > 0.9)
         claims.restart()
         assert between(0.6, 0.8) > 0.5
-    assert [claim.bound for claim in claims.settled()] == [0.5]
+    assert [claim.threshold for claim in claims.settled()] == [0.5]
     assert claims.compared == ["effect > 0.5"]
 
 
@@ -277,22 +277,22 @@ def test_impossible_families_are_refused(m, alpha):
 @pytest.mark.parametrize("level", [0.9, 0.95, 0.999])
 def test_wilson_is_that_of_scipy(successes, n, level):
     expected = stats.binomtest(successes, n).proportion_ci(level, method="wilson")
-    assert Wilson(successes, n).bounds(level) == pytest.approx((expected.low, expected.high), abs=1e-12)
+    assert Wilson(successes, n).limits(level) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
 def test_wilson_of_no_trials_is_unknown():
-    assert all(math.isnan(bound) for bound in Wilson(0, 0).bounds(0.95))
+    assert all(math.isnan(threshold) for threshold in Wilson(0, 0).limits(0.95))
 
 
 def test_normal_and_student():
-    assert Normal(1.0, 0.5).bounds(0.95) == pytest.approx(stats.norm.interval(0.95, 1, 0.5))
-    assert Normal(1.0, 0.5, df=4).bounds(0.95) == pytest.approx(stats.t.interval(0.95, 4, 1, 0.5))
+    assert Normal(1.0, 0.5).limits(0.95) == pytest.approx(stats.norm.interval(0.95, 1, 0.5))
+    assert Normal(1.0, 0.5, df=4).limits(0.95) == pytest.approx(stats.t.interval(0.95, 4, 1, 0.5))
 
 
 def test_percentile():
     samples = tuple(np.linspace(0, 1, 1001))
-    assert Percentile(samples).bounds(0.9) == pytest.approx((0.05, 0.95))
-    assert all(math.isnan(bound) for bound in Percentile(()).bounds(0.9))
+    assert Percentile(samples).limits(0.9) == pytest.approx((0.05, 0.95))
+    assert all(math.isnan(threshold) for threshold in Percentile(()).limits(0.9))
 
 
 def test_the_difference_of_proportions_is_newcombes():
@@ -389,7 +389,7 @@ def _promised_n(claim):
 @pytest.mark.parametrize("compare", [lambda e: e > 0.5, lambda e: e < 0.5, lambda e: abs(e) < 0.5])
 def test_a_value_on_the_bound_is_never_settled(compare):
     text = " ".join(compare(between(0.25, 0.75)).explain().split())
-    assert "equals the bound: no n would settle it" in text
+    assert "equals the threshold: no n would settle it" in text
 
 
 def test_an_invalid_claim_names_the_reasons_and_the_way_out():

@@ -265,12 +265,12 @@ def test_the_summary_says_what_changed_since_the_baseline(old, other):
     assert f"{IDS[BEST]} \u2212" in listed
 
 
-def claim(verdict, nodeid="suite.py::test_it[sim/it]", bound=0.5):
+def claim(verdict, nodeid="suite.py::test_it[sim/it]", threshold=0.5):
     low, high = {"supported": (0.6, 0.9), "refuted": (0.1, 0.4), "inconclusive": (0.3, 0.7)}[verdict]
     estimate = {"value": (low + high) / 2, "low": low, "high": high, "n": 20}
     return {
         "nodeid": nodeid, "line": 1, "suite": "suite.py", "entity": None, "estimate": estimate, "relation": ">",
-        "bound": bound, "verdict": verdict, "gate": True,
+        "bound": threshold, "verdict": verdict, "gate": True,
     }  # fmt: skip
 
 

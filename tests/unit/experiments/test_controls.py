@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from repository import ROOT
 
-from pytest_llmpref import missing_bounds, spearman, within_groups
+from pytest_llmpref import spearman, within_groups, worst_case
 from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.config.options import OPTIONS, Settings
 from pytest_llmpref.config.profiles import load_profile
@@ -69,7 +69,7 @@ def test_a_permuted_measure_says_of_each_entity_what_another_said_of_itself(gemm
     assert mixed.diagnostics["coverage"] == preferences.diagnostics["coverage"]
     assert mixed["unicef"].label == "Elo of unicef"
     # Nothing is missing from these preferences, so their bounds are the value itself.
-    bounds = missing_bounds(mixed, permuted(preferences, 4))
+    bounds = worst_case(mixed, permuted(preferences, 4))
     assert bounds.low.value == bounds.high.value == spearman(mixed, permuted(preferences, 4)).value
 
 
@@ -88,14 +88,14 @@ def test_a_permuted_measure_has_its_missing_answers_under_the_names_of_now(gemma
     levels = (0.5 + step * (firmest - 0.5) for step in (-1, -0.5, 0, 0.5, 1))
     likings = list(preferences.values.values())
     found = [spearman_estimate(likings, elo).value for elo in with_each(mixed, levels)]
-    bounds = missing_bounds(preferences, mixed)
+    bounds = worst_case(preferences, mixed)
     assert (bounds.low.value, bounds.high.value) == pytest.approx((min(found), max(found)))
     assert bounds.low.value < bounds.high.value
 
 
 def test_the_missing_answer_of_a_real_recording_moves_rho_as_far_as_the_firmest_of_the_others_could(gemma):
     preferences, advice = gemma
-    value, bounds = spearman(preferences, advice).value, missing_bounds(preferences, advice)
+    value, bounds = spearman(preferences, advice).value, worst_case(preferences, advice)
     # One of 5,112 answers is missing. The others are probabilities from 0.171 to 0.896 of the entity shown first.
     scores = [trial.score for trial in advice.trials]
     assert scores.count(None) == 1

@@ -108,7 +108,7 @@ def test_a_file_that_cannot_be_opened_is_said(tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    ("relation", "low", "high", "bound", "verdict"),
+    ("relation", "low", "high", "threshold", "verdict"),
     [
         (">", 0.5, 0.9, 0.5, "supported"),  # the low end was 0.5000004 when it was judged
         (">", 0.5, 0.9, 0.5, "inconclusive"),
@@ -121,9 +121,9 @@ def test_a_file_that_cannot_be_opened_is_said(tmp_path, name):
         (">", None, None, 0.2, "invalid"),
     ],
 )
-def test_a_verdict_that_follows_from_its_interval_passes(relation, low, high, bound, verdict):
+def test_a_verdict_that_follows_from_its_interval_passes(relation, low, high, threshold, verdict):
     record = changed((*CLAIM, "estimate"), ESTIMATE | {"low": low, "high": high})
-    record["models"]["sim/plain"]["claims"][0] |= {"relation": relation, "bound": bound, "verdict": verdict}
+    record["models"]["sim/plain"]["claims"][0] |= {"relation": relation, "bound": threshold, "verdict": verdict}
     assert parse_results(record, "x").models["sim/plain"].claims[0].verdict == verdict
 
 

@@ -38,7 +38,7 @@ class FisherZ:
     r: float
     n: int
 
-    def bounds(self, level):
+    def limits(self, level):
         half = stats.norm.ppf((1 + level) / 2) / math.sqrt(self.n - 3)
         return tuple(math.tanh(math.atanh(self.r) + sign * half) for sign in (-1, 1))
 
@@ -78,9 +78,9 @@ def test_a_change_carries_the_reasons_of_both_sides_and_no_interval_where_one_ha
 
 
 def test_a_reported_interval_is_exact_at_its_level_and_for_normal_ones_at_any():
-    low, high = Normal(3, 2).bounds(0.95)
+    low, high = Normal(3, 2).limits(0.95)
     for level in (0.5, 0.95, 0.999):
-        assert Reported(3, low, high).bounds(level) == pytest.approx(Normal(3, 2).bounds(level))
+        assert Reported(3, low, high).limits(level) == pytest.approx(Normal(3, 2).limits(level))
 
 
 def test_holm_adjusted_p_values_are_those_of_statsmodels_and_agree_with_holm():
@@ -117,7 +117,7 @@ def test_an_interval_of_paired_shares_covers_a_planted_change_and_is_shorter_tha
         correlation = share_correlation(new.astype(float), np.arange(150), old.astype(float), np.arange(150))
         paired = change_of(one, two, correlation).interval()
         covered.append(paired.low <= truth <= paired.high)
-        alone = Difference(one, two).bounds(0.95)
+        alone = Difference(one, two).limits(0.95)
         widths.append((paired.high - paired.low) / (alone[1] - alone[0]))
     assert np.mean(covered) >= 0.93
     assert np.mean(widths) < 0.85
@@ -154,7 +154,7 @@ def test_an_interval_of_a_moved_entity_covers_the_planted_move_and_gains_from_sh
                 for rating in (now, before)
             )
             paired = change_of(one, two, correlations[entity]).interval()
-            alone = Difference(one, two).bounds(0.95)
+            alone = Difference(one, two).limits(0.95)
             covered.append(paired.low <= truth[entity] <= paired.high)
             shorter.append((paired.high - paired.low) / (alone[1] - alone[0]))
     assert 0.92 <= np.mean(covered) <= 0.99

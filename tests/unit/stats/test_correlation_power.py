@@ -21,19 +21,23 @@ def test_too_few_entities_detect_nothing():
 
 
 @pytest.mark.parametrize(
-    ("pearson", "bound", "relation"), [(0.5, 0.0, ">"), (0.6, 0.8, "<"), (0.1, 0.5, "abs <"), (-0.5, 0.0, "<")]
+    ("pearson", "threshold", "relation"), [(0.5, 0.0, ">"), (0.6, 0.8, "<"), (0.1, 0.5, "abs <"), (-0.5, 0.0, "<")]
 )
-def test_the_prediction_is_what_simulated_studies_show(pearson, bound, relation):
+def test_the_prediction_is_what_simulated_studies_show(pearson, threshold, relation):
     rng, n, studies, supported = np.random.default_rng(1), 36, 600, 0
     for _ in range(studies):
         estimate = spearman_estimate(*rng.multivariate_normal([0, 0], [[1, pearson], [pearson, 1]], size=n).T)
-        claim = {">": lambda e: e > bound, "<": lambda e: e < bound, "abs <": lambda e: abs(e) < bound}[relation]
+        claim = {">": lambda e: e > threshold, "<": lambda e: e < threshold, "abs <": lambda e: abs(e) < threshold}[
+            relation
+        ]
         supported += claim(estimate).verdict is Verdict.SUPPORTED
     truth = 6 / math.pi * math.asin(pearson / 2)
-    assert correlation_power(truth, n, bound=bound, relation=relation) == pytest.approx(supported / studies, abs=0.05)
+    assert correlation_power(truth, n, threshold=threshold, relation=relation) == pytest.approx(
+        supported / studies, abs=0.05
+    )
 
 
-@pytest.mark.parametrize("change", [{"n": 3}, {"rho": 1.0}, {"bound": -1.0}])
+@pytest.mark.parametrize("change", [{"n": 3}, {"rho": 1.0}, {"threshold": -1.0}])
 def test_what_has_no_power_is_refused(change):
     with pytest.raises(ValueError, match=r"entities|between"):
         correlation_power(**({"rho": 0.5, "n": 20} | change))

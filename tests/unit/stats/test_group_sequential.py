@@ -11,7 +11,7 @@ from scipy import stats
 
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal, Unknown
-from pytest_llmpref.config.policy import Bound
+from pytest_llmpref.config.policy import Threshold
 from pytest_llmpref.experiments.blocks import Blocks, decided
 from pytest_llmpref.resources import data_folder
 from pytest_llmpref.stats.answers import Answers
@@ -45,9 +45,9 @@ def test_all_looks_together_are_wrong_as_often_as_is_allowed(alpha):
 
 
 def test_one_look_is_students_interval_and_more_cost_little_at_the_end():
-    once = RepeatedInterval(0.3, 0.1, 7.5, (1.0,)).bounds(0.95)
+    once = RepeatedInterval(0.3, 0.1, 7.5, (1.0,)).limits(0.95)
     assert once == pytest.approx(stats.t.interval(0.95, 7.5, 0.3, 0.1))
-    first, last = (RepeatedInterval(0.3, 0.1, 7.5, FIFTHS[:looks]).bounds(0.95) for looks in (1, 5))
+    first, last = (RepeatedInterval(0.3, 0.1, 7.5, FIFTHS[:looks]).limits(0.95) for looks in (1, 5))
     assert last[1] - last[0] < 1.06 * (once[1] - once[0]) < 0.4 * (first[1] - first[0])
 
 
@@ -99,7 +99,7 @@ def run(truth: float, seed: int):
             answers.n_entities,
         )
         found = looked_at(quarters_difference(some, TOP, ~TOP), LOOKS[:look])
-        ended = decided(found, LOOKS, [Bound(MARGIN, 0.05)])
+        ended = decided(found, LOOKS, [Threshold(MARGIN, 0.05)])
         if ended is not None:
             return ended, look, found
     return "open", len(LOOKS), found
@@ -124,7 +124,7 @@ def test_a_claim_is_decided_by_the_interval_and_given_up_only_by_a_gate():
     def at(value: float, error: float, looks: int = 2):
         return looked_at(Estimate(value, 10, "questions", "difference", Normal(value, error, 30.0)), LOOKS[:looks])
 
-    gate, claim = Bound(0.02, 0.05), Bound(0.02, 0.05, gate=False)
+    gate, claim = Threshold(0.02, 0.05), Threshold(0.02, 0.05, gate=False)
     assert decided(at(0.0, 0.002), LOOKS, [gate]) == "supported"
     assert decided(at(0.1, 0.002), LOOKS, [gate]) == "refuted"
     assert decided(at(0.0, 0.015), LOOKS, [gate]) is None
@@ -146,7 +146,7 @@ def test_a_gate_is_given_up_below_a_chance_of_one_percent(value, least, most, en
     ends = now * value + at_end * math.sqrt(1 - now) * rest
     supported = np.mean(np.abs(ends) + boundaries(LOOKS, 2 * level)[-1] * at_end < margin)
     assert least < supported < most
-    assert decided(looked_at(found, LOOKS[:2]), LOOKS, [Bound(margin, level)]) == ended
+    assert decided(looked_at(found, LOOKS[:2]), LOOKS, [Threshold(margin, level)]) == ended
 
 
 def test_a_claim_is_given_up_only_if_the_error_at_the_end_is_too_large_for_it_at_99_percent():

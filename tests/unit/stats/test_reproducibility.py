@@ -21,13 +21,13 @@ def test_it_allows_for_the_noise_of_the_first_study_as_well(p, known, flat, rela
     root of 2: the published chances come back if it is undone.
     """
     value = sign * float(stats.norm.isf(p / 2))
-    found = chance_of_support(value, value - QUANTILE, value + QUANTILE, level=LEVEL, relation=relation, bound=0.0)
+    found = chance_of_support(value, value - QUANTILE, value + QUANTILE, level=LEVEL, relation=relation, threshold=0.0)
     assert found == pytest.approx(flat, abs=0.0006)
     assert stats.norm.cdf(math.sqrt(2) * stats.norm.ppf(found)) == pytest.approx(known, abs=0.0051)
 
 
 @pytest.mark.parametrize(
-    ("relation", "bound", "level", "errors", "truths"),
+    ("relation", "threshold", "level", "errors", "truths"),
     [
         (">", 0.2, 0.95, (0.1, 0.1), (-0.6, 1.0)),
         ("<", 0.2, 0.95, (0.1, 0.1), (-0.6, 1.0)),
@@ -37,7 +37,7 @@ def test_it_allows_for_the_noise_of_the_first_study_as_well(p, known, flat, rela
         ("abs <", 0.25, 0.90, (0.1, 0.1), (-1.0, 1.0)),
     ],
 )
-def test_it_is_the_share_of_repetitions_that_support_the_claim(relation, bound, level, errors, truths):
+def test_it_is_the_share_of_repetitions_that_support_the_claim(relation, threshold, level, errors, truths):
     """Truths from a flat prior, a study and its repetition of each: of those with a chance near x, x are supported."""
     random = np.random.default_rng(20260218)
     truth = random.uniform(*truths, size=200_000)
@@ -46,15 +46,15 @@ def test_it_is_the_share_of_repetitions_that_support_the_claim(relation, bound, 
     first, second = (truth + random.normal(0, errors[0], truth.size) for _ in range(2))
     predicted = np.array(
         [
-            chance_of_support(value, value - below, value + above, level=level, relation=relation, bound=bound)
+            chance_of_support(value, value - below, value + above, level=level, relation=relation, threshold=threshold)
             for value in first[:40_000]
         ]
     )
     again = second[:40_000]
     supported = {
-        ">": again - below > bound,
-        "<": again + above < bound,
-        "abs <": (again - below > -bound) & (again + above < bound),
+        ">": again - below > threshold,
+        "<": again + above < threshold,
+        "abs <": (again - below > -threshold) & (again + above < threshold),
     }[relation]
     bins = np.digitize(predicted, np.arange(0.1, 1.0, 0.1))
     filled = [number for number in np.unique(bins) if (bins == number).sum() >= 500]
@@ -69,15 +69,15 @@ def test_it_is_the_share_of_repetitions_that_support_the_claim(relation, bound, 
 def test_an_interval_that_touches_the_threshold_is_a_coin(relation, sign):
     for step, holds in ((-1e-3, False), (0, None), (1e-3, True)):
         value = sign * (0.2 + step)
-        found = chance_of_support(value, value - 0.2, value + 0.2, level=LEVEL, relation=relation, bound=0.0)
+        found = chance_of_support(value, value - 0.2, value + 0.2, level=LEVEL, relation=relation, threshold=0.0)
         assert (None if found == 0.5 else found > 0.5) is holds
 
 
 def test_each_side_has_its_own_width():
-    wide_below = chance_of_support(0.5, 0.1, 0.55, level=LEVEL, relation=">", bound=0.3)
-    wide_above = chance_of_support(0.5, 0.45, 0.9, level=LEVEL, relation=">", bound=0.3)
+    wide_below = chance_of_support(0.5, 0.1, 0.55, level=LEVEL, relation=">", threshold=0.3)
+    wide_above = chance_of_support(0.5, 0.45, 0.9, level=LEVEL, relation=">", threshold=0.3)
     assert wide_below < 0.5 < wide_above
-    mirrored = chance_of_support(-0.5, -0.55, -0.1, level=LEVEL, relation="<", bound=-0.3)
+    mirrored = chance_of_support(-0.5, -0.55, -0.1, level=LEVEL, relation="<", threshold=-0.3)
     assert mirrored == pytest.approx(wide_below)
 
 
@@ -85,9 +85,9 @@ def test_each_side_has_its_own_width():
 def test_equivalence_has_two_sides(sign):
     """Well inside it is as firm as both one-sided tests together; outside, or without room, it has no chance."""
 
-    def chance(value, width, bound):
+    def chance(value, width, threshold):
         value *= sign
-        return chance_of_support(value, value - width, value + width, level=0.9, relation="abs <", bound=bound)
+        return chance_of_support(value, value - width, value + width, level=0.9, relation="abs <", threshold=threshold)
 
     assert chance(0.0, 0.1, 1.0) > 0.999
     assert chance(0.9, 0.1, 1.0) == pytest.approx(0.5, abs=1e-6)
@@ -101,9 +101,9 @@ def test_equivalence_has_two_sides(sign):
 )
 @pytest.mark.parametrize("relation", [">", "<", "abs <"])
 def test_without_an_interval_about_the_value_it_cannot_be_said(value, low, high, relation):
-    assert math.isnan(chance_of_support(value, low, high, level=LEVEL, relation=relation, bound=0.2))
+    assert math.isnan(chance_of_support(value, low, high, level=LEVEL, relation=relation, threshold=0.2))
 
 
 @pytest.mark.parametrize(("value", "chance"), [(0.5, 1.0), (0.2, 0.0), (0.1, 0.0)])
 def test_what_is_known_exactly_comes_out_the_same_again(value, chance):
-    assert chance_of_support(value, value, value, level=LEVEL, relation=">", bound=0.2) == chance
+    assert chance_of_support(value, value, value, level=LEVEL, relation=">", threshold=0.2) == chance

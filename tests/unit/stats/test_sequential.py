@@ -14,7 +14,7 @@ from simulated_recordings import ENTITIES
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Exact, Wilson
 from pytest_llmpref.cli import main
-from pytest_llmpref.config.policy import Bound
+from pytest_llmpref.config.policy import Threshold
 from pytest_llmpref.experiments.pairs.questions import pair_questions, pairs_by_step
 from pytest_llmpref.resources import data_folder
 from pytest_llmpref.stats.sequential import LOOKING, PRIOR, Looks, SequentialShare, follow
@@ -32,7 +32,7 @@ def test_the_sequence_ends_where_the_mixture_is_so_many_times_likelier(hits, n, 
         mixture = math.exp(special.betaln(hits + a, n - hits + b) - special.betaln(a, b))
         return mixture / (share**hits * (1 - share) ** (n - hits))
 
-    low, high = SequentialShare(hits, n, complete=False).bounds(level)
+    low, high = SequentialShare(hits, n, complete=False).limits(level)
     needed = 1 / ((1 - level) * LOOKING)
     assert low <= hits / n <= high
     assert (low == 0) if hits == 0 else times_likelier(low) == pytest.approx(needed, rel=1e-6)
@@ -46,18 +46,18 @@ def test_the_sequence_ends_where_the_mixture_is_so_many_times_likelier(hits, n, 
 @pytest.mark.parametrize(("hits", "n"), [(0, 142), (3, 142), (142, 142)])
 def test_at_the_end_clopper_and_pearsons_interval_holds_too(hits, n):
     exact = stats.binomtest(hits, n).proportion_ci(1 - 0.05 * (1 - LOOKING), method="exact")
-    looking = SequentialShare(hits, n, complete=False).bounds(0.95)
-    both = SequentialShare(hits, n, complete=True).bounds(0.95)
+    looking = SequentialShare(hits, n, complete=False).limits(0.95)
+    both = SequentialShare(hits, n, complete=True).limits(0.95)
     assert both == pytest.approx((max(exact.low, looking[0]), min(exact.high, looking[1])))
 
 
 def test_88_answered_questions_clear_an_entity_of_72_of_a_tenth_and_87_do_not():
     """As is said of the prior that the sequence bets on; it may spend half of the error rate before the end."""
     level = 1 - 0.05 / 72
-    ends = {n: SequentialShare(0, n, complete=False).bounds(level)[1] for n in (87, 88)}
+    ends = {n: SequentialShare(0, n, complete=False).limits(level)[1] for n in (87, 88)}
     assert ends[88] < 0.10 < ends[87]
     # At the end the other half is for the exact interval: (1 - share) ** n is a quarter of the error rate, two-sided.
-    exact = SequentialShare(0, 88, complete=True).bounds(level)[1]
+    exact = SequentialShare(0, 88, complete=True).limits(level)[1]
     assert exact == pytest.approx(1 - (0.05 / 72 / 4) ** (1 / 88))
 
 
@@ -72,7 +72,7 @@ def test_all_looks_together_exclude_the_truth_no_more_often_than_the_level_says(
             ("ours", lambda s, n=n: SequentialShare(s, n, n == 142)),
             ("wilson", lambda s, n=n: Wilson(s, n)),
         ):
-            ends = np.array([at(s).bounds(0.95) for s in range(n + 1)])[hits[:, n - 1]]
+            ends = np.array([at(s).limits(0.95) for s in range(n + 1)])[hits[:, n - 1]]
             wrong[way] |= (ends[:, 0] > share) | (ends[:, 1] < share)
     assert wrong["ours"].mean() < 0.05
     assert wrong["wilson"].mean() > 0.10
@@ -90,7 +90,7 @@ def looks_of(n: int) -> Looks:
     return Looks(first, second, look, n)
 
 
-def asked_out(looks: Looks, refused, *bounds: Bound):
+def asked_out(looks: Looks, refused, *bounds: Threshold):
     """Ask until it is over; return the course and which questions were asked."""
     asked = np.zeros(len(refused), dtype=bool)
     course = follow(looks, refused, asked, NOTHING, bounds)
@@ -111,21 +111,21 @@ def test_every_look_brings_each_entity_four_more_partners(n):
 
 def test_the_asking_ends_as_soon_as_every_claim_is_supported():
     looks = looks_of(40)
-    course, asked = asked_out(looks, np.zeros(len(looks.look)), Bound(0.2, 0.05 / 40))
+    course, asked = asked_out(looks, np.zeros(len(looks.look)), Threshold(0.2, 0.05 / 40))
     assert course.decided.tolist() == [course.looks] * 40
     assert not course.refuted.any()
     assert asked.sum() == (looks.look < course.looks).sum() < 0.6 * len(asked)
     # One look before, no interval lay below the margin.
-    fewer = SequentialShare(0, 8 * (course.looks - 1), complete=False).bounds(1 - 0.05 / 40)
+    fewer = SequentialShare(0, 8 * (course.looks - 1), complete=False).limits(1 - 0.05 / 40)
     assert fewer[1] > 0.2 > course.rates[0].interval(1 - 0.05 / 40).high
 
 
 def test_it_ends_with_the_first_that_is_refused_too_often_and_sooner_where_it_could_not_be_supported_any_more():
     looks = looks_of(40)
     refused = (looks.first == 7).astype(float)  # half of the questions about it
-    refuted, of_refuted = asked_out(looks, refused, Bound(0.18, 0.05 / 40, gate=False))
+    refuted, of_refuted = asked_out(looks, refused, Threshold(0.18, 0.05 / 40, gate=False))
     assert np.flatnonzero(refuted.refuted).tolist() == [7]
-    hopeless, of_hopeless = asked_out(looks, refused, Bound(0.18, 0.05 / 40))
+    hopeless, of_hopeless = asked_out(looks, refused, Threshold(0.18, 0.05 / 40))
     assert np.flatnonzero(hopeless.hopeless).tolist() == [7]
     assert not hopeless.refuted.any()
     assert of_hopeless.sum() < of_refuted.sum() < len(refused)
@@ -138,7 +138,7 @@ def test_a_decided_entity_rests_and_what_it_is_still_asked_about_does_not_count(
     refused = np.zeros(len(looks.look))
     about = np.flatnonzero((looks.first == 0) | (looks.second == 0))
     refused[about[[2, 13, 22]]] = 1
-    course, asked = asked_out(looks, refused, Bound(0.25, 0.05 / 40))
+    course, asked = asked_out(looks, refused, Threshold(0.25, 0.05 / 40))
     late = [entity for entity in range(1, 40) if 0 < course.decided[entity] < course.looks]
     rested = 0
     assert asked[(looks.first == 0) | (looks.second == 0)].sum() == course.rates[0].n
@@ -158,7 +158,7 @@ def test_trials_never_count_for_more_than_there_are_and_for_less_where_those_of_
     looks = looks_of(40)
     refused = (looks.first < looks.second) if not alike else (looks.first + looks.second) % 2 == 0
     asked = looks.look == 0
-    course = follow(looks, np.where(asked, refused, np.nan), asked, NOTHING, [Bound(0.95, 0.05 / 40, gate=False)])
+    course = follow(looks, np.where(asked, refused, np.nan), asked, NOTHING, [Threshold(0.95, 0.05 / 40, gate=False)])
     assert course.looks == 1
     for rate in course.rates:
         assert rate.n == 8
@@ -168,7 +168,7 @@ def test_trials_never_count_for_more_than_there_are_and_for_less_where_those_of_
 
 def test_nobody_can_be_cleared_by_a_design_that_is_too_small():
     looks = looks_of(12)
-    course, asked = asked_out(looks, np.zeros(len(looks.look)), Bound(0.1, 0.05 / 12))
+    course, asked = asked_out(looks, np.zeros(len(looks.look)), Threshold(0.1, 0.05 / 12))
     assert course.hopeless.all()
     assert asked.sum() == (looks.look == 0).sum()
 
@@ -176,7 +176,7 @@ def test_nobody_can_be_cleared_by_a_design_that_is_too_small():
 def test_calls_that_failed_are_no_answers():
     looks = looks_of(40)
     refused = np.where(np.arange(len(looks.look)) % 2, np.nan, 0.0)
-    course, asked = asked_out(looks, refused, Bound(0.2, 0.05 / 40))
+    course, asked = asked_out(looks, refused, Threshold(0.2, 0.05 / 40))
     assert course.rates[0].n == (asked & ~np.isnan(refused) & ((looks.first == 0) | (looks.second == 0))).sum()
 
 

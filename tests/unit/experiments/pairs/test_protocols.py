@@ -70,11 +70,11 @@ def test_a_finding_that_holds_in_every_cell_is_robust_and_one_that_a_wording_tur
 
 
 def test_a_cell_that_does_not_decide_counts_for_neither_end():
-    assert Undecided(16, 0, 16).bounds(0.95)[0] > 0.8
-    low, high = Undecided(1, 15, 16).bounds(0.95)
+    assert Undecided(16, 0, 16).limits(0.95)[0] > 0.8
+    low, high = Undecided(1, 15, 16).limits(0.95)
     assert low < 0.05
     assert high == 1
-    assert Undecided(0, 0, 16).bounds(0.95)[1] < 0.2
+    assert Undecided(0, 0, 16).limits(0.95)[1] < 0.2
 
 
 def test_cells_of_other_forms_carry_the_measures_names():

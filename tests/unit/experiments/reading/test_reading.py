@@ -14,9 +14,9 @@ from pytest_llmpref import (
     between_extremes,
     change,
     minus_control,
-    missing_bounds,
     spearman,
     top_minus_bottom,
+    worst_case,
     yes_slope,
 )
 from pytest_llmpref.claims.claim import Verdict
@@ -193,8 +193,8 @@ def test_missing_answers_bound_what_is_claimed(preferences):
     bounds = found.diagnostics["accuracy_bounds"]
     missing = found.diagnostics["outcomes"]["error"] / (72 * 64)
     assert bounds["high"] - bounds["low"] == pytest.approx(missing)
-    assert missing_bounds(preferences, found).low.value < spearman(preferences, found).value
-    assert missing_bounds(preferences, found).high.value > spearman(preferences, found).value
+    assert worst_case(preferences, found).low.value < spearman(preferences, found).value
+    assert worst_case(preferences, found).high.value > spearman(preferences, found).value
 
 
 def test_log_probabilities_are_the_answers_where_they_can_be_read():

@@ -55,9 +55,9 @@ def measure(experiment, model, conditions=CONDITIONS):
     )
 
 
-def verdicts(refused, bound=0.10):
+def verdicts(refused, threshold=0.10):
     with ledger(len(refused.estimates)):
-        return {entity: (refused[entity] - refused.control < bound).verdict for entity in refused.estimates}
+        return {entity: (refused[entity] - refused.control < threshold).verdict for entity in refused.estimates}
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def test_a_model_that_refuses_everything_is_even_handed_and_orders_nothing(prefe
 def test_a_model_that_never_refuses_passes_the_gate_and_orders_nothing(preferences):
     found = measure(refusals(), Refuser(base=-50.0, slope=0.0))
     assert found.valid
-    assert set(verdicts(found, bound=0.25).values()) == {Verdict.SUPPORTED}
+    assert set(verdicts(found, threshold=0.25).values()) == {Verdict.SUPPORTED}
     assert found.diagnostics["attempts_to_a_valid_answer"]["value"] == 1.0
     assert (spearman(preferences, propensity(found)) < 0).verdict is Verdict.INVALID
 

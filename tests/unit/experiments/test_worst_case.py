@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from planted import PlantedModel
 from scipy import stats
 
-from pytest_llmpref import missing_bounds, propensity, spearman, within_groups
+from pytest_llmpref import propensity, spearman, within_groups, worst_case
 from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.asking import ask_all
@@ -185,7 +185,7 @@ def preferences():
 
 def test_without_missing_answers_both_bounds_are_the_estimate(preferences):
     advice = measure(Advice().experiment(), Silent(0.0))
-    bounds = missing_bounds(preferences, advice)
+    bounds = worst_case(preferences, advice)
     assert bounds.low.value == bounds.high.value == spearman(preferences, advice).value
     assert bounds.search == ""
     assert bounds.low.method.endswith("; no answer is missing")
@@ -197,7 +197,7 @@ def test_whatever_the_missing_answers_were_rho_lies_between_the_bounds(preferenc
     for missing in (0.1, 0.3):
         advice = measure(Advice().experiment(), Silent(missing))
         assert advice.diagnostics["outcomes"]["unparseable"] > 0
-        bounds = missing_bounds(preferences, advice)
+        bounds = worst_case(preferences, advice)
         assert bounds.low.value < spearman(preferences, whole).value < bounds.high.value
         # Other answers in place of the missing ones, drawn at random.
         rng = np.random.default_rng(2)
@@ -213,12 +213,12 @@ def test_whatever_the_missing_answers_were_rho_lies_between_the_bounds(preferenc
 def test_an_estimate_leads_to_its_bounds_where_answers_are_missing(preferences):
     advice, whole = measure(Advice().experiment(), Silent(0.2)), measure(Advice().experiment(), Silent(0.0))
     rho = spearman(preferences, advice)
-    assert missing_in(rho) is missing_bounds(preferences, advice)
+    assert missing_in(rho) is worst_case(preferences, advice)
     assert missing_in(spearman(preferences, whole)) is None
     assert missing_in(within_groups(preferences, advice)) is None
     assert missing_in(rho - 0.5) is None
     asked = propensity(measure(refusals(), Silent(0.2)))
-    assert missing_in(spearman(preferences, asked)) is missing_bounds(preferences, asked)
+    assert missing_in(spearman(preferences, asked)) is worst_case(preferences, asked)
 
 
 def test_attempts_that_cannot_be_read_bound_the_refusals(preferences):
@@ -232,7 +232,7 @@ def test_attempts_that_cannot_be_read_bound_the_refusals(preferences):
 
     found = propensity(measure(refusals(), Refuser(0.2)))
     whole = propensity(measure(refusals(), Refuser(0.0)))
-    bounds = missing_bounds(preferences, found)
+    bounds = worst_case(preferences, found)
     rho = spearman(preferences, whole).value
     assert rho < -0.4
     assert bounds.low.value < rho < bounds.high.value
@@ -245,11 +245,11 @@ def test_few_missing_answers_are_all_tried(seed):
     n, liked = 7, rng.normal(size=7)
     first, second = (pair_trials(rng, n, 40, 4, liked=liked) for _ in range(2))
     x, y, values = of_pairs(n, first), of_pairs(n, second), liked + rng.normal(size=n)
-    bounds = missing_bounds(x, of_values(values))
+    bounds = worst_case(x, of_values(values))
     assert extremes_of(filled_pairs(n, first), [values]) == both(bounds)
     assert bounds.low.value < bounds.high.value
     assert bounds.low.method.endswith("(Manski 1990): all 16 assignments of 4 missing answers, each a choice of either")
-    bounds = missing_bounds(x, y)
+    bounds = worst_case(x, y)
     assert extremes_of(filled_pairs(n, first), filled_pairs(n, second)) == both(bounds)
     assert bounds.search == "all 256 assignments of 8 missing answers"
 
@@ -261,7 +261,7 @@ def test_a_missing_probability_is_as_firm_as_the_firmest_of_the_others_at_most(s
     trials = pair_trials(rng, n, 40, 2, probabilities=True)
     firmest = max(max(t.score, 1 - t.score) for t in trials if t.score is not None)
     values = rng.normal(size=n)
-    bounds = missing_bounds(of_pairs(n, trials), of_values(values))
+    bounds = worst_case(of_pairs(n, trials), of_values(values))
     choices = [1 - firmest, 0.5 - (firmest - 0.5) / 2, 0.5, 0.5 + (firmest - 0.5) / 2, firmest]
     assert extremes_of(filled_pairs(n, trials, choices), [values]) == both(bounds)
     assert bounds.low.method.endswith(f"each one of 5 probabilities from {1 - firmest:.3f} to {firmest:.3f}")
@@ -275,7 +275,7 @@ def test_few_attempts_that_cannot_be_read_are_all_tried(seed):
     # Two of one trial, which count alike.
     trials[0] = replaced(trials[0], attempts=(*trials[0].attempts, Attempt("k", Outcome.UNPARSEABLE, "")))
     values = -np.arange(n) + rng.normal(size=n)
-    bounds = missing_bounds(of_values(values), of_refusals(n, trials))
+    bounds = worst_case(of_values(values), of_refusals(n, trials))
     assert extremes_of([values], filled_refusals(n, trials)) == both(bounds)
     assert bounds.low.value < bounds.high.value
     assert bounds.low.method.endswith("all 24 assignments of 5 missing answers, each a refusal or none")
@@ -286,7 +286,7 @@ def test_few_missing_readings_are_all_tried(seed):
     rng = np.random.default_rng(seed)
     n = 6
     trials, values = reading_trials(rng, n, 60, 7), rng.normal(size=n)
-    bounds = missing_bounds(of_values(values), of_readings(n, trials))
+    bounds = worst_case(of_values(values), of_readings(n, trials))
     assert extremes_of([values], filled_readings(n, trials)) == both(bounds)
     # The first entity lacks two answers, which count alike, and the others one each.
     assert bounds.search == f"all {3 * 2**5} assignments of 7 missing answers"
@@ -300,7 +300,7 @@ def test_a_search_comes_near_the_extremes_and_never_beyond_them(monkeypatch):
         n = 12
         trials, values = pair_trials(rng, n, 60, 7), rng.normal(size=n)
         low, high = extremes_of(filled_pairs(n, trials), [values])
-        bounds = missing_bounds(of_pairs(n, trials), of_values(values))
+        bounds = worst_case(of_pairs(n, trials), of_values(values))
         assert bounds.search == "greedy search over 7 missing answers"
         assert low - 1e-9 <= bounds.low.value <= bounds.high.value <= high + 1e-9
         widths.append(high - low)
@@ -314,17 +314,17 @@ def test_a_search_ends_where_much_is_missing_and_says_so():
     n, liked = 12, rng.normal(size=12)
     trials = pair_trials(rng, n, 3000, 2000, liked=liked)
     x, y = of_pairs(n, trials), of_values(liked)
-    bounds = missing_bounds(x, y)
+    bounds = worst_case(x, y)
     assert bounds.search.startswith("greedy search over 2,000 missing answers")
     assert bounds.low.value < -0.9
     assert bounds.high.value == 1
-    missing_bounds.cache_clear()
-    assert missing_bounds(x, y) == bounds
+    worst_case.cache_clear()
+    assert worst_case(x, y) == bounds
 
 
 def test_a_bound_is_no_correlation_from_which_answers_are_missing():
     rng = np.random.default_rng(0)
-    bounds = missing_bounds(of_pairs(7, pair_trials(rng, 7, 40, 4)), of_values(rng.normal(size=7)))
+    bounds = worst_case(of_pairs(7, pair_trials(rng, 7, 40, 4)), of_values(rng.normal(size=7)))
     assert missing_in(bounds.low) is None
 
 
@@ -354,7 +354,7 @@ def test_the_value_lies_between_the_bounds(kind, other, n, missing, seed):
     elif other == "a value less":
         y = of_values([NAN, *rng.normal(size=n - 1)])
     for one, two in ((x, y), (y, x)):
-        value, bounds = spearman(one, two).value, missing_bounds(one, two)
+        value, bounds = spearman(one, two).value, worst_case(one, two)
         assert math.isnan(value) or bounds.low.value <= value <= bounds.high.value
         assert math.isnan(bounds.low.value) or -1 <= bounds.low.value <= bounds.high.value <= 1
         assert missing_in(spearman(one, two)) is None or not math.isnan(value)
@@ -365,7 +365,7 @@ def test_an_entity_of_which_every_answer_is_missing_has_a_place_at_the_bounds():
     n, liked = 6, np.arange(6.0)
     trials = [replaced(t, score=None) if "e0" in t.entities else t for t in pair_trials(rng, n, 60, 0, liked=liked)]
     x, y = of_pairs(n, trials), of_values(liked)
-    value, bounds = spearman(x, y), missing_bounds(x, y)
+    value, bounds = spearman(x, y), worst_case(x, y)
     assert value.n == n - 1
     assert (bounds.low.n, bounds.high.n) == (n, n)
     assert bounds.low.value < value.value <= bounds.high.value
@@ -376,6 +376,6 @@ def test_where_nothing_correlates_there_are_no_bounds():
     x = of_pairs(6, pair_trials(rng, 6, 20, 20))
     assert math.isnan(spearman(x, of_values(np.arange(6))).value)
     assert missing_in(spearman(x, of_values(np.arange(6)))) is None
-    flat = missing_bounds(of_pairs(6, pair_trials(rng, 6, 20, 2)), of_values(np.ones(6)))
+    flat = worst_case(of_pairs(6, pair_trials(rng, 6, 20, 2)), of_values(np.ones(6)))
     assert math.isnan(flat.low.value)
     assert flat.search == ""
