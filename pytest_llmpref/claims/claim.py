@@ -149,7 +149,7 @@ class Claim:
         return _what_would_decide(self)
 
     def explain(self) -> str:
-        """Return the failure text, 80 columns wide: value, interval, n, threshold, verdict, and what would decide it."""
+        """Return the failure text, 80 columns wide: value, interval, n, threshold, verdict, what would decide it."""
         family = f" (Bonferroni over a family of {self.family_size})" if self.family_size > 1 else ""
         rows = [
             ("value", _shown(self.estimate.value, short_number(self.estimate.value))),
