@@ -33,7 +33,7 @@ def run_in_sandbox(model, asked, entities, tasks, logs):
     """Run agents of a simulated model, and return what they came to, by task and entity."""
     from pytest_llmpref.experiments.agents.experiment import agentic
     from pytest_llmpref.experiments.agents.run import PlannedRun, ending_of
-    from pytest_llmpref.experiments.agents.running import Bounds, Harness, run_agents
+    from pytest_llmpref.experiments.agents.running import Harness, RunLimits, run_agents
 
     framings = agentic().framings
     planned = {}
@@ -42,7 +42,7 @@ def run_in_sandbox(model, asked, entities, tasks, logs):
             prompt = framings.prompt(task, 0, entity)
             request = Request(asked.name, (Message("user", f"{task.id} {entity}"),), 1.0, 99, asked="agent")
             planned[len(planned)] = PlannedRun(task, entity, "top", 0, prompt, request)
-    harness = Harness(framings.system, Bounds(60, 10**6, 900, 999), "bubblewrap", 4, logs)
+    harness = Harness(framings.system, RunLimits(60, 10**6, 900, 999), "bubblewrap", 4, logs)
     deeds = Deeds(None, "new_episodes", datetime.now(UTC))
     ended = asyncio.run(run_agents(planned, asked, deeds, harness))
     return {(run.task.id, run.entity): ending_of(ended[number]) for number, run in planned.items()}
