@@ -1,6 +1,6 @@
 """Trials asked until a gate's verdict is decided: intervals that hold at every look at once.
 
-The error rate is spent as Lan and DeMets (1983) do with O'Brien and Fleming's (1979) boundaries: hardly any of it early,
+The error rate is spent as Lan and DeMets (1983) do with O'Brien and Fleming's (1979) boundaries: hardly any early,
 so that the last look costs next to nothing. The repeated intervals that belong to them (Jennison and Turnbull 1989)
 hold at whichever look the asking ends, whatever ended it.
 """
