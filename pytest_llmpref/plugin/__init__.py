@@ -15,6 +15,7 @@ from pytest_llmpref.plugin.collection import is_ours, misuse, model_of
 from pytest_llmpref.plugin.findings import Findings
 from pytest_llmpref.plugin.preparing import Preparation, only_shows
 from pytest_llmpref.plugin.run import Run
+from pytest_llmpref.plugin.settlement import Settlement
 from pytest_llmpref.plugin.stash import MEASURED, RUN
 
 MARKERS = (
@@ -82,7 +83,7 @@ def pytest_runtest_makereport(
     """Do the same for a test that is expected to fail, but after pytest itself has said what that means for it."""
     report = yield
     if MEASURED in item.stash and _may_fail(item, call):
-        item.config.stash[RUN].complete(item, call, report, item.stash[MEASURED])
+        Settlement(item.config.stash[RUN]).complete(item, call, report, item.stash[MEASURED])
     return report
 
 
@@ -110,6 +111,7 @@ class RunHooks:
         self._run = run
         self._preparation = Preparation(run)
         self._findings = Findings(run, self._preparation)
+        self._settlement = Settlement(run)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
@@ -160,7 +162,7 @@ class RunHooks:
             return (yield)
         if model_of(item) is None:
             return (yield)
-        with self._run.measuring(item) as measured:
+        with self._settlement.measuring(item) as measured:
             item.stash[MEASURED] = measured
             return (yield)
 
@@ -180,7 +182,7 @@ class RunHooks:
             return (yield)
         with measured.body():
             yield
-        self._run.warn_of_no_claim(item, measured)
+        self._settlement.warn_of_no_claim(item, measured)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_makereport(
@@ -189,7 +191,7 @@ class RunHooks:
         """Turn claims into outcomes, and errors of ours into plain text, before any other plugin sees the report."""
         report = yield
         if MEASURED in item.stash and not _may_fail(item, call):
-            self._run.complete(item, call, report, item.stash[MEASURED])
+            self._settlement.complete(item, call, report, item.stash[MEASURED])
         return report
 
     @pytest.hookimpl(wrapper=True, tryfirst=True, specname="pytest_runtest_makereport")
@@ -199,7 +201,7 @@ class RunHooks:
         """Let the last attempt count where another plugin, such as pytest-retry, made more than one in this hook."""
         report = yield
         if MEASURED in item.stash:
-            self._run.complete_later_attempts(item, call, report, item.stash[MEASURED])
+            self._settlement.complete_later_attempts(item, call, report, item.stash[MEASURED])
         return report
 
     @pytest.hookimpl(tryfirst=True)
