@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Settlement:
-    """Settles the reports of tests that measure: outcome, text and properties. Heavy imports wait for the first such."""
+    """Settles the reports of tests that measure: outcome, text, properties. Heavy imports wait for the first."""
 
     def __init__(self, run: "Run") -> None:
         self._run = run
