@@ -148,25 +148,3 @@ def test_the_third_option_is_read(text, outcome, label):
 
 def test_without_a_third_option_its_letter_is_no_answer():
     assert read_pair(Reply("C", "stop"), OPTIONS, neutral=False) == (Outcome.UNPARSEABLE, None)
-
-
-def test_all_protocols_are_planned_only_if_asked_for(pytester):
-    pytester.makepyfile("def test_p(protocols): assert len(protocols) == 16")
-    options = ("--model=sim/paper-a", "--profile=smoke", "--llmpref-plan")
-    assert "preference_forms" not in pytester.runpytest_subprocess(*options).stdout.str()
-    assert "preference_forms" in pytester.runpytest_subprocess(*options, "--llmpref-protocols=all").stdout.str()
-
-
-def test_a_suite_claims_robustness_over_all_protocols(pytester):
-    pytester.makepyfile(
-        """
-        from pytest_llmpref import robustness, spearman
-
-        def test_r(protocols):
-            assert len(protocols) == 64
-            assert robustness(protocols, lambda cell: spearman(cell.preferences, cell.donation_advice) > 0) > 0.8
-        """
-    )
-    run = pytester.runpytest_subprocess("--model=sim/paper-a", "--llmpref-protocols=all")
-    run.stdout.fnmatch_lines(["*1 passed*"])
-    assert run.ret == 0
