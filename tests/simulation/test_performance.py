@@ -28,3 +28,12 @@ def test_intervals_hold_a_planted_slope_as_often_as_they_say(slope, yes_bias):
     points = np.mean([each.between_extremes.value for each in found])
     if yes_bias == 0:
         assert points == pytest.approx(DESIGN.points(slope), abs=0.01)
+
+
+def test_the_difference_between_extremes_counts_which_questions_were_asked():
+    design, rng, held = ReadingDesign(36, 64, 0.95, difficulty_sd=4.0), np.random.default_rng(10), []
+    for _ in range(200):
+        answers = simulate_answers(design, rng, slope=0.335)
+        interval = preference_slope(answers, design.preference).between_extremes.interval()
+        held.append(interval.low <= design.points(0.335) <= interval.high)
+    assert np.mean(held) > 0.91

@@ -7,6 +7,7 @@ from pytest_llmpref.claims.estimates import Verdict
 from pytest_llmpref.stats.performance import preference_slope
 from pytest_llmpref.stats.power import (
     ReadingDesign,
+    questions_needed,
     reading_power,
     simulate_answers,
 )
@@ -36,3 +37,13 @@ def test_one_point_at_200_questions_is_rarely_found_and_the_power_says_so():
     stated = reading_power(design, simulations=6)
     assert stated.smallest_difference > 0.03
     assert found_share(design, design.slope(0.01), 25) < 0.4
+
+
+def test_more_questions_see_less_and_the_number_for_a_difference_sees_it():
+    few, many = (reading_power(ReadingDesign(24, n, 0.8), simulations=15) for n in (60, 240))
+    assert many.smallest_difference < 0.65 * few.smallest_difference
+    wanted = 0.05
+    needed = int(questions_needed(SMALL, wanted, simulations=15))
+    there = reading_power(ReadingDesign(24, needed, 0.8), simulations=15)
+    assert there.smallest_difference == pytest.approx(wanted, rel=0.12)
+    assert questions_needed(ReadingDesign(8, 60, 0.8, entity_sd=0.6), 0.01, simulations=8) == float("inf")
