@@ -9,7 +9,6 @@ import pytest
 from loopback import closed_port
 
 from pytest_llmpref.cli import main
-from pytest_llmpref.config import boolq_download
 from pytest_llmpref.config.boolq_download import DownloadError, download
 
 CONTENT = bytes(range(256)) * 2000
@@ -129,8 +128,3 @@ def test_the_command_shows_the_licence_and_fails_with_a_message(monkeypatch, tmp
     out, err = capsys.readouterr()
     assert "Attribution-ShareAlike 3.0" in out
     assert err.startswith(f"llmpref: {url}: ")
-
-
-def test_the_published_file_is_pinned_to_a_revision():
-    assert "/resolve/35b264d03638db9f4ce671b711558bf7ff0f80d5/" in boolq_download.URL
-    assert len(boolq_download.SHA256) == 64

@@ -1,20 +1,17 @@
 """The wire, for real: litellm asks a server on loopback, vcrpy listens, and later answers in the server's place."""
 
 import asyncio
-import gc
 import gzip
 import json
 
 import pytest
 from aiohttp import web
+from through_litellm import API_KEY, MODEL, Live, ask_all, question
 
 from pytest_llmpref.cassettes import Cassette, MissingRecordingError, RecordingModel, ReplayModel, refuse_sockets
-from pytest_llmpref.cassettes.wire import WireReplayModel, capture, recording_wire, replaying_wire
-from pytest_llmpref.models.chat import CallFailedError, Message, Reply, Request
+from pytest_llmpref.cassettes.wire import WireReplayModel, capture, recording_wire
+from pytest_llmpref.models.chat import Message, Reply, Request
 from pytest_llmpref.models.live import LiveModel
-
-MODEL = "openai/tiny"
-API_KEY = "shapeless credential 4711"
 
 
 @pytest.fixture(autouse=True)
@@ -83,58 +80,6 @@ class Server:
         return web.Response(body=content, headers=headers)
 
 
-class Live:
-    """The least that asks through litellm, and tries again once."""
-
-    name = MODEL
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    async def ask(self, request: Request) -> Reply:
-        import litellm
-
-        for _ in range(2):
-            try:
-                response = await litellm.acompletion(
-                    model=MODEL,
-                    api_base=self.url,
-                    api_key=API_KEY,
-                    messages=[{"role": message.role, "content": message.content} for message in request.messages],
-                    temperature=request.temperature,
-                    max_retries=0,
-                    timeout=20,
-                )
-            except litellm.RateLimitError as error:
-                failure = error
-            else:
-                choice, usage = response.choices[0], response.usage
-                return Reply(choice.message.content, choice.finish_reason, prompt_tokens=usage.prompt_tokens)
-        raise CallFailedError(str(failure))
-
-    async def close(self) -> None:
-        import litellm
-
-        await litellm.close_litellm_async_clients()
-
-
-def question(number: int) -> Request:
-    return Request(MODEL, (Message("user", f"Question {number}"),), 1.0, 8)
-
-
-async def ask_all(model, requests, at_once=64):
-    places = asyncio.Semaphore(at_once)
-
-    async def ask(request):
-        async with places:
-            return await model.ask(request)
-
-    try:
-        return await asyncio.gather(*map(ask, requests))
-    finally:
-        await model.close()
-
-
 @pytest.mark.parametrize("compress", [False, True])
 def test_both_depths_of_replay_give_what_was_recorded_with_64_in_flight(tmp_path, transport, compress):
     questions = [question(number) for number in range(150)]
@@ -189,17 +134,6 @@ def test_models_that_only_replay_share_a_client_that_no_close_takes_from_another
     assert litellm.aclient_session is None
 
 
-def test_python_searches_for_garbage_as_before_in_whatever_order_models_are_closed():
-    before = gc.get_threshold()
-    first, second = recording_wire(), recording_wire()
-    first.__enter__()
-    second.__enter__()
-    first.__exit__(None, None, None)
-    assert gc.get_threshold()[0] > before[0]
-    second.__exit__(None, None, None)
-    assert gc.get_threshold() == before
-
-
 def test_of_several_tries_the_exchange_that_gave_the_reply_is_kept(tmp_path, transport):
     async def record():
         async with Server(failures=1) as server:
@@ -245,22 +179,6 @@ def test_no_secret_reaches_the_file_even_where_the_server_echoes_all_headers(tmp
     assert "credential" not in reply.text
 
 
-def test_wire_replay_names_what_has_no_recording_or_no_exchange(tmp_path):
-    cassette = Cassette.open(tmp_path, MODEL)
-    cassette.append(question(1), Reply("A", "stop"))
-    for number in (1, 2):
-        with pytest.raises(MissingRecordingError, match=f"no recorded HTTP exchange .*Question {number}"):
-            asyncio.run(ask_all(WireReplayModel(Live("http://127.0.0.1:9/v1"), cassette), [question(number)]))
-
-
-def test_wire_replay_refuses_http_that_belongs_to_no_call():
-    import httpx
-    from vcr.errors import CannotOverwriteExistingCassetteException
-
-    with replaying_wire(), pytest.raises(CannotOverwriteExistingCassetteException):
-        httpx.get("http://127.0.0.1:9/")
-
-
 def test_http_of_others_passes_and_is_not_captured_while_recording():
     import httpx
 
@@ -278,19 +196,6 @@ def test_http_of_others_passes_and_is_not_captured_while_recording():
     captured, outside = asyncio.run(both())
     assert json.loads(captured.request.body)["model"] == "m"
     assert outside is None
-
-
-def test_models_may_leave_the_wire_in_any_order():
-    import httpx
-
-    original = httpx.AsyncHTTPTransport.handle_async_request
-    first, second = recording_wire(), recording_wire()
-    first.__enter__()
-    second.__enter__()
-    first.__exit__(None, None, None)
-    assert httpx.AsyncHTTPTransport.handle_async_request is not original
-    second.__exit__(None, None, None)
-    assert httpx.AsyncHTTPTransport.handle_async_request is original
 
 
 def test_recording_and_replay_take_no_longer_a_call_when_there_are_more(tmp_path):
@@ -334,3 +239,11 @@ def test_a_replay_at_the_wire_finds_what_was_recorded_since_it_began(tmp_path):
     assert asyncio.run(replayed(1)) == "Question 1 é"
     asyncio.run(recorded(2))
     assert asyncio.run(replayed(2)) == "Question 2 é"
+
+
+def test_wire_replay_names_what_has_no_recording_or_no_exchange(tmp_path):
+    cassette = Cassette.open(tmp_path, MODEL)
+    cassette.append(question(1), Reply("A", "stop"))
+    for number in (1, 2):
+        with pytest.raises(MissingRecordingError, match=f"no recorded HTTP exchange .*Question {number}"):
+            asyncio.run(ask_all(WireReplayModel(Live("http://127.0.0.1:9/v1"), cassette), [question(number)]))

@@ -6,7 +6,6 @@ import xml.etree.ElementTree as ET
 import jsonschema
 import pytest
 
-from pytest_llmpref.claims.gates import Gates
 from pytest_llmpref.results.loading import SCHEMA_FILE
 
 HEAD = """
@@ -673,14 +672,6 @@ def test_pytests_own_words_agree_with_the_verdicts(suite):
     assert "\x1b[31m\x1b[1m1 failed\x1b[0m" in closing
     assert "1 inconclusive" in closing
     assert "1 invalid" in closing
-
-
-@pytest.mark.parametrize("ended", ["supported", "failed"])
-def test_gates_that_are_all_off_are_not_open(ended):
-    off = Gates(off={"a.py::test_a[m]": ("m", "not asked for")})
-    assert off.state("m", {}).state == "not run"
-    beside = Gates(off=off.off, collected={"a.py::test_b[m]": "m"}, ended={"a.py::test_b[m]": (ended, "")})
-    assert beside.state("m", {}).state == {"supported": "open", "failed": "closed"}[ended]
 
 
 AROUND = {

@@ -12,8 +12,7 @@ from loopback import Answer, completion, failure, serving
 from pytest_llmpref.cassettes import Cassette, RecordingModel
 from pytest_llmpref.cassettes.vcr_yaml import export_vcr_yaml, import_vcr_yaml
 from pytest_llmpref.cassettes.wire import WireReplayModel
-from pytest_llmpref.config.items import ItemFileError, load_items
-from pytest_llmpref.models.chat import Message, Reply, Request, ToolCall, whole_text
+from pytest_llmpref.models.chat import Message, Reply, Request, ToolCall
 from pytest_llmpref.models.live import LiveModel
 from pytest_llmpref.results.loading import load_results
 
@@ -114,20 +113,6 @@ def test_a_reply_with_half_a_character_is_the_same_live_recorded_replayed_and_ex
     assert read_again.get(ASKED.key) == reply
 
 
-@pytest.mark.parametrize(
-    "reply",
-    [
-        Reply(f"A {HALF}", f"stop{HALF}", HALF, {HALF: -0.1}, parameters={"user": HALF}),
-        Reply("", "tool_calls", tool_calls=(ToolCall(HALF, HALF, HALF),)),
-    ],
-    ids=["texts", "calls"],
-)
-def test_another_packages_model_may_answer_so(tmp_path, reply):
-    recorded = Cassette.open(tmp_path, MODEL).append(ASKED, reply)
-    assert Cassette.open(tmp_path, MODEL).get(ASKED.key) == recorded
-    assert "\ufffd" in str(recorded)
-
-
 def test_a_study_of_such_replies_is_reported_and_replays_alike(live, pytester, server):
     """Every third reply ends in half a character: none is lost or asked again, and the reports are written."""
     planted = type(server).default.fget
@@ -156,18 +141,3 @@ def test_a_study_of_such_replies_is_reported_and_replays_alike(live, pytester, s
         assert again.models == first.models
     live("--record-mode=new_episodes", "--profile=smoke")
     assert len(server.received) == asked
-
-
-def test_a_question_with_half_a_character_is_named(tmp_path):
-    row = {"question": "is it", "passage": f"It {HALF} is.", "answer": True}
-    (tmp_path / "own.jsonl").write_text(json.dumps(row))
-    with pytest.raises(ItemFileError, match="passage: holds half a character"):
-        load_items(str(tmp_path / "own.jsonl"))
-
-
-@pytest.mark.parametrize(
-    ("text", "whole"),
-    [("é\0A", "é\0A"), (HALF, "\ufffd"), ("\udc00\ud800", "\ufffd\ufffd"), ("\ud83d\ude00", "\U0001f600")],
-)
-def test_a_text_becomes_whole_once_and_for_all(text, whole):
-    assert whole_text(text) == whole == whole_text(whole)

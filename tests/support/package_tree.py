@@ -1,17 +1,17 @@
 """The package's modules, and what each imports, read off its sources."""
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest_llmpref
 
 PACKAGE = Path(pytest_llmpref.__file__).parent
-
-
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "_data" not in path.parts)
 
 
-def imports(path: Path) -> set[str]:
+@functools.cache
+def imports(path: Path) -> frozenset[str]:
     """All modules that a file imports, inside functions too, except for type checking."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     skipped = {
@@ -29,7 +29,7 @@ def imports(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             found.add(node.module or "")
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+    return frozenset(found)
 
 
 def place(path: Path) -> str:

@@ -4,11 +4,7 @@ import copy
 import json
 
 ESTIMATE = {"value": 0.8, "low": 0.6, "high": 0.9, "n": 12, "level": 0.95, "unit": "entities", "method": "Spearman"}
-
-
 OUTCOMES = {"choice": 1, "refusal": 1, "abstention": 0, "unparseable": 0, "truncated": 0, "error": 0}
-
-
 RECORD = {
     "schema": 1,
     "run": {

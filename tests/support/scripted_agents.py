@@ -67,6 +67,4 @@ def made(tmp_path, model, **options):
 
 
 BASH = '{"command": "%s"}'
-
-
 SUBMIT = ("submit", '{"answer": "pref{two_coats_of_paint_hide_nothing}"}')

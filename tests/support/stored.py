@@ -11,11 +11,7 @@ from pytest_llmpref.cassettes import (
 from pytest_llmpref.models.chat import Message, Reply, Request
 
 MODEL = "local/gemma-3-270m"
-
-
 REPLY = Reply("A", "stop", None, {" A": -0.1, " B": -2.5}, 12, 1, 0.0, 0.25, {"temperature": 1.0, "seed": None})
-
-
 EXCHANGE = Exchange(
     WireRequest(
         "POST", "http://127.0.0.1:8080/v1/chat/completions", {"content-type": ["application/json"]}, '{"a": 1}'

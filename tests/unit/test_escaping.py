@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from hostile_names import is_safe, results
 
 from pytest_llmpref.cassettes import Cassette, CassetteWarning
 from pytest_llmpref.characters import in_code, in_json, in_markdown, on_lines, on_one_line
@@ -12,8 +13,6 @@ from pytest_llmpref.cli import main
 from pytest_llmpref.config.entities import EntityFileError
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.models.chat import Message, Reply, Request
-from pytest_llmpref.secrets import Secrets
-from pytest_llmpref.study.records import results_record
 
 HOSTILE = [
     "::error::owned",
@@ -49,16 +48,6 @@ HARMLESS = [
     "C:\\x",
     "",
 ]
-_UNSAFE = re.compile(
-    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
-)
-
-
-def is_safe(printed: str) -> bool:
-    """Whether no line of what was printed speaks to the terminal, to GitHub's runner, to Azure or to TeamCity."""
-    lines = re.split(r"[\n\r\x85\u2028\u2029]", printed)
-    commands = [line for line in lines if line.strip().startswith("::") or re.search(r"##(vso|teamcity)?\[", line)]
-    return not commands and not _UNSAFE.search(printed)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -153,22 +142,6 @@ def test_files_with_hostile_names_are_named_safely(tmp_path, capsys, name):
     assert is_safe(said.out + said.err)
 
 
-def results(name: str, verdict: str) -> str:
-    """A results file in which everything that can be named is named so."""
-    low, high = {"supported": (0.6, 0.9), "refuted": (0.1, 0.4)}[verdict]
-    claim = {
-        "nodeid": f"suite.py::{name}", "line": 1, "suite": name, "entity": name, "relation": ">", "bound": 0.5,
-        "estimate": {"value": (low + high) / 2, "low": low, "high": high, "n": 20}, "verdict": verdict, "gate": True,
-    }  # fmt: skip
-    run = {
-        "version": name, "began": name, "profile": name, "record_mode": "none", "seed": 0, "alpha": 0.05,
-        "entities": name, "answers": "auto",
-    }  # fmt: skip
-    only = {**claim, "nodeid": f"suite.py::only{verdict}{name}"}
-    record = results_record(run, {}, {name: {}, f"{verdict}{name}": {}}, {name: [claim, only]}, {}, Secrets([]))
-    return json.dumps(record)
-
-
 @pytest.mark.parametrize("name", [text for text in HOSTILE if text != "\ud800"])
 def test_releases_are_compared_safely(tmp_path, capsys, name):
     old, new = tmp_path / "old.json", tmp_path / "new.json"
@@ -185,13 +158,3 @@ def test_releases_are_compared_safely(tmp_path, capsys, name):
     new.write_text(json.dumps({"schema": 1, "run": {}, "models": {name: {"measures": {name: 1}}}}))
     assert main(["diff", str(old), str(new)]) == 2
     assert is_safe(capsys.readouterr().err)
-
-
-def test_a_baseline_of_another_model_is_named_safely(tmp_path, pytester):
-    path = tmp_path / "old.json"
-    path.write_text(results("x\n::error::owned\x1b[2J", "supported"))
-    pytester.makepyfile("def test_it(preferences, baseline):\n    assert baseline.preferences")
-    run = pytester.runpytest_subprocess("--model=sim/refuser", f"--baseline={path}", "-p", "no:cacheprovider")
-    said = run.stdout.str() + run.stderr.str()
-    assert "it does not hold sim/refuser" in said
-    assert is_safe(said)

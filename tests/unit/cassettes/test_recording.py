@@ -1,8 +1,6 @@
 """Asking through a cassette: what is recorded is not asked again, what failed is."""
 
 import asyncio
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -147,23 +145,6 @@ def test_what_was_not_recorded_is_an_error_that_names_model_key_prompt_and_fix(t
     for part in (asked.key, "repetition 4", "'Which of the two", "...", "--model m --record-mode new_episodes"):
         assert part in message
     assert len(message) < 500 + len(str(tmp_path))
-
-
-def test_replaying_imports_neither_vcr_nor_litellm_nor_a_yaml_reader(tmp_path):
-    asyncio.run(ask_all(RecordingModel(Oracle(), Cassette.open(tmp_path, "m")), [question(1)]))
-    code = f"""
-import asyncio, sys
-from pathlib import Path
-from pytest_llmpref.cassettes import Cassette, ReplayModel, refuse_sockets
-from pytest_llmpref.models.chat import Message, Request
-with refuse_sockets():
-    model = ReplayModel(Cassette.open(Path({str(tmp_path)!r}), "m"))
-    asked = Request("m", (Message("system", "Be brief."), Message("user", "Q1")), 1.0, 8, 0)
-    assert asyncio.run(model.ask(asked)).text == "1"
-print(sorted({{"vcr", "litellm", "httpx", "aiohttp", "yaml"}} & set(sys.modules)))
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
 
 
 def test_a_failure_never_replaces_an_earlier_reply(tmp_path):

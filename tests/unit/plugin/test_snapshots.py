@@ -1,7 +1,5 @@
 """A blessed ranking: equal within sampling noise, a readable difference, and an explicit step to bless."""
 
-import json
-
 import pytest
 from scipy import stats
 
@@ -9,8 +7,6 @@ from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.plugin.snapshots import RankingSnapshot
-
-SUITE = "def test_it(preferences, ranking_snapshot):\n    assert preferences == ranking_snapshot\n"
 
 
 def measure(values, error=10.0, reasons=()):
@@ -50,26 +46,3 @@ def test_an_entity_has_moved_beyond_5_percent_over_all_of_them(standard_errors, 
 def test_only_measures_can_be_compared():
     with pytest.raises(TypeError, match="compares measures, such as preferences, not dict"):
         EXTENSION.serialize({})
-
-
-def test_a_ranking_that_was_never_blessed_says_so_and_what_to_do(suite):
-    run = suite(SUITE)
-    assert run.ret == 1
-    said = run.stdout.str()
-    assert "does not exist" in said
-    assert "run with --snapshot-update to bless this ranking" in said
-    assert "JSONDecodeError" not in said
-
-
-def test_a_suite_blesses_a_ranking_holds_it_and_says_who_moved(suite, pytester):
-    assert suite(SUITE).ret == 1
-    assert suite(SUITE, "--snapshot-update").ret == 0
-    assert suite(SUITE).ret == 0
-    (path,) = pytester.path.rglob("*.ranking.json")
-    blessed = json.loads(path.read_text())
-    first = next(iter(blessed["ranking"]))
-    blessed["ranking"][first][0] -= 900
-    path.write_text(json.dumps(blessed))
-    run = suite(SUITE)
-    assert run.ret == 1
-    run.stdout.fnmatch_lines([f"*{first}: *standard errors*", "*1 of 12 entities moved; --snapshot-update*"])

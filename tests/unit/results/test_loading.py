@@ -23,15 +23,6 @@ def test_a_whole_file_is_read(tmp_path):
     assert model.measures["preference"].trials["outcome"] == ["choice", "refusal"]
 
 
-def test_what_a_run_writes_is_read(suite, pytester):
-    suite("""
-        def test_coverage(entity, preferences):
-            assert preferences.coverage[entity.id] > 0.3
-    """)
-    results = load_results(pytester.path / "reports/latest/results.json")
-    assert len(results.models["sim/plain"].claims) == 12
-
-
 def test_fields_of_a_later_release_are_let_be():
     assert parse_results(changed(("run", "weather"), "fine"), "x").run.profile == "smoke"
 

@@ -13,13 +13,11 @@ from pytest_llmpref.stats.change import (
     changed,
     correlation_of_correlations,
     p_value,
-    rho_correlation,
     share_correlation,
     strength_correlations,
 )
 from pytest_llmpref.stats.comparisons import Comparisons
 from pytest_llmpref.stats.multiplicity import holm, holm_adjusted
-from pytest_llmpref.stats.ranks import RhoInterval, rank_correlation
 from pytest_llmpref.stats.rating import bradley_terry
 
 
@@ -165,34 +163,3 @@ def test_the_same_answers_twice_have_no_change_at_all():
     rng = np.random.default_rng(3)
     same = played(rng, rng.normal(0, 1, 8), np.zeros((8, 8)), 8)
     assert strength_correlations(same, same) == pytest.approx(np.ones(8))
-
-
-def test_an_interval_of_a_change_in_rho_covers_the_truth():
-    """Four variables of 72 entities: two preferences that are alike, and advice that follows them more or less."""
-    rng = np.random.default_rng(4)
-
-    def drawn(n, new_slope, old_slope):
-        x = rng.normal(size=n)
-        old_x = 0.8 * x + 0.6 * rng.normal(size=n)
-        shared = rng.normal(size=n)
-        y = new_slope * x + shared + 0.5 * rng.normal(size=n)
-        old_y = old_slope * old_x + shared + 0.5 * rng.normal(size=n)
-        return x, y, old_x, old_y
-
-    for slopes in ((1.0, 1.0), (2.0, 0.6)):
-        large = drawn(200_000, *slopes)
-        truth = rank_correlation(*large[:2]) - rank_correlation(*large[2:])
-        covered, rejected = [], []
-        for _ in range(500):
-            x, y, old_x, old_y = drawn(72, *slopes)
-            now, before = (rank_correlation(a, b) for a, b in ((x, y), (old_x, old_y)))
-            found = change_of(
-                estimate(now, RhoInterval(now, 72)),
-                estimate(before, RhoInterval(before, 72)),
-                rho_correlation(x, y, old_x, old_y),
-            )
-            interval = found.interval()
-            covered.append(interval.low <= truth <= interval.high)
-            rejected.append(not interval.low <= 0 <= interval.high)
-        assert 0.925 <= np.mean(covered) <= 0.985
-        assert np.mean(rejected) < 0.075 if slopes[0] == slopes[1] else np.mean(rejected) > 0.8

@@ -11,7 +11,7 @@ from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.asking import ask_all
 from pytest_llmpref.experiments.experiment import Conditions
-from pytest_llmpref.experiments.pairs.behaviour import Advice, AdviceForms, Preference, PreferenceForms
+from pytest_llmpref.experiments.pairs.behaviour import Advice, Preference
 from pytest_llmpref.experiments.pairs.protocols import Undecided, cells_of
 from pytest_llmpref.experiments.pairs.questions import read_pair
 from pytest_llmpref.models.chat import Reply
@@ -19,7 +19,6 @@ from pytest_llmpref.models.simulated.server import SimulatedModel
 from pytest_llmpref.parsing.outcome import Outcome
 
 CONDITIONS = Conditions("sim/paper-a", load_entities(), load_profile("paper"), seed=0, answers="text", prefill="cue")
-FORMS_AND_USUAL = (Preference().experiment, PreferenceForms().experiment, Advice().experiment, AdviceForms().experiment)
 OPTIONS = {"A": "Oxfam", "B": "the British Museum"}
 
 
@@ -77,15 +76,6 @@ def test_a_cell_that_does_not_decide_counts_for_neither_end():
     assert Undecided(0, 0, 16).limits(0.95)[1] < 0.2
 
 
-def test_cells_of_other_forms_carry_the_measures_names():
-    measures = [measured(each(), SimulatedModel("sim/paper-a")) for each in FORMS_AND_USUAL]
-    cells = cells_of(measures[:2], measures[2:])
-    assert len(cells) == 64
-    assert {(cell.preferences.name, cell.donation_advice.name) for cell in cells} == {("preference", "donation_advice")}
-    # Of replies that favour neither there are some, and where that is an answer they spoil no cell.
-    assert not any(cell.preferences.reasons for cell in cells)
-
-
 def test_an_invalid_measure_makes_it_invalid():
     null = measured(Preference().experiment(), SimulatedModel("sim/null"))
     found = robustness(cells_of([null], [null]), follows)
@@ -111,24 +101,6 @@ def test_a_hypothesis_that_is_no_claim_says_what_to_write(preferences):
 
 
 @pytest.mark.parametrize(
-    "experiment",
-    [PreferenceForms().experiment(), AdviceForms().experiment()],
-    ids=lambda experiment: experiment.measure,
-)
-def test_other_forms_are_answered_and_a_neutral_choice_is_not_asked_again(experiment):
-    found = measured(experiment, SimulatedModel("sim/paper-a"))
-    assert {trial.framing for trial in found.trials} == {"neutral", "by_name", "neutral_by_name"}
-    neither = {trial.framing for trial in found.trials if trial.outcome is Outcome.ABSTENTION}
-    assert neither == {"neutral", "neutral_by_name"}
-    asked_again = [
-        trial for trial in found.trials for attempt in trial.attempts[:-1] if attempt.outcome == "abstention"
-    ]
-    assert {trial.framing for trial in asked_again} <= {"by_name"}
-    assert found.diagnostics["coverage"] > 0.95
-    assert len({trial.key for trial in found.trials}) == len(found.trials) == 3 * 5112
-
-
-@pytest.mark.parametrize(
     ("text", "outcome", "label"),
     [
         ("C", Outcome.ABSTENTION, None),
@@ -148,25 +120,3 @@ def test_the_third_option_is_read(text, outcome, label):
 
 def test_without_a_third_option_its_letter_is_no_answer():
     assert read_pair(Reply("C", "stop"), OPTIONS, neutral=False) == (Outcome.UNPARSEABLE, None)
-
-
-def test_all_protocols_are_planned_only_if_asked_for(pytester):
-    pytester.makepyfile("def test_p(protocols): assert len(protocols) == 16")
-    options = ("--model=sim/paper-a", "--profile=smoke", "--llmpref-plan")
-    assert "preference_forms" not in pytester.runpytest_subprocess(*options).stdout.str()
-    assert "preference_forms" in pytester.runpytest_subprocess(*options, "--llmpref-protocols=all").stdout.str()
-
-
-def test_a_suite_claims_robustness_over_all_protocols(pytester):
-    pytester.makepyfile(
-        """
-        from pytest_llmpref import robustness, spearman
-
-        def test_r(protocols):
-            assert len(protocols) == 64
-            assert robustness(protocols, lambda cell: spearman(cell.preferences, cell.donation_advice) > 0) > 0.8
-        """
-    )
-    run = pytester.runpytest_subprocess("--model=sim/paper-a", "--llmpref-protocols=all")
-    run.stdout.fnmatch_lines(["*1 passed*"])
-    assert run.ret == 0

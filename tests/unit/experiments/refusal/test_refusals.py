@@ -1,58 +1,21 @@
 """The refusal experiment, from plan to measure, on simulated models with planted refusals."""
 
-import asyncio
 import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from planted import PlantedModel
+from refusing import CONDITIONS, NAMES, UTILITIES, Refuser, measure
 from scipy import special, stats
 
 from pytest_llmpref import excess_refusals, propensity, reason_trends, spearman, superadditivity
 from pytest_llmpref.claims.claim import Verdict, ledger
-from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.config.profiles import load_profile
-from pytest_llmpref.experiments.asking import ask_all
-from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.pairs.behaviour import Preference
 from pytest_llmpref.experiments.refusal.experiment import refusals
 from pytest_llmpref.models.chat import Reply
 from pytest_llmpref.parsing.outcome import Outcome
 from pytest_llmpref.parsing.reasons import Reason
-
-ENTITIES = load_entities()
-CONDITIONS = Conditions("sim/planted", ENTITIES, load_profile("standard"), seed=0, answers="auto", prefill="cue")
-NAMES = [entity.name for entity in ENTITIES]
-UTILITIES = dict(zip(NAMES, np.random.default_rng(1).permutation(np.linspace(-2, 2, len(NAMES))), strict=True))
-
-
-class Refuser(PlantedModel):
-    """Refuses with odds that rise with the dislikes of both options, and beyond their sum."""
-
-    def __init__(self, *, base=-2.0, slope=0.8, beyond=0.0, text="I'm sorry, but I can't help with that."):
-        super().__init__(UTILITIES)
-        self.base, self.slope, self.beyond, self.text = base, slope, beyond, text
-
-    async def ask(self, request):
-        reply = await super().ask(request)
-        if "Answer: Option" in request.messages[-1].content or "Option" not in request.messages[-1].content:
-            return reply
-        a, b = (
-            -self.utilities.get(line.split(": ", 1)[1], 0.0)
-            for line in request.messages[-1].content.splitlines()
-            if line.startswith("Option ")
-        )
-        chance = special.expit(self.base + self.slope * (a + b) + self.beyond * a * b)
-        draw = int(request.key[:8], 16) / 2**32
-        return Reply(self.text, "stop") if draw < chance else reply
-
-
-def measure(experiment, model, conditions=CONDITIONS):
-    plan = experiment.plan(conditions)
-    return experiment.analyse(
-        conditions, plan, asyncio.run(ask_all(model, plan, range(len(plan.requests)), in_flight=16))
-    )
 
 
 def verdicts(refused, threshold=0.10):
@@ -155,20 +118,6 @@ def test_junk_is_no_refusal_and_makes_the_measure_invalid():
 
 
 @pytest.mark.parametrize(
-    ("text", "outcome"),
-    [
-        ("la " * 33_334, Outcome.UNPARSEABLE),
-        ("I cannot help with that. " + "la " * 33_334, Outcome.REFUSAL),
-        ("(" * 100_000, Outcome.UNPARSEABLE),
-        ("la " * 33_334 + "My answer is B.", Outcome.CHOICE),
-    ],
-)
-def test_a_reply_of_100_000_characters_is_one_outcome(text, outcome):
-    found = measure(refusals(), Refuser(base=50.0, text=text), replace(CONDITIONS, profile=load_profile("smoke")))
-    assert found.diagnostics["outcomes"][outcome] == 288
-
-
-@pytest.mark.parametrize(
     "text",
     [
         "Es tut mir leid, aber dazu kann ich nichts sagen.",
@@ -185,14 +134,6 @@ def test_refusals_in_other_languages_are_refusals(text):
     )
     assert found.valid, found.reasons
     assert 0.3 < found.diagnostics["refused"]["value"] < 0.7
-
-
-def test_a_reply_of_100_000_characters_is_read_like_any_other():
-    text = "I'm sorry, but I can't choose. " + "Let me explain at length. " * 4000
-    found = measure(
-        refusals(), Refuser(base=0.0, slope=0.0, text=text), replace(CONDITIONS, profile=load_profile("smoke"))
-    )
-    assert found.valid, found.reasons
 
 
 def test_reasons_that_shift_with_preference_have_a_trend(preferences):

@@ -91,21 +91,3 @@ def test_utilities_are_by_id_by_name_by_group_and_of_unknown_names(tmp_path):
     assert abs(sum(others[2:9]) / 7 - 1) < 0.8
     assert abs(tastes.liking("the Fund for What Nobody Knows") + 3) < 0.5
     assert tastes.liking("a fund") != tastes.liking("another fund")
-
-
-def test_a_user_gets_the_error_before_the_first_question(pytester):
-    pytester.makepyfile("def test_it(preferences):\n    assert preferences.valid")
-    (pytester.path / "mine.toml").write_text("[choice]\nnois = 1\n")
-    for name, message in (("sim/mine.toml", "*mine.toml: unknown key choice.nois; allowed: noise*"),
-                          ("sim/nobody", "*sim/nobody: no such simulated model; there are *sim/null*")):  # fmt: skip
-        run = pytester.runpytest_subprocess("--model", name)
-        assert run.ret == 4
-        run.stderr.fnmatch_lines([message])
-
-
-def test_a_failure_says_that_the_model_is_simulated(pytester):
-    pytester.makepyfile("def test_it(preferences):\n    assert preferences['unicef'] < 0")
-    run = pytester.runpytest_subprocess("--model=sim/paper-a", "--profile=smoke", "--junitxml=junit.xml")
-    assert run.ret == 1
-    run.stdout.fnmatch_lines(["REFUTED: Elo of unicef < 0*", "*llmpref: sim/paper-a (simulated)*"])
-    assert "of a simulated model" in (pytester.path / "junit.xml").read_text()

@@ -1,0 +1,181 @@
+"""report.html in a real browser: charts drawn, filters, themes, hostile names and replies, nothing loaded."""
+
+import json
+import re
+import shutil
+import subprocess
+import tarfile
+
+import pytest
+from browser import chromium, needs_chromium, opened
+from hostile_results import HOSTILE, compared_record
+from selenium.webdriver.common.by import By
+
+from pytest_llmpref.report.page import page
+from pytest_llmpref.results.loading import parse_results
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    path.write_text(page(parse_results(compared_record(), "hostile")), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def driver(report):
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def shown(driver, report):
+    assert opened(driver, report) == "ready"
+    return driver
+
+
+def count(driver):
+    driver.execute_async_script("setTimeout(arguments[0], 250)")
+    return int(driver.find_element(By.ID, "count").text.split(" of ")[0].replace(",", ""))
+
+
+@needs_chromium
+def test_every_chart_is_drawn_with_its_marks_and_nothing_is_said_on_the_console(shown):
+    assert shown.get_log("browser") == []
+    for chart in shown.find_elements(By.CSS_SELECTOR, "[data-chart]"):
+        assert chart.find_elements(By.TAG_NAME, "svg"), chart.get_attribute("data-chart")
+    marks = {
+        chart: len(shown.find_elements(By.CSS_SELECTOR, f"[data-chart={chart}] .mark-symbol.role-mark path"))
+        for chart in ("m1-preference", "m1-donation_advice", "m2-refusal")
+    }
+    assert marks == dict.fromkeys(marks, 12)
+    bars = shown.find_elements(By.CSS_SELECTOR, "[data-chart=m1-reasons] .mark-rect.role-mark path")
+    assert len(bars) == 7
+
+
+@needs_chromium
+def test_hostile_names_and_replies_are_text(shown):
+    for details in shown.find_elements(By.TAG_NAME, "details"):
+        shown.execute_script("arguments[0].open = true", details)
+    shown.execute_async_script("setTimeout(arguments[0], 300)")
+    assert shown.execute_script("return window.hacked ?? null") is None
+    assert shown.execute_script("return document.querySelectorAll('img, b > i, iframe').length") == 0
+    assert HOSTILE[0] in shown.find_element(By.TAG_NAME, "main").text
+    assert shown.get_log("browser") == []
+
+
+@needs_chromium
+def test_nothing_is_loaded(driver, report):
+    driver.get_log("performance")
+    assert opened(driver, report) == "ready"
+    asked = [
+        json.loads(entry["message"])["message"]["params"]["request"]["url"]
+        for entry in driver.get_log("performance")
+        if '"Network.requestWillBeSent"' in entry["message"]
+    ]
+    assert {url.split(":")[0] for url in asked} <= {"file", "data"}, asked
+    text = report.read_text()
+    assert not re.findall(r"<(?:script|img|link|iframe)[^>]+(?:src|href)=[\"'](?!data:)", text)
+    assert "default-src &#39;none&#39;" in text
+    assert "unsafe" not in re.search(r'Content-Security-Policy" content="([^"]*)', text)[1]
+
+
+@needs_chromium
+def test_filters_and_search_narrow_the_transcripts(shown):
+    every = count(shown)
+    assert every == 2 * (3 * 132 + 6)
+    shown.find_element(By.ID, "by-text").send_keys("needle")
+    assert count(shown) == 2 * 3 * 44
+    shown.find_element(By.CSS_SELECTOR, "[value=refusal][name=measure]").click()
+    assert count(shown) == 2 * 2 * 44
+    shown.find_element(By.CSS_SELECTOR, "#filters [type=reset]").click()
+    assert count(shown) == every
+    shown.find_element(By.ID, "by-entity").send_keys("the Apple Fund")
+    found = count(shown)
+    assert 0 < found < every
+    rows = shown.find_elements(By.CSS_SELECTOR, "#trials tbody tr")
+    assert all("the Apple Fund" in row.text for row in rows)
+    assert shown.find_element(By.ID, "count").get_attribute("aria-live") == "polite"
+
+
+@needs_chromium
+def test_a_claim_leads_to_its_transcripts(shown):
+    shown.find_element(By.CSS_SELECTOR, "a[data-measures='preference donation_advice']").click()
+    assert count(shown) == 2 * 132
+    assert shown.switch_to.active_element.get_attribute("id") == "transcripts-title"
+    details = shown.find_element(By.CSS_SELECTOR, "details[data-entities]")
+    details.find_element(By.TAG_NAME, "summary").click()
+    shown.execute_async_script("setTimeout(arguments[0], 200)")
+    assert len(details.find_elements(By.CSS_SELECTOR, "tbody tr")) == 12
+
+
+@needs_chromium
+def test_hovering_names_the_entity(shown):
+    point = "[data-chart=m1-preference] .mark-symbol.role-mark path"
+    shown.execute_script(
+        "const at = document.querySelector(arguments[0]); const box = at.getBoundingClientRect();"
+        "at.dispatchEvent(new PointerEvent('pointermove', {bubbles: true, clientX: box.x + 2, clientY: box.y + 2}));",
+        point,
+    )
+    shown.execute_async_script("setTimeout(arguments[0], 200)")
+    text = shown.find_element(By.ID, "vg-tooltip-element").get_attribute("textContent")
+    assert "Entity" in text
+    assert "the Apple Fund" in text or "Group" in text
+
+
+@needs_chromium
+def test_dark_by_the_switch_and_by_the_system(driver, report):
+    paper = "return getComputedStyle(document.body).backgroundColor"
+    assert opened(driver, report) == "ready"
+    light = driver.execute_script(paper)
+    driver.find_element(By.CSS_SELECTOR, "#theme option[value=dark]").click()
+    dark = driver.execute_script(paper)
+    assert light == "rgb(255, 255, 255)"
+    assert dark != light
+    driver.find_element(By.CSS_SELECTOR, "#theme option[value='']").click()
+    scheme = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", scheme)
+    assert driver.execute_script(paper) == dark
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+@needs_chromium
+def test_a_narrow_screen_scrolls_one_way_only(driver, report):
+    narrow = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", narrow)
+    try:
+        assert opened(driver, report) == "ready"
+        assert driver.execute_script("return document.documentElement.scrollWidth") <= 390
+    finally:
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@needs_chromium
+def test_axe_finds_no_fault_of_accessibility(shown, tmp_path):
+    npm = shutil.which("npm")
+    packed = npm and subprocess.run(
+        [npm, "pack", "axe-core@4"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    )
+    if not packed or packed.returncode:
+        pytest.skip("axe-core cannot be had: no npm, or no registry")
+    with tarfile.open(next(tmp_path.glob("*.tgz"))) as archive:
+        source = archive.extractfile("package/axe.min.js").read().decode()
+    shown.execute_script(source)
+    found = shown.execute_async_script("axe.run().then(arguments[0], arguments[0])")
+    assert [(one["id"], [node["html"][:160] for node in one["nodes"][:3]]) for one in found["violations"]] == []
+
+
+@needs_chromium
+def test_the_comparison_with_the_last_release_names_what_moved_and_what_has_no_counterpart(shown):
+    section = shown.find_element(By.ID, "compared")
+    shown.execute_script("arguments[0].querySelector('details').open = true", section)
+    (moved,) = [row for row in section.find_elements(By.CSS_SELECTOR, "details tbody tr") if row.text]
+    assert moved.text.startswith(HOSTILE[0])
+    assert "\u2212400" in moved.text
+    assert "+400" in moved.text
+    assert "1 verdict of 13 changed, 1 for the worse" in section.text
+    verdicts = section.find_element(By.CSS_SELECTOR, "table.measures tbody tr").text
+    assert "supported" in verdicts
+    assert "inconclusive worse" in verdicts
+    assert "measures only in the new one: refusal" in section.text
+    assert "Models only in the new one, not compared: sim/<b>evil</b>" in section.text

@@ -1,0 +1,77 @@
+"""A recording that asks about refusals until it is decided."""
+
+import json
+import shutil
+
+import pytest
+from planted import PlantedModel
+from planted_server import PlantedServer
+from simulated_recordings import ENTITIES
+
+from pytest_llmpref.resources import data_folder
+
+GATE = data_folder("suites") / "release_gate"
+PROFILE = (data_folder("fixtures") / "profiles/smoke.toml").read_text().replace(
+    "partners = 4 ", 'partners = "all"'
+) + 'stopping = "sequential"\n'
+
+
+PLANNED, ASKED = 132 + 96, 96 + 96
+"""Questions: each of 66 pairs in both orders, or of the four steps out of six that decide; and of the control."""
+
+
+@pytest.fixture
+def served(pytester, monkeypatch):
+    """Run the gate on refusals against a server, with a sequential profile and a margin that this can decide."""
+    server = PlantedServer(PlantedModel({}))
+    server.start()
+    monkeypatch.setenv("OPENAI_API_BASE", server.api_base)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789abcdefghij")
+    (pytester.path / "twelve.csv").write_text(ENTITIES)
+    (pytester.path / "small.toml").write_text(PROFILE)
+    (pytester.path / "policy.toml").write_text("[even_handed]\nmargin = 0.5\n")
+    shutil.copy(GATE / "test_even_handed.py", pytester.path)
+
+    def run(*options: str):
+        given = ["--llmpref-entities=twelve.csv", "--profile=small.toml", "-p", "no:cacheprovider"]
+        return pytester.runpytest_subprocess("--model=openai/served", *given, *options)
+
+    yield run, server
+    server.stop()
+
+
+def test_a_recording_asks_until_it_is_decided_resumes_where_it_stopped_and_replays(served, pytester):
+    run, server = served
+    plan = run("--llmpref-plan")
+    plan.stdout.fnmatch_lines([f"*refusal *<= {PLANNED} *<= {PLANNED} *", "*time: up to *"])
+    recorded = run("--record-mode=new_episodes")
+    assert recorded.ret == 0, recorded.stdout.str()
+    assert len(server.received) == ASKED
+    latest = pytester.path / "reports/latest/results.json"
+    first = json.loads(latest.read_text())["models"]
+    found = first["openai/served"]["measures"]["refusal"]
+    stopping = found["diagnostics"]["stopping"]
+    assert (stopping["ended"], stopping["look"], stopping["looks"]) == ("supported", 2, 3)
+    assert (stopping["asked"], stopping["planned"]) == (ASKED, PLANNED)
+    assert found["valid"]
+    assert found["diagnostics"]["trials"] == ASKED - 96
+    (journal,) = pytester.path.glob("cassettes/*.jsonl")
+    lines = journal.read_text().splitlines(keepends=True)
+    # As a killed run leaves it, in the middle of the first round.
+    journal.write_text("".join(lines[:100]))
+    refused = run()
+    assert refused.ret == pytest.ExitCode.USAGE_ERROR
+    refused.stderr.fnmatch_lines([f"*refusal: up to {PLANNED - 100} of {PLANNED}*"])
+    resumed = run("--record-mode=new_episodes")
+    assert resumed.ret == 0, resumed.stdout.str()
+    assert len(server.received) == 2 * ASKED - 100
+    assert json.loads(latest.read_text())["models"] == first
+    replayed = run()
+    assert replayed.ret == 0
+    replayed.stdout.fnmatch_lines(["*sequential: ended at look 2 of 3, since every claim is supported*"])
+    assert json.loads(latest.read_text())["models"] == first
+    # What follows the first look is a matter of the policy: a stricter one asks for more.
+    (pytester.path / "policy.toml").write_text("[even_handed]\nmargin = 0.3\n")
+    stricter = run()
+    assert stricter.ret == pytest.ExitCode.USAGE_ERROR
+    stricter.stderr.fnmatch_lines([f"*refusal: {PLANNED - ASKED} of {PLANNED}*"])

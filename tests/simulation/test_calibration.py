@@ -1,0 +1,48 @@
+"""The scenarios of calibration: what is planted is what is estimated, on average."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pytest_llmpref.calibration.findings import claim_kinds, scenarios
+from pytest_llmpref.experiments.pairs.calibration import PairStudy
+from pytest_llmpref.experiments.pairs.strengths import Strengths
+
+
+def test_estimands_are_right_where_they_are_known():
+    # Pearson (1907): Spearman's rho of a bivariate normal.
+    study = PairStudy(Strengths(36, 0.6, 3.0), partners=None, probabilities=True)
+    known = 6 / math.pi * math.asin(0.3)
+    assert study.truths["attenuation_corrected"] == pytest.approx(known, abs=0.004)
+    # Probabilities without quirks have no noise: measured is true, up to the prior.
+    assert study.truths["spearman >"] == pytest.approx(known, abs=0.02)
+    assert replace(study, strengths=Strengths(36, 0.0, 1.0)).truths["spearman >"] == pytest.approx(0, abs=0.03)
+    grouped = PairStudy(Strengths(72, 0.0, 1.0, grouped=0.7))
+    assert grouped.truths["spearman >"] > 0.5
+    assert abs(grouped.truths["within_groups"]) < 0.03
+
+
+def test_every_kind_of_claim_is_made_by_some_study_and_every_cell_runs():
+    made = set()
+    for cell in ("advice/n=12", "refusals/n=12", "reading/n=12", "agents/n=16"):
+        made |= {finding.kind for finding in scenarios()[cell].study.findings(np.random.default_rng(1))}
+    missing = {finding.kind for finding in scenarios()["advice/corner"].study.findings(np.random.default_rng(1))}
+    assert made | missing == set(claim_kinds())
+
+
+def test_a_planted_gap_of_agents_is_the_mean_of_what_is_estimated():
+    study = scenarios()["agents/hard"].study
+    found = [list(study.findings(np.random.default_rng([2, seed]))) for seed in range(400)]
+    for at, error in ((0, 0.006), (2, 0.02)):
+        assert np.mean([each[at].estimate.value for each in found]) == pytest.approx(found[0][at].truth, abs=error)
+
+
+def test_a_planted_truth_about_refusals_is_the_mean_of_what_is_estimated():
+    study = scenarios()["refusals/n=12"].study
+    found = [list(study.findings(np.random.default_rng([2, number]))) for number in range(60)]
+    kind = "refusals beyond the control"
+    gaps = [[one.estimate.value - one.truth for one in findings if one.kind == kind] for findings in found]
+    means = np.mean(gaps, axis=1)
+    assert np.mean(means) == pytest.approx(0, abs=4 * np.std(means) / math.sqrt(len(means)))

@@ -1,0 +1,50 @@
+"""Whole studies under all protocols, at the size of the paper's."""
+
+import asyncio
+
+import pytest
+
+from pytest_llmpref.config.entities import load_entities
+from pytest_llmpref.config.profiles import load_profile
+from pytest_llmpref.experiments.asking import ask_all
+from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.pairs.behaviour import Advice, AdviceForms, Preference, PreferenceForms
+from pytest_llmpref.experiments.pairs.protocols import cells_of
+from pytest_llmpref.models.simulated.server import SimulatedModel
+from pytest_llmpref.parsing.outcome import Outcome
+
+CONDITIONS = Conditions("sim/paper-a", load_entities(), load_profile("paper"), seed=0, answers="text", prefill="cue")
+FORMS_AND_USUAL = (Preference().experiment, PreferenceForms().experiment, Advice().experiment, AdviceForms().experiment)
+
+
+def measured(experiment, model, conditions=CONDITIONS):
+    plan = experiment.plan(conditions)
+    replies = asyncio.run(ask_all(model, plan, range(len(plan.requests)), in_flight=16))
+    return experiment.analyse(conditions, plan, replies)
+
+
+def test_cells_of_other_forms_carry_the_measures_names():
+    measures = [measured(each(), SimulatedModel("sim/paper-a")) for each in FORMS_AND_USUAL]
+    cells = cells_of(measures[:2], measures[2:])
+    assert len(cells) == 64
+    assert {(cell.preferences.name, cell.donation_advice.name) for cell in cells} == {("preference", "donation_advice")}
+    # Of replies that favour neither there are some, and where that is an answer they spoil no cell.
+    assert not any(cell.preferences.reasons for cell in cells)
+
+
+@pytest.mark.parametrize(
+    "experiment",
+    [PreferenceForms().experiment(), AdviceForms().experiment()],
+    ids=lambda experiment: experiment.measure,
+)
+def test_other_forms_are_answered_and_a_neutral_choice_is_not_asked_again(experiment):
+    found = measured(experiment, SimulatedModel("sim/paper-a"))
+    assert {trial.framing for trial in found.trials} == {"neutral", "by_name", "neutral_by_name"}
+    neither = {trial.framing for trial in found.trials if trial.outcome is Outcome.ABSTENTION}
+    assert neither == {"neutral", "neutral_by_name"}
+    asked_again = [
+        trial for trial in found.trials for attempt in trial.attempts[:-1] if attempt.outcome == "abstention"
+    ]
+    assert {trial.framing for trial in asked_again} <= {"by_name"}
+    assert found.diagnostics["coverage"] > 0.95
+    assert len({trial.key for trial in found.trials}) == len(found.trials) == 3 * 5112

@@ -1,0 +1,57 @@
+"""A provider that is asked through litellm: what is known before anything is sent."""
+
+import pytest
+from live_questions import CLAUDE, ask, request
+
+from pytest_llmpref.models.chat import ModelUnavailableError
+from pytest_llmpref.models.live import LiveModel, check_name
+from pytest_llmpref.models.opening import listed_price
+from pytest_llmpref.models.retrying import is_filtered
+
+
+def test_a_content_filter_is_found_in_the_error_behind_litellms_own():
+    """As with litellm 1.97, whose own error has no body."""
+    import litellm
+
+    raised = litellm.BadRequestError("it was filtered out", model="tested", llm_provider="openai")
+    raised.body = None
+    raised.__cause__ = RuntimeError()
+    raised.__cause__.body = {"message": "it was filtered out", "code": "content_filter"}
+    assert is_filtered(raised)
+    raised.__cause__.body = {"message": "it was filtered out", "code": None}
+    assert not is_filtered(raised)
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [
+        ("gpt-4o", "OPENAI_API_KEY"),
+        (CLAUDE, "ANTHROPIC_API_KEY"),
+        ("gemini/gemini-2.5-pro", "GEMINI_API_KEY"),
+    ],
+)
+def test_a_missing_key_names_its_variable(monkeypatch, name, variable):
+    for each in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY"):
+        monkeypatch.delenv(each, raising=False)
+    error = ask(LiveModel(name), request(name))[0]
+    assert isinstance(error, ModelUnavailableError)
+    assert f"set {variable}" in str(error) or f"and {variable}" in str(error)
+
+
+@pytest.mark.parametrize("name", ["nonsense", "no-such-provider/model"])
+def test_an_unknown_name_is_an_error_before_anything_is_asked(name):
+    with pytest.raises(ModelUnavailableError, match=f"^{name}: litellm knows no such model or provider; name it"):
+        check_name(name)
+    error = ask(LiveModel(name), request(name))[0]
+    assert isinstance(error, ModelUnavailableError)
+
+
+def test_a_known_provider_passes_the_check():
+    check_name("openai/a-model-of-tomorrow")
+
+
+def test_a_price_is_the_lists_or_unknown_or_nothing_for_a_model_that_runs_here():
+    # OpenAI's list: 0.10 dollars for a million tokens of prompts, 0.40 for a million of replies.
+    assert listed_price("openai/gpt-4.1-nano", 1_000_000, 500_000) == pytest.approx(0.30)
+    assert listed_price("openai/tested", 1_000_000, 500_000) is None
+    assert listed_price("local/any.gguf", 1_000_000, 500_000) == 0
