@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import sys
 import textwrap
 import threading
@@ -15,6 +16,9 @@ from simulated_recordings import ENTITIES, record
 
 from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.models.simulated.server import Server, SimulatedModel
+
+# Else litellm looks its price list up at an address outside, while a unit test may reach nobody.
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 
 pytest_plugins = ["pytester"]
 collect_ignore = ["examples/trust"]  # packages as others would write them, which tests run by themselves
