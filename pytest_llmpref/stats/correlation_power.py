@@ -3,7 +3,7 @@
 import math
 from statistics import NormalDist
 
-from scipy import optimize
+import scipy
 
 from pytest_llmpref.claims.claim import DEFAULT_ALPHA
 from pytest_llmpref.claims.verdict import Relation
@@ -62,7 +62,7 @@ def smallest_rho(n: int, *, power: float = 0.8, alpha: float = DEFAULT_ALPHA) ->
         raise ValueError(f"power={power}: it lies between alpha ({alpha}) and 1")
     if correlation_power(_EDGE, n, alpha=alpha) < power:
         return math.nan
-    return float(optimize.brentq(lambda rho: correlation_power(rho, n, alpha=alpha) - power, 0.0, _EDGE))
+    return float(scipy.optimize.brentq(lambda rho: correlation_power(rho, n, alpha=alpha) - power, 0.0, _EDGE))
 
 
 def _lowest_supported(bound: float, n: int, level: float) -> float:
@@ -72,7 +72,7 @@ def _lowest_supported(bound: float, n: int, level: float) -> float:
         return RhoInterval(rho, n).bounds(level)[0] - bound
 
     largest = RhoInterval(1.0, n).largest
-    return float(optimize.brentq(margin, bound, largest)) if margin(largest) > 0 else 1.0
+    return float(scipy.optimize.brentq(margin, bound, largest)) if margin(largest) > 0 else 1.0
 
 
 def _above(threshold: float, rho: float, n: int) -> float:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-from scipy import optimize, special
+import scipy
+from scipy import special
 
 from pytest_llmpref.claims.estimates import Estimate, Normal
 from pytest_llmpref.stats.comparisons import FloatArray
@@ -95,7 +96,7 @@ def _bound(at: FloatArray, density: FloatArray, step: float, root: float, allowe
     """Return the bound that is passed with the chance allowed, in standard errors."""
     if _beyond(at, density, step, _FARTHEST * root) >= allowed:
         return _FARTHEST
-    return float(optimize.brentq(lambda z: _beyond(at, density, step, z * root) - allowed, 0.0, _FARTHEST))
+    return float(scipy.optimize.brentq(lambda z: _beyond(at, density, step, z * root) - allowed, 0.0, _FARTHEST))
 
 
 def _beyond(at: FloatArray, density: FloatArray, step: float, bound: float) -> float:

@@ -1,9 +1,10 @@
 """Variances of many alike, each estimated from little: pulled towards what they have in common (Smyth 2004)."""
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
 from pytest_llmpref.stats.comparisons import FloatArray
+from pytest_llmpref.stats.roots import root
 
 FEWEST = 4
 """Fewest variances that say how far they differ. Our choice."""
@@ -34,6 +35,6 @@ def moderated(variances: FloatArray, df: FloatArray) -> tuple[FloatArray, FloatA
     spread = float(logs.var(ddof=1) - special.polygamma(1, df / 2).mean())
     if spread <= special.polygamma(1, _LARGEST / 2):
         return np.full_like(variances, np.exp(logs.mean())), np.full_like(df, np.inf)
-    prior_df = 2 * float(optimize.brentq(lambda half: special.polygamma(1, half) - spread, 1e-8, _LARGEST / 2))
+    prior_df = 2 * root(lambda half: float(special.polygamma(1, half)) - spread, 1e-8, _LARGEST / 2)
     prior = float(np.exp(logs.mean() + special.digamma(prior_df / 2) - np.log(prior_df / 2)))
     return (prior_df * prior + df * variances) / (prior_df + df), prior_df + df

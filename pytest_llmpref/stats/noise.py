@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
 from pytest_llmpref.claims.estimates import Estimate, Normal
 from pytest_llmpref.stats.comparisons import FloatArray
+from pytest_llmpref.stats.roots import root
 
 _ONE_SIGMA = 0.6826894921370859
 """Level of the interval that reaches one standard error to each side."""
@@ -128,7 +129,7 @@ def expected_quartiles(truth: Truth) -> FloatArray:
 def _limit(means: FloatArray, deviations: FloatArray, share: float) -> float:
     """Return the value that this share of the true values is expected below."""
     low, high = float(np.min(means - 9 * deviations)), float(np.max(means + 9 * deviations))
-    return float(optimize.brentq(lambda at: np.mean(special.ndtr((at - means) / deviations)) - share, low, high))
+    return root(lambda at: float(np.mean(special.ndtr((at - means) / deviations))) - share, low, high)
 
 
 def _noisy(estimate: Estimate) -> tuple[float, float, float]:

@@ -8,6 +8,7 @@ from statistics import NormalDist
 import numpy as np
 
 from pytest_llmpref.stats.comparisons import FloatArray, IntArray
+from pytest_llmpref.stats.roots import root
 
 FEWEST = 4
 """Fewest values with an interval: the standard error of Fisher's z divides by n - 3."""
@@ -75,8 +76,6 @@ class MeanRho:
 
     def bounds(self, level: float) -> tuple[float, float]:
         """Return the smallest and the largest rho from which the mean is no further than its own variance allows."""
-        from scipy import optimize  # noqa: PLC0415 - slow to import, and needed by few
-
         largest, reach = largest_rho(sum(self.sizes)), NormalDist().inv_cdf((1 + level) / 2)
         # At 1 the variance is 0: perfect agreement would have no interval.
         mean = max(-largest, min(largest, self.mean))
@@ -85,7 +84,7 @@ class MeanRho:
         def beyond(rho: float) -> float:
             return abs(mean - rho) - reach * math.sqrt(float(weights**2 @ unbiased_variance(rho, sizes)))
 
-        low, high = (float(optimize.brentq(beyond, mean, end)) for end in (-1.0, 1.0))
+        low, high = (root(beyond, mean, end) for end in (-1.0, 1.0))
         return min(low, self.mean), max(high, self.mean)
 
     @property

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy import optimize, special
+import scipy
+from scipy import special
 
 from pytest_llmpref.claims.claim import ledger
 from pytest_llmpref.claims.estimates import Estimate
@@ -218,5 +219,5 @@ def _looking(successes: float, n: float, error_rate: float) -> tuple[float, floa
         return float(special.xlogy(successes, share) + special.xlog1py(misses, -share) - needed)
 
     # The likelihood rises up to the value, and falls beyond it.
-    low = float(optimize.bisect(beyond, 0.0, value)) if successes else 0.0
-    return low, float(optimize.bisect(beyond, value, 1.0)) if misses else 1.0
+    low = float(scipy.optimize.bisect(beyond, 0.0, value)) if successes else 0.0
+    return low, float(scipy.optimize.bisect(beyond, value, 1.0)) if misses else 1.0
