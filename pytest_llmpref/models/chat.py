@@ -110,23 +110,28 @@ class Request(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
     @cached_property
     def key(self) -> str:
         """Identity of the request and its repetition: 32 hex digits of the SHA-256 of its canonical JSON."""
-        identity = (
+        identity: tuple[object, ...] = (
             self.model,
-            [_identity(message) for message in self.messages],
+            [
+                _identity(message) if message.tool_calls or message.tool_call_id else (message.role, message.content)
+                for message in self.messages
+            ],
             self.temperature,
             self.max_tokens,
             self.repetition,
-            # Each only where it is used, so that adding it changed no key.
-            *((self.answers,) if self.answers else ()),
-            *(({"tools": self.tools},) if self.tools else ()),
-            *(({"asked": self.asked, "run": self.run},) if self.asked != "model" else ()),
         )
+        # Each only where it is used, so that adding it changed no key.
+        if self.answers:
+            identity += (self.answers,)
+        if self.tools:
+            identity += ({"tools": self.tools},)
+        if self.asked != "model":
+            identity += ({"asked": self.asked, "run": self.run},)
         return hashlib.sha256(msgspec.json.encode(identity)).hexdigest()[:32]
 
 
 def _identity(message: Message) -> tuple[object, ...]:
-    called = (message.tool_calls, message.tool_call_id) if message.tool_calls or message.tool_call_id else ()
-    return (message.role, message.content, *called)
+    return (message.role, message.content, message.tool_calls, message.tool_call_id)
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
