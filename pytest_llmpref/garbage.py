@@ -1,5 +1,6 @@
 """Python's search for circles of references, put off while very many objects are built that have none."""
 
+import atexit
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,3 +31,12 @@ def rare_garbage_collection() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
+
+
+def spare_last_search() -> None:
+    """Let Python end without its searches for garbage among what is alive by then: a third of a second of a replay.
+
+    pytest's own search, which shows what a test's garbage had to say, comes before.
+    """
+    atexit.unregister(gc.freeze)
+    atexit.register(gc.freeze)

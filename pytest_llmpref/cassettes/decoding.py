@@ -41,7 +41,7 @@ MOST_RATIO = 200
 """A packed file of a few bytes may hold this many bytes of lines, a larger one this many times its size. Recordings
 shrink to about a twelfth, and a decompression bomb to a thousandth. Our choice."""
 
-_PIECE = 1 << 20
+_PIECE = 1 << 18
 """Bytes that are decompressed at a time: few enough to stay near the processor."""
 
 
@@ -164,7 +164,7 @@ def _pieces(path: Path) -> Iterator[bytes]:
                 raise OverflowError(f"{size:,} bytes that grow to more than {room:,}, like no recording")
             end = piece.rfind(b"\n") + 1
             if end:
-                yield begun + piece[:end]
+                yield b"".join((begun, memoryview(piece)[:end]))
                 begun = piece[end:]
             else:
                 begun += piece

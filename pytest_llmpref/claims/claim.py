@@ -164,7 +164,12 @@ class Claim:
         rows = [row for row in rows if row[1]]
         lines = textwrap.wrap(f"{self.verdict.upper()}: {self}", WIDTH)
         for name, text in rows:
-            lines += textwrap.wrap(text, WIDTH, initial_indent=f"  {name:<11}", subsequent_indent=" " * 13)
+            line = f"  {name:<11}{text}"
+            if len(line) <= WIDTH and " ".join(text.split()) == text:
+                # What wrapping would return, in a tenth of the time.
+                lines.append(line)
+            else:
+                lines += textwrap.wrap(text, WIDTH, initial_indent=f"  {name:<11}", subsequent_indent=" " * 13)
         return "\n".join(lines)
 
 

@@ -144,8 +144,6 @@ def count_outcomes(trials: Iterable[Trial]) -> dict[str, int]:
 
 def count_outcomes_by_entity(trials: Iterable[Trial]) -> dict[str, dict[str, int]]:
     """Count trials by entity and outcome; a trial counts for each entity in it."""
-    counts: dict[str, Counter[str]] = {}
-    for trial in trials:
-        for entity in trial.entities:
-            counts.setdefault(entity, Counter())[trial.outcome.value] += 1
-    return {entity: {outcome.value: count[outcome.value] for outcome in Outcome} for entity, count in counts.items()}
+    counts = Counter((entity, trial.attempts[-1].outcome) for trial in trials for entity in trial.entities)
+    entities = dict.fromkeys(entity for entity, _ in counts)
+    return {entity: {outcome.value: counts[entity, outcome] for outcome in Outcome} for entity in entities}

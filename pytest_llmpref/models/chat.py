@@ -1,4 +1,8 @@
-"""What a model is to the rest of the package: something that answers a Request with a Reply."""
+"""What a model is to the rest of the package: something that answers a Request with a Reply.
+
+Messages and replies hold no circles of references, so Python's search for these leaves them out (``gc=False``): a run
+holds tens of thousands. A Request keeps its key, and a struct that keeps more than its fields cannot be left out.
+"""
 
 import hashlib
 import math
@@ -27,7 +31,7 @@ class CallFailedError(LLMPrefError):
     """One call failed for good, retries included. The trial ends as an error, the study goes on."""
 
 
-class Tool(msgspec.Struct, frozen=True):
+class Tool(msgspec.Struct, frozen=True, gc=False):
     """A tool that a model may call; ``parameters`` is the JSON schema of its arguments."""
 
     name: str
@@ -35,7 +39,7 @@ class Tool(msgspec.Struct, frozen=True):
     parameters: dict[str, Any]
 
 
-class ToolCall(msgspec.Struct, frozen=True):
+class ToolCall(msgspec.Struct, frozen=True, gc=False):
     """A model's call of a tool; ``arguments`` is JSON as the model wrote it, broken or not."""
 
     id: str
@@ -43,7 +47,7 @@ class ToolCall(msgspec.Struct, frozen=True):
     arguments: str
 
 
-class Message(msgspec.Struct, frozen=True, omit_defaults=True):
+class Message(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One message of a conversation.
 
     Attributes
@@ -106,26 +110,31 @@ class Request(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
     @cached_property
     def key(self) -> str:
         """Identity of the request and its repetition: 32 hex digits of the SHA-256 of its canonical JSON."""
-        identity = (
+        identity: tuple[object, ...] = (
             self.model,
-            [_identity(message) for message in self.messages],
+            [
+                _identity(message) if message.tool_calls or message.tool_call_id else (message.role, message.content)
+                for message in self.messages
+            ],
             self.temperature,
             self.max_tokens,
             self.repetition,
-            # Each only where it is used, so that adding it changed no key.
-            *((self.answers,) if self.answers else ()),
-            *(({"tools": self.tools},) if self.tools else ()),
-            *(({"asked": self.asked, "run": self.run},) if self.asked != "model" else ()),
         )
+        # Each only where it is used, so that adding it changed no key.
+        if self.answers:
+            identity += (self.answers,)
+        if self.tools:
+            identity += ({"tools": self.tools},)
+        if self.asked != "model":
+            identity += ({"asked": self.asked, "run": self.run},)
         return hashlib.sha256(msgspec.json.encode(identity)).hexdigest()[:32]
 
 
 def _identity(message: Message) -> tuple[object, ...]:
-    called = (message.tool_calls, message.tool_call_id) if message.tool_calls or message.tool_call_id else ()
-    return (message.role, message.content, *called)
+    return (message.role, message.content, message.tool_calls, message.tool_call_id)
 
 
-class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
+class Reply(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What came back, normalised over providers.
 
     Attributes

@@ -189,9 +189,13 @@ class RunHooks:
         self, item: pytest.Item, call: "pytest.CallInfo[None]"
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Turn claims into outcomes, and errors of ours into plain text, before any other plugin sees the report."""
-        report = yield
-        if MEASURED in item.stash and not _may_fail(item, call):
-            self._settlement.complete(item, call, report, item.stash[MEASURED])
+        if MEASURED not in item.stash or _may_fail(item, call):
+            return (yield)
+        from pytest_llmpref.plugin.outcomes import without_traceback  # noqa: PLC0415 - for runs that measure
+
+        with without_traceback(call, item.stash[MEASURED]):
+            report = yield
+        self._settlement.complete(item, call, report, item.stash[MEASURED])
         return report
 
     @pytest.hookimpl(wrapper=True, tryfirst=True, specname="pytest_runtest_makereport")

@@ -11,6 +11,7 @@ from _pytest.junitxml import xml_key
 from pytest_llmpref.claims.gates import GateState
 from pytest_llmpref.config.options import names_model, names_strict
 from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.garbage import spare_last_search
 from pytest_llmpref.plugin import gating
 from pytest_llmpref.plugin.distribution import hand_over
 from pytest_llmpref.plugin.preparing import only_shows
@@ -73,6 +74,7 @@ class Findings:
             self._run.studies.close()
             # What is left of a run, pytest's own searches for garbage among it, need not go through all recordings.
             del self._run.studies
+            spare_last_search()
             if session.exitstatus == pytest.ExitCode.INTERRUPTED:
                 # After Ctrl-C the user waits, and what litellm loaded takes seconds to search.
                 gc.freeze()

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal
 from pytest_llmpref.stats.arrays import FloatArray
+from pytest_llmpref.stats.roots import root
 
 FEWEST = 4
 """Fewest variances that say how far they differ. Our choice."""
@@ -44,7 +45,7 @@ def moderated(variances: FloatArray, df: FloatArray) -> tuple[FloatArray, FloatA
     spread = float(logs.var(ddof=1) - special.polygamma(1, df / 2).mean())
     if spread <= special.polygamma(1, _LARGEST / 2):
         return np.full_like(variances, np.exp(logs.mean())), np.full_like(df, np.inf)
-    prior_df = 2 * float(optimize.brentq(lambda half: special.polygamma(1, half) - spread, 1e-8, _LARGEST / 2))
+    prior_df = 2 * root(lambda half: float(special.polygamma(1, half)) - spread, 1e-8, _LARGEST / 2)
     prior = float(np.exp(logs.mean() + special.digamma(prior_df / 2) - np.log(prior_df / 2)))
     return (prior_df * prior + df * variances) / (prior_df + df), prior_df + df
 
@@ -166,7 +167,7 @@ def expected_quartiles(truth: Truth) -> FloatArray:
 def _limit(means: FloatArray, deviations: FloatArray, share: float) -> float:
     """Return the value that this share of the true values is expected below."""
     low, high = float(np.min(means - 9 * deviations)), float(np.max(means + 9 * deviations))
-    return float(optimize.brentq(lambda at: np.mean(special.ndtr((at - means) / deviations)) - share, low, high))
+    return root(lambda at: float(np.mean(special.ndtr((at - means) / deviations))) - share, low, high)
 
 
 def _noisy(estimate: Estimate) -> tuple[float, float, float]:

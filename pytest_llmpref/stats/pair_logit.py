@@ -286,7 +286,7 @@ class PairRegression:
         information = self.information(variance[:, None], with_prior=False)[0]
         bread = np.linalg.inv(information + np.diag(self._precision))
         spread = centring @ bread
-        sampling = np.einsum("ij,jk,ik->i", spread, information, spread)
+        sampling = np.einsum("ij,ij->i", spread @ information, spread)
         pull = np.einsum("ij,j,ij->i", spread, self._precision**2 * size, spread)
         clustered = np.diag(centring @ self.sandwich(residuals, variance, bread, cluster) @ centring.T)
         factor = np.divide(clustered, sampling, out=np.ones_like(sampling), where=sampling > 0)

@@ -7,7 +7,8 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import optimize, special
+import scipy
+from scipy import special
 
 from pytest_llmpref.claims.intervals import Normal
 from pytest_llmpref.stats.answers import Answers, ControlAnswers
@@ -63,7 +64,7 @@ class ReadingDesign:
     @property
     def level(self) -> float:
         """Mean log-odds of a question, which gives the expected accuracy."""
-        return float(optimize.brentq(lambda level: self.mean_accuracy(level, 0.0) - self.accuracy, -20, 40))
+        return float(scipy.optimize.brentq(lambda level: self.mean_accuracy(level, 0.0) - self.accuracy, -20, 40))
 
     def points(self, slope: float) -> float:
         """Return the difference of accuracy between extreme entities that a slope (log-odds per SD) makes."""
@@ -81,7 +82,7 @@ class ReadingDesign:
         """
         if not abs(points) < self.points(5.0):
             raise ValueError(f"points={points}: no slope makes accuracies differ so much")
-        return float(optimize.brentq(lambda slope: self.points(slope) - points, -5, 5))
+        return float(scipy.optimize.brentq(lambda slope: self.points(slope) - points, -5, 5))
 
     def mean_accuracy(self, level: float, shift: float) -> float:
         """Return the mean accuracy over questions whose log-odds are ``level`` on average, shifted alike."""

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-from scipy import optimize, special
+import scipy
+from scipy import special
 
 from pytest_llmpref.claims.claim import DEFAULT_ALPHA, Relation
 from pytest_llmpref.stats.arrays import FloatArray, IntArray
+from pytest_llmpref.stats.roots import root
 
 
 def explained_by_groups(values: FloatArray, groups: Sequence[str]) -> float:
@@ -160,8 +162,6 @@ class MeanRho:
 
     def limits(self, level: float) -> tuple[float, float]:
         """Return the smallest and the largest rho from which the mean is no further than its own variance allows."""
-        from scipy import optimize  # noqa: PLC0415 - slow to import, and needed by few
-
         largest, reach = largest_rho(sum(self.sizes)), NormalDist().inv_cdf((1 + level) / 2)
         # At 1 the variance is 0: perfect agreement would have no interval.
         mean = max(-largest, min(largest, self.mean))
@@ -170,7 +170,7 @@ class MeanRho:
         def beyond(rho: float) -> float:
             return abs(mean - rho) - reach * math.sqrt(float(weights**2 @ unbiased_variance(rho, sizes)))
 
-        low, high = (float(optimize.brentq(beyond, mean, end)) for end in (-1.0, 1.0))
+        low, high = (root(beyond, mean, end) for end in (-1.0, 1.0))
         return min(low, self.mean), max(high, self.mean)
 
     @property
@@ -314,7 +314,7 @@ def smallest_rho(n: int, *, power: float = 0.8, alpha: float = DEFAULT_ALPHA) ->
         raise ValueError(f"power={power}: it lies between alpha ({alpha}) and 1")
     if correlation_power(_EDGE, n, alpha=alpha) < power:
         return math.nan
-    return float(optimize.brentq(lambda rho: correlation_power(rho, n, alpha=alpha) - power, 0.0, _EDGE))
+    return float(scipy.optimize.brentq(lambda rho: correlation_power(rho, n, alpha=alpha) - power, 0.0, _EDGE))
 
 
 def _lowest_supported(threshold: float, n: int, level: float) -> float:
@@ -324,7 +324,7 @@ def _lowest_supported(threshold: float, n: int, level: float) -> float:
         return RhoInterval(rho, n).limits(level)[0] - threshold
 
     largest = RhoInterval(1.0, n).largest
-    return float(optimize.brentq(margin, threshold, largest)) if margin(largest) > 0 else 1.0
+    return float(scipy.optimize.brentq(margin, threshold, largest)) if margin(largest) > 0 else 1.0
 
 
 def _above(threshold: float, rho: float, n: int) -> float:

@@ -11,7 +11,7 @@ from pytest_llmpref.claims.intervals import IntervalMethod, Unknown, Wilson
 from pytest_llmpref.stats.arrays import FloatArray, IntArray
 from pytest_llmpref.stats.comparisons import Comparisons, require_comparisons
 from pytest_llmpref.stats.ranks import FEWEST, RhoInterval, rank_correlation
-from pytest_llmpref.stats.rating import fit_strengths
+from pytest_llmpref.stats.rating import fit_strengths, fit_to_all
 
 SPLITS = 30
 """Random splits that a split-half reliability is averaged over."""
@@ -180,7 +180,7 @@ def _correlate_halves(comparisons: Comparisons, halves: IntArray) -> list[tuple[
     """
     n, splits = comparisons.n_entities, halves.shape[1]
     weights = np.concatenate([halves == 0, halves == 1], axis=1).astype(np.float64)
-    whole, _ = fit_strengths(comparisons, np.ones((len(comparisons), 1)))
+    whole, _ = fit_to_all(comparisons)
     fits, model = fit_strengths(comparisons, weights, start=whole.parameters)
     seen = model.met(weights) > 0
     strengths = np.round(fits.parameters[:n] / SMALLEST_DIFFERENCE)

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-from scipy import optimize, special
+import scipy
+from scipy import special
 
 from pytest_llmpref.claims.claim import Verdict, ledger
 from pytest_llmpref.claims.estimates import Estimate
@@ -100,7 +101,7 @@ def _boundary(at: FloatArray, density: FloatArray, step: float, root: float, all
     """Return the boundary that is passed with the chance allowed, in standard errors."""
     if _beyond(at, density, step, _FARTHEST * root) >= allowed:
         return _FARTHEST
-    return float(optimize.brentq(lambda z: _beyond(at, density, step, z * root) - allowed, 0.0, _FARTHEST))
+    return float(scipy.optimize.brentq(lambda z: _beyond(at, density, step, z * root) - allowed, 0.0, _FARTHEST))
 
 
 def _beyond(at: FloatArray, density: FloatArray, step: float, boundary: float) -> float:
@@ -360,5 +361,5 @@ def _looking(successes: float, n: float, error_rate: float) -> tuple[float, floa
         return float(special.xlogy(successes, share) + special.xlog1py(misses, -share) - needed)
 
     # The likelihood rises up to the value, and falls beyond it.
-    low = float(optimize.bisect(beyond, 0.0, value)) if successes else 0.0
-    return low, float(optimize.bisect(beyond, value, 1.0)) if misses else 1.0
+    low = float(scipy.optimize.bisect(beyond, 0.0, value)) if successes else 0.0
+    return low, float(scipy.optimize.bisect(beyond, value, 1.0)) if misses else 1.0

@@ -131,14 +131,24 @@ class Recorded:
         self._cassette = cassette
         self._judge = judge
         self._settings = settings
+        self._complete: dict[str, tuple[Plan, list[Replies]]] = {}  # by measure
+
+    def complete(self, name: str, plan: Plan) -> list[Replies] | None:
+        """Return the recorded replies to each trial of a plan once `gap` found that none is missing, else ``None``."""
+        known, replies = self._complete.get(name, (None, []))
+        return replies if known is plan else None
 
     def gap(self, name: str, plan: Plan) -> Gap | None:
         """Return what has to be asked of a measure: the missing trials of the first round that lacks some."""
+        if self.complete(name, plan) is not None:
+            return None
         replies, done = list[Replies]([()] * len(plan.requests)), 0
         while numbers := plan.next_round(replies):
             if missing := self.missing(plan, numbers, replies):
                 return Gap(name, missing, plan.total, later=plan.total - done - len(numbers))
             done += len(numbers)
+        # What is recorded stays so: nobody has to look it up, and read it, again.
+        self._complete[name] = plan, replies
         return None
 
     def missing(self, plan: Plan, numbers: Iterable[int], replies: list[Replies] | None = None) -> dict[int, Request]:

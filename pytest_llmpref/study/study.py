@@ -198,11 +198,13 @@ class Study:
                 raise NotRecordedError(describe_gaps(self.cassette.model, gaps, self._settings))
             self._ask_rounds(name)
         # Live or not, what is analysed is what the cassette holds, where there is one.
-        replies = list[Replies]([()] * len(plan.requests))
-        while numbers := plan.next_round(replies):
-            answered = self._loop.run(self._replies(name, numbers, live=False))
-            for number, attempts in zip(numbers, answered, strict=True):
-                replies[number] = attempts
+        replies = None if self._settings.replay == "wire" else self._recorded.complete(name, plan)
+        if replies is None:
+            replies = list[Replies]([()] * len(plan.requests))
+            while numbers := plan.next_round(replies):
+                answered = self._loop.run(self._replies(name, numbers, live=False))
+                for number, attempts in zip(numbers, answered, strict=True):
+                    replies[number] = attempts
         measure = self._plans.experiment(name).analyse(self._plans.conditions(name), plan, replies)
         if not is_shipped(name):
             measure = checked_measure(name, measure)

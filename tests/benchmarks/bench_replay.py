@@ -19,7 +19,7 @@ from pytest_llmpref.cassettes.vcr_yaml import export_vcr_yaml
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from whole_runs import ROOT, whole_runs
+from whole_runs import FINISHED, ROOT, whole_runs
 
 MODEL = "local/gemma-3-270m"
 
@@ -54,7 +54,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         suites = [str(ROOT / "suites"), "--model", MODEL, "--profile", "paper", "-k", "not boolq and not performance"]
-        taken = whole_runs([*suites, "--report-dir", folder], options.runs, says="all of it in")
+        taken = whole_runs([*suites, "--report-dir", folder], options.runs, says=FINISHED)
         trials = 2 * 5112 + 10
         print(f"pytest suites, {trials:,} trials with analysis, whole process: {taken}")
         peer = replay_with_vcrpy(options.vcrpy_calls, Path(folder))

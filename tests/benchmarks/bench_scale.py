@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from whole_runs import ROOT, whole_runs
+from whole_runs import FINISHED, ROOT, whole_runs
 
 WORLDS = ("paper-a", "paper-b", "paper-c", "paper-d", "paper-e")
 SECONDS, MEGABYTES, MORE = 8.0, 400.0, 1.2
@@ -115,14 +115,14 @@ def main() -> None:
         suites += [f"--llmpref-cassettes={folder / 'cassettes'}", f"--report-dir={folder / 'reports'}"]
         # A plugin of the development environment, which imports its library at the end of every run.
         suites += ["--record-mode=none", "-p", "no:hypothesispytest"]
-        one = whole_runs([*suites, f"--model={names[0]}"], options.runs, says="all of it in")
+        one = whole_runs([*suites, f"--model={names[0]}"], options.runs, says=FINISHED)
         results = json.loads((folder / "reports/latest/results.json").read_text())
         measures = results["models"][names[0]]["measures"]
         trials = sum(len(measure["trials"]["key"]) for measure in measures.values())
         print(f"one model, {trials:,} trials: {one}; at most {SECONDS:g} s and {MEGABYTES:g} MB are the target")
         if options.models > 1:
             named = [f"--model={name}" for name in names]
-            many = whole_runs([*suites, *named, "-n2"], options.runs, says="all of it in")
+            many = whole_runs([*suites, *named, "-n2"], options.runs, says=FINISHED)
             times = statistics.median(many.wall) / statistics.median(one.wall)
             by_cpu = statistics.median(many.cpu) / statistics.median(one.cpu)
             target = f"at most {MORE * options.models / 2:g} times are the target"

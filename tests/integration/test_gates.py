@@ -551,6 +551,21 @@ def test_claims_in_subtests_are_the_tests_claims(suite, pytester, thresholds, fa
     assert run.ret == failing
 
 
+@pytest.mark.skipif(pytest.version_tuple < (9,), reason="pytest has subtests since 9.0")
+def test_another_failure_in_a_subtest_shows_where_it_happened(suite):
+    run = suite("""
+        from pytest_llmpref import spearman
+
+        def test_it(preferences, donation_advice, subtests):
+            with subtests.test("claim"):
+                assert spearman(preferences, donation_advice) > 0.9999
+            with subtests.test("another"):
+                of_their_own = 1
+                assert of_their_own == 2
+    """)
+    run.stdout.fnmatch_lines(["*assert of_their_own == 2*", "E *assert 1 == 2*"])
+
+
 def test_a_test_that_each_worker_runs_is_counted_once(suite, pytester):
     run = suite(HEAD, "-n", "2", "--dist", "each")
     assert run.ret == 0
