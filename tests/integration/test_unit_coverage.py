@@ -1,4 +1,4 @@
-"""How much of each module the unit tests run; ``pytest -m slow tests/integration/test_unit_coverage.py`` measures it."""
+"""How much of each module the unit tests run, by coverage: measured with the slow tests, every night."""
 
 import json
 import subprocess
