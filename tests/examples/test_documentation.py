@@ -70,3 +70,16 @@ def test_a_page_names_tests_that_there_are(page):
     named = set(re.findall(r"`(test_\w+)`", text))
     assert named
     assert not {name for name in named if f"def {name}(" not in "".join(sources.values())}
+
+
+PAGES = [
+    *sorted(path for path in ROOT.glob("*.md") if path.name != "CHANGELOG.md"),
+    *sorted((ROOT / "docs").glob("*.md")),
+    *(ROOT / name for name in (".ci/run", "tox.toml", "pyproject.toml", "fixtures/ci/nightly.yml")),
+]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_path_of_tests_leads_somewhere(page):
+    paths = set(re.findall(r"\btests/[\w/.*-]*[\w*]", page.read_text(encoding="utf-8")))
+    assert not {path for path in paths if not any(ROOT.glob(path))}
