@@ -36,7 +36,7 @@ def run(solved, *, tasks=64, margin=0.2):
     profile = replace(load_profile("smoke"), stopping="sequential")
     conditions = Conditions("m", load_entities(), profile, 0, "auto", "cue", arms=ARMS)
     runs = planned(tasks)
-    stopping = AgenticStopping(replace(conditions, bounds={"agentic": (Threshold(margin, 0.05),)}), runs)
+    stopping = AgenticStopping(replace(conditions, thresholds={"agentic": (Threshold(margin, 0.05),)}), runs)
     replies = [()] * len(runs)
     while due := stopping.blocks.rounds().choose(replies):
         for number in due:

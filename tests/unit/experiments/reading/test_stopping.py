@@ -20,7 +20,7 @@ ARMS = Arms(tuple(IDS[:2]), tuple(IDS[6:]), "preference")
 
 def asked(wrong, *, margin=0.3, arms=ARMS):
     """Ask a model that is wrong about some framings of some questions; return the measure and who was asked about."""
-    conditions = replace(ANY, arms=arms, bounds={"boolq": (Threshold(margin, 0.05),)})
+    conditions = replace(ANY, arms=arms, thresholds={"boolq": (Threshold(margin, 0.05),)})
     experiment = boolq()
     plan, framed = experiment.plan(conditions), experiment._asked(conditions)
     replies = [()] * len(plan.requests)
