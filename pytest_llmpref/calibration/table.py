@@ -157,8 +157,8 @@ time; a few corners change several.
 - **coverage**: share of the 95% intervals that hold the truth, of measurements valid or not. Target: 95% within 1.5.
   **of valid**: of valid measurements alone, which are those that a claim can be made of.
 - **false alarms**: how often a claim whose threshold is the truth itself is supported, which is the hardest null; of
-  all studies. Target: at most 5% and two standard errors; **promised** is what the method promises. **family**: how often
-  any of the entities' claims in a study is, at the level that Bonferroni gives each.
+  all studies. Target: at most 5% and two standard errors; **promised** is what the method promises. **family**: how
+  often any of the entities' claims in a study is, at the level that Bonferroni gives each.
 - **power**: how often **claim** is supported where it is true, among valid measurements. Target: within 5 points of
   what `stats.correlation_power` **predicted**, where 100 studies or more are valid.
 - **inconclusive**, **invalid**: shares of the verdicts on **claim**.
