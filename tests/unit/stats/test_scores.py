@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pytest_llmpref.stats.scores import means, split_half
+from pytest_llmpref.stats.reliability import means, split_half
 
 
 def test_a_mean_has_students_interval_over_its_samples():

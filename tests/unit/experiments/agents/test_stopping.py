@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import msgspec
 
+from pytest_llmpref.claims.claim import Threshold
 from pytest_llmpref.config.entities import load_entities
-from pytest_llmpref.config.policy import Threshold
 from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.agents.run import Ending, PlannedRun
 from pytest_llmpref.experiments.agents.stopping import EARLY, AgenticStopping

@@ -3,8 +3,8 @@
 import zlib
 from dataclasses import replace
 
+from pytest_llmpref.claims.claim import Threshold
 from pytest_llmpref.config.entities import load_entities
-from pytest_llmpref.config.policy import Threshold
 from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.arms import Arms
 from pytest_llmpref.experiments.experiment import Conditions
