@@ -11,8 +11,7 @@ from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Wilson
 from pytest_llmpref.config.entities import Entity
 from pytest_llmpref.config.policy import Threshold
-from pytest_llmpref.experiments.asking import Replies
-from pytest_llmpref.experiments.trials import Trial, count_outcomes, count_outcomes_by_entity
+from pytest_llmpref.experiments.trials import Replies, Trial, count_outcomes, count_outcomes_by_entity
 from pytest_llmpref.parsing.outcome import Outcome
 
 if TYPE_CHECKING:

@@ -3,14 +3,13 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import SupportsFloat
 
 import numpy as np
 
 from pytest_llmpref.errors import ExtensionError
-from pytest_llmpref.experiments.asking import Plan, Replies, attempt_key, first_attempt
-from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.asking import attempt_key, first_attempt
+from pytest_llmpref.experiments.experiment import Conditions, Plan
 from pytest_llmpref.experiments.measure import (
     Measure,
     asking_diagnostics,
@@ -19,7 +18,7 @@ from pytest_llmpref.experiments.measure import (
     outcome_diagnostics,
     reliability_reasons,
 )
-from pytest_llmpref.experiments.trials import PromptError, Trial, check_slots
+from pytest_llmpref.experiments.trials import PromptError, Replies, Trial, check_slots
 from pytest_llmpref.models.chat import Message, Reply, Request
 from pytest_llmpref.parsing.outcome import Attempt, Outcome
 from pytest_llmpref.parsing.replies import read_choice, refusal_reason
@@ -64,6 +63,15 @@ class ScoreError(ExtensionError):
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """One question about an entity: its id, the index of the wording, and how often that was asked before."""
+
+    entity: str
+    wording: int
+    repetition: int
+
+
+@dataclass(frozen=True, slots=True)
 class EntityExperiment:
     """Every entity by itself, as often as a pair experiment of the same profile compares it with others.
 
@@ -88,37 +96,38 @@ class EntityExperiment:
     unit: str
     max_tokens: int
 
-    def plan(self, conditions: Conditions) -> Plan:
+    def plan(self, conditions: Conditions) -> Plan[Sample]:
         """Return one trial for each entity and sample; a smaller profile asks the first of a larger one's samples."""
         names = conditions.names
 
-        def request(entity: str, sample: int) -> Request:
-            repetition, wording = divmod(sample, len(self.questions))
+        def request(sample: Sample) -> Request:
             asked = Request(
                 model=conditions.model,
-                messages=(Message("user", self.questions[wording].format(entity=names[entity])),),
+                messages=(Message("user", self.questions[sample.wording].format(entity=names[sample.entity])),),
                 temperature=conditions.profile.temperature,
                 max_tokens=self.max_tokens,
             )
-            return first_attempt(asked, repetition)
+            return first_attempt(asked, sample.repetition)
 
-        def is_valid(_number: int, reply: Reply) -> bool:
+        def is_valid(_: Sample, reply: Reply) -> bool:
             return self._scored(reply) is not None
 
-        return Plan([request(*one) for one in self._asked(conditions)], is_valid, conditions.profile.attempts)
+        samples = self._samples(conditions)
+        return Plan(samples, [request(sample) for sample in samples], is_valid, conditions.profile.attempts)
 
-    def analyse(self, conditions: Conditions, plan: Plan, replies: Sequence[Replies]) -> Measure:
+    def analyse(self, conditions: Conditions, plan: Plan[Sample], replies: Sequence[Replies]) -> Measure:
         """Average the scores of each entity, check the measurement, and return the measure."""
         trials = [
-            self._trial(request, attempts, entity, sample)
-            for request, attempts, (entity, sample) in zip(plan.requests, replies, self._asked(conditions), strict=True)
+            self._trial(sample, request, attempts)
+            for sample, request, attempts in zip(plan.questions, plan.requests, replies, strict=True)
         ]
         return score_measure(self.measure, conditions, trials, replies, unit=self.unit)
 
-    def _asked(self, conditions: Conditions) -> list[tuple[str, int]]:
+    def _samples(self, conditions: Conditions) -> list[Sample]:
         others = len(conditions.groups) - 1
-        samples = range(min(conditions.profile.partners or others, others) * conditions.profile.repetitions)
-        return [(entity, sample) for sample, entity in product(samples, conditions.groups)]
+        count = min(conditions.profile.partners or others, others) * conditions.profile.repetitions
+        turns = [divmod(number, len(self.questions)) for number in range(count)]
+        return [Sample(entity, wording, repetition) for repetition, wording in turns for entity in conditions.groups]
 
     def _scored(self, reply: Reply) -> float | None:
         """Return the score; ``None`` for a failed call, a provider's own refusal, and what is no finite number."""
@@ -140,21 +149,20 @@ class EntityExperiment:
             )
         return float(score) if math.isfinite(score) else None
 
-    def _trial(self, request: Request, replies: Replies, entity: str, sample: int) -> Trial:
+    def _trial(self, sample: Sample, request: Request, replies: Replies) -> Trial:
         attempts = []
         for number, reply in enumerate(replies):
             outcome = _unscored(reply) if self._scored(reply) is None else Outcome.CHOICE
             reason = refusal_reason(reply) if outcome is Outcome.REFUSAL else None
             attempts.append(Attempt(attempt_key(request, number), outcome, reply.text or reply.refusal or "", reason))
         score = self._scored(replies[-1])
-        repetition, wording = divmod(sample, len(self.questions))
         return Trial(
             attempts=tuple(attempts),
-            entities=(entity,),
+            entities=(sample.entity,),
             answered_by=None if score is None else "text",
             score=score,
-            wording=wording,
-            repetition=repetition,
+            wording=sample.wording,
+            repetition=sample.repetition,
         )
 
 

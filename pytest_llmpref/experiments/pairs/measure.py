@@ -10,7 +10,6 @@ import numpy as np
 
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal
-from pytest_llmpref.experiments.asking import Replies
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.measure import (
     Measure,
@@ -20,7 +19,7 @@ from pytest_llmpref.experiments.measure import (
     outcome_diagnostics,
     reliability_reasons,
 )
-from pytest_llmpref.experiments.trials import Trial
+from pytest_llmpref.experiments.trials import Replies, Trial
 from pytest_llmpref.stats.change import Changes, changed, strength_correlations
 from pytest_llmpref.stats.comparisons import Comparisons, label_bias, no_bias_p_value, position_bias
 from pytest_llmpref.stats.extremes import MissingAnswers

@@ -11,7 +11,6 @@ import numpy as np
 
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal, Unknown, Wilson
-from pytest_llmpref.experiments.asking import Replies
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.measure import (
     Measure,
@@ -20,7 +19,7 @@ from pytest_llmpref.experiments.measure import (
     interval_record,
     outcome_diagnostics,
 )
-from pytest_llmpref.experiments.trials import Trial, count_outcomes
+from pytest_llmpref.experiments.trials import Replies, Trial, count_outcomes
 from pytest_llmpref.parsing.outcome import Outcome
 from pytest_llmpref.parsing.reasons import Reason
 from pytest_llmpref.stats import performance

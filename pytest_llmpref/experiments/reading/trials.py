@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from pytest_llmpref.config.items import Item
-from pytest_llmpref.experiments.asking import Replies, attempt_key
-from pytest_llmpref.experiments.trials import Trial
+from pytest_llmpref.experiments.asking import attempt_key
+from pytest_llmpref.experiments.trials import Replies, Trial
 from pytest_llmpref.models.chat import Request
 from pytest_llmpref.parsing.logprobs import settle_by_logprobs
 from pytest_llmpref.parsing.outcome import Attempt, Outcome

@@ -11,7 +11,6 @@ import numpy as np
 
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal
-from pytest_llmpref.experiments.asking import Replies
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.measure import (
     Measure,
@@ -21,7 +20,7 @@ from pytest_llmpref.experiments.measure import (
     reliability_reasons,
 )
 from pytest_llmpref.experiments.pairs.measure import paired_by_pair
-from pytest_llmpref.experiments.trials import Trial
+from pytest_llmpref.experiments.trials import Replies, Trial
 from pytest_llmpref.parsing.outcome import Attempt, Outcome
 from pytest_llmpref.parsing.reasons import Reason
 from pytest_llmpref.stats import refusal_patterns
