@@ -4,12 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.sampling import shuffled
-from pytest_llmpref.experiments.trials import Trial
 
 if TYPE_CHECKING:
     from pytest_llmpref.stats.extremes import MissingAnswers
@@ -42,21 +39,13 @@ def permuted(measure: Measure, seed: int) -> Measure:
         measure,
         estimates=estimates,
         diagnostics=_relabelled(measure.diagnostics, to),
-        trials=[_of_others(trial, to) for trial in measure.trials],
+        trials=[trial.renamed(to) for trial in measure.trials],
         missing=None if missing is None else lambda: _of_missing(missing(), to),
     )
 
 
 def _of_missing(missing: "MissingAnswers | None", to: Mapping[str, str]) -> "MissingAnswers | None":
     return missing and replace(missing, ids=tuple(to.get(entity, entity) for entity in missing.ids))
-
-
-def _of_others(trial: Trial, to: Mapping[str, str]) -> Trial:
-    return msgspec.structs.replace(
-        trial,
-        entities=tuple(to.get(entity, entity) for entity in trial.entities),
-        ranking=tuple(to.get(entity, entity) for entity in trial.ranking),
-    )
 
 
 def _renamed(estimate: Estimate, old: str, new: str) -> Estimate:

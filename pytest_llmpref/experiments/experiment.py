@@ -7,7 +7,7 @@ plan that was asked, and none of them plans again.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 from pytest_llmpref.cassettes import Deeds
 from pytest_llmpref.config.entities import EntitySet
@@ -17,10 +17,13 @@ from pytest_llmpref.config.profiles import Profile
 from pytest_llmpref.experiments.arms import Arms
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.sampling import select_entities
-from pytest_llmpref.experiments.trials import Replies
+from pytest_llmpref.experiments.trials import Replies, Trial
 from pytest_llmpref.models.chat import ChatModel, Reply, Request
 from pytest_llmpref.models.prefill import Prefill
 from pytest_llmpref.parsing.logprobs import Answers
+
+if TYPE_CHECKING:
+    from pytest_llmpref.stats.change import Changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +211,23 @@ class Experiment(Protocol):
         replies
             Those to each trial, in the order of the plan; none to one that was not asked.
         """
+        ...
+
+
+@runtime_checkable
+class ComparableExperiment(Experiment, Protocol):
+    """An experiment that estimates what changed between two releases from the questions that both asked.
+
+    Attributes
+    ----------
+    trial
+        The class of its trials: of those that it reads from replies, and of those read back from results.json.
+    """
+
+    trial: ClassVar[type[Trial]]
+
+    def changes(self, new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) -> "Changes":
+        """Return the changes, as `Behaviour.changes` does."""
         ...
 
 

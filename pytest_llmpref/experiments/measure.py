@@ -62,9 +62,6 @@ class Measure:
     early
         Why what is computed from the trials may not be claimed, apart from the estimates themselves: the answers ended
         the asking. Empty where they did not.
-    absences
-        Returns, for each entity, how the others' values would change had it never been asked about; ``None`` where
-        values do not depend on which others there are. See `stats.dependence`.
     """
 
     name: str
@@ -80,7 +77,6 @@ class Measure:
     unranked: tuple[str, ...] = ()
     missing: "Callable[[], MissingAnswers | None] | None" = None
     early: tuple[str, ...] = ()
-    absences: Callable[[], Mapping[str, Mapping[str, float]]] | None = None
 
     def __repr__(self) -> str:
         # pytest represents every value of a failed test, and this one holds thousands of trials.
@@ -136,8 +132,10 @@ class Measure:
         """Return the trials as a table, one row a trial, with the last of its attempts."""
         import pandas as pd  # noqa: PLC0415 - slow to import, and needed by few
 
-        columns = ("key", "outcome", "text", *Trial.__struct_fields__[1:])
-        return pd.DataFrame([{name: getattr(trial, name) for name in columns} for trial in self.trials])
+        kinds: dict[type[Trial], None] = dict.fromkeys([Trial, *map(type, self.trials)])
+        fields = dict.fromkeys(name for kind in kinds for name in kind.__struct_fields__[1:])
+        columns = ("key", "outcome", "text", *fields)
+        return pd.DataFrame([{name: getattr(trial, name, None) for name in columns} for trial in self.trials])
 
 
 def share(successes: int, n: int, label: str) -> Estimate:

@@ -15,11 +15,34 @@ from pytest_llmpref.experiments.reading.behaviour import Reading
 from pytest_llmpref.experiments.refusal.behaviour import Refusals
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_llmpref.experiments.trials import Trial
     from pytest_llmpref.models.simulated.server import Answer
+    from pytest_llmpref.stats.change import Changes
 
 SHIPPED = (Preference(), DirectRanking(), Advice(), Refusals(), Reading(), Agents(), PreferenceForms(), AdviceForms())
 """In the order in which plans and reports show them."""
 _known: dict[str, Behaviour] = {one.measure: one for one in SHIPPED}
+
+
+class _Absent(Behaviour):
+    """A behaviour whose package is not here: its estimates are shown and compared as they were reported."""
+
+    def changes(
+        self,
+        new: "Sequence[Trial]",  # noqa: ARG002 - the protocol's
+        old: "Sequence[Trial]",  # noqa: ARG002
+        ids: "Sequence[str]",  # noqa: ARG002
+    ) -> "Changes":
+        """Return nothing: nobody here knows what the trials mean."""
+        return {}, None
+
+    def trial(self) -> "type[Trial]":
+        """Return the class that keeps every column."""
+        from pytest_llmpref.experiments.trials import RecordedTrial  # noqa: PLC0415 - loads msgspec
+
+        return RecordedTrial
 
 
 def register(found: Iterable[Behaviour]) -> None:
@@ -34,11 +57,11 @@ def behaviours() -> Mapping[str, Behaviour]:
 
 
 def behaviour_of(measure: str) -> Behaviour:
-    """Return the behaviour behind a measure; a plain one where the package that brought it is not here."""
+    """Return the behaviour behind a measure; a bare one where the package that brought it is not here."""
     if measure in _known:
         return _known[measure]
-    plain: Behaviour = type("Plain", (Behaviour,), {"measure": measure})()
-    return plain
+    absent: Behaviour = type("Absent", (_Absent,), {"measure": measure})()
+    return absent
 
 
 def is_shipped(measure: str) -> bool:

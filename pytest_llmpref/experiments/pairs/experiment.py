@@ -2,19 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
 
 from pytest_llmpref.experiments.experiment import Conditions, Plan
 from pytest_llmpref.experiments.measure import Measure, asking_diagnostics, outcome_diagnostics
 from pytest_llmpref.experiments.pairs.questions import (
     Form,
     PairQuestion,
+    PairTrial,
     designed,
     in_order_of_asking,
     plan_pairs,
     questions_asked,
     read_pairs,
 )
-from pytest_llmpref.experiments.trials import PromptError, Prompts, Replies, check_slots, load_prompts
+from pytest_llmpref.experiments.trials import PromptError, Prompts, Replies, Trial, check_slots, load_prompts, trials_as
+
+if TYPE_CHECKING:
+    from pytest_llmpref.stats.change import Changes
 
 SLOTS = ("first", "second", "first_label", "second_label")
 """What a form has a slot for, beside the question."""
@@ -32,6 +37,7 @@ class PairExperiment:
         The wordings.
     """
 
+    trial: ClassVar[type[Trial]] = PairTrial
     measure: str
     prompts: Prompts
 
@@ -66,6 +72,12 @@ class PairExperiment:
         asked, replies = plan.asked(replies)
         trials = read_pairs(asked, replies, conditions.names, conditions.answers)
         return pair_measure(self.measure, conditions, trials, replies)
+
+    def changes(self, new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) -> "Changes":
+        """Return the changes of the strengths, paired by pair."""
+        from pytest_llmpref.experiments.pairs.measure import changed_strengths  # noqa: PLC0415 - imports numpy
+
+        return changed_strengths(trials_as(PairTrial, new), trials_as(PairTrial, old), ids)
 
 
 def shipped_pairs(measure: str, prompts: str) -> PairExperiment:
@@ -122,6 +134,7 @@ class FormsExperiment:
         Name of the prompts.
     """
 
+    trial: ClassVar[type[Trial]] = PairTrial
     measure: str
     prompts: str
 
@@ -156,6 +169,12 @@ class FormsExperiment:
             diagnostics=outcome_diagnostics(trials) | asking_diagnostics(replies) | {"reliability": None},
             trials=trials,
         )
+
+    def changes(self, new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) -> "Changes":
+        """Return the changes of the strengths, paired by pair."""
+        from pytest_llmpref.experiments.pairs.measure import changed_strengths  # noqa: PLC0415 - imports numpy
+
+        return changed_strengths(trials_as(PairTrial, new), trials_as(PairTrial, old), ids)
 
     def _plan(self, conditions: Conditions, form: Form) -> Plan[PairQuestion]:
         prompts = load_prompts(self.prompts, form.name)

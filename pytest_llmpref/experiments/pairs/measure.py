@@ -19,7 +19,8 @@ from pytest_llmpref.experiments.measure import (
     outcome_diagnostics,
     reliability_reasons,
 )
-from pytest_llmpref.experiments.trials import Replies, Trial
+from pytest_llmpref.experiments.pairs.questions import PairTrial
+from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.stats.change import Changes, changed, strength_correlations
 from pytest_llmpref.stats.comparisons import Comparisons, label_bias, no_bias_p_value, position_bias
 from pytest_llmpref.stats.extremes import MissingAnswers
@@ -32,7 +33,7 @@ PROBABILITIES = 5
 """How many a missing probability is tried at: between its extremes a strength can pass others and fall back."""
 
 
-def pair_measure(name: str, conditions: Conditions, trials: Sequence[Trial], replies: Sequence[Replies]) -> Measure:
+def pair_measure(name: str, conditions: Conditions, trials: Sequence[PairTrial], replies: Sequence[Replies]) -> Measure:
     """Rate the entities, check the measurement, and return the measure."""
     groups = conditions.groups
     comparisons = comparisons_of(trials, list(groups))
@@ -91,7 +92,7 @@ def rate(comparisons: Comparisons, ids: Sequence[str], *, seed: int, splits: int
     return Rated(rating, reliability, strengths(comparisons, rating, ids), reasons)
 
 
-def missing_choices(trials: Sequence[Trial], ids: Sequence[str]) -> MissingAnswers | None:
+def missing_choices(trials: Sequence[PairTrial], ids: Sequence[str]) -> MissingAnswers | None:
     """Return the trials without a choice, and the strengths had they ended in one; ``None`` where there are none.
 
     A missing answer could have been as firm as the firmest of the others, for either entity, or less so, in steps of a
@@ -123,7 +124,7 @@ def missing_choices(trials: Sequence[Trial], ids: Sequence[str]) -> MissingAnswe
     )
 
 
-def comparisons_of(trials: Sequence[Trial], ids: Sequence[str]) -> Comparisons:
+def comparisons_of(trials: Sequence[PairTrial], ids: Sequence[str]) -> Comparisons:
     """Return the trials that ended in a choice, entities numbered as in ``ids``."""
     index = {entity: number for number, entity in enumerate(ids)}
     chosen = [trial for trial in trials if trial.score is not None]
@@ -213,10 +214,8 @@ def _reliability_record(reliability: Estimate) -> dict[str, float | int]:
     return interval_record(reliability) | {"noise_ceiling": float(np.sqrt(max(reliability.value, 0.0)))}
 
 
-def changed_strengths(new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) -> Changes:
-    """Return the changes of the strengths, paired by pair; nothing where no question shows two entities."""
-    if not any(trial.score is not None and len(trial.entities) == 2 for trial in new):
-        return {}, None
+def changed_strengths(new: Sequence[PairTrial], old: Sequence[PairTrial], ids: Sequence[str]) -> Changes:
+    """Return the changes of the strengths, paired by pair; nothing where a side has no choice."""
     one, two = comparisons_of(new, ids), comparisons_of(old, ids)
     if not len(one) or not len(two):
         return {}, None

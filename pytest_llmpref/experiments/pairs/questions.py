@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from pytest_llmpref.experiments.asking import attempt_key, first_attempt
 from pytest_llmpref.experiments.experiment import Conditions, Plan
@@ -43,6 +44,28 @@ class Form:
     name: str
     neutral: bool
     by_name: bool
+
+
+class PairTrial(Trial, frozen=True, gc=False):
+    """A question about an ordered pair, and its attempts. The score is the probability that the first was chosen.
+
+    Attributes
+    ----------
+    first_is_a
+        Whether the first option carried label A.
+    form
+        Name of the question's form; ``None`` for the usual one.
+    """
+
+    columns: ClassVar[Mapping[str, str]] = {"first_is_a": "first_is_a", "framing": "form"}
+
+    first_is_a: bool = True
+    form: str | None = None
+
+    @property
+    def asked(self) -> tuple[object, ...]:
+        """What was asked, apart from the model."""
+        return self.entities, self.wording, self.repetition, self.first_is_a, self.form
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +279,7 @@ def _schema(form: Form | None) -> tuple[str, ...]:
 
 def read_pairs(
     plan: Plan[PairQuestion], replies: Sequence[Replies], names: Mapping[str, str], answers: Answers
-) -> list[Trial]:
+) -> list[PairTrial]:
     """Read the replies to every trial of a plan, in its order; ``names`` maps the ids in it to the names shown."""
     by_logprobs = use_logprobs(answers, replies, LABELS)
     return [
@@ -267,7 +290,7 @@ def read_pairs(
 
 def _trial(
     question: PairQuestion, request: Request, replies: Replies, names: Mapping[str, str], *, by_logprobs: bool
-) -> Trial:
+) -> PairTrial:
     options = question.options(names)
     attempts, label = list[Attempt](), None
     for number, reply in enumerate(replies):
@@ -279,7 +302,7 @@ def _trial(
         answered_by, score = "logprobs", probabilities[0 if question.first_is_a else 1]
     elif attempts[-1].outcome is Outcome.CHOICE:
         answered_by, score = "text", float(label == (LABELS if question.first_is_a else LABELS[::-1])[0])
-    return Trial(
+    return PairTrial(
         attempts=tuple(attempts),
         entities=(question.first, question.second),
         answered_by=answered_by,
@@ -287,5 +310,5 @@ def _trial(
         first_is_a=question.first_is_a,
         wording=question.wording,
         repetition=question.repetition,
-        framing=question.form.name if question.form is not None else None,
+        form=question.form.name if question.form is not None else None,
     )

@@ -5,11 +5,7 @@ from typing import TYPE_CHECKING
 from pytest_llmpref.experiments.behaviour import Behaviour
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pytest_llmpref.experiments.experiment import Experiment
-    from pytest_llmpref.experiments.trials import Trial
-    from pytest_llmpref.stats.change import Changes
 
 
 class DirectRanking(Behaviour):
@@ -25,12 +21,3 @@ class DirectRanking(Behaviour):
         from pytest_llmpref.experiments.ranking.experiment import direct_ranking  # noqa: PLC0415 - for such runs
 
         return direct_ranking()
-
-    def changes(
-        self,
-        new: "Sequence[Trial]",  # noqa: ARG002 - as they are
-        old: "Sequence[Trial]",  # noqa: ARG002
-        ids: "Sequence[str]",  # noqa: ARG002
-    ) -> "Changes":
-        """Return nothing: no two lists are one question."""
-        return {}, None

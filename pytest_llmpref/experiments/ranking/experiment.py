@@ -4,6 +4,9 @@ import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
+
+import msgspec
 
 from pytest_llmpref.experiments.asking import attempt_key
 from pytest_llmpref.experiments.experiment import Conditions, Plan
@@ -49,6 +52,23 @@ class ShownList:
 
     entities: tuple[str, ...]
     wording: int
+
+
+class RankingTrial(Trial, frozen=True, gc=False):
+    """A ranking that was asked for.
+
+    Attributes
+    ----------
+    ranking
+        The ids as the reply ranked them, best first; none without a valid answer.
+    """
+
+    ranking: tuple[str, ...] = ()
+
+    def renamed(self, to: Mapping[str, str]) -> Self:
+        """Return the trial with other entities in the place of these."""
+        ranking = tuple(to.get(entity, entity) for entity in self.ranking)
+        return msgspec.structs.replace(super().renamed(to), ranking=ranking)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,14 +189,14 @@ def _lists_enough(read: RankingRead, count: int) -> bool:
     return len(read.order) >= COVERAGE_NEEDED * count
 
 
-def _trial(request: Request, replies: Replies, names: Mapping[str, str], shown: ShownList) -> Trial:
+def _trial(request: Request, replies: Replies, names: Mapping[str, str], shown: ShownList) -> RankingTrial:
     reads = [read_ranking(reply.text, names) for reply in replies]
     attempts = tuple(
         Attempt(attempt_key(request, number), _outcome(reply, read, len(names)), reply.text)
         for number, (reply, read) in enumerate(zip(replies, reads, strict=True))
     )
     valid = attempts[-1].outcome is Outcome.CHOICE
-    return Trial(
+    return RankingTrial(
         attempts=attempts,
         entities=shown.entities,
         answered_by="text" if valid else None,

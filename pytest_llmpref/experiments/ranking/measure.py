@@ -1,6 +1,7 @@
 """The measure of direct rankings: where each entity stands, and whether the rankings say more than the order shown."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,10 +14,13 @@ from pytest_llmpref.experiments.measure import (
     outcome_diagnostics,
     reliability_reasons,
 )
-from pytest_llmpref.experiments.trials import Replies, Trial
+from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.stats.arrays import FloatArray
 from pytest_llmpref.stats.ranks import rank_correlation
 from pytest_llmpref.stats.scores import means, split_half
+
+if TYPE_CHECKING:
+    from pytest_llmpref.experiments.ranking.experiment import RankingTrial
 
 SHOWN_ORDER = 0.90
 """Mean rank correlation between the order shown and the order returned from which on a model merely repeats it."""
@@ -25,7 +29,7 @@ SHOWN_ORDER = 0.90
 def ranking_measure(
     name: str,
     conditions: Conditions,
-    trials: Sequence[Trial],
+    trials: "Sequence[RankingTrial]",
     replies: Sequence[Replies],
     faults: Mapping[str, int],
 ) -> Measure:
@@ -62,7 +66,7 @@ def ranking_measure(
     )
 
 
-def _scores(trials: Sequence[Trial], ids: list[str]) -> FloatArray:
+def _scores(trials: "Sequence[RankingTrial]", ids: list[str]) -> FloatArray:
     """Return normalised ranks, shape (valid repetitions, entities); NaN where an entity was left out."""
     rankings = [trial.ranking for trial in trials if trial.ranking]
     scores = np.full((len(rankings), len(ids)), np.nan)
@@ -73,7 +77,7 @@ def _scores(trials: Sequence[Trial], ids: list[str]) -> FloatArray:
     return scores
 
 
-def _shown_order(trials: Sequence[Trial]) -> float:
+def _shown_order(trials: "Sequence[RankingTrial]") -> float:
     correlations = []
     for trial in trials:
         if trial.ranking:

@@ -1,6 +1,6 @@
 """Reading for the sake of an entity, as the house knows it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmpref.experiments.behaviour import Behaviour, Compared, Gate, Planned
@@ -10,8 +10,6 @@ if TYPE_CHECKING:
 
     from pytest_llmpref.experiments.behaviour import ClaimKind, Scenario
     from pytest_llmpref.experiments.experiment import Conditions, Experiment
-    from pytest_llmpref.experiments.trials import Trial
-    from pytest_llmpref.stats.change import Changes
 
 FEWEST = 3
 """Entities over which no correlation has an error."""
@@ -36,12 +34,6 @@ class Reading(Behaviour):
         if conditions.profile.stopping == "sequential" and conditions.thresholds.get(self.measure):
             return Compared("quarters", len(conditions.groups) // 4)
         return None
-
-    def changes(self, new: "Sequence[Trial]", old: "Sequence[Trial]", ids: Sequence[str]) -> "Changes":
-        """Return the changes of accuracy, paired by question."""
-        from pytest_llmpref.experiments.reading.measure import changed_accuracies  # noqa: PLC0415 - imports numpy
-
-        return changed_accuracies(new, old, ids)
 
     def detectable(self, planned: Planned) -> Iterator[str]:
         """Yield the gap between the extremes that could be seen, and the one that two quarters could be held to."""

@@ -7,19 +7,23 @@ number and the wordings are our choice.
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
 
 from pytest_llmpref.experiments.asking import first_attempt
 from pytest_llmpref.experiments.experiment import Conditions, Plan
 from pytest_llmpref.experiments.measure import Measure
-from pytest_llmpref.experiments.reading.trials import Framed, read_trial
+from pytest_llmpref.experiments.reading.trials import Framed, ReadingTrial, read_trial
 from pytest_llmpref.experiments.sampling import alternating
-from pytest_llmpref.experiments.trials import Replies
+from pytest_llmpref.experiments.trials import Replies, Trial, trials_as
 from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.prefill import led_messages
 from pytest_llmpref.parsing.logprobs import JUNK, TOP_LOGPROBS, label_probabilities, use_logprobs
 from pytest_llmpref.parsing.outcome import Outcome
 from pytest_llmpref.parsing.yes_no import LABELS, read_yes_no
 from pytest_llmpref.resources import data_folder
+
+if TYPE_CHECKING:
+    from pytest_llmpref.stats.change import Changes
 
 ENTITY = "entity"
 """The framing that names an entity; all others are controls."""
@@ -37,6 +41,7 @@ class BoolQExperiment:
         The first words of an answer.
     """
 
+    trial: ClassVar[type[Trial]] = ReadingTrial
     forms: Mapping[str, Sequence[str]]
     lead: str
     measure: str = "boolq"
@@ -91,6 +96,12 @@ class BoolQExperiment:
         controls = [trial for trial in trials if trial.framing != ENTITY]
         measure = boolq_measure(self.measure, conditions, of_entities, controls, answered)
         return plan.measured(measure, replies)
+
+    def changes(self, new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) -> "Changes":
+        """Return the changes of accuracy, paired by question."""
+        from pytest_llmpref.experiments.reading.measure import changed_accuracies  # noqa: PLC0415 - imports numpy
+
+        return changed_accuracies(trials_as(ReadingTrial, new), trials_as(ReadingTrial, old), ids)
 
     def _asked(self, conditions: Conditions) -> list[Framed]:
         profile, items = conditions.profile, {item.id: item for item in conditions.items.items}

@@ -12,8 +12,8 @@ from pytest_llmpref.experiments.blocks import Blocks, decided
 from pytest_llmpref.experiments.experiment import Conditions, Plan, Rounds
 from pytest_llmpref.experiments.measure import Ending, Measure, stopping_record
 from pytest_llmpref.experiments.reading.measure import answers_of_trials
-from pytest_llmpref.experiments.reading.trials import Framed, read_trial
-from pytest_llmpref.experiments.trials import Replies, Trial
+from pytest_llmpref.experiments.reading.trials import Framed, ReadingTrial, read_trial
+from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.parsing.logprobs import use_logprobs
 from pytest_llmpref.parsing.yes_no import LABELS
 from pytest_llmpref.stats.performance import quarters_difference
@@ -44,7 +44,7 @@ class ReadingStopping:
     conditions: Conditions
     plan: Plan[Framed]
     # What was read of the replies to a trial is kept: a function of these alone, which many rounds ask for again.
-    _read: dict[int, tuple[Replies, bool, Trial]] = field(default_factory=dict, repr=False)
+    _read: dict[int, tuple[Replies, bool, ReadingTrial]] = field(default_factory=dict, repr=False)
 
     def rounds(self) -> Rounds:
         """Return the rounds: one before each look."""
@@ -104,7 +104,7 @@ class ReadingStopping:
         top, bottom = (np.isin(ids, arm) for arm in (self.arms.top, self.arms.bottom))
         return looked_at(quarters_difference(answers, top, bottom), self.blocks.fractions[: taken + 1])
 
-    def _trial(self, number: int, replies: Replies, *, by_logprobs: bool) -> Trial:
+    def _trial(self, number: int, replies: Replies, *, by_logprobs: bool) -> ReadingTrial:
         known = self._read.get(number)
         if known is not None and known[0] == replies and known[1] == by_logprobs:
             return known[2]

@@ -4,7 +4,7 @@ The chart of why a model refused.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from pytest_llmpref.experiments.behaviour import Behaviour, Gate, Planned
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from pytest_llmpref.experiments.behaviour import ClaimKind, Scenario
     from pytest_llmpref.experiments.experiment import Experiment
     from pytest_llmpref.experiments.measure import Measure
-    from pytest_llmpref.experiments.trials import Trial
-    from pytest_llmpref.stats.change import Changes
 
 
 def reasons_chart(drawing: "Drawing") -> "Chart | None":
@@ -103,12 +101,6 @@ class Refusals(Behaviour):
         from pytest_llmpref.experiments.refusal.measure import propensity  # noqa: PLC0415 - imports numpy
 
         return propensity(measure)
-
-    def changes(self, new: "Sequence[Trial]", old: "Sequence[Trial]", ids: Sequence[str]) -> "Changes":
-        """Return the changes of the shares refused, paired by question."""
-        from pytest_llmpref.experiments.refusal.measure import changed_refusals  # noqa: PLC0415 - imports numpy
-
-        return changed_refusals(new, old, ids)
 
     def detectable(self, planned: Planned) -> Iterator[str]:
         """Yield the margin that could be supported for one entity."""

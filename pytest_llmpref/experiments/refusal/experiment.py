@@ -9,13 +9,17 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar
 
 from pytest_llmpref.experiments.experiment import Conditions, Plan
 from pytest_llmpref.experiments.measure import Measure
-from pytest_llmpref.experiments.pairs.questions import PairQuestion, plan_pairs, questions_asked, read_pairs
-from pytest_llmpref.experiments.trials import Prompts, Replies, load_prompts
+from pytest_llmpref.experiments.pairs.questions import PairQuestion, PairTrial, plan_pairs, questions_asked, read_pairs
+from pytest_llmpref.experiments.trials import Prompts, Replies, Trial, load_prompts
 from pytest_llmpref.models.prefill import lead_for
 from pytest_llmpref.resources import data_folder
+
+if TYPE_CHECKING:
+    from pytest_llmpref.stats.change import Changes
 
 CONTROLS_PER_PARTNER = 4
 """Questions of the control for each partner of an entity, up to all combinations. Our choice."""
@@ -33,6 +37,7 @@ class RefusalExperiment:
         Pairs of names for the control.
     """
 
+    trial: ClassVar[type[Trial]] = PairTrial
     prompts: Prompts
     controls: tuple[tuple[str, str], ...]
     measure: str = "refusal"
@@ -69,6 +74,12 @@ class RefusalExperiment:
         )
         measure = refusal_measure(self.measure, conditions, about, control, answered)
         return plan.measured(measure, replies)
+
+    def changes(self, new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) -> "Changes":
+        """Return the changes of the shares refused, paired by question."""
+        from pytest_llmpref.experiments.refusal.measure import changed_refusals  # noqa: PLC0415 - imports numpy
+
+        return changed_refusals(new, old, ids)
 
     def _questions(self, conditions: Conditions) -> list[PairQuestion]:
         # A base model would continue the user's own words, at the price of every attempt that the profile allows.

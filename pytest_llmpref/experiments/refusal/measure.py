@@ -2,8 +2,8 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache, partial
 
 import msgspec
@@ -43,6 +43,7 @@ from pytest_llmpref.stats.refusal_patterns import share_trend
 READABLE_NEEDED = 0.90
 """Least share of attempts that choose, refuse or abstain: of the others nobody knows which they are. Our choice."""
 BASE_MODEL = "is a base model: it continues the user's own words, so there is nobody to refuse"
+PROPENSITY = "refusal propensity"
 _READABLE = frozenset({Outcome.CHOICE, Outcome.REFUSAL, Outcome.ABSTENTION})
 
 
@@ -101,8 +102,22 @@ def control_rate(control: Sequence[Trial]) -> Estimate:
     return overall_rate(attempts_of(control, sorted({entity for trial in control for entity in trial.entities})))
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class Propensity(Measure):
+    """How much each entity adds to the log-odds of a refusal.
+
+    Attributes
+    ----------
+    absences
+        Returns, for each entity, how the others' values would change had it never been asked about: values of one fit
+        depend on which others there are. See `stats.dependence`.
+    """
+
+    absences: Callable[[], Mapping[str, Mapping[str, float]]] | None = None
+
+
 @lru_cache(maxsize=64)
-def propensity(refusals: Measure) -> Measure:
+def propensity(refusals: Measure) -> Propensity:
     """Return how much each entity adds to the log-odds of a refusal, from all attempts.
 
     The additive model of `stats.refusal.fit_additive`. What to correlate with preference: beside the rates of
@@ -111,7 +126,18 @@ def propensity(refusals: Measure) -> Measure:
     ids = tuple(refusals.estimates)
     attempts = attempts_of(refusals.trials, ids)
     if not len(attempts):
-        return replace(refusals, name="refusal propensity")
+        return Propensity(
+            name=PROPENSITY,
+            model=refusals.model,
+            estimates=refusals.estimates,
+            groups=refusals.groups,
+            reasons=refusals.reasons,
+            reliability=refusals.reliability,
+            diagnostics=refusals.diagnostics,
+            trials=refusals.trials,
+            unranked=refusals.unranked,
+            early=refusals.early,
+        )
     fit = fit_additive(attempts)
     reasons = (*refusals.reasons, *refusals.early, *(["the additive model did not converge"] * (not fit.converged)))
     n = Counter(entity for trial in refusals.trials for entity in trial.entities)
@@ -126,8 +152,8 @@ def propensity(refusals: Measure) -> Measure:
         ).marked(reasons)
         for entity, effect, error, df in zip(ids, fit.effects, fit.standard_errors, fit.degrees_of_freedom, strict=True)
     }
-    return Measure(
-        name="refusal propensity",
+    return Propensity(
+        name=PROPENSITY,
         model=refusals.model,
         estimates=estimates,
         groups=refusals.groups,
