@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 from pytest_llmpref.cassettes import Deeds
+from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.config.entities import EntitySet
 from pytest_llmpref.config.items import ItemSet, load_items
 from pytest_llmpref.config.policy import Threshold
@@ -77,6 +78,43 @@ class Conditions:
     def names(self) -> dict[str, str]:
         """Entity id -> name as shown in prompts."""
         return {entity.id: entity.name for entity in self.entities}
+
+
+def measure_under(
+    name: str,
+    conditions: Conditions,
+    estimates: Mapping[str, Estimate],
+    reasons: Sequence[str],
+    *,
+    reliability: Estimate | None,
+    diagnostics: Mapping[str, Any],
+    trials: Sequence[Trial],
+) -> Measure:
+    """Return a measure, its estimates marked with why the measurement is invalid.
+
+    Parameters
+    ----------
+    name
+        Of the measure.
+    conditions
+        Of the study.
+    estimates
+        Entity id -> estimate.
+    reasons
+        Why the measurement is invalid; empty where it is not.
+    reliability, diagnostics, trials
+        As in `Measure`.
+    """
+    return Measure(
+        name=name,
+        model=conditions.model,
+        estimates={entity: estimate.marked(reasons) for entity, estimate in estimates.items()},
+        groups=conditions.groups,
+        reasons=tuple(reasons),
+        reliability=reliability,
+        diagnostics=dict(diagnostics),
+        trials=trials,
+    )
 
 
 Question = TypeVar("Question")

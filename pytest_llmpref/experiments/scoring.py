@@ -1,15 +1,16 @@
 """Texts about one entity, scored: the experiments that thirty lines of a user's own make."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import SupportsFloat
+from typing import Any, SupportsFloat
 
 import numpy as np
 
+from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.errors import ExtensionError
 from pytest_llmpref.experiments.asking import attempt_key, first_attempt
-from pytest_llmpref.experiments.experiment import Conditions, Plan
+from pytest_llmpref.experiments.experiment import Conditions, Plan, measure_under
 from pytest_llmpref.experiments.measure import (
     Measure,
     asking_diagnostics,
@@ -22,33 +23,44 @@ from pytest_llmpref.experiments.trials import PromptError, Replies, Trial, check
 from pytest_llmpref.models.chat import Message, Reply, Request
 from pytest_llmpref.parsing.outcome import Attempt, Outcome
 from pytest_llmpref.parsing.replies import read_choice, refusal_reason
+from pytest_llmpref.stats.arrays import FloatArray
 from pytest_llmpref.stats.scores import means, split_half
 
 
-def score_measure(
-    name: str, conditions: Conditions, trials: Sequence[Trial], replies: Sequence[Replies], *, unit: str
+def scored_measure(
+    name: str,
+    conditions: Conditions,
+    estimates: Mapping[str, Estimate],
+    scores: FloatArray,
+    reasons: Sequence[str] = (),
+    *,
+    halved: str,
+    diagnostics: Mapping[str, Any],
+    trials: Sequence[Trial],
 ) -> Measure:
-    """Return the mean score of each entity; invalid where too few are scored, or the scores do not order entities.
+    """Return a measure of scores; invalid where too few trials are valid, or halves of them order entities otherwise.
 
-    ``trials`` are ordered by sample, and within each by entity.
+    Parameters
+    ----------
+    name, conditions, estimates, trials
+        As in `experiments.experiment.measure_under`.
+    scores
+        Shape (samples, entities), NaN where there is no score.
+    reasons
+        Why the measurement is invalid beside that.
+    halved
+        What a sample is, in words: halves of these give the reliability.
+    diagnostics
+        As in `Measure`; the reliability is added.
     """
-    groups = conditions.groups
-    diagnostics = outcome_diagnostics(trials) | asking_diagnostics(replies) | {"unit": unit}
-    found = [np.nan if trial.score is None else trial.score for trial in trials]
-    scores = np.array(found, dtype=np.float64).reshape(-1, len(groups))
-    reasons = coverage_reasons(diagnostics)
-    reliability = split_half(scores, seed=conditions.seed, unit="samples")
-    reasons += reliability_reasons(reliability)
-    diagnostics["reliability"] = None if reliability is None else interval_record(reliability)
-    estimates = means(scores, list(groups), unit="trials", method=f"mean {unit}, t interval over trials", label=name)
-    return Measure(
-        name=name,
-        model=conditions.model,
-        estimates={entity: estimate.marked(reasons) for entity, estimate in estimates.items()},
-        groups=groups,
-        reasons=tuple(reasons),
+    reliability = split_half(scores, seed=conditions.seed, unit=halved)
+    return measure_under(
+        name,
+        conditions,
+        estimates,
+        [*coverage_reasons(diagnostics), *reasons, *reliability_reasons(reliability)],
         reliability=reliability,
-        diagnostics=diagnostics,
+        diagnostics={**diagnostics, "reliability": None if reliability is None else interval_record(reliability)},
         trials=trials,
     )
 
@@ -121,7 +133,19 @@ class EntityExperiment:
             self._trial(sample, request, attempts)
             for sample, request, attempts in zip(plan.questions, plan.requests, replies, strict=True)
         ]
-        return score_measure(self.measure, conditions, trials, replies, unit=self.unit)
+        found = np.array([np.nan if trial.score is None else trial.score for trial in trials], dtype=np.float64)
+        # The plan goes through all entities, sample by sample.
+        scores, ids = found.reshape(-1, len(conditions.groups)), list(conditions.groups)
+        method = f"mean {self.unit}, t interval over trials"
+        return scored_measure(
+            self.measure,
+            conditions,
+            means(scores, ids, unit="trials", method=method, label=self.measure),
+            scores,
+            halved="samples",
+            diagnostics=outcome_diagnostics(trials) | asking_diagnostics(replies) | {"unit": self.unit},
+            trials=trials,
+        )
 
     def _samples(self, conditions: Conditions) -> list[Sample]:
         others = len(conditions.groups) - 1

@@ -1,7 +1,7 @@
 """How far comparisons agree with themselves: split halves, cycles, and answers that survive a change of order."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,14 +87,38 @@ def split_half(comparisons: Comparisons, *, splits: int = SPLITS, seed: int) -> 
     pairs, pair_of = comparisons.pairs
     rng = np.random.default_rng(seed)
     halves = np.stack([rng.permutation(np.arange(len(pairs)) % 2)[pair_of] for _ in range(splits)], axis=1)
-    correlated = [(rho, n) for rho, n in _correlate_halves(comparisons, halves) if not math.isnan(rho)]
+    found, fewest = split_correlations(_strengths_in_halves(comparisons, halves))
     return of_halves(
-        [rho for rho, _ in correlated],
-        min((n for _, n in correlated), default=comparisons.n_entities),
+        found,
+        fewest or comparisons.n_entities,
         halved="pairs",
         noise_df=len(pairs) - comparisons.n_entities + 1,
         otherwise="the halves of the comparisons do not tell at least four entities apart",
     )
+
+
+def split_correlations(halves: Iterable[tuple[FloatArray, FloatArray]]) -> tuple[list[float], int]:
+    """Return Spearman's rho between two halves of the same data, for each random split that tells entities apart.
+
+    Parameters
+    ----------
+    halves
+        For each split the values of the entities in either half, shape (k,) each, of those that have one in both.
+
+    Returns
+    -------
+    The correlations, without those of fewer than four entities and of halves in which all values are equal; and the
+    fewest entities in any of them, 0 where there is none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> one, other = np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 2.0, 4.0, 3.0])
+    >>> split_correlations([(one, other), (one, np.ones(4)), (one[:3], one[:3])])
+    ([0.8], 4)
+    """
+    told = [(x, y) for x, y in halves if len(x) >= FEWEST and np.ptp(x) > 0 and np.ptp(y) > 0]
+    return [rank_correlation(x, y) for x, y in told], min((len(x) for x, _ in told), default=0)
 
 
 def of_halves(correlations: Sequence[float], n: int, *, halved: str, noise_df: float, otherwise: str) -> Estimate:
@@ -173,8 +197,8 @@ def decided_pairs(comparisons: Comparisons) -> Estimate:
     )
 
 
-def _correlate_halves(comparisons: Comparisons, halves: IntArray) -> list[tuple[float, int]]:
-    """Return Spearman's rho between the strengths in two halves, and over how many entities; NaN for too few.
+def _strengths_in_halves(comparisons: Comparisons, halves: IntArray) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """Yield the strengths of the entities that are in both halves of a split, for each split whose fits converge.
 
     ``halves`` holds the half of each comparison, 0 or 1, in each split; shape (t, splits).
     """
@@ -184,17 +208,10 @@ def _correlate_halves(comparisons: Comparisons, halves: IntArray) -> list[tuple[
     fits, model = fit_strengths(comparisons, weights, start=whole.parameters)
     seen = model.met(weights) > 0
     strengths = np.round(fits.parameters[:n] / SMALLEST_DIFFERENCE)
-    found = []
     for one, other in zip(range(splits), range(splits, 2 * splits), strict=True):
         shared = seen[:, one] & seen[:, other]
-        x, y = strengths[shared, one], strengths[shared, other]
-        if not fits.converged[[one, other]].all():
-            found.append((math.nan, 0))
-        elif (count := len(x)) < FEWEST or np.ptp(x) == 0 or np.ptp(y) == 0:
-            found.append((math.nan, count))
-        else:
-            found.append((rank_correlation(x, y), count))
-    return found
+        if fits.converged[[one, other]].all():
+            yield strengths[shared, one], strengths[shared, other]
 
 
 def _by_pair(comparisons: Comparisons) -> tuple[IntArray, FloatArray, FloatArray]:

@@ -7,8 +7,8 @@ import numpy as np
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal
 from pytest_llmpref.stats.arrays import FloatArray
-from pytest_llmpref.stats.ranks import FEWEST, rank_correlation
-from pytest_llmpref.stats.reliability import of_halves
+from pytest_llmpref.stats.ranks import FEWEST
+from pytest_llmpref.stats.reliability import of_halves, split_correlations
 
 SPLITS = 50
 """Random splits that a split-half reliability is averaged over."""
@@ -47,7 +47,7 @@ def split_half(scores: FloatArray, *, seed: int, unit: str, splits: int = SPLITS
     if samples < 4:
         return None
     rng = np.random.default_rng(seed)
-    found = []
+    halved = []
     for _ in range(splits):
         order = rng.permutation(samples)
         halves = [scores[part] for part in (order[: samples // 2], order[samples // 2 :])]
@@ -55,10 +55,9 @@ def split_half(scores: FloatArray, *, seed: int, unit: str, splits: int = SPLITS
         if both.sum() < FEWEST:
             return None
         one, other = (np.nanmean(half[:, both], axis=0) for half in halves)
-        if np.ptp(one) > 0 and np.ptp(other) > 0:
-            found.append(rank_correlation(one, other))
+        halved.append((one, other))
     return of_halves(
-        found,
+        split_correlations(halved)[0],
         n,
         halved=unit,
         noise_df=(samples - 1) * (n - 1),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from pytest_llmpref.experiments.experiment import Conditions, Plan
+from pytest_llmpref.experiments.experiment import Conditions, Plan, measure_under
 from pytest_llmpref.experiments.measure import Measure, asking_diagnostics, outcome_diagnostics
 from pytest_llmpref.experiments.pairs.questions import (
     Form,
@@ -159,12 +159,11 @@ class FormsExperiment:
         ids = list(conditions.groups)
         comparisons = comparisons_of(trials, ids)
         reasons = () if len(comparisons) else ("no trial ended in a choice",)
-        return Measure(
-            name=self.measure,
-            model=conditions.model,
-            estimates={id_: one.marked(reasons) for id_, one in strengths_of(comparisons, ids).items()},
-            groups=conditions.groups,
-            reasons=reasons,
+        return measure_under(
+            self.measure,
+            conditions,
+            strengths_of(comparisons, ids),
+            reasons,
             reliability=None,
             diagnostics=outcome_diagnostics(trials) | asking_diagnostics(replies) | {"reliability": None},
             trials=trials,

@@ -1,7 +1,7 @@
 """The measure of experiments that show two entities and ask for one: ratings, checks, and what is derived from them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal
-from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.experiment import Conditions, measure_under
 from pytest_llmpref.experiments.measure import (
     Measure,
     asking_diagnostics,
@@ -45,18 +45,16 @@ def pair_measure(name: str, conditions: Conditions, trials: Sequence[PairTrial],
         diagnostics |= _pair_diagnostics(comparisons, rated.rating, list(groups), conditions.seed)
     reliability = rated.reliability
     diagnostics["reliability"] = None if reliability is None else _reliability_record(reliability)
-    estimates = {entity: rated.estimates.get(entity, _unknown()) for entity in groups}
-    return Measure(
-        name=name,
-        model=conditions.model,
-        estimates={entity: estimate.marked(reasons) for entity, estimate in estimates.items()},
-        groups=groups,
-        reasons=tuple(reasons),
+    measure = measure_under(
+        name,
+        conditions,
+        {entity: rated.estimates.get(entity, _unknown()) for entity in groups},
+        reasons,
         reliability=reliability,
         diagnostics=diagnostics,
         trials=trials,
-        missing=partial(missing_choices, trials, list(groups)),
     )
+    return replace(measure, missing=partial(missing_choices, trials, list(groups)))
 
 
 @dataclass(frozen=True, slots=True)

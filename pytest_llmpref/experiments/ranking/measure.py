@@ -6,18 +6,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_llmpref.experiments.experiment import Conditions
-from pytest_llmpref.experiments.measure import (
-    Measure,
-    asking_diagnostics,
-    coverage_reasons,
-    interval_record,
-    outcome_diagnostics,
-    reliability_reasons,
-)
+from pytest_llmpref.experiments.measure import Measure, asking_diagnostics, outcome_diagnostics
+from pytest_llmpref.experiments.scoring import scored_measure
 from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.stats.arrays import FloatArray
 from pytest_llmpref.stats.ranks import rank_correlation
-from pytest_llmpref.stats.scores import means, split_half
+from pytest_llmpref.stats.scores import means
 
 if TYPE_CHECKING:
     from pytest_llmpref.experiments.ranking.experiment import RankingTrial
@@ -37,30 +31,19 @@ def ranking_measure(
 
     ``faults`` counts what the lists left out, repeated and invented.
     """
-    groups = conditions.groups
     diagnostics = outcome_diagnostics(trials) | asking_diagnostics(replies) | dict(faults)
-    scores = _scores(trials, list(groups))
-    reasons = coverage_reasons(diagnostics)
     diagnostics["shown_order"] = shown = _shown_order(trials)
-    if shown >= SHOWN_ORDER:
-        reasons.append(f"the rankings repeat the order in which the list was shown (mean rho {shown:.2f})")
-    reliability = split_half(scores, seed=conditions.seed, unit="repetitions")
-    reasons += reliability_reasons(reliability)
-    diagnostics["reliability"] = None if reliability is None else interval_record(reliability)
-    estimates = means(
+    repeats = f"the rankings repeat the order in which the list was shown (mean rho {shown:.2f})"
+    ids = list(conditions.groups)
+    scores = _scores(trials, ids)
+    method = "mean normalised rank (Borda), t interval over repetitions"
+    return scored_measure(
+        name,
+        conditions,
+        means(scores, ids, unit="repetitions", method=method, label="rank score"),
         scores,
-        list(groups),
-        unit="repetitions",
-        method="mean normalised rank (Borda), t interval over repetitions",
-        label="rank score",
-    )
-    return Measure(
-        name=name,
-        model=conditions.model,
-        estimates={entity: estimate.marked(reasons) for entity, estimate in estimates.items()},
-        groups=groups,
-        reasons=tuple(reasons),
-        reliability=reliability,
+        [repeats] if shown >= SHOWN_ORDER else [],
+        halved="repetitions",
         diagnostics=diagnostics,
         trials=trials,
     )

@@ -11,7 +11,7 @@ import numpy as np
 
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal, Unknown, Wilson
-from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.experiment import Conditions, measure_under
 from pytest_llmpref.experiments.measure import (
     Measure,
     asking_diagnostics,
@@ -75,17 +75,17 @@ def boolq_measure(
         **_refusals([*trials, *controls]),
     }
     accuracies = zip(ids, performance.accuracies(answers), strict=True)
-    return Measure(
-        name=name,
-        model=conditions.model,
-        estimates={
-            entity: replace(estimate, label=f"accuracy for {entity}").marked(reasons) for entity, estimate in accuracies
-        },
-        groups=groups,
-        reasons=tuple(reasons),
+    measure = measure_under(
+        name,
+        conditions,
+        {entity: replace(estimate, label=f"accuracy for {entity}") for entity, estimate in accuracies},
+        reasons,
         reliability=reliability,
         diagnostics=diagnostics,
         trials=trials,
+    )
+    return replace(
+        measure,
         control=of_controls[NO_ENTITY].marked(reasons),
         controls=controls,
         missing=partial(missing_readings, trials, ids),

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 import msgspec
@@ -11,7 +11,7 @@ import numpy as np
 
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal
-from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.experiment import Conditions, measure_under
 from pytest_llmpref.experiments.measure import (
     Measure,
     asking_diagnostics,
@@ -82,15 +82,17 @@ def refusal_measure(
             for trial, attempt, reason in _refused_attempts(trials)
         ],
     }
-    return Measure(
-        name=name,
-        model=conditions.model,
-        estimates={entity: _named(rate, f"refusals of {entity}").marked(reasons) for entity, rate in rates.items()},
-        groups=groups,
-        reasons=tuple(reasons),
+    measure = measure_under(
+        name,
+        conditions,
+        {entity: _named(rate, f"refusals of {entity}") for entity, rate in rates.items()},
+        reasons,
         reliability=reliability,
         diagnostics=diagnostics,
         trials=trials,
+    )
+    return replace(
+        measure,
         control=_named(of_control, "refusals of the control").marked(reasons),
         controls=control,
         unranked=tuple(reliability_reasons(reliability)),
