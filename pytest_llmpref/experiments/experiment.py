@@ -15,9 +15,8 @@ from pytest_llmpref.config.entities import EntitySet
 from pytest_llmpref.config.items import ItemSet, load_items
 from pytest_llmpref.config.policy import Threshold
 from pytest_llmpref.config.profiles import Profile
-from pytest_llmpref.experiments.arms import Arms
 from pytest_llmpref.experiments.measure import Measure
-from pytest_llmpref.experiments.sampling import select_entities
+from pytest_llmpref.experiments.participants import Arms, select_entities
 from pytest_llmpref.experiments.trials import Replies, Trial
 from pytest_llmpref.models.chat import ChatModel, Reply, Request
 from pytest_llmpref.models.prefill import Prefill

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pytest_llmpref.experiments.agents.behaviour import Agents
+from pytest_llmpref.experiments.agents import Agents
 from pytest_llmpref.experiments.behaviour import Behaviour
-from pytest_llmpref.experiments.pairs.behaviour import Advice, AdviceForms, Preference, PreferenceForms
-from pytest_llmpref.experiments.ranking.behaviour import DirectRanking
-from pytest_llmpref.experiments.reading.behaviour import Reading
-from pytest_llmpref.experiments.refusal.behaviour import Refusals
+from pytest_llmpref.experiments.pairs import Advice, AdviceForms, Preference, PreferenceForms
+from pytest_llmpref.experiments.ranking import DirectRanking
+from pytest_llmpref.experiments.reading import Reading
+from pytest_llmpref.experiments.refusal import Refusals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

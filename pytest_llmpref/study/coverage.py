@@ -7,11 +7,11 @@ from typing import Any
 from pytest_llmpref.cassettes import Cassette, must_ask
 from pytest_llmpref.config.options import Settings
 from pytest_llmpref.errors import ExtensionError, MissingError
-from pytest_llmpref.experiments.arms import Arms, any_arms, extremes, quarters
 from pytest_llmpref.experiments.asking import judged, next_attempt, question_to_judge
 from pytest_llmpref.experiments.behaviour import Compared
 from pytest_llmpref.experiments.experiment import Conditions, Experiment, Plan
 from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.experiments.participants import Arms, any_arms, extremes, quarters
 from pytest_llmpref.experiments.registry import behaviour_of
 from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.models.chat import Reply, Request

@@ -15,7 +15,7 @@ from agent_studies import followed, planted_gap, study
 from confinement import confined
 
 from pytest_llmpref.experiments.agents.measure import effort_gap, success_gap
-from pytest_llmpref.experiments.sampling import interleaved
+from pytest_llmpref.experiments.participants import interleaved
 from pytest_llmpref.resources import data_folder
 
 PROFILE = (data_folder("fixtures") / "profiles/smoke.toml").read_text()

@@ -10,9 +10,9 @@ import numpy as np
 
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.experiments.agents.run import Ending, PlannedRun, ending_of
-from pytest_llmpref.experiments.arms import NO_ARMS, Arms
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.measure import Measure, asking_diagnostics, outcome_diagnostics, share
+from pytest_llmpref.experiments.participants import NO_ARMS, Arms
 from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.models.chat import Reply
 from pytest_llmpref.parsing.outcome import Attempt, Outcome

@@ -9,7 +9,7 @@ from pytest_llmpref.experiments.agents.run import PlannedRun
 from pytest_llmpref.experiments.blocks import Blocks, decided
 from pytest_llmpref.experiments.experiment import Conditions, Plan, Rounds
 from pytest_llmpref.experiments.measure import Ending, Measure, stopping_record
-from pytest_llmpref.experiments.sampling import interleaved
+from pytest_llmpref.experiments.participants import interleaved
 from pytest_llmpref.experiments.trials import Replies
 
 EARLY = "run only until the gate's verdict was decided, which only the differences of the arms allow for"

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pytest_llmpref.experiments.asking import attempt_key, first_attempt
 from pytest_llmpref.experiments.experiment import Conditions, Plan
-from pytest_llmpref.experiments.sampling import digest, shuffled
+from pytest_llmpref.experiments.participants import digest, shuffled
 from pytest_llmpref.experiments.trials import Prompts, Replies, Trial
 from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.prefill import Prefill, led_messages

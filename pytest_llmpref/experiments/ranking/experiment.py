@@ -11,7 +11,7 @@ import msgspec
 from pytest_llmpref.experiments.asking import attempt_key
 from pytest_llmpref.experiments.experiment import Conditions, Plan
 from pytest_llmpref.experiments.measure import COVERAGE_NEEDED, Measure
-from pytest_llmpref.experiments.sampling import shuffled
+from pytest_llmpref.experiments.participants import shuffled
 from pytest_llmpref.experiments.trials import Prompts, Replies, Trial, load_prompts
 from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.prefill import Prefill, led_messages

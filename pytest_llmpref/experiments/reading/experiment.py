@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, ClassVar
 from pytest_llmpref.experiments.asking import first_attempt
 from pytest_llmpref.experiments.experiment import Conditions, Plan
 from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.experiments.participants import alternating
 from pytest_llmpref.experiments.reading.trials import Framed, ReadingTrial, read_trial
-from pytest_llmpref.experiments.sampling import alternating
 from pytest_llmpref.experiments.trials import Replies, Trial, trials_as
 from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.prefill import led_messages

@@ -7,10 +7,10 @@ from functools import cached_property
 import numpy as np
 
 from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.experiments.arms import NO_ARMS, Arms
 from pytest_llmpref.experiments.blocks import Blocks, decided
 from pytest_llmpref.experiments.experiment import Conditions, Plan, Rounds
 from pytest_llmpref.experiments.measure import Ending, Measure, stopping_record
+from pytest_llmpref.experiments.participants import NO_ARMS, Arms
 from pytest_llmpref.experiments.reading.measure import answers_of_trials
 from pytest_llmpref.experiments.reading.trials import Framed, ReadingTrial, read_trial
 from pytest_llmpref.experiments.trials import Replies

@@ -20,7 +20,7 @@ from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.asking import ask_all
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.measure import Measure
-from pytest_llmpref.experiments.pairs.behaviour import Advice, Preference
+from pytest_llmpref.experiments.pairs import Advice, Preference
 from pytest_llmpref.experiments.pairs.measure import comparisons_of, missing_choices, strengths_of
 from pytest_llmpref.experiments.pairs.questions import PairTrial
 from pytest_llmpref.experiments.reading.measure import missing_readings

@@ -15,7 +15,7 @@ from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.asking import ask_all
 from pytest_llmpref.experiments.experiment import Conditions
-from pytest_llmpref.experiments.pairs.behaviour import Preference
+from pytest_llmpref.experiments.pairs import Preference
 from pytest_llmpref.experiments.refusal.experiment import refusals
 from pytest_llmpref.models.chat import Reply
 from pytest_llmpref.parsing.outcome import Outcome
