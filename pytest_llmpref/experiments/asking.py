@@ -29,6 +29,22 @@ def question_to_judge(judge: str, request: Request, reply: Reply) -> Request | N
 
     Nothing is to judge where a call failed, the provider itself refused, nothing was said, or a label was chosen in so
     many words.
+
+    Parameters
+    ----------
+    judge
+        Name of the judge.
+    request, reply
+        What was asked, and what was said.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import Message, Reply, Request
+    >>> asked = Request("sim/x", (Message("user", "A: tea. B: mud. Which?"),), 1.0, 9)
+    >>> question_to_judge("sim/judge", asked, Reply("A", "stop")) is None
+    True
+    >>> question_to_judge("sim/judge", asked, Reply("Whatever warms you.", "stop")).max_tokens
+    16
     """
     if reply.finish in {"error", "content_filter"} or reply.refusal or not without_thinking(reply.text).strip():
         return None
@@ -43,7 +59,13 @@ def question_to_judge(judge: str, request: Request, reply: Reply) -> Request | N
 
 
 def judged(reply: Reply, answer: Reply) -> Reply:
-    """Return a reply with the judge's word on it, and with what the judge cost; as it was where that is no word."""
+    """Return a reply with the judge's word on it, and with what the judge cost; as it was where that is no word.
+
+    Parameters
+    ----------
+    reply, answer
+        What was said, and what the judge answered about it.
+    """
     word = read_judgement(answer.text) if answer.finish != "error" else None
     unpriced = reply.cost is None or answer.cost is None
     return msgspec.structs.replace(
@@ -90,7 +112,23 @@ class JudgedModel:
 
 
 def first_attempt(request: Request, repetition: int) -> Request:
-    """Return the first attempt at a repetition of a question; each attempt has an index of its own."""
+    """Return the first attempt at a repetition of a question; each attempt has an index of its own.
+
+    Parameters
+    ----------
+    request
+        The question.
+    repetition
+        Index of the sample.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import Message, Request
+    >>> asked = Request("sim/x", (Message("user", "Which?"),), 1.0, 9)
+    >>> attempts = {first_attempt(asked, 0).key, next_attempt(first_attempt(asked, 0)).key, first_attempt(asked, 1).key}
+    >>> len(attempts)
+    3
+    """
     return msgspec.structs.replace(request, repetition=repetition * MOST_ATTEMPTS)
 
 
@@ -100,7 +138,22 @@ def next_attempt(request: Request) -> Request:
 
 
 def attempt_key(request: Request, number: int) -> str:
-    """Return the key of an attempt, given the first one and the number of those before it."""
+    """Return the key of an attempt, given the first one and the number of those before it.
+
+    Parameters
+    ----------
+    request
+        The first attempt.
+    number
+        Of the attempt, 0 for the first.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import Message, Request
+    >>> asked = Request("sim/x", (Message("user", "Which?"),), 1.0, 9)
+    >>> attempt_key(asked, 1) == next_attempt(asked).key
+    True
+    """
     return msgspec.structs.replace(request, repetition=request.repetition + number).key if number else request.key
 
 

@@ -176,7 +176,8 @@ class Plan(Generic[Question]):
     >>> names = ["UNICEF", "Oxfam"]
     >>> requests = [Request("sim/x", (Message("user", f"Praise {name}."),), 1.0, 50) for name in names]
     >>> plan = Plan(names, requests, lambda name, reply: name in reply.text, attempts=2)
-    >>> plan.goes_on(0, [Reply("UNICEF helps children.")]), plan.goes_on(1, [Reply("No.")])
+    >>> said = [Reply("UNICEF helps children.", "stop"), Reply("No.", "stop")]
+    >>> plan.goes_on(0, said[:1]), plan.goes_on(1, said[1:])
     (False, True)
     """
 

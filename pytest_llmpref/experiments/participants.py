@@ -25,7 +25,20 @@ def digest(seed: int, *words: str) -> bytes:
 
 
 def shuffled(items: Sequence[str], seed: int, *context: str) -> list[str]:
-    """Return the items in an order that depends on the seed, the context and nothing else."""
+    """Return the items in an order that depends on the seed, the context and nothing else.
+
+    Parameters
+    ----------
+    items
+        What is ordered.
+    seed, context
+        Of the order: the same items have others in other contexts.
+
+    Examples
+    --------
+    >>> shuffled(["a", "b", "c"], 0, "x") == shuffled(["c", "b", "a"], 0, "x")
+    True
+    """
     return sorted(items, key=lambda item: digest(seed, *context, item))
 
 
@@ -33,6 +46,22 @@ def select_entities(groups: dict[str, str], count: int | None, seed: int) -> lis
     """Choose ``count`` entity ids (``None``: all), as evenly over the groups as can be.
 
     ``groups`` maps an entity id to its group. A smaller count chooses a subset of a larger one's.
+
+    Parameters
+    ----------
+    groups
+        Entity id -> group.
+    count
+        How many; ``None`` for all.
+    seed
+        Of the draw.
+
+    Examples
+    --------
+    >>> groups = {"a": "x", "b": "x", "c": "y", "d": "y"}
+    >>> two, three = (select_entities(groups, count, seed=0) for count in (2, 3))
+    >>> {groups[one] for one in two} == {"x", "y"}, set(two) < set(three)
+    (True, True)
     """
     ranks: dict[str, int] = {}
     place: dict[str, tuple[int, bytes]] = {}
@@ -47,6 +76,21 @@ def alternating(answers: Mapping[str, bool], count: int | None, seed: int) -> li
 
     ``answers`` maps an id to whether yes is right. A smaller count chooses the first of a larger one's; what is left of
     the more frequent kind comes last.
+
+    Parameters
+    ----------
+    answers
+        Question id -> whether yes is right.
+    count
+        How many; ``None`` for all.
+    seed
+        Of the draw.
+
+    Examples
+    --------
+    >>> answers = {"a": True, "b": True, "c": True, "d": False, "e": False}
+    >>> [answers[one] for one in alternating(answers, 4, seed=0)]
+    [True, False, True, False]
     """
     drawn = shuffled(list(answers), seed, "questions")
     turns = ([id_ for id_ in drawn if answers[id_]], [id_ for id_ in drawn if not answers[id_]])
@@ -57,6 +101,20 @@ def interleaved(kinds: Mapping[str, str], seed: int) -> list[str]:
     """Order ids so that every stretch of them holds about as much of each kind as there is of it in all.
 
     ``kinds`` maps an id to its kind. Within a kind the order is drawn.
+
+    Parameters
+    ----------
+    kinds
+        Id -> kind.
+    seed
+        Of the draw.
+
+    Examples
+    --------
+    >>> kinds = {"a": "easy", "b": "easy", "c": "hard", "d": "hard"}
+    >>> order = [kinds[one] for one in interleaved(kinds, seed=0)]
+    >>> sorted(order[:2]), sorted(order[2:])
+    (['easy', 'hard'], ['easy', 'hard'])
     """
     of_kind: dict[str, list[str]] = {}
     for id_ in shuffled(list(kinds), seed, "tasks"):
@@ -93,13 +151,33 @@ NO_ARMS = Arms((), (), "none", ("no arms are known",))
 
 
 def any_arms(ids: Sequence[str], size: int) -> Arms:
-    """Return arms of a size while preferences are not known: for a plan, which only counts."""
+    """Return arms of a size while preferences are not known: for a plan, which only counts.
+
+    Parameters
+    ----------
+    ids
+        Of the entities.
+    size
+        Entities in each arm, at most half of them.
+
+    Examples
+    --------
+    >>> arms = any_arms(["a", "b", "c", "d", "e"], 2)
+    >>> arms.top, arms.bottom
+    (('a', 'b'), ('d', 'e'))
+    """
     size = min(size, len(ids) // 2)
     return Arms(tuple(ids[:size]), tuple(ids[len(ids) - size :]), "any, for a plan")
 
 
 def quarters(preferences: Measure) -> Arms:
-    """Return the most and the least preferred quarter of the entities; none if the preferences are invalid."""
+    """Return the most and the least preferred quarter of the entities; none if the preferences are invalid.
+
+    Parameters
+    ----------
+    preferences
+        The measure.
+    """
     import numpy as np  # noqa: PLC0415 - a plan needs none of it
 
     from pytest_llmpref.stats.refusal_patterns import quartiles  # noqa: PLC0415
@@ -115,6 +193,13 @@ def extremes(preferences: Measure, size: int) -> Arms:
     """Return as many of the most and of the least preferred entities; none if the preferences are invalid.
 
     What noise has put at the top is no arm to spend an agent's runs on.
+
+    Parameters
+    ----------
+    preferences
+        The measure.
+    size
+        Entities in each arm, at most half of those with a preference.
     """
     if not preferences.valid:
         return _no_arms(preferences, "so there is no top and no bottom; --llmpref-arms names them")
@@ -132,6 +217,13 @@ def _no_arms(preferences: Measure, so: str) -> Arms:
 
 def named_arms(text: str, entities: EntitySet) -> Arms:
     """Read arms that a user named: ids of the first, a colon, ids of the second, each separated by commas.
+
+    Parameters
+    ----------
+    text
+        What the user wrote.
+    entities
+        The whole set.
 
     Raises
     ------

@@ -46,7 +46,13 @@ class _Absent(Behaviour):
 
 
 def register(found: Iterable[Behaviour]) -> None:
-    """Make these the behaviours of this process. Called once, with what the hook gave."""
+    """Make these the behaviours of this process. Called once, with what the hook gave.
+
+    Parameters
+    ----------
+    found
+        In the order in which plans and reports show them.
+    """
     _known.clear()
     _known.update({one.measure: one for one in found})
 
@@ -57,7 +63,18 @@ def behaviours() -> Mapping[str, Behaviour]:
 
 
 def behaviour_of(measure: str) -> Behaviour:
-    """Return the behaviour behind a measure; a bare one where the package that brought it is not here."""
+    """Return the behaviour behind a measure; a bare one where the package that brought it is not here.
+
+    Parameters
+    ----------
+    measure
+        Its name.
+
+    Examples
+    --------
+    >>> behaviour_of("preference").title, behaviour_of("of nobody here").title_or_name
+    ('Preference', 'Of nobody here')
+    """
     if measure in _known:
         return _known[measure]
     absent: Behaviour = type("Absent", (_Absent,), {"measure": measure})()
@@ -90,6 +107,17 @@ def simulated_answers() -> "list[Answer]":
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Return the names of measures in the order of the behaviours; those of no behaviour come last."""
+    """Return the names of measures in the order of the behaviours; those of no behaviour come last.
+
+    Parameters
+    ----------
+    names
+        Of measures.
+
+    Examples
+    --------
+    >>> in_order(["mine", "donation_advice", "preference"])
+    ['preference', 'donation_advice', 'mine']
+    """
     given = list(dict.fromkeys(names))
     return [*(name for name in _known if name in given), *(name for name in given if name not in _known)]

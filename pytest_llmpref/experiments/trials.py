@@ -56,10 +56,27 @@ class Prompts:
 def check_slots(measure: str, form: str, slots: Collection[str]) -> None:
     """Make sure that a form of a user's has these slots and no other.
 
+    Parameters
+    ----------
+    measure
+        Whose form it is.
+    form
+        The form.
+    slots
+        The slots that it is to have.
+
     Raises
     ------
     PromptError
         If it has not.
+
+    Examples
+    --------
+    >>> check_slots("warmth", "How warm is {entity}?", ["entity"])
+    >>> check_slots("warmth", "How warm is it?", ["entity"])
+    Traceback (most recent call last):
+        ...
+    pytest_llmpref.experiments.trials.PromptError: warmth: 'How warm is it?' lacks {entity}; a form has exactly: entity
     """
     try:
         found = {name for _, name, _, _ in string.Formatter().parse(form) if name is not None}
@@ -74,7 +91,20 @@ def check_slots(measure: str, form: str, slots: Collection[str]) -> None:
 
 @cache
 def load_prompts(name: str, form: str | None = None) -> Prompts:
-    """Read the prompts of an experiment; ``form`` names another form of its questions, if it has that."""
+    """Read the prompts of an experiment; ``form`` names another form of its questions, if it has that.
+
+    Parameters
+    ----------
+    name
+        Name of the file in ``fixtures/prompts``, without its ending.
+    form
+        Name of another form; the usual one unless given.
+
+    Examples
+    --------
+    >>> load_prompts("pairwise").wordings > 1
+    True
+    """
     path = data_folder("fixtures") / "prompts" / f"{name}.toml"
     table = tomllib.loads(path.read_text(encoding="utf-8"))
     forms = table.pop("forms", {})
@@ -199,18 +229,38 @@ def trials_as(kind: type[SomeTrial], trials: Sequence[Trial]) -> Sequence[SomeTr
 
 
 def column(trials: Iterable[Trial], name: str) -> list[Any]:
-    """Return a column of results.json that the trials of some behaviours have; ``None`` for those of others."""
+    """Return a column of results.json that the trials of some behaviours have; ``None`` for those of others.
+
+    Parameters
+    ----------
+    trials
+        Of one measure.
+    name
+        Of the column.
+    """
     return [getattr(trial, trial.columns[name]) if name in trial.columns else None for trial in trials]
 
 
 def count_outcomes(trials: Iterable[Trial]) -> dict[str, int]:
-    """Count trials by outcome; every outcome is listed, with 0 where none ended so."""
+    """Count trials by outcome; every outcome is listed, with 0 where none ended so.
+
+    Parameters
+    ----------
+    trials
+        Of one measure.
+    """
     counts = Counter(trial.outcome for trial in trials)
     return {outcome.value: counts[outcome] for outcome in Outcome}
 
 
 def count_outcomes_by_entity(trials: Iterable[Trial]) -> dict[str, dict[str, int]]:
-    """Count trials by entity and outcome; a trial counts for each entity in it."""
+    """Count trials by entity and outcome; a trial counts for each entity in it.
+
+    Parameters
+    ----------
+    trials
+        Of one measure.
+    """
     counts: dict[str, Counter[str]] = {}
     for trial in trials:
         for entity in trial.entities:

@@ -124,7 +124,15 @@ def agentic_measure(
 
 
 def diagnosed(measure: AgenticMeasure, seed: int) -> AgenticMeasure:
-    """Return a measure with all its diagnostics; ``seed`` is that of the permutations among them."""
+    """Return a measure with all its diagnostics; ``seed`` is that of the permutations among them.
+
+    Parameters
+    ----------
+    measure
+        The measure.
+    seed
+        Of the permutations.
+    """
     return replace(measure, diagnostics=measure.diagnostics | _diagnostics(measure, seed))
 
 
@@ -134,6 +142,11 @@ def success_gap(agentic: AgenticMeasure) -> Estimate:
     0.01 is one percentage point. Invalid where hardly anything is solved even for those preferred: a model that can
     solve nothing does not do worse for anybody. Where the asking ended by this very difference, its interval allows
     for that.
+
+    Parameters
+    ----------
+    agentic
+        The measure.
     """
     label = "tasks solved, top arm less bottom arm"
     reasons = list(agentic.reasons)

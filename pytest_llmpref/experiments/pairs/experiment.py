@@ -81,7 +81,15 @@ class PairExperiment:
 
 
 def shipped_pairs(measure: str, prompts: str) -> PairExperiment:
-    """Return a shipped experiment, with the wordings of ``fixtures/prompts``."""
+    """Return a shipped experiment, with the wordings of ``fixtures/prompts``.
+
+    Parameters
+    ----------
+    measure
+        Name of the measure.
+    prompts
+        Name of the file in ``fixtures/prompts``.
+    """
     return PairExperiment(measure, load_prompts(prompts))
 
 

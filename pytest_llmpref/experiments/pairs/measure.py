@@ -34,7 +34,15 @@ PROBABILITIES = 5
 
 
 def pair_measure(name: str, conditions: Conditions, trials: Sequence[PairTrial], replies: Sequence[Replies]) -> Measure:
-    """Rate the entities, check the measurement, and return the measure."""
+    """Rate the entities, check the measurement, and return the measure.
+
+    Parameters
+    ----------
+    name, conditions
+        Of the measure; of the study.
+    trials, replies
+        In one order.
+    """
     groups = conditions.groups
     comparisons = comparisons_of(trials, list(groups))
     diagnostics = outcome_diagnostics(trials) | asking_diagnostics(replies)
@@ -83,7 +91,17 @@ _UNRATED = Rated(None, None, {}, tuple(reliability_reasons(None)))
 
 
 def rate(comparisons: Comparisons, ids: Sequence[str], *, seed: int, splits: int = SPLITS) -> Rated:
-    """Rate the entities, and check the answers, the fit and its reliability."""
+    """Rate the entities, and check the answers, the fit and its reliability.
+
+    Parameters
+    ----------
+    comparisons
+        The choices; at least one.
+    ids
+        Of the entities, in the order of their numbers.
+    seed, splits
+        As in `stats.reliability.split_half`.
+    """
     rating = bradley_terry(comparisons)
     reliability = split_half(comparisons, seed=seed, splits=splits)
     reasons = (*_rating_reasons(comparisons, rating), *reliability_reasons(reliability))
@@ -98,6 +116,13 @@ def missing_choices(trials: Sequence[PairTrial], ids: Sequence[str]) -> MissingA
     far outside their scale: among probabilities near 0.5 it would count for as much as dozens of them. A firmness, and
     not the range of the probabilities as they are: which entity is shown first is by chance, so what was seen for the
     first could have been for the second.
+
+    Parameters
+    ----------
+    trials
+        With and without a choice.
+    ids
+        Of the entities.
     """
     varying = np.array([trial.score is None for trial in trials], dtype=np.bool_)
     if not varying.any():
@@ -123,7 +148,25 @@ def missing_choices(trials: Sequence[PairTrial], ids: Sequence[str]) -> MissingA
 
 
 def comparisons_of(trials: Sequence[PairTrial], ids: Sequence[str]) -> Comparisons:
-    """Return the trials that ended in a choice, entities numbered as in ``ids``."""
+    """Return the trials that ended in a choice, entities numbered as in ``ids``.
+
+    Parameters
+    ----------
+    trials
+        With and without a choice.
+    ids
+        Of the entities.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import Attempt, Outcome
+    >>> from pytest_llmpref.experiments.pairs.questions import PairTrial
+    >>> chosen, refused = (Attempt("k", outcome, "") for outcome in (Outcome.CHOICE, Outcome.REFUSAL))
+    >>> trials = [PairTrial((chosen,), ("b", "a"), score=1.0), PairTrial((refused,), ("a", "b"))]
+    >>> found = comparisons_of(trials, ["a", "b"])
+    >>> found.first.tolist(), found.score.tolist()
+    ([1], [1.0])
+    """
     index = {entity: number for number, entity in enumerate(ids)}
     chosen = [trial for trial in trials if trial.score is not None]
     return Comparisons(
@@ -136,7 +179,15 @@ def comparisons_of(trials: Sequence[PairTrial], ids: Sequence[str]) -> Compariso
 
 
 def strengths(comparisons: Comparisons, rating: Rating, ids: Sequence[str]) -> dict[str, Estimate]:
-    """Return the strength of each entity, by id."""
+    """Return the strength of each entity, by id.
+
+    Parameters
+    ----------
+    comparisons, rating
+        The choices, and their fit.
+    ids
+        Of the entities, in the order of their numbers.
+    """
     n = np.bincount(np.r_[comparisons.first, comparisons.second], minlength=comparisons.n_entities)
     return {
         entity: Estimate(
@@ -154,7 +205,15 @@ def strengths(comparisons: Comparisons, rating: Rating, ids: Sequence[str]) -> d
 
 
 def strengths_of(comparisons: Comparisons, ids: Sequence[str]) -> dict[str, Estimate]:
-    """Return the strength of each entity, by id, from comparisons of which there may be none."""
+    """Return the strength of each entity, by id, from comparisons of which there may be none.
+
+    Parameters
+    ----------
+    comparisons
+        The choices.
+    ids
+        Of the entities, in the order of their numbers.
+    """
     if not len(comparisons):
         return {entity: _unknown() for entity in ids}
     return strengths(comparisons, bradley_terry(comparisons), ids)
@@ -213,7 +272,15 @@ def _reliability_record(reliability: Estimate) -> dict[str, float | int]:
 
 
 def changed_strengths(new: Sequence[PairTrial], old: Sequence[PairTrial], ids: Sequence[str]) -> Changes:
-    """Return the changes of the strengths, paired by pair; nothing where a side has no choice."""
+    """Return the changes of the strengths, paired by pair; nothing where a side has no choice.
+
+    Parameters
+    ----------
+    new, old
+        Trials of the same questions, in the same order.
+    ids
+        Of the entities.
+    """
     one, two = comparisons_of(new, ids), comparisons_of(old, ids)
     if not len(one) or not len(two):
         return {}, None

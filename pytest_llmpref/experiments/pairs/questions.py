@@ -152,7 +152,20 @@ def pair_questions(
 
 
 def pairs_by_step(n: int, *, partners: int | None, seed: int) -> list[int]:
-    """Return how many pairs each step of `pair_questions` asks about, of n entities."""
+    """Return how many pairs each step of `pair_questions` asks about, of n entities.
+
+    Parameters
+    ----------
+    n
+        Entities.
+    partners, seed
+        As in `pair_questions`.
+
+    Examples
+    --------
+    >>> pairs_by_step(6, partners=None, seed=0)
+    [6, 3, 6]
+    """
     return [_pairs_apart(n, offset) for offset in _offsets(n, partners, seed)]
 
 
@@ -173,7 +186,15 @@ _C = re.compile(r"[\W_]*(?:option\s+)?c(?:\W*$|[\s.:)*]+neither\b)", re.IGNORECA
 
 
 def designed(conditions: Conditions, prompts: Prompts, partners: int | None) -> list[PairQuestion]:
-    """Return the questions about each entity and so many others, in the order of the design."""
+    """Return the questions about each entity and so many others, in the order of the design.
+
+    Parameters
+    ----------
+    conditions, prompts
+        Of the study, and the wordings.
+    partners
+        As in `pair_questions`.
+    """
     profile = conditions.profile
     return [
         *pair_questions(
@@ -193,7 +214,13 @@ def in_order_of_asking(questions: Iterable[PairQuestion]) -> list[PairQuestion]:
 
 
 def questions_asked(conditions: Conditions, prompts: Prompts) -> list[PairQuestion]:
-    """Return the questions of the fixed design, in the order in which they are asked."""
+    """Return the questions of the fixed design, in the order in which they are asked.
+
+    Parameters
+    ----------
+    conditions, prompts
+        Of the study, and the wordings.
+    """
     return in_order_of_asking(designed(conditions, prompts, conditions.profile.partners))
 
 
@@ -280,7 +307,17 @@ def _schema(form: Form | None) -> tuple[str, ...]:
 def read_pairs(
     plan: Plan[PairQuestion], replies: Sequence[Replies], names: Mapping[str, str], answers: Answers
 ) -> list[PairTrial]:
-    """Read the replies to every trial of a plan, in its order; ``names`` maps the ids in it to the names shown."""
+    """Read the replies to every trial of a plan, in its order; ``names`` maps the ids in it to the names shown.
+
+    Parameters
+    ----------
+    plan, replies
+        The trials, and the replies to each.
+    names
+        Id in a question -> name shown.
+    answers
+        By what questions are answered; see `Conditions`.
+    """
     by_logprobs = use_logprobs(answers, replies, LABELS)
     return [
         _trial(question, request, attempts, names, by_logprobs=by_logprobs)

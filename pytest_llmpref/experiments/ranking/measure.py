@@ -30,6 +30,15 @@ def ranking_measure(
     """Combine the repetitions, check the measurement, and return the measure.
 
     ``faults`` counts what the lists left out, repeated and invented.
+
+    Parameters
+    ----------
+    name, conditions
+        Of the measure; of the study.
+    trials, replies
+        In one order.
+    faults
+        What the lists left out, repeated and invented.
     """
     diagnostics = outcome_diagnostics(trials) | asking_diagnostics(replies) | dict(faults)
     diagnostics["shown_order"] = shown = _shown_order(trials)

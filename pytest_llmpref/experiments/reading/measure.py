@@ -49,6 +49,15 @@ def boolq_measure(
 
     Invalid where too few trials end in an answer, and where answers carry no signal. Entities that do not differ in
     accuracy leave it valid: that there is no difference is a finding.
+
+    Parameters
+    ----------
+    name, conditions
+        Of the measure; of the study.
+    trials, controls
+        Those about entities; those of the controls.
+    replies
+        Those to all of them.
     """
     groups = conditions.groups
     ids = tuple(groups)
@@ -97,17 +106,34 @@ def accuracy_slope(boolq: Measure, preferences: Measure) -> Estimate:
 
     Conditional logistic regression with questions as strata, errors clustered by entity and question; see
     `stats.performance.preference_slope`.
+
+    Parameters
+    ----------
+    boolq, preferences
+        The measures of one model.
     """
     return _slope(boolq, preferences).log_odds
 
 
 def between_extremes(boolq: Measure, preferences: Measure) -> Estimate:
-    """Return the same slope as accuracy for the most preferred entity less that for the least; 0.01 is one point."""
+    """Return the same slope as accuracy for the most preferred entity less that for the least; 0.01 is one point.
+
+    Parameters
+    ----------
+    boolq, preferences
+        The measures of one model.
+    """
     return _slope(boolq, preferences).between_extremes
 
 
 def yes_slope(boolq: Measure, preferences: Measure) -> Estimate:
-    """Return the log-odds of the answer yes for each standard deviation of preference, right or wrong."""
+    """Return the log-odds of the answer yes for each standard deviation of preference, right or wrong.
+
+    Parameters
+    ----------
+    boolq, preferences
+        The measures of one model.
+    """
     return _slope(boolq, preferences).yes_bias
 
 
@@ -115,6 +141,11 @@ def top_minus_bottom(boolq: Measure, preferences: Measure) -> Estimate:
     """Return accuracy for the most preferred quarter of entities less that for the least; 0.01 is one point.
 
     Where the asking ended by this very difference, its interval allows for that.
+
+    Parameters
+    ----------
+    boolq, preferences
+        The measures of one model.
     """
     answers = _answers_of(boolq)
     if boolq.diagnostics.get("stopping", {}).get("top"):
@@ -138,6 +169,18 @@ def minus_control(boolq: Measure, framing: str = NO_ENTITY) -> Mapping[str, Esti
     """Return each entity's accuracy less that of a control, over the same questions; 0.01 is one point.
 
     ``framing`` is ``no_entity`` or ``high_stakes``.
+
+    Parameters
+    ----------
+    boolq
+        The measure.
+    framing
+        Which control.
+
+    Raises
+    ------
+    ValueError
+        If there is no such control.
     """
     found = performance.minus_control(_answers_of(boolq), framing, invalid=boolq.reasons)
     return {
@@ -158,7 +201,15 @@ def _answers_of(boolq: Measure) -> Answers:
 
 
 def answers_of_trials(trials: Sequence[ReadingTrial], controls: Sequence[ReadingTrial], ids: Sequence[str]) -> Answers:
-    """Return the answers as arrays, entities numbered as in ``ids``."""
+    """Return the answers as arrays, entities numbered as in ``ids``.
+
+    Parameters
+    ----------
+    trials, controls
+        Those about entities; those of the controls.
+    ids
+        Of the entities.
+    """
     entity = {id_: index for index, id_ in enumerate(ids)}
     question = {id_: index for index, id_ in enumerate(dict.fromkeys(t.question for t in (*trials, *controls)))}
     answered = [trial for trial in trials if trial.correct is not None]
@@ -195,6 +246,13 @@ def missing_readings(trials: Sequence[ReadingTrial], ids: Sequence[str]) -> Miss
     """Return the questions without an answer, and the accuracies had these been right or wrong.
 
     ``None`` where there are none. Those about one entity count alike, so how many of them are right is what varies.
+
+    Parameters
+    ----------
+    trials
+        Those about entities.
+    ids
+        Of the entities.
     """
     asked = Counter(trial.entities[0] for trial in trials)
     right = Counter(trial.entities[0] for trial in trials if trial.correct)
@@ -259,7 +317,15 @@ def _reasons(*measures: Measure) -> list[str]:
 
 
 def changed_accuracies(new: Sequence[ReadingTrial], old: Sequence[ReadingTrial], ids: Sequence[str]) -> Changes:
-    """Compare shares of right answers, paired by question; each entity, and all of them together."""
+    """Compare shares of right answers, paired by question; each entity, and all of them together.
+
+    Parameters
+    ----------
+    new, old
+        Trials of the same questions, in the same order.
+    ids
+        Of the entities.
+    """
     if all(trial.correct is None for trial in new):
         return {}, None
     both = [[trial for trial in side if trial.entities and trial.correct is not None] for side in (new, old)]

@@ -62,7 +62,17 @@ class ReadingTrial(Trial, frozen=True, gc=False):
 
 
 def read_trial(framed: Framed, request: Request, replies: Replies, *, by_logprobs: bool) -> ReadingTrial:
-    """Return the trial that these replies make."""
+    """Return the trial that these replies make.
+
+    Parameters
+    ----------
+    framed, request
+        The question, and the first attempt at it.
+    replies
+        Those to all attempts.
+    by_logprobs
+        Whether log-probabilities are the answer, where they can be read.
+    """
     attempts, says_yes = list[Attempt](), None
     for number, reply in enumerate(replies):
         outcome, says_yes = read_yes_no(reply)

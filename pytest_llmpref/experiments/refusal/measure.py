@@ -54,6 +54,15 @@ def refusal_measure(
 
     Invalid where too few attempts can be read. A model that never refuses is measured well, as one that refuses
     everything is; but neither tells entities apart, so nothing correlates with them.
+
+    Parameters
+    ----------
+    name, conditions
+        Of the measure; of the study.
+    trials, control
+        Those about entities; those of the control.
+    replies
+        Those to all of them.
     """
     groups = conditions.groups
     ids = tuple(groups)
@@ -124,6 +133,11 @@ def propensity(refusals: Measure) -> Propensity:
 
     The additive model of `stats.refusal.fit_additive`. What to correlate with preference: beside the rates of
     ``refusals`` it takes out with whom an entity was compared, and in which wording.
+
+    Parameters
+    ----------
+    refusals
+        The measure.
     """
     ids = tuple(refusals.estimates)
     attempts = attempts_of(refusals.trials, ids)
@@ -183,6 +197,11 @@ def missing_attempts(trials: Sequence[Trial], ids: Sequence[str]) -> MissingAnsw
 
     ``None`` where there are none. A call that failed is one of them. Those at one trial count alike, so how many
     of them are refusals is what varies.
+
+    Parameters
+    ----------
+    trials, ids
+        As for `attempts_of`.
     """
     # A call that failed is no attempt to `attempts_of`. Here it is one of which nobody knows how it ended.
     made = [msgspec.structs.replace(trial, attempts=tuple(map(_unread, trial.attempts))) for trial in trials]
@@ -210,7 +229,13 @@ def _unread(attempt: Attempt) -> Attempt:
 
 
 def superadditivity(refusals: Measure, preferences: Measure) -> Estimate:
-    """Return what the product of both entities' dislikes adds to the log-odds of a refusal, beside each one's own."""
+    """Return what the product of both entities' dislikes adds to the log-odds of a refusal, beside each one's own.
+
+    Parameters
+    ----------
+    refusals, preferences
+        The measures of one model.
+    """
     ids = tuple(refusals.estimates)
     found = refusal_patterns.interaction(attempts_of(refusals.trials, ids), Noisy.of(preferences, ids))
     return found.marked(_reasons(refusals, preferences))
@@ -220,6 +245,11 @@ def excess_refusals(refusals: Measure, preferences: Measure) -> Estimate:
     """Return by how much two options of the least-liked quarter are refused beyond the sum of their parts.
 
     Its ``method`` says in words what was found.
+
+    Parameters
+    ----------
+    refusals, preferences
+        The measures of one model.
     """
     ids = tuple(refusals.estimates)
     found = refusal_patterns.excess(attempts_of(refusals.trials, ids), _values(preferences, ids))
@@ -231,6 +261,11 @@ def reason_trends(refusals: Measure, preferences: Measure) -> dict[Reason, Estim
 
     A refusal counts once for each of the two entities in its question. Noise in preferences puts entities into wrong
     quartiles, so each stands where it is expected to be (`stats.noise.expected_quartiles`).
+
+    Parameters
+    ----------
+    refusals, preferences
+        The measures of one model.
     """
     ids = tuple(refusals.estimates)
     number = {entity: index for index, entity in enumerate(ids)}
@@ -257,7 +292,15 @@ def reason_trends(refusals: Measure, preferences: Measure) -> dict[Reason, Estim
 
 
 def attempts_of(trials: Sequence[Trial], ids: Sequence[str]) -> Attempts:
-    """Return the attempts at trials; a call that failed is none. Trials without any other attempt are left out."""
+    """Return the attempts at trials; a call that failed is none. Trials without any other attempt are left out.
+
+    Parameters
+    ----------
+    trials
+        Of pairs.
+    ids
+        Of the entities, which are numbered in this order.
+    """
     number = {entity: index for index, entity in enumerate(ids)}
     made = [[a.outcome for a in trial.attempts if a.outcome is not Outcome.ERROR] for trial in trials]
     kept = [(trial, outcomes) for trial, outcomes in zip(trials, made, strict=True) if outcomes]
@@ -314,7 +357,15 @@ def _named(estimate: Estimate, label: str) -> Estimate:
 
 
 def changed_refusals(new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) -> Changes:
-    """Return the changes of the shares refused at once, paired by question; each entity, and all of them."""
+    """Return the changes of the shares refused at once, paired by question; each entity, and all of them.
+
+    Parameters
+    ----------
+    new, old
+        Trials of the same questions, in the same order.
+    ids
+        Of the entities.
+    """
     one, two = attempts_of(new, ids), attempts_of(old, ids)
     if not len(one) or not len(two):
         return {}, None
