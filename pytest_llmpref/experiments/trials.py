@@ -115,8 +115,8 @@ def load_prompts(name: str, form: str | None = None) -> Prompts:
 class Trial(msgspec.Struct, frozen=True, gc=False):
     """One question put to a model, with every attempt at it.
 
-    A behaviour that has more to say of its trials derives a class from this one, and names it as its experiment's
-    ``trial``: see `experiments.experiment.ComparableExperiment`.
+    A behaviour that has more to say of its trials derives a class from this one, and returns it from
+    `Behaviour.trial`.
 
     Attributes
     ----------
