@@ -6,12 +6,13 @@ A run's limits on what its models may spend, all workers together.
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pytest_llmpref.cassettes import Cassette, Deeds, RecordingModel, ReplayModel
 from pytest_llmpref.cassettes.recording import Budget, BudgetedModel
 from pytest_llmpref.config.options import Settings
-from pytest_llmpref.experiments.asking import JudgedModel, Plan
+from pytest_llmpref.experiments.asking import JudgedModel
+from pytest_llmpref.experiments.experiment import Plan
 from pytest_llmpref.experiments.registry import simulated_answers
 from pytest_llmpref.models.chat import ChatModel
 from pytest_llmpref.models.opening import answers_in_process, open_model
@@ -75,7 +76,7 @@ class Answerers:
         """Whether the model answers by itself in a run that records nothing."""
         return self._in_process(self._cassette)
 
-    def to_ask(self, plan: Plan | None, *, live: bool) -> ChatModel:
+    def to_ask(self, plan: Plan[Any] | None, *, live: bool) -> ChatModel:
         """Return whom to ask, its replies judged if a judge was named and can tell them apart.
 
         Parameters

@@ -9,11 +9,12 @@ from pytest_llmpref.cassettes import Cassette
 from pytest_llmpref.config.options import Settings
 from pytest_llmpref.config.profiles import Shard
 from pytest_llmpref.errors import ExtensionError, LLMPrefError
-from pytest_llmpref.experiments.asking import Replies, ask_all
-from pytest_llmpref.experiments.controls import permuted
+from pytest_llmpref.experiments.asking import ask_all
 from pytest_llmpref.experiments.experiment import AgentExperiment, Around, Conditions
 from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.experiments.participants import permuted
 from pytest_llmpref.experiments.registry import is_shipped, reference
+from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.opening import is_simulated
 from pytest_llmpref.study.answering import Answerers
@@ -232,6 +233,7 @@ class Study:
         ):
             return experiment.run_all(
                 self._plans.conditions(name),
+                plan,
                 numbers,
                 model,
                 self._answerers.deeds(live=live),

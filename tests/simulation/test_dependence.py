@@ -6,7 +6,7 @@ import numpy as np
 from scipy import special, stats
 
 from pytest_llmpref.stats.ranks import rank_correlation, shared_variance
-from pytest_llmpref.stats.refusal import Attempts, leave_one_out_changes, fit_additive
+from pytest_llmpref.stats.refusal import Attempts, fit_additive, leave_one_out_changes
 
 
 def refused(rng, n, beyond):

@@ -94,7 +94,7 @@ def test_there_is_no_import_circle_and_none_hides_inside_functions():
 
 
 def test_no_module_outside_a_slice_names_a_measure():
-    assert {path.name for path in (PACKAGE / "experiments").iterdir() if (path / "behaviour.py").exists()} == {
+    assert {path.name for path in (PACKAGE / "experiments").iterdir() if (path / "__init__.py").exists()} == {
         name.split("/")[1] for name in SLICES
     }
     found = {

@@ -11,7 +11,7 @@ from scipy import stats
 
 from pytest_llmpref.config import boolq_download
 from pytest_llmpref.config.items import Item, ItemFileError, load_items
-from pytest_llmpref.experiments.sampling import alternating
+from pytest_llmpref.experiments.participants import alternating
 
 BUNDLED = load_items().items
 REAL = ROOT.parent / "shared" / "data" / "boolq-dev-1000.jsonl"
