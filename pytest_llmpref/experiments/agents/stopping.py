@@ -65,7 +65,7 @@ class AgenticStopping:
         marked = replace(
             measure,
             estimates={entity: estimate.marked(early) for entity, estimate in measure.estimates.items()},
-            control=measure.control and measure.control.marked(early),
+            control=None if measure.control is None else measure.control.marked(early),
             unranked=(*measure.unranked, *early),
             early=early,
             fractions=fractions[:taken],

@@ -40,5 +40,3 @@ def test_where_either_side_has_no_answer_there_is_no_change():
     unanswered = [PairTrial((), ("a", "b"))]
     assert changed_strengths(unanswered, trials("abcd"), IDS) == ({}, None)
     assert changed_strengths(trials("abcd"), unanswered, IDS) == ({}, None)
-    about_one = [PairTrial((), ("a",), "text", 1.0)]
-    assert changed_strengths(about_one, about_one, IDS) == ({}, None)
