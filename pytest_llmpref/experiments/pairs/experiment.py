@@ -25,8 +25,21 @@ SLOTS = ("first", "second", "first_label", "second_label")
 """What a form has a slot for, beside the question."""
 
 
+class _AboutPairs:
+    """An experiment whose trials are questions about pairs, and whose measure is a strength."""
+
+    __slots__ = ()
+    trial: ClassVar[type[Trial]] = PairTrial
+
+    def changes(self, new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) -> "Changes":
+        """Return the changes of the strengths, paired by pair."""
+        from pytest_llmpref.experiments.pairs.measure import changed_strengths  # noqa: PLC0415 - imports numpy
+
+        return changed_strengths(trials_as(PairTrial, new), trials_as(PairTrial, old), ids)
+
+
 @dataclass(frozen=True, slots=True)
-class PairExperiment:
+class PairExperiment(_AboutPairs):
     """Every pair of entities, in both orders, each question in its own context.
 
     Attributes
@@ -37,7 +50,6 @@ class PairExperiment:
         The wordings.
     """
 
-    trial: ClassVar[type[Trial]] = PairTrial
     measure: str
     prompts: Prompts
 
@@ -72,12 +84,6 @@ class PairExperiment:
         asked, replies = plan.asked(replies)
         trials = read_pairs(asked, replies, conditions.names, conditions.answers)
         return pair_measure(self.measure, conditions, trials, replies)
-
-    def changes(self, new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) -> "Changes":
-        """Return the changes of the strengths, paired by pair."""
-        from pytest_llmpref.experiments.pairs.measure import changed_strengths  # noqa: PLC0415 - imports numpy
-
-        return changed_strengths(trials_as(PairTrial, new), trials_as(PairTrial, old), ids)
 
 
 def shipped_pairs(measure: str, prompts: str) -> PairExperiment:
@@ -131,7 +137,7 @@ NEUTRAL = frozenset(form.name for form in FORMS if form.neutral)
 
 
 @dataclass(frozen=True, slots=True)
-class FormsExperiment:
+class FormsExperiment(_AboutPairs):
     """The questions of a pair experiment, each asked in every form but the usual one.
 
     Attributes
@@ -142,7 +148,6 @@ class FormsExperiment:
         Name of the prompts.
     """
 
-    trial: ClassVar[type[Trial]] = PairTrial
     measure: str
     prompts: str
 
@@ -176,12 +181,6 @@ class FormsExperiment:
             diagnostics=outcome_diagnostics(trials) | asking_diagnostics(replies) | {"reliability": None},
             trials=trials,
         )
-
-    def changes(self, new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) -> "Changes":
-        """Return the changes of the strengths, paired by pair."""
-        from pytest_llmpref.experiments.pairs.measure import changed_strengths  # noqa: PLC0415 - imports numpy
-
-        return changed_strengths(trials_as(PairTrial, new), trials_as(PairTrial, old), ids)
 
     def _plan(self, conditions: Conditions, form: Form) -> Plan[PairQuestion]:
         prompts = load_prompts(self.prompts, form.name)

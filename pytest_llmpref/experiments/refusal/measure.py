@@ -94,7 +94,7 @@ def refusal_measure(
     measure = measure_under(
         name,
         conditions,
-        {entity: _named(rate, f"refusals of {entity}") for entity, rate in rates.items()},
+        {entity: replace(rate, label=f"refusals of {entity}") for entity, rate in rates.items()},
         reasons,
         reliability=reliability,
         diagnostics=diagnostics,
@@ -102,7 +102,7 @@ def refusal_measure(
     )
     return replace(
         measure,
-        control=_named(of_control, "refusals of the control").marked(reasons),
+        control=replace(of_control, label="refusals of the control").marked(reasons),
         controls=control,
         unranked=tuple(reliability_reasons(reliability)),
     )
@@ -348,12 +348,6 @@ def _values(measure: Measure, ids: Sequence[str]) -> FloatArray:
 
 def _reasons(*measures: Measure) -> list[str]:
     return [f"{measure.name}: {reason}" for measure in measures for reason in (*measure.reasons, *measure.early)]
-
-
-def _named(estimate: Estimate, label: str) -> Estimate:
-    return Estimate(
-        estimate.value, estimate.n, estimate.unit, estimate.method, estimate.interval_method, estimate.invalid, label
-    )
 
 
 def changed_refusals(new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) -> Changes:
