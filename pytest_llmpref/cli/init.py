@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from pytest_llmpref.config.configuration_files import configuration_in
+from pytest_llmpref.config.options import configuration_in
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.resources import data_folder
 

@@ -84,7 +84,7 @@ def _thresholds(path: Path | None, entities: int) -> "dict[str, tuple[Threshold,
 
 
 def _settings(options: argparse.Namespace) -> Any:  # noqa: ANN401 - Settings, imported when needed
-    from pytest_llmpref.config.options import default_settings  # noqa: PLC0415 - imports pytest
+    from pytest_llmpref.config.options import default_settings  # noqa: PLC0415 - as above
 
     refuse_links_below(Path.cwd(), options.cassettes)
     return default_settings(

@@ -1,4 +1,4 @@
-"""How large a study is: the shipped profiles and a user's own; and which part of it one CI job asks."""
+"""How large a study is: the shipped profiles and a user's own."""
 
 import tomllib
 from dataclasses import dataclass, fields
@@ -7,46 +7,6 @@ from typing import Any, Literal, get_args
 
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.resources import data_folder
-
-
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """One share of all questions.
-
-    Attributes
-    ----------
-    number
-        Which one, from 1.
-    count
-        How many there are.
-    """
-
-    number: int
-    count: int
-
-    def __str__(self) -> str:
-        return f"{self.number}/{self.count}"
-
-    def holds(self, key: str) -> bool:
-        """Whether this share holds the trial whose first attempt has this key: exactly one of all shares does."""
-        return int(key[:8], 16) % self.count == self.number - 1
-
-
-def parse_shard(text: str) -> Shard | None:
-    """Read a share such as ``2/5``; an empty text is none.
-
-    Raises
-    ------
-    ValueError
-        If it is not one.
-    """
-    if not text:
-        return None
-    number, _, count = text.partition("/")
-    if number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count):
-        return Shard(int(number), int(count))
-    raise ValueError("give it as NUMBER/COUNT, from 1/COUNT to COUNT/COUNT, such as 2/5")
-
 
 Selection = Literal["fixed", "adaptive"]
 Stopping = Literal["fixed", "sequential"]

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmpref.config.options import Settings, check_folders, names_model, read_settings
+from pytest_llmpref.config.options import Settings
 from pytest_llmpref.errors import LLMPrefError, MissingError
 from pytest_llmpref.experiments.registry import behaviours, measured_by, register
 from pytest_llmpref.plugin import collection, fixtures, gating
+from pytest_llmpref.plugin.settings import check_folders, names_model, read_settings
 from pytest_llmpref.study.extensions import Extensions, gathered_extensions
 
 if TYPE_CHECKING:

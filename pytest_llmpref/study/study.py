@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from pytest_llmpref.cassettes import Cassette
-from pytest_llmpref.config.options import Settings
-from pytest_llmpref.config.profiles import Shard
+from pytest_llmpref.config.options import Settings, Shard
 from pytest_llmpref.errors import ExtensionError, LLMPrefError
 from pytest_llmpref.experiments.asking import Replies, ask_all
 from pytest_llmpref.experiments.controls import permuted

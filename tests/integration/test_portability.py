@@ -19,8 +19,8 @@ from package_tree import MODULES, PACKAGE, place
 
 from pytest_llmpref.cassettes import Cassette, NetworkRefusedError, files, refuse_sockets
 from pytest_llmpref.cassettes.files import slug
-from pytest_llmpref.config.options import read_settings
 from pytest_llmpref.models.chat import Message, Reply, Request
+from pytest_llmpref.plugin.settings import read_settings
 from pytest_llmpref.report.page import ReportError, write_reports
 from pytest_llmpref.results.loading import load_results
 from pytest_llmpref.secrets import Secrets

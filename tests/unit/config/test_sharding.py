@@ -7,8 +7,7 @@ import pytest
 
 from pytest_llmpref.cassettes import Cassette
 from pytest_llmpref.cli import main
-from pytest_llmpref.config.options import default_settings
-from pytest_llmpref.config.profiles import Shard, parse_shard
+from pytest_llmpref.config.options import Shard, default_settings, parse_shard
 from pytest_llmpref.models.chat import Reply
 from pytest_llmpref.study.coverage import NotRecordedError
 from pytest_llmpref.study.studies import Studies
