@@ -4,6 +4,13 @@ Formats: the bundled TOML; JSON lines or Parquet with BoolQ's fields ``question`
 SuperGLUE's, which calls the answer ``label`` (Wang et al. 2019, arXiv 1905.00537). It is true or false, 1 or 0, "yes"
 or "no". Instead, JSON lines may have ``query`` ("Passage: ...", then "Question: ...?"), ``choices`` (no and yes) and
 ``gold`` (the index of the right one).
+
+BoolQ's development set is fetched into the cache folder of huggingface_hub, and never into a project. Its authors' own
+address, a storage bucket that github.com/google-research-datasets/boolean-questions names, answers with an error since
+its account was closed (as several projects noted in September and October 2026). What is fetched is the copy that the
+authors' organisation publishes on the Hugging Face hub, at a fixed revision. The checksum is the one that the hub lists
+for it and that independent projects have pinned; we could not fetch the file ourselves to compare, and whoever does is
+protected by the comparison.
 """
 
 import hashlib
@@ -18,13 +25,19 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from pytest_llmpref.config.boolq_download import downloaded_file
 from pytest_llmpref.config.reading import UserFileError, fitted, listed, shown
 from pytest_llmpref.models.chat import whole_text
 from pytest_llmpref.resources import data_folder
 
 DEV = "dev"
 """The name under which BoolQ's development set is asked for."""
+REPOSITORY, REVISION = "google/boolq", "35b264d03638db9f4ce671b711558bf7ff0f80d5"
+DEV_FILE = "data/validation-00000-of-00001.parquet"
+SHA256 = "52355d11524b4b874a9b9dcc278feb10f672d52c4f4eff9872e695ede59820f8"
+LICENCE = (
+    "BoolQ (Clark et al. 2019, arXiv 1905.10044), development set, 3,270 questions; passages from Wikipedia. "
+    "Creative Commons Attribution-ShareAlike 3.0: https://creativecommons.org/licenses/by-sa/3.0/"
+)
 LONGEST_PASSAGE = 10_000
 """Characters. BoolQ's longest passages have about 5,000; more rarely fits a small model's context with the rest."""
 LONGEST_QUESTION = 500
@@ -107,16 +120,54 @@ def load_items(source: str = "") -> ItemSet:
     if not source:
         return _checked("bundled", data_folder("fixtures") / "boolq" / "items.toml")
     if source == DEV:
-        path = downloaded_file()
-        if not path.is_file():
+        found = _hub().try_to_load_from_cache(REPOSITORY, DEV_FILE, revision=REVISION, repo_type="dataset")
+        if not isinstance(found, str):
             raise ItemFileError(f"--llmpref-boolq {DEV}", ["it was not downloaded; run: llmpref boolq download"])
-        return _checked("BoolQ dev", path)
+        return _checked("BoolQ dev", Path(found))
     path = Path(source)
     if path.suffix not in _READERS:
         raise ItemFileError(f"--llmpref-boolq {source}", [f"unknown suffix; give a .jsonl or .parquet file, or {DEV}"])
     if not path.is_file():
         raise ItemFileError(f"--llmpref-boolq {source}", ["no such file; check the path"])
     return _checked(path.name, path)
+
+
+def download() -> Path:
+    """Fetch BoolQ's development set into the cache folder of huggingface_hub, unless it is there, and return its path.
+
+    The library keeps what arrived before a connection broke off, and looks at ``HF_ENDPOINT``, ``HF_HOME`` and
+    ``HF_HUB_OFFLINE``. The set is public, so no token is sent.
+
+    Raises
+    ------
+    ItemFileError
+        If it cannot be fetched, or is another file than the one that was published.
+    """
+    hub = _hub()
+    where = f"{REPOSITORY} at {REVISION[:7]}"
+    try:
+        path = Path(hub.hf_hub_download(REPOSITORY, DEV_FILE, revision=REVISION, repo_type="dataset", token=False))
+    except Exception as error:
+        said = f"cannot be fetched ({type(error).__name__}: {error})"
+        fix = "try again, or give a copy of the file by --llmpref-boolq FILE.parquet"
+        raise ItemFileError(where, [f"{said}; {fix}"]) from error
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != SHA256:
+        for each in {path.resolve(), path}:
+            each.unlink()
+        said = f"what arrived has the SHA-256 {found}, not {SHA256}, and was deleted"
+        raise ItemFileError(where, [f"{said}; check HF_ENDPOINT, and what changes files on their way here"])
+    return path
+
+
+def _hub() -> Any:  # noqa: ANN401 - a module
+    try:
+        import huggingface_hub  # noqa: PLC0415 - slow to import, and needed by few
+    except ImportError:
+        fix = 'pip install "pytest-llmpref[boolq]"'
+        raise ItemFileError(f"--llmpref-boolq {DEV}", [f"needs huggingface-hub; {fix}"]) from None
+    return huggingface_hub
 
 
 def _checked(name: str, path: Path) -> ItemSet:

@@ -1,7 +1,7 @@
 """One event loop in a thread of its own, so that suites with and without asyncio share a model's connections.
 
-anyio's ``start_blocking_portal`` does the same, and was tried. Its cancellation is delivered again at each ``await``, so
-that a call that Ctrl-C ends cannot close its connection; and leaving it waits for the thread without limit, where an
+anyio's ``start_blocking_portal`` does the same, and was tried. It cancels again at each ``await``, so that a call
+that Ctrl-C ends cannot close its connection; and leaving it waits for the thread without limit, where an
 import of seconds or a call that never ends holds up the end of the run. It takes 240 microseconds for a call where this
 takes 164, and 36 ms to import, of which a replay needs nothing else.
 """

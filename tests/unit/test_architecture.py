@@ -46,7 +46,6 @@ DATA_SET, OPTION = "a data set", "an option, of the command line or of results.j
 SAME_WORDS = {
     ("cli/__init__.py", "boolq"): "a command, which fetches a data set",
     ("cli/boolq.py", "boolq"): "the same",
-    ("config/boolq_download.py", "boolq"): DATA_SET,
     ("config/items.py", "boolq"): DATA_SET,
     ("config/options.py", "agentic"): OPTION,
     ("models/responses.py", "refusal"): PROVIDER,

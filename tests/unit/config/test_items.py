@@ -3,13 +3,13 @@
 import json
 import math
 import re
+import sys
 from collections import Counter
 
 import pytest
 from repository import ROOT
 from scipy import stats
 
-from pytest_llmpref.config import boolq_download
 from pytest_llmpref.config.items import Item, ItemFileError, load_items
 from pytest_llmpref.experiments.sampling import alternating
 
@@ -174,7 +174,12 @@ def test_a_missing_file_another_kind_and_a_set_that_was_not_downloaded_say_what_
         load_items(str(tmp_path / "none.jsonl"))
     with pytest.raises(ItemFileError, match=r"give a \.jsonl or \.parquet file"):
         load_items(str(tmp_path / "none.csv"))
-    monkeypatch.setattr("pytest_llmpref.config.items.downloaded_file", lambda: tmp_path / "none.parquet")
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "huggingface_hub", None)
+        with pytest.raises(ItemFileError, match="needs huggingface-hub; pip install"):
+            load_items("dev")
+    constants = pytest.importorskip("huggingface_hub.constants")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(ItemFileError, match="run: llmpref boolq download"):
         load_items("dev")
 
@@ -184,8 +189,3 @@ def test_the_real_set_is_read():
     items = load_items(str(REAL))
     assert len(items.items) + items.duplicates == 1000
     assert sum(item.answer for item in items.items) == pytest.approx(625, abs=3)
-
-
-def test_the_downloaded_set_goes_to_the_users_cache_folder(monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert boolq_download.downloaded_file().parts[-3:] == ("pytest-llmpref", "boolq", "validation.parquet")
