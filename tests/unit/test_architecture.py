@@ -85,6 +85,17 @@ def test_no_module_outgrows_its_idea(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
 
+def test_no_class_has_more_than_24_methods():
+    sizes = {
+        f"{place(path)}: {node.name}": sum(isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef) for one in node.body)
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    }
+    assert sizes
+    assert {name: size for name, size in sizes.items() if size > 24} == {}
+
+
 def test_there_is_no_import_circle_and_none_hides_inside_functions():
     names = {module_name(path): path for path in MODULES}
     needs = {}
