@@ -262,7 +262,6 @@ def _end(z: float, reach: float, variance: Callable[[float], float]) -> float:
 
 
 _NORMAL = NormalDist()
-_EDGE = 1 - 1e-9
 
 
 def correlation_power(
@@ -300,21 +299,6 @@ def correlation_power(
         return _above(_lowest_supported(-threshold, n, 1 - alpha), -rho, n)
     edge = _lowest_supported(-threshold, n, 1 - 2 * alpha)
     return max(0.0, _above(edge, rho, n) + _above(edge, -rho, n) - 1)
-
-
-def smallest_rho(n: int, *, power: float = 0.8, alpha: float = DEFAULT_ALPHA) -> float:
-    """Return the smallest rho that ``rho > 0`` is supported for with this power; NaN where none is.
-
-    Raises
-    ------
-    ValueError
-        As `correlation_power`, or if the power is not between alpha and 1.
-    """
-    if not alpha < power < 1:
-        raise ValueError(f"power={power}: it lies between alpha ({alpha}) and 1")
-    if correlation_power(_EDGE, n, alpha=alpha) < power:
-        return math.nan
-    return float(optimize.brentq(lambda rho: correlation_power(rho, n, alpha=alpha) - power, 0.0, _EDGE))
 
 
 def _lowest_supported(threshold: float, n: int, level: float) -> float:

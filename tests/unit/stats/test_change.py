@@ -18,7 +18,7 @@ from pytest_llmpref.stats.change import (
     strength_correlations,
 )
 from pytest_llmpref.stats.comparisons import Comparisons
-from pytest_llmpref.stats.multiplicity import holm, holm_adjusted
+from pytest_llmpref.stats.multiplicity import holm_adjusted
 from pytest_llmpref.stats.ranks import RhoInterval, rank_correlation
 from pytest_llmpref.stats.rating import bradley_terry
 
@@ -83,11 +83,10 @@ def test_a_reported_interval_is_exact_at_its_level_and_for_normal_ones_at_any():
         assert Reported(3, low, high).limits(level) == pytest.approx(Normal(3, 2).limits(level))
 
 
-def test_holm_adjusted_p_values_are_those_of_statsmodels_and_agree_with_holm():
+def test_holm_adjusted_p_values_are_those_of_statsmodels():
     multitest = pytest.importorskip("statsmodels.stats.multitest")
     p = [0.01, 0.04, 0.03, 0.005, 0.5]
     assert holm_adjusted(p) == pytest.approx(multitest.multipletests(p, method="holm")[1])
-    assert list(holm_adjusted(p) <= 0.05) == list(holm(p, 0.05))
     with_gap = holm_adjusted([0.02, math.nan, 0.03])
     assert with_gap[[0, 2]] == pytest.approx([0.04, 0.04])
     assert math.isnan(with_gap[1])
