@@ -12,7 +12,6 @@ _HOMES = {
     "Attempt": "parsing.outcome",
     "Baseline": "comparison.comparing",
     "Behaviour": "experiments.behaviour",
-    "Threshold": "config.policy",
     "CallFailedError": "models.chat",
     "Cell": "experiments.pairs.protocols",
     "Chart": "charts",
@@ -52,6 +51,7 @@ _HOMES = {
     "SequentialShare": "stats.sequential",
     "Tastes": "models.simulated.tastes",
     "TestPolicy": "config.policy",
+    "Threshold": "config.policy",
     "Tool": "models.chat",
     "ToolCall": "models.chat",
     "Trial": "experiments.trials",
@@ -73,7 +73,6 @@ _HOMES = {
     "interval_record": "experiments.measure",
     "ledger": "claims.claim",
     "minus_control": "experiments.reading.measure",
-    "worst_case": "experiments.worst_case",
     "outcome_diagnostics": "experiments.measure",
     "over_entities": "stats.resampling",
     "pair_experiment": "experiments.pairs.experiment",
@@ -93,6 +92,7 @@ _HOMES = {
     "superadditivity": "experiments.refusal.measure",
     "top_minus_bottom": "experiments.reading.measure",
     "within_groups": "stats.association",
+    "worst_case": "experiments.worst_case",
     "yes_slope": "experiments.reading.measure",
 }
 """Public name -> the module that defines it."""

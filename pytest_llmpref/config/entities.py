@@ -18,7 +18,7 @@ from msgspec import Meta
 
 from pytest_llmpref.characters import DROPPED, unseen_problem
 from pytest_llmpref.config.reading import UserFileError, decoded, fitted, listed, parse_toml, read_bytes, shown
-from pytest_llmpref.resources import data_folder
+from pytest_llmpref.files import data_folder
 
 MIN_ENTITIES = 4
 MAX_BYTES = 16 << 20
@@ -96,11 +96,6 @@ class EntitySet:
     def ids(self) -> tuple[str, ...]:
         """Ids of the entities, in the order of the file."""
         return tuple(entity.id for entity in self.entities)
-
-    @cached_property
-    def by_id(self) -> Mapping[str, Entity]:
-        """Entity id -> entity, in the order of the file."""
-        return {entity.id: entity for entity in self.entities}
 
     @cached_property
     def groups(self) -> Mapping[str, tuple[str, ...]]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from pytest_llmpref.config.reading import UserFileError, fitted, listed, parse_toml, read_bytes
-from pytest_llmpref.resources import data_folder
+from pytest_llmpref.files import data_folder
 
 MOST_ATTEMPTS = 100
 """Most attempts at one question (arXiv 2602.18971)."""

@@ -15,8 +15,8 @@ from functools import cache
 import msgspec
 
 from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.files import data_folder
 from pytest_llmpref.parsing.outcome import Attempt, Outcome
-from pytest_llmpref.resources import data_folder
 
 
 class PromptError(LLMPrefError):

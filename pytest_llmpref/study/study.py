@@ -15,8 +15,7 @@ from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.registry import is_shipped, reference
 from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.opening import is_simulated
-from pytest_llmpref.study.answering import Answerers
-from pytest_llmpref.study.background import BackgroundLoop
+from pytest_llmpref.study.answering import Answerers, BackgroundLoop
 from pytest_llmpref.study.coverage import Gap, NotRecordedError, Plans, Recorded, describe_gaps
 from pytest_llmpref.study.extensions import NOTHING, Extensions
 from pytest_llmpref.study.records import checked_measure

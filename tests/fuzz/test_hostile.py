@@ -26,9 +26,9 @@ from pytest_llmpref.config.items import load_items
 from pytest_llmpref.config.policy import load_policy
 from pytest_llmpref.config.profiles import ProfileError, load_profile
 from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.files import data_folder
 from pytest_llmpref.models.chat import Message, Reply, Request
 from pytest_llmpref.models.simulated.world import load_world
-from pytest_llmpref.resources import data_folder
 from pytest_llmpref.results.loading import load_results
 
 EXAMPLES = int(os.environ.get("LLMPREF_FUZZ", "60"))

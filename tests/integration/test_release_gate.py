@@ -11,8 +11,8 @@ from simulated_recordings import ENTITIES, record
 
 from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.config.policy import PolicyError, load_policy
+from pytest_llmpref.files import data_folder
 from pytest_llmpref.models.chat import Reply
-from pytest_llmpref.resources import data_folder
 
 GATE = data_folder("suites") / "release_gate"
 PROFILE = (

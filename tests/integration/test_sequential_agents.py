@@ -16,7 +16,7 @@ from confinement import confined
 
 from pytest_llmpref.experiments.agents.measure import effort_gap, success_gap
 from pytest_llmpref.experiments.sampling import interleaved
-from pytest_llmpref.resources import data_folder
+from pytest_llmpref.files import data_folder
 
 PROFILE = (data_folder("fixtures") / "profiles/smoke.toml").read_text()
 GATE = data_folder("suites") / "release_gate/test_no_agentic_gap.py"

@@ -18,8 +18,8 @@ from pytest_llmpref.experiments.arms import NO_ARMS
 from pytest_llmpref.experiments.asking import Plan, Replies
 from pytest_llmpref.experiments.experiment import Around, Conditions
 from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.files import data_folder
 from pytest_llmpref.models.chat import ChatModel, Message, Request
-from pytest_llmpref.resources import data_folder
 
 if TYPE_CHECKING:
     from pytest_llmpref.experiments.agents.stopping import AgenticStopping

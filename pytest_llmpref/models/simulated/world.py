@@ -13,9 +13,8 @@ import msgspec
 
 from pytest_llmpref.config.entities import EntitySet, load_entities
 from pytest_llmpref.errors import LLMPrefError
-from pytest_llmpref.files import open_given
+from pytest_llmpref.files import data_folder, open_given
 from pytest_llmpref.models.chat import ModelUnavailableError
-from pytest_llmpref.resources import data_folder
 
 Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]

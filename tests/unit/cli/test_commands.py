@@ -5,6 +5,7 @@ import gc
 import gzip
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from repository import CORPUS, ROOT
 
 from pytest_llmpref.cli import COMMANDS, main
 from pytest_llmpref.cli.init import WORKFLOWS
-from pytest_llmpref.resources import data_folder
+from pytest_llmpref.files import data_folder
 from pytest_llmpref.results.loading import SCHEMA_FILE
 
 
@@ -166,7 +167,7 @@ def llmpref(*words, **options) -> subprocess.Popen:
 
 
 def test_help_speaks_to_users(capsys):
-    for words in (["--help"], *([command.replace("_", "-"), "--help"] for command in COMMANDS)):
+    for words in (["--help"], *([command, "--help"] for command in COMMANDS)):
         with pytest.raises(SystemExit) as ended:
             main(words)
         assert ended.value.code == 0
@@ -174,6 +175,13 @@ def test_help_speaks_to_users(capsys):
         assert said.startswith(f"usage: {' '.join(['llmpref', *words[:-1]])} ")
         assert "``" not in said
         assert "Each subcommand is a module" not in said
+
+
+def test_every_command_is_listed_in_help(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    listed = re.findall(r"^    ([a-z-]+)(?: |$)", capsys.readouterr().out, re.MULTILINE)
+    assert listed == list(COMMANDS)
 
 
 def test_the_version_is_that_of_the_distribution():

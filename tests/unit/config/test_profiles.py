@@ -6,7 +6,7 @@ import tomllib
 import pytest
 
 from pytest_llmpref.config.profiles import ProfileError, load_profile
-from pytest_llmpref.resources import data_folder
+from pytest_llmpref.files import data_folder
 
 GOOD = (data_folder("fixtures") / "profiles" / "smoke.toml").read_text()
 

@@ -15,10 +15,10 @@ from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.controls import permuted
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.pairs.measure import comparisons_of
-from pytest_llmpref.resources import data_folder
+from pytest_llmpref.files import data_folder
 from pytest_llmpref.stats.association import spearman_estimate
 from pytest_llmpref.stats.rating import bradley_terry
-from pytest_llmpref.study.background import BackgroundLoop
+from pytest_llmpref.study.answering import BackgroundLoop
 from pytest_llmpref.study.study import Study
 
 SEEDS = 200
@@ -141,7 +141,7 @@ def test_the_invented_names_have_a_set_of_their_own(pytester):
         "--model=sim/null", "--llmpref-control=fictitious-entities", "--llmpref-entities=mine.csv"
     )
     assert run.ret == 4
-    run.stderr.fnmatch_lines(["*mine.csv*", "*has a set of its own; drop one*"])
+    run.stderr.fnmatch_lines(["*mine.csv: --llmpref-control fictitious-entities has a set of its own; drop one*"])
 
 
 def test_over_the_real_recording_invented_names_give_nothing(pytester):

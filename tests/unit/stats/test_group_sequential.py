@@ -13,7 +13,7 @@ from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal, Unknown
 from pytest_llmpref.config.policy import Threshold
 from pytest_llmpref.experiments.blocks import Blocks, decided
-from pytest_llmpref.resources import data_folder
+from pytest_llmpref.files import data_folder
 from pytest_llmpref.stats.answers import Answers
 from pytest_llmpref.stats.performance import quarters_difference
 from pytest_llmpref.stats.power import ReadingDesign, simulate_answers

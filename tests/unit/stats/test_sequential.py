@@ -16,7 +16,7 @@ from pytest_llmpref.claims.intervals import Exact, Wilson
 from pytest_llmpref.cli import main
 from pytest_llmpref.config.policy import Threshold
 from pytest_llmpref.experiments.pairs.questions import pair_questions, pairs_by_step
-from pytest_llmpref.resources import data_folder
+from pytest_llmpref.files import data_folder
 from pytest_llmpref.stats.sequential import LOOKING, PRIOR, Looks, SequentialShare, follow
 
 GATE = data_folder("suites") / "release_gate"

@@ -18,7 +18,7 @@ from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.pairs.adaptive import TooFewEntitiesError
 from pytest_llmpref.experiments.pairs.questions import pair_questions
 from pytest_llmpref.experiments.registry import behaviours
-from pytest_llmpref.resources import data_folder
+from pytest_llmpref.files import data_folder
 from pytest_llmpref.stats.comparisons import Comparisons
 from pytest_llmpref.stats.rating import bradley_terry
 from pytest_llmpref.stats.selection import Pool, next_pairs

@@ -4,10 +4,10 @@ import textwrap
 
 import pytest
 
+from pytest_llmpref.files import data_folder
 from pytest_llmpref.models.chat import ModelUnavailableError
 from pytest_llmpref.models.simulated.server import SimulatedModel
 from pytest_llmpref.models.simulated.world import WorldError, load_world, world_file
-from pytest_llmpref.resources import data_folder
 
 SHIPPED = sorted(path.stem for path in (data_folder("fixtures") / "worlds").glob("*.toml"))
 
