@@ -7,11 +7,11 @@ A type is a dataclass whose annotations say what each field may be: a ``Literal`
 import math
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from types import NoneType
-from typing import Any, get_args, get_type_hints
+from typing import Any, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -110,7 +110,7 @@ def fitted(
     table
         What a file holds: TOML, JSON, or a row of a table.
     kind
-        The dataclass. Fields with a default may be left out.
+        The dataclass. Fields with a default may be left out; tables within are dataclasses or dicts.
     apart
         Fields that are none of the file's.
     others
@@ -132,15 +132,35 @@ def fitted(
             if is_needed:
                 problems[name] = f"missing; write {allowed(hint)}"
             continue
-        value = table[name]
-        try:
-            values[name] = found = msgspec.convert(None if value == ALL and NoneType in get_args(hint) else value, hint)
-            fits = not isinstance(found, float) or math.isfinite(found)
-        except msgspec.ValidationError:
-            fits = False
-        if not fits:
-            problems[name] = misfit(value, hint)
+        fit, wrong = _converted(table[name], hint)
+        if wrong:
+            problems |= {f"{name}.{below}" if below else name: said for below, said in wrong.items()}
+        else:
+            values[name] = fit
     return values, problems
+
+
+def _converted(value: object, hint: Any) -> tuple[Any, dict[str, str]]:  # noqa: ANN401 - an annotation
+    """Return a value as its type, and what is wrong with it, by the field below it; its own problem has no field."""
+    kind = next((one for one in get_args(hint) if one is not NoneType), hint) if NoneType in get_args(hint) else hint
+    if is_dataclass(kind):
+        values, problems = fitted(value, cast("type", kind))
+        return None if problems else cast("type", kind)(**values), problems
+    if get_origin(kind) is dict and isinstance(value, Mapping):
+        names, each = get_args(kind)
+        found, problems = dict[Any, Any](), dict[str, str]()
+        for name, below in value.items():
+            found[name], wrong = _converted(below, each)
+            if _converted(name, names)[1]:
+                wrong = {"": f"unknown key; write {allowed(names)}"}
+            problems |= {f"{name}.{field}" if field else name: said for field, said in wrong.items()}
+        return found, problems
+    try:
+        fit = msgspec.convert(None if value == ALL and kind is not hint else value, hint)
+    except msgspec.ValidationError:
+        return None, {"": misfit(value, hint)}
+    # TOML has infinities and a NaN, and nothing of ours may be one.
+    return fit, {"": misfit(value, hint)} if isinstance(fit, float) and not math.isfinite(fit) else {}
 
 
 def listed(problems: Mapping[str, str], place: str = "") -> list[str]:
@@ -210,5 +230,6 @@ def _said(kind: msgspec.inspect.Type) -> str:
 
 
 def _limits(what: str, kind: msgspec.inspect.IntType | msgspec.inspect.FloatType) -> str:
-    words = {"above": kind.gt, "from": kind.ge, "to": kind.le, "and below": kind.lt}
+    lowest = "of at least" if kind.le is None else "from"
+    words = {"above": kind.gt, lowest: kind.ge, "to": kind.le, "and below": kind.lt}
     return " ".join([what, *(f"{word} {limit:,.10g}" for word, limit in words.items() if limit is not None)])
