@@ -16,9 +16,9 @@ from typing import Any, ClassVar, Self, TypeVar, cast
 import msgspec
 
 from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.files import data_folder
 from pytest_llmpref.models.chat import Reply
 from pytest_llmpref.parsing.outcome import Attempt, Outcome
-from pytest_llmpref.resources import data_folder
 
 Replies = tuple[Reply, ...]
 """The replies to one trial, in the order of its attempts; none to a trial that was not asked."""

@@ -24,7 +24,6 @@ from pytest_llmpref.report.claims import (
     judge,
     percent,
     plural,
-    reasons_of,
 )
 from pytest_llmpref.results.diagnostics import share_said, where_it_ended
 from pytest_llmpref.results.gate_record import GateRecord
@@ -130,11 +129,6 @@ def undecided(groups: Iterable[ClaimGroup]) -> list[tuple[ClaimGroup, str]]:
         if open_:
             found.append((group, open_[0].to_decide))
     return found
-
-
-def commonest_reason(group: ClaimGroup) -> str:
-    """Return the reason that most of a group's invalid claims give; empty where none gives one."""
-    return next(iter(reasons_of(group.claims)), "")
 
 
 WIDTH = 80

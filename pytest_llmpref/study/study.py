@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from pytest_llmpref.cassettes import Cassette
-from pytest_llmpref.config.options import Settings
-from pytest_llmpref.config.profiles import Shard
+from pytest_llmpref.config.options import Settings, Shard
 from pytest_llmpref.errors import ExtensionError, LLMPrefError
 from pytest_llmpref.experiments.asking import ask_all
 from pytest_llmpref.experiments.experiment import AgentExperiment, Around, Conditions
@@ -17,8 +16,7 @@ from pytest_llmpref.experiments.registry import is_shipped, reference
 from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.opening import is_simulated
-from pytest_llmpref.study.answering import Answerers
-from pytest_llmpref.study.background import BackgroundLoop
+from pytest_llmpref.study.answering import Answerers, BackgroundLoop
 from pytest_llmpref.study.coverage import Gap, NotRecordedError, Plans, Recorded, describe_gaps
 from pytest_llmpref.study.extensions import NOTHING, Extensions
 from pytest_llmpref.study.records import checked_measure

@@ -16,8 +16,8 @@ from pytest_llmpref.experiments.agents.tasks import AgentTask, load_tasks
 from pytest_llmpref.experiments.experiment import Around, Conditions, Plan
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.trials import Replies
+from pytest_llmpref.files import data_folder
 from pytest_llmpref.models.chat import ChatModel, Message, Request
-from pytest_llmpref.resources import data_folder
 
 HARNESS = "inspect-ai's react agent with bash, python and submit"
 

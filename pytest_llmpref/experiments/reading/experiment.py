@@ -15,12 +15,12 @@ from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.participants import alternating
 from pytest_llmpref.experiments.reading.trials import Framed, ReadingTrial, read_trial
 from pytest_llmpref.experiments.trials import Replies, Trial, trials_as
+from pytest_llmpref.files import data_folder
 from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.prefill import led_messages
 from pytest_llmpref.parsing.logprobs import JUNK, TOP_LOGPROBS, label_probabilities, use_logprobs
 from pytest_llmpref.parsing.outcome import Outcome
 from pytest_llmpref.parsing.yes_no import LABELS, read_yes_no
-from pytest_llmpref.resources import data_folder
 
 if TYPE_CHECKING:
     from pytest_llmpref.stats.change import Changes

@@ -15,8 +15,8 @@ from pytest_llmpref.experiments.experiment import Conditions, Plan
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.pairs.questions import PairQuestion, PairTrial, plan_pairs, questions_asked, read_pairs
 from pytest_llmpref.experiments.trials import Prompts, Replies, Trial, load_prompts
+from pytest_llmpref.files import data_folder
 from pytest_llmpref.models.prefill import lead_for
-from pytest_llmpref.resources import data_folder
 
 if TYPE_CHECKING:
     from pytest_llmpref.stats.change import Changes

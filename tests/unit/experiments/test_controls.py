@@ -16,7 +16,7 @@ from pytest_llmpref.experiments.pairs.measure import comparisons_of
 from pytest_llmpref.experiments.participants import permuted
 from pytest_llmpref.stats.association import spearman_estimate
 from pytest_llmpref.stats.rating import bradley_terry
-from pytest_llmpref.study.background import BackgroundLoop
+from pytest_llmpref.study.answering import BackgroundLoop
 from pytest_llmpref.study.study import Study
 
 SEEDS = 200

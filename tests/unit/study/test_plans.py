@@ -15,7 +15,7 @@ from pytest_llmpref.experiments.pairs import questions as pair_design
 from pytest_llmpref.experiments.reading.experiment import BoolQExperiment
 from pytest_llmpref.experiments.registry import behaviours
 from pytest_llmpref.models.chat import Reply
-from pytest_llmpref.study.background import BackgroundLoop
+from pytest_llmpref.study.answering import BackgroundLoop
 from pytest_llmpref.study.study import Study
 
 GATE = (Threshold(0.2, 0.05),)
