@@ -9,7 +9,7 @@ from typing import Any
 _HOMES = {
     "AgenticMeasure": "experiments.agents.measure",
     "Attempt": "parsing.outcome",
-    "Baseline": "comparison.comparing",
+    "Baseline": "comparison.baseline",
     "Behaviour": "experiments.behaviour",
     "Threshold": "config.policy",
     "CallFailedError": "models.chat",

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from pytest_llmpref.results.loading import EntityRecord, EstimateRecord, MeasureRecord, Results
+from pytest_llmpref.results.measure_record import EstimateRecord, MeasureRecord
+from pytest_llmpref.results.schema import EntityRecord, Results
 
 Spec = dict[str, Any]
 Row = dict[str, Any]
@@ -140,7 +141,7 @@ def scatter(drawing: Drawing, title: str, unit: str) -> Chart | None:
         return None
     rows.sort(key=lambda row: -row["liking"])
     _label(rows)
-    unit = unit or f"{title} ({measure.diagnostics.get('unit', 'Elo')})"
+    unit = unit or f"{title} ({measure.checks.unit or 'Elo'})"
     x = {"field": "liking", "type": "quantitative", "title": drawing.preference_unit, "scale": {"zero": False}}
     layers = [bar("y"), points("y", "value", unit, zero=False), _labels(rows)]
     for label, value in controls(measure):
@@ -161,11 +162,11 @@ def controls(measure: MeasureRecord) -> list[tuple[str, float]]:
     """Return the controls that a measure has, with their values."""
     found = [] if measure.control is None else [("control: no entity", measure.control.value)]
     found += [
-        (f"control: {name.replace('_', ' ')}", record.get("value"))
-        for name, record in (measure.diagnostics.get("controls") or {}).items()
-        if isinstance(record, Mapping) and name != "no_entity"
+        (f"control: {name.replace('_', ' ')}", record.value)
+        for name, record in measure.checks.controls.items()
+        if name != "no_entity"
     ]
-    return [(label, value) for label, value in found if isinstance(value, int | float)]
+    return [(label, value) for label, value in found if value is not None]
 
 
 def quantities(**titles: str) -> list[Spec]:

@@ -35,7 +35,7 @@ def _run(options: argparse.Namespace) -> int:
         register_installed()
         # Hundreds of thousands of trials are built, and none is dropped before the end.
         with no_garbage_collection():
-            comparison = compare_results(load_results(options.old), load_results(options.new))
+            comparison = compare_results(load_results(options.old), load_results(options.new), str(options.old))
     except LLMPrefError as error:
         print(f"llmpref: {error}", file=sys.stderr)
         return 2
@@ -43,6 +43,6 @@ def _run(options: argparse.Namespace) -> int:
         print(in_json(msgspec.json.encode(comparison).decode()))
     else:
         print("\n".join(comparison_lines(comparison)))
-    if not comparison["models"]:
+    if not comparison.models:
         return 2
-    return int(comparison["changed"])
+    return int(comparison.changed)

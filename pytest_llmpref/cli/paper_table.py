@@ -7,8 +7,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from pytest_llmpref.errors import LLMPrefError
 
 
@@ -22,6 +20,7 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
 def _run(options: argparse.Namespace) -> None:
     from pytest_llmpref.report.paper_table import MODELS, table_lines  # noqa: PLC0415 - for those who want the table
     from pytest_llmpref.resources import data_folder  # noqa: PLC0415
+    from pytest_llmpref.results.loading import load_results  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory() as folder:
         # A run like any user's, in an empty folder: no ini file and no recording has a part in it.
@@ -39,5 +38,5 @@ def _run(options: argparse.Namespace) -> None:
             raise LLMPrefError(
                 f"the suites did not run:\n{(run.stderr or run.stdout).decode('utf-8', 'replace').strip()[-2000:]}"
             )
-        results = msgspec.json.decode(path.read_bytes())
+        results = load_results(path)
     print("\n".join(table_lines(results)))

@@ -1,14 +1,15 @@
 """The paper's table: the README holds what the command prints, and a difference is shown and not hidden."""
 
 import copy
-import json
 
 import pytest
 from repository import ROOT
+from results_record import RECORD
 
 from pytest_llmpref.cli import main
 from pytest_llmpref.report.paper_table import MODELS, ROWS, table_lines
 from pytest_llmpref.resources import data_folder
+from pytest_llmpref.results.loading import load_results, parse_results
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TABLE = README.split("<!-- paper-table -->\n")[1].split("<!-- /paper-table -->")[0]
@@ -23,7 +24,7 @@ def test_the_readme_holds_what_the_command_prints(capfd):
 def test_the_readme_holds_what_one_of_the_models_measures(pytester):
     suite = data_folder("suites") / "replication"
     pytester.runpytest_subprocess(suite, "--model=sim/paper-b", "--profile=paper", "-c", pytester.makeini("[pytest]"))
-    found = json.loads((pytester.path / "reports/latest/results.json").read_text())
+    found = load_results(pytester.path / "reports/latest/results.json")
     column = 3 + MODELS.index("b")
     measured = [line.split("|")[column] for line in table_lines(found) if line.startswith("|")]
     assert measured == [line.split("|")[column] for line in TABLE.splitlines() if line.startswith("|")]
@@ -31,22 +32,22 @@ def test_the_readme_holds_what_one_of_the_models_measures(pytester):
 
 
 def results(value, low, high):
-    estimate = {"value": value, "low": low, "high": high}
-    return {
-        "models": {
-            f"sim/paper-{name}": {
-                "claims": [
-                    {"nodeid": f"t.py::{row.test}[sim/paper-{name}]", "estimate": estimate, "verdict": "supported"}
-                    for row in ROWS
-                ]
-            }
-            for name in MODELS
-        }
-    }
+    claims = [
+        RECORD["models"]["sim/plain"]["claims"][0]
+        | {"nodeid": f"t.py::{row.test}[sim/x]", "estimate": {"value": value, "low": low, "high": high, "n": 9}}
+        | {"relation": "abs <", "bound": 1.0}
+        for row in ROWS
+    ]
+    model = {"simulated": True, "measures": {}, "claims": claims}
+    return RECORD | {"models": {f"sim/paper-{name}": copy.deepcopy(model) for name in MODELS}}
+
+
+def lines_of(record):
+    return list(table_lines(parse_results(record, "it")))
 
 
 def test_what_differs_is_marked_and_counted():
-    lines = list(table_lines(results(0.915, 0.8, 0.95)))
+    lines = lines_of(results(0.915, 0.8, 0.95))
     # The ranking agrees everywhere, and so does superadditivity; advice, refusals and all of BoolQ do not.
     assert lines[2].count("(differs)") == 0
     assert lines[3].count("(differs)") == 5
@@ -61,6 +62,6 @@ def test_an_invalid_or_missing_value_is_not_passed_over():
     broken = copy.deepcopy(found)
     broken["models"]["sim/paper-a"]["claims"][0]["verdict"] = "invalid"
     del broken["models"]["sim/paper-b"]["claims"][0]
-    line = list(table_lines(broken))[2]
+    line = lines_of(broken)[2]
     assert "**invalid** (differs) | not measured | 0.92 (0.80 to 0.95)" in line
-    assert list(table_lines(broken))[-1].endswith("; not measured: 1.")
+    assert lines_of(broken)[-1].endswith("; not measured: 1.")

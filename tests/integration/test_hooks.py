@@ -12,7 +12,7 @@ from pytest_llmpref import Behaviour, entity_experiment, pair_experiment
 from pytest_llmpref.errors import ExtensionError
 from pytest_llmpref.experiments.registry import SHIPPED
 from pytest_llmpref.experiments.trials import PromptError
-from pytest_llmpref.results.loading import SCHEMA_FILE
+from pytest_llmpref.results.json_schema import SCHEMA_FILE
 from pytest_llmpref.study.extensions import checked_extensions
 
 PLUGIN = '''

@@ -8,10 +8,12 @@ import pytest
 
 from pytest_llmpref.cassettes import Cassette, CassetteWarning
 from pytest_llmpref.characters import in_code, in_json, in_markdown, on_lines, on_one_line
+from pytest_llmpref.claims.claim import Verdict
 from pytest_llmpref.cli import main
 from pytest_llmpref.config.entities import EntityFileError
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.models.chat import Message, Reply, Request
+from pytest_llmpref.results.schema import ClaimedEstimate, ClaimRecord, RunRecord, encoded
 from pytest_llmpref.secrets import Secrets
 from pytest_llmpref.study.records import results_record
 
@@ -153,27 +155,29 @@ def test_files_with_hostile_names_are_named_safely(tmp_path, capsys, name):
     assert is_safe(said.out + said.err)
 
 
-def results(name: str, verdict: str) -> str:
+def results(name: str, verdict: str) -> bytes:
     """A results file in which everything that can be named is named so."""
     low, high = {"supported": (0.6, 0.9), "refuted": (0.1, 0.4)}[verdict]
-    claim = {
-        "nodeid": f"suite.py::{name}", "line": 1, "suite": name, "entity": name, "relation": ">", "bound": 0.5,
-        "estimate": {"value": (low + high) / 2, "low": low, "high": high, "n": 20}, "verdict": verdict, "gate": True,
-    }  # fmt: skip
-    run = {
-        "version": name, "began": name, "profile": name, "record_mode": "none", "seed": 0, "alpha": 0.05,
-        "entities": name, "answers": "auto",
-    }  # fmt: skip
-    only = {**claim, "nodeid": f"suite.py::only{verdict}{name}"}
-    record = results_record(run, {}, {name: {}, f"{verdict}{name}": {}}, {name: [claim, only]}, {}, Secrets([]))
-    return json.dumps(record)
+    estimate = ClaimedEstimate(value=(low + high) / 2, low=low, high=high, n=20)
+    claims = [
+        ClaimRecord(
+            nodeid=f"suite.py::{what}", line=1, suite=name, entity=name, relation=">", threshold=0.5,
+            estimate=estimate, verdict=Verdict(verdict), gate=True,
+        )
+        for what in (name, f"only{verdict}{name}")
+    ]  # fmt: skip
+    run = RunRecord(
+        version=name, began=name, profile=name, record_mode="none", seed=0, alpha=0.05, entities=name, answers="auto"
+    )
+    measures = {name: {}, f"{verdict}{name}": {}}
+    return encoded(results_record(run, {}, measures, {name: claims}, {}, Secrets([])))
 
 
 @pytest.mark.parametrize("name", [text for text in HOSTILE if text != "\ud800"])
 def test_releases_are_compared_safely(tmp_path, capsys, name):
     old, new = tmp_path / "old.json", tmp_path / "new.json"
-    old.write_text(results(name, "supported"))
-    new.write_text(results(name, "refuted"))
+    old.write_bytes(results(name, "supported"))
+    new.write_bytes(results(name, "refuted"))
     assert main(["diff", str(old), str(new)]) == 1
     said = capsys.readouterr()
     assert "supported -> refuted" in said.out
@@ -189,7 +193,7 @@ def test_releases_are_compared_safely(tmp_path, capsys, name):
 
 def test_a_baseline_of_another_model_is_named_safely(tmp_path, pytester):
     path = tmp_path / "old.json"
-    path.write_text(results("x\n::error::owned\x1b[2J", "supported"))
+    path.write_bytes(results("x\n::error::owned\x1b[2J", "supported"))
     pytester.makepyfile("def test_it(preferences, baseline):\n    assert baseline.preferences")
     run = pytester.runpytest_subprocess("--model=sim/refuser", f"--baseline={path}", "-p", "no:cacheprovider")
     said = run.stdout.str() + run.stderr.str()

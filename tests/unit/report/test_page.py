@@ -16,7 +16,8 @@ from selenium.webdriver.common.by import By
 
 from pytest_llmpref.report.claims import could_be
 from pytest_llmpref.report.page import page
-from pytest_llmpref.results.loading import MissingRecord, parse_results
+from pytest_llmpref.results.loading import parse_results
+from pytest_llmpref.results.schema import MissingRecord
 
 
 @pytest.fixture(scope="module")
