@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from pytest_llmpref.characters import clipped
 from pytest_llmpref.results.measure_record import EstimateRecord, MeasureRecord
 from pytest_llmpref.results.schema import EntityRecord, Results
 
@@ -52,13 +53,13 @@ class Names:
 
     def __init__(self, results: Results) -> None:
         self._entities = results.entities
-        shown = Counter(_clip(entity.name) for entity in results.entities.values())
+        shown = Counter(clipped(entity.name, LONGEST_NAME) for entity in results.entities.values())
         self._ambiguous = {name for name, count in shown.items() if count > 1}
 
     def __getitem__(self, entity: str) -> str:
         """Return the name for charts: clipped, and different for different entities."""
-        name = _clip(self.of(entity).name)
-        return f"{name} ({_clip(entity)})" if name in self._ambiguous else name
+        name = clipped(self.of(entity).name, LONGEST_NAME)
+        return f"{name} ({clipped(entity, LONGEST_NAME)})" if name in self._ambiguous else name
 
     def of(self, entity: str) -> EntityRecord:
         """Return name and group."""
@@ -189,7 +190,7 @@ def _row(names: Names, entity: str, estimate: EstimateRecord) -> Row:
     return {
         "id": entity,
         "entity": names[entity],
-        "group": _clip(names.of(entity).group),
+        "group": clipped(names.of(entity).group, LONGEST_NAME),
         "value": estimate.value,
         "low": estimate.low,
         "high": estimate.high,
@@ -274,10 +275,6 @@ def _control(label: str, value: float) -> list[Spec]:
 def is_known(estimate: EstimateRecord | None) -> bool:
     """Tell whether an estimate has a value."""
     return estimate is not None and estimate.value is not None
-
-
-def _clip(text: str) -> str:
-    return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}\u2026"
 
 
 def shown(charts: Iterable[Chart | None]) -> list[Chart]:

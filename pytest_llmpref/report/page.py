@@ -135,9 +135,10 @@ def _template() -> Any:  # noqa: ANN401 - jinja2's, imported here
 
 
 def _shown(models: Sequence[ModelView], all_models: Sequence[Figure], names: Names) -> dict[str, Any]:
-    """Return what the page's script draws: charts, and the claims about entities."""
+    """Return what the page's script draws: charts, and the claims about entities, with the signs of their verdicts."""
     figures = [*all_models, *(figure for model in models for figure in model.figures)]
     return {
+        "marks": verdict.MARKS,
         "charts": {figure.id: figure.chart.record() for figure in figures},
         "entities": {
             claim.id: entity_rows(claim, names) for model in models for claim in model.claims if claim.group.by_entity

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from pytest_llmpref.characters import clipped
 from pytest_llmpref.charts import Chart, Drawing, Names, shown
 from pytest_llmpref.claims.claim import Verdict
 from pytest_llmpref.experiments.registry import behaviour_of, in_order, reference
@@ -76,7 +77,7 @@ def trials(results: Results, longest: int, part: int) -> dict[str, Any]:
         }
         for name, model in results.models.items()
     }
-    return {"ids": ids, "names": [_clip(name, 200) for name in names], "models": models, "texts": texts.listed}
+    return {"ids": ids, "names": [clipped(name, 200) for name in names], "models": models, "texts": texts.listed}
 
 
 class _Texts:
@@ -88,11 +89,11 @@ class _Texts:
         self._numbers: dict[str, int] = {}
 
     def number(self, text: str) -> int:
-        clipped = _clip(text, self._longest)
-        if clipped not in self._numbers:
-            self._numbers[clipped] = len(self.listed)
-            self.listed.append(clipped)
-        return self._numbers[clipped]
+        shown = clipped(text, self._longest)
+        if shown not in self._numbers:
+            self._numbers[shown] = len(self.listed)
+            self.listed.append(shown)
+        return self._numbers[shown]
 
 
 def _carried(measure: MeasureRecord, part: int) -> int:
@@ -143,10 +144,6 @@ def _columns(
             "text": [texts.number(refusal.text) for refusal in refusals],
         }
     return packed
-
-
-def _clip(text: str, longest: int) -> str:
-    return text if len(text) <= longest else f"{text[: max(longest - 1, 0)]}\u2026"
 
 
 NAMED = 4

@@ -36,6 +36,7 @@ def json_schema() -> dict[str, Any]:
     for kind in _structs():
         if kind.__name__ in components:
             _describe(components[kind.__name__], kind)
+    _put_null_last(components)
     whole = components.pop(Results.__name__)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -69,6 +70,17 @@ def _describe(component: dict[str, Any], kind: type[msgspec.Struct]) -> None:
         if "default" in described and not described["default"]:
             del described["default"]
         described["description"] = said[field.name]
+
+
+def _put_null_last(part: object) -> None:
+    """Put null last among alternatives, where releases of msgspec differ."""
+    if isinstance(part, dict):
+        if "anyOf" in part:
+            part["anyOf"].sort(key={"type": "null"}.__eq__)
+        part = list(part.values())
+    if isinstance(part, list):
+        for one in part:
+            _put_null_last(one)
 
 
 def field_descriptions(kind: type[msgspec.Struct]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Reads results.json, checked: a file that is cut off, of another schema or edited by hand is named, with the field."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,7 +10,7 @@ import msgspec
 from pytest_llmpref.claims.claim import Verdict, sides
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.files import open_given
-from pytest_llmpref.results.measure_record import Diagnostics, MeasureRecord, TrialColumns
+from pytest_llmpref.results.measure_record import COURSE, KEY, Diagnostics, MeasureRecord, TrialColumns
 from pytest_llmpref.results.schema import SCHEMA, ClaimRecord, Results
 
 T = TypeVar("T")
@@ -39,7 +39,12 @@ def load_results(path: Path) -> Results:
         raise ResultsFileError(
             f"{path}: {error.strerror or error}; name the results.json of a run, such as reports/latest/results.json"
         ) from None
-    return parse_results(_decode(content, path), str(path))
+    try:
+        results = msgspec.json.decode(content, type=Results)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # Again in two steps, which say where the fault is.
+        return parse_results(_decode(content, path), str(path))
+    return _checked(results, str(path))
 
 
 def parse_results(record: object, source: str) -> Results:
@@ -47,8 +52,12 @@ def parse_results(record: object, source: str) -> Results:
     if not isinstance(record, dict):
         raise ResultsFileError(f"{source}: a {type(record).__name__}, not a results file's object; {FIX}")
     _check_schema(record, source)
+    return _checked(_Place(source).convert(record, Results), source)
+
+
+def _checked(results: Results, source: str) -> Results:
+    """Check what types cannot say."""
     at = _Place(source)
-    results = at.convert(record, Results)
     for name, model in results.models.items():
         for measure, found in model.measures.items():
             _check_measure(found, at.inside("models", name, "measures", measure))
@@ -201,18 +210,34 @@ def _error(value: object, kind: type) -> str:
 
 
 def _check_measure(measure: MeasureRecord, at: _Place) -> None:
-    at.inside("diagnostics").convert(measure.diagnostics, Diagnostics)
-    if not measure.trials:
-        return
     inside = at.inside("trials")
-    columns = inside.convert(measure.trials, TrialColumns)
+    try:
+        _, columns = measure.checks, measure.columns
+    except msgspec.ValidationError:
+        # Again, with the place of the fault; what passes is kept by the measure, for those who read it.
+        at.inside("diagnostics").convert(measure.diagnostics, Diagnostics)
+        columns = inside.convert(measure.trials, TrialColumns)
+    if columns is None:
+        return
     length = len(columns.key)
     for name, column in measure.trials.items():
         if len(column) != length:
             raise inside.error(f"the column has {len(column):,} trials, and key has {length:,}", name)
+    _check_form(columns.key, KEY, "key", inside)
+    _check_form(columns.course or (), COURSE, "course", inside)
     for number, (outcome, course) in enumerate(zip(columns.outcome, columns.course or (), strict=False)):
         if course[-1] != outcome[0]:
             raise inside.error(f"it ends in {course[-1]!r}, and the outcome is {outcome!r}", f"course[{number}]")
+
+
+def _check_form(column: Sequence[str], form: str, name: str, at: _Place) -> None:
+    """Check that every text of a column matches a regular expression."""
+    lines = "".join([f"{text}\n" for text in column])
+    if lines.count("\n") == len(column) and re.fullmatch(f"(?:{form}\n)*", lines):
+        return
+    for number, text in enumerate(column):
+        if not re.fullmatch(form, text):
+            raise at.error(f"{text!r} is not of the form {form}", f"{name}[{number}]")
 
 
 def _check_verdict(claim: ClaimRecord, at: _Place) -> None:

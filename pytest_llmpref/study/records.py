@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from pytest_llmpref.characters import clipped
 from pytest_llmpref.claims.claim import Claim, Verdict
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.errors import ExtensionError, LLMPrefError
@@ -109,7 +110,8 @@ def _columns(trials: Sequence[Trial], controls: Sequence[Trial]) -> TrialColumns
         question=[trial.question for trial in listed],
         framing=[trial.framing for trial in listed],
         correct=[trial.correct for trial in listed],
-        text=[_clipped(trial.text) for trial in listed],
+        # Names and replies of other packages' models may hold half a character.
+        text=[whole_text(clipped(trial.text, LONGEST_TEXT)) for trial in listed],
     )
 
 
@@ -288,12 +290,6 @@ def _estimate_record(estimate: Estimate) -> EstimateRecord:
     return EstimateRecord(
         value=written(estimate.value), low=written(interval.low), high=written(interval.high), n=int(estimate.n)
     )
-
-
-def _clipped(text: str) -> str:
-    clipped = text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}\u2026"
-    # Names and replies of other packages' models may hold half a character.
-    return whole_text(clipped)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON is recursive
