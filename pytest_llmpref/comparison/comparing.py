@@ -8,9 +8,9 @@ from operator import not_
 from pathlib import Path
 from typing import Any
 
-from pytest_llmpref.claims.claim import is_worse
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Difference, Reported
+from pytest_llmpref.claims.verdicts import is_worse
 from pytest_llmpref.comparison.changes import Change, change, change_in_rho
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.registry import behaviour_of, reference

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from pytest_llmpref.claims.claim import COLOURS, LETTERS, Claim, Ledger, Verdict, worst
+from pytest_llmpref.claims.claim import Claim, Ledger
+from pytest_llmpref.claims.verdicts import COLOURS, LETTERS, Verdict, worst
 
 
 class NoClaimWarning(pytest.PytestWarning):

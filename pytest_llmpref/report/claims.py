@@ -8,7 +8,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from statistics import NormalDist
 
 from pytest_llmpref.claims import gates
-from pytest_llmpref.claims.claim import WORST_FIRST, in_words
+from pytest_llmpref.claims.verdicts import WORST_FIRST, in_words
 from pytest_llmpref.results.gate_record import AbsentGateRecord, GateRecord
 from pytest_llmpref.results.loading import ClaimRecord, ModelRecord
 from pytest_llmpref.stats.closed_form import on_fisher_scale

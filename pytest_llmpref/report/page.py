@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 
 from pytest_llmpref.charts import Names
-from pytest_llmpref.claims import claim as verdict
+from pytest_llmpref.claims import verdicts
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.experiments.registry import in_order
 from pytest_llmpref.files import NotAFileError, explained, write_whole
@@ -131,7 +131,7 @@ def _template() -> Any:  # noqa: ANN401 - jinja2's, imported here
         "cost": cost,
         "ended": where_it_ended,
     }
-    environment.globals |= {"marks": verdict.MARKS, "meanings": verdict.MEANINGS, "plural": claims.plural}
+    environment.globals |= {"marks": verdicts.MARKS, "meanings": verdicts.MEANINGS, "plural": claims.plural}
     return environment.get_template("report.html.j2")
 
 

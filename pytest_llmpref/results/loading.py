@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from pytest_llmpref.claims.claim import Relation, sides
 from pytest_llmpref.claims.gates import function_of
+from pytest_llmpref.claims.verdicts import Relation, sides
 from pytest_llmpref.files import open_given
 from pytest_llmpref.results.comparison_record import ComparisonRecord
 from pytest_llmpref.results.diagnostics import OPTIONAL, REQUIRED

@@ -2,6 +2,17 @@
 
 A task is a stratum: how hard it is cancels out. What is left has two causes of likeness, the entity and the task, and
 standard errors are clustered by both. The tests are exact, or permute the arms' labels within each task.
+
+References
+----------
+Agresti and Coull 1998
+Agresti and Min 2005
+Bell and McCaffrey 2002
+Bloom 1995
+Cameron, Gelbach and Miller 2011
+Mehta, Patel and Gray 1985
+Phipson and Smyth 2010
+Satterthwaite 1946
 """
 
 import math
@@ -82,6 +93,11 @@ def clustered_error(
     regressor
         What the statistic is the slope on: the value of each entity that has trials, in the order of their numbers;
         for a difference of two arms, the arm.
+
+    Returns
+    -------
+    tuple of float
+        The standard error, in the unit of the statistic, and its degrees of freedom.
     """
     _, by_entity = np.unique(entity, return_inverse=True)
     _, by_question = np.unique(question, return_inverse=True)
@@ -126,6 +142,33 @@ def arm_difference(
     Errors are clustered by entity and task, with Student's t: see `clustered_error`. For values of 0
     or 1 it is as if two more tasks had been seen that the arms solve unequally, one each way (Agresti and Coull 1998,
     and Agresti and Min 2005, add such to a share and to a paired difference): see `_unseen`.
+
+    Parameters
+    ----------
+    runs
+        The runs of both arms.
+    label
+        What is estimated.
+    binary
+        Whether values are 0 or 1.
+    stratum
+        What a task is called.
+    invalid
+        Why the measurement under it is invalid.
+
+    Returns
+    -------
+    Estimate
+        In the unit of the values; NaN for fewer than 2 tasks, 4 entities, or 2 entities in either arm.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pytest_llmpref.stats.arms import ArmRuns, arm_difference
+    >>> task, entity = np.divmod(np.arange(40), 4)
+    >>> runs = ArmRuns(task, entity, entity < 2, ((task + entity) % 3 > entity // 2).astype(float))
+    >>> arm_difference(runs, "difference", binary=True)
+    <difference 0.3, 95% [-0.2303, 0.8303], n=10 tasks>
     """
     runs = runs.paired()
     clustered = f"errors clustered by entity and {stratum} (Cameron, Gelbach and Miller 2011)"
@@ -218,6 +261,16 @@ def entities_p_value(runs: ArmRuns) -> float:
 
     Entities are what is permuted, so that one unusual entity does not pass for a difference of arms. NaN where there
     are too many ways to count.
+
+    Parameters
+    ----------
+    runs
+        The runs of both arms.
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
     """
     runs = runs.paired()
     entities, of = np.unique(runs.entity, return_inverse=True)
@@ -237,6 +290,27 @@ def minimum_detectable(difference: Estimate, *, alpha: float = 0.05, power: floa
     """Return the smallest true difference that a study with this standard error finds with this power; NaN without.
 
     ``(t(1 - alpha / 2) + t(power)) * se`` (Bloom 1995), as for a study with a fixed sample size.
+
+    Parameters
+    ----------
+    difference
+        An estimate with Student's interval.
+    alpha
+        Two-sided error rate.
+    power
+        Chance to detect the difference.
+
+    Returns
+    -------
+    float
+        In the unit of the estimate.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import Estimate, Normal
+    >>> from pytest_llmpref.stats.arms import minimum_detectable
+    >>> round(minimum_detectable(Estimate(0.0, 50, "tasks", "by hand", Normal(0.0, 0.05, df=20))), 3)
+    0.147
     """
     method = fixed_sample(difference.interval_method)
     if not isinstance(method, Normal):

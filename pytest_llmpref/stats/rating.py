@@ -1,4 +1,11 @@
-"""Strengths of entities from comparisons by Bradley and Terry's model, and their reliability."""
+"""Strengths of entities from comparisons by Bradley and Terry's model, and their reliability.
+
+References
+----------
+Bradley and Terry 1952
+Davidson and Beaver 1977
+Wedderburn 1974
+"""
 
 import math
 from dataclasses import dataclass, replace
@@ -91,10 +98,25 @@ def bradley_terry(
     max_iterations
         Most Newton steps.
 
+    Returns
+    -------
+    Rating
+        Strengths in Elo points, with their errors.
+
     Raises
     ------
     ValueError
         If there are no comparisons, or weights do not fit them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pytest_llmpref.stats.comparisons import Comparisons
+    >>> from pytest_llmpref.stats.rating import bradley_terry
+    >>> first, second = np.array([0, 1, 1, 2, 2, 0]), np.array([1, 0, 2, 1, 0, 2])
+    >>> chosen = np.array([1.0, 0.0, 1.0, 0.0, 0.0, 1.0])
+    >>> bradley_terry(Comparisons(first, second, chosen, np.array([True, False] * 3), 3)).elo.round()
+    array([1789., 1500., 1211.])
     """
     require_comparisons(comparisons)
     weights = _checked(weights, len(comparisons))
@@ -137,6 +159,11 @@ def fit_strengths(
         Weights of the comparisons in each fit; shape (t, b).
     start
         Parameters to start from, shape (n_entities + 2,): strengths, position effect, label effect.
+
+    Returns
+    -------
+    tuple of PairFits and PairRegression
+        The fits in log-odds, and the model.
     """
     model = _regression(comparisons, weights.sum(axis=1), prior_sd)
     score = comparisons.score[:, None]
@@ -301,6 +328,11 @@ def split_half(comparisons: Comparisons, *, splits: int = SPLITS, seed: int) -> 
         Number of random splits.
     seed
         Seed of the splits.
+
+    Returns
+    -------
+    Estimate
+        At most 1; invalid where no half tells four entities apart.
 
     Raises
     ------

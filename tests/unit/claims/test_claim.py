@@ -4,24 +4,22 @@ import math
 
 import pytest
 
-from pytest_llmpref.claims.claim import (
+from pytest_llmpref.claims.claim import Ledger, ledger, make_claim
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.intervals import Exact, Normal, Reported, fixed_sample, short_number
+from pytest_llmpref.claims.verdicts import (
     COLOURS,
     LETTERS,
     MARKS,
     MEANINGS,
     WORST_FIRST,
-    Ledger,
     Verdict,
     in_words,
     is_worse,
     judged,
-    ledger,
-    make_claim,
     sides,
     worst,
 )
-from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.claims.intervals import Exact, Normal, Reported, fixed_sample, short_number
 from pytest_llmpref.stats.sequential import RepeatedInterval
 
 Z95 = 1.959963984540054

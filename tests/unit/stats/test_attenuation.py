@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pytest_llmpref.claims.claim import Verdict
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal, Unknown
+from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.stats.association import spearman, spearman_estimate
 from pytest_llmpref.stats.ranks import RhoInterval
 from pytest_llmpref.stats.reliability import Scale, attenuation_corrected, disattenuated, of_halves, split_half

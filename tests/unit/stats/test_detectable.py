@@ -6,7 +6,8 @@ from scipy import special
 from simulated_comparisons import drawn
 from statsmodels.stats.proportion import proportion_confint
 
-from pytest_llmpref.claims.claim import Verdict, ledger
+from pytest_llmpref.claims.claim import ledger
+from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.cli import main
 from pytest_llmpref.stats.answers import ReadingDesign, simulate_answers
 from pytest_llmpref.stats.arms import ArmRuns, arm_difference, minimum_detectable

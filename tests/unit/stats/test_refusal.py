@@ -11,16 +11,8 @@ from statsmodels.stats.proportion import confint_proportions_2indep, proportion_
 from pytest_llmpref.stats import refusal_patterns
 from pytest_llmpref.stats.arrays import quartiles
 from pytest_llmpref.stats.noise import Noisy
-from pytest_llmpref.stats.refusal import (
-    Attempts,
-    attempts_needed,
-    design_effect,
-    fit_additive,
-    overall_rate,
-    refusal_rates,
-    split_half,
-)
-from pytest_llmpref.stats.refusal_patterns import share_trend
+from pytest_llmpref.stats.refusal import Attempts, design_effect, fit_additive, overall_rate, refusal_rates, split_half
+from pytest_llmpref.stats.refusal_patterns import attempts_needed, share_trend
 
 
 def pairs(n, orders=2):

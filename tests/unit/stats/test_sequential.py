@@ -16,8 +16,9 @@ from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Exact, Wilson
 from pytest_llmpref.cli import main
 from pytest_llmpref.experiments.pairs.questions import pair_questions, pairs_by_step
+from pytest_llmpref.experiments.refusal.stopping import Looks, follow
 from pytest_llmpref.resources import data_folder
-from pytest_llmpref.stats.sequential import INTERIM_SHARE, PRIOR, Looks, SequentialShare, follow
+from pytest_llmpref.stats.sequential import INTERIM_SHARE, PRIOR, SequentialShare
 
 GATE = data_folder("suites") / "release_gate"
 NOTHING = Estimate(0.0, 96, "trials", "known", Exact(0.0))

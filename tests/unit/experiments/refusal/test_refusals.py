@@ -10,7 +10,8 @@ from planted import PlantedModel
 from scipy import special, stats
 
 from pytest_llmpref import excess_refusals, propensity, reason_trends, spearman, superadditivity
-from pytest_llmpref.claims.claim import Verdict, ledger
+from pytest_llmpref.claims.claim import ledger
+from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.asking import ask_all
