@@ -31,7 +31,8 @@ TESTS: dict[str, list[str]] = {
     "claims/estimates": [CLAIMS],
     "claims/intervals": [CLAIMS, f"{STATS}/test_change.py"],
     "claims/gates": [CLAIMS],
-    "stats/ranks": [f"{STATS}/test_{name}.py" for name in ("association", "correlation_power", "dependence")],
+    "stats/ranks": [f"{STATS}/test_{name}.py" for name in ("ranks", "association", "correlation_power", "dependence")],
+    "stats/arrays": [f"{STATS}/test_ranks.py"],
     "stats/association": [f"{STATS}/test_{name}.py" for name in ("association", "resampling", "dependence")],
     "stats/change": [f"{STATS}/test_change.py"],
     "stats/reliability": [f"{STATS}/test_{name}.py" for name in ("attenuation", "reliability")],
@@ -90,8 +91,11 @@ import libcst
 from mutmut.mutation import mutators
 mutators.mutation_operators[:] = [pair for pair in mutators.mutation_operators if pair[0] is not libcst.BaseString]
 from mutmut.__main__ import cli
-cli()
+import sys
+for command in sys.argv[1].split(";"):
+    cli(command.split(), standalone_mode=False)
 """
+"""Runs one command of mutmut after another, each with its arguments."""
 _KILLED = {"killed", "timeout", "segfault", "caught by type check"}
 
 
@@ -115,19 +119,21 @@ def _report(module: str, known: Sequence[dict[str, str]], keep: Path | None) -> 
     """Mutate a module and print what came of it; return whether enough is killed."""
     with _workspace(module, keep) as folder:
         results = _mutated(folder)
-        survivors = [(name, _change(folder, name)) for name, result in results.items() if result == "survived"]
+        survivors = _changes(folder, [name for name, result in results.items() if result == "survived"]).items()
     equivalent = {(one["function"], one["change"].strip()) for one in known}
     found = [(name, change) for name, change in survivors if (_function(name), change) not in equivalent]
+    missed = [name for name, result in results.items() if result not in _KILLED | {"survived"}]
     counts = Counter(results.values())
     killed = sum(counts[result] for result in _KILLED)
     rest = len(survivors) - len(found)
     judged = len(results) - rest
     score = killed / judged if judged else 1.0
     print(
-        f"{module:<28}{len(results):>8}{killed:>8}{len(found):>9}{rest:>11}"
-        f"{len(results) - killed - len(survivors):>8}{score:>8.1%}",
+        f"{module:<28}{len(results):>8}{killed:>8}{len(found):>9}{rest:>11}{len(missed):>8}{score:>8.1%}",
         flush=True,
     )
+    if missed:
+        print("  no test reaches " + ", ".join(sorted({_function(name) for name in missed})))
     for name, change in found:
         print(f"  {name}\n    " + change.replace("\n", "\n    "))
     return score >= TARGET
@@ -150,37 +156,41 @@ def _workspace(module: str, keep: Path | None) -> Iterator[Path]:
         yield folder
 
 
-def _mutmut(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def _mutmut(folder: Path, *commands: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": ""}
     environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     return subprocess.run(
-        [sys.executable, "-c", _WITHOUT_TEXTS, *arguments],
+        [sys.executable, "-c", _WITHOUT_TEXTS, ";".join(commands)],
         cwd=folder, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 
 def _mutated(folder: Path) -> dict[str, str]:
     """Return mutant -> what came of it."""
-    done = _mutmut(folder, "run", "--max-children", os.environ.get("LLMPREF_MUTATION_WORKERS", "2"))
-    listed = _mutmut(folder, "results", "--all", "true").stdout
+    done = _mutmut(folder, f"run --max-children {os.environ.get('LLMPREF_MUTATION_WORKERS', '2')}")
+    listed = _mutmut(folder, "results --all true").stdout
     rows = [line.strip().rpartition(": ") for line in listed.splitlines() if ": " in line]
     if done.returncode or not rows:
         raise SystemExit(f"mutmut failed in {folder}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
     return {name: result for name, _, result in rows}
 
 
+def _changes(folder: Path, names: Sequence[str]) -> dict[str, str]:
+    """Return mutant -> the lines that it takes out and puts in."""
+    shown = _mutmut(folder, *(f"show {name}" for name in names)).stdout if names else ""
+    found: dict[str, list[str]] = {}
+    for line in shown.splitlines():
+        if line.startswith("# "):
+            found[line[2:].rpartition(": ")[0]] = own = []
+        elif line[:1] in {"+", "-"} and not line.startswith(("+++", "---")):
+            own.append(f"{line[0]} {line[1:].strip()}")
+    return {name: "\n".join(lines) for name, lines in found.items()}
+
+
 def _function(name: str) -> str:
     """Return the function of a mutant: ``pkg.module.x__helper__mutmut_3`` is of ``_helper``."""
     last = name.rpartition(".")[2].rpartition("__mutmut_")[0]
     return last.removeprefix("x_") if last.startswith("x_") else last.replace("ǁ", ".").removeprefix("x.")
-
-
-def _change(folder: Path, name: str) -> str:
-    """Return the lines that a mutant takes out and puts in."""
-    shown = _mutmut(folder, "show", name).stdout.splitlines()
-    return "\n".join(
-        f"{line[0]} {line[1:].strip()}" for line in shown if line[:1] in "+-" and not line.startswith(("+++", "---"))
-    )
 
 
 if __name__ == "__main__":
