@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "pytest_llmpref"
 ENTRIES = re.findall(r"^- \*\*(.+?)\*\*: ", (ROOT / "docs/bibliography.md").read_text(encoding="utf-8"), re.MULTILINE)
 SURNAME = r"[A-Z][\w'-]*[a-z](?: Smith)?"
