@@ -320,7 +320,7 @@ class Bootstrap:
     values
         The vectors.
     seed
-        Of the resampling.
+        Random seed of the resampling.
     """
 
     statistic: Callable[..., float]
@@ -366,7 +366,7 @@ def over_entities(statistic: Callable[..., float], *measures: HasValues, label: 
     label
         What it is called in reports; the function's name, and the measures', unless given.
     seed
-        Of the resampling.
+        Random seed of the resampling.
 
     Returns
     -------

@@ -208,8 +208,8 @@ def _starts(x: Side, y: Side, sign: float) -> Iterator[list[FloatArray]]:
         if side.missing is None:
             heading.append(held)
             continue
-        pull = side.missing.spread(held)[side.at].T @ _standard(column_ranks(other[:, None]))[:, 0]
-        heading.append(side.missing.towards(sign * (side.missing.rows @ pull), held))
+        slopes = side.missing.spread(held)[side.at].T @ _standard(column_ranks(other[:, None]))[:, 0]
+        heading.append(side.missing.towards(sign * (side.missing.rows @ slopes), held))
     yield heading
     yield expected
 

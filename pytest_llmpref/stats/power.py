@@ -84,7 +84,7 @@ def visible_difference(
     orders
         Random orders; 8 give the standard error to about 5%.
     seed
-        Seed of the orders.
+        Random seed of the orders.
 
     Returns
     -------
@@ -124,7 +124,7 @@ def reading_power(
     simulations
         Studies to simulate. 40 give the standard error to about 2%.
     seed
-        Seed of the simulations.
+        Random seed of the simulations.
 
     Returns
     -------

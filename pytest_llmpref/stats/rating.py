@@ -327,7 +327,7 @@ def split_half(comparisons: Comparisons, *, splits: int = SPLITS, seed: int) -> 
     splits
         Number of random splits.
     seed
-        Seed of the splits.
+        Random seed of the splits.
 
     Returns
     -------

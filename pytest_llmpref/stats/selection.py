@@ -92,7 +92,7 @@ def next_pairs(pool: Pool, scores: FloatArray, closed: BoolArray, count: int, *,
     count
         How many to choose.
     seed
-        Of the draw, together with the number of pairs that are closed.
+        Random seed of the draw, together with the number of pairs that are closed.
 
     Returns
     -------

@@ -37,12 +37,12 @@ def shared_by_hand(x, y, changes):
         return math.atanh(np.corrcoef(ranked, stats.norm.cdf(values, mean, sd))[0, 1])
 
     step = 1e-5 * sd
-    pull = [(z(y + step * row) - z(y - step * row)) / (2 * step) for row in np.eye(n)]
+    slopes = [(z(y + step * row) - z(y - step * row)) / (2 * step) for row in np.eye(n)]
     moved = np.zeros((n, n))
     for gone in range(n):
         others = np.delete(np.arange(n), gone)
         line = np.polyfit(y[others], changes[others, gone], 1)
-        moved[others, gone] = np.array(pull)[others] * (changes[others, gone] - np.polyval(line, y[others]))
+        moved[others, gone] = np.array(slopes)[others] * (changes[others, gone] - np.polyval(line, y[others]))
     by_others = moved.sum(axis=0) - moved.sum(axis=0).mean()
     own = np.array([z_of(np.delete(x, gone), np.delete(y, gone)) for gone in range(n)])
     added = sum((own - own.mean() + by_others) ** 2) - sum((own - own.mean()) ** 2) - (moved**2).sum()

@@ -177,7 +177,7 @@ def test_likeness_of_pairs_is_told_from_how_entities_differ():
         by_entity.append(design_effect(differ, by_entity=True))
         of_pair = rng.integers(0, 2, half).astype(float)
         by_pair.append(design_effect(asked(rng, first, second, np.r_[of_pair, of_pair]), by_entity=True))
-    # What is left is how partners differ: half of the pairs have a chance 0.2 below the entity's, half 0.2 above.
+    # What is left is how opponents differ: half of the pairs have a chance 0.2 below the entity's, half 0.2 above.
     assert np.mean(by_entity) == pytest.approx(1 + 0.2**2 / (0.3 * 0.7), abs=0.05)
     assert np.mean(by_pair) == pytest.approx(2, abs=0.1)
 

@@ -36,7 +36,7 @@ def test_variances_that_differ_by_chance_alone_become_one():
 
 
 @pytest.mark.parametrize("prior_df", [4.0, 20.0, np.inf])
-def test_intervals_with_moderated_variances_hold_the_truth_95_percent_of_the_time(prior_df):
+def test_intervals_with_shrunk_variances_hold_the_truth_95_percent_of_the_time(prior_df):
     rng, held, of_few = np.random.default_rng(3), [], []
     for _ in range(300):
         true, found = variances(rng, 30, 5, prior_df, 1.0)
