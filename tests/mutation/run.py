@@ -65,8 +65,8 @@ LEFT_OUT = (
     "test_small_groups_are_averaged", "test_nothing_much_is_added", "test_the_interval_holds_a_planted_truth",
     "test_claims_below_and_above", "test_planted_superadditivity", "test_all_looks_together",
     "test_a_prior_hardly_shrinks", "test_quarters_at_the_margin", "test_quarters_within_a_margin",
-    "test_the_module_costs", "test_intervals_hold_a_planted_gap", "test_the_papers_size", "test_a_strength_has_the_error",
-    "test_arms_are_told",
+    "test_the_module_costs", "test_intervals_hold_a_planted_gap", "test_the_papers_size",
+    "test_a_strength_has_the_error", "test_arms_are_told",
     "test_intervals_with_shrunk", "test_it_is_the_share_of_repetitions", "test_the_error_of_the_quotient",
     "test_a_planted_zero_is_equivalent", "test_a_gap_at_the_margin", "test_the_prediction_is_what",
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Reading asked until the gate's verdict is decided: against published boundaries, error rates by simulation, and a run."""
+"""Reading asked until the gate's verdict is decided: published boundaries, error rates by simulation, and a run."""
 
 import json
 import math
