@@ -222,6 +222,25 @@ def exact_p_value(runs: ArmRuns) -> float:
     Given how many runs of a task succeeded, those of the first arm are hypergeometric if the arm makes no difference;
     the sum over tasks has the convolution of these. Probabilities no larger than that of what was seen are added up,
     as in Fisher's exact test, which this is where there is one task; with one run in each arm it is McNemar's.
+
+    Parameters
+    ----------
+    runs
+        The runs of both arms; values are 0 or 1.
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pytest_llmpref.stats.arms import ArmRuns, exact_p_value
+    >>> solved = np.array([[1, 1, 1, 0], [1, 1, 0, 0], [1, 1, 0, 1]], dtype=float)
+    >>> task, entity = np.divmod(np.arange(12), 4)
+    >>> round(exact_p_value(ArmRuns(task, entity, entity < 2, solved.ravel())), 3)
+    0.083
     """
     from scipy import stats  # noqa: PLC0415 - slow to import, and needed by few
 
@@ -243,6 +262,20 @@ def permutation_p_value(runs: ArmRuns, *, seed: int, resamples: int = RESAMPLES)
     """Return the two-sided p of the difference, the arms' labels permuted within each task.
 
     What was seen counts as one of the permutations (Phipson and Smyth 2010).
+
+    Parameters
+    ----------
+    runs
+        The runs of both arms.
+    seed
+        Random seed of the permutations.
+    resamples
+        How many there are.
+
+    Returns
+    -------
+    float
+        Above 0, at most 1.
     """
     runs = runs.paired()
     rng = np.random.default_rng(seed)
@@ -271,6 +304,15 @@ def entities_p_value(runs: ArmRuns) -> float:
     -------
     float
         Between 0 and 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pytest_llmpref.stats.arms import ArmRuns, entities_p_value
+    >>> solved = np.array([[1, 1, 1, 0], [1, 1, 0, 0], [1, 1, 0, 1]], dtype=float)
+    >>> task, entity = np.divmod(np.arange(12), 4)
+    >>> round(entities_p_value(ArmRuns(task, entity, entity < 2, solved.ravel())), 3)
+    0.333
     """
     runs = runs.paired()
     entities, of = np.unique(runs.entity, return_inverse=True)

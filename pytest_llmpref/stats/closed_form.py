@@ -279,5 +279,24 @@ def _chance(distance: float, error: float) -> float:
 
 
 def on_fisher_scale(method: str, *values: float) -> bool:
-    """Whether values are correlations with an interval on Fisher's z, on which their error is about normal."""
+    """Tell whether values are correlations with an interval on Fisher's z, on which their error is about normal.
+
+    Parameters
+    ----------
+    method
+        How the estimate came about, in words.
+    values
+        The estimate, its limits, and what it is compared with.
+
+    Returns
+    -------
+    bool
+        False where one of them is -1 or 1, or beyond.
+
+    Examples
+    --------
+    >>> from pytest_llmpref.stats.closed_form import on_fisher_scale
+    >>> on_fisher_scale("score interval on Fisher's z", 0.5, 0.9), on_fisher_scale("Wilson", 0.5)
+    (True, False)
+    """
     return "Fisher" in method and all(-1 < value < 1 for value in values)

@@ -139,6 +139,15 @@ def stratum_levels(x: FloatArray, real: BoolArray, successes: IntArray, slope: f
     -------
     FloatArray
         Log-odds, shape (s,).
+
+    Examples
+    --------
+    Two strata with one success among two, the regressor without effect:
+
+    >>> import numpy as np
+    >>> from pytest_llmpref.stats.conditional_logit import stratum_levels
+    >>> stratum_levels(np.zeros((2, 2)), np.ones((2, 2), dtype=bool), np.array([1, 1]), 0.5)
+    array([0., 0.])
     """
     n = real.sum(axis=1)
     levels = special.logit(successes / n)

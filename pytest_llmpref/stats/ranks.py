@@ -135,6 +135,13 @@ def unbiased_rank_correlation(x: FloatArray, y: FloatArray) -> float:
     -------
     float
         It may lie beyond -1 and 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pytest_llmpref.stats.ranks import unbiased_rank_correlation
+    >>> round(unbiased_rank_correlation(np.arange(5.0), np.array([0.0, 2.0, 1.0, 4.0, 3.0])), 6)
+    1.0
     """
     n = len(x)
     above = np.triu_indices(n, 1)

@@ -179,6 +179,11 @@ def refits(comparisons: Comparisons, varying: BoolArray) -> Refits:
         The trials.
     varying
         Those whose scores vary, shape (t,).
+
+    Returns
+    -------
+    Refits
+        Its effects are in Elo points.
     """
     weights = np.ones(len(comparisons))
 
@@ -220,7 +225,20 @@ def _regression(comparisons: Comparisons, weights: FloatArray, prior_sd: float) 
 def fit_to_all(
     comparisons: Comparisons, *, prior_sd: float = PRIOR_SD, max_iterations: int = MOST_STEPS
 ) -> tuple[PairFits, PairRegression]:
-    """Return `fit_strengths` of all comparisons, each of weight 1; what was fitted last is kept."""
+    """Return `fit_strengths` of all comparisons, each of weight 1; what was fitted last is kept.
+
+    Parameters
+    ----------
+    comparisons
+        The trials.
+    prior_sd, max_iterations
+        As for `bradley_terry`.
+
+    Returns
+    -------
+    tuple of PairFits and PairRegression
+        As of `fit_strengths`.
+    """
     return _fit_to_all(comparisons, prior_sd, max_iterations)
 
 

@@ -247,6 +247,11 @@ def refits(attempts: Attempts, unread: IntArray) -> Refits:
         The trials; attempts that cannot be read are made, but not refused.
     unread
         How many of each trial's cannot be read, shape (t,).
+
+    Returns
+    -------
+    Refits
+        Its effects are in log-odds.
     """
     return Refits(
         model=_regression(attempts, None, PRIOR_SD),
@@ -262,6 +267,16 @@ def leave_one_out_changes(attempts: Attempts) -> FloatArray:
 
     ``[j, i]`` is the effect of j without the trials about i, less that with them: one Newton step from the fit to all
     trials. NaN where either was never asked about.
+
+    Parameters
+    ----------
+    attempts
+        The trials.
+
+    Returns
+    -------
+    FloatArray
+        In log-odds.
     """
     n = attempts.n_entities
     model, fits = _fit_to_all(attempts, PRIOR_SD, MOST_STEPS)
@@ -337,6 +352,11 @@ def design_effect(attempts: Attempts, *, by_entity: bool) -> float:
     by_entity
         Whether the rate is that of an entity: its pairs are compared with one another, and all entities' are taken
         together. Else it is that of all trials.
+
+    Returns
+    -------
+    float
+        1 where trials about one pair are as unlike as any.
     """
     if not len(attempts):
         return 1.0

@@ -119,6 +119,14 @@ def noise_ceiling(reliability_x: Estimate | None, reliability_y: Estimate | None
     -------
     float
         Between 0 and 1.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import Estimate, Normal
+    >>> from pytest_llmpref.stats.reliability import noise_ceiling
+    >>> x, y = (Estimate(value, 20, "entities", "by hand", Normal(value, 0.1)) for value in (0.81, 0.64))
+    >>> round(noise_ceiling(x, y), 6)
+    0.72
     """
     if reliability_x is None or reliability_y is None:
         return math.nan

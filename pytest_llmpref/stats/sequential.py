@@ -105,6 +105,13 @@ def boundaries(fractions: tuple[float, ...], alpha: float) -> tuple[float, ...]:
     All looks together are wrong with the chance ``alpha``. By recursive integration (Armitage, McPherson and Rowe 1969)
     over the sum of what the looks add, which is normal with independent increments.
 
+    Parameters
+    ----------
+    fractions
+        Which part of the planned information each look has.
+    alpha
+        Two-sided error rate of all looks.
+
     Returns
     -------
     tuple of float
