@@ -5,7 +5,8 @@ the original stands in ``equivalent.toml`` with the reason. Texts are not mutate
 decorated functions, such as properties, which mutmut leaves alone.
 
 Needs ``pip install mutmut``. Each module is mutated in a folder of its own, and met by the tests named here alone:
-those of its unit tests that take seconds and need no recording.
+those of its unit tests that take seconds and need no recording. ``LLMPREF_MUTATION_WORKERS`` sets how many mutants are
+met at once; 2 unless set.
 """
 
 import argparse
