@@ -379,7 +379,7 @@ _FILES = ("baseline", "entities", "policy")
 
 
 def options_table() -> str:
-    """Return the README's table of options, as Markdown."""
+    """Return the table of options in the reference, as Markdown."""
     rows = ["| option | ini key | default | what it does |", "|---|---|---|---|"]
     for option in (*OPTIONS[:2], RECORD_MODE, *OPTIONS[2:]):
         values = f" ({', '.join(f'`{choice}`' for choice in option.choices)})" if option.choices else ""
