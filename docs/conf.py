@@ -35,6 +35,8 @@ napoleon_use_rtype = False
 html_theme = "furo"
 html_title = "pytest-llmpref"
 html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 
 llms_txt_summary = (
     "pytest-llmpref is a pytest plugin that tests whether what a language model likes shows in what it does: "
