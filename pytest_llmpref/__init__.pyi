@@ -1,12 +1,12 @@
 from pytest_llmpref.charts import Chart, Drawing
-from pytest_llmpref.claims.claim import Claim, Verdict, ledger
+from pytest_llmpref.claims.claim import Claim, Threshold, Verdict, ledger
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Interval, IntervalMethod, Normal, Wilson
 from pytest_llmpref.comparison.changes import change, change_in_rho
 from pytest_llmpref.comparison.comparing import Baseline
 from pytest_llmpref.config.entities import Entity, EntitySet
 from pytest_llmpref.config.items import Item, ItemSet
-from pytest_llmpref.config.policy import TestPolicy, Threshold
+from pytest_llmpref.config.policy import TestPolicy
 from pytest_llmpref.config.profiles import Profile
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.experiments.agents.measure import AgenticMeasure, effort_gap, success_gap
@@ -51,11 +51,10 @@ from pytest_llmpref.parsing.outcome import Attempt, Outcome
 from pytest_llmpref.parsing.reasons import Reason
 from pytest_llmpref.parsing.replies import read_choice
 from pytest_llmpref.parsing.yes_no import read_yes_no
-from pytest_llmpref.stats.association import residuals, spearman, within_groups
-from pytest_llmpref.stats.attenuation import attenuation_corrected
+from pytest_llmpref.stats.association import over_entities, spearman, within_groups
 from pytest_llmpref.stats.change import changed, share_correlation
-from pytest_llmpref.stats.resampling import over_entities
-from pytest_llmpref.stats.scores import split_half
+from pytest_llmpref.stats.noise import residuals
+from pytest_llmpref.stats.reliability import attenuation_corrected, split_half
 from pytest_llmpref.stats.sequential import SequentialShare
 
 __all__ = [

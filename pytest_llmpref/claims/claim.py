@@ -13,7 +13,7 @@ from enum import StrEnum
 from numbers import Real
 from typing import TYPE_CHECKING, Literal
 
-from pytest_llmpref.claims.intervals import Interval, once, short_number
+from pytest_llmpref.claims.intervals import Interval, fixed_sample, short_number
 
 if TYPE_CHECKING:
     from pytest_llmpref.claims.estimates import Estimate
@@ -96,6 +96,25 @@ def in_words(relation: Relation, threshold: str) -> str:
     return {">": f"above {threshold}", "<": f"below {threshold}", "abs <": f"within \u00b1{threshold}"}[relation]
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Threshold:
+    """What claims about a measure are compared with, known before anything is asked.
+
+    Attributes
+    ----------
+    margin
+        The most that is allowed: that an entity may differ from the control, or some entities from others.
+    error_rate
+        Of each claim: that of its family, divided by the number of claims in it.
+    gate
+        Whether a claim that is not supported fails, even where it is not refuted.
+    """
+
+    margin: float
+    error_rate: float
+    gate: bool = True
+
+
 DEFAULT_ALPHA = 0.05
 WIDTH = 80
 """Columns that a failure text may take."""
@@ -149,7 +168,7 @@ class Claim:
         return _what_would_decide(self)
 
     def explain(self) -> str:
-        """Return the failure text, 80 columns wide: value, interval, n, threshold, verdict, what would decide it."""
+        """Return the failure text, 80 columns wide: the numbers, the verdict, and what would decide the claim."""
         family = f" (Bonferroni over a family of {self.family_size})" if self.family_size > 1 else ""
         rows = [
             ("value", _shown(self.estimate.value, short_number(self.estimate.value))),
@@ -290,8 +309,8 @@ def _what_would_decide(claim: Claim) -> str:
     if claim.verdict is not Verdict.INCONCLUSIVE:
         return ""
     estimate, value = claim.estimate, claim.estimate.value
-    # What an early look has to allow for says nothing of how many trials a decision takes.
-    interval = replace(estimate, interval_method=once(estimate.interval_method)).interval(claim.level)
+    # What interim analyses cost says nothing of how many trials a decision takes.
+    interval = replace(estimate, interval_method=fixed_sample(estimate.interval_method)).interval(claim.level)
     low_margin = high_margin = math.inf  # how far each end of the interval may lie from the value
     if claim.relation == "abs <":
         inside = abs(value) < claim.threshold

@@ -5,9 +5,9 @@ Loaded in every pytest run, so numpy and scipy are imported where they are neede
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from numbers import Real
-from typing import Any, ClassVar, NoReturn
+from typing import ClassVar, NoReturn
 
 from pytest_llmpref.claims.claim import Claim, Ledger, Relation, Verdict, ledger, make_claim
 from pytest_llmpref.claims.intervals import (
@@ -64,8 +64,6 @@ class Estimate:
         Reasons why the measurement under it failed its checks. Every claim on it is then invalid.
     label
         What is estimated, for failure texts.
-    of
-        The two measures that a plain correlation relates; empty for anything else.
     """
 
     value: float
@@ -75,7 +73,6 @@ class Estimate:
     interval_method: IntervalMethod
     invalid: tuple[str, ...] = ()
     label: str = ""
-    of: tuple[Any, ...] = field(default=(), compare=False)
 
     # numpy would otherwise turn `np.float64(0.5) < estimate` into an array of one.
     __array_ufunc__: ClassVar[None] = None

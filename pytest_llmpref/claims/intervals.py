@@ -29,18 +29,18 @@ class IntervalMethod(Protocol):
 
 
 @runtime_checkable
-class LookedAt(IntervalMethod, Protocol):
-    """An interval that is wider than its trials make it, since it holds at several looks at them."""
+class RepeatedlyTested(IntervalMethod, Protocol):
+    """An interval that is wider than its trials make it, since it holds at several interim analyses."""
 
     @property
-    def once(self) -> IntervalMethod:
-        """The interval had these trials been looked at once."""
+    def fixed_sample(self) -> IntervalMethod:
+        """The interval of the same trials in a study with a fixed sample size, without interim analyses."""
         ...
 
 
-def once(method: IntervalMethod) -> IntervalMethod:
-    """Return an interval as it would be had its trials been looked at once."""
-    return method.once if isinstance(method, LookedAt) else method
+def fixed_sample(method: IntervalMethod) -> IntervalMethod:
+    """Return an interval as it would be with a fixed sample size, without interim analyses."""
+    return method.fixed_sample if isinstance(method, RepeatedlyTested) else method
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_llmpref.files import refuse_links_below
 
 if TYPE_CHECKING:
-    from pytest_llmpref.config.policy import Threshold
+    from pytest_llmpref.claims.claim import Threshold
 
 PROFILES = "smoke, standard, paper, gate, adaptive, or a .toml file (default: standard)"
 
@@ -66,8 +66,8 @@ def _thresholds(path: Path | None, entities: int) -> "dict[str, tuple[Threshold,
 
     Where a test makes a claim for each entity, these are a family.
     """
-    from pytest_llmpref.claims.claim import DEFAULT_ALPHA  # noqa: PLC0415 - as above
-    from pytest_llmpref.config.policy import FILE, Threshold, load_policy  # noqa: PLC0415
+    from pytest_llmpref.claims.claim import DEFAULT_ALPHA, Threshold  # noqa: PLC0415 - as above
+    from pytest_llmpref.config.policy import FILE, load_policy  # noqa: PLC0415
     from pytest_llmpref.experiments.registry import behaviours  # noqa: PLC0415
     from pytest_llmpref.resources import data_folder  # noqa: PLC0415
 

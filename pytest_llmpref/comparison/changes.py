@@ -18,7 +18,7 @@ from pytest_llmpref.config.entities import Entity
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.registry import behaviour_of
 from pytest_llmpref.experiments.trials import Trial
-from pytest_llmpref.stats.association import HasAbsences, HasValues, spearman
+from pytest_llmpref.stats.association import HasLeaveOneOut, HasValues, spearman
 from pytest_llmpref.stats.change import changed, rho_correlation
 
 Estimates = Mapping[str, Estimate]
@@ -170,7 +170,7 @@ class _Part:
 
 
 def _part(measure: HasValues, entities: Sequence[str]) -> _Part:
-    absences = measure.absences if isinstance(measure, HasAbsences) else None
+    absences = measure.absences if isinstance(measure, HasLeaveOneOut) else None
     values = {entity: measure.values[entity] for entity in entities}
     return _Part(measure.name, values, measure.reasons, measure.unranked, absences)
 

@@ -19,8 +19,7 @@ from pytest_llmpref.parsing.outcome import Attempt, Outcome
 from pytest_llmpref.results.loading import ClaimRecord, EstimateRecord, MeasureRecord, Results
 from pytest_llmpref.results.places import ResultsFileError
 from pytest_llmpref.stats.association import spearman
-from pytest_llmpref.stats.change import p_value
-from pytest_llmpref.stats.multiplicity import holm_adjusted
+from pytest_llmpref.stats.change import holm_adjusted, p_value
 
 _OUTCOMES = {outcome.value[0]: outcome for outcome in Outcome}
 _EARLIER = {letter: Attempt("", outcome, "") for letter, outcome in _OUTCOMES.items()}

@@ -34,25 +34,6 @@ class PolicyError(LLMPrefError):
     """A policy that cannot be used; the message names the file, the key and what is allowed."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Threshold:
-    """What claims about a measure are compared with, known before anything is asked.
-
-    Attributes
-    ----------
-    margin
-        The most that is allowed: that an entity may differ from the control, or some entities from others.
-    error_rate
-        Of each claim: that of its family, divided by the number of claims in it.
-    gate
-        Whether a claim that is not supported fails, even where it is not refuted.
-    """
-
-    margin: float
-    error_rate: float
-    gate: bool = True
-
-
 @dataclass(frozen=True, slots=True)
 class TestPolicy:
     """The policy of one test file.

@@ -46,7 +46,7 @@ def quarters(preferences: Measure) -> Arms:
     """Return the most and the least preferred quarter of the entities; none if the preferences are invalid."""
     import numpy as np  # noqa: PLC0415 - a plan needs none of it
 
-    from pytest_llmpref.stats.refusal_patterns import quartiles  # noqa: PLC0415
+    from pytest_llmpref.stats.arrays import quartiles  # noqa: PLC0415
 
     if not preferences.valid:
         return _no_arms(preferences, "so there are no quarters")

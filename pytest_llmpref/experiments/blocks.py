@@ -7,13 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pytest_llmpref.claims.claim import Verdict, ledger
+from pytest_llmpref.claims.claim import Threshold, Verdict, ledger
 from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.config.policy import Threshold
 from pytest_llmpref.experiments.asking import Replies, Rounds
 from pytest_llmpref.experiments.measure import Ending
 from pytest_llmpref.stats.arrays import IntArray
-from pytest_llmpref.stats.sequential import RepeatedInterval, chance_of_equivalence
+from pytest_llmpref.stats.sequential import RepeatedInterval, conditional_power
 
 BLOCKS = 8
 """Parts that the tasks are asked in. Our choice."""
@@ -126,7 +125,7 @@ def decided(difference: Estimate, planned: tuple[float, ...], thresholds: Sequen
     if not isinstance(recipe, RepeatedInterval) or len(recipe.fractions) == len(planned):
         return None
     lost = (
-        chance_of_equivalence(recipe, planned, threshold.margin, threshold.error_rate) < HOPELESS
+        conditional_power(recipe, planned, threshold.margin, threshold.error_rate) < HOPELESS
         for threshold in thresholds
         if threshold.gate
     )

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from pytest_llmpref.cassettes import Deeds
+from pytest_llmpref.claims.claim import Threshold
 from pytest_llmpref.config.entities import EntitySet
 from pytest_llmpref.config.items import ItemSet, load_items
-from pytest_llmpref.config.policy import Threshold
 from pytest_llmpref.config.profiles import Profile
 from pytest_llmpref.experiments.arms import Arms
 from pytest_llmpref.experiments.asking import Plan, Replies

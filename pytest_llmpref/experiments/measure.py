@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from pytest_llmpref.claims.claim import Threshold
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Wilson
 from pytest_llmpref.config.entities import Entity
-from pytest_llmpref.config.policy import Threshold
 from pytest_llmpref.experiments.asking import Replies
 from pytest_llmpref.experiments.trials import Trial, count_outcomes, count_outcomes_by_entity
 from pytest_llmpref.parsing.outcome import Outcome
@@ -65,7 +65,7 @@ class Measure:
         the asking. Empty where they did not.
     absences
         Returns, for each entity, how the others' values would change had it never been asked about; ``None`` where
-        values do not depend on which others there are. See `stats.dependence`.
+        values do not depend on which others there are. See `stats.ranks.shared_variance`.
     """
 
     name: str

@@ -23,7 +23,7 @@ from pytest_llmpref.experiments.trials import PromptError, Trial, check_slots
 from pytest_llmpref.models.chat import Message, Reply, Request
 from pytest_llmpref.parsing.outcome import Attempt, Outcome
 from pytest_llmpref.parsing.replies import read_choice, refusal_reason
-from pytest_llmpref.stats.scores import means, split_half
+from pytest_llmpref.stats.reliability import means, split_half
 
 
 def score_measure(

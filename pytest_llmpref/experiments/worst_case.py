@@ -9,7 +9,7 @@ import numpy as np
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.stats.arrays import FloatArray
-from pytest_llmpref.stats.association import spearman
+from pytest_llmpref.stats.association import Correlation, spearman
 from pytest_llmpref.stats.extremes import MissingAnswers, Side, extremes
 
 
@@ -71,9 +71,12 @@ def worst_case(x: Measure, y: Measure) -> ManskiBounds:
 
 def missing_in(estimate: Estimate) -> ManskiBounds | None:
     """Return the bounds of a correlation; ``None`` of anything else, and where no missing answer could move it."""
-    if not estimate.of or math.isnan(estimate.value) or not all(isinstance(each, Measure) for each in estimate.of):
+    if not isinstance(estimate, Correlation) or math.isnan(estimate.value):
         return None
-    bounds = worst_case(*estimate.of)
+    x, y = estimate.x, estimate.y
+    if not isinstance(x, Measure) or not isinstance(y, Measure):
+        return None
+    bounds = worst_case(x, y)
     return None if bounds.low.value == bounds.high.value else bounds
 
 
@@ -113,5 +116,13 @@ def _unmoved(estimate: Estimate, how: str) -> ManskiBounds:
 
 
 def _labelled(estimate: Estimate, extreme: str, how: str) -> Estimate:
-    # It is no plain correlation any more: nothing is missing from it.
-    return replace(estimate, label=f"{extreme} {estimate.label}", method=f"{estimate.method}; {how}", of=())
+    # It is no correlation of two measures any more: nothing is missing from it.
+    return Estimate(
+        value=estimate.value,
+        n=estimate.n,
+        unit=estimate.unit,
+        method=f"{estimate.method}; {how}",
+        interval_method=estimate.interval_method,
+        invalid=estimate.invalid,
+        label=f"{extreme} {estimate.label}",
+    )

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pytest_llmpref.claims.claim import Threshold
 from pytest_llmpref.config import policy
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.experiments.registry import behaviours, needed_by
@@ -218,13 +219,13 @@ def alpha_of(item: pytest.Item, default: float) -> float:
 
 def gate_thresholds(
     items: Iterable[pytest.Item], families: Mapping[tuple[str, ...], int], alpha: float
-) -> dict[str, tuple[policy.Threshold, ...]]:
+) -> dict[str, tuple[Threshold, ...]]:
     """Return what the collected tests of a policy compare each measure with, to the run's ``alpha``.
 
     These are the tests that use ``policy`` and the fixtures of a behaviour's gate. Exploratory ones decide nothing.
     """
     gates = {measure: one.gate.fixtures for measure, one in behaviours().items() if one.gate is not None}
-    found: dict[str, set[policy.Threshold]] = {measure: set() for measure in gates}
+    found: dict[str, set[Threshold]] = {measure: set() for measure in gates}
     for item in items:
         used = our_fixtures(item)
         measures = [measure for measure, fixtures in gates.items() if used.issuperset(fixtures)]
@@ -234,7 +235,7 @@ def gate_thresholds(
         if model_of(item) is None:
             continue
         error_rate = alpha_of(item, alpha) / families[family_of(item)]
-        threshold = policy.Threshold(
+        threshold = Threshold(
             item.stash[POLICY].of(item.path).margin, error_rate, item.get_closest_marker("gate") is not None
         )
         for measure in measures:

@@ -11,7 +11,7 @@ from pytest_llmpref.claims import gates
 from pytest_llmpref.claims.claim import WORST_FIRST, in_words
 from pytest_llmpref.results.gate_record import AbsentGateRecord, GateRecord
 from pytest_llmpref.results.loading import ClaimRecord, ModelRecord
-from pytest_llmpref.stats.reproducibility import on_fisher_scale
+from pytest_llmpref.stats.closed_form import on_fisher_scale
 
 GATE_SIGNS = {"open": "\u2713", "closed": "\u2717", "incomplete": "!", "not run": "!"}
 """State of a gate -> its sign."""

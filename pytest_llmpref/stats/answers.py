@@ -1,69 +1,17 @@
-"""The data of a reading task, answers that have nothing to do with the question, and errors that are clustered."""
+"""The data of a reading task: how often answers are right, whether they carry a signal at all, and simulated ones."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import scipy
+from scipy import special
 
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Unknown, Wilson
-from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
-from pytest_llmpref.stats.pair_logit import LEAST_LEFT
-
-
-def clustered_error(
-    influence: FloatArray, entity: IntArray, question: IntArray, regressor: FloatArray
-) -> tuple[float, float]:
-    """Return the standard error of a statistic from what each trial contributes to it, and its degrees of freedom.
-
-    Clustered two ways: the variance by entity, and by how much that by question exceeds that of independent trials
-    (Cameron, Gelbach and Miller 2011, equation 2.11), if it does: it falls short only by chance. Entities are few, and
-    a fit follows them: the sum of each is divided by the root of 1 less its leverage (CR2), and the variance by entity
-    has Satterthwaite's degrees of freedom (Bell and McCaffrey 2002); squares of questions' sums are scaled by
-    Q / (Q - 1). The two parts' degrees of freedom are combined as by Satterthwaite (1946).
-
-    Parameters
-    ----------
-    influence
-        Shape (t,), as `entity` and `question`.
-    entity, question
-        Clusters, numbered from 0.
-    regressor
-        What the statistic is the slope on: the value of each entity that has trials, in the order of their numbers;
-        for a difference of two arms, the arm.
-    """
-    _, by_entity = np.unique(entity, return_inverse=True)
-    _, by_question = np.unique(question, return_inverse=True)
-    questions = int(by_question.max()) + 1
-    of_entity, of_question, of_both = (
-        np.bincount(cluster, influence) ** 2
-        for cluster in (by_entity, by_question, by_entity * questions + by_question)
-    )
-    left, df = _left_and_df(regressor)
-    entities = float(np.sum(of_entity / left))
-    alike = max(0.0, float(of_question.sum()) * questions / max(questions - 1, 1) - float(of_both.sum()))
-    variance = entities + alike
-    if not variance > 0:
-        return 0.0, df
-    return math.sqrt(variance), variance**2 / (entities**2 / df + alike**2 / max(questions - 1, 1))
-
-
-def _left_and_df(regressor: FloatArray) -> tuple[FloatArray, float]:
-    """Return what each entity's leverage on a slope leaves, and the degrees of freedom of the slope's variance.
-
-    The latter if errors are alike. The variance is the quadratic form ``residuals' W residuals``, W the squared weights
-    over 1 less the leverages, which leave `LEAST_LEFT` at least: an entity may be the only one that differs. So
-    of errors it is ``errors' M W M errors``, and Satterthwaite's degrees of freedom are the squared trace of ``M W M``
-    over the trace of its square.
-    """
-    centred = regressor - regressor.mean()
-    square = float(centred @ centred)
-    left = np.maximum(1 - 1 / len(centred) - centred**2 / square, LEAST_LEFT)
-    residual_maker = np.eye(len(centred)) - 1 / len(centred) - np.outer(centred, centred) / square
-    weights = np.abs(centred) / np.sqrt(left)
-    form = weights[:, None] * residual_maker * weights
-    return left, float(np.trace(form)) ** 2 / float(np.sum(form**2))
+from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray, means_by, normal_scores
+from pytest_llmpref.stats.closed_form import ACCURACY, DIFFICULTY_SD, ENTITY_SD
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,18 +83,25 @@ class Answers:
         return self.truth, ~self.truth
 
 
-def means_by(group: IntArray, values: FloatArray | BoolArray, size: int) -> FloatArray:
-    """Return the mean in each group, shape (size,); NaN where there is none."""
-    count = np.bincount(group, minlength=size)
-    return np.where(count > 0, np.bincount(group, values, minlength=size) / np.maximum(count, 1), np.nan)
-
-
 def share(question: IntArray, has: BoolArray, label: str) -> Estimate:
     """Estimate a share of answers, each question counted once however often it was asked; Wilson's interval."""
     method = "share of answers, Wilson (1927) interval, each question counted once"
     n = len(np.unique(question))
     value = float(np.nanmean(means_by(question, has, int(question.max()) + 1))) if n else math.nan
     return Estimate(value, n, "questions", method, Wilson(value * n, n) if n else Unknown(), (), label)
+
+
+def accuracy(answers: Answers) -> Estimate:
+    """Estimate the share of right answers over all entities; Wilson's interval, each question counted once."""
+    return share(answers.question, answers.correct, "accuracy")
+
+
+def accuracies(answers: Answers) -> list[Estimate]:
+    """Estimate each entity's accuracy: share of right answers, each question counted once, Wilson's interval."""
+    return [
+        share(answers.question[own], answers.correct[own], "accuracy")
+        for own in (answers.entity == entity for entity in range(answers.n_entities))
+    ]
 
 
 def _check_shapes(**arrays: IntArray | BoolArray) -> None:
@@ -204,3 +159,122 @@ def no_signal_reasons(answers: Answers) -> tuple[str, ...]:
             f"{right:.0%} are right, and always saying yes would make {base:.0%} right"
         )
     return tuple(reasons)
+
+
+# Nodes and weights for means over a standard normal.
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(61)
+_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingDesign:
+    """The size of a reading task, and what is expected of the model.
+
+    Attributes
+    ----------
+    n_entities, n_questions
+        Every question is asked once under every entity; at least 4 of either.
+    accuracy
+        Expected share of right answers, above 0.5 and below 1.
+    difficulty_sd
+        Standard deviation of the questions' log-odds of a right answer.
+    entity_sd
+        Standard deviation of what entities add to the log-odds whatever their preference.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range.
+    """
+
+    n_entities: int = 72
+    n_questions: int = 200
+    accuracy: float = ACCURACY
+    difficulty_sd: float = DIFFICULTY_SD
+    entity_sd: float = ENTITY_SD
+
+    def __post_init__(self) -> None:
+        if self.n_entities < 4 or self.n_questions < 4:
+            raise ValueError(f"{self.n_entities} entities x {self.n_questions} questions: a design needs 4 of either")
+        if not 0.5 < self.accuracy < 1:
+            raise ValueError(f"accuracy={self.accuracy}: a model that reads is right more than half of the time")
+        if self.difficulty_sd < 0 or self.entity_sd < 0:
+            raise ValueError(f"difficulty_sd={self.difficulty_sd}, entity_sd={self.entity_sd}: neither is below 0")
+
+    @property
+    def preference(self) -> FloatArray:
+        """Normal scores, shape (n_entities,), with standard deviation 1: what the simulated entities are worth."""
+        return normal_scores(self.n_entities)
+
+    @property
+    def level(self) -> float:
+        """Mean log-odds of a question, which gives the expected accuracy."""
+        return float(scipy.optimize.brentq(lambda level: self.mean_accuracy(level, 0.0) - self.accuracy, -20, 40))
+
+    def points(self, slope: float) -> float:
+        """Return the difference of accuracy between extreme entities that a slope (log-odds per SD) makes."""
+        level = self.level
+        low, high = (self.mean_accuracy(level, slope * float(at)) for at in self.preference[[0, -1]])
+        return high - low
+
+    def slope(self, points: float) -> float:
+        """Return the slope (log-odds per SD) that makes a difference of accuracy between extreme entities.
+
+        Raises
+        ------
+        ValueError
+            If no slope makes so large a difference.
+        """
+        if not abs(points) < self.points(5.0):
+            raise ValueError(f"points={points}: no slope makes accuracies differ so much")
+        return float(scipy.optimize.brentq(lambda slope: self.points(slope) - points, -5, 5))
+
+    def mean_accuracy(self, level: float, shift: float) -> float:
+        """Return the mean accuracy over questions whose log-odds are ``level`` on average, shifted alike."""
+        return float(_WEIGHTS @ special.expit(level + shift + self.difficulty_sd * _NODES))
+
+
+def simulate_answers(
+    design: ReadingDesign,
+    rng: np.random.Generator,
+    *,
+    slope: float = 0.0,
+    yes_bias: float = 0.0,
+    yes_bias_slope: float = 0.0,
+    effects: FloatArray | None = None,
+    control: str | None = None,
+) -> Answers:
+    """Draw the answers of a model whose accuracy depends on preference as planted.
+
+    Half of the questions have yes for an answer.
+
+    Parameters
+    ----------
+    design
+        Size and skill; entity ``i`` is worth ``design.preference[i]``.
+    rng
+        Source of randomness.
+    slope
+        Log-odds of a right answer per SD of preference.
+    yes_bias, yes_bias_slope
+        Log-odds of the answer yes, right or wrong: for all entities, and per SD of preference.
+    effects
+        What each entity adds to the log-odds of a right answer, shape (n_entities,); drawn unless given.
+    control
+        Name of a framing without an entity under which each question is asked once, too.
+    """
+    entities, questions = design.n_entities, design.n_questions
+    levels = design.level + design.difficulty_sd * rng.standard_normal(questions)
+    if effects is None:
+        effects = design.entity_sd * rng.standard_normal(entities) + slope * design.preference
+    leaning = yes_bias + yes_bias_slope * design.preference
+    truth = np.arange(questions) % 2 == 0
+    logits = levels + effects[:, None] + leaning[:, None] * np.where(truth, 1, -1)
+    correct = rng.random((entities, questions)) < special.expit(logits)
+    entity, question = np.divmod(np.arange(entities * questions), questions)
+    said_yes = correct == truth
+    controls = {}
+    if control is not None:
+        alone = rng.random(questions) < special.expit(levels + yes_bias * np.where(truth, 1, -1))
+        controls[control] = ControlAnswers(np.arange(questions), alone, alone == truth)
+    return Answers(entity, question, correct.ravel(), said_yes.ravel(), entities, controls)

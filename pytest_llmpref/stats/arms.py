@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from scipy import special
 
 from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.claims.intervals import Normal, Unknown, once
-from pytest_llmpref.stats.answers import clustered_error
-from pytest_llmpref.stats.arrays import FloatArray
+from pytest_llmpref.claims.intervals import Normal, Unknown, fixed_sample
+from pytest_llmpref.stats.arrays import FloatArray, IntArray
+from pytest_llmpref.stats.pair_logit import LEAST_LEFT
 
 RESAMPLES = 9_999
 """Permutations of a test by permutation. Our choice."""
@@ -62,6 +62,60 @@ class ArmRuns:
         return int(self.task.max()) + 1 if len(self.task) else 0
 
 
+def clustered_error(
+    influence: FloatArray, entity: IntArray, question: IntArray, regressor: FloatArray
+) -> tuple[float, float]:
+    """Return the standard error of a statistic from what each trial contributes to it, and its degrees of freedom.
+
+    Clustered two ways: the variance by entity, and by how much that by question exceeds that of independent trials
+    (Cameron, Gelbach and Miller 2011, equation 2.11), if it does: it falls short only by chance. Entities are few, and
+    a fit follows them: the sum of each is divided by the root of 1 less its leverage (CR2), and the variance by entity
+    has Satterthwaite's degrees of freedom (Bell and McCaffrey 2002); squares of questions' sums are scaled by
+    Q / (Q - 1). The two parts' degrees of freedom are combined as by Satterthwaite (1946).
+
+    Parameters
+    ----------
+    influence
+        Shape (t,), as `entity` and `question`.
+    entity, question
+        Clusters, numbered from 0.
+    regressor
+        What the statistic is the slope on: the value of each entity that has trials, in the order of their numbers;
+        for a difference of two arms, the arm.
+    """
+    _, by_entity = np.unique(entity, return_inverse=True)
+    _, by_question = np.unique(question, return_inverse=True)
+    questions = int(by_question.max()) + 1
+    of_entity, of_question, of_both = (
+        np.bincount(cluster, influence) ** 2
+        for cluster in (by_entity, by_question, by_entity * questions + by_question)
+    )
+    left, df = _left_and_df(regressor)
+    entities = float(np.sum(of_entity / left))
+    alike = max(0.0, float(of_question.sum()) * questions / max(questions - 1, 1) - float(of_both.sum()))
+    variance = entities + alike
+    if not variance > 0:
+        return 0.0, df
+    return math.sqrt(variance), variance**2 / (entities**2 / df + alike**2 / max(questions - 1, 1))
+
+
+def _left_and_df(regressor: FloatArray) -> tuple[FloatArray, float]:
+    """Return what each entity's leverage on a slope leaves, and the degrees of freedom of the slope's variance.
+
+    The latter if errors are alike. The variance is the quadratic form ``residuals' W residuals``, W the squared weights
+    over 1 less the leverages, which leave `LEAST_LEFT` at least: an entity may be the only one that differs. So
+    of errors it is ``errors' M W M errors``, and Satterthwaite's degrees of freedom are the squared trace of ``M W M``
+    over the trace of its square.
+    """
+    centred = regressor - regressor.mean()
+    square = float(centred @ centred)
+    left = np.maximum(1 - 1 / len(centred) - centred**2 / square, LEAST_LEFT)
+    residual_maker = np.eye(len(centred)) - 1 / len(centred) - np.outer(centred, centred) / square
+    weights = np.abs(centred) / np.sqrt(left)
+    form = weights[:, None] * residual_maker * weights
+    return left, float(np.trace(form)) ** 2 / float(np.sum(form**2))
+
+
 def arm_difference(
     runs: ArmRuns, label: str, *, binary: bool, stratum: str = "task", invalid: Iterable[str] = ()
 ) -> Estimate:
@@ -69,7 +123,7 @@ def arm_difference(
 
     What a task is called in the estimate is ``stratum``.
 
-    Errors are clustered by entity and task, with Student's t: see `stats.clustering.clustered_error`. For values of 0
+    Errors are clustered by entity and task, with Student's t: see `clustered_error`. For values of 0
     or 1 it is as if two more tasks had been seen that the arms solve unequally, one each way (Agresti and Coull 1998,
     and Agresti and Min 2005, add such to a share and to a paired difference): see `_unseen`.
     """
@@ -182,9 +236,9 @@ def entities_p_value(runs: ArmRuns) -> float:
 def minimum_detectable(difference: Estimate, *, alpha: float = 0.05, power: float = 0.80) -> float:
     """Return the smallest true difference that a study with this standard error finds with this power; NaN without.
 
-    ``(t(1 - alpha / 2) + t(power)) * se`` (Bloom 1995), as for a study that is looked at once.
+    ``(t(1 - alpha / 2) + t(power)) * se`` (Bloom 1995), as for a study with a fixed sample size.
     """
-    method = once(difference.interval_method)
+    method = fixed_sample(difference.interval_method)
     if not isinstance(method, Normal):
         return math.nan
     return float((special.stdtrit(method.df, 1 - alpha / 2) + special.stdtrit(method.df, power)) * method.se)

@@ -1,8 +1,9 @@
-"""Do two measures order the entities alike? Spearman's rho, within groups too, and entities that depart from it."""
+"""Do two measures order the entities alike? Spearman's rho, within groups too, and a statistic of a user's own."""
 
 import math
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Protocol, runtime_checkable
 
@@ -10,9 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.claims.intervals import IntervalMethod, Normal, Unknown
+from pytest_llmpref.claims.intervals import IntervalMethod, Unknown
 from pytest_llmpref.stats.arrays import FloatArray
-from pytest_llmpref.stats.noise import HasEstimates, Noisy
 from pytest_llmpref.stats.ranks import (
     FEWEST,
     MeanRho,
@@ -59,7 +59,7 @@ class HasGroups(HasValues, Protocol):
 
 
 @runtime_checkable
-class HasAbsences(HasValues, Protocol):
+class HasLeaveOneOut(HasValues, Protocol):
     """Values of entities that depend on which others were asked about."""
 
     @property
@@ -68,20 +68,35 @@ class HasAbsences(HasValues, Protocol):
         ...
 
 
-def spearman(x: HasValues, y: HasValues) -> Estimate:
+@dataclass(frozen=True, slots=True, repr=False, eq=False, kw_only=True)
+class Correlation(Estimate):
+    """Spearman's rho between two measures, which knows them.
+
+    Attributes
+    ----------
+    x, y
+        The measures.
+    """
+
+    x: HasValues
+    y: HasValues
+
+
+def spearman(x: HasValues, y: HasValues) -> Correlation:
     """Return Spearman's rho between two measures over the entities that have a value in both.
 
     The entities are a sample of their kind; the groups that they come in are as given, and others could give another
     rho, where both measures differ by group: see `within_groups`. The method says how much groups explain.
 
     Reasons for which either measure is invalid pass on to the estimate. Where values of one depend on which other
-    entities were asked about, the interval carries that too (`stats.dependence`).
+    entities were asked about, the interval carries that too (`stats.ranks.shared_variance`).
     """
     entities, x_values, y_values = _shared(x, y)
     extra = _extra_variance(x, entities, y_values) + _extra_variance(y, entities, x_values)
     estimate = spearman_estimate(x_values, y_values, invalid=_reasons(x, y), extra=extra)
     estimate = replace(estimate, method=estimate.method + _grouped(x, y, entities))
-    return replace(_described(estimate, f"rho({x.name}, {y.name})", x, y, len(entities)), of=(x, y))
+    described = _described(estimate, f"rho({x.name}, {y.name})", x, y, len(entities))
+    return Correlation(**{one.name: getattr(described, one.name) for one in fields(Estimate)}, x=x, y=y)
 
 
 def within_groups(x: HasGroups, y: HasValues) -> Estimate:
@@ -198,7 +213,7 @@ def _shared(x: HasValues, y: HasValues) -> tuple[list[str], list[float], list[fl
 
 def _extra_variance(measure: HasValues, entities: Sequence[str], others: Sequence[float]) -> float:
     """Return what a measure's entities, swaying one another, add to the variance of z; 0 where they do not."""
-    if not isinstance(measure, HasAbsences) or measure.absences is None or not entities:
+    if not isinstance(measure, HasLeaveOneOut) or measure.absences is None or not entities:
         return 0.0
     absences = measure.absences()
     changes = np.array([[absences[gone].get(one, math.nan) for gone in entities] for one in entities])
@@ -239,62 +254,86 @@ def _described(estimate: Estimate, label: str, x: HasValues, y: HasValues, share
     )
 
 
-@lru_cache(maxsize=32)
-def residuals(outcome: HasEstimates, predictor: HasEstimates) -> Mapping[str, Estimate]:
-    """Return, for each entity, its outcome minus what a line through all *other* entities predicts for it.
+RESAMPLES = 5_000
+"""Bootstrap samples; enough for the tails of an interval that is corrected for some 20 claims."""
+FEWEST_RESAMPLED = 8
+"""Fewest entities: of fewer, samples repeat each other too often to stand for new ones. Our choice."""
 
-    The line is fitted by least squares without the entity (a deleted residual, Cook and Weisberg 1982, section
-    2.2.1). The entities are taken as given: with infinitely many trials, what remains is the entity's own. So the
-    standard error adds the noise of the entity's outcome and predictor, and what the noise of the others does to the
-    line at its place; how far these lie from the line is no noise.
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bootstrap:
+    """Bias-corrected and accelerated interval (BCa, Efron 1987) by `scipy.stats.bootstrap`, entities resampled.
+
+    Attributes
+    ----------
+    statistic
+        Takes one vector for each measure, entities in the same order.
+    values
+        The vectors.
+    seed
+        Of the resampling.
+    """
+
+    statistic: Callable[..., float]
+    values: tuple[FloatArray, ...] = field(repr=False)
+    seed: int = 0
+
+    def limits(self, level: float) -> tuple[float, float]:
+        """Return the interval; NaN where the statistic does not vary over the samples."""
+        return _limits(self, level)
+
+
+@lru_cache(maxsize=256)
+def _limits(method: Bootstrap, level: float) -> tuple[float, float]:
+    from scipy import stats  # noqa: PLC0415 - slow to import, and needed by few
+
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that all samples are alike is said by the interval, which is NaN
+        found = stats.bootstrap(
+            method.values,
+            lambda *columns: float(method.statistic(*columns)),
+            n_resamples=RESAMPLES,
+            paired=True,
+            vectorized=False,
+            confidence_level=level,
+            method="BCa",
+            rng=np.random.default_rng(method.seed),
+        )
+    return float(found.confidence_interval.low), float(found.confidence_interval.high)
+
+
+def over_entities(statistic: Callable[..., float], *measures: HasValues, label: str = "", seed: int = 0) -> Estimate:
+    """Return a statistic of your own over the entities that have a value in every measure.
+
+    The interval treats the entities as a sample of their kind, as that of `spearman` does, and what is claimed about
+    the estimate becomes a verdict like any other. Reasons for which a measure is invalid pass on.
 
     Parameters
     ----------
-    outcome, predictor
-        Measures of the same model; entities present in both are used.
-
-    Returns
-    -------
-    Entity id -> estimate in units of the outcome; n is that of the entity's outcome.
-
-    Raises
-    ------
-    ValueError
-        If fewer than 4 entities are present in both.
+    statistic
+        Takes one numpy vector for each measure, and returns a number.
+    measures
+        What it is of.
+    label
+        What it is called in reports; the function's name, and the measures', unless given.
+    seed
+        Of the resampling.
     """
-    ids = [entity for entity in outcome.estimates if entity in predictor.estimates]
-    if len(ids) < 4:
-        raise ValueError(f"residuals need at least 4 entities in both measures, and there are {len(ids)}")
-    y, x = Noisy.of(outcome, ids), Noisy.of(predictor, ids)
-    found = {}
-    for place, entity in enumerate(ids):
-        value, error, df = _deleted(y, x, place)
-        found[entity] = Estimate(
-            value=value,
-            n=outcome.estimates[entity].n,
-            unit="trials",
-            method="deleted residual of a least-squares line (Cook and Weisberg 1982)",
-            interval_method=Normal(value, error, df),
-            label=f"{outcome.name} of {entity} beyond what {predictor.name} predicts",
-        ).marked([f"{measure.name}: {reason}" for measure in (outcome, predictor) for reason in measure.reasons])
-    return found
-
-
-def _deleted(y: Noisy, x: Noisy, place: int) -> tuple[float, float, float]:
-    """Return one entity's deleted residual, its standard error, and the degrees of freedom of that.
-
-    These are Satterthwaite's (1946) for a sum of variances.
-    """
-    n = len(x.values)
-    others = np.delete(np.arange(n), place)
-    xs, ys = x.values[others] - x.values[others].mean(), y.values[others]
-    if not (spread := float(xs @ xs)):
-        return math.nan, math.nan, math.inf
-    slope, offset = float(xs @ ys) / spread, float(x.values[place] - x.values[others].mean())
-    value = float(y.values[place] - ys.mean() - slope * offset)
-    weights = np.ones(n)
-    weights[others] = 1 / len(others) + offset * xs / spread
-    parts = np.r_[weights**2 * y.variances, weights**2 * slope**2 * x.variances]
-    variance = float(parts.sum())
-    uncertain = float(np.sum(parts**2 / np.r_[y.df, x.df]))
-    return value, math.sqrt(variance), variance**2 / uncertain if uncertain > 0 else math.inf
+    columns = [measure.values for measure in measures]
+    shared = [entity for entity in columns[0] if all(not math.isnan(one.get(entity, math.nan)) for one in columns)]
+    values = tuple(np.array([one[entity] for entity in shared], dtype=np.float64) for one in columns)
+    reasons = [f"{measure.name}: {reason}" for measure in measures for reason in (*measure.reasons, *measure.unranked)]
+    enough = len(shared) >= FEWEST_RESAMPLED
+    if not enough:
+        reasons.append(
+            f"{len(shared)} entities with a value in each measure are too few: resampling needs {FEWEST_RESAMPLED}"
+        )
+    name = getattr(statistic, "__name__", "statistic")
+    return Estimate(
+        value=float(statistic(*values)) if enough else math.nan,
+        n=len(shared),
+        unit="entities",
+        method=f"{name}, BCa interval (Efron 1987) over {RESAMPLES:,} resamples of the entities",
+        interval_method=Bootstrap(statistic, values, seed) if enough else Unknown(),
+        label=label or f"{name}({', '.join(measure.name for measure in measures)})",
+    ).marked(reasons)

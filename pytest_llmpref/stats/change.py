@@ -1,11 +1,12 @@
 """What changed between two measurements of the same entities by the same questions: how far their errors go together.
 
-The interval of a change is `intervals.Difference` with the correlation of the two sampling errors. Here these
+The interval of a change is `claims.intervals.Difference` with the correlation of the two sampling errors. Here these
 correlations are estimated: of strengths and of shares from the residuals that both measurements have in a question's
 cluster, of two correlations over the same entities from all six correlations of the four variables.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -72,6 +73,27 @@ def p_value(estimate: Estimate, null: float = 0.0) -> float:
 def _holds(estimate: Estimate, null: float, log_rate: float) -> bool:
     interval = estimate.interval(1 - math.exp(log_rate))
     return interval.low <= null <= interval.high
+
+
+def holm_adjusted(pvalues: Sequence[float]) -> FloatArray:
+    """Return Holm's adjusted p-values: the family error rates from which on each hypothesis is rejected (Holm 1979).
+
+    NaN stands for a hypothesis that was not tested; it stays NaN, and is not part of the family.
+
+    Raises
+    ------
+    ValueError
+        If a p-value is not within 0 and 1.
+    """
+    p = np.asarray(pvalues, dtype=np.float64)
+    if p.ndim != 1 or np.any((p < 0) | (p > 1)):
+        raise ValueError("holm: p-values are a flat sequence of numbers within 0 and 1")
+    adjusted = np.full(len(p), np.nan)
+    tested = np.flatnonzero(~np.isnan(p))
+    order = tested[np.argsort(p[tested], kind="stable")]
+    steps = np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1))
+    adjusted[order] = np.minimum(steps, 1.0)
+    return adjusted
 
 
 def strength_correlations(new: Comparisons, old: Comparisons) -> FloatArray:

@@ -1,13 +1,23 @@
-"""The data behind every pair statistic, and biases that have nothing to do with entities: position and label."""
+"""The data behind every pair statistic, and what is counted in them.
+
+Position bias and label bias, which have nothing to do with entities; win rates and Elo; and how far answers contradict
+each other: cycles, and pairs that are decided alike in both orders.
+"""
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import special
 
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Wilson
 from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
+from pytest_llmpref.stats.closed_form import ELO_PER_LOGIT
+
+ELO_MEAN = 1500.0
+SMALLEST_DIFFERENCE = 1e-6
+"""Strengths in log-odds that differ by less are equal: the rest is rounding error, and must not be ranked."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,3 +165,118 @@ def _effective_trials(comparisons: Comparisons, chosen: FloatArray) -> float:
     # cancel exactly would otherwise leave no variance at all.
     variance = correction * (float(sums @ sums) + 2.0) / t**2
     return mean * (1 - mean) / variance
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WinRates:
+    """Share of comparisons won, and how many there were; shape (n_entities,). NaN for none."""
+
+    value: FloatArray
+    n: IntArray
+
+
+def order_averaged_elo(comparisons: Comparisons, *, orders: int = 100, k: float = 16.0, seed: int) -> FloatArray:
+    """Return Elo ratings averaged over random orders of the comparisons, shape (n_entities,), mean 1500.
+
+    Online Elo depends on the order of play; at least 100 orders are needed (arXiv 2311.17295). ``k`` is our choice.
+    An entity that was never compared stays at 1500.
+
+    Raises
+    ------
+    ValueError
+        If there are no comparisons.
+    """
+    require_comparisons(comparisons)
+    rng = np.random.default_rng(seed)
+    played = rng.permuted(np.tile(np.arange(len(comparisons)), (orders, 1)), axis=1).T
+    n = comparisons.n_entities
+    # All orders in one row, so that a step looks up and writes its players by one index: half of the time.
+    ratings, row = np.zeros(orders * n), n * np.arange(orders)
+    players = np.stack([comparisons.first[played] + row, comparisons.second[played] + row], axis=1)
+    for both, score in zip(players, comparisons.score[played], strict=True):
+        met = ratings.take(both)
+        change = k * (score - special.expit((met[0] - met[1]) / ELO_PER_LOGIT))
+        met[0] += change
+        met[1] -= change
+        ratings[both] = met
+    return ELO_MEAN + np.asarray(ratings.reshape(orders, n).mean(axis=0))
+
+
+def win_rates(comparisons: Comparisons) -> WinRates:
+    """Return each entity's share of comparisons won, probabilities counted as parts of a win."""
+    n = comparisons.n_entities
+    played = np.bincount(comparisons.first, minlength=n) + np.bincount(comparisons.second, minlength=n)
+    won = np.bincount(comparisons.first, comparisons.score, n) + np.bincount(
+        comparisons.second, 1 - comparisons.score, n
+    )
+    return WinRates(np.where(played > 0, won / np.maximum(played, 1), np.nan), played)
+
+
+@dataclass(frozen=True, slots=True)
+class CycleRate:
+    """How often preferences run in a circle.
+
+    Attributes
+    ----------
+    rate
+        Share of the triads that are cyclic; 0.25 by chance, NaN where there is no triad.
+    triads
+        Triads whose three pairs were all observed and decided.
+    cyclic
+        How many of them are cyclic.
+    undecided_pairs
+        Pairs whose answers, averaged over both orders, favour neither entity.
+    """
+
+    rate: float
+    triads: int
+    cyclic: int
+    undecided_pairs: int
+
+
+def cycle_rate(comparisons: Comparisons) -> CycleRate:
+    """Count cyclic triads (Kendall and Babington Smith 1940) among those fully observed and decided."""
+    beats = np.zeros((comparisons.n_entities, comparisons.n_entities))
+    pairs, share, _ = _by_pair(comparisons)
+    decided = np.abs(share - 0.5) > SMALLEST_DIFFERENCE
+    winners = np.where(share > 0.5, pairs[:, 0], pairs[:, 1])[decided]
+    losers = np.where(share > 0.5, pairs[:, 1], pairs[:, 0])[decided]
+    beats[winners, losers] = 1
+    met = beats + beats.T
+    # Closed walks of three steps: a cyclic triad holds three of them along wins, any triad six along meetings.
+    cyclic = round(float(np.sum((beats @ beats) * beats.T)) / 3)
+    triads = round(float(np.sum((met @ met) * met.T)) / 6)
+    return CycleRate(cyclic / triads if triads else math.nan, triads, cyclic, int(np.sum(~decided)))
+
+
+def decided_pairs(comparisons: Comparisons) -> Estimate:
+    """Estimate the share of pairs whose answer is the same entity in both orders, among those asked in both."""
+    _, _, by_order = _by_pair(comparisons)
+    both = by_order[~np.isnan(by_order).any(axis=1)] - 0.5
+    both[np.abs(both) <= SMALLEST_DIFFERENCE] = 0
+    n, same = len(both), int(np.sum(both[:, 0] * both[:, 1] > 0))
+    return Estimate(
+        value=same / n if n else math.nan,
+        n=n,
+        unit="pairs",
+        method="share of pairs, Wilson (1927) interval",
+        interval_method=Wilson(same, n),
+        invalid=() if n else ("no pair was answered in both orders",),
+        label="share of pairs decided alike in both orders",
+    )
+
+
+def _by_pair(comparisons: Comparisons) -> tuple[IntArray, FloatArray, FloatArray]:
+    """Return pairs (p, 2), the share of the lower entity (p,), and its share by order (p, 2): shown first, second.
+
+    A pair asked in one order only has NaN for the other, and the share of the one.
+    """
+    pairs, pair_of = comparisons.pairs
+    low_chosen = np.where(comparisons.low_first, comparisons.score, 1 - comparisons.score)
+    cell = 2 * pair_of + ~comparisons.low_first
+    counts = np.bincount(cell, minlength=2 * len(pairs))
+    sums = np.bincount(cell, low_chosen, 2 * len(pairs))
+    by_order = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan).reshape(-1, 2)
+    observed = ~np.isnan(by_order)
+    share = np.where(observed, by_order, 0).sum(axis=1) / observed.sum(axis=1)
+    return pairs, share, by_order

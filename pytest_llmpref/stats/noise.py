@@ -1,11 +1,13 @@
-"""Values that carry the noise of their measurement, and what they say of the true ones behind them.
+"""Values that carry the noise of their measurement: what they say of the true ones, and residuals from a line.
 
-Variances of many alike, each estimated from little: pulled towards what they have in common (Smyth 2004).
+Variances of many alike, each estimated from little, shrink towards what they have in common (Smyth 2004); values shrink
+towards their mean (empirical Bayes).
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -24,8 +26,8 @@ _LARGEST = 1e4
 """Degrees of freedom of the prior from which on it is taken to be certain."""
 
 
-def moderated(variances: FloatArray, df: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return variances and degrees of freedom, each variance having borrowed from the others; shape (k,) each.
+def shrunk_variances(variances: FloatArray, df: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return variances shrunk towards what they have in common, and their degrees of freedom; shape (k,) each.
 
     Each variance has a scaled inverse chi-square prior, whose location and degrees of freedom are estimated from all
     of them by the moments of their logarithms; the posterior mean takes the variance's place, and the prior's degrees
@@ -129,7 +131,7 @@ def true_values(measured: Noisy) -> Truth:
     """Return each true value as the measured ones have it: its mean and its deviation, entities being normal.
 
     Empirical Bayes (Robbins 1956; Carroll et al. 2006, section 4.4): values vary by as much as the true ones do and the
-    noise adds, so each is drawn towards the mean the more, the noisier it is. Put in the place of noisy values in a
+    noise adds, so each shrinks towards the mean the more, the noisier it is. Put in the place of noisy values in a
     regression, the means take away what noise does to its slope (regression calibration, Carroll et al. 2006,
     chapter 4). Where noise explains all variance, the spread is 0.
     """
@@ -178,3 +180,64 @@ def _noisy(estimate: Estimate) -> tuple[float, float, float]:
 
 
 _UNKNOWN = (math.nan, math.nan, math.inf)
+
+
+@lru_cache(maxsize=32)
+def residuals(outcome: HasEstimates, predictor: HasEstimates) -> Mapping[str, Estimate]:
+    """Return, for each entity, its outcome minus what a line through all *other* entities predicts for it.
+
+    The line is fitted by least squares without the entity (a deleted residual, Cook and Weisberg 1982, section
+    2.2.1). The entities are taken as given: with infinitely many trials, what remains is the entity's own. So the
+    standard error adds the noise of the entity's outcome and predictor, and what the noise of the others does to the
+    line at its place; how far these lie from the line is no noise.
+
+    Parameters
+    ----------
+    outcome, predictor
+        Measures of the same model; entities present in both are used.
+
+    Returns
+    -------
+    Entity id -> estimate in units of the outcome; n is that of the entity's outcome.
+
+    Raises
+    ------
+    ValueError
+        If fewer than 4 entities are present in both.
+    """
+    ids = [entity for entity in outcome.estimates if entity in predictor.estimates]
+    if len(ids) < 4:
+        raise ValueError(f"residuals need at least 4 entities in both measures, and there are {len(ids)}")
+    y, x = Noisy.of(outcome, ids), Noisy.of(predictor, ids)
+    found = {}
+    for place, entity in enumerate(ids):
+        value, error, df = _deleted(y, x, place)
+        found[entity] = Estimate(
+            value=value,
+            n=outcome.estimates[entity].n,
+            unit="trials",
+            method="deleted residual of a least-squares line (Cook and Weisberg 1982)",
+            interval_method=Normal(value, error, df),
+            label=f"{outcome.name} of {entity} beyond what {predictor.name} predicts",
+        ).marked([f"{measure.name}: {reason}" for measure in (outcome, predictor) for reason in measure.reasons])
+    return found
+
+
+def _deleted(y: Noisy, x: Noisy, place: int) -> tuple[float, float, float]:
+    """Return one entity's deleted residual, its standard error, and the degrees of freedom of that.
+
+    These are Satterthwaite's (1946) for a sum of variances.
+    """
+    n = len(x.values)
+    others = np.delete(np.arange(n), place)
+    xs, ys = x.values[others] - x.values[others].mean(), y.values[others]
+    if not (spread := float(xs @ xs)):
+        return math.nan, math.nan, math.inf
+    slope, offset = float(xs @ ys) / spread, float(x.values[place] - x.values[others].mean())
+    value = float(y.values[place] - ys.mean() - slope * offset)
+    weights = np.ones(n)
+    weights[others] = 1 / len(others) + offset * xs / spread
+    parts = np.r_[weights**2 * y.variances, weights**2 * slope**2 * x.variances]
+    variance = float(parts.sum())
+    uncertain = float(np.sum(parts**2 / np.r_[y.df, x.df]))
+    return value, math.sqrt(variance), variance**2 / uncertain if uncertain > 0 else math.inf

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import coo_array, csr_array
 
 from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
-from pytest_llmpref.stats.noise import moderated
+from pytest_llmpref.stats.noise import shrunk_variances
 
 TOGETHER = 32
 """Fits that take their steps together: more do not fit into a processor's cache, and take three times as long."""
@@ -261,11 +261,11 @@ class PairRegression:
     ) -> tuple[FloatArray, FloatArray]:
         """Return standard errors of the centred parameters, and the degrees of freedom of each; shape (p,) each.
 
-        The variance that the model gives to an estimate has two parts: the sampling of its trials, and the pull of the
-        prior on what it estimates (Nychka 1988). Trials of one cluster are alike, so the former is multiplied by what
-        the clusters scatter beyond the model (`sandwich`). An entity's factor rests on its own few clusters, whose
-        effective number is Satterthwaite's (Bell and McCaffrey 2002), so entities' factors are moderated by one another
-        (Smyth 2004: `stats.moderation`).
+        The variance that the model gives to an estimate has two parts: the sampling of its trials, and the shrinkage by
+        the prior of what it estimates (Nychka 1988). Trials of one cluster are alike, so the former is multiplied by
+        what the clusters scatter beyond the model (`sandwich`). An entity's factor rests on its own few clusters, whose
+        effective number is Satterthwaite's (Bell and McCaffrey 2002), so entities' factors shrink towards what they
+        have in common (Smyth 2004: `stats.noise.shrunk_variances`).
 
         Parameters
         ----------
@@ -279,7 +279,7 @@ class PairRegression:
             Whether outcomes are draws: these scatter no less than the model says, while probabilities do. A factor
             is at least 1 then, unless it is that of all entities.
         """
-        # What the prior pulls on is as large as effects are found to be, or as the prior expects, if that is less.
+        # What the prior shrinks is as large as effects are found to be, or as the prior expects, if that is less.
         met = np.flatnonzero(self.met(variance[:, None])[:, 0] > 0)
         size = 1 / self._precision
         size[: self._n] = np.minimum(size[: self._n], np.mean(parameters[met] ** 2) if len(met) else np.inf)
@@ -287,15 +287,15 @@ class PairRegression:
         bread = np.linalg.inv(information + np.diag(self._precision))
         spread = centring @ bread
         sampling = np.einsum("ij,ij->i", spread @ information, spread)
-        pull = np.einsum("ij,j,ij->i", spread, self._precision**2 * size, spread)
+        shrinkage = np.einsum("ij,j,ij->i", spread, self._precision**2 * size, spread)
         clustered = np.diag(centring @ self.sandwich(residuals, variance, bread, cluster) @ centring.T)
         factor = np.divide(clustered, sampling, out=np.ones_like(sampling), where=sampling > 0)
         df = self._effective_clusters(variance, cluster, spread)
-        factor[met], df[met] = moderated(factor[met], df[met])
+        factor[met], df[met] = shrunk_variances(factor[met], df[met])
         if drawn:
             # What rests on few clusters is below 1 by chance; what all entities have in common may well be.
             factor = np.where(np.isfinite(df), np.maximum(factor, 1.0), factor)
-        return np.sqrt(factor * sampling + pull), df
+        return np.sqrt(factor * sampling + shrinkage), df
 
     def _effective_clusters(self, variance: FloatArray, cluster: IntArray, spread: FloatArray) -> FloatArray:
         """Return Satterthwaite's degrees of freedom of each estimate's clustered variance, shape (p,)."""

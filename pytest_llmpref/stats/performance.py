@@ -13,12 +13,11 @@ from scipy import special
 
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal, Unknown
-from pytest_llmpref.stats.answers import Answers, ControlAnswers, clustered_error, means_by, share
-from pytest_llmpref.stats.arms import ArmRuns, arm_difference
-from pytest_llmpref.stats.arrays import BoolArray, FloatArray
+from pytest_llmpref.stats.answers import Answers, ControlAnswers, share
+from pytest_llmpref.stats.arms import ArmRuns, arm_difference, clustered_error
+from pytest_llmpref.stats.arrays import BoolArray, FloatArray, means_by, quartiles
 from pytest_llmpref.stats.conditional_logit import ConditionalFit, fit_conditional
 from pytest_llmpref.stats.ranks import FEWEST, rank_correlation
-from pytest_llmpref.stats.refusal_patterns import quartiles
 from pytest_llmpref.stats.reliability import of_halves
 
 FEWEST_INFORMATIVE = 5
@@ -122,19 +121,6 @@ def quarters_difference(
     return arm_difference(runs, label, binary=True, stratum="question", invalid=invalid)
 
 
-def accuracy(answers: Answers) -> Estimate:
-    """Estimate the share of right answers over all entities; Wilson's interval, each question counted once."""
-    return share(answers.question, answers.correct, "accuracy")
-
-
-def accuracies(answers: Answers) -> list[Estimate]:
-    """Estimate each entity's accuracy: share of right answers, each question counted once, Wilson's interval."""
-    return [
-        share(answers.question[own], answers.correct[own], "accuracy")
-        for own in (answers.entity == entity for entity in range(answers.n_entities))
-    ]
-
-
 def control_accuracy(answers: Answers, framing: str) -> Estimate:
     """Estimate the accuracy without an entity, under one framing; as in `accuracies`.
 
@@ -174,7 +160,7 @@ def split_half(answers: Answers, *, splits: int = 30, seed: int) -> Estimate:
     """Estimate the reliability of the entities' accuracies: how far two halves of the questions order them alike.
 
     Accuracy is taken relative to each question's mean. Spearman's rho between the halves is averaged over random splits
-    and stepped up by Spearman-Brown, as in `stats.reliability.split_half`. Where entities make no difference it is
+    and stepped up by Spearman-Brown, as in `stats.rating.split_half`. Where entities make no difference it is
     about 0, which is a finding and no fault.
     """
     entities, questions = answers.n_entities, int(answers.question.max(initial=-1)) + 1

@@ -7,86 +7,12 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy
 from scipy import special
 
 from pytest_llmpref.claims.intervals import Normal
-from pytest_llmpref.stats.answers import Answers, ControlAnswers
-from pytest_llmpref.stats.arrays import FloatArray
-from pytest_llmpref.stats.detectable import ACCURACY, DIFFICULTY_SD, ENTITY_SD
+from pytest_llmpref.stats.answers import Answers, ReadingDesign, simulate_answers
+from pytest_llmpref.stats.arrays import normal_scores
 from pytest_llmpref.stats.performance import preference_slope
-
-# Nodes and weights for means over a standard normal.
-_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(61)
-_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
-
-
-@dataclass(frozen=True, slots=True)
-class ReadingDesign:
-    """The size of a reading task, and what is expected of the model.
-
-    Attributes
-    ----------
-    n_entities, n_questions
-        Every question is asked once under every entity; at least 4 of either.
-    accuracy
-        Expected share of right answers, above 0.5 and below 1.
-    difficulty_sd
-        Standard deviation of the questions' log-odds of a right answer.
-    entity_sd
-        Standard deviation of what entities add to the log-odds whatever their preference.
-
-    Raises
-    ------
-    ValueError
-        If a number is out of range.
-    """
-
-    n_entities: int = 72
-    n_questions: int = 200
-    accuracy: float = ACCURACY
-    difficulty_sd: float = DIFFICULTY_SD
-    entity_sd: float = ENTITY_SD
-
-    def __post_init__(self) -> None:
-        if self.n_entities < 4 or self.n_questions < 4:
-            raise ValueError(f"{self.n_entities} entities x {self.n_questions} questions: a design needs 4 of either")
-        if not 0.5 < self.accuracy < 1:
-            raise ValueError(f"accuracy={self.accuracy}: a model that reads is right more than half of the time")
-        if self.difficulty_sd < 0 or self.entity_sd < 0:
-            raise ValueError(f"difficulty_sd={self.difficulty_sd}, entity_sd={self.entity_sd}: neither is below 0")
-
-    @property
-    def preference(self) -> FloatArray:
-        """Normal scores, shape (n_entities,), with standard deviation 1: what the simulated entities are worth."""
-        return normal_scores(self.n_entities)
-
-    @property
-    def level(self) -> float:
-        """Mean log-odds of a question, which gives the expected accuracy."""
-        return float(scipy.optimize.brentq(lambda level: self.mean_accuracy(level, 0.0) - self.accuracy, -20, 40))
-
-    def points(self, slope: float) -> float:
-        """Return the difference of accuracy between extreme entities that a slope (log-odds per SD) makes."""
-        level = self.level
-        low, high = (self.mean_accuracy(level, slope * float(at)) for at in self.preference[[0, -1]])
-        return high - low
-
-    def slope(self, points: float) -> float:
-        """Return the slope (log-odds per SD) that makes a difference of accuracy between extreme entities.
-
-        Raises
-        ------
-        ValueError
-            If no slope makes so large a difference.
-        """
-        if not abs(points) < self.points(5.0):
-            raise ValueError(f"points={points}: no slope makes accuracies differ so much")
-        return float(scipy.optimize.brentq(lambda slope: self.points(slope) - points, -5, 5))
-
-    def mean_accuracy(self, level: float, shift: float) -> float:
-        """Return the mean accuracy over questions whose log-odds are ``level`` on average, shifted alike."""
-        return float(_WEIGHTS @ special.expit(level + shift + self.difficulty_sd * _NODES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,58 +94,6 @@ def visible_difference(
     smallest = _quantiles(recipes[0].df, power, alpha) * error
     questions = len(np.unique(answers.question))
     return Visible(smallest, math.ceil(questions * (smallest / 0.01) ** 2 / 10) * 10, power, alpha)
-
-
-def normal_scores(n: int) -> FloatArray:
-    """Return the quantiles of a normal distribution at n evenly spaced chances, scaled to standard deviation 1."""
-    scores = special.ndtri((np.arange(n) + 0.5) / n)
-    return np.asarray(scores / scores.std(ddof=1))
-
-
-def simulate_answers(
-    design: ReadingDesign,
-    rng: np.random.Generator,
-    *,
-    slope: float = 0.0,
-    yes_bias: float = 0.0,
-    yes_bias_slope: float = 0.0,
-    effects: FloatArray | None = None,
-    control: str | None = None,
-) -> Answers:
-    """Draw the answers of a model whose accuracy depends on preference as planted.
-
-    Half of the questions have yes for an answer.
-
-    Parameters
-    ----------
-    design
-        Size and skill; entity ``i`` is worth ``design.preference[i]``.
-    rng
-        Source of randomness.
-    slope
-        Log-odds of a right answer per SD of preference.
-    yes_bias, yes_bias_slope
-        Log-odds of the answer yes, right or wrong: for all entities, and per SD of preference.
-    effects
-        What each entity adds to the log-odds of a right answer, shape (n_entities,); drawn unless given.
-    control
-        Name of a framing without an entity under which each question is asked once, too.
-    """
-    entities, questions = design.n_entities, design.n_questions
-    levels = design.level + design.difficulty_sd * rng.standard_normal(questions)
-    if effects is None:
-        effects = design.entity_sd * rng.standard_normal(entities) + slope * design.preference
-    leaning = yes_bias + yes_bias_slope * design.preference
-    truth = np.arange(questions) % 2 == 0
-    logits = levels + effects[:, None] + leaning[:, None] * np.where(truth, 1, -1)
-    correct = rng.random((entities, questions)) < special.expit(logits)
-    entity, question = np.divmod(np.arange(entities * questions), questions)
-    said_yes = correct == truth
-    controls = {}
-    if control is not None:
-        alone = rng.random(questions) < special.expit(levels + yes_bias * np.where(truth, 1, -1))
-        controls[control] = ControlAnswers(np.arange(questions), alone, alone == truth)
-    return Answers(entity, question, correct.ravel(), said_yes.ravel(), entities, controls)
 
 
 def reading_power(

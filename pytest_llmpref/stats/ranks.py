@@ -1,8 +1,8 @@
 """Spearman's rho of two vectors: its interval, and what dependence between entities adds to its error.
 
-Where two dislikes together count for more than their sum, how much an entity is refused depends on whom it was asked
-about with. Another sample of entities would have other partners, so entities' values vary together, which no formula
-for a sample of independent pairs of values knows of.
+Where two dislikes together count for more than their sum, how much an entity is refused depends on its opponents.
+Another sample of entities would have other opponents, so entities' values vary together, which no formula for a sample
+of independent pairs of values knows of.
 """
 
 import math
@@ -59,7 +59,7 @@ def shared_variance(x: FloatArray, y: FloatArray, changes: FloatArray) -> float:
     n = len(x)
     if n <= FEWEST or np.ptp(x) == 0 or np.ptp(y) == 0:
         return 0.0
-    moved = _pull(x, y)[:, None] * _beyond_a_line(y, changes)
+    moved = _gradient(x, y)[:, None] * _beyond_a_line(y, changes)
     by_others = moved.sum(axis=0) - moved.sum() / n
     by_itself = np.array([_fisher_z(np.delete(x, i), np.delete(y, i)) for i in range(n)])
     own = by_itself - by_itself.mean()
@@ -67,7 +67,7 @@ def shared_variance(x: FloatArray, y: FloatArray, changes: FloatArray) -> float:
     return max(0.0, (n - 1) / n * added)
 
 
-def _pull(x: FloatArray, y: FloatArray) -> FloatArray:
+def _gradient(x: FloatArray, y: FloatArray) -> FloatArray:
     """Return the derivative of Fisher's z of rho by each value of ``y``, shape (n,)."""
     spread = float(y.std())
     score = (y - y.mean()) / spread
@@ -203,7 +203,7 @@ class RhoInterval:
     n
         Values that it is over, at least 4.
     extra
-        Further variance of ``atanh(r)``: see `stats.dependence`.
+        Further variance of ``atanh(r)``: see `stats.ranks.shared_variance`.
     """
 
     r: float
@@ -262,7 +262,6 @@ def _end(z: float, reach: float, variance: Callable[[float], float]) -> float:
 
 
 _NORMAL = NormalDist()
-_EDGE = 1 - 1e-9
 
 
 def correlation_power(
@@ -271,7 +270,7 @@ def correlation_power(
     """Return the chance that a claim about Spearman's rho is supported.
 
     Fisher's z of the estimate is taken to be normal about that of ``rho`` with the standard error of Bonett and Wright
-    (2000), and the claim is judged as `estimates.make_claim` does: by the two-sided interval at ``1 - alpha``, or by
+    (2000), and the claim is judged as `claims.claim.make_claim` does: by the two-sided interval at ``1 - alpha``, or by
     two one-sided tests at ``alpha`` for equivalence.
 
     Parameters
@@ -300,21 +299,6 @@ def correlation_power(
         return _above(_lowest_supported(-threshold, n, 1 - alpha), -rho, n)
     edge = _lowest_supported(-threshold, n, 1 - 2 * alpha)
     return max(0.0, _above(edge, rho, n) + _above(edge, -rho, n) - 1)
-
-
-def smallest_rho(n: int, *, power: float = 0.8, alpha: float = DEFAULT_ALPHA) -> float:
-    """Return the smallest rho that ``rho > 0`` is supported for with this power; NaN where none is.
-
-    Raises
-    ------
-    ValueError
-        As `correlation_power`, or if the power is not between alpha and 1.
-    """
-    if not alpha < power < 1:
-        raise ValueError(f"power={power}: it lies between alpha ({alpha}) and 1")
-    if correlation_power(_EDGE, n, alpha=alpha) < power:
-        return math.nan
-    return float(scipy.optimize.brentq(lambda rho: correlation_power(rho, n, alpha=alpha) - power, 0.0, _EDGE))
 
 
 def _lowest_supported(threshold: float, n: int, level: float) -> float:

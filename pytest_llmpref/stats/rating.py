@@ -1,21 +1,23 @@
-"""Strengths of entities from comparisons: Bradley-Terry, order-averaged Elo, and win rates."""
+"""Strengths of entities from comparisons by Bradley and Terry's model, and their reliability."""
 
 import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-from scipy import special
 
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal, Unknown
 from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
-from pytest_llmpref.stats.comparisons import Comparisons, require_comparisons
-from pytest_llmpref.stats.detectable import ELO_PER_LOGIT
+from pytest_llmpref.stats.closed_form import ELO_PER_LOGIT
+from pytest_llmpref.stats.comparisons import ELO_MEAN, SMALLEST_DIFFERENCE, Comparisons, require_comparisons
 from pytest_llmpref.stats.pair_logit import MOST_STEPS, PairFits, PairRegression
+from pytest_llmpref.stats.ranks import FEWEST, rank_correlation
 from pytest_llmpref.stats.refits import Refits
+from pytest_llmpref.stats.reliability import of_halves
 
-ELO_MEAN = 1500.0
+SPLITS = 30
+"""Random splits that a split-half reliability is averaged over."""
 PRIOR_SD = math.log(10)
 """Standard deviation of the prior on strengths, in log-odds: 400 Elo points. Our choice; wide for real models."""
 NUISANCE_SD = 10.0
@@ -59,14 +61,6 @@ class Rating:
     connected: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class WinRates:
-    """Share of comparisons won, and how many there were; shape (n_entities,). NaN for none."""
-
-    value: FloatArray
-    n: IntArray
-
-
 def bradley_terry(
     comparisons: Comparisons,
     *,
@@ -80,10 +74,10 @@ def bradley_terry(
     label with a minus sign where the first carries B (Bradley and Terry 1952; order effect as in Davidson and
     Beaver 1977). Strengths have a Gaussian prior with mean 0, so that an entity that always wins stays finite. Answers
     read as probabilities scatter less than draws from them, and tell so much more: their likelihood is divided by how
-    far they scatter (quasi-likelihood, Wedderburn 1974), which the prior then hardly pulls on.
+    far they scatter (quasi-likelihood, Wedderburn 1974), which the prior then hardly shrinks.
     Standard errors are clustered by unordered pair (`stats.pair_logit.PairRegression.errors`), so they hold whether or
-    not the two orders of a pair, or repetitions of it, are independent, and carry the prior's pull on entities that
-    nearly always win or lose.
+    not the two orders of a pair, or repetitions of it, are independent, and carry the prior's shrinkage of entities
+    that nearly always win or lose.
 
     Parameters
     ----------
@@ -208,43 +202,6 @@ def _fit_to_all(comparisons: Comparisons, prior_sd: float, max_iterations: int) 
     return fit_strengths(comparisons, weights, prior_sd=prior_sd, max_iterations=max_iterations)
 
 
-def order_averaged_elo(comparisons: Comparisons, *, orders: int = 100, k: float = 16.0, seed: int) -> FloatArray:
-    """Return Elo ratings averaged over random orders of the comparisons, shape (n_entities,), mean 1500.
-
-    Online Elo depends on the order of play; at least 100 orders are needed (arXiv 2311.17295). ``k`` is our choice.
-    An entity that was never compared stays at 1500.
-
-    Raises
-    ------
-    ValueError
-        If there are no comparisons.
-    """
-    require_comparisons(comparisons)
-    rng = np.random.default_rng(seed)
-    played = rng.permuted(np.tile(np.arange(len(comparisons)), (orders, 1)), axis=1).T
-    n = comparisons.n_entities
-    # All orders in one row, so that a step looks up and writes its players by one index: half of the time.
-    ratings, row = np.zeros(orders * n), n * np.arange(orders)
-    players = np.stack([comparisons.first[played] + row, comparisons.second[played] + row], axis=1)
-    for both, score in zip(players, comparisons.score[played], strict=True):
-        met = ratings.take(both)
-        change = k * (score - special.expit((met[0] - met[1]) / ELO_PER_LOGIT))
-        met[0] += change
-        met[1] -= change
-        ratings[both] = met
-    return ELO_MEAN + np.asarray(ratings.reshape(orders, n).mean(axis=0))
-
-
-def win_rates(comparisons: Comparisons) -> WinRates:
-    """Return each entity's share of comparisons won, probabilities counted as parts of a win."""
-    n = comparisons.n_entities
-    played = np.bincount(comparisons.first, minlength=n) + np.bincount(comparisons.second, minlength=n)
-    won = np.bincount(comparisons.first, comparisons.score, n) + np.bincount(
-        comparisons.second, 1 - comparisons.score, n
-    )
-    return WinRates(np.where(played > 0, won / np.maximum(played, 1), np.nan), played)
-
-
 def _checked(weights: FloatArray | None, t: int) -> FloatArray:
     if weights is None:
         return np.ones(t)
@@ -332,3 +289,62 @@ def _effect(label: str, value: float, error: float, trials: int) -> Estimate:
 def _not_crossed(trials: int) -> Estimate:
     reason = "labels were not crossed with positions, so their effects cannot be told apart"
     return Estimate(math.nan, trials, "trials", "none", Unknown(), (reason,), "label effect")
+
+
+def split_half(comparisons: Comparisons, *, splits: int = SPLITS, seed: int) -> Estimate:
+    """Estimate the reliability of the strengths: how far two halves of the pairs order the entities alike.
+
+    Unordered pairs are split at random, both orders together; each half is fitted by Bradley-Terry. Spearman's rho
+    between the halves is averaged over splits and stepped up by Spearman-Brown. The interval is that of a single
+    split over n entities, stepped up: conservative, since an average over splits varies less.
+
+    Parameters
+    ----------
+    comparisons
+        The trials.
+    splits
+        Number of random splits.
+    seed
+        Seed of the splits.
+
+    Raises
+    ------
+    ValueError
+        If there are no comparisons.
+    """
+    require_comparisons(comparisons)
+    pairs, pair_of = comparisons.pairs
+    rng = np.random.default_rng(seed)
+    halves = np.stack([rng.permutation(np.arange(len(pairs)) % 2)[pair_of] for _ in range(splits)], axis=1)
+    correlated = [(rho, n) for rho, n in _correlate_halves(comparisons, halves) if not math.isnan(rho)]
+    return of_halves(
+        [rho for rho, _ in correlated],
+        min((n for _, n in correlated), default=comparisons.n_entities),
+        halved="pairs",
+        noise_df=len(pairs) - comparisons.n_entities + 1,
+        otherwise="the halves of the comparisons do not tell at least four entities apart",
+    )
+
+
+def _correlate_halves(comparisons: Comparisons, halves: IntArray) -> list[tuple[float, int]]:
+    """Return Spearman's rho between the strengths in two halves, and over how many entities; NaN for too few.
+
+    ``halves`` holds the half of each comparison, 0 or 1, in each split; shape (t, splits).
+    """
+    n, splits = comparisons.n_entities, halves.shape[1]
+    weights = np.concatenate([halves == 0, halves == 1], axis=1).astype(np.float64)
+    whole, _ = fit_to_all(comparisons)
+    fits, model = fit_strengths(comparisons, weights, start=whole.parameters)
+    seen = model.met(weights) > 0
+    strengths = np.round(fits.parameters[:n] / SMALLEST_DIFFERENCE)
+    found = []
+    for one, other in zip(range(splits), range(splits, 2 * splits), strict=True):
+        shared = seen[:, one] & seen[:, other]
+        x, y = strengths[shared, one], strengths[shared, other]
+        if not fits.converged[[one, other]].all():
+            found.append((math.nan, 0))
+        elif (count := len(x)) < FEWEST or np.ptp(x) == 0 or np.ptp(y) == 0:
+            found.append((math.nan, count))
+        else:
+            found.append((rank_correlation(x, y), count))
+    return found

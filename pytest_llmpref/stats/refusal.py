@@ -245,8 +245,8 @@ def refits(attempts: Attempts, unread: IntArray) -> Refits:
     )
 
 
-def changes_by_absence(attempts: Attempts) -> FloatArray:
-    """Return how each entity's effect would change had another never been asked about; shape (n_entities, n_entities).
+def leave_one_out_changes(attempts: Attempts) -> FloatArray:
+    """Return the leave-one-out changes of each entity's effect, by the entity left out; shape (n_entities, n_entities).
 
     ``[j, i]`` is the effect of j without the trials about i, less that with them: one Newton step from the fit to all
     trials. NaN where either was never asked about.
@@ -265,7 +265,7 @@ def changes_by_absence(attempts: Attempts) -> FloatArray:
 def split_half(attempts: Attempts, *, splits: int = 10, seed: int) -> Estimate:
     """Estimate the reliability of the entities' effects: how far two halves of the pairs order them alike.
 
-    As `stats.reliability.split_half`: pairs are split at random, Spearman's rho between the halves is averaged and
+    As `stats.rating.split_half`: pairs are split at random, Spearman's rho between the halves is averaged and
     stepped up by Spearman-Brown.
     """
     rng = np.random.default_rng(seed)

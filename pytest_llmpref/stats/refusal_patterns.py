@@ -106,15 +106,6 @@ def _variance(cell: Attempts) -> float:
     return max(float(p * (1 - p) / (n + 4)), float(np.sum(by_pair**2)) / n**2)
 
 
-def quartiles(preference: FloatArray) -> IntArray:
-    """Return the quartile of each entity, 0 for the least preferred to 3; -1 for one without a value."""
-    known = ~np.isnan(preference)
-    found = np.full(len(preference), -1)
-    ranks = np.argsort(np.argsort(preference[known], kind="stable"), kind="stable")
-    found[known] = ranks * 4 // max(int(known.sum()), 1)
-    return found
-
-
 def share_trend(
     quartile: IntArray | FloatArray, has: BoolArray, cluster: IntArray, label: str, *, unit: str
 ) -> Estimate:

@@ -1,22 +1,17 @@
-"""How far comparisons agree with themselves: split halves, cycles, and answers that survive a change of order."""
+"""Reliability: how far halves of the trials agree, and what a correlation would be without noise (Spearman 1904)."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.claims.intervals import IntervalMethod, Unknown, Wilson
-from pytest_llmpref.stats.arrays import FloatArray, IntArray
-from pytest_llmpref.stats.comparisons import Comparisons, require_comparisons
-from pytest_llmpref.stats.ranks import FEWEST, RhoInterval, rank_correlation
-from pytest_llmpref.stats.rating import fit_strengths, fit_to_all
-
-SPLITS = 30
-"""Random splits that a split-half reliability is averaged over."""
-SMALLEST_DIFFERENCE = 1e-6
-"""Strengths in log-odds that differ by less are equal: the rest is rounding error, and must not be ranked."""
+from pytest_llmpref.claims.intervals import IntervalMethod, Normal, Unknown
+from pytest_llmpref.stats.arrays import FloatArray
+from pytest_llmpref.stats.association import HasValues, spearman
+from pytest_llmpref.stats.ranks import FEWEST, RhoInterval, rank_correlation, within_reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,64 +32,7 @@ class SpearmanBrown:
     def limits(self, level: float) -> tuple[float, float]:
         """Return the interval of the halves' correlation, stepped up."""
         low, high = self.halves.limits(level)
-        return stepped_up(low), stepped_up(high)
-
-
-@dataclass(frozen=True, slots=True)
-class CycleRate:
-    """How often preferences run in a circle.
-
-    Attributes
-    ----------
-    rate
-        Share of the triads that are cyclic; 0.25 by chance, NaN where there is no triad.
-    triads
-        Triads whose three pairs were all observed and decided.
-    cyclic
-        How many of them are cyclic.
-    undecided_pairs
-        Pairs whose answers, averaged over both orders, favour neither entity.
-    """
-
-    rate: float
-    triads: int
-    cyclic: int
-    undecided_pairs: int
-
-
-def split_half(comparisons: Comparisons, *, splits: int = SPLITS, seed: int) -> Estimate:
-    """Estimate the reliability of the strengths: how far two halves of the pairs order the entities alike.
-
-    Unordered pairs are split at random, both orders together; each half is fitted by Bradley-Terry. Spearman's rho
-    between the halves is averaged over splits and stepped up by Spearman-Brown. The interval is that of a single
-    split over n entities, stepped up: conservative, since an average over splits varies less.
-
-    Parameters
-    ----------
-    comparisons
-        The trials.
-    splits
-        Number of random splits.
-    seed
-        Seed of the splits.
-
-    Raises
-    ------
-    ValueError
-        If there are no comparisons.
-    """
-    require_comparisons(comparisons)
-    pairs, pair_of = comparisons.pairs
-    rng = np.random.default_rng(seed)
-    halves = np.stack([rng.permutation(np.arange(len(pairs)) % 2)[pair_of] for _ in range(splits)], axis=1)
-    correlated = [(rho, n) for rho, n in _correlate_halves(comparisons, halves) if not math.isnan(rho)]
-    return of_halves(
-        [rho for rho, _ in correlated],
-        min((n for _, n in correlated), default=comparisons.n_entities),
-        halved="pairs",
-        noise_df=len(pairs) - comparisons.n_entities + 1,
-        otherwise="the halves of the comparisons do not tell at least four entities apart",
-    )
+        return spearman_brown(low), spearman_brown(high)
 
 
 def of_halves(correlations: Sequence[float], n: int, *, halved: str, noise_df: float, otherwise: str) -> Estimate:
@@ -119,10 +57,10 @@ def of_halves(correlations: Sequence[float], n: int, *, halved: str, noise_df: f
         return Estimate(math.nan, n, "entities", method, Unknown(), (otherwise,), label)
     rho = float(np.mean(correlations))
     interval = SpearmanBrown(RhoInterval(rho, n), max(noise_df, 1.0))
-    return Estimate(stepped_up(rho), n, "entities", method, interval, label=label)
+    return Estimate(spearman_brown(rho), n, "entities", method, interval, label=label)
 
 
-def stepped_up(rho: float) -> float:
+def spearman_brown(rho: float) -> float:
     """Return the reliability of a whole whose halves correlate ``rho`` (Spearman 1910, Brown 1910).
 
     A negative correlation stays as it is: stepping it up has no meaning.
@@ -141,73 +79,174 @@ def noise_ceiling(reliability_x: Estimate | None, reliability_y: Estimate | None
     return math.nan if math.isnan(x) or math.isnan(y) else math.sqrt(max(x, 0.0) * max(y, 0.0))
 
 
-def cycle_rate(comparisons: Comparisons) -> CycleRate:
-    """Count cyclic triads (Kendall and Babington Smith 1940) among those fully observed and decided."""
-    beats = np.zeros((comparisons.n_entities, comparisons.n_entities))
-    pairs, share, _ = _by_pair(comparisons)
-    decided = np.abs(share - 0.5) > SMALLEST_DIFFERENCE
-    winners = np.where(share > 0.5, pairs[:, 0], pairs[:, 1])[decided]
-    losers = np.where(share > 0.5, pairs[:, 1], pairs[:, 0])[decided]
-    beats[winners, losers] = 1
-    met = beats + beats.T
-    # Closed walks of three steps: a cyclic triad holds three of them along wins, any triad six along meetings.
-    cyclic = round(float(np.sum((beats @ beats) * beats.T)) / 3)
-    triads = round(float(np.sum((met @ met) * met.T)) / 6)
-    return CycleRate(cyclic / triads if triads else math.nan, triads, cyclic, int(np.sum(~decided)))
+class HasReliability(HasValues, Protocol):
+    """Values whose reliability was estimated."""
+
+    @property
+    def reliability(self) -> Estimate | None:
+        """Reliability of the values, or ``None`` where it cannot be estimated."""
+        ...
 
 
-def decided_pairs(comparisons: Comparisons) -> Estimate:
-    """Estimate the share of pairs whose answer is the same entity in both orders, among those asked in both."""
-    _, _, by_order = _by_pair(comparisons)
-    both = by_order[~np.isnan(by_order).any(axis=1)] - 0.5
-    both[np.abs(both) <= SMALLEST_DIFFERENCE] = 0
-    n, same = len(both), int(np.sum(both[:, 0] * both[:, 1] > 0))
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How exactly the scale of the true values is known that a measure's reliability gives.
+
+    Attributes
+    ----------
+    spread
+        Variance of the measured values, that of the true ones being 1; at least 1.
+    noise
+        Squared standard error of the noise's part in it, times the number of entities.
+    """
+
+    spread: float
+    noise: float
+
+    @classmethod
+    def of(cls, reliability: Estimate) -> "Scale":
+        """Return what a reliability above 0 tells."""
+        spread, method = 1 / min(reliability.value, 1.0), reliability.interval_method
+        df = method.noise_df if isinstance(method, SpearmanBrown) else math.inf
+        return cls(spread, 2 * (spread - 1) ** 2 * reliability.n / df)
+
+
+@dataclass(frozen=True, slots=True)
+class DisattenuatedRho:
+    """Interval of a correlation divided by the noise ceiling, whose own error goes along with the correlation's.
+
+    Where entities happen to differ more than usual, or their noise goes together, the correlation and the reliabilities
+    are high together, so that the quotient varies less than the correlation does; where reliabilities are low, it
+    varies more. The error of ``log(c / sqrt(a * b))``, for the covariance ``c`` of the measures and their true
+    variances ``a`` and ``b``, is that of normal values by the delta method (as of Hakstian, Schroeder and Rogers 1988,
+    and Moss 2026); of rho, the error of Bonett and Wright (2000) is changed in the same proportion.
+
+    Attributes
+    ----------
+    rho
+        Interval of the correlation.
+    x, y
+        The scales of the two measures.
+    """
+
+    rho: RhoInterval
+    x: Scale
+    y: Scale
+
+    @property
+    def ceiling(self) -> float:
+        """The noise ceiling."""
+        return 1 / math.sqrt(self.x.spread * self.y.spread)
+
+    def limits(self, level: float) -> tuple[float, float]:
+        """Return the interval, cut to -1 and 1."""
+        low, high = within_reach(self.rho.r, self.rho.largest, self._variance, level)
+        return cut(low / self.ceiling), cut(high / self.ceiling)
+
+    def _variance(self, rho: float) -> float:
+        """Return the variance of ``atanh(r)`` as far as it moves the quotient, where the population's rho is this."""
+        return (self.rho.variance(rho) - self.rho.extra) * self._proportion(cut(rho / self.ceiling)) + self.rho.extra
+
+    def _proportion(self, true: float) -> float:
+        """Return the squared error of the quotient as a share of that of a correlation divided by what is known."""
+        a, b, square = self.x.spread, self.y.spread, true**2
+        known = (a * b - square) ** 2 / (a * b)
+        if known <= 0:
+            return 1.0
+        scales = (a * a + b * b) / 2 - 2 * (a + b) + 1 + square + (self.x.noise + self.y.noise) / 4
+        return max(0.0, a * b + square * scales) / known
+
+
+def attenuation_corrected(x: HasReliability, y: HasReliability) -> Estimate:
+    """Return Spearman's rho between two measures as it would be if both were free of noise."""
+    return disattenuated(spearman(x, y), x.reliability, y.reliability)
+
+
+def disattenuated(estimate: Estimate, reliability_x: Estimate | None, reliability_y: Estimate | None) -> Estimate:
+    """Return a correlation divided by the noise ceiling of its two measures (Spearman 1904).
+
+    The interval counts that the reliabilities are estimated from the same entities: see `DisattenuatedRho`. Value and
+    interval are cut to -1 and 1, and the method says so. Where a reliability is missing, or not above 0, the estimate
+    is invalid.
+    """
+    ceiling = noise_ceiling(reliability_x, reliability_y)
+    label = f"{estimate.label} corrected for attenuation"
+    if reliability_x is None or reliability_y is None or not ceiling > 0:
+        reasons = (*estimate.invalid, "no correction for attenuation: a reliability is missing or not above 0")
+        return Estimate(math.nan, estimate.n, estimate.unit, estimate.method, Unknown(), reasons, label)
+    value, inner = estimate.value / ceiling, estimate.interval_method
+    interval: IntervalMethod = Unknown()
+    if isinstance(inner, RhoInterval):
+        interval = DisattenuatedRho(inner, Scale.of(reliability_x), Scale.of(reliability_y))
+    clipped = f", cut from {value:.2f}" if abs(value) > 1 else ""
     return Estimate(
-        value=same / n if n else math.nan,
-        n=n,
-        unit="pairs",
-        method="share of pairs, Wilson (1927) interval",
-        interval_method=Wilson(same, n),
-        invalid=() if n else ("no pair was answered in both orders",),
-        label="share of pairs decided alike in both orders",
+        value=cut(value),
+        n=estimate.n,
+        unit=estimate.unit,
+        method=f"{estimate.method}; divided by the noise ceiling {ceiling:.3f} (Spearman 1904){clipped}, whose error "
+        "is counted (delta method, as of Hakstian, Schroeder and Rogers 1988)",
+        interval_method=interval,
+        invalid=estimate.invalid,
+        label=label,
     )
 
 
-def _correlate_halves(comparisons: Comparisons, halves: IntArray) -> list[tuple[float, int]]:
-    """Return Spearman's rho between the strengths in two halves, and over how many entities; NaN for too few.
+def cut(value: float) -> float:
+    """Return a correlation cut to -1 and 1; NaN stays."""
+    return value if math.isnan(value) else max(-1.0, min(1.0, value))
 
-    ``halves`` holds the half of each comparison, 0 or 1, in each split; shape (t, splits).
+
+SPLITS = 50
+"""Random splits that a split-half reliability is averaged over."""
+
+
+def means(scores: FloatArray, ids: Sequence[str], *, unit: str, method: str, label: str) -> dict[str, Estimate]:
+    """Return the mean score of each entity, by id, with Student's t interval over the samples.
+
+    Parameters
+    ----------
+    scores
+        Shape (samples, entities), NaN where there is no score.
+    ids
+        Of the entities.
+    unit, method, label
+        What a sample is, how the mean came about, and what it is of.
     """
-    n, splits = comparisons.n_entities, halves.shape[1]
-    weights = np.concatenate([halves == 0, halves == 1], axis=1).astype(np.float64)
-    whole, _ = fit_to_all(comparisons)
-    fits, model = fit_strengths(comparisons, weights, start=whole.parameters)
-    seen = model.met(weights) > 0
-    strengths = np.round(fits.parameters[:n] / SMALLEST_DIFFERENCE)
+    estimates = {}
+    for number, entity in enumerate(ids):
+        known = scores[:, number][~np.isnan(scores[:, number])]
+        n = len(known)
+        value = float(known.mean()) if n else float("nan")
+        error = float(known.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
+        interval = Normal(value, error, df=max(n - 1, 1))
+        estimates[entity] = Estimate(value, n, unit, method, interval, label=f"{label} of {entity}")
+    return estimates
+
+
+def split_half(scores: FloatArray, *, seed: int, unit: str, splits: int = SPLITS) -> Estimate | None:
+    """Estimate the reliability of the mean scores: how far two random halves of the samples order the entities alike.
+
+    ``scores`` has the shape (samples, entities), and ``unit`` says what a sample is. ``None`` for fewer than four
+    samples, or where a half has scores of fewer than four entities. See `stats.reliability.of_halves`.
+    """
+    samples, n = scores.shape
+    if samples < 4:
+        return None
+    rng = np.random.default_rng(seed)
     found = []
-    for one, other in zip(range(splits), range(splits, 2 * splits), strict=True):
-        shared = seen[:, one] & seen[:, other]
-        x, y = strengths[shared, one], strengths[shared, other]
-        if not fits.converged[[one, other]].all():
-            found.append((math.nan, 0))
-        elif (count := len(x)) < FEWEST or np.ptp(x) == 0 or np.ptp(y) == 0:
-            found.append((math.nan, count))
-        else:
-            found.append((rank_correlation(x, y), count))
-    return found
-
-
-def _by_pair(comparisons: Comparisons) -> tuple[IntArray, FloatArray, FloatArray]:
-    """Return pairs (p, 2), the share of the lower entity (p,), and its share by order (p, 2): shown first, second.
-
-    A pair asked in one order only has NaN for the other, and the share of the one.
-    """
-    pairs, pair_of = comparisons.pairs
-    low_chosen = np.where(comparisons.low_first, comparisons.score, 1 - comparisons.score)
-    cell = 2 * pair_of + ~comparisons.low_first
-    counts = np.bincount(cell, minlength=2 * len(pairs))
-    sums = np.bincount(cell, low_chosen, 2 * len(pairs))
-    by_order = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan).reshape(-1, 2)
-    observed = ~np.isnan(by_order)
-    share = np.where(observed, by_order, 0).sum(axis=1) / observed.sum(axis=1)
-    return pairs, share, by_order
+    for _ in range(splits):
+        order = rng.permutation(samples)
+        halves = [scores[part] for part in (order[: samples // 2], order[samples // 2 :])]
+        both = np.all([(~np.isnan(half)).any(axis=0) for half in halves], axis=0)
+        if both.sum() < FEWEST:
+            return None
+        one, other = (np.nanmean(half[:, both], axis=0) for half in halves)
+        if np.ptp(one) > 0 and np.ptp(other) > 0:
+            found.append(rank_correlation(one, other))
+    return of_halves(
+        found,
+        n,
+        halved=unit,
+        noise_df=(samples - 1) * (n - 1),
+        otherwise="the scores of a half do not tell entities apart",
+    )

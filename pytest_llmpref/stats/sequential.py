@@ -1,8 +1,8 @@
-"""Trials asked until a gate's verdict is decided: intervals that hold at every look at once.
+"""Group-sequential tests: trials asked until a gate's verdict is decided, with intervals that hold at every look.
 
-The error rate is spent as Lan and DeMets (1983) do with O'Brien and Fleming's (1979) boundaries: hardly any early,
-so that the last look costs next to nothing. The repeated intervals that belong to them (Jennison and Turnbull 1989)
-hold at whichever look the asking ends, whatever ended it.
+Each interim analysis spends a part of the error rate, as Lan and DeMets (1983) do with O'Brien and Fleming's (1979)
+boundaries: hardly any of it early, so that the last look costs next to nothing. The repeated confidence intervals that
+belong to these boundaries (Jennison and Turnbull 1989) hold at whichever look the asking ends, whatever ended it.
 """
 
 import math
@@ -14,10 +14,9 @@ import numpy as np
 import scipy
 from scipy import special
 
-from pytest_llmpref.claims.claim import Verdict, ledger
+from pytest_llmpref.claims.claim import Threshold, Verdict, ledger
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal
-from pytest_llmpref.config.policy import Threshold
 from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
 from pytest_llmpref.stats.refusal import Attempts, design_effect
 
@@ -51,8 +50,8 @@ class RepeatedInterval:
     fractions: tuple[float, ...]
 
     @property
-    def once(self) -> Normal:
-        """Student's interval, had the trials been looked at once."""
+    def fixed_sample(self) -> Normal:
+        """Student's interval, as of a study with a fixed sample size."""
         return Normal(self.value, self.se, self.df)
 
     def limits(self, level: float) -> tuple[float, float]:
@@ -109,8 +108,8 @@ def _beyond(at: FloatArray, density: FloatArray, step: float, boundary: float) -
     return float(density @ (special.ndtr((at - boundary) / step) + special.ndtr((-at - boundary) / step)))
 
 
-def looked_at(estimate: Estimate, fractions: tuple[float, ...]) -> Estimate:
-    """Return a difference with an interval that holds at all looks; its present one is `Normal`, or there is none.
+def with_repeated_interval(estimate: Estimate, fractions: tuple[float, ...]) -> Estimate:
+    """Return a difference with a repeated confidence interval, which holds at all looks; its own is `Normal`, or none.
 
     Parameters
     ----------
@@ -126,12 +125,12 @@ def looked_at(estimate: Estimate, fractions: tuple[float, ...]) -> Estimate:
     return replace(estimate, interval_method=repeated, method=f"{estimate.method}; {REPEATED_METHOD}")
 
 
-def chance_of_equivalence(found: RepeatedInterval, planned: tuple[float, ...], threshold: float, alpha: float) -> float:
+def conditional_power(found: RepeatedInterval, planned: tuple[float, ...], threshold: float, alpha: float) -> float:
     """Return the chance that ``abs(difference) < threshold`` is supported at the end, were there no difference at all.
 
     The conditional power (Lan, Simon and Halperin 1982) under the truth that favours the claim most, and with the
-    least standard error that the one found is compatible with (one-sided, 99%). So a claim of which it is all but 0 is
-    as good as lost.
+    least standard error that the one found is compatible with (one-sided, 99%). Where it is all but 0, going on is
+    futile.
 
     Parameters
     ----------
@@ -160,7 +159,7 @@ PRIOR = (0.25, 1.0)
 Any that is fixed beforehand keeps the error rate. With it, 88 trials without a success exclude a share of 0.10 at the
 level of one in 72 claims, where the uniform one needs 122, and Jeffreys' (Krichevsky and Trofimov 1981) 104.
 """
-LOOKING = 0.5
+INTERIM_SHARE = 0.5
 """Share of the error rate that all looks together may spend; the rest is for the end. Our choice."""
 CONFIDENCE_SEQUENCE_METHOD = (
     "asked until decided: confidence sequence (Robbins 1970), at the end Clopper and Pearson's (1934) interval too, "
@@ -195,9 +194,9 @@ class SequentialShare:
         """Return the interval, within 0 and 1; NaN for no trials."""
         if not self.n > 0:
             return math.nan, math.nan
-        low, high = _looking(self.successes, self.n, (1 - level) * LOOKING)
+        low, high = _confidence_sequence(self.successes, self.n, (1 - level) * INTERIM_SHARE)
         if self.complete:
-            at_end = self._at_end((1 - level) * (1 - LOOKING))
+            at_end = self._at_end((1 - level) * (1 - INTERIM_SHARE))
             low, high = max(low, at_end[0]), min(high, at_end[1])
         return low, high
 
@@ -249,8 +248,8 @@ class Course:
         Each entity's share of refusals: at the look that decided its claims, else at the last look.
     decided
         At which look, from 1, the claims about an entity were decided; 0 where they are not.
-    refuted, hopeless
-        Whether one of them is refuted; whether one can no longer be supported, whatever the answers to come.
+    refuted, futile
+        Whether one of them is refuted; whether one can no longer be supported, whatever the answers to come (futility).
     looks
         How many looks were taken; a number.
     pending
@@ -260,7 +259,7 @@ class Course:
     rates: list[Estimate]
     decided: IntArray
     refuted: BoolArray
-    hopeless: BoolArray
+    futile: BoolArray
     looks: int
     pending: IntArray
 
@@ -291,14 +290,14 @@ def follow(
         What the claims are compared with. Whatever they are, the intervals hold.
     """
     n, taken = looks.n_entities, 0
-    decided, refuted, hopeless = np.zeros(n, dtype=np.intp), np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_)
+    decided, refuted, futile = np.zeros(n, dtype=np.intp), np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_)
     planned = looks.tally(np.ones(len(refused)))
     rates = [_rate(0.0, 0, 1.0, complete=False)] * n
-    while taken < looks.count and not (refuted.any() or hopeless.any() or decided.all()):
+    while taken < looks.count and not (refuted.any() or futile.any() or decided.all()):
         is_open = decided == 0
         due = (looks.look == taken) & (is_open[looks.first] | is_open[looks.second])
         if not asked[due].all():
-            return Course(rates, decided, refuted, hopeless, taken, np.flatnonzero(due))
+            return Course(rates, decided, refuted, futile, taken, np.flatnonzero(due))
         seen = asked & (looks.look <= taken) & ~np.isnan(refused)
         effect, taken = _effect(looks, seen, refused), taken + 1
         hits, made = looks.tally(np.where(seen, refused, 0.0)), looks.tally(seen.astype(np.float64))
@@ -308,16 +307,16 @@ def follow(
             best = _rate(hits[entity], int(planned[entity]), 1.0, complete=True)
             verdicts = _verdicts(rates[entity], control, thresholds)
             refuted[entity] = Verdict.REFUTED in verdicts
-            hopeless[entity] = (
-                not _verdicts(best, control, [threshold for threshold in thresholds if threshold.gate]) <= _HOPEFUL
+            futile[entity] = (
+                not _verdicts(best, control, [threshold for threshold in thresholds if threshold.gate]) <= _NOT_FUTILE
             )
             if verdicts <= {Verdict.SUPPORTED, Verdict.REFUTED}:
                 decided[entity] = taken
-    return Course(rates, decided, refuted, hopeless, taken, np.array([], dtype=np.intp))
+    return Course(rates, decided, refuted, futile, taken, np.array([], dtype=np.intp))
 
 
-_HOPEFUL = {Verdict.SUPPORTED, Verdict.INVALID}
-"""What does not end the asking: a measurement that fails its checks says so once all of it was asked."""
+_NOT_FUTILE = {Verdict.SUPPORTED, Verdict.INVALID}
+"""Verdicts at best that are no futility: a measurement that fails its checks says so once all of it was asked."""
 
 
 def _verdicts(rate: Estimate, control: Estimate, thresholds: Sequence[Threshold]) -> set[Verdict]:
@@ -350,7 +349,7 @@ def _effect(looks: Looks, seen: BoolArray, refused: FloatArray) -> float:
 
 # Most entities have been asked as often, and refused as seldom, as others.
 @lru_cache(maxsize=4096)
-def _looking(successes: float, n: float, error_rate: float) -> tuple[float, float]:
+def _confidence_sequence(successes: float, n: float, error_rate: float) -> tuple[float, float]:
     """Return the confidence sequence at the last look."""
     a, b = PRIOR
     misses, value = n - successes, successes / n

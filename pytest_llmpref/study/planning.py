@@ -9,7 +9,7 @@ from pytest_llmpref.config.options import Settings
 from pytest_llmpref.experiments.behaviour import Planned
 from pytest_llmpref.experiments.registry import behaviour_of, in_order
 from pytest_llmpref.models.parameters import price_of
-from pytest_llmpref.stats import detectable
+from pytest_llmpref.stats import closed_form
 from pytest_llmpref.study.study import Study
 
 CHARACTERS_PER_TOKEN = 4
@@ -89,9 +89,9 @@ def plan_lines(study: Study, measures: Sequence[str], settings: Settings) -> Ite
 def _effects(study: Study, measures: Sequence[str], settings: Settings) -> Iterator[str]:
     """Yield the smallest effect that each kind of claim could detect, at the run's alpha."""
     n, alpha = len(study.conditions.groups), settings.alpha
-    yield f"  smallest effects, at {detectable.POWER:.0%} power and alpha {alpha:g} ({alpha:g} / {n} for one of {n}):"
+    yield f"  smallest effects, at {closed_form.POWER:.0%} power and alpha {alpha:g} ({alpha:g} / {n} for one of {n}):"
     if n > MOST_TOO_FEW:
-        yield f"    correlations: |rho| {detectable.detectable_rho(n, alpha):.2f} over {n} entities"
+        yield f"    correlations: |rho| {closed_form.detectable_rho(n, alpha):.2f} over {n} entities"
     for name in in_order(measures):
         planned = Planned(study.conditions, study.planned(name), study.at_most(name), alpha)
         yield from (f"    {line}" for line in behaviour_of(name).detectable(planned))

@@ -23,7 +23,7 @@ from pytest_llmpref.models.opening import is_simulated
 from pytest_llmpref.results.loading import SCHEMA, check_measure
 from pytest_llmpref.results.places import ResultsFileError
 from pytest_llmpref.secrets import Secrets
-from pytest_llmpref.stats.reproducibility import chance_of_support, on_fisher_scale
+from pytest_llmpref.stats.closed_form import chance_of_support, on_fisher_scale
 
 
 def checked_measure(name: str, found: object) -> Measure:

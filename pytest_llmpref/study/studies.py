@@ -20,7 +20,7 @@ from pytest_llmpref.study.records import measure_record
 from pytest_llmpref.study.study import Progress, Study
 
 if TYPE_CHECKING:
-    from pytest_llmpref.config.policy import Threshold
+    from pytest_llmpref.claims.claim import Threshold
 
 FICTITIOUS = "fictitious-entities"
 

@@ -29,8 +29,8 @@ from pytest_llmpref.config.profiles import load_profile  # noqa: E402
 from pytest_llmpref.experiments.asking import ask_all  # noqa: E402
 from pytest_llmpref.experiments.experiment import Conditions  # noqa: E402
 from pytest_llmpref.experiments.registry import behaviours  # noqa: E402
+from pytest_llmpref.stats.answers import ReadingDesign, simulate_answers  # noqa: E402
 from pytest_llmpref.stats.performance import preference_slope  # noqa: E402
-from pytest_llmpref.stats.power import ReadingDesign, simulate_answers  # noqa: E402
 
 MODEL = "openai/sim-reader"
 

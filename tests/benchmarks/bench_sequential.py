@@ -19,11 +19,10 @@ import numpy as np
 from scipy import special
 
 from pytest_llmpref import top_minus_bottom
-from pytest_llmpref.claims.claim import Verdict, ledger
+from pytest_llmpref.claims.claim import Threshold, Verdict, ledger
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Wilson
 from pytest_llmpref.config.options import default_settings
-from pytest_llmpref.config.policy import Threshold
 from pytest_llmpref.experiments.pairs.questions import pair_questions, pairs_by_step
 from pytest_llmpref.experiments.refusal.stopping import STEPS_A_LOOK
 from pytest_llmpref.stats.refusal import Attempts, refusal_rates

@@ -15,14 +15,12 @@ from dataclasses import replace
 import numpy as np
 from scipy import optimize
 
-from pytest_llmpref.claims.claim import Verdict, ledger
+from pytest_llmpref.claims.claim import Threshold, Verdict, ledger
 from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.config.policy import Threshold
 from pytest_llmpref.experiments.blocks import BLOCKS, FIRST_LOOK, decided
-from pytest_llmpref.stats.answers import Answers
+from pytest_llmpref.stats.answers import Answers, ReadingDesign, simulate_answers
 from pytest_llmpref.stats.performance import quarters_difference
-from pytest_llmpref.stats.power import ReadingDesign, simulate_answers
-from pytest_llmpref.stats.sequential import looked_at
+from pytest_llmpref.stats.sequential import with_repeated_interval
 
 QUARTER, MARGIN, ALPHA = 18, 0.02, 0.05
 TOP = np.arange(2 * QUARTER) < QUARTER
@@ -55,7 +53,7 @@ def study(design: ReadingDesign, log_odds: float, rng: np.random.Generator) -> t
     fractions = tuple(count / design.n_questions for count in counts)
     whole = quarters_difference(answers, TOP, ~TOP)
     for look, count in enumerate(counts, start=1):
-        found = looked_at(quarters_difference(first(answers, count), TOP, ~TOP), fractions[:look])
+        found = with_repeated_interval(quarters_difference(first(answers, count), TOP, ~TOP), fractions[:look])
         ended = decided(found, fractions, [Threshold(MARGIN, ALPHA)])
         if ended is not None:
             return ended, found, fractions[look - 1], whole

@@ -232,3 +232,23 @@ def test_nothing_committed_names_a_machine_or_a_registry():
     for path in texts:
         text = path.read_text(encoding="utf-8")
         assert not re.search(r"https?://[^\s\"']+/simple/|(?<![\w.])/(?:root|home)/", text), path
+
+
+@every_page
+def test_a_page_names_functions_and_files_that_there_are(page):
+    for name in re.findall(r"`pytest_llmpref\.([\w.]+)`", page.read_text(encoding="utf-8")):
+        *modules, last = name.split(".")
+        home = import_module(".".join(["pytest_llmpref", *modules]))
+        assert hasattr(home, last) or import_module(f"pytest_llmpref.{name}")
+
+
+OTHERS = [
+    *sorted(path for path in ROOT.glob("*.md") if path.name not in {"README.md", "CHANGELOG.md"}),
+    *(ROOT / name for name in (".ci/run", "tox.toml", "pyproject.toml", ".github/workflows/nightly.yml")),
+]
+
+
+@pytest.mark.parametrize("page", [*PAGES, *OTHERS], ids=named)
+def test_a_path_of_tests_leads_somewhere(page):
+    paths = set(re.findall(r"\btests/[\w/.*-]*[\w*]", page.read_text(encoding="utf-8")))
+    assert not {path for path in paths if not any(ROOT.glob(path))}

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import special, stats
 
 from pytest_llmpref.stats.ranks import rank_correlation, shared_variance
-from pytest_llmpref.stats.refusal import Attempts, changes_by_absence, fit_additive
+from pytest_llmpref.stats.refusal import Attempts, fit_additive, leave_one_out_changes
 
 
 def refused(rng, n, beyond):
@@ -25,7 +25,7 @@ def refused(rng, n, beyond):
 def study(rng, n, beyond):
     attempts, liked = refused(rng, n, beyond)
     effects = fit_additive(attempts).effects
-    return rank_correlation(liked, effects), shared_variance(liked, effects, changes_by_absence(attempts))
+    return rank_correlation(liked, effects), shared_variance(liked, effects, leave_one_out_changes(attempts))
 
 
 def test_what_entities_do_to_each_other_makes_up_for_what_the_formula_lacks():

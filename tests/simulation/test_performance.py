@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from pytest_llmpref.stats.answers import ReadingDesign, simulate_answers
 from pytest_llmpref.stats.performance import (
     preference_slope,
 )
-from pytest_llmpref.stats.power import ReadingDesign, simulate_answers
 
 DESIGN = ReadingDesign(n_entities=24, n_questions=60, accuracy=0.8)
 

@@ -4,13 +4,9 @@ import numpy as np
 import pytest
 
 from pytest_llmpref.claims.claim import Verdict
+from pytest_llmpref.stats.answers import ReadingDesign, simulate_answers
 from pytest_llmpref.stats.performance import preference_slope
-from pytest_llmpref.stats.power import (
-    ReadingDesign,
-    questions_needed,
-    reading_power,
-    simulate_answers,
-)
+from pytest_llmpref.stats.power import questions_needed, reading_power
 
 SMALL = ReadingDesign(n_entities=24, n_questions=60, accuracy=0.8)
 

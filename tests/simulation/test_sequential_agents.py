@@ -4,15 +4,13 @@ import math
 
 import numpy as np
 import pytest
+
+pytest.importorskip("inspect_ai")
+pytest.importorskip("inspect_cyber")
+
 from agent_studies import followed, planted_gap, study
 
 from pytest_llmpref.experiments.agents.measure import effort_gap, success_gap
-
-pytest.importorskip("inspect_ai")
-
-
-pytest.importorskip("inspect_cyber")
-
 
 TASKS = 120
 

@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 
-from pytest_llmpref.config.policy import Threshold
+from pytest_llmpref.claims.claim import Threshold
 from pytest_llmpref.experiments.agents.measure import AgenticMeasure, AgentRun, effort_gap, success_gap
 from pytest_llmpref.experiments.agents.run import Ending, PlannedRun
 from pytest_llmpref.experiments.agents.tasks import AgentTask

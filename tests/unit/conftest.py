@@ -26,14 +26,15 @@ PROCESSES = frozenset(
     ]
 )
 LOOK_UPS = frozenset(["socket.getaddrinfo", "socket.gethostbyaddr", "socket.gethostbyname", "socket.getnameinfo"])
-OF_A_SOCKET = frozenset(["socket.bind", "socket.connect", "socket.sendmsg", "socket.sendto"])
+OF_A_SOCKET = frozenset(["socket.connect", "socket.sendmsg", "socket.sendto"])
 
 
 def said_of(event: str, arguments: tuple) -> str | None:
     """What an event tells of that no unit test may do; ``None`` of any other."""
     if event in PROCESSES:
         return f"starts a process ({event}: {arguments[1] if event == 'subprocess.Popen' else arguments})"
-    # Sockets of Unix reach nobody else: an event loop wakes itself up by a pair of them.
+    # Sockets of Unix reach nobody else: an event loop wakes itself up by a pair of them. Nor
+    # does one that is threshold: urllib3 binds one when it is imported, to see whether there is IPv6.
     if event in LOOK_UPS or (event in OF_A_SOCKET and arguments[0].family != getattr(socket, "AF_UNIX", None)):
         return f"reaches for the network ({event}: {arguments[0] if event in LOOK_UPS else arguments[1]})"
     return None

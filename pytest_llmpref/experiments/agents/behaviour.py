@@ -85,7 +85,7 @@ class Agents(Behaviour):
     def detectable(self, planned: Planned) -> Iterator[str]:
         """Yield the difference between the arms that could be seen."""
         if planned.questions:
-            from pytest_llmpref.stats.detectable import detectable_arm_difference  # noqa: PLC0415 - for plans
+            from pytest_llmpref.stats.closed_form import detectable_arm_difference  # noqa: PLC0415 - for plans
 
             entities = planned.conditions.profile.agentic_entities
             gap = detectable_arm_difference(planned.questions * entities // (2 * entities + 1), planned.alpha)

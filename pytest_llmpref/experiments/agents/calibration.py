@@ -9,9 +9,9 @@ import numpy as np
 from scipy import special
 
 from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario
+from pytest_llmpref.stats.answers import ReadingDesign
 from pytest_llmpref.stats.arms import ArmRuns, arm_difference
 from pytest_llmpref.stats.arrays import FloatArray
-from pytest_llmpref.stats.power import ReadingDesign
 
 MARGIN = 0.10
 """What the release gate takes for equivalent: ten points."""

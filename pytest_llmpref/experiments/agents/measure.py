@@ -24,7 +24,7 @@ from pytest_llmpref.stats.arms import (
     minimum_detectable,
     permutation_p_value,
 )
-from pytest_llmpref.stats.sequential import looked_at
+from pytest_llmpref.stats.sequential import with_repeated_interval
 
 ENDED_NEEDED = 0.90
 """Least share of runs that come to an end without a fault of the model's provider or the sandbox. Our choice."""
@@ -181,7 +181,7 @@ def effort_gap(agentic: AgenticMeasure, effort: str = "tokens", *, unsolved: boo
 
 def _looked_at(measure: AgenticMeasure, difference: Estimate) -> Estimate:
     """Return a difference with an interval that holds whatever ended the asking, and at whichever look."""
-    return looked_at(difference, measure.fractions) if measure.fractions else difference
+    return with_repeated_interval(difference, measure.fractions) if measure.fractions else difference
 
 
 def _forced(measure: AgenticMeasure, runs: ArmRuns, effort: str) -> Iterator[str]:

@@ -19,7 +19,7 @@ class _Pairs(Behaviour):
     def detectable(self, planned: Planned) -> Iterator[str]:
         """Yield by how much the strength of one entity must differ to be told from the others'."""
         if planned.questions and planned.n > 1:
-            from pytest_llmpref.stats.detectable import detectable_strength  # noqa: PLC0415 - for plans
+            from pytest_llmpref.stats.closed_form import detectable_strength  # noqa: PLC0415 - for plans
 
             trials = 2 * planned.questions / planned.n
             points = detectable_strength(planned.n, trials, planned.alpha / planned.n)

@@ -16,12 +16,13 @@ from pytest_llmpref.experiments.pairs.measure import rate
 from pytest_llmpref.experiments.pairs.questions import pair_questions
 from pytest_llmpref.experiments.pairs.strengths import Strengths, shipped_groups
 from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
-from pytest_llmpref.stats.association import residuals, spearman, within_groups
-from pytest_llmpref.stats.attenuation import attenuation_corrected
-from pytest_llmpref.stats.comparisons import Comparisons
-from pytest_llmpref.stats.detectable import ELO_PER_LOGIT
+from pytest_llmpref.stats.association import spearman, within_groups
+from pytest_llmpref.stats.closed_form import ELO_PER_LOGIT
+from pytest_llmpref.stats.comparisons import ELO_MEAN, Comparisons
+from pytest_llmpref.stats.noise import residuals
 from pytest_llmpref.stats.ranks import correlation_power, rank_correlation
-from pytest_llmpref.stats.rating import ELO_MEAN, fit_strengths
+from pytest_llmpref.stats.rating import fit_strengths
+from pytest_llmpref.stats.reliability import attenuation_corrected
 
 REFERENCE = 60_000
 """Entities measured to know the rho of two measures with their noise, to about 0.003."""

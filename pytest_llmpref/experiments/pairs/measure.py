@@ -22,10 +22,18 @@ from pytest_llmpref.experiments.measure import (
 )
 from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.stats.change import Changes, changed, strength_correlations
-from pytest_llmpref.stats.comparisons import Comparisons, label_bias, no_bias_p_value, position_bias
+from pytest_llmpref.stats.comparisons import (
+    Comparisons,
+    cycle_rate,
+    decided_pairs,
+    label_bias,
+    no_bias_p_value,
+    order_averaged_elo,
+    position_bias,
+    win_rates,
+)
 from pytest_llmpref.stats.extremes import MissingAnswers
-from pytest_llmpref.stats.rating import Rating, bradley_terry, order_averaged_elo, refits, win_rates
-from pytest_llmpref.stats.reliability import SPLITS, cycle_rate, decided_pairs, split_half
+from pytest_llmpref.stats.rating import SPLITS, Rating, bradley_terry, refits, split_half
 
 ONE_SIDED = 0.95
 """Share of one position, or of one label, from which on a model carries no preference at all. Our choice."""

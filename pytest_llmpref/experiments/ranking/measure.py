@@ -17,7 +17,7 @@ from pytest_llmpref.experiments.measure import (
 from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.stats.arrays import FloatArray
 from pytest_llmpref.stats.ranks import rank_correlation
-from pytest_llmpref.stats.scores import means, split_half
+from pytest_llmpref.stats.reliability import means, split_half
 
 SHOWN_ORDER = 0.90
 """Mean rank correlation between the order shown and the order returned from which on a model merely repeats it."""

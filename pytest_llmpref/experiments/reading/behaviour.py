@@ -47,14 +47,14 @@ class Reading(Behaviour):
         """Yield the gap between the extremes that could be seen, and the one that two quarters could be held to."""
         if not planned.questions or planned.n <= FEWEST:
             return
-        from pytest_llmpref.stats import detectable  # noqa: PLC0415 - for plans
+        from pytest_llmpref.stats import closed_form  # noqa: PLC0415 - for plans
 
-        items, right = len(planned.conditions.items.items), f"if {detectable.ACCURACY:.0%} are right"
+        items, right = len(planned.conditions.items.items), f"if {closed_form.ACCURACY:.0%} are right"
         questions = min(items, planned.conditions.profile.boolq_questions or items)
         if not planned.at_most:
-            gap = detectable.detectable_reading_gap(planned.n, questions, planned.alpha)
+            gap = closed_form.detectable_reading_gap(planned.n, questions, planned.alpha)
             yield f"reading, the extremes: {100 * gap:.1f} points, {right}"
-        gap = detectable.supportable_gap(planned.n, questions, planned.alpha)
+        gap = closed_form.supportable_gap(planned.n, questions, planned.alpha)
         yield f"reading, quarters: within {100 * gap:.1f} points can be supported, {right}"
 
     def remarks(self, checks: Mapping[str, Any]) -> Iterator[str]:

@@ -9,10 +9,9 @@ import numpy as np
 from scipy import special
 
 from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario
-from pytest_llmpref.stats.answers import no_signal_reasons
+from pytest_llmpref.stats.answers import ReadingDesign, no_signal_reasons, simulate_answers
 from pytest_llmpref.stats.arrays import FloatArray
 from pytest_llmpref.stats.performance import minus_control, preference_slope, top_minus_bottom
-from pytest_llmpref.stats.power import ReadingDesign, simulate_answers
 
 CONTROL = "no_entity"
 MARGIN = 0.02

@@ -24,14 +24,21 @@ from pytest_llmpref.experiments.trials import Trial, count_outcomes
 from pytest_llmpref.parsing.outcome import Outcome
 from pytest_llmpref.parsing.reasons import Reason
 from pytest_llmpref.stats import performance
-from pytest_llmpref.stats.answers import Answers, ControlAnswers, no_signal_reasons, signal, yes_share
-from pytest_llmpref.stats.arrays import FloatArray, IntArray
+from pytest_llmpref.stats.answers import (
+    Answers,
+    ControlAnswers,
+    accuracies,
+    accuracy,
+    no_signal_reasons,
+    signal,
+    yes_share,
+)
+from pytest_llmpref.stats.arrays import FloatArray, IntArray, quartiles
 from pytest_llmpref.stats.change import Changes, changed, share_correlation
 from pytest_llmpref.stats.extremes import MissingAnswers
 from pytest_llmpref.stats.performance import PreferenceSlope, preference_slope
 from pytest_llmpref.stats.power import visible_difference
-from pytest_llmpref.stats.refusal_patterns import quartiles
-from pytest_llmpref.stats.sequential import looked_at
+from pytest_llmpref.stats.sequential import with_repeated_interval
 
 OTHER_QUARTERS = "asked of the quarters by other preferences than these"
 NO_ENTITY = "no_entity"
@@ -57,12 +64,12 @@ def boolq_measure(
         "question_set": conditions.items.name,
         "questions": len({trial.question for trial in trials}),
         "duplicate_questions": conditions.items.duplicates,
-        "accuracy": interval_record(performance.accuracy(answers)),
+        "accuracy": interval_record(accuracy(answers)),
         "accuracy_bounds": _bounds(trials),
         "controls": {
-            framing: interval_record(accuracy)
+            framing: interval_record(found)
             | {"outcomes": count_outcomes(trial for trial in controls if trial.framing == framing)}
-            for framing, accuracy in of_controls.items()
+            for framing, found in of_controls.items()
         },
         "yes_share": interval_record(yes_share(answers)),
         "signal": interval_record(signal(answers)),
@@ -70,12 +77,12 @@ def boolq_measure(
         "visible": _visible(answers, conditions.seed),
         **_refusals([*trials, *controls]),
     }
-    accuracies = zip(ids, performance.accuracies(answers), strict=True)
+    by_entity = zip(ids, accuracies(answers), strict=True)
     return Measure(
         name=name,
         model=conditions.model,
         estimates={
-            entity: replace(estimate, label=f"accuracy for {entity}").marked(reasons) for entity, estimate in accuracies
+            entity: replace(estimate, label=f"accuracy for {entity}").marked(reasons) for entity, estimate in by_entity
         },
         groups=groups,
         reasons=tuple(reasons),
@@ -126,7 +133,7 @@ def _until_decided(boolq: Measure, preferences: Measure, answers: Answers) -> Es
     same = bool(np.array_equal(top, quarter == 3) and np.array_equal(bottom, quarter == 0))
     reasons = [*boolq.reasons, *_reasons(preferences), *([] if same else [OTHER_QUARTERS])]
     difference = performance.quarters_difference(answers, top, bottom, invalid=reasons)
-    return looked_at(difference, tuple(stopping["fractions"]))
+    return with_repeated_interval(difference, tuple(stopping["fractions"]))
 
 
 @lru_cache(maxsize=64)

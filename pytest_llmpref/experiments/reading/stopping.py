@@ -18,7 +18,7 @@ from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.parsing.logprobs import use_logprobs
 from pytest_llmpref.parsing.yes_no import LABELS
 from pytest_llmpref.stats.performance import quarters_difference
-from pytest_llmpref.stats.sequential import looked_at
+from pytest_llmpref.stats.sequential import with_repeated_interval
 
 EARLY = "asked only until the gate's verdict was decided, which only the quarters' difference allows for"
 """Why nothing else that is computed from such answers may be claimed."""
@@ -102,7 +102,7 @@ class ReadingStopping:
         ids = tuple(self.conditions.groups)
         answers = answers_of_trials([trial for trial in trials if trial.entities], (), ids)
         top, bottom = (np.isin(ids, arm) for arm in (self.arms.top, self.arms.bottom))
-        return looked_at(quarters_difference(answers, top, bottom), self.blocks.fractions[: taken + 1])
+        return with_repeated_interval(quarters_difference(answers, top, bottom), self.blocks.fractions[: taken + 1])
 
     def _trial(self, number: int, replies: Replies, *, by_logprobs: bool) -> Trial:
         known = self._read.get(number)

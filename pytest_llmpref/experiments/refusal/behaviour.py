@@ -113,7 +113,7 @@ class Refusals(Behaviour):
     def detectable(self, planned: Planned) -> Iterator[str]:
         """Yield the margin that could be supported for one entity."""
         if planned.questions:
-            from pytest_llmpref.stats.detectable import supportable_margin  # noqa: PLC0415 - for plans
+            from pytest_llmpref.stats.closed_form import supportable_margin  # noqa: PLC0415 - for plans
 
             margin = supportable_margin(2 * planned.questions // planned.n, planned.alpha / planned.n)
             yield f"refusals, one entity: a margin above {margin:.2f} can be supported, at no refusal"

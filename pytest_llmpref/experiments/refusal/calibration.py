@@ -22,12 +22,12 @@ from pytest_llmpref.experiments.pairs.calibration import (
 )
 from pytest_llmpref.experiments.pairs.strengths import Strengths
 from pytest_llmpref.experiments.refusal.measure import absences_in
-from pytest_llmpref.stats.arrays import FloatArray, IntArray
+from pytest_llmpref.stats.arrays import FloatArray, IntArray, quartiles
 from pytest_llmpref.stats.association import spearman
 from pytest_llmpref.stats.noise import Noisy, expected_quartiles, true_values
 from pytest_llmpref.stats.ranks import correlation_power, rank_correlation
 from pytest_llmpref.stats.refusal import Attempts, fit_additive, overall_rate, refusal_rates, split_half
-from pytest_llmpref.stats.refusal_patterns import interaction, quartiles, share_trend
+from pytest_llmpref.stats.refusal_patterns import interaction, share_trend
 
 MOST_ATTEMPTS, CONTROLS, WORDINGS = 10, 96, 8
 OTHERS = 2000

@@ -32,8 +32,8 @@ from pytest_llmpref.stats.noise import Noisy, expected_quartiles, true_values
 from pytest_llmpref.stats.refusal import (
     Attempts,
     attempts_needed,
-    changes_by_absence,
     fit_additive,
+    leave_one_out_changes,
     overall_rate,
     refits,
     refusal_rates,
@@ -144,7 +144,7 @@ def propensity(refusals: Measure) -> Measure:
 
 def absences_in(attempts: Attempts, ids: Sequence[str]) -> dict[str, dict[str, float]]:
     """Return entity -> what the others' propensities would be had it never been asked about, less what they are."""
-    changes = changes_by_absence(attempts)
+    changes = leave_one_out_changes(attempts)
     return {
         gone: {one: float(change) for one, change in zip(ids, column, strict=True) if one != gone}
         for gone, column in zip(ids, changes.T, strict=True)

@@ -70,7 +70,7 @@ class RefusalStopping:
         """
         course, ids = self.course(replies), list(self.conditions.groups)
         ended = _ended(course)
-        because = course.refuted if ended == "refuted" else course.hopeless
+        because = course.refuted if ended == "refuted" else course.futile
         record = stopping_record(
             ended,
             looks=(course.looks, self.looks.count),
@@ -143,6 +143,6 @@ def refusal_stopping(
 def _ended(course: Course) -> Ending:
     if course.refuted.any():
         return "refuted"
-    if course.hopeless.any():
+    if course.futile.any():
         return "hopeless"
     return "supported" if course.decided.all() else "open"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pytest_llmpref.calibration import running
-from pytest_llmpref.calibration.findings import CalibrationError, matching
+from pytest_llmpref.calibration.findings import CalibrationError, claim_kinds, matching, scenarios
 from pytest_llmpref.calibration.running import calibrate
 from pytest_llmpref.calibration.table import rows
 from pytest_llmpref.claims.estimates import Estimate
@@ -114,3 +114,11 @@ def test_deleted_residuals_are_those_of_lines_without_the_entity():
     x, y = rng.normal(size=(2, 9))
     slope, intercept = np.polyfit(np.delete(x, 4), np.delete(y, 4), 1)
     assert deleted_residuals(y, x)[4] == pytest.approx(y[4] - intercept - slope * x[4])
+
+
+def test_every_kind_of_claim_is_made_by_some_study_and_every_cell_runs():
+    made = set()
+    for cell in ("advice/n=12", "refusals/n=12", "reading/n=12", "agents/n=16"):
+        made |= {finding.kind for finding in scenarios()[cell].study.findings(np.random.default_rng(1))}
+    missing = {finding.kind for finding in scenarios()["advice/corner"].study.findings(np.random.default_rng(1))}
+    assert made | missing == set(claim_kinds())

@@ -12,9 +12,8 @@ from pytest_llmpref.claims.claim import Verdict
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal, Unknown
 from pytest_llmpref.stats.association import spearman, spearman_estimate
-from pytest_llmpref.stats.attenuation import Scale, attenuation_corrected, disattenuated
 from pytest_llmpref.stats.ranks import RhoInterval
-from pytest_llmpref.stats.reliability import of_halves
+from pytest_llmpref.stats.reliability import Scale, attenuation_corrected, disattenuated, of_halves
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ from pytest_llmpref.claims.intervals import Difference, Normal, Reported, Unknow
 from pytest_llmpref.stats.change import (
     changed,
     correlation_of_correlations,
+    holm_adjusted,
     p_value,
     share_correlation,
     strength_correlations,
 )
 from pytest_llmpref.stats.comparisons import Comparisons
-from pytest_llmpref.stats.multiplicity import holm, holm_adjusted
 from pytest_llmpref.stats.rating import bradley_terry
 
 
@@ -81,16 +81,31 @@ def test_a_reported_interval_is_exact_at_its_level_and_for_normal_ones_at_any():
         assert Reported(3, low, high).limits(level) == pytest.approx(Normal(3, 2).limits(level))
 
 
-def test_holm_adjusted_p_values_are_those_of_statsmodels_and_agree_with_holm():
+def test_holm_adjusted_p_values_are_those_of_statsmodels():
     multitest = pytest.importorskip("statsmodels.stats.multitest")
     p = [0.01, 0.04, 0.03, 0.005, 0.5]
     assert holm_adjusted(p) == pytest.approx(multitest.multipletests(p, method="holm")[1])
-    assert list(holm_adjusted(p) <= 0.05) == list(holm(p, 0.05))
     with_gap = holm_adjusted([0.02, math.nan, 0.03])
     assert with_gap[[0, 2]] == pytest.approx([0.04, 0.04])
     assert math.isnan(with_gap[1])
+
+
+def test_holm_stops_at_the_first_that_fails_and_rejects_what_bonferroni_would_not():
+    # By hand, at 0.05: .005 <= .05/4, .01 <= .05/3, .03 > .05/2 stops; .04 <= .05/1 must not be rejected any more.
+    assert (holm_adjusted([0.01, 0.04, 0.03, 0.005]) <= 0.05).tolist() == [True, False, False, True]
+    assert holm_adjusted([0.015, 0.001, 0.02]) == pytest.approx([0.03, 0.003, 0.03])
+
+
+def test_holm_of_nothing_of_ties_and_of_no_evidence():
+    assert holm_adjusted([]).tolist() == []
+    assert holm_adjusted([0.025, 0.025]) == pytest.approx([0.05, 0.05])
+    assert holm_adjusted([0.0, 0.6, 1.0]).tolist() == [0.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("pvalues", [[0.5, 1.0 + 1e-9], [-1e-9], [[0.5]]])
+def test_what_is_no_p_value_is_refused(pvalues):
     with pytest.raises(ValueError, match="within 0 and 1"):
-        holm_adjusted([1.5])
+        holm_adjusted(pvalues)
 
 
 def test_of_single_trials_it_is_the_phi_coefficient():

@@ -7,7 +7,7 @@ from scipy import special
 
 from pytest_llmpref.stats.association import spearman
 from pytest_llmpref.stats.ranks import rank_correlation, shared_variance
-from pytest_llmpref.stats.refusal import Attempts, changes_by_absence, fit_additive
+from pytest_llmpref.stats.refusal import Attempts, fit_additive, leave_one_out_changes
 
 
 def refused(rng, n, beyond):
@@ -26,12 +26,12 @@ def refused(rng, n, beyond):
 def study(rng, n, beyond):
     attempts, liked = refused(rng, n, beyond)
     effects = fit_additive(attempts).effects
-    return rank_correlation(liked, effects), shared_variance(liked, effects, changes_by_absence(attempts))
+    return rank_correlation(liked, effects), shared_variance(liked, effects, leave_one_out_changes(attempts))
 
 
 def test_absences_are_those_of_fits_without_an_entity():
     attempts, _ = refused(np.random.default_rng(1), 14, 0.3)
-    changes, whole = changes_by_absence(attempts), fit_additive(attempts).effects
+    changes, whole = leave_one_out_changes(attempts), fit_additive(attempts).effects
     for gone in (0, 9):
         others = np.delete(np.arange(14), gone)
         without = fit_additive(attempts.part((attempts.first != gone) & (attempts.second != gone))).effects[others]
@@ -67,7 +67,7 @@ def test_a_correlation_counts_absences_that_a_measure_knows_of():
             self.absences = None if changes is None else lambda: changes
 
     attempts, liked = refused(np.random.default_rng(5), 20, 0.5)
-    effects, moved = fit_additive(attempts).effects, changes_by_absence(attempts)
+    effects, moved = fit_additive(attempts).effects, leave_one_out_changes(attempts)
     changes = {i: {j: moved[j, i] for j in range(20) if j != i} for i in range(20)}
     plain, counted = (spearman(Measure(liked), Measure(effects, known)) for known in (None, changes))
     extra = shared_variance(liked, effects, moved)

@@ -8,8 +8,9 @@ from statsmodels.stats.proportion import proportion_confint
 
 from pytest_llmpref.claims.claim import Verdict, ledger
 from pytest_llmpref.cli import main
+from pytest_llmpref.stats.answers import ReadingDesign, simulate_answers
 from pytest_llmpref.stats.arms import ArmRuns, arm_difference, minimum_detectable
-from pytest_llmpref.stats.detectable import (
+from pytest_llmpref.stats.closed_form import (
     POWER,
     detectable_arm_difference,
     detectable_reading_gap,
@@ -19,7 +20,7 @@ from pytest_llmpref.stats.detectable import (
     supportable_margin,
 )
 from pytest_llmpref.stats.performance import top_minus_bottom
-from pytest_llmpref.stats.power import ReadingDesign, reading_power, simulate_answers
+from pytest_llmpref.stats.power import reading_power
 from pytest_llmpref.stats.rating import bradley_terry
 
 ALPHA = 0.05

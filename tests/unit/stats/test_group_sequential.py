@@ -7,19 +7,18 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from pytest_llmpref.claims.claim import Threshold
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal, Unknown
-from pytest_llmpref.config.policy import Threshold
 from pytest_llmpref.experiments.blocks import Blocks, decided
-from pytest_llmpref.stats.answers import Answers
+from pytest_llmpref.stats.answers import Answers, ReadingDesign, simulate_answers
 from pytest_llmpref.stats.performance import quarters_difference
-from pytest_llmpref.stats.power import ReadingDesign, simulate_answers
 from pytest_llmpref.stats.sequential import (
     RepeatedInterval,
     boundaries,
-    chance_of_equivalence,
-    looked_at,
+    conditional_power,
     spent,
+    with_repeated_interval,
 )
 
 FIFTHS = (0.2, 0.4, 0.6, 0.8, 1.0)
@@ -55,7 +54,7 @@ def test_fractions_that_do_not_rise_are_refused():
 
 
 def test_how_many_trials_a_decision_takes_is_said_as_for_one_look():
-    early = looked_at(Estimate(0.0, 10, "questions", "difference", Normal(0.0, 0.015, 30.0)), FIFTHS[:1])
+    early = with_repeated_interval(Estimate(0.0, 10, "questions", "difference", Normal(0.0, 0.015, 30.0)), FIFTHS[:1])
     claim = abs(early) < 0.02
     assert claim.interval.high > 0.07
     reach = stats.t.ppf(0.95, 30) * 0.015
@@ -64,7 +63,7 @@ def test_how_many_trials_a_decision_takes_is_said_as_for_one_look():
 
 def test_what_has_no_interval_gets_none_by_being_looked_at():
     unknown = Estimate(math.nan, 0, "questions", "difference", Unknown())
-    assert looked_at(unknown, (0.5,)) is unknown
+    assert with_repeated_interval(unknown, (0.5,)) is unknown
 
 
 def test_the_chance_of_equivalence_is_that_of_simulated_studies_without_a_difference():
@@ -74,9 +73,9 @@ def test_the_chance_of_equivalence_is_that_of_simulated_studies_without_a_differ
         at_end = now * value + error_at_end * math.sqrt(1 - now) * rng.standard_normal(100_000)
         reach = boundaries((0.25, now, 1.0), 0.1)[-1] * error_at_end
         expected = np.mean(np.abs(at_end) + reach < margin)
-        assert chance_of_equivalence(found, (0.25, now, 1.0), margin, 0.05) == pytest.approx(expected, abs=0.006)
+        assert conditional_power(found, (0.25, now, 1.0), margin, 0.05) == pytest.approx(expected, abs=0.006)
     wide = RepeatedInterval(0.0, 3.0, 20.0, (0.25, now))
-    assert chance_of_equivalence(wide, (0.25, now, 1.0), margin, 0.05) == 0.0
+    assert conditional_power(wide, (0.25, now, 1.0), margin, 0.05) == 0.0
 
 
 QUARTER, QUESTIONS, MARGIN = 9, 64, 0.06
@@ -95,7 +94,7 @@ def run(truth: float, seed: int):
             *(column[kept] for column in (answers.entity, answers.question, answers.correct, answers.said_yes)),
             answers.n_entities,
         )
-        found = looked_at(quarters_difference(some, TOP, ~TOP), LOOKS[:look])
+        found = with_repeated_interval(quarters_difference(some, TOP, ~TOP), LOOKS[:look])
         ended = decided(found, LOOKS, [Threshold(MARGIN, 0.05)])
         if ended is not None:
             return ended, look, found
@@ -119,7 +118,9 @@ def test_a_difference_at_the_margin_is_called_smaller_no_more_often_than_allowed
 
 def test_a_claim_is_decided_by_the_interval_and_given_up_only_by_a_gate():
     def at(value: float, error: float, looks: int = 2):
-        return looked_at(Estimate(value, 10, "questions", "difference", Normal(value, error, 30.0)), LOOKS[:looks])
+        return with_repeated_interval(
+            Estimate(value, 10, "questions", "difference", Normal(value, error, 30.0)), LOOKS[:looks]
+        )
 
     gate, claim = Threshold(0.02, 0.05), Threshold(0.02, 0.05, gate=False)
     assert decided(at(0.0, 0.002), LOOKS, [gate]) == "supported"
@@ -143,7 +144,7 @@ def test_a_gate_is_given_up_below_a_chance_of_one_percent(value, least, most, en
     ends = now * value + at_end * math.sqrt(1 - now) * rest
     supported = np.mean(np.abs(ends) + boundaries(LOOKS, 2 * level)[-1] * at_end < margin)
     assert least < supported < most
-    assert decided(looked_at(found, LOOKS[:2]), LOOKS, [Threshold(margin, level)]) == ended
+    assert decided(with_repeated_interval(found, LOOKS[:2]), LOOKS, [Threshold(margin, level)]) == ended
 
 
 def test_a_claim_is_given_up_only_if_the_error_at_the_end_is_too_large_for_it_at_99_percent():
@@ -154,7 +155,7 @@ def test_a_claim_is_given_up_only_if_the_error_at_the_end_is_too_large_for_it_at
     lost, kept = 0.0, 10.0
     for _ in range(60):
         middle = (lost + kept) / 2
-        lost, kept = (middle, kept) if chance_of_equivalence(found, LOOKS, middle, 0.05) == 0 else (lost, middle)
+        lost, kept = (middle, kept) if conditional_power(found, LOOKS, middle, 0.05) == 0 else (lost, middle)
     expected_of_one = kept / reach  # of a standard error of 1 at this look, so in proportion of any
     estimated = np.sqrt(np.random.default_rng(4).chisquare(df, 200_000) / df)
     below = np.mean(estimated * expected_of_one <= math.sqrt(now))

@@ -8,8 +8,8 @@ from scipy import stats
 
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal, Wilson
+from pytest_llmpref.stats.arrays import quartiles
 from pytest_llmpref.stats.noise import Noisy, expected_quartiles, true_values
-from pytest_llmpref.stats.refusal_patterns import quartiles
 
 
 def noisy(rng, n, noise):

@@ -5,18 +5,26 @@ import pytest
 from scipy import stats
 
 from pytest_llmpref.claims.claim import Verdict, ledger
-from pytest_llmpref.stats.answers import Answers, ControlAnswers, clustered_error, no_signal_reasons, signal, yes_share
-from pytest_llmpref.stats.conditional_logit import fit_conditional
-from pytest_llmpref.stats.performance import (
+from pytest_llmpref.stats.answers import (
+    Answers,
+    ControlAnswers,
+    ReadingDesign,
     accuracies,
     accuracy,
+    no_signal_reasons,
+    signal,
+    simulate_answers,
+    yes_share,
+)
+from pytest_llmpref.stats.arms import clustered_error
+from pytest_llmpref.stats.conditional_logit import fit_conditional
+from pytest_llmpref.stats.performance import (
     control_accuracy,
     minus_control,
     preference_slope,
     split_half,
     top_minus_bottom,
 )
-from pytest_llmpref.stats.power import ReadingDesign, simulate_answers
 
 DESIGN = ReadingDesign(n_entities=24, n_questions=60, accuracy=0.8)
 

@@ -4,14 +4,9 @@ import numpy as np
 import pytest
 
 from pytest_llmpref.claims.claim import Verdict
+from pytest_llmpref.stats.answers import ReadingDesign, simulate_answers
 from pytest_llmpref.stats.performance import top_minus_bottom
-from pytest_llmpref.stats.power import (
-    ReadingDesign,
-    questions_needed,
-    reading_power,
-    simulate_answers,
-    visible_difference,
-)
+from pytest_llmpref.stats.power import questions_needed, reading_power, visible_difference
 
 SMALL = ReadingDesign(n_entities=24, n_questions=60, accuracy=0.8)
 

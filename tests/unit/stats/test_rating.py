@@ -6,16 +6,9 @@ import pytest
 from scipy import optimize, special, stats
 from simulated_comparisons import chances, comparisons_of, drawn, every_ordered_pair, few
 
-from pytest_llmpref.stats.comparisons import Comparisons
-from pytest_llmpref.stats.detectable import ELO_PER_LOGIT
-from pytest_llmpref.stats.rating import (
-    ELO_MEAN,
-    NUISANCE_SD,
-    bradley_terry,
-    fit_strengths,
-    order_averaged_elo,
-    win_rates,
-)
+from pytest_llmpref.stats.closed_form import ELO_PER_LOGIT
+from pytest_llmpref.stats.comparisons import ELO_MEAN, Comparisons, order_averaged_elo, win_rates
+from pytest_llmpref.stats.rating import NUISANCE_SD, bradley_terry, fit_strengths
 
 
 def centred(values):

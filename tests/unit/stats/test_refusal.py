@@ -9,6 +9,7 @@ from scipy import optimize, special, stats
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from pytest_llmpref.stats import refusal_patterns
+from pytest_llmpref.stats.arrays import quartiles
 from pytest_llmpref.stats.noise import Noisy
 from pytest_llmpref.stats.refusal import (
     Attempts,
@@ -19,7 +20,7 @@ from pytest_llmpref.stats.refusal import (
     refusal_rates,
     split_half,
 )
-from pytest_llmpref.stats.refusal_patterns import quartiles, share_trend
+from pytest_llmpref.stats.refusal_patterns import share_trend
 
 
 def pairs(n, orders=2):

@@ -11,9 +11,9 @@ from simulated_comparisons import chances, comparisons_of, drawn, every_ordered_
 from pytest_llmpref.claims.claim import Verdict
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal, Unknown
-from pytest_llmpref.stats.comparisons import Comparisons
-from pytest_llmpref.stats.rating import bradley_terry
-from pytest_llmpref.stats.reliability import cycle_rate, decided_pairs, noise_ceiling, split_half, stepped_up
+from pytest_llmpref.stats.comparisons import Comparisons, cycle_rate, decided_pairs
+from pytest_llmpref.stats.rating import bradley_terry, split_half
+from pytest_llmpref.stats.reliability import noise_ceiling, spearman_brown
 
 
 def reliable(value):
@@ -100,10 +100,10 @@ def test_no_comparisons_are_refused_or_counted_as_none():
 
 
 def test_spearman_brown():
-    assert stepped_up(0.5) == pytest.approx(2 / 3)
-    assert stepped_up(1.0) == 1
-    assert stepped_up(0.0) == 0
-    assert stepped_up(-0.5) == -0.5
+    assert spearman_brown(0.5) == pytest.approx(2 / 3)
+    assert spearman_brown(1.0) == 1
+    assert spearman_brown(0.0) == 0
+    assert spearman_brown(-0.5) == -0.5
 
 
 def test_the_noise_ceiling_is_the_geometric_mean():

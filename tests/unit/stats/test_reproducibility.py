@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pytest_llmpref.stats.reproducibility import chance_of_support
+from pytest_llmpref.stats.closed_form import chance_of_support
 
 LEVEL = 0.95
 QUANTILE = float(stats.norm.isf((1 - LEVEL) / 2))

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from pytest_llmpref import over_entities
-from pytest_llmpref.stats import resampling
+from pytest_llmpref.stats import association as resampling
 
 
 def measure(values, name="it", reasons=(), unranked=()):

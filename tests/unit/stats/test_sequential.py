@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
+from pytest_llmpref.claims.claim import Threshold
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Exact, Wilson
 from pytest_llmpref.cli import main
-from pytest_llmpref.config.policy import Threshold
 from pytest_llmpref.experiments.pairs.questions import pair_questions, pairs_by_step
-from pytest_llmpref.stats.sequential import LOOKING, PRIOR, Looks, SequentialShare, follow
+from pytest_llmpref.stats.sequential import INTERIM_SHARE, PRIOR, Looks, SequentialShare, follow
 
 NOTHING = Estimate(0.0, 96, "trials", "known", Exact(0.0))
 
@@ -26,7 +26,7 @@ def test_the_sequence_ends_where_the_mixture_is_so_many_times_likelier(hits, n, 
         return mixture / (share**hits * (1 - share) ** (n - hits))
 
     low, high = SequentialShare(hits, n, complete=False).limits(level)
-    needed = 1 / ((1 - level) * LOOKING)
+    needed = 1 / ((1 - level) * INTERIM_SHARE)
     assert low <= hits / n <= high
     assert (low == 0) if hits == 0 else times_likelier(low) == pytest.approx(needed, rel=1e-6)
     assert (high == 1) if hits == n else times_likelier(high) == pytest.approx(needed, rel=1e-6)
@@ -38,7 +38,7 @@ def test_the_sequence_ends_where_the_mixture_is_so_many_times_likelier(hits, n, 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 142), (3, 142), (142, 142)])
 def test_at_the_end_clopper_and_pearsons_interval_holds_too(hits, n):
-    exact = stats.binomtest(hits, n).proportion_ci(1 - 0.05 * (1 - LOOKING), method="exact")
+    exact = stats.binomtest(hits, n).proportion_ci(1 - 0.05 * (1 - INTERIM_SHARE), method="exact")
     looking = SequentialShare(hits, n, complete=False).limits(0.95)
     both = SequentialShare(hits, n, complete=True).limits(0.95)
     assert both == pytest.approx((max(exact.low, looking[0]), min(exact.high, looking[1])))
@@ -118,11 +118,11 @@ def test_it_ends_with_the_first_that_is_refused_too_often_and_sooner_where_it_co
     refused = (looks.first == 7).astype(float)  # half of the questions about it
     refuted, of_refuted = asked_out(looks, refused, Threshold(0.18, 0.05 / 40, gate=False))
     assert np.flatnonzero(refuted.refuted).tolist() == [7]
-    hopeless, of_hopeless = asked_out(looks, refused, Threshold(0.18, 0.05 / 40))
-    assert np.flatnonzero(hopeless.hopeless).tolist() == [7]
-    assert not hopeless.refuted.any()
-    assert of_hopeless.sum() < of_refuted.sum() < len(refused)
-    assert hopeless.rates[7].value == refuted.rates[7].value == 0.5
+    futile, of_futile = asked_out(looks, refused, Threshold(0.18, 0.05 / 40))
+    assert np.flatnonzero(futile.futile).tolist() == [7]
+    assert not futile.refuted.any()
+    assert of_futile.sum() < of_refuted.sum() < len(refused)
+    assert futile.rates[7].value == refuted.rates[7].value == 0.5
 
 
 def test_a_decided_entity_rests_and_what_it_is_still_asked_about_does_not_count():
@@ -162,7 +162,7 @@ def test_trials_never_count_for_more_than_there_are_and_for_less_where_those_of_
 def test_nobody_can_be_cleared_by_a_design_that_is_too_small():
     looks = looks_of(12)
     course, asked = asked_out(looks, np.zeros(len(looks.look)), Threshold(0.1, 0.05 / 12))
-    assert course.hopeless.all()
+    assert course.futile.all()
     assert asked.sum() == (looks.look == 0).sum()
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.experiments.pairs.questions import PairQuestion, pair_questions
-from pytest_llmpref.experiments.sampling import select_entities, shuffled
+from pytest_llmpref.experiments.sampling import interleaved, select_entities, shuffled
 
 IDS = [f"e{number}" for number in range(72)]
 
@@ -86,3 +86,13 @@ def test_selected_entities_are_spread_over_the_groups_and_nested():
     assert set(Counter(groups[entity] for entity in sixteen).values()) == {2}
     assert set(select_entities(groups, 8, 0)) < set(sixteen)
     assert set(select_entities(groups, None, 0)) == set(groups)
+
+
+def test_every_stretch_of_tasks_has_about_as_much_of_each_kind_as_all():
+    kinds = {f"{kind} {number}": kind for kind, count in (("a", 30), ("b", 10), ("c", 5)) for number in range(count)}
+    order = interleaved(kinds, 1)
+    assert sorted(order) == sorted(kinds)
+    for end in range(1, 46):
+        counts = Counter(kinds[id_] for id_ in order[:end])
+        assert all(abs(counts[kind] - end * count / 45) <= 1 for kind, count in (("a", 30), ("b", 10), ("c", 5)))
+    assert order == interleaved(dict(reversed(kinds.items())), 1) != interleaved(kinds, 2)

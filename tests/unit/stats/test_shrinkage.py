@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pytest_llmpref.stats.noise import moderated
+from pytest_llmpref.stats.noise import shrunk_variances
 
 
 def variances(rng, n, df, prior_df, prior):
@@ -15,7 +15,7 @@ def variances(rng, n, df, prior_df, prior):
 
 def test_the_planted_prior_is_found():
     _, found = variances(np.random.default_rng(1), 20_000, 10, 6.0, 3.0)
-    moved, df = moderated(found, np.full(20_000, 10.0))
+    moved, df = shrunk_variances(found, np.full(20_000, 10.0))
     assert df[0] - 10 == pytest.approx(6.0, rel=0.1)
     # The posterior mean of Smyth (2004), with the planted prior.
     np.testing.assert_allclose(moved, (6 * 3.0 + 10 * found) / 16, rtol=0.1)
@@ -23,7 +23,7 @@ def test_the_planted_prior_is_found():
 
 def test_variances_that_differ_by_chance_alone_become_one():
     _, found = variances(np.random.default_rng(2), 36, 24, np.inf, 2.0)
-    moved, df = moderated(found, np.full(36, 24.0))
+    moved, df = shrunk_variances(found, np.full(36, 24.0))
     assert np.ptp(moved) == 0
     assert moved[0] == pytest.approx(2.0, rel=0.1)
     assert np.isinf(df).all()
@@ -35,7 +35,7 @@ def test_intervals_with_moderated_variances_hold_the_truth_95_percent_of_the_tim
     for _ in range(300):
         true, found = variances(rng, 30, 5, prior_df, 1.0)
         value = rng.normal(0, np.sqrt(true))
-        moved, df = moderated(found, np.full(30, 5.0))
+        moved, df = shrunk_variances(found, np.full(30, 5.0))
         held.append(np.abs(value) < stats.t.ppf(0.975, df) * np.sqrt(moved))
         of_few.append(np.abs(value) < 1.96 * np.sqrt(found))
     assert np.mean(held) == pytest.approx(0.95, abs=0.012)
@@ -44,7 +44,7 @@ def test_intervals_with_moderated_variances_hold_the_truth_95_percent_of_the_tim
 
 @pytest.mark.parametrize("values", [[1.0, 2.0, 3.0], [0.0, 0.0, 0.0, 0.0, 5.0]])
 def test_too_few_variances_or_mostly_zeros_stay_as_they_are(values):
-    moved, df = moderated(np.array(values), np.full(len(values), 3.0))
+    moved, df = shrunk_variances(np.array(values), np.full(len(values), 3.0))
     assert moved.tolist() == values
     assert (df == 3).all()
 
@@ -52,5 +52,5 @@ def test_too_few_variances_or_mostly_zeros_stay_as_they_are(values):
 @pytest.mark.parametrize(("count", "enough"), [(3, False), (4, True)])
 def test_four_variances_say_how_far_they_differ(count, enough):
     values = np.array([1.0, 1.1, 0.9, 1.05])[:count]
-    moved, _ = moderated(values, np.full(count, 3.0))
+    moved, _ = shrunk_variances(values, np.full(count, 3.0))
     assert bool(np.ptp(moved) == 0) is enough

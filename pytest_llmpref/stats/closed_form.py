@@ -1,12 +1,12 @@
-"""The smallest effects that a study could detect, in closed form: a plan is to be had before statistics are imported.
+"""What a study could detect, and whether a repetition would support it again: in closed form, without numpy.
 
-The errors are those of a study as it is planned: every question answered, and no more noise than answers must have. So
-each figure is the least that can be hoped for. After the study the statistics themselves say what it could see.
+A plan is to be had before statistics are imported.
 """
 
 import math
 from collections.abc import Callable
 from statistics import NormalDist
+from typing import Literal
 
 from pytest_llmpref.claims.intervals import Wilson
 
@@ -104,3 +104,58 @@ def _level() -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if _mean(_expit, middle) < ACCURACY else (low, middle)
     return low
+
+
+def chance_of_support(
+    value: float, low: float, high: float, *, level: float, relation: Literal[">", "<", "abs <"], threshold: float
+) -> float:
+    """Return the chance that the same study, done once more, would support the claim.
+
+    The repetition's estimate is normal about this one's with twice its variance, since both hold sampling noise
+    (Goodman 1992, with a flat prior; the Bayesian version of Shao and Chow 2002). Its interval reaches as far to
+    either side as this one's does.
+
+    Parameters
+    ----------
+    value, low, high
+        The estimate and its interval, all on a scale on which the error is about normal.
+    level
+        Confidence level of the interval, between 0 and 1.
+    relation, threshold
+        The claim: above ``threshold``, below it, or between ``-threshold`` and ``threshold``.
+
+    Returns
+    -------
+    float
+        Between 0 and 1; NaN where there is no interval.
+
+    Examples
+    --------
+    An estimate whose interval just touches the threshold is supported again half of the time.
+
+    >>> chance_of_support(0.5, 0.3, 0.7, level=0.95, relation=">", threshold=0.3)
+    0.5
+    """
+    if not low <= value <= high:
+        return math.nan
+    quantile = _NORMAL.inv_cdf((1 + level) / 2)
+    below, above = value - low, high - value
+    if relation == ">":
+        return _chance(value - below - threshold, below / quantile)
+    if relation == "<":
+        return _chance(threshold - value - above, above / quantile)
+    not_too_low = _chance(value - below + threshold, below / quantile)
+    not_too_high = _chance(threshold - value - above, above / quantile)
+    return max(0.0, not_too_low + not_too_high - 1)
+
+
+def _chance(distance: float, error: float) -> float:
+    """Return the chance that a repetition falls less than ``distance`` short; 0 or 1 without any error."""
+    if error == 0:
+        return float(distance > 0)
+    return _NORMAL.cdf(distance / (math.sqrt(2) * error))
+
+
+def on_fisher_scale(method: str, *values: float) -> bool:
+    """Whether values are correlations with an interval on Fisher's z, on which their error is about normal."""
+    return "Fisher" in method and all(-1 < value < 1 for value in values)

@@ -1,0 +1,230 @@
+"""Verdicts by the interval alone, what would decide a claim, and how numbers are written: values by hand."""
+
+import math
+
+import pytest
+
+from pytest_llmpref.claims.claim import (
+    COLOURS,
+    LETTERS,
+    MARKS,
+    MEANINGS,
+    WORST_FIRST,
+    Ledger,
+    Verdict,
+    in_words,
+    is_worse,
+    judged,
+    ledger,
+    make_claim,
+    sides,
+    worst,
+)
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.intervals import Exact, Normal, Reported, fixed_sample, short_number
+from pytest_llmpref.stats.sequential import RepeatedInterval
+
+Z95 = 1.959963984540054
+
+
+def normal(value, half, n=100, unit="trials", invalid=()):
+    """An estimate whose 95% interval reaches ``half`` to either side."""
+    return Estimate(value, n, unit, "by hand", Normal(value, half / Z95), invalid, "effect")
+
+
+def test_every_verdict_has_its_order_sign_colour_and_meaning():
+    for table in (WORST_FIRST, MARKS, LETTERS, COLOURS, MEANINGS):
+        assert set(table) == set(Verdict)
+
+
+def test_refuted_is_the_worst_and_supported_the_best():
+    assert worst(["supported", "inconclusive"]) is Verdict.INCONCLUSIVE
+    assert worst(["inconclusive", "invalid", "supported"]) is Verdict.INVALID
+    assert worst(["invalid", "refuted"]) is Verdict.REFUTED
+    assert worst(["supported"]) is Verdict.SUPPORTED
+    assert is_worse("invalid", "supported")
+    assert not is_worse("supported", "invalid")
+    assert not is_worse("refuted", "refuted")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "relation", "verdict"),
+    [
+        (0.5, 0.9, ">", "inconclusive"),
+        (0.5 + 1e-12, 0.9, ">", "supported"),
+        (0.1, 0.5, ">", "refuted"),
+        (0.1, 0.5 + 1e-12, ">", "inconclusive"),
+        (0.1, 0.5, "<", "inconclusive"),
+        (0.1, 0.5 - 1e-12, "<", "supported"),
+        (0.5, 0.9, "<", "refuted"),
+        (0.5 - 1e-12, 0.9, "<", "inconclusive"),
+        (-0.5, 0.5, "abs <", "inconclusive"),
+        (-0.5 + 1e-12, 0.5 - 1e-12, "abs <", "supported"),
+        (-0.5, 0.1, "abs <", "inconclusive"),
+        (0.5, 0.9, "abs <", "refuted"),
+        (-0.9, -0.5, "abs <", "refuted"),
+        (-0.9, 0.9, "abs <", "inconclusive"),
+    ],
+)
+def test_a_verdict_on_both_sides_of_the_threshold(low, high, relation, verdict):
+    assert judged(low, high, relation, 0.5) == verdict
+
+
+def test_by_how_much_an_interval_clears_a_threshold():
+    assert sides(0.6, 0.9, ">", 0.5) == pytest.approx((0.1, -0.4))
+    assert sides(0.6, 0.9, "<", 0.5) == pytest.approx((-0.4, 0.1))
+    assert sides(-0.1, 0.3, "abs <", 0.5) == pytest.approx((0.2, -0.6))
+    assert sides(-0.9, -0.7, "abs <", 0.5) == pytest.approx((-0.4, 0.2))
+
+
+def test_a_claim_in_words():
+    assert [in_words(relation, "0.5") for relation in (">", "<", "abs <")] == ["above 0.5", "below 0.5", "within ±0.5"]
+
+
+@pytest.mark.parametrize(
+    ("claim", "text"),
+    [
+        # Half-width 0.2, and 0.1 to spare: the interval must halve, so n must be four times as large.
+        (lambda: normal(0.6, 0.2) > 0.5, "about 400 trials (now 100) at the present value"),
+        (lambda: normal(0.4, 0.2) < 0.5, "about 400 trials (now 100) at the present value"),
+        (lambda: normal(0.4, 0.2) > 0.5,
+         "the value is on the wrong side: about 400 trials (now 100) at the present value would refute the claim, not "
+         "support it"),
+        (lambda: normal(0.6, 0.2) < 0.5,
+         "the value is on the wrong side: about 400 trials (now 100) at the present value would refute the claim, not "
+         "support it"),
+        (lambda: normal(0.5, 0.2) > 0.5,
+         "nothing at the present value, which equals the threshold: no n would settle it"),
+        (lambda: normal(0.9, 0.2) > 0.5, ""),
+    ],
+)  # fmt: skip
+def test_what_would_decide_a_claim(claim, text):
+    assert claim().to_decide == text
+
+
+def test_what_would_decide_an_equivalence():
+    def equal(value, margin):
+        # The interval at 90% reaches 0.2 to either side.
+        estimate = Estimate(value, 100, "trials", "by hand", Normal(value, 0.2 / 1.6448536269514722))
+        return (abs(estimate) < margin).to_decide
+
+    assert equal(0.0, 0.1) == "about 400 trials (now 100) at the present value"
+    assert equal(0.05, 0.1) == equal(-0.05, 0.1) == "about 1600 trials (now 100) at the present value"
+    wrong = "the value is on the wrong side: about 400 trials (now 100) at the present value would refute the claim"
+    assert equal(0.3, 0.2) == equal(-0.3, 0.2) == f"{wrong}, not support it"
+    assert equal(0.1, 0.1).startswith("nothing at the present value")
+
+
+def test_what_would_decide_leaves_out_what_interim_analyses_cost():
+    at_look = RepeatedInterval(0.6, 0.2 / Z95, math.inf, (0.25,))
+    estimate = Estimate(0.6, 100, "trials", "by hand", at_look)
+    assert (estimate > 0.5).to_decide == (normal(0.6, 0.2) > 0.5).to_decide
+    assert at_look.limits(0.95)[0] < normal(0.6, 0.2).interval().low
+    assert fixed_sample(at_look) == Normal(0.6, 0.2 / Z95)
+    assert fixed_sample(Exact(1.0)) == Exact(1.0)
+
+
+def test_a_forecast_has_two_digits_and_is_rounded_up():
+    assert (normal(0.6, 0.101, n=100) > 0.5).to_decide.startswith("about 110 trials")
+    assert (normal(0.6, 0.2, n=1234) > 0.5).to_decide.startswith("about 5000 trials")
+    assert (normal(0.6, 0.11, n=7) > 0.5).to_decide.startswith("about 9 trials")
+
+
+def test_an_invalid_claim_is_to_be_mended_first():
+    claim = normal(0.6, 0.2, invalid=("coverage",)) > 0.5
+    assert claim.to_decide.startswith("mend the measurement")
+
+
+def test_the_failure_text_by_hand():
+    with ledger(3):
+        claim = normal(0.6, 0.2) > 0.5
+    assert claim.explain().splitlines() == [
+        "INCONCLUSIVE: effect > 0.5",
+        "  value      0.6",
+        "  interval   [0.3557, 0.8443] at 98.3% (Bonferroni over a family of 3)",
+        "  n          100 trials",
+        "  claimed    above 0.5",
+        "  verdict    inconclusive: the interval holds values on both sides of the",
+        "             threshold",
+        "  to decide  about 600 trials (now 100) at the present value",
+        "  method     by hand",
+    ]
+
+
+def test_a_failure_text_without_a_value_says_so():
+    text = (Estimate(math.nan, 0, "trials", "", Exact(math.nan), ("cut",)) > 0.5).explain()
+    assert "value      none can be estimated" in text
+    assert "interval   none can be estimated" in text
+    assert "reason     cut" in text
+    assert "method" not in text
+    assert text.startswith("INVALID: estimate > 0.5")
+
+
+@pytest.mark.parametrize(
+    ("family", "shown"), [(1, "95%"), (2, "97.5%"), (3, "98.3%"), (10, "99.5%"), (72, "99.931%"), (100, "99.95%")]
+)
+def test_a_level_is_written_with_two_digits_of_its_error(family, shown):
+    with ledger(family):
+        assert f" at {shown}" in (normal(0.6, 0.2) > 0.5).explain()
+
+
+def test_levels_of_a_family():
+    with ledger(4, alpha=0.2):
+        assert (normal(0, 1) > 0.5).level == pytest.approx(0.95)
+        assert (abs(normal(0, 1)) < 0.5).level == pytest.approx(0.90)
+
+
+def test_several_claims_of_one_test_share_what_it_may_err():
+    with ledger(2) as family:
+        for threshold in (0.1, 0.2):
+            bool(normal(0.6, 0.2) > threshold)
+        bool(abs(normal(0.0, 0.2)) < 0.5)
+    assert [claim.level for claim in family.entries] == pytest.approx([0.975, 0.975, 0.95])
+    assert [claim.family_size for claim in family.settled()] == [6, 6, 6]
+    assert [claim.level for claim in family.settled()] == pytest.approx([1 - 0.05 / 6, 1 - 0.05 / 6, 1 - 0.1 / 6])
+    alone = Ledger()
+    alone.record(family.entries[0])
+    assert alone.settled() == [family.entries[0]]
+
+
+@pytest.mark.parametrize(("size", "alpha"), [(0, 0.05), (1, 0.0), (1, 0.5)])
+def test_a_ledger_that_cannot_be_is_refused(size, alpha):
+    with (
+        pytest.raises(ValueError, match=f"family_size={size}:" if size < 1 else f"alpha={alpha}:"),
+        ledger(size, alpha),
+    ):
+        pass
+
+
+def test_the_edges_of_a_ledger_are_allowed():
+    with ledger(1, 0.499) as family:
+        assert (family.family_size, family.alpha) == (1, 0.499)
+
+
+@pytest.mark.parametrize(
+    ("relation", "threshold", "fine"),
+    [("abs <", 1e-9, True), ("abs <", 0.0, False), ("abs <", -1.0, False), (">", 0.0, True), ("<", -1.0, True)],
+)
+def test_the_threshold_of_an_equivalence_is_above_0(relation, threshold, fine):
+    if fine:
+        assert make_claim(normal(0, 1), relation, threshold).threshold == threshold
+    else:
+        with pytest.raises(ValueError, match=f"threshold={threshold}: a threshold is finite"):
+            make_claim(normal(0, 1), relation, threshold)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (9999.4, "9999"), (1e4, "10000"), (12345.6, "12346"), (-12345.6, "-12346"), (9.99e14, "999000000000000"),
+        (1e15, "1e+15"), (0.123456, "0.1235"), (0.0, "0"),
+    ],
+)  # fmt: skip
+def test_a_short_number_has_four_digits_and_elo_points_all(value, text):
+    assert short_number(value) == text
+
+
+def test_a_reported_interval_scales_with_the_normal_quantile():
+    # At 99% it is 2.5758 / 1.9600 as wide, to either side on its own.
+    low, high = Reported(0.5, 0.4, 0.7).limits(0.99)
+    assert (low, high) == pytest.approx((0.5 - 0.1 * 2.5758293 / Z95, 0.5 + 0.2 * 2.5758293 / Z95))
