@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest_llmpref
 from pytest_llmpref.cli import COMMANDS
-from pytest_llmpref.config.options import options_table
+from pytest_llmpref.config.options import OPTIONS, RECORD_MODE
 from pytest_llmpref.experiments.registry import SHIPPED
 from pytest_llmpref.plugin import fixtures, hookspecs
 
@@ -39,11 +39,21 @@ def setup(app: object) -> dict[str, bool]:
 def write(folder: Path) -> None:
     """Write every part whose text changed, so that Sphinx reads again only what is new."""
     folder.mkdir(exist_ok=True)
-    parts = {"options": options_table(), "fixtures": fixtures_table(), "cli": commands(), "hooks": hooks()}
+    parts = {"options": options(), "fixtures": fixtures_table(), "cli": commands(), "hooks": hooks()}
     for name, text in (parts | {"python": python()}).items():
         path = folder / f"{name}.md"
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
+
+
+def options() -> str:
+    """Return pytest's options, each with what it does, its values, its default and its key in an ini file."""
+    parts = []
+    for option in (*OPTIONS[:2], RECORD_MODE, *OPTIONS[2:]):
+        values = f" One of {', '.join(f'`{choice}`' for choice in option.choices)}." if option.choices else ""
+        default = f" Default: `{option.default}`." if option.default else ""
+        parts.append(f"`{option.flag}`\n: {option.help}.{values}{default} In an ini file: `{option.ini}`.")
+    return "\n\n".join(parts)
 
 
 def fixtures_table() -> str:

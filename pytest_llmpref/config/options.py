@@ -376,13 +376,3 @@ def _usage_error(text: str) -> Exception:
 
 _FILES = ("baseline", "entities", "policy")
 """Settings that name a file, or none."""
-
-
-def options_table() -> str:
-    """Return the table of options in the reference, as Markdown."""
-    rows = ["| option | ini key | default | what it does |", "|---|---|---|---|"]
-    for option in (*OPTIONS[:2], RECORD_MODE, *OPTIONS[2:]):
-        values = f" ({', '.join(f'`{choice}`' for choice in option.choices)})" if option.choices else ""
-        default = f"`{option.default}`" if option.default else ""
-        rows.append(f"| `{option.flag}` | `{option.ini}` | {default} | {option.help}{values} |")
-    return "\n".join(rows)

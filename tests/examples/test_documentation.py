@@ -242,6 +242,16 @@ def test_a_page_names_functions_and_files_that_there_are(page):
         assert hasattr(home, last) or import_module(f"pytest_llmpref.{name}")
 
 
+def test_the_errors_that_troubleshooting_explains_are_raised():
+    page = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "pytest_llmpref").rglob("*.py"))
+    joined = re.sub(r'"\s*\n\s*f?"', "", sources)  # one message on several lines
+    errors = re.findall(r"^\*\*`+ ?(.*?) ?`+\*\*$", page, re.MULTILINE)
+    assert len(errors) > 15
+    parts = {part.strip(" :(){}") for error in errors for part in error.split("...")}
+    assert {part for part in parts if part not in joined} == set()
+
+
 OTHERS = [
     *sorted(path for path in ROOT.glob("*.md") if path.name not in {"README.md", "CHANGELOG.md"}),
     *(ROOT / name for name in (".ci/run", "tox.toml", "pyproject.toml", ".github/workflows/nightly.yml")),
