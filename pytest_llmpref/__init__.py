@@ -2,6 +2,7 @@
 
 All that suites, hooks and plugins of your own need is imported from here. Each name is loaded when it is first used,
 since this package is imported in every pytest run of an environment that has it. Type checkers read ``__init__.pyi``.
+lazy_loader would spare the table below, but reads that file in each of these runs: 1.3 ms where this takes 0.2.
 """
 
 from typing import Any
@@ -38,14 +39,14 @@ _HOMES = {
     "Normal": "claims.intervals",
     "Outcome": "parsing.outcome",
     "PairExperiment": "experiments.pairs.experiment",
-    "Plan": "experiments.asking",
+    "Plan": "experiments.experiment",
     "Planned": "experiments.behaviour",
     "Profile": "config.profiles",
     "Reason": "parsing.reasons",
-    "Replies": "experiments.asking",
+    "Replies": "experiments.trials",
     "Reply": "models.chat",
     "Request": "models.chat",
-    "Rounds": "experiments.asking",
+    "Rounds": "experiments.experiment",
     "Scenario": "experiments.behaviour",
     "SequentialShare": "stats.sequential",
     "Tastes": "models.simulated.tastes",

@@ -10,9 +10,9 @@ from pytest_llmpref.config.policy import TestPolicy
 from pytest_llmpref.config.profiles import Profile
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.experiments.agents.measure import AgenticMeasure, effort_gap, success_gap
-from pytest_llmpref.experiments.asking import Plan, Replies, Rounds, attempt_key, first_attempt
+from pytest_llmpref.experiments.asking import attempt_key, first_attempt
 from pytest_llmpref.experiments.behaviour import Behaviour, ClaimKind, Compared, Finding, Gate, Planned, Scenario
-from pytest_llmpref.experiments.experiment import Conditions, Experiment
+from pytest_llmpref.experiments.experiment import Conditions, Experiment, Plan, Rounds
 from pytest_llmpref.experiments.measure import (
     Measure,
     asking_diagnostics,
@@ -34,7 +34,7 @@ from pytest_llmpref.experiments.reading.measure import (
 )
 from pytest_llmpref.experiments.refusal.measure import excess_refusals, propensity, reason_trends, superadditivity
 from pytest_llmpref.experiments.scoring import EntityExperiment, entity_experiment
-from pytest_llmpref.experiments.trials import Trial
+from pytest_llmpref.experiments.trials import Replies, Trial
 from pytest_llmpref.experiments.worst_case import worst_case
 from pytest_llmpref.models.chat import (
     CallFailedError,

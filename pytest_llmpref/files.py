@@ -1,4 +1,6 @@
-"""Files in folders that may come from somebody else, such as a pull request: opened without following links.
+"""Files: the data that travels with the package, and those of others, such as a pull request.
+
+In folders that may come from somebody else, files are opened without following links.
 
 A pull request can also bring a link in place of the folder. So no part of a folder's path below the project may be a
 link. What leads to the project, and to folders elsewhere that the user names, is the user's own, and is followed.
@@ -24,6 +26,23 @@ _KINDS = (
     (stat.S_ISFIFO, "a named pipe, not a file"),
     (stat.S_ISCHR, "a device, not a file"),
 )
+
+
+PACKAGE = Path(__file__).parent
+
+
+def data_folder(name: str) -> Path:
+    """Return the folder ``fixtures`` or ``suites``, from the wheel or from a source checkout.
+
+    Raises
+    ------
+    FileNotFoundError
+        If neither the installed package nor the checkout around it holds the folder.
+    """
+    for root in (PACKAGE / "_data", PACKAGE.parent):
+        if (root / name).is_dir():
+            return root / name
+    raise FileNotFoundError(f"pytest-llmpref is installed without its {name!r} data; reinstall the package")
 
 
 class NotAFileError(OSError):

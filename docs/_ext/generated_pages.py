@@ -7,11 +7,10 @@ import argparse
 import inspect
 import os
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 
 import pytest_llmpref
-from pytest_llmpref.cli import COMMANDS
+from pytest_llmpref import cli
 from pytest_llmpref.config.options import OPTIONS, RECORD_MODE
 from pytest_llmpref.experiments.registry import SHIPPED
 from pytest_llmpref.plugin import fixtures, hookspecs
@@ -70,11 +69,7 @@ def fixtures_table() -> str:
 def commands() -> str:
     """Return the help of `llmpref` and of each of its commands."""
     os.environ["COLUMNS"] = "80"
-    parser = argparse.ArgumentParser(prog="llmpref")
-    found = parser.add_subparsers()
-    for name in COMMANDS:
-        import_module(f"pytest_llmpref.cli.{name}").add(found)
-    return "\n\n".join(_help(parser))
+    return "\n\n".join(_help(cli._parser()))  # noqa: SLF001 - no command prints all
 
 
 def _help(parser: argparse.ArgumentParser) -> Iterator[str]:

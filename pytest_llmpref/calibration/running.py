@@ -22,7 +22,7 @@ import numpy as np
 from pytest_llmpref.calibration.findings import CalibrationError, Sums, Tally, claim_kinds, count, scenarios
 from pytest_llmpref.experiments.behaviour import Behaviour, Scenario
 from pytest_llmpref.experiments.registry import behaviours, register
-from pytest_llmpref.resources import PACKAGE
+from pytest_llmpref.files import PACKAGE
 
 CHUNK = 25
 """Studies that one process runs at a stretch: some seconds' worth, which is what a killed run loses at most."""

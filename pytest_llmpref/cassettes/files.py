@@ -1,18 +1,20 @@
 """The files of a cassette: their names, lines appended by several processes at once, and the packed file."""
 
 import contextlib
+import errno
 import gzip
 import hashlib
 import io
 import os
 import re
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 from filelock import FileLock
 
-from pytest_llmpref.cassettes.interaction import CassetteError, Line
+from pytest_llmpref.cassettes.interaction import CassetteError, CassetteWarning, Line
 from pytest_llmpref.files import append, open_descriptor, open_to_read, refuse_others, write_whole
 
 _PART = r"[a-z0-9](?:[a-z0-9._]|-(?!-|/|$))*"
@@ -64,7 +66,11 @@ def locked(path: Path, *, remove: bool = False) -> Iterator[tuple[int, int]]:
     """Open a journal for appending, alone among all processes, for as long as it takes to write a line.
 
     The file is opened anew each time, so that no descriptor can outlive a `pack` by another process. POSIX locks the
-    journal itself. Windows has no such lock that lets others read, so a file beside it is locked there.
+    journal itself. Windows has no such lock that lets others read, so a file beside it is locked there, by filelock.
+
+    On POSIX filelock would leave that file beside each journal, as it empties what it locks and removes nothing.
+    Readers would have to make it, and who waits looks every 50 ms whether to go on. Measured with 1,000-byte lines, it
+    takes 268 microseconds for a line where this takes 57, and 267 against 50 where two processes write at once.
 
     Parameters
     ----------
@@ -129,15 +135,98 @@ def read_from(descriptor: int, offset: int) -> bytes:
         return file.read()
 
 
-def set_tail_aside(descriptor: int, path: Path, tail: bytes) -> None:
-    """Move a cut-off last line to ``<path>.cut``; see `set_aside`."""
-    set_aside(path, tail)
-    os.ftruncate(descriptor, os.fstat(descriptor).st_size - len(tail))
-
-
 def set_aside(path: Path, line: bytes) -> None:
     """Add a line that cannot be read to ``<path>.cut``, which keeps all that was ever set aside."""
     append(path.with_name(path.name + ".cut"), line + b"\n")
+
+
+class Journal:
+    """The file that live runs append to, and how much of it was read.
+
+    Attributes
+    ----------
+    path
+        The file.
+    read, lines
+        How many bytes, and how many lines, were read of it.
+    tail
+        Bytes of a line that a crash cut off, or that another process is in the middle of.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.read = self.lines = self.tail = 0
+
+    def forget(self) -> None:
+        """Begin again: what was read is in the packed file now."""
+        self.read = self.lines = 0
+
+    def unread(self) -> bytes:
+        """Return the complete lines that were not read yet, and note the tail."""
+        found = b""
+        with contextlib.suppress(FileNotFoundError), open_to_read(self.path) as file:
+            file.seek(self.read)
+            found = file.read()
+        complete = found[: found.rfind(b"\n") + 1]
+        self.tail = len(found) - len(complete)
+        return complete
+
+    def count(self, lines: bytes) -> None:
+        """Count lines as read."""
+        self.read += len(lines)
+        self.lines += lines.count(b"\n")
+
+    def again(self, start: int = 0) -> bytes:
+        """Return again what was read, from a place on."""
+        with contextlib.suppress(FileNotFoundError), open_to_read(self.path) as file:
+            file.seek(start)
+            return file.read(self.read - start)
+        return b""
+
+    def append(self, line: bytes, catch_up: Callable[[], object]) -> None:
+        """Append a line, and count it as read.
+
+        Parameters
+        ----------
+        line
+            Without its line break.
+        catch_up
+            Called where another process wrote meanwhile, with the file locked: reads what it wrote.
+        """
+        try:
+            self._write(line + b"\n", catch_up)
+        except FileNotFoundError:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._write(line + b"\n", catch_up)
+
+    def set_tail_aside(self, descriptor: int) -> None:
+        """Move what follows the last complete line to ``<path>.cut``. With the file locked, nobody is writing it."""
+        tail = read_from(descriptor, self.read)
+        if not tail:
+            return
+        set_aside(self.path, tail)
+        os.ftruncate(descriptor, os.fstat(descriptor).st_size - len(tail))
+        warnings.warn(
+            f"{self.path}: the last line is cut off ({len(tail)} bytes, likely of a killed run); it was moved to "
+            f"{self.path.name}.cut",
+            CassetteWarning,
+            stacklevel=4,
+        )
+
+    def _write(self, line: bytes, catch_up: Callable[[], object]) -> None:
+        with locked(self.path) as (descriptor, found):
+            size = found
+            if size != self.read:
+                # Another process wrote; if a crash cut its last line off, this line must not be glued to it.
+                catch_up()
+                self.set_tail_aside(descriptor)
+                size = os.fstat(descriptor).st_size
+            written = os.write(descriptor, line)
+            if written != len(line):
+                os.ftruncate(descriptor, size)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self.read = size + written
+            self.lines += 1
 
 
 def compressed(lines: Iterable[Line]) -> bytes:

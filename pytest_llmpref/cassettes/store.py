@@ -1,8 +1,6 @@
 """The cassette: all recorded interactions of one model, in a packed file and a journal."""
 
 import contextlib
-import errno
-import os
 import threading
 import warnings
 from collections.abc import Iterator
@@ -14,10 +12,10 @@ import msgspec
 
 from pytest_llmpref.cassettes import files
 from pytest_llmpref.cassettes.decoding import LostNumber, Source, check_decodes, decode_lines, decode_packed
-from pytest_llmpref.cassettes.files import slug
+from pytest_llmpref.cassettes.files import Journal, slug
 from pytest_llmpref.cassettes.interaction import CassetteError, CassetteWarning, Exchange, Interaction, Line
 from pytest_llmpref.cassettes.redaction import Scrubber
-from pytest_llmpref.files import explained, open_to_read
+from pytest_llmpref.files import explained
 from pytest_llmpref.models.chat import Reply, Request, possible
 
 MOST_PACKINGS = 50
@@ -63,7 +61,7 @@ class Cassette:
         self._interactions: dict[str, Interaction] = {}
         self._packed_state: tuple[int, ...] | None = None
         self._in_packed = frozenset[str]()
-        self._read = self._lines_read = self._tail = 0
+        self._journal = Journal(self.journal)
         self._lost: dict[str, LostNumber] = {}
         self._told = set[str]()
         self._scrubber: Scrubber | None = None
@@ -84,14 +82,14 @@ class Cassette:
         """
         cassette = cls(folder, model)
         cassette.reload()
-        if cassette._tail:
+        if cassette._journal.tail:
             # Unless a living process was just writing it.
             with contextlib.suppress(OSError), files.settled(cassette.journal):
                 cassette.reload()
-        if cassette._tail:
+        if cassette._journal.tail:
             warnings.warn(
-                f"{cassette.journal}: the last line is cut off ({cassette._tail} bytes, likely of a killed run); it "
-                "was left out, and its question will be asked again by the next recording run",
+                f"{cassette.journal}: the last line is cut off ({cassette._journal.tail} bytes, likely of a killed "
+                "run); it was left out, and its question will be asked again by the next recording run",
                 CassetteWarning,
                 stacklevel=2,
             )
@@ -120,7 +118,7 @@ class Cassette:
     def extent(self) -> Extent:
         """How much of the files was read."""
         with self._alone:
-            return Extent(self._packed_state, self._read, self._lines_read)
+            return Extent(self._packed_state, self._journal.read, self._journal.lines)
 
     def lines(self, after: Extent = NOTHING_READ) -> list[Line]:
         """Read the files anew, for all that `interactions` leaves out; in the same order.
@@ -141,7 +139,7 @@ class Cassette:
                 since = after if after.packed == self._packed_state else NOTHING_READ
                 known = since.packed == self._packed_state
                 packed = [] if known else decode_packed(Source(self.packed, self.model), Line, [])
-                journal_read = self._journal_read(since.journal)
+                journal_read = self._journal.again(since.journal)
                 # Packed meanwhile: what was read of the journal is the beginning of another one.
                 if files.state(self.packed) == self._packed_state:
                     break
@@ -247,16 +245,16 @@ class Cassette:
         self.packed.parent.mkdir(parents=True, exist_ok=True)
         with files.locked(self.journal, remove=True) as (descriptor, _):
             self.reload()
-            self._set_tail_aside(descriptor)
+            self._journal.set_tail_aside(descriptor)
             files.replace(self.packed, self._repacked())
             self._packed_state = files.state(self.packed)
             self._in_packed = frozenset(self._interactions)
-            self._read = self._lines_read = 0
+            self._journal.forget()
 
     def _repacked(self) -> bytes:
         before = files.read(self.packed) if self._in_packed else b""
         lost = list[LostNumber]()
-        new = {line.key: line for line in self._decoded(self._journal_read(), lost=lost)}
+        new = {line.key: line for line in self._decoded(self._journal.again(), lost=lost)}
         again = not self._in_packed.isdisjoint(new)
         if again or not before or files.packings(before) >= MOST_PACKINGS:
             if self._packed_state is not None:
@@ -269,13 +267,6 @@ class Cassette:
             files.set_aside(self.journal, one.line)
         return content
 
-    def _journal_read(self, start: int = 0) -> bytes:
-        """Return again what was read of the journal."""
-        with contextlib.suppress(FileNotFoundError), open_to_read(self.journal) as file:
-            file.seek(start)
-            return file.read(self._read - start)
-        return b""
-
     def _decoded(self, journal_read: bytes, before: int = 0, *, lost: list[LostNumber] | None = None) -> list[Line]:
         source = Source(self.journal, self.model, before + 1)
         return decode_lines(journal_read, source, Line, [] if lost is None else lost)
@@ -286,23 +277,20 @@ class Cassette:
             if state != self._packed_state:
                 # Packed since: what was read of the journal is part of it, and a new journal may have begun.
                 self._interactions = {}
-                self._read = self._lines_read = 0
+                self._journal.forget()
                 if state is not None:
                     lost = list[LostNumber]()
                     self._take(decode_packed(Source(self.packed, self.model), Interaction, lost), lost)
                 self._packed_state = state
                 self._in_packed = frozenset(self._interactions)
-            unread = self._unread()
+            unread = self._journal.unread()
             if files.state(self.packed) == state:
                 break
-        complete = unread[: unread.rfind(b"\n") + 1]
-        self._tail = len(unread) - len(complete)
-        if complete:
-            source = Source(self.journal, self.model, self._lines_read + 1)
+        if unread:
+            source = Source(self.journal, self.model, self._journal.lines + 1)
             lost = []
-            self._take(decode_lines(complete, source, Interaction, lost), lost)
-            self._lines_read += complete.count(b"\n")
-            self._read += len(complete)
+            self._take(decode_lines(unread, source, Interaction, lost), lost)
+            self._journal.count(unread)
 
     def _take(self, recorded: list[Interaction], lost: list[LostNumber]) -> None:
         for one in recorded:
@@ -318,27 +306,6 @@ class Cassette:
                 self._told.add(key)
                 warnings.warn(one.said, CassetteWarning, stacklevel=3)
 
-    def _unread(self) -> bytes:
-        try:
-            with open_to_read(self.journal) as file:
-                file.seek(self._read)
-                return file.read()
-        except FileNotFoundError:
-            return b""
-
-    def _set_tail_aside(self, descriptor: int) -> None:
-        """Set aside what follows the last complete line. The journal is locked, so nobody is still writing it."""
-        tail = files.read_from(descriptor, self._read)
-        if not tail:
-            return
-        files.set_tail_aside(descriptor, self.journal, tail)
-        warnings.warn(
-            f"{self.journal}: the last line is cut off ({len(tail)} bytes, likely of a killed run); it was moved to "
-            f"{self.journal.name}.cut",
-            CassetteWarning,
-            stacklevel=4,
-        )
-
     def _record(self, key: str, request: Request, reply: Reply, exchange: Exchange | None, at: datetime) -> Interaction:
         if request.model != self.model:
             raise CassetteError(
@@ -348,7 +315,7 @@ class Cassette:
         with self._alone:
             recorded, line = self._readable(key, request, reply, exchange, at)
             try:
-                self._append(line + b"\n")
+                self._journal.append(line, self.reload)
             except OSError as error:
                 error.filename = error.filename or str(self.journal)
                 raise CassetteError(explained(error, "append", _FIX)) from error
@@ -372,25 +339,3 @@ class Cassette:
             f"{self.journal}: the reply to key {key} could never be read again, so it was not recorded ({wrong}); "
             "report it to whoever made the model's adapter"
         ) from wrong
-
-    def _append(self, line: bytes) -> None:
-        try:
-            self._write(line)
-        except FileNotFoundError:
-            self.journal.parent.mkdir(parents=True, exist_ok=True)
-            self._write(line)
-
-    def _write(self, line: bytes) -> None:
-        with files.locked(self.journal) as (descriptor, found):
-            size = found
-            if size != self._read:
-                # Another process wrote; if a crash cut its last line off, this line must not be glued to it.
-                self.reload()
-                self._set_tail_aside(descriptor)
-                size = os.fstat(descriptor).st_size
-            written = os.write(descriptor, line)
-            if written != len(line):
-                os.ftruncate(descriptor, size)
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            self._read = size + written
-            self._lines_read += 1

@@ -1,4 +1,4 @@
-"""The command ``llmpref``: what is not a pytest run. Each subcommand is a module of this package."""
+"""The command ``llmpref``: what is not a pytest run. Each module of this package declares its subcommands."""
 
 import argparse
 import gc
@@ -11,8 +11,18 @@ from typing import Any, NoReturn
 
 from pytest_llmpref.errors import LLMPrefError
 
-COMMANDS = ("init", "plan", "report", "diff", "boolq", "cassettes", "serve", "paper_table", "calibrate")
-"""The modules of this package, in the order in which help lists them. They import what they run when it runs."""
+COMMANDS = {
+    "init": "init",
+    "boolq": "init",
+    "plan": "plan",
+    "report": "results",
+    "diff": "results",
+    "paper-table": "results",
+    "cassettes": "cassettes",
+    "serve": "serve",
+    "calibrate": "calibrate",
+}
+"""Command -> its module in this package, as help lists them. Modules import what they run when it runs."""
 DESCRIPTION = """
 Tools around pytest-llmpref, which tests whether what a language model likes shows in what it does: set up a project,
 plan what a study asks and costs, look after recordings, compare two releases. The tests themselves run with pytest.
@@ -69,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="llmpref", description=DESCRIPTION, epilog=EPILOG)
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version, and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name in COMMANDS:
+    for name in dict.fromkeys(COMMANDS.values()):
         import_module(f"pytest_llmpref.cli.{name}").add(commands)
     return parser
 

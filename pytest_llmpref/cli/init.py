@@ -1,12 +1,15 @@
-"""``llmpref init``: lays suites, fixtures, pytest's configuration and a CI workflow into a user's own project."""
+"""``llmpref init`` lays suites, fixtures, pytest's configuration and a CI workflow into a user's own project.
+
+``llmpref boolq`` fetches the reading questions that the package does not bring.
+"""
 
 import argparse
 from pathlib import Path
 from typing import Any
 
-from pytest_llmpref.config.configuration_files import configuration_in
+from pytest_llmpref.config.options import configuration_in
 from pytest_llmpref.errors import LLMPrefError
-from pytest_llmpref.resources import data_folder
+from pytest_llmpref.files import data_folder
 
 COPIED = (("suites", "suites"), ("fixtures/entities", "entities"), ("fixtures/profiles", "profiles"))
 """What users edit: where it is in the package, and where it goes."""
@@ -42,7 +45,7 @@ IGNORED = (
 
 
 def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the type of its subparsers
-    """Declare the subcommand."""
+    """Declare the subcommands."""
     command = commands.add_parser(
         "init", help="set up a project: suites, entities, profiles, pytest.ini, .gitignore and a CI workflow, to edit"
     )
@@ -50,6 +53,9 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
     command.add_argument("--ci", choices=tuple(WORKFLOWS), default="github", help="whose CI the workflow is for")
     command.add_argument("--force", action="store_true", help="overwrite files that are there and differ")
     command.set_defaults(run=_run)
+    boolq = commands.add_parser("boolq", help="fetch BoolQ's development set").add_subparsers(required=True)
+    command = boolq.add_parser("download", help="3,270 questions, 1.3 MB; for --llmpref-boolq dev")
+    command.set_defaults(run=_download)
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -132,3 +138,11 @@ def _files(ci: str) -> dict[Path, bytes]:
                 files[Path(target) / path.relative_to(folder)] = path.read_bytes()
     files[WORKFLOWS[ci]] = (data_folder("fixtures") / "ci" / f"{ci}.yml").read_bytes()
     return files
+
+
+def _download(_options: argparse.Namespace) -> None:
+    from pytest_llmpref.config.items import LICENCE, SHA256, download  # noqa: PLC0415 - only here
+
+    print(LICENCE)
+    print(f"{download()}: SHA-256 {SHA256}")
+    print("use it with: pytest suites --model NAME --llmpref-boolq dev")

@@ -69,7 +69,7 @@ def _thresholds(path: Path | None, entities: int) -> "dict[str, tuple[Threshold,
     from pytest_llmpref.claims.claim import DEFAULT_ALPHA, Threshold  # noqa: PLC0415 - as above
     from pytest_llmpref.config.policy import FILE, load_policy  # noqa: PLC0415
     from pytest_llmpref.experiments.registry import behaviours  # noqa: PLC0415
-    from pytest_llmpref.resources import data_folder  # noqa: PLC0415
+    from pytest_llmpref.files import data_folder  # noqa: PLC0415
 
     folder = data_folder("suites") / "release_gate"
     policy = load_policy(path or folder / FILE)
@@ -84,7 +84,7 @@ def _thresholds(path: Path | None, entities: int) -> "dict[str, tuple[Threshold,
 
 
 def _settings(options: argparse.Namespace) -> Any:  # noqa: ANN401 - Settings, imported when needed
-    from pytest_llmpref.config.options import default_settings  # noqa: PLC0415 - imports pytest
+    from pytest_llmpref.config.options import default_settings  # noqa: PLC0415 - as above
 
     refuse_links_below(Path.cwd(), options.cassettes)
     return default_settings(

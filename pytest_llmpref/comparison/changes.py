@@ -109,7 +109,7 @@ def change(new: Measure, old: Measure) -> Change:
     """
     if new.name != old.name:
         raise ValueError(f"change({new.name}, {old.name}): only two measurements of one behaviour can be compared")
-    now, before = ([_question(trial) for trial in side.trials] for side in (new, old))
+    now, before = ([trial.asked for trial in side.trials] for side in (new, old))
     # In one order: then the same answers give the same estimates to the last digit, and no change that is rounding.
     asked_now, asked_before = dict.fromkeys(now), set(before)
     number = {question: index for index, question in enumerate(filter(asked_before.__contains__, asked_now))}
@@ -176,11 +176,6 @@ def _part(measure: HasValues, entities: Sequence[str]) -> _Part:
 
 
 Question = tuple[object, ...]
-
-
-def _question(trial: Trial) -> Question:
-    """Return what a trial asked, apart from the model."""
-    return trial.entities, trial.first_is_a, trial.wording, trial.repetition, trial.question, trial.framing
 
 
 def _in_order(trials: Sequence[Trial], questions: Sequence[Question], number: Mapping[Question, int]) -> list[Trial]:

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from itertools import compress, repeat
+from itertools import compress
 from operator import not_
 from pathlib import Path
 from typing import Any
@@ -99,7 +99,7 @@ def measure_of(name: str, model: str, record: MeasureRecord, groups: Mapping[str
     Of each trial's transcripts only the last has its key and text. A file from before ``course`` was recorded has no
     trials that can be compared.
     """
-    trials, controls = _trials(record)
+    trials, controls = _trials(record, behaviour_of(name).trial())
     reasons = tuple(record.reasons)
     return Measure(
         name=name,
@@ -142,13 +142,13 @@ def _reliability(record: MeasureRecord) -> Estimate | None:
     return Estimate(value, found.get("n", 0), "entities", "as reported", method, label="split-half reliability")
 
 
-def _trials(record: MeasureRecord) -> tuple[list[Trial], list[Trial]]:
-    """Return the trials about entities, and those of the control.
+def _trials(record: MeasureRecord, kind: type[Trial]) -> tuple[list[Trial], list[Trial]]:
+    """Return the trials about entities, and those of the control, as those of a class.
 
     Column by column and by place, since there may be hundreds of thousands.
     """
     columns = record.trials
-    if not {"course", "first_is_a"} <= columns.keys():
+    if not {"course", "first_is_a", *kind.columns} <= columns.keys():
         return [], []
     empty = [None] * len(columns["key"])
     courses = columns["course"]
@@ -159,16 +159,14 @@ def _trials(record: MeasureRecord) -> tuple[list[Trial], list[Trial]]:
     ]
     trials = list(
         map(
-            Trial,
+            kind,
             attempts,
             map(tuple, columns["entities"]),
             empty,  # answered_by
             columns["score"],
-            columns["first_is_a"],
             columns["wording"],
             columns["repetition"],
-            repeat(()),  # ranking
-            *(columns.get(name, empty) for name in ("question", "framing", "correct")),
+            *(columns[name] for name in kind.columns),
         )
     )
     control = columns["control"]

@@ -1,61 +1,26 @@
-"""How large a study is: the shipped profiles and a user's own; and which part of it one CI job asks."""
+"""How large a study is: the shipped profiles, and a user's own."""
 
-import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Literal
 
-from pytest_llmpref.errors import LLMPrefError
-from pytest_llmpref.resources import data_folder
+from msgspec import Meta
 
+from pytest_llmpref.config.reading import UserFileError, fitted, listed, parse_toml, read_bytes
+from pytest_llmpref.files import data_folder
 
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """One share of all questions.
-
-    Attributes
-    ----------
-    number
-        Which one, from 1.
-    count
-        How many there are.
-    """
-
-    number: int
-    count: int
-
-    def __str__(self) -> str:
-        return f"{self.number}/{self.count}"
-
-    def holds(self, key: str) -> bool:
-        """Whether this share holds the trial whose first attempt has this key: exactly one of all shares does."""
-        return int(key[:8], 16) % self.count == self.number - 1
-
-
-def parse_shard(text: str) -> Shard | None:
-    """Read a share such as ``2/5``; an empty text is none.
-
-    Raises
-    ------
-    ValueError
-        If it is not one.
-    """
-    if not text:
-        return None
-    number, _, count = text.partition("/")
-    if number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count):
-        return Shard(int(number), int(count))
-    raise ValueError("give it as NUMBER/COUNT, from 1/COUNT to COUNT/COUNT, such as 2/5")
-
-
-Selection = Literal["fixed", "adaptive"]
-Stopping = Literal["fixed", "sequential"]
 MOST_ATTEMPTS = 100
 """Most attempts at one question (arXiv 2602.18971)."""
+_MOST_BYTES = 1 << 20
+# The other limits are our choice: far above any study that was published (arXiv 2602.18971 asks each of 5,112 questions
+# once), and low enough that nothing is planned that no memory holds.
+Thousand = Annotated[int, Meta(ge=1, le=1_000)]
+Attempts = Annotated[int, Meta(ge=1, le=MOST_ATTEMPTS)]
+Tokens = Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
-class ProfileError(LLMPrefError):
-    """A profile that cannot be used; the message names the file, the key and the fix."""
+class ProfileError(UserFileError):
+    """A profile cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,72 +76,26 @@ class Profile:
     """
 
     name: str
-    entities: int | None
-    partners: int | None
-    orders: int
-    repetitions: int
-    paraphrases: int | None
-    temperature: float
-    max_tokens: int
-    ranking_repetitions: int
-    attempts: int
-    ranking_attempts: int
-    refusal_tokens: int
-    boolq_questions: int | None
-    agentic_tasks: int | None
-    agentic_entities: int
-    agentic_messages: int
-    agentic_tokens: int
-    agentic_seconds: int
-    agentic_reply_tokens: int
-    selection: Selection = "fixed"
-    stopping: Stopping = "fixed"
-
-
-_LOWEST = {
-    "entities": 4,
-    "partners": 2,
-    "orders": 1,
-    "repetitions": 1,
-    "paraphrases": 1,
-    "max_tokens": 1,
-    "ranking_repetitions": 2,
-    "attempts": 1,
-    "ranking_attempts": 1,
-    "refusal_tokens": 1,
-    "boolq_questions": 4,
-    "agentic_tasks": 1,
-    "agentic_entities": 2,
-    "agentic_messages": 3,
-    "agentic_tokens": 1,
-    "agentic_seconds": 1,
-    "agentic_reply_tokens": 1,
-}
-_HIGHEST = {
-    "entities": 10_000,
-    "partners": 10_000,
-    "orders": 2,
-    "repetitions": 1_000,
-    "paraphrases": 1_000,
-    "max_tokens": 1_000_000,
-    "ranking_repetitions": 1_000,
-    "attempts": MOST_ATTEMPTS,
-    "ranking_attempts": MOST_ATTEMPTS,
-    "refusal_tokens": 1_000_000,
-    "boolq_questions": 100_000,
-    "agentic_tasks": 1_000,
-    "agentic_entities": 10_000,
-    "agentic_messages": 10_000,
-    "agentic_tokens": 1_000_000_000,
-    "agentic_seconds": 1_000_000,
-    "agentic_reply_tokens": 1_000_000,
-}
-"""Far above any study that was published (arXiv 2602.18971 asks each of 5,112 questions once), and low enough that
-nothing is planned that no memory holds. Our choice."""
-_MOST_BYTES = 1 << 20
-_WORDS = {"selection": get_args(Selection), "stopping": get_args(Stopping)}
-"""Keys that may be left out -> what they may be."""
-_ALL = frozenset({"entities", "partners", "paraphrases", "boolq_questions", "agentic_tasks"})
+    entities: Annotated[int, Meta(ge=4, le=10_000)] | None
+    partners: Annotated[int, Meta(ge=2, le=10_000)] | None
+    orders: Annotated[int, Meta(ge=1, le=2)]
+    repetitions: Thousand
+    paraphrases: Thousand | None
+    temperature: Annotated[float, Meta(ge=0, le=2)]
+    max_tokens: Tokens
+    ranking_repetitions: Annotated[int, Meta(ge=2, le=1_000)]
+    attempts: Attempts
+    ranking_attempts: Attempts
+    refusal_tokens: Tokens
+    boolq_questions: Annotated[int, Meta(ge=4, le=100_000)] | None
+    agentic_tasks: Thousand | None
+    agentic_entities: Annotated[int, Meta(ge=2, le=10_000)]
+    agentic_messages: Annotated[int, Meta(ge=3, le=10_000)]
+    agentic_tokens: Annotated[int, Meta(ge=1, le=1_000_000_000)]
+    agentic_seconds: Annotated[int, Meta(ge=1, le=1_000_000)]
+    agentic_reply_tokens: Tokens
+    selection: Literal["fixed", "adaptive"] = "fixed"
+    stopping: Literal["fixed", "sequential"] = "fixed"
 
 
 def load_profile(name: str) -> Profile:
@@ -185,47 +104,16 @@ def load_profile(name: str) -> Profile:
     Raises
     ------
     ProfileError
-        Unknown name, unreadable file, unknown or missing key, or a value out of range.
+        If there is no such profile, or its file cannot be used.
     """
     shipped = data_folder("fixtures") / "profiles"
     path = Path(name) if name.endswith(".toml") else shipped / f"{name}.toml"
     known = {file.stem for file in shipped.glob("*.toml")}
     if not path.is_file() or not (name in known or name.endswith(".toml")):
         names = ", ".join(sorted(known))
-        raise ProfileError(f"--profile {name}: no such profile; use one of {names}, or the path of a .toml file")
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-        if len(data) > _MOST_BYTES:
-            raise ProfileError(f"{path}: more than {_MOST_BYTES:,} bytes; a profile is a dozen lines")
-        table = tomllib.loads(data.decode())
-    except OSError as error:
-        raise ProfileError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
-    except (ValueError, RecursionError) as error:  # an overlong number is no TOMLDecodeError
-        raise ProfileError(f"{path}: not valid TOML: {error}") from error
-    keys = {field.name for field in fields(Profile)} - {"name"}
-    for wrong, what in ((table.keys() - keys, "unknown"), (keys - _WORDS.keys() - table.keys(), "missing")):
-        if wrong:
-            allowed = ", ".join(sorted(keys))
-            raise ProfileError(f"{path}: {what} key {', '.join(sorted(wrong))}; a profile has exactly: {allowed}")
-    return Profile(name=path.stem, **{key: _checked(path, key, table[key]) for key in sorted(table)})
-
-
-def _checked(path: Path, key: str, value: Any) -> Any:  # noqa: ANN401 - whatever the TOML file holds
-    if key in _ALL and value == "all":
-        return None
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if key == "temperature":
-        if number and 0 <= value <= 2:
-            return float(value)
-        raise ProfileError(f"{path}: temperature is {value!r}; it must be a number from 0 to 2")
-    if key in _WORDS:
-        if value in _WORDS[key]:
-            return value
-        raise ProfileError(f"{path}: {key} is {value!r}; it must be one of {', '.join(_WORDS[key])}")
-    if not number or isinstance(value, float) or not _LOWEST[key] <= value <= _HIGHEST[key]:
-        wanted = f"a whole number of at least {_LOWEST[key]}"
-        if number and value > _HIGHEST[key]:
-            wanted += f" and at most {_HIGHEST[key]:,}"
-        raise ProfileError(f"{path}: {key} is {value!r}; it must be {wanted}" + (' or "all"' if key in _ALL else ""))
-    return value
+        raise ProfileError(f"--profile {name}", [f"no such profile; use one of {names}, or the path of a .toml file"])
+    table = parse_toml(path, ProfileError, read_bytes(path, ProfileError, _MOST_BYTES))
+    values, problems = fitted(table, Profile, apart=["name"])
+    if problems:
+        raise ProfileError(path, listed(problems))
+    return Profile(name=path.stem, **values)

@@ -5,12 +5,13 @@ A second model judges the replies that rules do not read as a choice; it is aske
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
 
 from pytest_llmpref.config.profiles import MOST_ATTEMPTS
-from pytest_llmpref.experiments.trials import load_prompts
+from pytest_llmpref.experiments.experiment import Plan
+from pytest_llmpref.experiments.trials import Replies, load_prompts
 from pytest_llmpref.models.chat import CallFailedError, ChatModel, Message, Reply, Request
 from pytest_llmpref.models.prefill import lead_for
 from pytest_llmpref.parsing.judgements import JUDGEMENTS, read_judgement
@@ -28,6 +29,22 @@ def question_to_judge(judge: str, request: Request, reply: Reply) -> Request | N
 
     Nothing is to judge where a call failed, the provider itself refused, nothing was said, or a label was chosen in so
     many words.
+
+    Parameters
+    ----------
+    judge
+        Name of the judge.
+    request, reply
+        What was asked, and what was said.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import Message, Reply, Request
+    >>> asked = Request("sim/x", (Message("user", "A: tea. B: mud. Which?"),), 1.0, 9)
+    >>> question_to_judge("sim/judge", asked, Reply("A", "stop")) is None
+    True
+    >>> question_to_judge("sim/judge", asked, Reply("Whatever warms you.", "stop")).max_tokens
+    16
     """
     if reply.finish in {"error", "content_filter"} or reply.refusal or not without_thinking(reply.text).strip():
         return None
@@ -42,7 +59,13 @@ def question_to_judge(judge: str, request: Request, reply: Reply) -> Request | N
 
 
 def judged(reply: Reply, answer: Reply) -> Reply:
-    """Return a reply with the judge's word on it, and with what the judge cost; as it was where that is no word."""
+    """Return a reply with the judge's word on it, and with what the judge cost; as it was where that is no word.
+
+    Parameters
+    ----------
+    reply, answer
+        What was said, and what the judge answered about it.
+    """
     word = read_judgement(answer.text) if answer.finish != "error" else None
     unpriced = reply.cost is None or answer.cost is None
     return msgspec.structs.replace(
@@ -88,81 +111,24 @@ class JudgedModel:
         """Nothing is open that is not others'."""
 
 
-Replies = tuple[Reply, ...]
-"""The replies to one trial, in the order of its attempts; none to a trial that was not asked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rounds:
-    """Trials of which some are asked, in rounds: what comes next follows from the answers so far.
-
-    Attributes
-    ----------
-    total
-        How many trials are asked in all.
-    choose
-        Given the replies to each trial of the plan, returns the numbers of those to ask next; none at the end. A pure
-        function, so that a replay asks the same.
-    setting
-        What of a profile has them asked so, for messages.
-    at_most
-        Whether ``total`` is the most, and the answers may end the asking before.
-    """
-
-    total: int
-    choose: Callable[[Sequence[Replies]], Sequence[int]]
-    setting: str
-    at_most: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The trials of an experiment.
-
-    Attributes
-    ----------
-    requests
-        The first attempt of each trial.
-    is_valid
-        Tells whether a reply to the trial with this number is a valid answer.
-    attempts
-        Most attempts at one trial.
-    can_be_judged
-        Whether each is a question with two options, whose replies a judge can tell apart.
-    rounds
-        How the trials are asked where answers decide which; ``None`` where all are asked, in one go.
-    """
-
-    requests: Sequence[Request]
-    is_valid: Callable[[int, Reply], bool]
-    attempts: int
-    can_be_judged: bool = False
-    rounds: Rounds | None = None
-
-    @property
-    def total(self) -> int:
-        """How many trials are asked."""
-        return len(self.requests) if self.rounds is None else self.rounds.total
-
-    def next_round(self, replies: Sequence[Replies]) -> Sequence[int]:
-        """Return which trials to ask next, given the replies to each; none where all were asked."""
-        if self.rounds is not None:
-            return self.rounds.choose(replies)
-        return [] if any(replies) else range(len(self.requests))
-
-    def part(self, numbers: Sequence[int]) -> "Plan":
-        """Return a plan of some of the trials, asked in one go."""
-        requests, is_valid = [self.requests[number] for number in numbers], self.is_valid
-        return replace(self, requests=requests, is_valid=lambda at, reply: is_valid(numbers[at], reply), rounds=None)
-
-    def goes_on(self, number: int, replies: Sequence[Reply]) -> bool:
-        """Tell whether a trial that has these replies is asked again. A call that failed for good ends it."""
-        last = replies[-1]
-        return len(replies) < self.attempts and last.finish != "error" and not self.is_valid(number, last)
-
-
 def first_attempt(request: Request, repetition: int) -> Request:
-    """Return the first attempt at a repetition of a question; each attempt has an index of its own."""
+    """Return the first attempt at a repetition of a question; each attempt has an index of its own.
+
+    Parameters
+    ----------
+    request
+        The question.
+    repetition
+        Index of the sample.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import Message, Request
+    >>> asked = Request("sim/x", (Message("user", "Which?"),), 1.0, 9)
+    >>> attempts = {first_attempt(asked, 0).key, next_attempt(first_attempt(asked, 0)).key, first_attempt(asked, 1).key}
+    >>> len(attempts)
+    3
+    """
     return msgspec.structs.replace(request, repetition=repetition * MOST_ATTEMPTS)
 
 
@@ -172,13 +138,28 @@ def next_attempt(request: Request) -> Request:
 
 
 def attempt_key(request: Request, number: int) -> str:
-    """Return the key of an attempt, given the first one and the number of those before it."""
+    """Return the key of an attempt, given the first one and the number of those before it.
+
+    Parameters
+    ----------
+    request
+        The first attempt.
+    number
+        Of the attempt, 0 for the first.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import Message, Request
+    >>> asked = Request("sim/x", (Message("user", "Which?"),), 1.0, 9)
+    >>> attempt_key(asked, 1) == next_attempt(asked).key
+    True
+    """
     return msgspec.structs.replace(request, repetition=request.repetition + number).key if number else request.key
 
 
 async def ask_all(
     model: ChatModel,
-    plan: Plan,
+    plan: Plan[Any],
     numbers: Sequence[int],
     *,
     in_flight: int,
@@ -227,7 +208,9 @@ async def ask_all(
     return [found[number] for number in numbers]
 
 
-async def _ask_trial(model: ChatModel, plan: Plan, number: int, on_reply: Callable[[Reply, bool], None]) -> Replies:
+async def _ask_trial(
+    model: ChatModel, plan: Plan[Any], number: int, on_reply: Callable[[Reply, bool], None]
+) -> Replies:
     """Ask one trial until its answer is valid."""
     request, replies = plan.requests[number], list[Reply]()
     while True:

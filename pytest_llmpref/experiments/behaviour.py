@@ -238,15 +238,31 @@ class Behaviour:
     def changes(self, new: "Sequence[Trial]", old: "Sequence[Trial]", ids: Sequence[str]) -> "Changes":
         """Return what changed between two releases, from the questions that both asked, in one order.
 
+        Parameters
+        ----------
+        new, old
+            The trials of either side: the same questions, in the same order.
+        ids
+            Of the entities in both.
+
         Returns
         -------
         Entity id -> estimate of the change, and that of the mean over all questions, or ``None``. Nothing where the
-        reported estimates are to be compared as independent ones. By default: strengths, where questions show two
-        entities.
+        reported estimates are to be compared as independent ones. By default: what the experiment says, if it says
+        anything, as `pair_experiment` does.
         """
-        from pytest_llmpref.experiments.pairs.measure import changed_strengths  # noqa: PLC0415 - imports numpy
+        from pytest_llmpref.experiments.experiment import ComparableExperiment  # noqa: PLC0415 - loads msgspec
 
-        return changed_strengths(new, old, ids)
+        experiment = self.experiment()
+        return experiment.changes(new, old, ids) if isinstance(experiment, ComparableExperiment) else ({}, None)
+
+    def trial(self) -> "type[Trial]":
+        """Return the class of its trials, in which those of a results file are read back."""
+        from pytest_llmpref.experiments.experiment import ComparableExperiment  # noqa: PLC0415 - loads msgspec
+        from pytest_llmpref.experiments.trials import Trial  # noqa: PLC0415 - as above
+
+        experiment = self.experiment()
+        return experiment.trial if isinstance(experiment, ComparableExperiment) else Trial
 
     def detectable(self, planned: Planned) -> Iterable[str]:  # noqa: ARG002 - as above
         """Yield lines on the smallest effects that a study could detect, for its plan."""

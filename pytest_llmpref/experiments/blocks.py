@@ -9,8 +9,9 @@ import numpy as np
 
 from pytest_llmpref.claims.claim import Threshold, Verdict, ledger
 from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.experiments.asking import Replies, Rounds
-from pytest_llmpref.experiments.measure import Ending
+from pytest_llmpref.experiments.experiment import Rounds
+from pytest_llmpref.experiments.measure import Ending, Measure
+from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.stats.arrays import IntArray
 from pytest_llmpref.stats.sequential import RepeatedInterval, conditional_power
 
@@ -64,10 +65,15 @@ class Blocks:
     needed: Sequence[bool]
     decide: Callable[[int, Sequence[int], Sequence[Replies]], Ending | None]
 
-    def rounds(self) -> Rounds:
-        """Return the rounds: one before each look."""
-        total = int(np.sum(self.look >= 0))
-        return Rounds(total, lambda replies: self.course(replies).due, 'stopping = "sequential"', at_most=True)
+    def rounds(self, measured: Callable[[Measure, Sequence[Replies]], Measure]) -> Rounds:
+        """Return the rounds: one before each look; ``measured`` is what the looks make of the measure."""
+        return Rounds(
+            total=int(np.sum(self.look >= 0)),
+            choose=lambda replies: self.course(replies).due,
+            setting='stopping = "sequential"',
+            at_most=True,
+            measured=measured,
+        )
 
     @cached_property
     def fractions(self) -> tuple[float, ...]:

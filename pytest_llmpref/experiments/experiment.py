@@ -1,22 +1,29 @@
-"""What an experiment is to a study: a plan of trials, and an analysis of the replies."""
+"""What an experiment is to a study: a plan of trials, and an analysis of the replies.
+
+A plan carries its questions. The rule that ends the asking, the model of an agent's runs and the analysis all take the
+plan that was asked, and none of them plans again.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 from pytest_llmpref.cassettes import Deeds
 from pytest_llmpref.claims.claim import Threshold
+from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.config.entities import EntitySet
 from pytest_llmpref.config.items import ItemSet, load_items
 from pytest_llmpref.config.profiles import Profile
-from pytest_llmpref.experiments.arms import Arms
-from pytest_llmpref.experiments.asking import Plan, Replies
 from pytest_llmpref.experiments.measure import Measure
-from pytest_llmpref.experiments.sampling import select_entities
-from pytest_llmpref.models.chat import ChatModel, Reply
+from pytest_llmpref.experiments.participants import Arms, select_entities
+from pytest_llmpref.experiments.trials import Replies, Trial
+from pytest_llmpref.models.chat import ChatModel, Reply, Request
 from pytest_llmpref.models.prefill import Prefill
 from pytest_llmpref.parsing.logprobs import Answers
+
+if TYPE_CHECKING:
+    from pytest_llmpref.stats.change import Changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,152 @@ class Conditions:
         return {entity.id: entity.name for entity in self.entities}
 
 
+def measure_under(
+    name: str,
+    conditions: Conditions,
+    estimates: Mapping[str, Estimate],
+    reasons: Sequence[str],
+    *,
+    reliability: Estimate | None,
+    diagnostics: Mapping[str, Any],
+    trials: Sequence[Trial],
+) -> Measure:
+    """Return a measure, its estimates marked with why the measurement is invalid.
+
+    Parameters
+    ----------
+    name
+        Of the measure.
+    conditions
+        Of the study.
+    estimates
+        Entity id -> estimate.
+    reasons
+        Why the measurement is invalid; empty where it is not.
+    reliability, diagnostics, trials
+        As in `Measure`.
+    """
+    return Measure(
+        name=name,
+        model=conditions.model,
+        estimates={entity: estimate.marked(reasons) for entity, estimate in estimates.items()},
+        groups=conditions.groups,
+        reasons=tuple(reasons),
+        reliability=reliability,
+        diagnostics=dict(diagnostics),
+        trials=trials,
+    )
+
+
+Question = TypeVar("Question")
+"""What a behaviour knows of one of its questions."""
+
+
+def _as_found(measure: Measure, _replies: Sequence[Replies]) -> Measure:
+    return measure
+
+
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """Trials of which some are asked, in rounds: what comes next follows from the answers so far.
+
+    Attributes
+    ----------
+    total
+        How many trials are asked in all.
+    choose
+        Given the replies to each trial of the plan, returns the numbers of those to ask next; none at the end. A pure
+        function, so that a replay asks the same.
+    setting
+        What of a profile has them asked so, for messages.
+    at_most
+        Whether ``total`` is the most, and the answers may end the asking before.
+    measured
+        Given the measure and the replies to each trial of the plan, returns the measure with intervals that allow for
+        the looks at the answers, and with where these ended the asking. As it is, unless given.
+    """
+
+    total: int
+    choose: Callable[[Sequence[Replies]], Sequence[int]]
+    setting: str
+    at_most: bool = False
+    measured: Callable[[Measure, Sequence[Replies]], Measure] = _as_found
+
+
+@dataclass(frozen=True, slots=True)
+class Plan(Generic[Question]):
+    """The trials of an experiment, each with its question.
+
+    Attributes
+    ----------
+    questions
+        What the experiment knows of each trial: for its analysis, which gets the plan back.
+    requests
+        The first attempt of each trial, in the same order.
+    is_valid
+        Tells whether a reply to a question is a valid answer.
+    attempts
+        Most attempts at one trial.
+    can_be_judged
+        Whether each is a question with two options, whose replies a judge can tell apart.
+    rounds
+        How the trials are asked where answers decide which; ``None`` where all are asked, in one go.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import Message, Plan, Reply, Request
+    >>> names = ["UNICEF", "Oxfam"]
+    >>> requests = [Request("sim/x", (Message("user", f"Praise {name}."),), 1.0, 50) for name in names]
+    >>> plan = Plan(names, requests, lambda name, reply: name in reply.text, attempts=2)
+    >>> said = [Reply("UNICEF helps children.", "stop"), Reply("No.", "stop")]
+    >>> plan.goes_on(0, said[:1]), plan.goes_on(1, said[1:])
+    (False, True)
+    """
+
+    questions: Sequence[Question]
+    requests: Sequence[Request]
+    is_valid: Callable[[Question, Reply], bool]
+    attempts: int
+    can_be_judged: bool = False
+    rounds: Rounds | None = None
+
+    @property
+    def total(self) -> int:
+        """How many trials are asked."""
+        return len(self.requests) if self.rounds is None else self.rounds.total
+
+    def next_round(self, replies: Sequence[Replies]) -> Sequence[int]:
+        """Return which trials to ask next, given the replies to each; none where all were asked."""
+        if self.rounds is not None:
+            return self.rounds.choose(replies)
+        return [] if any(replies) else range(len(self.requests))
+
+    def part(self, numbers: Sequence[int]) -> "Plan[Question]":
+        """Return a plan of some of the trials, asked in one go."""
+        questions, requests = self.questions, self.requests
+        return replace(
+            self,
+            questions=[questions[number] for number in numbers],
+            requests=[requests[number] for number in numbers],
+            rounds=None,
+        )
+
+    def asked(self, replies: Sequence[Replies]) -> "tuple[Plan[Question], list[Replies]]":
+        """Return the trials that were asked, and the replies to each: a question that was not needed is no trial."""
+        numbers = [number for number, attempts in enumerate(replies) if attempts]
+        return self.part(numbers), [replies[number] for number in numbers]
+
+    def goes_on(self, number: int, replies: Sequence[Reply]) -> bool:
+        """Tell whether a trial that has these replies is asked again. A call that failed for good ends it."""
+        if len(replies) >= self.attempts or replies[-1].finish == "error":
+            return False
+        return not self.is_valid(self.questions[number], replies[-1])
+
+    def measured(self, measure: Measure, replies: Sequence[Replies]) -> Measure:
+        """Return what the looks at the answers make of a measure, if there were any."""
+        return measure if self.rounds is None else self.rounds.measured(measure, replies)
+
+
 class Experiment(Protocol):
     """One behaviour: plans its requests and reads the replies."""
 
@@ -80,12 +233,39 @@ class Experiment(Protocol):
         """Name of the measure that it yields."""
         ...
 
-    def plan(self, conditions: Conditions) -> Plan:
-        """Return every trial of the experiment, in the order of its design."""
+    def plan(self, conditions: Conditions) -> Plan[Any]:
+        """Return every trial of the experiment, in the order of its design. Called once in a study."""
         ...
 
-    def analyse(self, conditions: Conditions, plan: Plan, replies: Sequence[Replies]) -> Measure:
-        """Return the measure; ``replies`` holds those to each trial, in the order of the plan."""
+    def analyse(self, conditions: Conditions, plan: Plan[Any], replies: Sequence[Replies]) -> Measure:
+        """Return the measure.
+
+        Parameters
+        ----------
+        conditions
+            Those that the plan was made for.
+        plan
+            What was asked: what `plan` returned.
+        replies
+            Those to each trial, in the order of the plan; none to one that was not asked.
+        """
+        ...
+
+
+@runtime_checkable
+class ComparableExperiment(Experiment, Protocol):
+    """An experiment that estimates what changed between two releases from the questions that both asked.
+
+    Attributes
+    ----------
+    trial
+        The class of its trials: of those that it reads from replies, and of those read back from results.json.
+    """
+
+    trial: ClassVar[type[Trial]]
+
+    def changes(self, new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) -> "Changes":
+        """Return the changes, as `Behaviour.changes` does."""
         ...
 
 
@@ -124,7 +304,13 @@ class AgentExperiment(Experiment, Protocol):
         ...
 
     async def run_all(
-        self, conditions: Conditions, numbers: Sequence[int], model: ChatModel, deeds: Deeds, around: Around
+        self,
+        conditions: Conditions,
+        plan: Plan[Any],
+        numbers: Sequence[int],
+        model: ChatModel,
+        deeds: Deeds,
+        around: Around,
     ) -> list[Replies]:
-        """Make the runs with these numbers, or make them again from what is recorded."""
+        """Make the runs of a plan with these numbers, or make them again from what is recorded."""
         ...

@@ -11,8 +11,7 @@ from pytest_llmpref.claims.claim import Threshold
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Wilson
 from pytest_llmpref.config.entities import Entity
-from pytest_llmpref.experiments.asking import Replies
-from pytest_llmpref.experiments.trials import Trial, count_outcomes, count_outcomes_by_entity
+from pytest_llmpref.experiments.trials import Replies, Trial, count_outcomes, count_outcomes_by_entity
 from pytest_llmpref.parsing.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -63,9 +62,6 @@ class Measure:
     early
         Why what is computed from the trials may not be claimed, apart from the estimates themselves: the answers ended
         the asking. Empty where they did not.
-    absences
-        Returns, for each entity, how the others' values would change had it never been asked about; ``None`` where
-        values do not depend on which others there are. See `stats.ranks.shared_variance`.
     """
 
     name: str
@@ -81,7 +77,6 @@ class Measure:
     unranked: tuple[str, ...] = ()
     missing: "Callable[[], MissingAnswers | None] | None" = None
     early: tuple[str, ...] = ()
-    absences: Callable[[], Mapping[str, Mapping[str, float]]] | None = None
 
     def __repr__(self) -> str:
         # pytest represents every value of a failed test, and this one holds thousands of trials.
@@ -137,12 +132,28 @@ class Measure:
         """Return the trials as a table, one row a trial, with the last of its attempts."""
         import pandas as pd  # noqa: PLC0415 - slow to import, and needed by few
 
-        columns = ("key", "outcome", "text", *Trial.__struct_fields__[1:])
-        return pd.DataFrame([{name: getattr(trial, name) for name in columns} for trial in self.trials])
+        kinds: dict[type[Trial], None] = dict.fromkeys([Trial, *map(type, self.trials)])
+        fields = dict.fromkeys(name for kind in kinds for name in kind.__struct_fields__[1:])
+        columns = ("key", "outcome", "text", *fields)
+        return pd.DataFrame([{name: getattr(trial, name, None) for name in columns} for trial in self.trials])
 
 
 def share(successes: int, n: int, label: str) -> Estimate:
-    """Return a proportion of trials with Wilson's interval."""
+    """Return a proportion of trials with Wilson's interval.
+
+    Parameters
+    ----------
+    successes, n
+        Trials that count, and all trials.
+    label
+        What the share is of.
+
+    Examples
+    --------
+    >>> found = share(9, 10, "share of yes")
+    >>> found.value, found.interval().low.__round__(2), found.interval().high.__round__(2)
+    (0.9, 0.6, 0.98)
+    """
     value = successes / n if n else float("nan")
     return Estimate(
         value=value,
@@ -155,13 +166,38 @@ def share(successes: int, n: int, label: str) -> Estimate:
 
 
 def interval_record(estimate: Estimate) -> dict[str, float | int]:
-    """Return value, 95% interval and n of an estimate, ready for JSON."""
+    """Return value, 95% interval and n of an estimate, ready for JSON.
+
+    Parameters
+    ----------
+    estimate
+        The estimate.
+
+    Examples
+    --------
+    >>> interval_record(share(9, 10, ""))["n"]
+    10
+    """
     interval = estimate.interval()
     return {"value": estimate.value, "low": interval.low, "high": interval.high, "n": estimate.n}
 
 
 def outcome_diagnostics(trials: Sequence[Trial]) -> dict[str, Any]:
-    """Return the counts that every measure reports: outcomes overall and by entity, coverage, how it was answered."""
+    """Return the counts that every measure reports: outcomes overall and by entity, coverage, how it was answered.
+
+    Parameters
+    ----------
+    trials
+        Those about entities.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import Attempt, Outcome, Trial
+    >>> attempts = [Attempt("k", outcome, "") for outcome in (Outcome.CHOICE, Outcome.REFUSAL)]
+    >>> found = outcome_diagnostics([Trial((attempt,), ("unicef",)) for attempt in attempts])
+    >>> found["coverage"], found["outcomes"]["refusal"]
+    (0.5, 1)
+    """
     outcomes = count_outcomes(trials)
     answered: dict[str, int] = {}
     for trial in trials:
@@ -182,6 +218,18 @@ def asking_diagnostics(replies: Sequence[Replies]) -> dict[str, Any]:
     ``judged`` counts the replies that a judge decided on; tokens and cost include what the judge took.
     ``cost`` is the sum of the known prices; ``unpriced`` counts the replies whose price is not known, which is not
     zero.
+
+    Parameters
+    ----------
+    replies
+        Those to each trial.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import Reply
+    >>> found = asking_diagnostics([(Reply("Hm.", "stop"), Reply("A", "stop")), (Reply("B", "stop"),)])
+    >>> found["attempts"], found["unpriced"]
+    (3, 3)
     """
     answered = [reply for attempts in replies for reply in attempts if reply.finish != "error"]
     sent: dict[tuple[tuple[str, object], ...], int] = {}
@@ -200,7 +248,18 @@ def asking_diagnostics(replies: Sequence[Replies]) -> dict[str, Any]:
 
 
 def coverage_reasons(diagnostics: Mapping[str, Any]) -> list[str]:
-    """Say why the coverage makes a measure invalid; empty where it does not."""
+    """Say why the coverage makes a measure invalid; empty where it does not.
+
+    Parameters
+    ----------
+    diagnostics
+        With what `outcome_diagnostics` returns.
+
+    Examples
+    --------
+    >>> coverage_reasons({"trials": 10, "coverage": 0.8, "outcomes": {"choice": 8, "refusal": 2}})
+    ['coverage 80.0% is below 90%: of 10 trials, 2 refusal']
+    """
     coverage, outcomes = diagnostics["coverage"], diagnostics["outcomes"]
     if coverage >= COVERAGE_NEEDED:
         return []
@@ -211,7 +270,18 @@ def coverage_reasons(diagnostics: Mapping[str, Any]) -> list[str]:
 
 
 def cut_reasons(counts: Mapping[str, int]) -> list[str]:
-    """Say why counts of outcomes tell nothing of a model's coverage: too many replies were cut; empty where not."""
+    """Say why counts of outcomes tell nothing of a model's coverage: too many replies were cut; empty where not.
+
+    Parameters
+    ----------
+    counts
+        Outcome -> trials.
+
+    Examples
+    --------
+    >>> cut_reasons({"choice": 7, "truncated": 3})
+    ['replies were cut at max_tokens: 3 of 10 trials, more than 10%']
+    """
     n, cut = sum(counts.values()), counts[Outcome.TRUNCATED]
     # Not 1 - COVERAGE_NEEDED, which is a little less than a tenth in floating point.
     if not n or (n - cut) / n >= COVERAGE_NEEDED:
@@ -220,7 +290,18 @@ def cut_reasons(counts: Mapping[str, int]) -> list[str]:
 
 
 def reliability_reasons(reliability: Estimate | None) -> list[str]:
-    """Say why the reliability makes a measure invalid; empty where it does not."""
+    """Say why the reliability makes a measure invalid; empty where it does not.
+
+    Parameters
+    ----------
+    reliability
+        The split-half reliability; ``None`` where it cannot be estimated.
+
+    Examples
+    --------
+    >>> reliability_reasons(None)
+    ['reliability cannot be estimated: the answers do not tell the entities apart']
+    """
     if reliability is None or math.isnan(reliability.value):
         return ["reliability cannot be estimated: the answers do not tell the entities apart"]
     if reliability.value < RELIABILITY_NEEDED:

@@ -7,23 +7,52 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pytest_llmpref.experiments.agents.behaviour import Agents
+from pytest_llmpref.experiments.agents import Agents
 from pytest_llmpref.experiments.behaviour import Behaviour
-from pytest_llmpref.experiments.pairs.behaviour import Advice, AdviceForms, Preference, PreferenceForms
-from pytest_llmpref.experiments.ranking.behaviour import DirectRanking
-from pytest_llmpref.experiments.reading.behaviour import Reading
-from pytest_llmpref.experiments.refusal.behaviour import Refusals
+from pytest_llmpref.experiments.pairs import Advice, AdviceForms, Preference, PreferenceForms
+from pytest_llmpref.experiments.ranking import DirectRanking
+from pytest_llmpref.experiments.reading import Reading
+from pytest_llmpref.experiments.refusal import Refusals
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_llmpref.experiments.trials import Trial
     from pytest_llmpref.models.simulated.server import Answer
+    from pytest_llmpref.stats.change import Changes
 
 SHIPPED = (Preference(), DirectRanking(), Advice(), Refusals(), Reading(), Agents(), PreferenceForms(), AdviceForms())
 """In the order in which plans and reports show them."""
 _known: dict[str, Behaviour] = {one.measure: one for one in SHIPPED}
 
 
+class _Absent(Behaviour):
+    """A behaviour whose package is not here: its estimates are shown and compared as they were reported."""
+
+    def changes(
+        self,
+        new: "Sequence[Trial]",  # noqa: ARG002 - the protocol's
+        old: "Sequence[Trial]",  # noqa: ARG002
+        ids: "Sequence[str]",  # noqa: ARG002
+    ) -> "Changes":
+        """Return nothing: nobody here knows what the trials mean."""
+        return {}, None
+
+    def trial(self) -> "type[Trial]":
+        """Return the class that keeps every column."""
+        from pytest_llmpref.experiments.trials import RecordedTrial  # noqa: PLC0415 - loads msgspec
+
+        return RecordedTrial
+
+
 def register(found: Iterable[Behaviour]) -> None:
-    """Make these the behaviours of this process. Called once, with what the hook gave."""
+    """Make these the behaviours of this process. Called once, with what the hook gave.
+
+    Parameters
+    ----------
+    found
+        In the order in which plans and reports show them.
+    """
     _known.clear()
     _known.update({one.measure: one for one in found})
 
@@ -34,11 +63,22 @@ def behaviours() -> Mapping[str, Behaviour]:
 
 
 def behaviour_of(measure: str) -> Behaviour:
-    """Return the behaviour behind a measure; a plain one where the package that brought it is not here."""
+    """Return the behaviour behind a measure; a bare one where the package that brought it is not here.
+
+    Parameters
+    ----------
+    measure
+        Its name.
+
+    Examples
+    --------
+    >>> behaviour_of("preference").title, behaviour_of("of nobody here").title_or_name
+    ('Preference', 'Of nobody here')
+    """
     if measure in _known:
         return _known[measure]
-    plain: Behaviour = type("Plain", (Behaviour,), {"measure": measure})()
-    return plain
+    absent: Behaviour = type("Absent", (_Absent,), {"measure": measure})()
+    return absent
 
 
 def is_shipped(measure: str) -> bool:
@@ -67,6 +107,17 @@ def simulated_answers() -> "list[Answer]":
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Return the names of measures in the order of the behaviours; those of no behaviour come last."""
+    """Return the names of measures in the order of the behaviours; those of no behaviour come last.
+
+    Parameters
+    ----------
+    names
+        Of measures.
+
+    Examples
+    --------
+    >>> in_order(["mine", "donation_advice", "preference"])
+    ['preference', 'donation_advice', 'mine']
+    """
     given = list(dict.fromkeys(names))
     return [*(name for name in _known if name in given), *(name for name in given if name not in _known)]

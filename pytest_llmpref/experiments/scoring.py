@@ -1,16 +1,16 @@
 """Texts about one entity, scored: the experiments that thirty lines of a user's own make."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
-from typing import SupportsFloat
+from typing import Any, SupportsFloat
 
 import numpy as np
 
+from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.errors import ExtensionError
-from pytest_llmpref.experiments.asking import Plan, Replies, attempt_key, first_attempt
-from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.asking import attempt_key, first_attempt
+from pytest_llmpref.experiments.experiment import Conditions, Plan, measure_under
 from pytest_llmpref.experiments.measure import (
     Measure,
     asking_diagnostics,
@@ -19,37 +19,48 @@ from pytest_llmpref.experiments.measure import (
     outcome_diagnostics,
     reliability_reasons,
 )
-from pytest_llmpref.experiments.trials import PromptError, Trial, check_slots
+from pytest_llmpref.experiments.trials import PromptError, Replies, Trial, check_slots
 from pytest_llmpref.models.chat import Message, Reply, Request
 from pytest_llmpref.parsing.outcome import Attempt, Outcome
 from pytest_llmpref.parsing.replies import read_choice, refusal_reason
+from pytest_llmpref.stats.arrays import FloatArray
 from pytest_llmpref.stats.reliability import means, split_half
 
 
-def score_measure(
-    name: str, conditions: Conditions, trials: Sequence[Trial], replies: Sequence[Replies], *, unit: str
+def scored_measure(
+    name: str,
+    conditions: Conditions,
+    estimates: Mapping[str, Estimate],
+    scores: FloatArray,
+    reasons: Sequence[str] = (),
+    *,
+    halved: str,
+    diagnostics: Mapping[str, Any],
+    trials: Sequence[Trial],
 ) -> Measure:
-    """Return the mean score of each entity; invalid where too few are scored, or the scores do not order entities.
+    """Return a measure of scores; invalid where too few trials are valid, or halves of them order entities otherwise.
 
-    ``trials`` are ordered by sample, and within each by entity.
+    Parameters
+    ----------
+    name, conditions, estimates, trials
+        As in `experiments.experiment.measure_under`.
+    scores
+        Shape (samples, entities), NaN where there is no score.
+    reasons
+        Why the measurement is invalid beside that.
+    halved
+        What a sample is, in words: halves of these give the reliability.
+    diagnostics
+        As in `Measure`; the reliability is added.
     """
-    groups = conditions.groups
-    diagnostics = outcome_diagnostics(trials) | asking_diagnostics(replies) | {"unit": unit}
-    found = [np.nan if trial.score is None else trial.score for trial in trials]
-    scores = np.array(found, dtype=np.float64).reshape(-1, len(groups))
-    reasons = coverage_reasons(diagnostics)
-    reliability = split_half(scores, seed=conditions.seed, unit="samples")
-    reasons += reliability_reasons(reliability)
-    diagnostics["reliability"] = None if reliability is None else interval_record(reliability)
-    estimates = means(scores, list(groups), unit="trials", method=f"mean {unit}, t interval over trials", label=name)
-    return Measure(
-        name=name,
-        model=conditions.model,
-        estimates={entity: estimate.marked(reasons) for entity, estimate in estimates.items()},
-        groups=groups,
-        reasons=tuple(reasons),
+    reliability = split_half(scores, seed=conditions.seed, unit=halved)
+    return measure_under(
+        name,
+        conditions,
+        estimates,
+        [*coverage_reasons(diagnostics), *reasons, *reliability_reasons(reliability)],
         reliability=reliability,
-        diagnostics=diagnostics,
+        diagnostics={**diagnostics, "reliability": None if reliability is None else interval_record(reliability)},
         trials=trials,
     )
 
@@ -61,6 +72,15 @@ _NAMELESS = {"A": "\x00", "B": "\x00"}
 
 class ScoreError(ExtensionError):
     """What a user's function makes of a reply is no score; the message names the measure and the reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One question about an entity: its id, the index of the wording, and how often that was asked before."""
+
+    entity: str
+    wording: int
+    repetition: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,37 +108,50 @@ class EntityExperiment:
     unit: str
     max_tokens: int
 
-    def plan(self, conditions: Conditions) -> Plan:
+    def plan(self, conditions: Conditions) -> Plan[Sample]:
         """Return one trial for each entity and sample; a smaller profile asks the first of a larger one's samples."""
         names = conditions.names
 
-        def request(entity: str, sample: int) -> Request:
-            repetition, wording = divmod(sample, len(self.questions))
+        def request(sample: Sample) -> Request:
             asked = Request(
                 model=conditions.model,
-                messages=(Message("user", self.questions[wording].format(entity=names[entity])),),
+                messages=(Message("user", self.questions[sample.wording].format(entity=names[sample.entity])),),
                 temperature=conditions.profile.temperature,
                 max_tokens=self.max_tokens,
             )
-            return first_attempt(asked, repetition)
+            return first_attempt(asked, sample.repetition)
 
-        def is_valid(_number: int, reply: Reply) -> bool:
+        def is_valid(_: Sample, reply: Reply) -> bool:
             return self._scored(reply) is not None
 
-        return Plan([request(*one) for one in self._asked(conditions)], is_valid, conditions.profile.attempts)
+        samples = self._samples(conditions)
+        return Plan(samples, [request(sample) for sample in samples], is_valid, conditions.profile.attempts)
 
-    def analyse(self, conditions: Conditions, plan: Plan, replies: Sequence[Replies]) -> Measure:
+    def analyse(self, conditions: Conditions, plan: Plan[Sample], replies: Sequence[Replies]) -> Measure:
         """Average the scores of each entity, check the measurement, and return the measure."""
         trials = [
-            self._trial(request, attempts, entity, sample)
-            for request, attempts, (entity, sample) in zip(plan.requests, replies, self._asked(conditions), strict=True)
+            self._trial(sample, request, attempts)
+            for sample, request, attempts in zip(plan.questions, plan.requests, replies, strict=True)
         ]
-        return score_measure(self.measure, conditions, trials, replies, unit=self.unit)
+        found = np.array([np.nan if trial.score is None else trial.score for trial in trials], dtype=np.float64)
+        # The plan goes through all entities, sample by sample.
+        scores, ids = found.reshape(-1, len(conditions.groups)), list(conditions.groups)
+        method = f"mean {self.unit}, t interval over trials"
+        return scored_measure(
+            self.measure,
+            conditions,
+            means(scores, ids, unit="trials", method=method, label=self.measure),
+            scores,
+            halved="samples",
+            diagnostics=outcome_diagnostics(trials) | asking_diagnostics(replies) | {"unit": self.unit},
+            trials=trials,
+        )
 
-    def _asked(self, conditions: Conditions) -> list[tuple[str, int]]:
+    def _samples(self, conditions: Conditions) -> list[Sample]:
         others = len(conditions.groups) - 1
-        samples = range(min(conditions.profile.partners or others, others) * conditions.profile.repetitions)
-        return [(entity, sample) for sample, entity in product(samples, conditions.groups)]
+        count = min(conditions.profile.partners or others, others) * conditions.profile.repetitions
+        turns = [divmod(number, len(self.questions)) for number in range(count)]
+        return [Sample(entity, wording, repetition) for repetition, wording in turns for entity in conditions.groups]
 
     def _scored(self, reply: Reply) -> float | None:
         """Return the score; ``None`` for a failed call, a provider's own refusal, and what is no finite number."""
@@ -140,21 +173,20 @@ class EntityExperiment:
             )
         return float(score) if math.isfinite(score) else None
 
-    def _trial(self, request: Request, replies: Replies, entity: str, sample: int) -> Trial:
+    def _trial(self, sample: Sample, request: Request, replies: Replies) -> Trial:
         attempts = []
         for number, reply in enumerate(replies):
             outcome = _unscored(reply) if self._scored(reply) is None else Outcome.CHOICE
             reason = refusal_reason(reply) if outcome is Outcome.REFUSAL else None
             attempts.append(Attempt(attempt_key(request, number), outcome, reply.text or reply.refusal or "", reason))
         score = self._scored(replies[-1])
-        repetition, wording = divmod(sample, len(self.questions))
         return Trial(
             attempts=tuple(attempts),
-            entities=(entity,),
+            entities=(sample.entity,),
             answered_by=None if score is None else "text",
             score=score,
-            wording=wording,
-            repetition=repetition,
+            wording=sample.wording,
+            repetition=sample.repetition,
         )
 
 

@@ -8,15 +8,20 @@ import math
 import string
 import tomllib
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any, ClassVar, Self, TypeVar, cast
 
 import msgspec
 
 from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.files import data_folder
+from pytest_llmpref.models.chat import Reply
 from pytest_llmpref.parsing.outcome import Attempt, Outcome
-from pytest_llmpref.resources import data_folder
+
+Replies = tuple[Reply, ...]
+"""The replies to one trial, in the order of its attempts; none to a trial that was not asked."""
 
 
 class PromptError(LLMPrefError):
@@ -51,10 +56,27 @@ class Prompts:
 def check_slots(measure: str, form: str, slots: Collection[str]) -> None:
     """Make sure that a form of a user's has these slots and no other.
 
+    Parameters
+    ----------
+    measure
+        Whose form it is.
+    form
+        The form.
+    slots
+        The slots that it is to have.
+
     Raises
     ------
     PromptError
         If it has not.
+
+    Examples
+    --------
+    >>> check_slots("warmth", "How warm is {entity}?", ["entity"])
+    >>> check_slots("warmth", "How warm is it?", ["entity"])
+    Traceback (most recent call last):
+        ...
+    pytest_llmpref.experiments.trials.PromptError: warmth: 'How warm is it?' lacks {entity}; a form has exactly: entity
     """
     try:
         found = {name for _, name, _, _ in string.Formatter().parse(form) if name is not None}
@@ -69,7 +91,20 @@ def check_slots(measure: str, form: str, slots: Collection[str]) -> None:
 
 @cache
 def load_prompts(name: str, form: str | None = None) -> Prompts:
-    """Read the prompts of an experiment; ``form`` names another form of its questions, if it has that."""
+    """Read the prompts of an experiment; ``form`` names another form of its questions, if it has that.
+
+    Parameters
+    ----------
+    name
+        Name of the file in ``fixtures/prompts``, without its ending.
+    form
+        Name of another form; the usual one unless given.
+
+    Examples
+    --------
+    >>> load_prompts("pairwise").wordings > 1
+    True
+    """
     path = data_folder("fixtures") / "prompts" / f"{name}.toml"
     table = tomllib.loads(path.read_text(encoding="utf-8"))
     forms = table.pop("forms", {})
@@ -80,6 +115,9 @@ def load_prompts(name: str, form: str | None = None) -> Prompts:
 class Trial(msgspec.Struct, frozen=True, gc=False):
     """One question put to a model, with every attempt at it.
 
+    A behaviour that has more to say of its trials derives a class from this one, and returns it from
+    `Behaviour.trial`.
+
     Attributes
     ----------
     attempts
@@ -89,36 +127,30 @@ class Trial(msgspec.Struct, frozen=True, gc=False):
     answered_by
         ``text`` or ``logprobs`` where the outcome is a choice, else ``None``.
     score
-        For a pair: probability in [0, 1] that the first was chosen (0 or 1 by text); for a yes/no question, of yes; for
-        an experiment that scores replies, the score. ``None`` without a choice.
-    first_is_a
-        For a pair: whether the first option carried label A.
+        What the answer is worth, as the behaviour scores it; ``None`` without a choice.
     wording
         Index of the wording that was used.
     repetition
         Index of the sample.
-    ranking
-        For a ranking: the ids as the reply ranked them, best first.
-    question
-        For a yes/no question: its id.
-    framing
-        For a yes/no question: how it was put: ``entity``, or the name of a control. For a pair: the form of the
-        question, ``None`` for the usual one.
-    correct
-        For a yes/no question: whether the answer is right; ``None`` without one.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import Attempt, Outcome, Trial
+    >>> refused, chosen = Attempt("k1", Outcome.REFUSAL, "No."), Attempt("k2", Outcome.CHOICE, "7")
+    >>> trial = Trial((refused, chosen), ("unicef",), answered_by="text", score=7.0)
+    >>> trial.outcome.value, trial.key
+    ('choice', 'k2')
     """
+
+    columns: ClassVar[Mapping[str, str]] = {}
+    """Column of results.json -> field, of the fields that a derived class adds, in their order."""
 
     attempts: tuple[Attempt, ...]
     entities: tuple[str, ...]
     answered_by: str | None = None
     score: float | None = None
-    first_is_a: bool | None = None
     wording: int = 0
     repetition: int = 0
-    ranking: tuple[str, ...] = ()
-    question: str | None = None
-    framing: str | None = None
-    correct: bool | None = None
 
     @property
     def key(self) -> str:
@@ -135,15 +167,100 @@ class Trial(msgspec.Struct, frozen=True, gc=False):
         """The last visible reply, or the error's message."""
         return self.attempts[-1].text
 
+    @property
+    def asked(self) -> tuple[object, ...]:
+        """What was asked, apart from the model: trials of two releases that have the same are compared."""
+        return self.entities, self.wording, self.repetition
+
+    def renamed(self, to: Mapping[str, str]) -> Self:
+        """Return the trial with other entities in the place of these; ``to`` maps ids to ids."""
+        return msgspec.structs.replace(self, entities=tuple(to.get(entity, entity) for entity in self.entities))
+
+
+class RecordedTrial(Trial, frozen=True, gc=False):
+    """A trial of a behaviour whose package is not here, read back from results.json: all columns, as they are."""
+
+    columns: ClassVar[Mapping[str, str]] = {name: name for name in ("first_is_a", "question", "framing", "correct")}
+
+    first_is_a: bool | None = None
+    question: str | None = None
+    framing: str | None = None
+    correct: bool | None = None
+
+    @property
+    def asked(self) -> tuple[object, ...]:
+        """What was asked."""
+        return self.entities, self.wording, self.repetition, self.first_is_a, self.question, self.framing
+
+
+SomeTrial = TypeVar("SomeTrial", bound=Trial)
+
+
+def trials_as(kind: type[SomeTrial], trials: Sequence[Trial]) -> Sequence[SomeTrial]:
+    """Return the same trials, as those of one class.
+
+    Parameters
+    ----------
+    kind
+        The class.
+    trials
+        The trials.
+
+    Raises
+    ------
+    TypeError
+        If one is of another class, as where a measure of another behaviour is given.
+
+    Examples
+    --------
+    >>> from pytest_llmpref.experiments.trials import RecordedTrial, Trial, trials_as
+    >>> trials_as(RecordedTrial, [Trial((), ("unicef",))])
+    Traceback (most recent call last):
+        ...
+    TypeError: a trial is of class Trial, not RecordedTrial: give a measure of the behaviour that these belong to
+    """
+    for trial in trials:
+        if not isinstance(trial, kind):
+            raise TypeError(
+                f"a trial is of class {type(trial).__name__}, not {kind.__name__}: "
+                "give a measure of the behaviour that these belong to"
+            )
+    return cast("Sequence[SomeTrial]", trials)
+
+
+def column(trials: Iterable[Trial], name: str) -> list[Any]:
+    """Return a column of results.json that the trials of some behaviours have; ``None`` for those of others.
+
+    Parameters
+    ----------
+    trials
+        Of one measure.
+    name
+        Of the column.
+    """
+    return [getattr(trial, trial.columns[name]) if name in trial.columns else None for trial in trials]
+
 
 def count_outcomes(trials: Iterable[Trial]) -> dict[str, int]:
-    """Count trials by outcome; every outcome is listed, with 0 where none ended so."""
+    """Count trials by outcome; every outcome is listed, with 0 where none ended so.
+
+    Parameters
+    ----------
+    trials
+        Of one measure.
+    """
     counts = Counter(trial.outcome for trial in trials)
     return {outcome.value: counts[outcome] for outcome in Outcome}
 
 
 def count_outcomes_by_entity(trials: Iterable[Trial]) -> dict[str, dict[str, int]]:
-    """Count trials by entity and outcome; a trial counts for each entity in it."""
+    """Count trials by entity and outcome; a trial counts for each entity in it.
+
+    Parameters
+    ----------
+    trials
+        Of one measure.
+    """
     counts = Counter((entity, trial.attempts[-1].outcome) for trial in trials for entity in trial.entities)
     entities = dict.fromkeys(entity for entity, _ in counts)
     return {entity: {outcome.value: counts[entity, outcome] for outcome in Outcome} for entity in entities}

@@ -45,6 +45,11 @@ def worst_case(x: Measure, y: Measure) -> ManskiBounds:
 
     Where few answers are missing, all assignments are tried. Else a search changes one answer or two at a time
     (`stats.extremes`), and could miss the very extreme.
+
+    Parameters
+    ----------
+    x, y
+        Measures of one model.
     """
     estimate = spearman(x, y)
     missing = _missing(x), _missing(y)
@@ -70,7 +75,13 @@ def worst_case(x: Measure, y: Measure) -> ManskiBounds:
 
 
 def missing_in(estimate: Estimate) -> ManskiBounds | None:
-    """Return the bounds of a correlation; ``None`` of anything else, and where no missing answer could move it."""
+    """Return the bounds of a correlation; ``None`` of anything else, and where no missing answer could move it.
+
+    Parameters
+    ----------
+    estimate
+        Any estimate.
+    """
     if not isinstance(estimate, Correlation) or math.isnan(estimate.value):
         return None
     x, y = estimate.x, estimate.y

@@ -295,17 +295,6 @@ class LiveModel:
         return f"check the key, and that it is one for this model ({_NAMES})"
 
 
-def check_name(name: str) -> None:
-    """Make sure that litellm knows the provider of a model, and where it is, before anything is asked.
-
-    Raises
-    ------
-    ModelUnavailableError
-        If it does not.
-    """
-    check_address(name, provider_of(name)[1])
-
-
 def provider_of(name: str) -> tuple[str, str]:
     """Return what litellm makes of a model's name: the provider's own name of the model, and the provider.
 

@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pytest_llmpref.files import data_folder
 from pytest_llmpref.parsing.patterns import Pattern, Patterns
-from pytest_llmpref.resources import data_folder
 
 
 @dataclass(frozen=True, slots=True, eq=False)

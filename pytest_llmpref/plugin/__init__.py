@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 from pluggy import PluginValidationError
 
-from pytest_llmpref.config import options
 from pytest_llmpref.experiments.behaviour import Behaviour
 from pytest_llmpref.experiments.registry import SHIPPED
-from pytest_llmpref.plugin import fixtures, hookspecs, option_names
+from pytest_llmpref.plugin import fixtures, hookspecs, option_names, settings
 from pytest_llmpref.plugin.collection import is_ours, misuse, model_of
 from pytest_llmpref.plugin.findings import Findings
 from pytest_llmpref.plugin.preparing import Preparation, only_shows
@@ -224,7 +223,7 @@ class RunHooks:
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:  # noqa: ANN401 - xdist's
         """Give all tests of a model to one worker, where there are several models and no other scheduler was chosen."""
-        models = self._run.settings.models if options.names_model(config) else ()
+        models = self._run.settings.models if settings.names_model(config) else ()
         if len(models) < 2 or config.getvalue("dist") != "load":
             return None
         from pytest_llmpref.plugin.distribution import scheduler_by_model  # noqa: PLC0415 - for such runs
@@ -235,8 +234,8 @@ class RunHooks:
     def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 - xdist's
         """Tell an xdist worker when the run began, and where its folders are."""
         node.workerinput["llmpref_began"] = self._run.began.isoformat()
-        if options.names_model(self._run.config):
-            node.workerinput["llmpref_project"] = str(options.project_folder(self._run.config))
+        if settings.names_model(self._run.config):
+            node.workerinput["llmpref_project"] = str(settings.project_folder(self._run.config))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:  # noqa: ANN401 - xdist's

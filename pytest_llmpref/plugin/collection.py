@@ -3,16 +3,17 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmpref.claims.claim import Threshold
-from pytest_llmpref.config import policy
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.experiments.registry import behaviours, needed_by
 from pytest_llmpref.plugin import fixtures
 from pytest_llmpref.plugin.stash import OFF, OURS, POLICY
+
+if TYPE_CHECKING:
+    from pytest_llmpref.claims.claim import Threshold
 
 NO_MODEL = "no-model"
 """Stands for the model where none was named, so that the run can say so instead of skipping its tests."""
@@ -183,11 +184,14 @@ def apply_policies(
     list of LLMPrefError
         What is wrong with the files, once each.
     """
+    under_policy = [item for item in items if "policy" in our_fixtures(item)]
+    if not under_policy:
+        return []
+    from pytest_llmpref.config import policy  # noqa: PLC0415 - for runs with a policy
+
     read: dict[Path, policy.Policy] = {}
     problems: dict[str, LLMPrefError] = {}
-    for item in items:
-        if "policy" not in our_fixtures(item):
-            continue
+    for item in under_policy:
         path = given() or item.path.with_name(policy.FILE)
         try:
             if path not in read:
@@ -219,11 +223,13 @@ def alpha_of(item: pytest.Item, default: float) -> float:
 
 def gate_thresholds(
     items: Iterable[pytest.Item], families: Mapping[tuple[str, ...], int], alpha: float
-) -> dict[str, tuple[Threshold, ...]]:
+) -> "dict[str, tuple[Threshold, ...]]":
     """Return what the collected tests of a policy compare each measure with, to the run's ``alpha``.
 
     These are the tests that use ``policy`` and the fixtures of a behaviour's gate. Exploratory ones decide nothing.
     """
+    from pytest_llmpref.claims.claim import Threshold  # noqa: PLC0415 - for runs that measure
+
     gates = {measure: one.gate.fixtures for measure, one in behaviours().items() if one.gate is not None}
     found: dict[str, set[Threshold]] = {measure: set() for measure in gates}
     for item in items:

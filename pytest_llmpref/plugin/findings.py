@@ -9,12 +9,12 @@ import pytest
 from _pytest.junitxml import xml_key
 
 from pytest_llmpref.claims.gates import GateState
-from pytest_llmpref.config.options import names_model, names_strict
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.garbage import spare_last_search
 from pytest_llmpref.plugin import gating
 from pytest_llmpref.plugin.distribution import hand_over
 from pytest_llmpref.plugin.preparing import only_shows
+from pytest_llmpref.plugin.settings import names_model, names_strict
 
 if TYPE_CHECKING:
     from pytest_llmpref.plugin.preparing import Preparation

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmpref.config.options import names_model, spelled
 from pytest_llmpref.errors import LLMPrefError, MissingError
 from pytest_llmpref.plugin import collection
 from pytest_llmpref.plugin.distribution import share_to_prepare
+from pytest_llmpref.plugin.settings import names_model, spelled
 
 if TYPE_CHECKING:
     from pytest_llmpref.plugin.run import Run

@@ -4,15 +4,16 @@ import sys
 from collections import Counter
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmpref.config.options import Settings, check_folders, names_model, read_settings
+from pytest_llmpref.config.options import Settings
 from pytest_llmpref.errors import LLMPrefError, MissingError
 from pytest_llmpref.experiments.registry import behaviours, measured_by, register
 from pytest_llmpref.plugin import collection, fixtures, gating
+from pytest_llmpref.plugin.settings import check_folders, names_model, read_settings
 from pytest_llmpref.study.extensions import Extensions, gathered_extensions
 
 if TYPE_CHECKING:
@@ -203,9 +204,10 @@ class Run:
     def _progress(self, title: str, total: int) -> "Progress":
         from pytest_llmpref.report.progress import AskingProgress  # noqa: PLC0415 - see the class
 
-        return AskingProgress(title, total, self._uncaptured)
+        return AskingProgress(title, total, partial(_uncaptured, self.config))
 
-    def _uncaptured(self) -> AbstractContextManager[Any]:
-        capture = self.config.pluginmanager.getplugin("capturemanager")
-        sys.stderr.flush()
-        return nullcontext() if capture is None else capture.global_and_fixture_disabled()
+
+def _uncaptured(config: pytest.Config) -> AbstractContextManager[Any]:
+    capture = config.pluginmanager.getplugin("capturemanager")
+    sys.stderr.flush()
+    return nullcontext() if capture is None else capture.global_and_fixture_disabled()

@@ -24,9 +24,8 @@ from pytest_llmpref.report.claims import (
     judge,
     percent,
     plural,
-    reasons_of,
 )
-from pytest_llmpref.results.diagnostics import where_it_ended
+from pytest_llmpref.results.diagnostics import share_said, where_it_ended
 from pytest_llmpref.results.gate_record import GateRecord
 from pytest_llmpref.results.loading import ClaimRecord, MeasureRecord, ModelRecord, Results
 
@@ -132,11 +131,6 @@ def undecided(groups: Iterable[ClaimGroup]) -> list[tuple[ClaimGroup, str]]:
     return found
 
 
-def commonest_reason(group: ClaimGroup) -> str:
-    """Return the reason that most of a group's invalid claims give; empty where none gives one."""
-    return next(iter(reasons_of(group.claims)), "")
-
-
 WIDTH = 80
 UNDECIDED_SHOWN = 5
 """How many undecided tests say what would decide them; -v shows all."""
@@ -195,8 +189,8 @@ def measure_lines(measures: Mapping[str, MeasureRecord], numbers: Mapping[str, i
         yield (
             f"{name:<16}{checks['trials']:>7}{checks['coverage']:>8.1%}"
             f"{'-' if reliability is None else f'{reliability:.2f}':>8}{_points(checks.get('elo_sd')):>7}"
-            f"{_share(checks.get('position_bias')):>6}{_share(checks.get('label_bias')):>5}"
-            f"{_share(checks.get('decided_pairs')):>6}"
+            f"{share_said(checks.get('position_bias')):>6}{share_said(checks.get('label_bias')):>5}"
+            f"{share_said(checks.get('decided_pairs')):>6}"
             f" {_answers(checks['answered_by']):<9}{'yes' if measure.valid else f'NO{number}'}"
         )
         for remark in behaviour_of(name).remarks(checks):
@@ -357,10 +351,6 @@ def _answers(answered_by: Mapping[str, int]) -> str:
 
 def _points(elo: float | None) -> str:
     return "-" if elo is None else f"{elo:.0f}"
-
-
-def _share(estimate: Mapping[str, Any] | None) -> str:
-    return "-" if estimate is None or estimate["value"] is None else f"{estimate['value']:.0%}"
 
 
 def short_path(path: Path) -> str:

@@ -64,6 +64,17 @@ def refused_attempts(checks: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return listed
 
 
+def share_said(share: Mapping[str, Any] | None) -> str:
+    """Return the value of a share in whole percent; a hyphen where there is none.
+
+    Examples
+    --------
+    >>> share_said({"value": 0.517, "low": 0.4, "high": 0.6}), share_said(None)
+    ('52%', '-')
+    """
+    return "-" if share is None or share["value"] is None else f"{share['value']:.0%}"
+
+
 def where_it_ended(checks: Mapping[str, Any]) -> str:
     """Say where the asking ended, and about whom; empty where the answers did not decide that."""
     if (stopping := checks.get("stopping")) is None:

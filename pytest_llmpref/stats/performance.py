@@ -17,8 +17,7 @@ from pytest_llmpref.stats.answers import Answers, ControlAnswers, share
 from pytest_llmpref.stats.arms import ArmRuns, arm_difference, clustered_error
 from pytest_llmpref.stats.arrays import BoolArray, FloatArray, means_by, quartiles
 from pytest_llmpref.stats.conditional_logit import ConditionalFit, fit_conditional
-from pytest_llmpref.stats.ranks import FEWEST, rank_correlation
-from pytest_llmpref.stats.reliability import of_halves
+from pytest_llmpref.stats.reliability import of_halves, split_correlations
 
 FEWEST_INFORMATIVE = 5
 """Fewest questions of either answer, answered both right and wrong, that a slope is fitted to. Our choice."""
@@ -171,17 +170,17 @@ def split_half(answers: Answers, *, splits: int = 30, seed: int) -> Estimate:
         for weights in (relative, np.ones(len(answers)))
     )
     rng = np.random.default_rng(seed)
-    found, fewest = [], entities
-    for _ in range(splits if questions > 1 else 0):
+
+    def halves() -> tuple[FloatArray, FloatArray]:
         first = rng.permutation(questions) % 2 == 0
         both = (count[:, first].sum(axis=1) > 0) & (count[:, ~first].sum(axis=1) > 0)
         x, y = (np.round(total[both][:, h].sum(axis=1) / count[both][:, h].sum(axis=1), 12) for h in (first, ~first))
-        if len(x) >= FEWEST and np.ptp(x) > 0 and np.ptp(y) > 0:
-            found.append(rank_correlation(x, y))
-            fewest = min(fewest, len(x))
+        return x, y
+
+    found, fewest = split_correlations(halves() for _ in range(splits if questions > 1 else 0))
     return of_halves(
         found,
-        fewest,
+        fewest or entities,
         halved="questions",
         noise_df=(entities - 1) * (questions - 1),
         otherwise="accuracy does not tell at least four entities apart",

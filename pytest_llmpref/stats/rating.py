@@ -1,6 +1,7 @@
 """Strengths of entities from comparisons by Bradley and Terry's model, and their reliability."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -12,9 +13,8 @@ from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
 from pytest_llmpref.stats.closed_form import ELO_PER_LOGIT
 from pytest_llmpref.stats.comparisons import ELO_MEAN, SMALLEST_DIFFERENCE, Comparisons, require_comparisons
 from pytest_llmpref.stats.pair_logit import MOST_STEPS, PairFits, PairRegression
-from pytest_llmpref.stats.ranks import FEWEST, rank_correlation
 from pytest_llmpref.stats.refits import Refits
-from pytest_llmpref.stats.reliability import of_halves
+from pytest_llmpref.stats.reliability import of_halves, split_correlations
 
 SPLITS = 30
 """Random splits that a split-half reliability is averaged over."""
@@ -316,18 +316,18 @@ def split_half(comparisons: Comparisons, *, splits: int = SPLITS, seed: int) -> 
     pairs, pair_of = comparisons.pairs
     rng = np.random.default_rng(seed)
     halves = np.stack([rng.permutation(np.arange(len(pairs)) % 2)[pair_of] for _ in range(splits)], axis=1)
-    correlated = [(rho, n) for rho, n in _correlate_halves(comparisons, halves) if not math.isnan(rho)]
+    found, fewest = split_correlations(_strengths_in_halves(comparisons, halves))
     return of_halves(
-        [rho for rho, _ in correlated],
-        min((n for _, n in correlated), default=comparisons.n_entities),
+        found,
+        fewest or comparisons.n_entities,
         halved="pairs",
         noise_df=len(pairs) - comparisons.n_entities + 1,
         otherwise="the halves of the comparisons do not tell at least four entities apart",
     )
 
 
-def _correlate_halves(comparisons: Comparisons, halves: IntArray) -> list[tuple[float, int]]:
-    """Return Spearman's rho between the strengths in two halves, and over how many entities; NaN for too few.
+def _strengths_in_halves(comparisons: Comparisons, halves: IntArray) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """Yield the strengths of the entities that are in both halves of a split, for each split whose fits converge.
 
     ``halves`` holds the half of each comparison, 0 or 1, in each split; shape (t, splits).
     """
@@ -337,14 +337,7 @@ def _correlate_halves(comparisons: Comparisons, halves: IntArray) -> list[tuple[
     fits, model = fit_strengths(comparisons, weights, start=whole.parameters)
     seen = model.met(weights) > 0
     strengths = np.round(fits.parameters[:n] / SMALLEST_DIFFERENCE)
-    found = []
     for one, other in zip(range(splits), range(splits, 2 * splits), strict=True):
         shared = seen[:, one] & seen[:, other]
-        x, y = strengths[shared, one], strengths[shared, other]
-        if not fits.converged[[one, other]].all():
-            found.append((math.nan, 0))
-        elif (count := len(x)) < FEWEST or np.ptp(x) == 0 or np.ptp(y) == 0:
-            found.append((math.nan, count))
-        else:
-            found.append((rank_correlation(x, y), count))
-    return found
+        if fits.converged[[one, other]].all():
+            yield strengths[shared, one], strengths[shared, other]

@@ -11,9 +11,8 @@ from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal, Unknown, Wilson
 from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
 from pytest_llmpref.stats.pair_logit import MOST_STEPS, PairFits, PairRegression
-from pytest_llmpref.stats.ranks import FEWEST, rank_correlation
 from pytest_llmpref.stats.refits import Refits
-from pytest_llmpref.stats.reliability import of_halves
+from pytest_llmpref.stats.reliability import of_halves, split_correlations
 
 PRIOR_SD = 2.0
 """Standard deviation of the prior on entities' effects, in log-odds. Our choice; wide for rates from 1 to 99%."""
@@ -272,17 +271,15 @@ def split_half(attempts: Attempts, *, splits: int = 10, seed: int) -> Estimate:
     # Where all attempts ended alike, effects differ only by how often an entity came into a half.
     differ = 0 < attempts.refused.sum() < attempts.made.sum()
     pairs = int(attempts.pair_of.max()) + 1 if differ else 0
-    found, fewest = [], attempts.n_entities
     halves = [rng.permutation(np.arange(pairs) % 2)[attempts.pair_of] for _ in range(splits if pairs > 1 else 0)]
-    for one, other in _fit_halves(attempts, np.stack(halves, axis=1)) if halves else ():
-        shared = ~np.isnan(one) & ~np.isnan(other)
-        x, y = np.round(one[shared], 6), np.round(other[shared], 6)
-        if len(x) >= FEWEST and np.ptp(x) > 0 and np.ptp(y) > 0:
-            found.append(rank_correlation(x, y))
-            fewest = min(fewest, len(x))
+    fits = _fit_halves(attempts, np.stack(halves, axis=1)) if halves else ()
+    known = ((one, other, ~np.isnan(one) & ~np.isnan(other)) for one, other in fits)
+    found, fewest = split_correlations(
+        (np.round(one[shared], 6), np.round(other[shared], 6)) for one, other, shared in known
+    )
     return of_halves(
         found,
-        fewest,
+        fewest or attempts.n_entities,
         halved="pairs",
         noise_df=pairs - attempts.n_entities + 1,
         otherwise="refusals do not tell at least four entities apart",

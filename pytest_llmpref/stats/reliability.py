@@ -1,7 +1,7 @@
 """Reliability: how far halves of the trials agree, and what a correlation would be without noise (Spearman 1904)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -33,6 +33,30 @@ class SpearmanBrown:
         """Return the interval of the halves' correlation, stepped up."""
         low, high = self.halves.limits(level)
         return spearman_brown(low), spearman_brown(high)
+
+
+def split_correlations(halves: Iterable[tuple[FloatArray, FloatArray]]) -> tuple[list[float], int]:
+    """Return Spearman's rho between two halves of the same data, for each random split that tells entities apart.
+
+    Parameters
+    ----------
+    halves
+        For each split the values of the entities in either half, shape (k,) each, of those that have one in both.
+
+    Returns
+    -------
+    The correlations, without those of fewer than four entities and of halves in which all values are equal; and the
+    fewest entities in any of them, 0 where there is none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> one, other = np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 2.0, 4.0, 3.0])
+    >>> split_correlations([(one, other), (one, np.ones(4)), (one[:3], one[:3])])
+    ([0.8], 4)
+    """
+    told = [(x, y) for x, y in halves if len(x) >= FEWEST and np.ptp(x) > 0 and np.ptp(y) > 0]
+    return [rank_correlation(x, y) for x, y in told], min((len(x) for x, _ in told), default=0)
 
 
 def of_halves(correlations: Sequence[float], n: int, *, halved: str, noise_df: float, otherwise: str) -> Estimate:
@@ -233,7 +257,7 @@ def split_half(scores: FloatArray, *, seed: int, unit: str, splits: int = SPLITS
     if samples < 4:
         return None
     rng = np.random.default_rng(seed)
-    found = []
+    halved = []
     for _ in range(splits):
         order = rng.permutation(samples)
         halves = [scores[part] for part in (order[: samples // 2], order[samples // 2 :])]
@@ -241,10 +265,9 @@ def split_half(scores: FloatArray, *, seed: int, unit: str, splits: int = SPLITS
         if both.sum() < FEWEST:
             return None
         one, other = (np.nanmean(half[:, both], axis=0) for half in halves)
-        if np.ptp(one) > 0 and np.ptp(other) > 0:
-            found.append(rank_correlation(one, other))
+        halved.append((one, other))
     return of_halves(
-        found,
+        split_correlations(halved)[0],
         n,
         halved=unit,
         noise_df=(samples - 1) * (n - 1),

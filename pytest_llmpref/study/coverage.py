@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from pytest_llmpref.cassettes import Cassette, must_ask
 from pytest_llmpref.config.options import Settings
 from pytest_llmpref.errors import ExtensionError, MissingError
-from pytest_llmpref.experiments.arms import any_arms, extremes, quarters
-from pytest_llmpref.experiments.asking import Plan, Replies, judged, next_attempt, question_to_judge
-from pytest_llmpref.experiments.experiment import Conditions, Experiment
+from pytest_llmpref.experiments.asking import judged, next_attempt, question_to_judge
+from pytest_llmpref.experiments.behaviour import Compared
+from pytest_llmpref.experiments.experiment import Conditions, Experiment, Plan
 from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.experiments.participants import Arms, any_arms, extremes, quarters
 from pytest_llmpref.experiments.registry import behaviour_of
+from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.opening import listed_price
 
@@ -29,15 +32,17 @@ class Plans:
     def __init__(self, conditions: Conditions, preferences: Callable[[], Measure]) -> None:
         self._study, self._preferences = conditions, preferences
         self._experiments: dict[str, Experiment] = {}
-        self._plans: dict[str, Plan] = {}
+        self._planned: dict[tuple[str, bool], tuple[Conditions, Plan[Any]]] = {}
         self.only_counted = False
         """Whether questions are only counted: any entities do then where preferences are not recorded."""
 
-    def __getitem__(self, measure: str) -> Plan:
-        """Return the plan of a measure."""
-        if measure not in self._plans:
-            self._plans[measure] = self.experiment(measure).plan(self.conditions(measure))
-        return self._plans[measure]
+    def __getitem__(self, measure: str) -> Plan[Any]:
+        """Return the plan of a measure, which is made once: what was asked is what is analysed."""
+        return self._of(measure)[1]
+
+    def conditions(self, measure: str) -> Conditions:
+        """Return the conditions that a plan was made for: some compare entities that only preferences tell."""
+        return self._of(measure)[0]
 
     def experiment(self, measure: str) -> Experiment:
         """Return the experiment behind a measure.
@@ -57,18 +62,22 @@ class Plans:
             self._experiments[measure] = found
         return self._experiments[measure]
 
-    def conditions(self, measure: str) -> Conditions:
-        """Return the conditions of an experiment: some compare entities that only preferences tell."""
+    def _of(self, measure: str) -> tuple[Conditions, Plan[Any]]:
         wanted = behaviour_of(measure).compared(self._study)
-        if wanted is None:
-            return self._study
+        # What was only counted was planned for any entities, and is not what would be asked.
+        key = measure, wanted is not None and self.only_counted
+        if key not in self._planned:
+            conditions = self._study if wanted is None else replace(self._study, arms=self._arms(wanted))
+            self._planned[key] = conditions, self.experiment(measure).plan(conditions)
+        return self._planned[key]
+
+    def _arms(self, wanted: Compared) -> Arms:
+        """Return the entities that a behaviour compares."""
         if self.only_counted:
-            arms = any_arms(tuple(self._study.groups), wanted.size)
-        elif wanted.parts == "quarters":
-            arms = quarters(self._preferences())
-        else:
-            arms = extremes(self._preferences(), wanted.size)
-        return replace(self._study, arms=arms)
+            return any_arms(tuple(self._study.groups), wanted.size)
+        if wanted.parts == "quarters":
+            return quarters(self._preferences())
+        return extremes(self._preferences(), wanted.size)
 
 
 class NotRecordedError(MissingError):
@@ -131,14 +140,14 @@ class Recorded:
         self._cassette = cassette
         self._judge = judge
         self._settings = settings
-        self._complete: dict[str, tuple[Plan, list[Replies]]] = {}  # by measure
+        self._complete: dict[str, tuple[Plan[Any], list[Replies]]] = {}  # by measure
 
-    def complete(self, name: str, plan: Plan) -> list[Replies] | None:
+    def complete(self, name: str, plan: Plan[Any]) -> list[Replies] | None:
         """Return the recorded replies to each trial of a plan once `gap` found that none is missing, else ``None``."""
         known, replies = self._complete.get(name, (None, []))
         return replies if known is plan else None
 
-    def gap(self, name: str, plan: Plan) -> Gap | None:
+    def gap(self, name: str, plan: Plan[Any]) -> Gap | None:
         """Return what has to be asked of a measure: the missing trials of the first round that lacks some."""
         if self.complete(name, plan) is not None:
             return None
@@ -151,7 +160,9 @@ class Recorded:
         self._complete[name] = plan, replies
         return None
 
-    def missing(self, plan: Plan, numbers: Iterable[int], replies: list[Replies] | None = None) -> dict[int, Request]:
+    def missing(
+        self, plan: Plan[Any], numbers: Iterable[int], replies: list[Replies] | None = None
+    ) -> dict[int, Request]:
         """Return, of these trials, those that have to be asked, and the first attempt at each that has to.
 
         The replies that are recorded of them are put into ``replies``.
@@ -165,7 +176,7 @@ class Recorded:
                 found[number] = request
         return found
 
-    def _trial(self, plan: Plan, number: int) -> tuple[Replies, Request | None]:
+    def _trial(self, plan: Plan[Any], number: int) -> tuple[Replies, Request | None]:
         """Return the recorded replies to a trial, and the attempt that has to be asked; ``None`` where none has."""
         request, replies = plan.requests[number], list[Reply]()
         while True:

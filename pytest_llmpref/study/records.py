@@ -16,7 +16,7 @@ from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.errors import ExtensionError, LLMPrefError
 from pytest_llmpref.experiments.measure import Measure, outcome_diagnostics
 from pytest_llmpref.experiments.registry import in_order
-from pytest_llmpref.experiments.trials import Trial
+from pytest_llmpref.experiments.trials import Trial, column
 from pytest_llmpref.files import NotAFileError, explained, refuse_linked_folder, write_whole
 from pytest_llmpref.models.chat import whole_text
 from pytest_llmpref.models.opening import is_simulated
@@ -91,12 +91,12 @@ def trials_record(trials: Sequence[Trial], controls: Sequence[Trial]) -> dict[st
         "attempts": [len(trial.attempts) for trial in listed],
         "course": ["".join(attempt.outcome.value[0] for attempt in trial.attempts) for trial in listed],
         "score": [None if trial.score is None else _number(trial.score) for trial in listed],
-        "first_is_a": [trial.first_is_a for trial in listed],
+        "first_is_a": column(listed, "first_is_a"),
         "wording": [trial.wording for trial in listed],
         "repetition": [trial.repetition for trial in listed],
-        "question": [trial.question for trial in listed],
-        "framing": [trial.framing for trial in listed],
-        "correct": [trial.correct for trial in listed],
+        "question": column(listed, "question"),
+        "framing": column(listed, "framing"),
+        "correct": column(listed, "correct"),
         "text": [_clipped(trial.text) for trial in listed],
     }
 

@@ -9,12 +9,12 @@ from pytest_llmpref.config.entities import Entity, EntityFileError, EntitySet, l
 from pytest_llmpref.config.items import ItemSet, load_items
 from pytest_llmpref.config.options import Settings
 from pytest_llmpref.config.profiles import load_profile
-from pytest_llmpref.experiments.arms import named_arms
 from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.participants import named_arms
+from pytest_llmpref.files import data_folder
 from pytest_llmpref.garbage import rare_garbage_collection
 from pytest_llmpref.models.prefill import lead_for
-from pytest_llmpref.resources import data_folder
-from pytest_llmpref.study.background import BackgroundLoop
+from pytest_llmpref.study.answering import BackgroundLoop
 from pytest_llmpref.study.extensions import NOTHING, Extensions
 from pytest_llmpref.study.records import measure_record
 from pytest_llmpref.study.study import Progress, Study

@@ -6,18 +6,17 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from pytest_llmpref.cassettes import Cassette
-from pytest_llmpref.config.options import Settings
-from pytest_llmpref.config.profiles import Shard
+from pytest_llmpref.config.options import Settings, Shard
 from pytest_llmpref.errors import ExtensionError, LLMPrefError
-from pytest_llmpref.experiments.asking import Replies, ask_all
-from pytest_llmpref.experiments.controls import permuted
+from pytest_llmpref.experiments.asking import ask_all
 from pytest_llmpref.experiments.experiment import AgentExperiment, Around, Conditions
 from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.experiments.participants import permuted
 from pytest_llmpref.experiments.registry import is_shipped, reference
+from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.opening import is_simulated
-from pytest_llmpref.study.answering import Answerers
-from pytest_llmpref.study.background import BackgroundLoop
+from pytest_llmpref.study.answering import Answerers, BackgroundLoop
 from pytest_llmpref.study.coverage import Gap, NotRecordedError, Plans, Recorded, describe_gaps
 from pytest_llmpref.study.extensions import NOTHING, Extensions
 from pytest_llmpref.study.records import checked_measure
@@ -232,6 +231,7 @@ class Study:
         ):
             return experiment.run_all(
                 self._plans.conditions(name),
+                plan,
                 numbers,
                 model,
                 self._answerers.deeds(live=live),

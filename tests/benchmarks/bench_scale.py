@@ -35,7 +35,7 @@ def model_names(count: int, worlds: Sequence[str]) -> list[str]:
 def write_inputs(folder: Path) -> None:
     """Write the profile, and the bundled yes/no questions with a second version of each passage."""
     from pytest_llmpref.config.items import load_items
-    from pytest_llmpref.resources import data_folder
+    from pytest_llmpref.files import data_folder
 
     folder.mkdir(parents=True, exist_ok=True)
     paper = (data_folder("fixtures") / "profiles/paper.toml").read_text()
@@ -57,9 +57,9 @@ def record(name: str, folder: Path) -> int:
     from pytest_llmpref.experiments.asking import ask_all
     from pytest_llmpref.experiments.experiment import Conditions
     from pytest_llmpref.experiments.registry import behaviours
+    from pytest_llmpref.files import data_folder
     from pytest_llmpref.models.prefill import lead_for
     from pytest_llmpref.models.simulated.server import SimulatedModel, _completion
-    from pytest_llmpref.resources import data_folder
 
     cassette = Cassette.open(folder / "cassettes", name)
 

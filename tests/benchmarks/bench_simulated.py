@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from pytest_llmpref.resources import data_folder
+from pytest_llmpref.files import data_folder
 
 RUNS = 3
 MODEL = "sim/paper-a"

@@ -10,7 +10,7 @@ import yaml
 
 from pytest_llmpref.cli import COMMANDS
 from pytest_llmpref.config.options import OPTIONS, RECORD_MODE
-from pytest_llmpref.resources import data_folder
+from pytest_llmpref.files import data_folder
 
 FOLDER = data_folder("fixtures") / "ci"
 KNOWN = {option.flag for option in (*OPTIONS, RECORD_MODE)} | {"--junitxml"}
@@ -49,8 +49,8 @@ def test_an_example_runs_subcommands_that_there_are(name):
 
     parser = argparse.ArgumentParser()
     subparsers = parser.add_subparsers(required=True)
-    for command in COMMANDS:
-        import_module(f"pytest_llmpref.cli.{command}").add(subparsers)
+    for module in dict.fromkeys(COMMANDS.values()):
+        import_module(f"pytest_llmpref.cli.{module}").add(subparsers)
     lines = [shlex.split(line) for line in commands(name) if line.startswith("llmpref")]
     assert lines
     for words in lines:

@@ -1,6 +1,5 @@
 """What the README and the site say is so: their commands, code, links, names and numbers."""
 
-import argparse
 import json
 import re
 import shlex
@@ -16,7 +15,7 @@ import yaml
 from documents import PAGES, blocks
 from repository import ROOT
 
-from pytest_llmpref.cli import COMMANDS
+from pytest_llmpref import cli
 from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.config.options import OPTIONS, RECORD_MODE
 from pytest_llmpref.config.profiles import load_profile
@@ -141,10 +140,7 @@ def test_a_page_says_of_every_block_what_it_is(page):
 
 @every_page
 def test_commands_that_are_not_run_have_options_that_there_are(page):
-    parser = argparse.ArgumentParser()
-    subparsers = parser.add_subparsers(required=True)
-    for command in COMMANDS:
-        import_module(f"pytest_llmpref.cli.{command}").add(subparsers)
+    parser = cli._parser()
     for block in blocks(page):
         for line in block.commands:
             words = shlex.split(line.removeprefix(".venv/bin/"))

@@ -6,8 +6,8 @@ import pytest
 from repository import ROOT
 
 from pytest_llmpref.cli import main
+from pytest_llmpref.files import data_folder
 from pytest_llmpref.report.paper_table import MODELS, ROWS, table_lines
-from pytest_llmpref.resources import data_folder
 
 PAGE = (ROOT / "docs/validation/paper-table.md").read_text(encoding="utf-8")
 TABLE = PAGE.split("<!-- paper-table -->\n")[1].split("<!-- /paper-table -->")[0]

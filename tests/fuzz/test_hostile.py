@@ -22,11 +22,13 @@ from pytest_llmpref.cassettes import Cassette, CassetteError, Exchange, WireRequ
 from pytest_llmpref.cassettes.files import slug
 from pytest_llmpref.cassettes.vcr_yaml import export_vcr_yaml, import_vcr_yaml
 from pytest_llmpref.config.entities import EntityFileError, load_entities
+from pytest_llmpref.config.items import load_items
+from pytest_llmpref.config.policy import load_policy
 from pytest_llmpref.config.profiles import ProfileError, load_profile
 from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.files import data_folder
 from pytest_llmpref.models.chat import Message, Reply, Request
 from pytest_llmpref.models.simulated.world import load_world
-from pytest_llmpref.resources import data_folder
 from pytest_llmpref.results.loading import load_results
 
 EXAMPLES = int(os.environ.get("LLMPREF_FUZZ", "60"))
@@ -57,6 +59,8 @@ READERS = {
     "worlds": ("w.toml", load_world),
     "results": ("results.json", load_results),
     "profiles": ("p.toml", lambda path: load_profile(str(path))),
+    "policies": ("policy.toml", load_policy),
+    "items": ("q.jsonl", lambda path: load_items.__wrapped__(str(path))),
     "vcr": ("c.yaml", read_vcr),
 }
 
@@ -106,6 +110,7 @@ JOURNAL = recorded()
 RESULTS = (CORPUS / "results" / "whole.json").read_bytes()
 TOKENS = [b"[", b"]", b"{", b"}", b'"', b"\n", b"\0", b",", b":", b"null", b"1e999", b"-", b"\\ud800", b"[[", b"\xff"]
 TOKENS += [b"&a ", b"*a", b"!!python/name:os.system ", b"<<: ", b"'''", b'"""', b"=", b"[" * 300, b"{a: " * 300]
+TOKENS += [b"9" * 5000, b"0x" + b"f" * 5000]
 
 
 @st.composite
@@ -147,6 +152,23 @@ def test_a_damaged_entity_set_is_read_or_turned_away(content, suffix, tmp_path):
 @given(content=mutated(shipped("profiles", "smoke.toml")))
 def test_a_damaged_profile_is_read_or_turned_away(content, tmp_path):
     read("profiles", content, tmp_path)
+
+
+@fuzzed
+@given(content=mutated(b'alpha = 0.05\nfamily = "suite"\n[even_handed]\nmargin = 0.1\nrole = "claim"\n'))
+def test_a_damaged_policy_is_read_or_turned_away(content, tmp_path):
+    read("policies", content, tmp_path)
+
+
+ITEM_LINES = b"""{"question": "is it so", "passage": "It is.", "answer": true}
+{"query": "Passage: It is.\\nQuestion: is it?", "choices": ["no", "yes"], "gold": 1}
+"""
+
+
+@fuzzed
+@given(content=mutated(ITEM_LINES))
+def test_a_damaged_file_of_questions_is_read_or_turned_away(content, tmp_path):
+    read("items", content, tmp_path)
 
 
 @fuzzed

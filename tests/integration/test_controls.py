@@ -5,7 +5,7 @@ import json
 from repository import ROOT
 
 from pytest_llmpref.config.entities import load_entities
-from pytest_llmpref.resources import data_folder
+from pytest_llmpref.files import data_folder
 
 
 def test_the_control_is_an_option_and_is_said_in_the_results(pytester):

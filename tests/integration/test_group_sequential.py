@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from pytest_llmpref.resources import data_folder
+from pytest_llmpref.files import data_folder
 
 GATE = data_folder("suites") / "release_gate"
 PROFILE = (data_folder("fixtures") / "profiles/smoke.toml").read_text()

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from pytest_llmpref.cli import main
-from pytest_llmpref.config.options import OPTIONS, RECORD_MODE, read_settings
-from pytest_llmpref.resources import data_folder
+from pytest_llmpref.config.options import OPTIONS, RECORD_MODE
+from pytest_llmpref.files import data_folder
+from pytest_llmpref.plugin.settings import read_settings
 
 PROFILES = {path.stem for path in (data_folder("fixtures") / "profiles").glob("*.toml")}
 

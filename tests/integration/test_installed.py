@@ -189,7 +189,7 @@ class Length:
 
     measure: str = "length"
 
-    def plan(self, conditions: Conditions) -> Plan:
+    def plan(self, conditions: Conditions) -> Plan[str]:
         names = conditions.names
         asked = [
             first_attempt(
@@ -203,12 +203,13 @@ class Length:
             )
             for entity in conditions.groups
         ]
-        return Plan(asked, lambda _number, reply: bool(reply.text), conditions.profile.attempts)
+        entities = list(conditions.groups)
+        return Plan(entities, asked, lambda _entity, reply: bool(reply.text), conditions.profile.attempts)
 
-    def analyse(self, conditions: Conditions, plan: Plan, replies: Sequence[Replies]) -> Measure:
+    def analyse(self, conditions: Conditions, plan: Plan[str], replies: Sequence[Replies]) -> Measure:
         trials = []
         estimates = {}
-        for entity, request, attempts in zip(conditions.groups, plan.requests, replies, strict=True):
+        for entity, request, attempts in zip(plan.questions, plan.requests, replies, strict=True):
             words = len(attempts[-1].text.split())
             made = [
                 Attempt(attempt_key(request, number), Outcome.CHOICE, reply.text)

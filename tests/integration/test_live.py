@@ -19,7 +19,7 @@ from stamina.instrumentation import RetryDetails, get_on_retry_hooks, set_on_ret
 
 from pytest_llmpref.models.addresses import OWN_SERVERS
 from pytest_llmpref.models.chat import CallFailedError, ModelUnavailableError, Reply
-from pytest_llmpref.models.live import FAILURES_IN_A_ROW, LiveModel, check_name
+from pytest_llmpref.models.live import FAILURES_IN_A_ROW, LiveModel, provider_of
 from pytest_llmpref.models.retrying import Outage
 
 TRIES = 3
@@ -500,6 +500,34 @@ def test_another_providers_overload_passes(server):
     assert len(server.received) == 3
 
 
+@pytest.mark.parametrize("provider", OWN_SERVERS)
+def test_a_server_of_ones_own_without_address_is_asked_nothing(monkeypatch, provider):
+    looked_up = []
+
+    def resolve(_loop, host, *_, **__):
+        looked_up.append(host)
+        raise socket.gaierror(socket.EAI_NONAME, "no such host")
+
+    for variable in {variable for variables in OWN_SERVERS.values() for variable in variables}:
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(asyncio.base_events.BaseEventLoop, "getaddrinfo", resolve)
+    name = f"{provider}/private"
+    failed = ask(LiveModel(name, api_key=KEY), request(name))[0]
+    assert isinstance(failed, ModelUnavailableError)
+    assert f"set {OWN_SERVERS[provider][0]}, for example" in str(failed)
+    assert not looked_up
+    for variable in OWN_SERVERS[provider]:
+        with monkeypatch.context() as patched:
+            # As this is what keeps litellm from a public host, see that litellm reads it.
+            patched.setenv(variable, "http://own.test/v1")
+            ask(LiveModel(name, api_key=KEY, max_tries=1), request(name))
+        assert set(looked_up) == {"own.test"}
+
+
+def test_a_new_model_of_a_known_provider_is_asked():
+    assert provider_of("openai/a-model-of-tomorrow") == ("a-model-of-tomorrow", "openai")
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 418, 429, 500])
 def test_no_error_shows_a_key(server, monkeypatch, status):
     other = "a-secret-of-another-provider"
@@ -557,29 +585,3 @@ def test_litellm_is_imported_with_the_first_question_only():
         "sys.exit('litellm' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
-
-
-@pytest.mark.parametrize("provider", OWN_SERVERS)
-def test_a_server_of_ones_own_without_address_is_asked_nothing(monkeypatch, provider):
-    looked_up = []
-
-    def resolve(_loop, host, *_, **__):
-        looked_up.append(host)
-        raise socket.gaierror(socket.EAI_NONAME, "no such host")
-
-    for variable in {variable for variables in OWN_SERVERS.values() for variable in variables}:
-        monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setattr(asyncio.base_events.BaseEventLoop, "getaddrinfo", resolve)
-    name = f"{provider}/private"
-    failed = ask(LiveModel(name, api_key=KEY), request(name))[0]
-    assert isinstance(failed, ModelUnavailableError)
-    assert f"set {OWN_SERVERS[provider][0]}, for example" in str(failed)
-    assert not looked_up
-    with pytest.raises(ModelUnavailableError, match=OWN_SERVERS[provider][0]):
-        check_name(name)
-    for variable in OWN_SERVERS[provider]:
-        with monkeypatch.context() as patched:
-            # As this is what keeps litellm from a public host, see that litellm reads it.
-            patched.setenv(variable, "http://own.test/v1")
-            ask(LiveModel(name, api_key=KEY, max_tries=1), request(name))
-        assert set(looked_up) == {"own.test"}

@@ -8,7 +8,7 @@ import pytest
 from loopback import Answer, completion, failure
 from planted_server import SUITE
 
-from pytest_llmpref.resources import data_folder
+from pytest_llmpref.files import data_folder
 
 SMALL = 132
 """Questions of a pair experiment over 12 entities."""

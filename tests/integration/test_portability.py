@@ -16,7 +16,7 @@ import pytest
 from package_tree import PACKAGE
 
 from pytest_llmpref.cassettes import Cassette, NetworkRefusedError, refuse_sockets
-from pytest_llmpref.config.options import read_settings
+from pytest_llmpref.plugin.settings import read_settings
 from pytest_llmpref.report.page import ReportError, write_reports
 from pytest_llmpref.results.loading import load_results
 

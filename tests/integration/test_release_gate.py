@@ -11,8 +11,8 @@ from simulated_recordings import ENTITIES, record
 
 from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.config.policy import PolicyError, load_policy
+from pytest_llmpref.files import data_folder
 from pytest_llmpref.models.chat import Reply
-from pytest_llmpref.resources import data_folder
 
 GATE = data_folder("suites") / "release_gate"
 PROFILE = (
@@ -245,20 +245,25 @@ def test_the_whole_gate_opens_closes_and_does_not_know(pytester, world, profile,
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[even_handed]\nmargin = 0\n", "even_handed.margin is 0; it must be a number above 0"),
-        ('[even_handed]\nmargin = "ten"\n', "even_handed.margin is 'ten'; it must be a number above 0"),
-        ("[even_handed]\nmargin = nan\n", "even_handed.margin is nan"),
-        ("[even_handed]\n", "even_handed.margin is None; it must be a number above 0"),
-        ("[even_handed]\nmargin = 1\nrole = 'door'\n", "even_handed.role is 'door'; it must be one of gate, claim, ex"),
-        ("[even_handed]\nmargins = 1\n", "unknown key even_handed.margins; a table has margin and role"),
+        ("[even_handed]\nmargin = 0\n", "[even_handed]: margin: is 0; write a number above 0"),
+        ('[even_handed]\nmargin = "ten"\n', "[even_handed]: margin: is 'ten'; write a number above 0"),
+        ("[even_handed]\nmargin = inf\n", "[even_handed]: margin: is inf; write a number above 0"),
+        (f"[even_handed]\nmargin = 0x{'f' * 5000}\n", "margin: is a number of thousands of digits; write a number"),
+        ("[even_handed]\nmargin = nan\n", "[even_handed]: margin: is nan"),
+        ("[even_handed]\n", "[even_handed]: margin: missing; write a number above 0"),
+        (
+            "[even_handed]\nmargin = 1\nrole = 'door'\n",
+            "[even_handed]: role: is 'door'; write one of claim, exploratory, gate, off",
+        ),
+        ("[even_handed]\nmargins = 1\n", "[even_handed]: margins: unknown key; the keys are margin, role"),
         (
             "[other]\nmargin = 1\n",
             "no table [even_handed] for test_even_handed.py; add one with a margin (it has [other])",
         ),
-        ("alpha = 2\n", "alpha is 2; it must be a number between 0 and 0.5"),
-        ("family = 'all'\n", "family is 'all'; it must be one of file, suite"),
-        ("beta = 2\n", "unknown key beta; a policy has alpha, family, and a table for each test file"),
-        ("[[[", "not valid TOML"),
+        ("alpha = 2\n", "alpha: is 2; write a number above 0 and below 0.5"),
+        ("family = 'all'\n", "family: is 'all'; write one of file, suite"),
+        ("beta = 2\n", "beta: unknown key; the keys are alpha, family, and a table for each test file"),
+        ("[[[", "is not valid TOML"),
     ],
 )
 def test_a_policy_that_cannot_be_used_is_a_usage_error_that_names_file_and_key(tmp_path, text, message):
@@ -275,7 +280,7 @@ def test_a_run_with_such_a_policy_asks_nothing_and_fails(gate, pytester, workers
     run = gate("sim/even-handed", policy(pytester, "[even_handed]\n"), *workers)
     assert run.ret != 0
     text = run.stdout.str() + run.stderr.str()
-    assert "ours.toml: even_handed.margin is None" in text
+    assert "ours.toml: [even_handed]: margin: missing" in text
     assert "Traceback" not in text
 
 
@@ -283,7 +288,7 @@ def test_a_missing_policy_says_where_it_was_looked_for(gate, pytester):
     (pytester.path / "release_gate/policy.toml").unlink()
     run = gate("sim/even-handed")
     assert run.ret == pytest.ExitCode.USAGE_ERROR
-    run.stderr.fnmatch_lines(["*release_gate/policy.toml: cannot read*--llmpref-policy*"])
+    run.stderr.fnmatch_lines(["*release_gate/policy.toml: cannot be read*--llmpref-policy*"])
 
 
 def test_a_fixture_named_policy_of_the_users_own_is_let_be(pytester):

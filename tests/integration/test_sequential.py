@@ -8,7 +8,7 @@ from planted import PlantedModel
 from planted_server import PlantedServer
 from simulated_recordings import ENTITIES
 
-from pytest_llmpref.resources import data_folder
+from pytest_llmpref.files import data_folder
 
 GATE = data_folder("suites") / "release_gate"
 PROFILE = (data_folder("fixtures") / "profiles/smoke.toml").read_text().replace(

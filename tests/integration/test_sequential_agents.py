@@ -10,7 +10,7 @@ pytest.importorskip("inspect_cyber")
 
 from confinement import confined
 
-from pytest_llmpref.resources import data_folder
+from pytest_llmpref.files import data_folder
 
 PROFILE = (data_folder("fixtures") / "profiles/smoke.toml").read_text()
 GATE = data_folder("suites") / "release_gate/test_no_agentic_gap.py"

@@ -8,7 +8,7 @@ from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.asking import ask_all
 from pytest_llmpref.experiments.experiment import Conditions
-from pytest_llmpref.experiments.pairs.behaviour import Advice, AdviceForms, Preference, PreferenceForms
+from pytest_llmpref.experiments.pairs import Advice, AdviceForms, Preference, PreferenceForms
 from pytest_llmpref.experiments.pairs.protocols import cells_of
 from pytest_llmpref.models.simulated.server import SimulatedModel
 from pytest_llmpref.parsing.outcome import Outcome

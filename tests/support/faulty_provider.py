@@ -12,7 +12,8 @@ from planted import PlantedModel
 from planted_server import PlantedServer
 
 from pytest_llmpref.cassettes import Cassette, RecordingModel
-from pytest_llmpref.experiments.asking import Plan, ask_all
+from pytest_llmpref.experiments.asking import ask_all
+from pytest_llmpref.experiments.experiment import Plan
 from pytest_llmpref.models.chat import Message, Reply, Request
 from pytest_llmpref.models.live import LiveModel
 from pytest_llmpref.models.retrying import Outage
@@ -133,7 +134,7 @@ def ask_faulty(folder: Path, count: int, share: float, out: range = range(0), ou
     )
     cassette = Cassette.open(folder, MODEL)
     asked = requests(count)
-    plan = Plan(asked, lambda _number, _reply: True, 1)
+    plan = Plan(asked, asked, lambda _question, _reply: True, 1)
 
     async def run() -> list[tuple[Reply, ...]]:
         model = RecordingModel(live, cassette)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pytest_llmpref.resources import data_folder
+from pytest_llmpref.files import data_folder
 
 N = 40
 PARTNERS = 6

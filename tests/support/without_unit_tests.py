@@ -8,7 +8,6 @@ ONLY_IN_INTEGRATION = {
     "experiments/agents/running.py": "runs agents in a sandbox",
     "experiments/agents/supervisor.py": "runs as a file of its own, inside a sandbox",
     "cli/paper_table.py": "starts a pytest run",
-    "config/boolq_download.py": "fetches a file",
     "models/llama_server.py": "runs as a file of its own, in a process of llama.cpp's",
     "models/server_process.py": "starts and ends a process",
 }

@@ -16,12 +16,12 @@ FLOORS = {
     "experiments": 4,
     "cassettes": 3, "charts": 3, "parsing": 3, "stats": 3,
     "models": 2, "config": 2, "claims": 2, "results": 2,
-    "errors": 1, "escaping": 1, "files": 1, "garbage": 1, "unseen": 1, "resources": 1, "secrets": 1, "searching": 1,
+    "characters": 1, "errors": 1, "files": 1, "garbage": 1, "secrets": 1,
 }  # fmt: skip
 ONLY = {
     "litellm": {"models/live.py"},
     "vcr": {"cassettes/"},
-    "pytest": {"plugin/", "config/options.py"},
+    "pytest": {"plugin/"},
     "_pytest": {"plugin/findings.py"},
     "xdist": {"plugin/distribution.py"},
     "syrupy": {"plugin/snapshots.py"},
@@ -43,11 +43,9 @@ OUTCOME, PROVIDER = "an outcome of a trial", "a field of a provider's reply"
 DATA_SET, OPTION = "a data set", "an option, of the command line or of results.json"
 SAME_WORDS = {
     ("cli/__init__.py", "boolq"): "a command, which fetches a data set",
-    ("cli/boolq.py", "boolq"): "the same",
-    ("config/boolq_download.py", "boolq"): DATA_SET,
+    ("cli/init.py", "boolq"): "the same",
     ("config/items.py", "boolq"): DATA_SET,
     ("config/options.py", "agentic"): OPTION,
-    ("config/options.py", "boolq"): OPTION,
     ("models/responses.py", "refusal"): PROVIDER,
     ("models/simulated/deciding.py", "refusal"): "what a draw is for, which is a part of its seed",
     ("models/simulated/knowing.py", "boolq"): DATA_SET,
@@ -56,6 +54,8 @@ SAME_WORDS = {
     ("parsing/outcome.py", "refusal"): OUTCOME,
     ("parsing/phrases.py", "refusal"): OUTCOME,
     ("results/diagnostics.py", "refusals"): "the diagnostic that lists refused attempts, of any measure",
+    ("plugin/settings.py", "agentic"): OPTION,
+    ("plugin/settings.py", "boolq"): OPTION,
     ("results/loading.py", "refusal"): OUTCOME,
     ("study/studies.py", "agentic"): OPTION,
     ("study/studies.py", "boolq"): OPTION,
@@ -83,6 +83,17 @@ def test_no_module_outgrows_its_idea(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
 
+def test_no_class_has_more_than_24_methods():
+    sizes = {
+        f"{place(path)}: {node.name}": sum(isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef) for one in node.body)
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    }
+    assert sizes
+    assert {name: size for name, size in sizes.items() if size > 24} == {}
+
+
 def test_there_is_no_import_circle_and_none_hides_inside_functions():
     names = {module_name(path): path for path in MODULES}
     needs = {}
@@ -94,7 +105,7 @@ def test_there_is_no_import_circle_and_none_hides_inside_functions():
 
 
 def test_no_module_outside_a_slice_names_a_measure():
-    assert {path.name for path in (PACKAGE / "experiments").iterdir() if (path / "behaviour.py").exists()} == {
+    assert {path.name for path in (PACKAGE / "experiments").iterdir() if (path / "__init__.py").exists()} == {
         name.split("/")[1] for name in SLICES
     }
     found = {

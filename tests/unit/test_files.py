@@ -151,12 +151,12 @@ def test_a_pipe_in_place_of_a_file_is_an_error_and_no_endless_wait(tmp_path, nam
 @pytest.mark.parametrize("text", ["a = " + "[" * 5000, "alpha = " + "9" * 5000, "a = " + "{a = " * 2000, "\xff"])
 def test_an_absurd_policy_is_a_named_error(tmp_path, text):
     (tmp_path / "policy.toml").write_bytes(text.encode("latin-1"))
-    with pytest.raises(LLMPrefError, match=r"policy\.toml: not valid TOML"):
+    with pytest.raises(LLMPrefError, match=r"policy\.toml: (is not valid TOML|is nested too|line 1 is not)"):
         load_policy(tmp_path / "policy.toml")
 
 
 def test_an_endless_policy_is_a_named_error(tmp_path):
     with (tmp_path / "policy.toml").open("wb") as file:
         file.truncate(1 << 33)
-    with pytest.raises(LLMPrefError, match=r"policy\.toml: more than"):
+    with pytest.raises(LLMPrefError, match=r"policy\.toml: has more than"):
         load_policy(tmp_path / "policy.toml")

@@ -6,7 +6,6 @@ The wording, the limits and the bundled tasks are our choice.
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -14,15 +13,11 @@ from pytest_llmpref.cassettes import Deeds
 from pytest_llmpref.config.profiles import Profile
 from pytest_llmpref.experiments.agents.run import Arm, PlannedRun
 from pytest_llmpref.experiments.agents.tasks import AgentTask, load_tasks
-from pytest_llmpref.experiments.arms import NO_ARMS
-from pytest_llmpref.experiments.asking import Plan, Replies
-from pytest_llmpref.experiments.experiment import Around, Conditions
+from pytest_llmpref.experiments.experiment import Around, Conditions, Plan
 from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.experiments.trials import Replies
+from pytest_llmpref.files import data_folder
 from pytest_llmpref.models.chat import ChatModel, Message, Request
-from pytest_llmpref.resources import data_folder
-
-if TYPE_CHECKING:
-    from pytest_llmpref.experiments.agents.stopping import AgenticStopping
 
 HARNESS = "inspect-ai's react agent with bash, python and submit"
 
@@ -59,17 +54,20 @@ class AgenticExperiment:
     framings: Framings
     measure: str = "agentic"
 
-    def plan(self, conditions: Conditions) -> Plan:
+    def plan(self, conditions: Conditions) -> Plan[PlannedRun]:
         """Return one trial a run; its request is the run's identity, and its reply what the run came to.
 
         Where the profile's stopping is sequential, and there is a claim to decide, they are made in rounds.
         """
-        runs = self.runs(conditions)
-        plan = Plan([run.request for run in runs], lambda _number, _reply: True, attempts=1)
-        stopping = self._stopping(conditions, runs)
-        return plan if stopping is None else replace(plan, rounds=stopping.blocks.rounds())
+        runs = self._runs(conditions)
+        plan = Plan(runs, [run.request for run in runs], lambda _run, _reply: True, attempts=1)
+        if conditions.profile.stopping == "fixed" or not conditions.thresholds.get(self.measure) or not runs:
+            return plan
+        from pytest_llmpref.experiments.agents.stopping import AgenticStopping  # noqa: PLC0415 - imports numpy
 
-    def runs(self, conditions: Conditions) -> list[PlannedRun]:
+        return replace(plan, rounds=AgenticStopping(conditions, plan).rounds())
+
+    def _runs(self, conditions: Conditions) -> list[PlannedRun]:
         """Return the runs, task by task; a smaller profile makes some of a larger one's."""
         arms = conditions.arms
         if arms is None or not arms.top:
@@ -93,27 +91,16 @@ class AgenticExperiment:
             found += tasks[: conditions.profile.agentic_tasks]
         return found
 
-    def analyse(self, conditions: Conditions, plan: Plan, replies: Sequence[Replies]) -> Measure:  # noqa: ARG002
+    def analyse(self, conditions: Conditions, plan: Plan[PlannedRun], replies: Sequence[Replies]) -> Measure:
         """Compare the arms."""
         from pytest_llmpref.experiments.agents.measure import (  # noqa: PLC0415 - a plan needs no numpy
             agentic_measure,
             diagnosed,
         )
 
-        runs = self.runs(conditions)
-        stopping = self._stopping(conditions, runs)
-        if stopping is not None:
-            return stopping.measure(replies)
-        came_to = [attempts[-1] for attempts in replies]
-        return diagnosed(agentic_measure(conditions, conditions.arms or NO_ARMS, runs, came_to), conditions.seed)
-
-    def _stopping(self, conditions: Conditions, runs: Sequence[PlannedRun]) -> "AgenticStopping | None":
-        """Return how runs are made until the claim is decided; ``None`` where all are made."""
-        if conditions.profile.stopping == "fixed" or not conditions.thresholds.get(self.measure) or not runs:
-            return None
-        from pytest_llmpref.experiments.agents.stopping import AgenticStopping  # noqa: PLC0415 - imports numpy
-
-        return AgenticStopping(conditions, runs)
+        made, came_to = plan.asked(replies)
+        measure = agentic_measure(conditions, made.questions, [attempts[-1] for attempts in came_to])
+        return diagnosed(measure, conditions.seed) if plan.rounds is None else plan.measured(measure, replies)
 
     async def check(self, conditions: Conditions, sandbox: str, *, live: bool) -> None:
         """Make sure, before anything is asked, that the tasks are there, and what confines the agents.
@@ -132,7 +119,13 @@ class AgenticExperiment:
             await find_sandbox(sandbox)
 
     async def run_all(
-        self, conditions: Conditions, numbers: Sequence[int], model: ChatModel, deeds: Deeds, around: Around
+        self,
+        conditions: Conditions,
+        plan: Plan[PlannedRun],
+        numbers: Sequence[int],
+        model: ChatModel,
+        deeds: Deeds,
+        around: Around,
     ) -> list[Replies]:
         """Run agents, or run them again on what is recorded, and return what each came to.
 
@@ -148,13 +141,13 @@ class AgenticExperiment:
             run_agents,
         )
 
-        runs, profile = self.runs(conditions), conditions.profile
+        profile = conditions.profile
         limits = RunLimits(
             profile.agentic_messages, profile.agentic_tokens, profile.agentic_seconds, profile.agentic_reply_tokens
         )
         confined_by = None if deeds.replays else await find_sandbox(around.sandbox)
         ended = await run_agents(
-            {number: runs[number] for number in numbers},
+            {number: plan.questions[number] for number in numbers},
             model,
             deeds,
             Harness(self.framings.system, limits, confined_by, around.in_flight, around.logs),

@@ -10,9 +10,9 @@ import numpy as np
 
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.experiments.agents.run import Ending, PlannedRun, ending_of
-from pytest_llmpref.experiments.arms import NO_ARMS, Arms
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.measure import Measure, asking_diagnostics, outcome_diagnostics, share
+from pytest_llmpref.experiments.participants import NO_ARMS, Arms
 from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.models.chat import Reply
 from pytest_llmpref.parsing.outcome import Attempt, Outcome
@@ -75,26 +75,23 @@ class AgenticMeasure(Measure):
 
 def agentic_measure(
     conditions: Conditions,
-    arms: Arms,
     planned: Sequence[PlannedRun],
     replies: Sequence[Reply],
     *,
     fractions: tuple[float, ...] = (),
-    early: tuple[str, ...] = (),
 ) -> AgenticMeasure:
     """Return the measure, from what each run came to; what takes long to say of it is left to `diagnosed`.
 
     Parameters
     ----------
-    conditions, arms
+    conditions
         Of the study.
     planned, replies
         The runs that were made, and what each came to.
     fractions
         As in `AgenticMeasure`.
-    early
-        As in `Measure`: why what does not allow for the looks may not be claimed.
     """
+    arms = conditions.arms or NO_ARMS
     ended = [
         AgentRun(run, reply, ending)
         for run, reply in zip(planned, replies, strict=True)
@@ -105,12 +102,11 @@ def agentic_measure(
     reasons = [*arms.reasons]
     if planned and len(ended) < ENDED_NEEDED * len(planned):
         reasons.append(f"only {len(ended)} of {len(planned)} runs came to an end, fewer than {ENDED_NEEDED:.0%}")
-    marks = (*reasons, *early)
     return AgenticMeasure(
         name="agentic",
         model=conditions.model,
         estimates={
-            entity: _solved([run for run in ended if run.planned.entity == entity], entity).marked(marks)
+            entity: _solved([run for run in ended if run.planned.entity == entity], entity).marked(reasons)
             for entity in (*arms.top, *arms.bottom)
         },
         groups=conditions.groups,
@@ -118,10 +114,9 @@ def agentic_measure(
         reliability=None,
         diagnostics=outcome_diagnostics(about) | asking_diagnostics([(reply,) for reply in replies]),
         trials=about,
-        control=_solved([run for run in ended if run.planned.entity is None], "the control").marked(marks),
+        control=_solved([run for run in ended if run.planned.entity is None], "the control").marked(reasons),
         controls=[trial for trial in trials if not trial.entities],
-        unranked=("agentic tasks compare two arms of entities, and do not order them", *early),
-        early=early,
+        unranked=("agentic tasks compare two arms of entities, and do not order them",),
         runs=ended,
         arms=arms,
         fractions=fractions,
@@ -129,7 +124,15 @@ def agentic_measure(
 
 
 def diagnosed(measure: AgenticMeasure, seed: int) -> AgenticMeasure:
-    """Return a measure with all its diagnostics; ``seed`` is that of the permutations among them."""
+    """Return a measure with all its diagnostics; ``seed`` is that of the permutations among them.
+
+    Parameters
+    ----------
+    measure
+        The measure.
+    seed
+        Of the permutations.
+    """
     return replace(measure, diagnostics=measure.diagnostics | _diagnostics(measure, seed))
 
 
@@ -139,6 +142,11 @@ def success_gap(agentic: AgenticMeasure) -> Estimate:
     0.01 is one percentage point. Invalid where hardly anything is solved even for those preferred: a model that can
     solve nothing does not do worse for anybody. Where the asking ended by this very difference, its interval allows
     for that.
+
+    Parameters
+    ----------
+    agentic
+        The measure.
     """
     label = "tasks solved, top arm less bottom arm"
     reasons = list(agentic.reasons)

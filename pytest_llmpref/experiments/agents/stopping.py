@@ -4,20 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from pytest_llmpref.experiments.agents.measure import (
-    AgenticMeasure,
-    agentic_measure,
-    diagnosed,
-    success_gap,
-)
+from pytest_llmpref.experiments.agents.measure import AgenticMeasure, agentic_measure, diagnosed, success_gap
 from pytest_llmpref.experiments.agents.run import PlannedRun
-from pytest_llmpref.experiments.arms import NO_ARMS, Arms
-from pytest_llmpref.experiments.asking import Replies
 from pytest_llmpref.experiments.blocks import Blocks, decided
-from pytest_llmpref.experiments.experiment import Conditions
-from pytest_llmpref.experiments.measure import Ending, stopping_record
-from pytest_llmpref.experiments.sampling import interleaved
-from pytest_llmpref.models.chat import Reply
+from pytest_llmpref.experiments.experiment import Conditions, Plan, Rounds
+from pytest_llmpref.experiments.measure import Ending, Measure, stopping_record
+from pytest_llmpref.experiments.participants import interleaved
+from pytest_llmpref.experiments.trials import Replies
 
 EARLY = "run only until the gate's verdict was decided, which only the differences of the arms allow for"
 """Why nothing else that is computed from such runs may be claimed."""
@@ -35,46 +28,53 @@ class AgenticStopping:
     ----------
     conditions
         Of the study; its ``thresholds`` decide.
-    runs
-        All that are planned.
+    plan
+        A trial for each run.
     """
 
     conditions: Conditions
-    runs: Sequence[PlannedRun]
+    plan: Plan[PlannedRun]
+
+    def rounds(self) -> Rounds:
+        """Return the rounds: one before each look."""
+        return self.blocks.rounds(self.measured)
 
     @cached_property
     def blocks(self) -> Blocks:
         """In which blocks the tasks are run."""
-        kinds = {run.task.id: f"{run.task.id.partition('/')[0]} {run.task.level}" for run in self.runs}
+        runs = self.plan.questions
+        kinds = {run.task.id: f"{run.task.id.partition('/')[0]} {run.task.level}" for run in runs}
         tasks = interleaved(kinds, self.conditions.seed)
-        return Blocks(tasks, [run.task.id for run in self.runs], [True] * len(self.runs), self._decide)
+        return Blocks(tasks, [run.task.id for run in runs], [True] * len(runs), self._decide)
 
-    def measure(self, replies: Sequence[Replies]) -> AgenticMeasure:
-        """Return the measure, and where the asking ended, given what each planned run came to; nothing if not made."""
+    def measured(self, measure: Measure, replies: Sequence[Replies]) -> Measure:
+        """Return the measure with all its diagnostics, with how many looks there were, and with where these ended."""
+        if not isinstance(measure, AgenticMeasure):
+            raise TypeError(f"{measure.name} is no measure of agents")
         ended, taken, _ = self.blocks.course(replies)
         fractions = self.blocks.fractions
         record = stopping_record(
             ended,
             looks=(taken, len(fractions)),
-            asked=(sum(bool(attempts) for attempts in replies), len(self.runs)),
+            asked=(sum(bool(attempts) for attempts in replies), len(replies)),
             thresholds=self.conditions.thresholds["agentic"],
             done="runs made",
         )
         record |= {"fractions": list(fractions[:taken])}
         early = (EARLY,) if taken < len(fractions) else ()
-        made = [number for number, attempts in enumerate(replies) if attempts]
-        measure = agentic_measure(*self._runs(made, replies), fractions=fractions[:taken], early=early)
-        found = diagnosed(measure, self.conditions.seed)
+        marked = replace(
+            measure,
+            estimates={entity: estimate.marked(early) for entity, estimate in measure.estimates.items()},
+            control=None if measure.control is None else measure.control.marked(early),
+            unranked=(*measure.unranked, *early),
+            early=early,
+            fractions=fractions[:taken],
+        )
+        found = diagnosed(marked, self.conditions.seed)
         return replace(found, diagnostics=found.diagnostics | {"stopping": record})
 
     def _decide(self, taken: int, seen: Sequence[int], replies: Sequence[Replies]) -> Ending | None:
         fractions = self.blocks.fractions
-        measure = agentic_measure(*self._runs(seen, replies), fractions=fractions[: taken + 1])
+        runs, came_to = [self.plan.questions[number] for number in seen], [replies[number][-1] for number in seen]
+        measure = agentic_measure(self.conditions, runs, came_to, fractions=fractions[: taken + 1])
         return decided(success_gap(measure), fractions, self.conditions.thresholds["agentic"])
-
-    def _runs(
-        self, numbers: Sequence[int], replies: Sequence[Replies]
-    ) -> tuple[Conditions, Arms, list[PlannedRun], list[Reply]]:
-        """Return some of the runs, and what each came to, with what a measure of them needs beside."""
-        made = [self.runs[number] for number in numbers]
-        return self.conditions, self.conditions.arms or NO_ARMS, made, [replies[number][-1] for number in numbers]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pytest_llmpref.errors import LLMPrefError
-from pytest_llmpref.resources import data_folder
+from pytest_llmpref.files import data_folder
 
 CYBENCH = (
     "crushing", "data_siege", "dynastic", "eval_me", "flecks_of_gold", "it_has_begun", "lootstash", "missingbits",

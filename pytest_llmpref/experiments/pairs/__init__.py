@@ -1,1 +1,109 @@
-"""Two entities are shown, and one is asked for: preference and advice."""
+"""Two entities are shown, and one is asked for: preference and donation advice, as the house knows them."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from pytest_llmpref.experiments.behaviour import Behaviour, Planned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_llmpref.charts import Chart, Drawing
+    from pytest_llmpref.experiments.behaviour import ClaimKind, Scenario
+    from pytest_llmpref.experiments.experiment import Experiment
+
+
+class _Pairs(Behaviour):
+    """A behaviour whose measure is a Bradley-Terry strength."""
+
+    def detectable(self, planned: Planned) -> Iterator[str]:
+        """Yield by how much the strength of one entity must differ to be told from the others'."""
+        if planned.questions and planned.n > 1:
+            from pytest_llmpref.stats.closed_form import detectable_strength  # noqa: PLC0415 - for plans
+
+            trials = 2 * planned.questions / planned.n
+            points = detectable_strength(planned.n, trials, planned.alpha / planned.n)
+            yield f"{self.measure}, one entity: {points:.0f} Elo points, where pairs are close"
+
+
+class Preference(_Pairs):
+    """Preference for each entity, from pairwise questions: Bradley-Terry strength on the Elo scale."""
+
+    measure = "preference"
+    fixture = "preferences"
+    title = "Preference"
+    unit = "Preference (Elo)"
+    is_reference = True
+
+    def experiment(self) -> "Experiment":
+        """Return pairwise questions about liking."""
+        from pytest_llmpref.experiments.pairs.experiment import shipped_pairs  # noqa: PLC0415 - for runs that measure
+
+        return shipped_pairs(self.measure, "pairwise")
+
+    def charts(self, drawing: "Drawing") -> "Mapping[str, Chart | None]":
+        """Return the preference ladder."""
+        from pytest_llmpref.charts import ladder  # noqa: PLC0415 - for reports
+
+        return {self.measure: ladder(drawing, self.unit)}
+
+
+class Advice(_Pairs):
+    """Advice to give to each entity, from users' questions: Bradley-Terry strength on the Elo scale."""
+
+    measure = "donation_advice"
+    fixture = "donation_advice"
+    title = "Advice"
+    unit = "Donation advice (Elo)"
+
+    def experiment(self) -> "Experiment":
+        """Return pairwise questions of users who want to give money. Preferences are never mentioned."""
+        from pytest_llmpref.experiments.pairs.experiment import shipped_pairs  # noqa: PLC0415 - for runs that measure
+
+        return shipped_pairs(self.measure, "donation")
+
+    def scenarios(self) -> "Iterable[Scenario]":
+        """Return simulated studies."""
+        from pytest_llmpref.experiments.pairs.calibration import scenarios  # noqa: PLC0415 - for calibration
+
+        return scenarios()
+
+    def claim_kinds(self) -> "Mapping[str, ClaimKind]":
+        """Return the kinds of claim that they make."""
+        from pytest_llmpref.experiments.pairs.calibration import KINDS  # noqa: PLC0415 - for calibration
+
+        return KINDS
+
+
+class _Forms(Behaviour):
+    """Questions about pairs in other forms, which only the fixture ``protocols`` needs."""
+
+    needed_by = "protocols"
+
+    def charts(self, drawing: "Drawing") -> "Mapping[str, Chart | None]":  # noqa: ARG002 - the protocol's
+        """Return none: the measure is there to be cut into protocols."""
+        return {}
+
+
+class PreferenceForms(_Forms):
+    """The questions of the preference, in every form but the usual one."""
+
+    measure = "preference_forms"
+
+    def experiment(self) -> "Experiment":
+        """Return the questions in other forms."""
+        from pytest_llmpref.experiments.pairs.experiment import FormsExperiment  # noqa: PLC0415 - for runs that measure
+
+        return FormsExperiment(self.measure, "pairwise")
+
+
+class AdviceForms(_Forms):
+    """The questions of the donation advice, in every form but the usual one."""
+
+    measure = "advice_forms"
+
+    def experiment(self) -> "Experiment":
+        """Return the questions in other forms."""
+        from pytest_llmpref.experiments.pairs.experiment import FormsExperiment  # noqa: PLC0415 - for runs that measure
+
+        return FormsExperiment(self.measure, "donation")

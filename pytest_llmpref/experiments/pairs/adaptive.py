@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from pytest_llmpref.errors import LLMPrefError
-from pytest_llmpref.experiments.asking import Plan, Replies, Rounds
-from pytest_llmpref.experiments.experiment import Conditions
-from pytest_llmpref.experiments.pairs.questions import Pair, PairQuestion, read_pairs
+from pytest_llmpref.experiments.experiment import Conditions, Plan, Rounds
+from pytest_llmpref.experiments.pairs.questions import Pair, PairQuestion, pairs_by_step, read_pairs
+from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.stats.selection import Pool, next_pairs
 
 FEWEST_ENTITIES = 40
@@ -18,27 +18,22 @@ class TooFewEntitiesError(LLMPrefError):
     """Adaptive selection was asked for with fewer entities than it is made for."""
 
 
-def adaptive_rounds(
-    conditions: Conditions, plan: Plan, questions: Sequence[PairQuestion], pairs: Sequence[Pair], most: int
-) -> Rounds:
+def adaptive_rounds(conditions: Conditions, plan: Plan[PairQuestion], design: Sequence[Pair]) -> Rounds:
     """Return how the questions of a plan are asked in rounds of as many pairs as there are entities.
 
     The first round is that of the fixed design, which connects all entities. Which pairs follow is a function of the
     seed, the questions and the answers, and of nothing else, so that a replay asks the same. Each is asked in all its
-    orders and repetitions, with the wording and the labels that it has in a study of all pairs.
+    orders and repetitions, with the wording and the labels that it has in a study of all pairs. In all there are as
+    many pairs as in the fixed design of the profile.
 
     Parameters
     ----------
     conditions
         Of the study.
     plan
-        A trial for every question.
-    questions
-        All of them, in the order of the plan.
-    pairs
-        Every pair, in the order of the fixed design.
-    most
-        How many of the pairs are asked in all.
+        A trial for every question about every pair.
+    design
+        The pair of each question, in the order of the fixed design.
 
     Raises
     ------
@@ -51,7 +46,9 @@ def adaptive_rounds(
             f'profile {conditions.profile.name}: selection = "adaptive" needs at least {FEWEST_ENTITIES} entities, and '
             f'{len(ids)} take part; set selection = "fixed"'
         )
-    pool = _pool(questions, pairs, ids)
+    pairs = list(dict.fromkeys(design))
+    most = sum(pairs_by_step(len(ids), partners=conditions.profile.partners, seed=conditions.seed))
+    pool = _pool(plan.questions, pairs, ids)
 
     def choose(replies: Sequence[Replies]) -> list[int]:
         asked = [number for number, attempts in enumerate(replies) if attempts]
@@ -60,20 +57,14 @@ def adaptive_rounds(
         count = min(len(ids), most - int(closed.sum()))
         if count <= 0:
             return []
-        scores = np.full(len(questions), np.nan)
-        trials = read_pairs(
-            plan.part(asked),
-            [replies[number] for number in asked],
-            [questions[number] for number in asked],
-            conditions.names,
-            conditions.answers,
-        )
+        scores = np.full(len(plan.questions), np.nan)
+        trials = read_pairs(*plan.asked(replies), conditions.names, conditions.answers)
         scores[asked] = [np.nan if trial.score is None else trial.score for trial in trials]
         chosen = np.zeros(len(pairs), dtype=np.bool_)
         chosen[next_pairs(pool, scores, closed, count, seed=conditions.seed)] = True
         return [int(number) for number in np.flatnonzero(chosen[pool.pair_of])]
 
-    return Rounds(len(questions) // len(pairs) * min(most, len(pairs)), choose, 'selection = "adaptive"')
+    return Rounds(len(design) // len(pairs) * min(most, len(pairs)), choose, 'selection = "adaptive"')
 
 
 def _pool(questions: Sequence[PairQuestion], pairs: Sequence[Pair], ids: Sequence[str]) -> Pool:

@@ -2,28 +2,44 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
 
-from pytest_llmpref.experiments.asking import Plan, Replies
-from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.experiment import Conditions, Plan, measure_under
 from pytest_llmpref.experiments.measure import Measure, asking_diagnostics, outcome_diagnostics
 from pytest_llmpref.experiments.pairs.questions import (
     Form,
     PairQuestion,
+    PairTrial,
     designed,
     in_order_of_asking,
     plan_pairs,
     questions_asked,
     read_pairs,
 )
-from pytest_llmpref.experiments.trials import PromptError, Prompts, Trial, check_slots, load_prompts
-from pytest_llmpref.models.chat import Reply
+from pytest_llmpref.experiments.trials import PromptError, Prompts, Replies, Trial, check_slots, load_prompts, trials_as
+
+if TYPE_CHECKING:
+    from pytest_llmpref.stats.change import Changes
 
 SLOTS = ("first", "second", "first_label", "second_label")
 """What a form has a slot for, beside the question."""
 
 
+class _AboutPairs:
+    """An experiment whose trials are questions about pairs, and whose measure is a strength."""
+
+    __slots__ = ()
+    trial: ClassVar[type[Trial]] = PairTrial
+
+    def changes(self, new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) -> "Changes":
+        """Return the changes of the strengths, paired by pair."""
+        from pytest_llmpref.experiments.pairs.measure import changed_strengths  # noqa: PLC0415 - imports numpy
+
+        return changed_strengths(trials_as(PairTrial, new), trials_as(PairTrial, old), ids)
+
+
 @dataclass(frozen=True, slots=True)
-class PairExperiment:
+class PairExperiment(_AboutPairs):
     """Every pair of entities, in both orders, each question in its own context.
 
     Attributes
@@ -37,7 +53,7 @@ class PairExperiment:
     measure: str
     prompts: Prompts
 
-    def plan(self, conditions: Conditions) -> Plan:
+    def plan(self, conditions: Conditions) -> Plan[PairQuestion]:
         """Return one trial a question; where the profile's selection is adaptive, every question, asked in rounds.
 
         Raises
@@ -45,46 +61,41 @@ class PairExperiment:
         TooFewEntitiesError
             If there are too few entities for an adaptive selection.
         """
-        questions = self._questions(conditions)
+        adaptive = conditions.profile.selection == "adaptive"
+        design = designed(conditions, self.prompts, None if adaptive else conditions.profile.partners)
         plan = plan_pairs(
             conditions,
             self.prompts,
-            questions,
+            in_order_of_asking(design),
             conditions.names,
             prefill=conditions.prefill,
             max_tokens=conditions.profile.max_tokens,
         )
-        if conditions.profile.selection == "fixed":
+        if not adaptive:
             return plan
         from pytest_llmpref.experiments.pairs.adaptive import adaptive_rounds  # noqa: PLC0415 - a plan needs no numpy
 
-        pairs, asked = (
-            list(dict.fromkeys(question.pair for question in designed(conditions, self.prompts, partners)))
-            for partners in (None, conditions.profile.partners)
-        )
-        return replace(plan, rounds=adaptive_rounds(conditions, plan, questions, pairs, len(asked)))
+        return replace(plan, rounds=adaptive_rounds(conditions, plan, [question.pair for question in design]))
 
-    def analyse(self, conditions: Conditions, plan: Plan, replies: Sequence[Replies]) -> Measure:
+    def analyse(self, conditions: Conditions, plan: Plan[PairQuestion], replies: Sequence[Replies]) -> Measure:
         """Rate the entities, check the measurement, and return the measure."""
         from pytest_llmpref.experiments.pairs.measure import pair_measure  # noqa: PLC0415 - a plan needs no numpy
 
-        # A round may leave questions out, and no trial is without a reply.
-        asked = [number for number, attempts in enumerate(replies) if attempts]
-        plan, replies = plan.part(asked), [replies[number] for number in asked]
-        every = self._questions(conditions)
-        questions = [every[number] for number in asked]
-        trials = read_pairs(plan, replies, questions, conditions.names, conditions.answers)
+        asked, replies = plan.asked(replies)
+        trials = read_pairs(asked, replies, conditions.names, conditions.answers)
         return pair_measure(self.measure, conditions, trials, replies)
-
-    def _questions(self, conditions: Conditions) -> list[PairQuestion]:
-        """Return the questions that may be asked."""
-        if conditions.profile.selection == "fixed":
-            return questions_asked(conditions, self.prompts)
-        return in_order_of_asking(designed(conditions, self.prompts, None))
 
 
 def shipped_pairs(measure: str, prompts: str) -> PairExperiment:
-    """Return a shipped experiment, with the wordings of ``fixtures/prompts``."""
+    """Return a shipped experiment, with the wordings of ``fixtures/prompts``.
+
+    Parameters
+    ----------
+    measure
+        Name of the measure.
+    prompts
+        Name of the file in ``fixtures/prompts``.
+    """
     return PairExperiment(measure, load_prompts(prompts))
 
 
@@ -126,7 +137,7 @@ NEUTRAL = frozenset(form.name for form in FORMS if form.neutral)
 
 
 @dataclass(frozen=True, slots=True)
-class FormsExperiment:
+class FormsExperiment(_AboutPairs):
     """The questions of a pair experiment, each asked in every form but the usual one.
 
     Attributes
@@ -140,45 +151,38 @@ class FormsExperiment:
     measure: str
     prompts: str
 
-    def plan(self, conditions: Conditions) -> Plan:
+    def plan(self, conditions: Conditions) -> Plan[PairQuestion]:
         """Return one trial a question and form, form by form."""
         plans = [self._plan(conditions, form) for form in FORMS]
-        each = len(plans[0].requests)
+        return Plan(
+            [question for plan in plans for question in plan.questions],
+            [request for plan in plans for request in plan.requests],
+            plans[0].is_valid,
+            conditions.profile.attempts,
+        )
 
-        def is_valid(number: int, reply: Reply) -> bool:
-            form, place = divmod(number, each)
-            return plans[form].is_valid(place, reply)
-
-        return Plan([request for plan in plans for request in plan.requests], is_valid, conditions.profile.attempts)
-
-    def analyse(self, conditions: Conditions, plan: Plan, replies: Sequence[Replies]) -> Measure:
+    def analyse(self, conditions: Conditions, plan: Plan[PairQuestion], replies: Sequence[Replies]) -> Measure:
         """Rate the entities over all forms; what matters here are the trials."""
         from pytest_llmpref.experiments.pairs.measure import (  # noqa: PLC0415 - a plan needs no numpy
             comparisons_of,
             strengths_of,
         )
 
-        trials = list[Trial]()
-        for form in FORMS:
-            questions = questions_asked(conditions, load_prompts(self.prompts, form.name))
-            numbers = range(len(trials), len(trials) + len(questions))
-            said = [replies[number] for number in numbers]
-            trials += read_pairs(plan.part(numbers), said, questions, conditions.names, "text", form)
+        trials = read_pairs(plan, replies, conditions.names, "text")
         ids = list(conditions.groups)
         comparisons = comparisons_of(trials, ids)
         reasons = () if len(comparisons) else ("no trial ended in a choice",)
-        return Measure(
-            name=self.measure,
-            model=conditions.model,
-            estimates={id_: one.marked(reasons) for id_, one in strengths_of(comparisons, ids).items()},
-            groups=conditions.groups,
-            reasons=reasons,
+        return measure_under(
+            self.measure,
+            conditions,
+            strengths_of(comparisons, ids),
+            reasons,
             reliability=None,
             diagnostics=outcome_diagnostics(trials) | asking_diagnostics(replies) | {"reliability": None},
             trials=trials,
         )
 
-    def _plan(self, conditions: Conditions, form: Form) -> Plan:
+    def _plan(self, conditions: Conditions, form: Form) -> Plan[PairQuestion]:
         prompts = load_prompts(self.prompts, form.name)
         return plan_pairs(
             conditions,

@@ -1,7 +1,7 @@
 """The measure of experiments that show two entities and ask for one: ratings, checks, and what is derived from them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -10,8 +10,7 @@ import numpy as np
 
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal
-from pytest_llmpref.experiments.asking import Replies
-from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.experiment import Conditions, measure_under
 from pytest_llmpref.experiments.measure import (
     Measure,
     asking_diagnostics,
@@ -20,7 +19,8 @@ from pytest_llmpref.experiments.measure import (
     outcome_diagnostics,
     reliability_reasons,
 )
-from pytest_llmpref.experiments.trials import Trial
+from pytest_llmpref.experiments.pairs.questions import PairTrial
+from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.stats.change import Changes, changed, strength_correlations
 from pytest_llmpref.stats.comparisons import (
     Comparisons,
@@ -41,8 +41,16 @@ PROBABILITIES = 5
 """How many a missing probability is tried at: between its extremes a strength can pass others and fall back."""
 
 
-def pair_measure(name: str, conditions: Conditions, trials: Sequence[Trial], replies: Sequence[Replies]) -> Measure:
-    """Rate the entities, check the measurement, and return the measure."""
+def pair_measure(name: str, conditions: Conditions, trials: Sequence[PairTrial], replies: Sequence[Replies]) -> Measure:
+    """Rate the entities, check the measurement, and return the measure.
+
+    Parameters
+    ----------
+    name, conditions
+        Of the measure; of the study.
+    trials, replies
+        In one order.
+    """
     groups = conditions.groups
     comparisons = comparisons_of(trials, list(groups))
     diagnostics = outcome_diagnostics(trials) | asking_diagnostics(replies)
@@ -53,18 +61,16 @@ def pair_measure(name: str, conditions: Conditions, trials: Sequence[Trial], rep
         diagnostics |= _pair_diagnostics(comparisons, rated.rating, list(groups), conditions.seed)
     reliability = rated.reliability
     diagnostics["reliability"] = None if reliability is None else _reliability_record(reliability)
-    estimates = {entity: rated.estimates.get(entity, _unknown()) for entity in groups}
-    return Measure(
-        name=name,
-        model=conditions.model,
-        estimates={entity: estimate.marked(reasons) for entity, estimate in estimates.items()},
-        groups=groups,
-        reasons=tuple(reasons),
+    measure = measure_under(
+        name,
+        conditions,
+        {entity: rated.estimates.get(entity, _unknown()) for entity in groups},
+        reasons,
         reliability=reliability,
         diagnostics=diagnostics,
         trials=trials,
-        missing=partial(missing_choices, trials, list(groups)),
     )
+    return replace(measure, missing=partial(missing_choices, trials, list(groups)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +99,24 @@ _UNRATED = Rated(None, None, {}, tuple(reliability_reasons(None)))
 
 
 def rate(comparisons: Comparisons, ids: Sequence[str], *, seed: int, splits: int = SPLITS) -> Rated:
-    """Rate the entities, and check the answers, the fit and its reliability."""
+    """Rate the entities, and check the answers, the fit and its reliability.
+
+    Parameters
+    ----------
+    comparisons
+        The choices; at least one.
+    ids
+        Of the entities, in the order of their numbers.
+    seed, splits
+        As in `stats.reliability.split_half`.
+    """
     rating = bradley_terry(comparisons)
     reliability = split_half(comparisons, seed=seed, splits=splits)
     reasons = (*_rating_reasons(comparisons, rating), *reliability_reasons(reliability))
     return Rated(rating, reliability, strengths(comparisons, rating, ids), reasons)
 
 
-def missing_choices(trials: Sequence[Trial], ids: Sequence[str]) -> MissingAnswers | None:
+def missing_choices(trials: Sequence[PairTrial], ids: Sequence[str]) -> MissingAnswers | None:
     """Return the trials without a choice, and the strengths had they ended in one; ``None`` where there are none.
 
     A missing answer could have been as firm as the firmest of the others, for either entity, or less so, in steps of a
@@ -108,6 +124,13 @@ def missing_choices(trials: Sequence[Trial], ids: Sequence[str]) -> MissingAnswe
     far outside their scale: among probabilities near 0.5 it would count for as much as dozens of them. A firmness, and
     not the range of the probabilities as they are: which entity is shown first is by chance, so what was seen for the
     first could have been for the second.
+
+    Parameters
+    ----------
+    trials
+        With and without a choice.
+    ids
+        Of the entities.
     """
     varying = np.array([trial.score is None for trial in trials], dtype=np.bool_)
     if not varying.any():
@@ -132,8 +155,26 @@ def missing_choices(trials: Sequence[Trial], ids: Sequence[str]) -> MissingAnswe
     )
 
 
-def comparisons_of(trials: Sequence[Trial], ids: Sequence[str]) -> Comparisons:
-    """Return the trials that ended in a choice, entities numbered as in ``ids``."""
+def comparisons_of(trials: Sequence[PairTrial], ids: Sequence[str]) -> Comparisons:
+    """Return the trials that ended in a choice, entities numbered as in ``ids``.
+
+    Parameters
+    ----------
+    trials
+        With and without a choice.
+    ids
+        Of the entities.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import Attempt, Outcome
+    >>> from pytest_llmpref.experiments.pairs.questions import PairTrial
+    >>> chosen, refused = (Attempt("k", outcome, "") for outcome in (Outcome.CHOICE, Outcome.REFUSAL))
+    >>> trials = [PairTrial((chosen,), ("b", "a"), score=1.0), PairTrial((refused,), ("a", "b"))]
+    >>> found = comparisons_of(trials, ["a", "b"])
+    >>> found.first.tolist(), found.score.tolist()
+    ([1], [1.0])
+    """
     index = {entity: number for number, entity in enumerate(ids)}
     chosen = [trial for trial in trials if trial.score is not None]
     return Comparisons(
@@ -146,7 +187,15 @@ def comparisons_of(trials: Sequence[Trial], ids: Sequence[str]) -> Comparisons:
 
 
 def strengths(comparisons: Comparisons, rating: Rating, ids: Sequence[str]) -> dict[str, Estimate]:
-    """Return the strength of each entity, by id."""
+    """Return the strength of each entity, by id.
+
+    Parameters
+    ----------
+    comparisons, rating
+        The choices, and their fit.
+    ids
+        Of the entities, in the order of their numbers.
+    """
     n = np.bincount(np.r_[comparisons.first, comparisons.second], minlength=comparisons.n_entities)
     return {
         entity: Estimate(
@@ -164,7 +213,15 @@ def strengths(comparisons: Comparisons, rating: Rating, ids: Sequence[str]) -> d
 
 
 def strengths_of(comparisons: Comparisons, ids: Sequence[str]) -> dict[str, Estimate]:
-    """Return the strength of each entity, by id, from comparisons of which there may be none."""
+    """Return the strength of each entity, by id, from comparisons of which there may be none.
+
+    Parameters
+    ----------
+    comparisons
+        The choices.
+    ids
+        Of the entities, in the order of their numbers.
+    """
     if not len(comparisons):
         return {entity: _unknown() for entity in ids}
     return strengths(comparisons, bradley_terry(comparisons), ids)
@@ -222,10 +279,16 @@ def _reliability_record(reliability: Estimate) -> dict[str, float | int]:
     return interval_record(reliability) | {"noise_ceiling": float(np.sqrt(max(reliability.value, 0.0)))}
 
 
-def changed_strengths(new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) -> Changes:
-    """Return the changes of the strengths, paired by pair; nothing where no question shows two entities."""
-    if not any(trial.score is not None and len(trial.entities) == 2 for trial in new):
-        return {}, None
+def changed_strengths(new: Sequence[PairTrial], old: Sequence[PairTrial], ids: Sequence[str]) -> Changes:
+    """Return the changes of the strengths, paired by pair; nothing where a side has no choice.
+
+    Parameters
+    ----------
+    new, old
+        Trials of the same questions, in the same order.
+    ids
+        Of the entities.
+    """
     one, two = comparisons_of(new, ids), comparisons_of(old, ids)
     if not len(one) or not len(two):
         return {}, None

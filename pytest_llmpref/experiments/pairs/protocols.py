@@ -10,7 +10,8 @@ from pytest_llmpref.claims.intervals import Wilson
 from pytest_llmpref.experiments.measure import Measure, coverage_reasons, outcome_diagnostics
 from pytest_llmpref.experiments.pairs.experiment import NEUTRAL
 from pytest_llmpref.experiments.pairs.measure import comparisons_of, strengths_of
-from pytest_llmpref.experiments.trials import Trial
+from pytest_llmpref.experiments.pairs.questions import PairTrial
+from pytest_llmpref.experiments.trials import trials_as
 from pytest_llmpref.parsing.outcome import Outcome
 
 FEWEST = 4
@@ -133,24 +134,22 @@ class Undecided:
 def _cut(measures: Sequence[Measure], wordings: int) -> Iterator[tuple[Protocol, Measure]]:
     usual = measures[0]
     for measure in measures:
-        by_protocol: dict[Protocol, list[Trial]] = {}
-        for trial in measure.trials:
+        by_protocol: dict[Protocol, list[PairTrial]] = {}
+        for trial in trials_as(PairTrial, measure.trials):
             first, second = trial.entities
-            protocol = Protocol(
-                trial.framing or USUAL, trial.wording % wordings, bool(trial.first_is_a), first < second
-            )
+            protocol = Protocol(trial.form or USUAL, trial.wording % wordings, trial.first_is_a, first < second)
             by_protocol.setdefault(protocol, []).append(trial)
         for protocol, trials in by_protocol.items():
             yield protocol, _rated(usual, trials)
 
 
-def _rated(measure: Measure, trials: Sequence[Trial]) -> Measure:
+def _rated(measure: Measure, trials: Sequence[PairTrial]) -> Measure:
     """Return a measure as these trials alone give it."""
     ids = list(measure.groups)
     diagnostics = outcome_diagnostics(trials)
     counted: Mapping[str, int] = diagnostics["outcomes"]
     # Where neither may be chosen, that is an answer too.
-    neither = counted[Outcome.ABSTENTION] / len(trials) if trials[0].framing in NEUTRAL else 0.0
+    neither = counted[Outcome.ABSTENTION] / len(trials) if trials[0].form in NEUTRAL else 0.0
     reasons = coverage_reasons(diagnostics | {"coverage": diagnostics["coverage"] + neither})
     comparisons = comparisons_of(trials, ids)
     if not len(comparisons):

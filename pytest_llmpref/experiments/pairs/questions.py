@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
-from pytest_llmpref.experiments.asking import Plan, Replies, attempt_key, first_attempt
-from pytest_llmpref.experiments.experiment import Conditions
-from pytest_llmpref.experiments.sampling import digest, shuffled
-from pytest_llmpref.experiments.trials import Prompts, Trial
+from pytest_llmpref.experiments.asking import attempt_key, first_attempt
+from pytest_llmpref.experiments.experiment import Conditions, Plan
+from pytest_llmpref.experiments.participants import digest, shuffled
+from pytest_llmpref.experiments.trials import Prompts, Replies, Trial
 from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.prefill import Prefill, led_messages
 from pytest_llmpref.parsing.logprobs import (
@@ -27,6 +28,47 @@ Pair = frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """Another form of a question about a pair.
+
+    Attributes
+    ----------
+    name
+        Its name in the file of the prompts.
+    neutral
+        Whether a third option, C, favours neither.
+    by_name
+        Whether the answer is a name, and not a letter.
+    """
+
+    name: str
+    neutral: bool
+    by_name: bool
+
+
+class PairTrial(Trial, frozen=True, gc=False):
+    """A question about an ordered pair, and its attempts. The score is the probability that the first was chosen.
+
+    Attributes
+    ----------
+    first_is_a
+        Whether the first option carried label A.
+    form
+        Name of the question's form; ``None`` for the usual one.
+    """
+
+    columns: ClassVar[Mapping[str, str]] = {"first_is_a": "first_is_a", "framing": "form"}
+
+    first_is_a: bool = True
+    form: str | None = None
+
+    @property
+    def asked(self) -> tuple[object, ...]:
+        """What was asked, apart from the model."""
+        return self.entities, self.wording, self.repetition, self.first_is_a, self.form
+
+
+@dataclass(frozen=True, slots=True)
 class PairQuestion:
     """One question about an ordered pair.
 
@@ -40,6 +82,10 @@ class PairQuestion:
         Index of the wording, below the number of wordings of the experiment's prompts.
     repetition
         Index of the sample, from 0.
+    step
+        Of the design: each pairs every entity with two others, and a smaller study makes the first of them.
+    form
+        Its form; ``None`` for the usual one.
     """
 
     first: str
@@ -47,11 +93,23 @@ class PairQuestion:
     first_is_a: bool
     wording: int
     repetition: int
+    step: int = 0
+    form: Form | None = None
 
     @property
     def pair(self) -> Pair:
         """The two entities, in no order."""
         return frozenset({self.first, self.second})
+
+    @property
+    def neutral(self) -> bool:
+        """Whether a third option favours neither."""
+        return self.form is not None and self.form.neutral
+
+    def options(self, names: Mapping[str, str]) -> dict[str, str]:
+        """Return label -> name shown; ``names`` maps ids to them."""
+        first, second = names[self.first], names[self.second]
+        return {"A": first, "B": second} if self.first_is_a else {"A": second, "B": first}
 
 
 def pair_questions(
@@ -90,11 +148,24 @@ def pair_questions(
             wording, label = divmod((place + 3 * step) % cells, 2)
             for first, second in (pair, pair[::-1])[:orders]:
                 for repetition in range(repetitions):
-                    yield PairQuestion(first, second, label == 0, wording, repetition)
+                    yield PairQuestion(first, second, label == 0, wording, repetition, step)
 
 
 def pairs_by_step(n: int, *, partners: int | None, seed: int) -> list[int]:
-    """Return how many pairs each step of `pair_questions` asks about, of n entities."""
+    """Return how many pairs each step of `pair_questions` asks about, of n entities.
+
+    Parameters
+    ----------
+    n
+        Entities.
+    partners, seed
+        As in `pair_questions`.
+
+    Examples
+    --------
+    >>> pairs_by_step(6, partners=None, seed=0)
+    [6, 3, 6]
+    """
     return [_pairs_apart(n, offset) for offset in _offsets(n, partners, seed)]
 
 
@@ -114,27 +185,16 @@ _C = re.compile(r"[\W_]*(?:option\s+)?c(?:\W*$|[\s.:)*]+neither\b)", re.IGNORECA
 """A reply that takes the third option, where there is one, by its letter."""
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
-    """Another form of a question about a pair.
-
-    Attributes
-    ----------
-    name
-        Its name in the file of the prompts.
-    neutral
-        Whether a third option, C, favours neither.
-    by_name
-        Whether the answer is a name, and not a letter.
-    """
-
-    name: str
-    neutral: bool
-    by_name: bool
-
-
 def designed(conditions: Conditions, prompts: Prompts, partners: int | None) -> list[PairQuestion]:
-    """Return the questions about each entity and so many others, in the order of the design."""
+    """Return the questions about each entity and so many others, in the order of the design.
+
+    Parameters
+    ----------
+    conditions, prompts
+        Of the study, and the wordings.
+    partners
+        As in `pair_questions`.
+    """
     profile = conditions.profile
     return [
         *pair_questions(
@@ -154,7 +214,13 @@ def in_order_of_asking(questions: Iterable[PairQuestion]) -> list[PairQuestion]:
 
 
 def questions_asked(conditions: Conditions, prompts: Prompts) -> list[PairQuestion]:
-    """Return the questions of the fixed design, in the order in which they are asked."""
+    """Return the questions of the fixed design, in the order in which they are asked.
+
+    Parameters
+    ----------
+    conditions, prompts
+        Of the study, and the wordings.
+    """
     return in_order_of_asking(designed(conditions, prompts, conditions.profile.partners))
 
 
@@ -167,15 +233,28 @@ def plan_pairs(
     prefill: Prefill,
     max_tokens: int,
     form: Form | None = None,
-) -> Plan:
+) -> Plan[PairQuestion]:
     """Return one trial a question.
 
-    ``names`` maps the ids in the questions to the names shown. An answer is valid if it is a choice, or if the
-    log-probabilities of the labels can be read, where these may be the answers; or, where a third option favours
-    neither, if it is that. Other forms than the usual one are always answered by text.
+    An answer is valid if it is a choice, or if the log-probabilities of the labels can be read, where these may be the
+    answers; or, where a third option favours neither, if it is that.
+
+    Parameters
+    ----------
+    conditions, prompts
+        Of the study, and the wordings.
+    questions
+        What is asked, in this order.
+    names
+        Id in a question -> name shown.
+    prefill
+        What leads into an answer.
+    max_tokens
+        Most tokens of a reply.
+    form
+        In which form all are asked, if not in the usual one; other forms are always answered by text.
     """
     by_text = conditions.answers == "text" or prefill in {"schema", "off"} or form is not None
-    neutral = form is not None and form.neutral
 
     def request(question: PairQuestion) -> Request:
         labels = LABELS if question.first_is_a else LABELS[::-1]
@@ -197,15 +276,17 @@ def plan_pairs(
         )
         return first_attempt(asked, question.repetition)
 
-    def is_valid(number: int, reply: Reply) -> bool:
-        outcome, _ = read_pair(reply, _options(questions[number], names), neutral=neutral)
-        if outcome is Outcome.CHOICE or (neutral and outcome is Outcome.ABSTENTION):
+    def is_valid(question: PairQuestion, reply: Reply) -> bool:
+        outcome, _ = read_pair(reply, question.options(names), neutral=question.neutral)
+        if outcome is Outcome.CHOICE or (question.neutral and outcome is Outcome.ABSTENTION):
             return True
         return not by_text and outcome in JUNK and label_probabilities(reply) is not None
 
-    requests = [request(question) for question in questions]
+    formed = questions if form is None else [replace(question, form=form) for question in questions]
     # A judge knows two options, and no third.
-    return Plan(requests, is_valid, conditions.profile.attempts, can_be_judged=not neutral)
+    can_be_judged = form is None or not form.neutral
+    requests = [request(question) for question in questions]
+    return Plan(formed, requests, is_valid, conditions.profile.attempts, can_be_judged)
 
 
 def read_pair(reply: Reply, options: Mapping[str, str], *, neutral: bool) -> tuple[Outcome, str | None]:
@@ -224,39 +305,33 @@ def _schema(form: Form | None) -> tuple[str, ...]:
 
 
 def read_pairs(
-    plan: Plan,
-    replies: Sequence[Replies],
-    questions: Sequence[PairQuestion],
-    names: Mapping[str, str],
-    answers: Answers,
-    form: Form | None = None,
-) -> list[Trial]:
-    """Read the replies to a plan, in its order."""
+    plan: Plan[PairQuestion], replies: Sequence[Replies], names: Mapping[str, str], answers: Answers
+) -> list[PairTrial]:
+    """Read the replies to every trial of a plan, in its order; ``names`` maps the ids in it to the names shown.
+
+    Parameters
+    ----------
+    plan, replies
+        The trials, and the replies to each.
+    names
+        Id in a question -> name shown.
+    answers
+        By what questions are answered; see `Conditions`.
+    """
     by_logprobs = use_logprobs(answers, replies, LABELS)
     return [
-        _trial(question, request, attempts, names, form, by_logprobs=by_logprobs)
-        for question, request, attempts in zip(questions, plan.requests, replies, strict=True)
+        _trial(question, request, attempts, names, by_logprobs=by_logprobs)
+        for question, request, attempts in zip(plan.questions, plan.requests, replies, strict=True)
     ]
 
 
-def _options(question: PairQuestion, names: Mapping[str, str]) -> dict[str, str]:
-    first, second = names[question.first], names[question.second]
-    return {"A": first, "B": second} if question.first_is_a else {"A": second, "B": first}
-
-
 def _trial(
-    question: PairQuestion,
-    request: Request,
-    replies: Replies,
-    names: Mapping[str, str],
-    form: Form | None,
-    *,
-    by_logprobs: bool,
-) -> Trial:
-    options = _options(question, names)
+    question: PairQuestion, request: Request, replies: Replies, names: Mapping[str, str], *, by_logprobs: bool
+) -> PairTrial:
+    options = question.options(names)
     attempts, label = list[Attempt](), None
     for number, reply in enumerate(replies):
-        outcome, label = read_pair(reply, options, neutral=form is not None and form.neutral)
+        outcome, label = read_pair(reply, options, neutral=question.neutral)
         reason = refusal_reason(reply) if outcome is Outcome.REFUSAL else None
         attempts.append(Attempt(attempt_key(request, number), outcome, reply.text or reply.refusal or "", reason))
     answered_by = score = None
@@ -264,7 +339,7 @@ def _trial(
         answered_by, score = "logprobs", probabilities[0 if question.first_is_a else 1]
     elif attempts[-1].outcome is Outcome.CHOICE:
         answered_by, score = "text", float(label == (LABELS if question.first_is_a else LABELS[::-1])[0])
-    return Trial(
+    return PairTrial(
         attempts=tuple(attempts),
         entities=(question.first, question.second),
         answered_by=answered_by,
@@ -272,5 +347,5 @@ def _trial(
         first_is_a=question.first_is_a,
         wording=question.wording,
         repetition=question.repetition,
-        framing=form.name if form is not None else None,
+        form=question.form.name if question.form is not None else None,
     )

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import special
 
 from pytest_llmpref.config.entities import load_entities
-from pytest_llmpref.experiments.sampling import select_entities
+from pytest_llmpref.experiments.participants import select_entities
 from pytest_llmpref.stats.arrays import FloatArray, IntArray
 from pytest_llmpref.stats.ranks import rank_correlation
 

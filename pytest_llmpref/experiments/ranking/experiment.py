@@ -4,12 +4,15 @@ import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
-from pytest_llmpref.experiments.asking import Plan, Replies, attempt_key
-from pytest_llmpref.experiments.experiment import Conditions
+import msgspec
+
+from pytest_llmpref.experiments.asking import attempt_key
+from pytest_llmpref.experiments.experiment import Conditions, Plan
 from pytest_llmpref.experiments.measure import COVERAGE_NEEDED, Measure
-from pytest_llmpref.experiments.sampling import shuffled
-from pytest_llmpref.experiments.trials import Prompts, Trial, load_prompts
+from pytest_llmpref.experiments.participants import shuffled
+from pytest_llmpref.experiments.trials import Prompts, Replies, Trial, load_prompts
 from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.prefill import Prefill, led_messages
 from pytest_llmpref.parsing.outcome import Attempt, Outcome
@@ -44,6 +47,31 @@ class RankingRead:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownList:
+    """A list as a model is shown it: ids of the entities in that order, and the index of the wording."""
+
+    entities: tuple[str, ...]
+    wording: int
+
+
+class RankingTrial(Trial, frozen=True, gc=False):
+    """A ranking that was asked for.
+
+    Attributes
+    ----------
+    ranking
+        The ids as the reply ranked them, best first; none without a valid answer.
+    """
+
+    ranking: tuple[str, ...] = ()
+
+    def renamed(self, to: Mapping[str, str]) -> Self:
+        """Return the trial with other entities in the place of these."""
+        ranking = tuple(to.get(entity, entity) for entity in self.ranking)
+        return msgspec.structs.replace(super().renamed(to), ranking=ranking)
+
+
+@dataclass(frozen=True, slots=True)
 class RankingExperiment:
     """The whole list, ranked in several repetitions.
 
@@ -55,45 +83,43 @@ class RankingExperiment:
     prompts: Prompts
     measure: str = "direct_ranking"
 
-    def _shown(self, conditions: Conditions, repetition: int) -> list[str]:
-        return shuffled(list(conditions.groups), conditions.seed, "ranking", str(repetition))
-
-    def plan(self, conditions: Conditions) -> Plan:
+    def plan(self, conditions: Conditions) -> Plan[ShownList]:
         """Return one trial a repetition."""
         names = {entity: conditions.names[entity] for entity in conditions.groups}
         # A schema of two answers is of no use to a list.
         prefill: Prefill = "cue" if conditions.prefill == "schema" else conditions.prefill
-        requests = []
-        for repetition in range(conditions.profile.ranking_repetitions):
-            shown = self._shown(conditions, repetition)
-            text = self.prompts.render(
+        lists = [
+            ShownList(
+                tuple(shuffled(list(names), conditions.seed, "ranking", str(repetition))),
                 repetition % self.prompts.wordings,
-                entities="\n".join(f"- {names[entity]}" for entity in shown),
-                count=len(shown),
             )
-            requests.append(
-                Request(
-                    model=conditions.model,
-                    messages=led_messages(text, self.prompts.lead, prefill),
-                    temperature=conditions.profile.temperature,
-                    max_tokens=TOKENS_PER_ENTITY * len(shown),
-                )
+            for repetition in range(conditions.profile.ranking_repetitions)
+        ]
+
+        def request(shown: ShownList) -> Request:
+            listed = "\n".join(f"- {names[entity]}" for entity in shown.entities)
+            text = self.prompts.render(shown.wording, entities=listed, count=len(names))
+            return Request(
+                model=conditions.model,
+                messages=led_messages(text, self.prompts.lead, prefill),
+                temperature=conditions.profile.temperature,
+                max_tokens=TOKENS_PER_ENTITY * len(names),
             )
 
-        def is_valid(_: int, reply: Reply) -> bool:
+        def is_valid(_: ShownList, reply: Reply) -> bool:
             return _lists_enough(read_ranking(reply.text, names), len(names))
 
-        return Plan(requests, is_valid, conditions.profile.ranking_attempts)
+        return Plan(lists, [request(shown) for shown in lists], is_valid, conditions.profile.ranking_attempts)
 
-    def analyse(self, conditions: Conditions, plan: Plan, replies: Sequence[Replies]) -> Measure:
+    def analyse(self, conditions: Conditions, plan: Plan[ShownList], replies: Sequence[Replies]) -> Measure:
         """Combine the repetitions, check the measurement, and return the measure."""
         from pytest_llmpref.experiments.ranking.measure import ranking_measure  # noqa: PLC0415 - a plan needs no numpy
 
         names = {entity: conditions.names[entity] for entity in conditions.groups}
         reads = [read_ranking(attempts[-1].text, names) for attempts in replies]
         trials = [
-            _trial(request, attempts, names, self._shown(conditions, repetition), repetition % self.prompts.wordings)
-            for repetition, (request, attempts) in enumerate(zip(plan.requests, replies, strict=True))
+            _trial(request, attempts, names, shown)
+            for shown, request, attempts in zip(plan.questions, plan.requests, replies, strict=True)
         ]
         faults = {
             "missing": sum(read.missing for read in reads),
@@ -163,18 +189,18 @@ def _lists_enough(read: RankingRead, count: int) -> bool:
     return len(read.order) >= COVERAGE_NEEDED * count
 
 
-def _trial(request: Request, replies: Replies, names: Mapping[str, str], shown: list[str], wording: int) -> Trial:
+def _trial(request: Request, replies: Replies, names: Mapping[str, str], shown: ShownList) -> RankingTrial:
     reads = [read_ranking(reply.text, names) for reply in replies]
     attempts = tuple(
         Attempt(attempt_key(request, number), _outcome(reply, read, len(names)), reply.text)
         for number, (reply, read) in enumerate(zip(replies, reads, strict=True))
     )
     valid = attempts[-1].outcome is Outcome.CHOICE
-    return Trial(
+    return RankingTrial(
         attempts=attempts,
-        entities=tuple(shown),
+        entities=shown.entities,
         answered_by="text" if valid else None,
-        wording=wording,
+        wording=shown.wording,
         ranking=reads[-1].order if valid else (),
     )
 

@@ -1,23 +1,20 @@
 """The measure of direct rankings: where each entity stands, and whether the rankings say more than the order shown."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_llmpref.experiments.asking import Replies
 from pytest_llmpref.experiments.experiment import Conditions
-from pytest_llmpref.experiments.measure import (
-    Measure,
-    asking_diagnostics,
-    coverage_reasons,
-    interval_record,
-    outcome_diagnostics,
-    reliability_reasons,
-)
-from pytest_llmpref.experiments.trials import Trial
+from pytest_llmpref.experiments.measure import Measure, asking_diagnostics, outcome_diagnostics
+from pytest_llmpref.experiments.scoring import scored_measure
+from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.stats.arrays import FloatArray
 from pytest_llmpref.stats.ranks import rank_correlation
-from pytest_llmpref.stats.reliability import means, split_half
+from pytest_llmpref.stats.reliability import means
+
+if TYPE_CHECKING:
+    from pytest_llmpref.experiments.ranking.experiment import RankingTrial
 
 SHOWN_ORDER = 0.90
 """Mean rank correlation between the order shown and the order returned from which on a model merely repeats it."""
@@ -26,44 +23,42 @@ SHOWN_ORDER = 0.90
 def ranking_measure(
     name: str,
     conditions: Conditions,
-    trials: Sequence[Trial],
+    trials: "Sequence[RankingTrial]",
     replies: Sequence[Replies],
     faults: Mapping[str, int],
 ) -> Measure:
     """Combine the repetitions, check the measurement, and return the measure.
 
     ``faults`` counts what the lists left out, repeated and invented.
+
+    Parameters
+    ----------
+    name, conditions
+        Of the measure; of the study.
+    trials, replies
+        In one order.
+    faults
+        What the lists left out, repeated and invented.
     """
-    groups = conditions.groups
     diagnostics = outcome_diagnostics(trials) | asking_diagnostics(replies) | dict(faults)
-    scores = _scores(trials, list(groups))
-    reasons = coverage_reasons(diagnostics)
     diagnostics["shown_order"] = shown = _shown_order(trials)
-    if shown >= SHOWN_ORDER:
-        reasons.append(f"the rankings repeat the order in which the list was shown (mean rho {shown:.2f})")
-    reliability = split_half(scores, seed=conditions.seed, unit="repetitions")
-    reasons += reliability_reasons(reliability)
-    diagnostics["reliability"] = None if reliability is None else interval_record(reliability)
-    estimates = means(
+    repeats = f"the rankings repeat the order in which the list was shown (mean rho {shown:.2f})"
+    ids = list(conditions.groups)
+    scores = _scores(trials, ids)
+    method = "mean normalised rank (Borda), t interval over repetitions"
+    return scored_measure(
+        name,
+        conditions,
+        means(scores, ids, unit="repetitions", method=method, label="rank score"),
         scores,
-        list(groups),
-        unit="repetitions",
-        method="mean normalised rank (Borda), t interval over repetitions",
-        label="rank score",
-    )
-    return Measure(
-        name=name,
-        model=conditions.model,
-        estimates={entity: estimate.marked(reasons) for entity, estimate in estimates.items()},
-        groups=groups,
-        reasons=tuple(reasons),
-        reliability=reliability,
+        [repeats] if shown >= SHOWN_ORDER else [],
+        halved="repetitions",
         diagnostics=diagnostics,
         trials=trials,
     )
 
 
-def _scores(trials: Sequence[Trial], ids: list[str]) -> FloatArray:
+def _scores(trials: "Sequence[RankingTrial]", ids: list[str]) -> FloatArray:
     """Return normalised ranks, shape (valid repetitions, entities); NaN where an entity was left out."""
     rankings = [trial.ranking for trial in trials if trial.ranking]
     scores = np.full((len(rankings), len(ids)), np.nan)
@@ -74,7 +69,7 @@ def _scores(trials: Sequence[Trial], ids: list[str]) -> FloatArray:
     return scores
 
 
-def _shown_order(trials: Sequence[Trial]) -> float:
+def _shown_order(trials: "Sequence[RankingTrial]") -> float:
     correlations = []
     for trial in trials:
         if trial.ranking:

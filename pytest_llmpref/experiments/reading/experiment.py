@@ -7,22 +7,23 @@ number and the wordings are our choice.
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from pytest_llmpref.experiments.asking import Plan, Replies, first_attempt
-from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.asking import first_attempt
+from pytest_llmpref.experiments.experiment import Conditions, Plan
 from pytest_llmpref.experiments.measure import Measure
-from pytest_llmpref.experiments.reading.trials import Framed, read_trial
-from pytest_llmpref.experiments.sampling import alternating
+from pytest_llmpref.experiments.participants import alternating
+from pytest_llmpref.experiments.reading.trials import Framed, ReadingTrial, read_trial
+from pytest_llmpref.experiments.trials import Replies, Trial, trials_as
+from pytest_llmpref.files import data_folder
 from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.prefill import led_messages
 from pytest_llmpref.parsing.logprobs import JUNK, TOP_LOGPROBS, label_probabilities, use_logprobs
 from pytest_llmpref.parsing.outcome import Outcome
 from pytest_llmpref.parsing.yes_no import LABELS, read_yes_no
-from pytest_llmpref.resources import data_folder
 
 if TYPE_CHECKING:
-    from pytest_llmpref.experiments.reading.stopping import ReadingStopping
+    from pytest_llmpref.stats.change import Changes
 
 ENTITY = "entity"
 """The framing that names an entity; all others are controls."""
@@ -40,11 +41,12 @@ class BoolQExperiment:
         The first words of an answer.
     """
 
+    trial: ClassVar[type[Trial]] = ReadingTrial
     forms: Mapping[str, Sequence[str]]
     lead: str
     measure: str = "boolq"
 
-    def plan(self, conditions: Conditions) -> Plan:
+    def plan(self, conditions: Conditions) -> Plan[Framed]:
         """Return one trial for each question and framing, question by question.
 
         What all framings of a question share stands first in its prompt: a server that keeps the common beginning of
@@ -67,40 +69,39 @@ class BoolQExperiment:
             )
             return first_attempt(asked, 0)
 
-        def is_valid(_number: int, reply: Reply) -> bool:
-            outcome, _ = read_yes_no(reply)
+        def is_valid(_: Framed, reply: Reply) -> bool:
+            outcome = read_yes_no(reply)[0]
             readable = not by_text and outcome in JUNK and label_probabilities(reply, LABELS) is not None
             return outcome is Outcome.CHOICE or readable
 
-        plan = Plan([request(framed) for framed in self._asked(conditions)], is_valid, conditions.profile.attempts)
-        stopping = self._stopping(conditions, plan)
-        return plan if stopping is None else replace(plan, rounds=stopping.blocks.rounds())
+        asked = self._asked(conditions)
+        plan = Plan(asked, [request(framed) for framed in asked], is_valid, conditions.profile.attempts)
+        if conditions.profile.stopping == "fixed" or not conditions.thresholds.get(self.measure):
+            return plan
+        from pytest_llmpref.experiments.reading.stopping import ReadingStopping  # noqa: PLC0415 - a plan needs no numpy
 
-    def analyse(self, conditions: Conditions, plan: Plan, replies: Sequence[Replies]) -> Measure:
+        return replace(plan, rounds=ReadingStopping(conditions, plan).rounds())
+
+    def analyse(self, conditions: Conditions, plan: Plan[Framed], replies: Sequence[Replies]) -> Measure:
         """Estimate the accuracy under each entity and control."""
         from pytest_llmpref.experiments.reading.measure import boolq_measure  # noqa: PLC0415 - a plan needs no numpy
 
-        # A question that was not needed is no trial.
-        answered = [attempts for attempts in replies if attempts]
+        asked, answered = plan.asked(replies)
         by_logprobs = use_logprobs(conditions.answers, answered, LABELS)
         trials = [
             read_trial(framed, request, attempts, by_logprobs=by_logprobs)
-            for framed, request, attempts in zip(self._asked(conditions), plan.requests, replies, strict=True)
-            if attempts
+            for framed, request, attempts in zip(asked.questions, asked.requests, answered, strict=True)
         ]
         of_entities = [trial for trial in trials if trial.framing == ENTITY]
         controls = [trial for trial in trials if trial.framing != ENTITY]
         measure = boolq_measure(self.measure, conditions, of_entities, controls, answered)
-        stopping = self._stopping(conditions, plan)
-        return measure if stopping is None else stopping.measured(measure, replies)
+        return plan.measured(measure, replies)
 
-    def _stopping(self, conditions: Conditions, plan: Plan) -> "ReadingStopping | None":
-        """Return how the questions are asked until the claim is decided; ``None`` where all are asked."""
-        if conditions.profile.stopping == "fixed" or not conditions.thresholds.get(self.measure):
-            return None
-        from pytest_llmpref.experiments.reading.stopping import ReadingStopping  # noqa: PLC0415 - a plan needs no numpy
+    def changes(self, new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) -> "Changes":
+        """Return the changes of accuracy, paired by question."""
+        from pytest_llmpref.experiments.reading.measure import changed_accuracies  # noqa: PLC0415 - imports numpy
 
-        return ReadingStopping(conditions, plan, self._asked(conditions))
+        return changed_accuracies(trials_as(ReadingTrial, new), trials_as(ReadingTrial, old), ids)
 
     def _asked(self, conditions: Conditions) -> list[Framed]:
         profile, items = conditions.profile, {item.id: item for item in conditions.items.items}

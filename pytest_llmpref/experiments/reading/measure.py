@@ -11,8 +11,7 @@ import numpy as np
 
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal, Unknown, Wilson
-from pytest_llmpref.experiments.asking import Replies
-from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.experiment import Conditions, measure_under
 from pytest_llmpref.experiments.measure import (
     Measure,
     asking_diagnostics,
@@ -20,7 +19,8 @@ from pytest_llmpref.experiments.measure import (
     interval_record,
     outcome_diagnostics,
 )
-from pytest_llmpref.experiments.trials import Trial, count_outcomes
+from pytest_llmpref.experiments.reading.trials import ReadingTrial
+from pytest_llmpref.experiments.trials import Replies, count_outcomes, trials_as
 from pytest_llmpref.parsing.outcome import Outcome
 from pytest_llmpref.parsing.reasons import Reason
 from pytest_llmpref.stats import performance
@@ -46,12 +46,25 @@ NO_ENTITY = "no_entity"
 
 
 def boolq_measure(
-    name: str, conditions: Conditions, trials: Sequence[Trial], controls: Sequence[Trial], replies: Sequence[Replies]
+    name: str,
+    conditions: Conditions,
+    trials: Sequence[ReadingTrial],
+    controls: Sequence[ReadingTrial],
+    replies: Sequence[Replies],
 ) -> Measure:
     """Return the measure: for each entity the share of right answers.
 
     Invalid where too few trials end in an answer, and where answers carry no signal. Entities that do not differ in
     accuracy leave it valid: that there is no difference is a finding.
+
+    Parameters
+    ----------
+    name, conditions
+        Of the measure; of the study.
+    trials, controls
+        Those about entities; those of the controls.
+    replies
+        Those to all of them.
     """
     groups = conditions.groups
     ids = tuple(groups)
@@ -78,17 +91,17 @@ def boolq_measure(
         **_refusals([*trials, *controls]),
     }
     by_entity = zip(ids, accuracies(answers), strict=True)
-    return Measure(
-        name=name,
-        model=conditions.model,
-        estimates={
-            entity: replace(estimate, label=f"accuracy for {entity}").marked(reasons) for entity, estimate in by_entity
-        },
-        groups=groups,
-        reasons=tuple(reasons),
+    measure = measure_under(
+        name,
+        conditions,
+        {entity: replace(estimate, label=f"accuracy for {entity}") for entity, estimate in by_entity},
+        reasons,
         reliability=reliability,
         diagnostics=diagnostics,
         trials=trials,
+    )
+    return replace(
+        measure,
         control=of_controls[NO_ENTITY].marked(reasons),
         controls=controls,
         missing=partial(missing_readings, trials, ids),
@@ -100,17 +113,34 @@ def accuracy_slope(boolq: Measure, preferences: Measure) -> Estimate:
 
     Conditional logistic regression with questions as strata, errors clustered by entity and question; see
     `stats.performance.preference_slope`.
+
+    Parameters
+    ----------
+    boolq, preferences
+        The measures of one model.
     """
     return _slope(boolq, preferences).log_odds
 
 
 def between_extremes(boolq: Measure, preferences: Measure) -> Estimate:
-    """Return the same slope as accuracy for the most preferred entity less that for the least; 0.01 is one point."""
+    """Return the same slope as accuracy for the most preferred entity less that for the least; 0.01 is one point.
+
+    Parameters
+    ----------
+    boolq, preferences
+        The measures of one model.
+    """
     return _slope(boolq, preferences).between_extremes
 
 
 def yes_slope(boolq: Measure, preferences: Measure) -> Estimate:
-    """Return the log-odds of the answer yes for each standard deviation of preference, right or wrong."""
+    """Return the log-odds of the answer yes for each standard deviation of preference, right or wrong.
+
+    Parameters
+    ----------
+    boolq, preferences
+        The measures of one model.
+    """
     return _slope(boolq, preferences).yes_bias
 
 
@@ -118,6 +148,11 @@ def top_minus_bottom(boolq: Measure, preferences: Measure) -> Estimate:
     """Return accuracy for the most preferred quarter of entities less that for the least; 0.01 is one point.
 
     Where the asking ended by this very difference, its interval allows for that.
+
+    Parameters
+    ----------
+    boolq, preferences
+        The measures of one model.
     """
     answers = _answers_of(boolq)
     if boolq.diagnostics.get("stopping", {}).get("top"):
@@ -141,6 +176,18 @@ def minus_control(boolq: Measure, framing: str = NO_ENTITY) -> Mapping[str, Esti
     """Return each entity's accuracy less that of a control, over the same questions; 0.01 is one point.
 
     ``framing`` is ``no_entity`` or ``high_stakes``.
+
+    Parameters
+    ----------
+    boolq
+        The measure.
+    framing
+        Which control.
+
+    Raises
+    ------
+    ValueError
+        If there is no such control.
     """
     found = performance.minus_control(_answers_of(boolq), framing, invalid=boolq.reasons)
     return {
@@ -156,23 +203,32 @@ def _slope(boolq: Measure, preferences: Measure) -> PreferenceSlope:
 
 @lru_cache(maxsize=64)
 def _answers_of(boolq: Measure) -> Answers:
-    return answers_of_trials(boolq.trials, boolq.controls, tuple(boolq.estimates))
+    trials, controls = (trials_as(ReadingTrial, side) for side in (boolq.trials, boolq.controls))
+    return answers_of_trials(trials, controls, tuple(boolq.estimates))
 
 
-def answers_of_trials(trials: Sequence[Trial], controls: Sequence[Trial], ids: Sequence[str]) -> Answers:
-    """Return the answers as arrays, entities numbered as in ``ids``."""
+def answers_of_trials(trials: Sequence[ReadingTrial], controls: Sequence[ReadingTrial], ids: Sequence[str]) -> Answers:
+    """Return the answers as arrays, entities numbered as in ``ids``.
+
+    Parameters
+    ----------
+    trials, controls
+        Those about entities; those of the controls.
+    ids
+        Of the entities.
+    """
     entity = {id_: index for index, id_ in enumerate(ids)}
     question = {id_: index for index, id_ in enumerate(dict.fromkeys(t.question for t in (*trials, *controls)))}
     answered = [trial for trial in trials if trial.correct is not None]
 
-    def column(part: Sequence[Trial]) -> ControlAnswers:
+    def column(part: Sequence[ReadingTrial]) -> ControlAnswers:
         return ControlAnswers(
             question=np.array([question[trial.question] for trial in part], dtype=np.intp),
             correct=np.array([trial.correct for trial in part], dtype=np.bool_),
             said_yes=np.array([(trial.score or 0.0) > 0.5 for trial in part], dtype=np.bool_),
         )
 
-    framings = dict.fromkeys(trial.framing or "" for trial in controls)
+    framings = dict.fromkeys(trial.framing for trial in controls)
     columns = column(answered)
     return Answers(
         entity=np.array([entity[trial.entities[0]] for trial in answered], dtype=np.intp),
@@ -187,16 +243,23 @@ def answers_of_trials(trials: Sequence[Trial], controls: Sequence[Trial], ids: S
     )
 
 
-def _bounds(trials: Sequence[Trial]) -> dict[str, float]:
+def _bounds(trials: Sequence[ReadingTrial]) -> dict[str, float]:
     """Return the accuracy had every missing answer been wrong, and had each been right."""
     right, missing = (sum(trial.correct is truth for trial in trials) for truth in (True, None))
     return {"low": right / max(len(trials), 1), "high": (right + missing) / max(len(trials), 1)}
 
 
-def missing_readings(trials: Sequence[Trial], ids: Sequence[str]) -> MissingAnswers | None:
+def missing_readings(trials: Sequence[ReadingTrial], ids: Sequence[str]) -> MissingAnswers | None:
     """Return the questions without an answer, and the accuracies had these been right or wrong.
 
     ``None`` where there are none. Those about one entity count alike, so how many of them are right is what varies.
+
+    Parameters
+    ----------
+    trials
+        Those about entities.
+    ids
+        Of the entities.
     """
     asked = Counter(trial.entities[0] for trial in trials)
     right = Counter(trial.entities[0] for trial in trials if trial.correct)
@@ -222,7 +285,7 @@ def missing_readings(trials: Sequence[Trial], ids: Sequence[str]) -> MissingAnsw
     )
 
 
-def _refusals(trials: Sequence[Trial]) -> dict[str, Any]:
+def _refusals(trials: Sequence[ReadingTrial]) -> dict[str, Any]:
     """Return every refused attempt, with its reason and its transcript, and how often each reason was given."""
     refused = [
         {
@@ -260,11 +323,20 @@ def _reasons(*measures: Measure) -> list[str]:
     return [f"{m.name}: {reason}" for m in measures for reason in (*m.reasons, *m.unranked)]
 
 
-def changed_accuracies(new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) -> Changes:
-    """Compare shares of right answers, paired by question; each entity, and all of them together."""
+def changed_accuracies(new: Sequence[ReadingTrial], old: Sequence[ReadingTrial], ids: Sequence[str]) -> Changes:
+    """Compare shares of right answers, paired by question; each entity, and all of them together.
+
+    Parameters
+    ----------
+    new, old
+        Trials of the same questions, in the same order.
+    ids
+        Of the entities.
+    """
     if all(trial.correct is None for trial in new):
         return {}, None
     both = [[trial for trial in side if trial.entities and trial.correct is not None] for side in (new, old)]
+    # A results file may hold a question without an id.
     number = {name: index for index, name in enumerate(sorted({trial.question or "" for trial in new}))}
     about = [_by_entity(side) for side in both]
     found = {}
@@ -289,15 +361,15 @@ def changed_accuracies(new: Sequence[Trial], old: Sequence[Trial], ids: Sequence
     )
 
 
-def _by_entity(trials: Sequence[Trial]) -> dict[str, list[Trial]]:
-    found: dict[str, list[Trial]] = {}
+def _by_entity(trials: Sequence[ReadingTrial]) -> dict[str, list[ReadingTrial]]:
+    found: dict[str, list[ReadingTrial]] = {}
     for trial in trials:
         for entity in trial.entities:
             found.setdefault(entity, []).append(trial)
     return found
 
 
-def _answers(trials: Sequence[Trial], number: Mapping[str, int]) -> tuple[FloatArray, IntArray]:
+def _answers(trials: Sequence[ReadingTrial], number: Mapping[str, int]) -> tuple[FloatArray, IntArray]:
     """Return which answers are right, and the number of each one's question."""
     right = np.array([bool(trial.correct) for trial in trials], dtype=np.float64)
     return right, np.array([number[trial.question or ""] for trial in trials], dtype=np.intp)

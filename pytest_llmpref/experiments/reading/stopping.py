@@ -7,14 +7,13 @@ from functools import cached_property
 import numpy as np
 
 from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.experiments.arms import NO_ARMS, Arms
-from pytest_llmpref.experiments.asking import Plan, Replies
 from pytest_llmpref.experiments.blocks import Blocks, decided
-from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.experiment import Conditions, Plan, Rounds
 from pytest_llmpref.experiments.measure import Ending, Measure, stopping_record
+from pytest_llmpref.experiments.participants import NO_ARMS, Arms
 from pytest_llmpref.experiments.reading.measure import answers_of_trials
-from pytest_llmpref.experiments.reading.trials import Framed, read_trial
-from pytest_llmpref.experiments.trials import Trial
+from pytest_llmpref.experiments.reading.trials import Framed, ReadingTrial, read_trial
+from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.parsing.logprobs import use_logprobs
 from pytest_llmpref.parsing.yes_no import LABELS
 from pytest_llmpref.stats.performance import quarters_difference
@@ -40,15 +39,16 @@ class ReadingStopping:
         Of the study; its ``thresholds`` decide, and its ``arms`` are the quarters.
     plan
         A trial for each question and framing.
-    framed
-        These, in the order of the plan.
     """
 
     conditions: Conditions
-    plan: Plan
-    framed: Sequence[Framed]
+    plan: Plan[Framed]
     # What was read of the replies to a trial is kept: a function of these alone, which many rounds ask for again.
-    _read: dict[int, tuple[Replies, bool, Trial]] = field(default_factory=dict, repr=False)
+    _read: dict[int, tuple[Replies, bool, ReadingTrial]] = field(default_factory=dict, repr=False)
+
+    def rounds(self) -> Rounds:
+        """Return the rounds: one before each look."""
+        return self.blocks.rounds(self.measured)
 
     @property
     def arms(self) -> Arms:
@@ -58,9 +58,9 @@ class ReadingStopping:
     @cached_property
     def blocks(self) -> Blocks:
         """In which blocks the questions are asked."""
-        arms, of = self.arms, [one.item.id for one in self.framed]
+        arms, of = self.arms, [framed.item.id for framed in self.plan.questions]
         compared = {None, *arms.top, *arms.bottom}
-        needed = [bool(arms.reasons) or one.entity in compared for one in self.framed]
+        needed = [bool(arms.reasons) or framed.entity in compared for framed in self.plan.questions]
         return Blocks(tuple(dict.fromkeys(of)), of, needed, self._decide)
 
     def measured(self, measure: Measure, replies: Sequence[Replies]) -> Measure:
@@ -70,7 +70,7 @@ class ReadingStopping:
         record = stopping_record(
             ended,
             looks=(taken, len(fractions)),
-            asked=(sum(bool(attempts) for attempts in replies), len(self.framed)),
+            asked=(sum(bool(attempts) for attempts in replies), len(self.plan.questions)),
             thresholds=self.conditions.thresholds[measure.name],
             hopeless="the claim could not be supported any more" if not self.arms.reasons else "there are no quarters",
         )
@@ -104,10 +104,10 @@ class ReadingStopping:
         top, bottom = (np.isin(ids, arm) for arm in (self.arms.top, self.arms.bottom))
         return with_repeated_interval(quarters_difference(answers, top, bottom), self.blocks.fractions[: taken + 1])
 
-    def _trial(self, number: int, replies: Replies, *, by_logprobs: bool) -> Trial:
+    def _trial(self, number: int, replies: Replies, *, by_logprobs: bool) -> ReadingTrial:
         known = self._read.get(number)
         if known is not None and known[0] == replies and known[1] == by_logprobs:
             return known[2]
-        found = read_trial(self.framed[number], self.plan.requests[number], replies, by_logprobs=by_logprobs)
+        found = read_trial(self.plan.questions[number], self.plan.requests[number], replies, by_logprobs=by_logprobs)
         self._read[number] = (replies, by_logprobs, found)
         return found

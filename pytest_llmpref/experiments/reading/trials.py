@@ -1,10 +1,12 @@
 """The trials of reading questions: what is asked, and what the replies to it make."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from pytest_llmpref.config.items import Item
-from pytest_llmpref.experiments.asking import Replies, attempt_key
-from pytest_llmpref.experiments.trials import Trial
+from pytest_llmpref.experiments.asking import attempt_key
+from pytest_llmpref.experiments.trials import Replies, Trial
 from pytest_llmpref.models.chat import Request
 from pytest_llmpref.parsing.logprobs import settle_by_logprobs
 from pytest_llmpref.parsing.outcome import Attempt, Outcome
@@ -34,8 +36,43 @@ class Framed:
     entity: str | None
 
 
-def read_trial(framed: Framed, request: Request, replies: Replies, *, by_logprobs: bool) -> Trial:
-    """Return the trial that these replies make."""
+class ReadingTrial(Trial, frozen=True, gc=False):
+    """A yes/no question, and its attempts. The score is the probability of yes.
+
+    Attributes
+    ----------
+    question
+        Its id.
+    framing
+        How it was put: ``entity``, or the name of a control.
+    correct
+        Whether the answer is right; ``None`` without one.
+    """
+
+    columns: ClassVar[Mapping[str, str]] = {name: name for name in ("question", "framing", "correct")}
+
+    question: str = ""
+    framing: str = ""
+    correct: bool | None = None
+
+    @property
+    def asked(self) -> tuple[object, ...]:
+        """What was asked, apart from the model."""
+        return self.entities, self.wording, self.repetition, self.question, self.framing
+
+
+def read_trial(framed: Framed, request: Request, replies: Replies, *, by_logprobs: bool) -> ReadingTrial:
+    """Return the trial that these replies make.
+
+    Parameters
+    ----------
+    framed, request
+        The question, and the first attempt at it.
+    replies
+        Those to all attempts.
+    by_logprobs
+        Whether log-probabilities are the answer, where they can be read.
+    """
     attempts, says_yes = list[Attempt](), None
     for number, reply in enumerate(replies):
         outcome, says_yes = read_yes_no(reply)
@@ -47,7 +84,7 @@ def read_trial(framed: Framed, request: Request, replies: Replies, *, by_logprob
         answered_by, score = "logprobs", probabilities[0]
     elif attempts[-1].outcome is Outcome.CHOICE:
         answered_by, score = "text", float(says_yes is True)
-    return Trial(
+    return ReadingTrial(
         attempts=tuple(attempts),
         entities=(framed.entity,) if framed.entity else (),
         answered_by=answered_by,

@@ -21,7 +21,7 @@ from pytest_llmpref.experiments.pairs.calibration import (
     pair_design,
 )
 from pytest_llmpref.experiments.pairs.strengths import Strengths
-from pytest_llmpref.experiments.refusal.measure import absences_in
+from pytest_llmpref.experiments.refusal.measure import PROPENSITY, Propensity, absences_in
 from pytest_llmpref.stats.arrays import FloatArray, IntArray, quartiles
 from pytest_llmpref.stats.association import spearman
 from pytest_llmpref.stats.noise import Noisy, expected_quartiles, true_values
@@ -168,8 +168,8 @@ class RefusalStudy:
             )
         }
         unranked = tuple(reliability_reasons(reliability))
-        return Measure(
-            "refusal propensity", MODEL, estimates, self.preferences.groups, (), reliability, {}, (),
+        return Propensity(
+            PROPENSITY, MODEL, estimates, self.preferences.groups, (), reliability, {}, (),
             unranked=unranked, absences=partial(absences_in, attempts, tuple(estimates)),
         )  # fmt: skip
 

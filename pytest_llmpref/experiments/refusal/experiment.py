@@ -9,18 +9,17 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from pytest_llmpref.experiments.asking import Plan, Replies
-from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.experiment import Conditions, Plan
 from pytest_llmpref.experiments.measure import Measure
-from pytest_llmpref.experiments.pairs.questions import PairQuestion, plan_pairs, questions_asked, read_pairs
-from pytest_llmpref.experiments.trials import Prompts, load_prompts
+from pytest_llmpref.experiments.pairs.questions import PairQuestion, PairTrial, plan_pairs, questions_asked, read_pairs
+from pytest_llmpref.experiments.trials import Prompts, Replies, Trial, load_prompts
+from pytest_llmpref.files import data_folder
 from pytest_llmpref.models.prefill import lead_for
-from pytest_llmpref.resources import data_folder
 
 if TYPE_CHECKING:
-    from pytest_llmpref.experiments.refusal.stopping import RefusalStopping
+    from pytest_llmpref.stats.change import Changes
 
 CONTROLS_PER_PARTNER = 4
 """Questions of the control for each partner of an entity, up to all combinations. Our choice."""
@@ -38,58 +37,49 @@ class RefusalExperiment:
         Pairs of names for the control.
     """
 
+    trial: ClassVar[type[Trial]] = PairTrial
     prompts: Prompts
     controls: tuple[tuple[str, str], ...]
     measure: str = "refusal"
 
-    def plan(self, conditions: Conditions) -> Plan:
+    def plan(self, conditions: Conditions) -> Plan[PairQuestion]:
         """Return one trial a question: those about entities, then those of the control.
 
         Where the profile's stopping is sequential, and there is a claim to decide, they are asked in rounds.
         """
+        names = conditions.names | self._control_names
         plan = plan_pairs(
             conditions,
             self.prompts,
             [*self._questions(conditions), *self._control_questions(conditions)],
-            conditions.names | self._control_names,
+            names,
             prefill="off",
             max_tokens=conditions.profile.refusal_tokens,
         )
-        stopping = self._stopping(conditions, plan)
-        return plan if stopping is None else replace(plan, rounds=stopping.rounds())
+        if conditions.profile.stopping == "fixed" or not conditions.thresholds.get(self.measure) or not plan.requests:
+            return plan
+        from pytest_llmpref.experiments.refusal.stopping import RefusalStopping  # noqa: PLC0415 - a plan needs no numpy
 
-    def analyse(self, conditions: Conditions, plan: Plan, replies: Sequence[Replies]) -> Measure:
+        return replace(plan, rounds=RefusalStopping(conditions, plan, names).rounds())
+
+    def analyse(self, conditions: Conditions, plan: Plan[PairQuestion], replies: Sequence[Replies]) -> Measure:
         """Estimate how often the model refuses, for each entity and for the control."""
         from pytest_llmpref.experiments.refusal.measure import refusal_measure  # noqa: PLC0415 - a plan needs no numpy
 
-        questions = self._questions(conditions)
-        every = [*questions, *self._control_questions(conditions)]
-        # A question that was not needed is no trial.
-        asked = [number for number, attempts in enumerate(replies) if attempts]
-        trials = read_pairs(
-            plan.part(asked),
-            [replies[number] for number in asked],
-            [every[number] for number in asked],
-            conditions.names | self._control_names,
-            "text",
+        asked, answered = plan.asked(replies)
+        trials = read_pairs(asked, answered, conditions.names | self._control_names, "text")
+        about, control = (
+            [trial for trial in trials if (trial.entities[0] in self._control_names) is control]
+            for control in (False, True)
         )
-        about = sum(number < len(questions) for number in asked)
-        measure = refusal_measure(
-            self.measure, conditions, trials[:about], trials[about:], [replies[number] for number in asked]
-        )
-        stopping = self._stopping(conditions, plan)
-        return measure if stopping is None else stopping.measured(measure, replies)
+        measure = refusal_measure(self.measure, conditions, about, control, answered)
+        return plan.measured(measure, replies)
 
-    def _stopping(self, conditions: Conditions, plan: Plan) -> "RefusalStopping | None":
-        """Return how the questions are asked until they are decided; ``None`` where all are asked."""
-        if conditions.profile.stopping == "fixed" or not conditions.thresholds.get(self.measure) or not plan.requests:
-            return None
-        from pytest_llmpref.experiments.refusal.stopping import refusal_stopping  # noqa: PLC0415 - a plan needs no numpy
+    def changes(self, new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) -> "Changes":
+        """Return the changes of the shares refused, paired by question."""
+        from pytest_llmpref.experiments.refusal.measure import changed_refusals  # noqa: PLC0415 - imports numpy
 
-        questions, control = self._questions(conditions), self._control_questions(conditions)
-        return refusal_stopping(
-            conditions, self.prompts, plan, questions, control, conditions.names | self._control_names
-        )
+        return changed_refusals(new, old, ids)
 
     def _questions(self, conditions: Conditions) -> list[PairQuestion]:
         # A base model would continue the user's own words, at the price of every attempt that the profile allows.

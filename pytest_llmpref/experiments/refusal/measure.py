@@ -2,8 +2,8 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 import msgspec
@@ -11,8 +11,7 @@ import numpy as np
 
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal
-from pytest_llmpref.experiments.asking import Replies
-from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.experiment import Conditions, measure_under
 from pytest_llmpref.experiments.measure import (
     Measure,
     asking_diagnostics,
@@ -21,7 +20,7 @@ from pytest_llmpref.experiments.measure import (
     reliability_reasons,
 )
 from pytest_llmpref.experiments.pairs.measure import paired_by_pair
-from pytest_llmpref.experiments.trials import Trial
+from pytest_llmpref.experiments.trials import Replies, Trial
 from pytest_llmpref.parsing.outcome import Attempt, Outcome
 from pytest_llmpref.parsing.reasons import Reason
 from pytest_llmpref.stats import refusal_patterns
@@ -44,6 +43,7 @@ from pytest_llmpref.stats.refusal_patterns import share_trend
 READABLE_NEEDED = 0.90
 """Least share of attempts that choose, refuse or abstain: of the others nobody knows which they are. Our choice."""
 BASE_MODEL = "is a base model: it continues the user's own words, so there is nobody to refuse"
+PROPENSITY = "refusal propensity"
 _READABLE = frozenset({Outcome.CHOICE, Outcome.REFUSAL, Outcome.ABSTENTION})
 
 
@@ -54,6 +54,15 @@ def refusal_measure(
 
     Invalid where too few attempts can be read. A model that never refuses is measured well, as one that refuses
     everything is; but neither tells entities apart, so nothing correlates with them.
+
+    Parameters
+    ----------
+    name, conditions
+        Of the measure; of the study.
+    trials, control
+        Those about entities; those of the control.
+    replies
+        Those to all of them.
     """
     groups = conditions.groups
     ids = tuple(groups)
@@ -82,16 +91,18 @@ def refusal_measure(
             for trial, attempt, reason in _refused_attempts(trials)
         ],
     }
-    return Measure(
-        name=name,
-        model=conditions.model,
-        estimates={entity: _named(rate, f"refusals of {entity}").marked(reasons) for entity, rate in rates.items()},
-        groups=groups,
-        reasons=tuple(reasons),
+    measure = measure_under(
+        name,
+        conditions,
+        {entity: replace(rate, label=f"refusals of {entity}") for entity, rate in rates.items()},
+        reasons,
         reliability=reliability,
         diagnostics=diagnostics,
         trials=trials,
-        control=_named(of_control, "refusals of the control").marked(reasons),
+    )
+    return replace(
+        measure,
+        control=replace(of_control, label="refusals of the control").marked(reasons),
         controls=control,
         unranked=tuple(reliability_reasons(reliability)),
     )
@@ -102,17 +113,47 @@ def control_rate(control: Sequence[Trial]) -> Estimate:
     return overall_rate(attempts_of(control, sorted({entity for trial in control for entity in trial.entities})))
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class Propensity(Measure):
+    """How much each entity adds to the log-odds of a refusal.
+
+    Attributes
+    ----------
+    absences
+        Returns, for each entity, how the others' values would change had it never been asked about: values of one fit
+        depend on which others there are. See `stats.dependence`.
+    """
+
+    absences: Callable[[], Mapping[str, Mapping[str, float]]] | None = None
+
+
 @lru_cache(maxsize=64)
-def propensity(refusals: Measure) -> Measure:
+def propensity(refusals: Measure) -> Propensity:
     """Return how much each entity adds to the log-odds of a refusal, from all attempts.
 
     The additive model of `stats.refusal.fit_additive`. What to correlate with preference: beside the rates of
     ``refusals`` it takes out with whom an entity was compared, and in which wording.
+
+    Parameters
+    ----------
+    refusals
+        The measure.
     """
     ids = tuple(refusals.estimates)
     attempts = attempts_of(refusals.trials, ids)
     if not len(attempts):
-        return replace(refusals, name="refusal propensity")
+        return Propensity(
+            name=PROPENSITY,
+            model=refusals.model,
+            estimates=refusals.estimates,
+            groups=refusals.groups,
+            reasons=refusals.reasons,
+            reliability=refusals.reliability,
+            diagnostics=refusals.diagnostics,
+            trials=refusals.trials,
+            unranked=refusals.unranked,
+            early=refusals.early,
+        )
     fit = fit_additive(attempts)
     reasons = (*refusals.reasons, *refusals.early, *(["the additive model did not converge"] * (not fit.converged)))
     n = Counter(entity for trial in refusals.trials for entity in trial.entities)
@@ -127,8 +168,8 @@ def propensity(refusals: Measure) -> Measure:
         ).marked(reasons)
         for entity, effect, error, df in zip(ids, fit.effects, fit.standard_errors, fit.degrees_of_freedom, strict=True)
     }
-    return Measure(
-        name="refusal propensity",
+    return Propensity(
+        name=PROPENSITY,
         model=refusals.model,
         estimates=estimates,
         groups=refusals.groups,
@@ -156,6 +197,11 @@ def missing_attempts(trials: Sequence[Trial], ids: Sequence[str]) -> MissingAnsw
 
     ``None`` where there are none. A call that failed is one of them. Those at one trial count alike, so how many
     of them are refusals is what varies.
+
+    Parameters
+    ----------
+    trials, ids
+        As for `attempts_of`.
     """
     # A call that failed is no attempt to `attempts_of`. Here it is one of which nobody knows how it ended.
     made = [msgspec.structs.replace(trial, attempts=tuple(map(_unread, trial.attempts))) for trial in trials]
@@ -183,7 +229,13 @@ def _unread(attempt: Attempt) -> Attempt:
 
 
 def superadditivity(refusals: Measure, preferences: Measure) -> Estimate:
-    """Return what the product of both entities' dislikes adds to the log-odds of a refusal, beside each one's own."""
+    """Return what the product of both entities' dislikes adds to the log-odds of a refusal, beside each one's own.
+
+    Parameters
+    ----------
+    refusals, preferences
+        The measures of one model.
+    """
     ids = tuple(refusals.estimates)
     found = refusal_patterns.interaction(attempts_of(refusals.trials, ids), Noisy.of(preferences, ids))
     return found.marked(_reasons(refusals, preferences))
@@ -193,6 +245,11 @@ def excess_refusals(refusals: Measure, preferences: Measure) -> Estimate:
     """Return by how much two options of the least-liked quarter are refused beyond the sum of their parts.
 
     Its ``method`` says in words what was found.
+
+    Parameters
+    ----------
+    refusals, preferences
+        The measures of one model.
     """
     ids = tuple(refusals.estimates)
     found = refusal_patterns.excess(attempts_of(refusals.trials, ids), _values(preferences, ids))
@@ -204,6 +261,11 @@ def reason_trends(refusals: Measure, preferences: Measure) -> dict[Reason, Estim
 
     A refusal counts once for each of the two entities in its question. Noise in preferences puts entities into wrong
     quartiles, so each stands where it is expected to be (`stats.noise.expected_quartiles`).
+
+    Parameters
+    ----------
+    refusals, preferences
+        The measures of one model.
     """
     ids = tuple(refusals.estimates)
     number = {entity: index for index, entity in enumerate(ids)}
@@ -230,7 +292,15 @@ def reason_trends(refusals: Measure, preferences: Measure) -> dict[Reason, Estim
 
 
 def attempts_of(trials: Sequence[Trial], ids: Sequence[str]) -> Attempts:
-    """Return the attempts at trials; a call that failed is none. Trials without any other attempt are left out."""
+    """Return the attempts at trials; a call that failed is none. Trials without any other attempt are left out.
+
+    Parameters
+    ----------
+    trials
+        Of pairs.
+    ids
+        Of the entities, which are numbered in this order.
+    """
     number = {entity: index for index, entity in enumerate(ids)}
     made = [[a.outcome for a in trial.attempts if a.outcome is not Outcome.ERROR] for trial in trials]
     kept = [(trial, outcomes) for trial, outcomes in zip(trials, made, strict=True) if outcomes]
@@ -280,14 +350,16 @@ def _reasons(*measures: Measure) -> list[str]:
     return [f"{measure.name}: {reason}" for measure in measures for reason in (*measure.reasons, *measure.early)]
 
 
-def _named(estimate: Estimate, label: str) -> Estimate:
-    return Estimate(
-        estimate.value, estimate.n, estimate.unit, estimate.method, estimate.interval_method, estimate.invalid, label
-    )
-
-
 def changed_refusals(new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) -> Changes:
-    """Return the changes of the shares refused at once, paired by question; each entity, and all of them."""
+    """Return the changes of the shares refused at once, paired by question; each entity, and all of them.
+
+    Parameters
+    ----------
+    new, old
+        Trials of the same questions, in the same order.
+    ids
+        Of the entities.
+    """
     one, two = attempts_of(new, ids), attempts_of(old, ids)
     if not len(one) or not len(two):
         return {}, None

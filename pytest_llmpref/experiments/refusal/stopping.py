@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
-from pytest_llmpref.experiments.asking import Plan, Replies, Rounds
-from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.experiment import Conditions, Plan, Rounds
 from pytest_llmpref.experiments.measure import Ending, Measure, stopping_record
-from pytest_llmpref.experiments.pairs.questions import PairQuestion, designed, pairs_by_step, read_pairs
+from pytest_llmpref.experiments.pairs.questions import PairQuestion, read_pairs
 from pytest_llmpref.experiments.refusal.measure import control_rate
-from pytest_llmpref.experiments.trials import Prompts, Trial
+from pytest_llmpref.experiments.trials import Replies, Trial
 from pytest_llmpref.parsing.outcome import Outcome
 from pytest_llmpref.stats.sequential import Course, Looks, follow
 
@@ -30,37 +30,49 @@ class RefusalStopping:
         Of the study; its ``thresholds`` of refusals decide.
     plan
         A trial for each question: first those about entities, then those of the control.
-    questions, control
-        The questions, in the order of the plan.
     names
         Id -> name as shown, of entities and of what the control names.
-    looks
-        The questions about entities, and before which look each is asked.
     """
 
     conditions: Conditions
-    plan: Plan
-    questions: Sequence[PairQuestion]
-    control: Sequence[PairQuestion]
+    plan: Plan[PairQuestion]
     names: Mapping[str, str]
-    looks: Looks
     # What was read of the replies to a trial is kept: a function of these alone, which many rounds ask for again.
     _read: dict[int, tuple[Replies, Trial]] = field(default_factory=dict, repr=False)
 
     def rounds(self) -> Rounds:
         """Return the rounds: one before each look, the control in the first."""
-        return Rounds(len(self.plan.requests), self._choose, 'stopping = "sequential"', at_most=True)
+        return Rounds(
+            len(self.plan.requests), self._choose, 'stopping = "sequential"', at_most=True, measured=self.measured
+        )
+
+    @cached_property
+    def looks(self) -> Looks:
+        """The questions about entities, and before which look each is asked."""
+        ids = list(self.conditions.groups)
+        index = {entity: number for number, entity in enumerate(ids)}
+        about = [question for question in self.plan.questions if question.first in index]
+        return Looks(
+            first=np.array([index[question.first] for question in about], dtype=np.intp),
+            second=np.array([index[question.second] for question in about], dtype=np.intp),
+            look=np.array([question.step // STEPS_A_LOOK for question in about], dtype=np.intp),
+            n_entities=len(ids),
+        )
+
+    @property
+    def control(self) -> range:
+        """Numbers of the questions of the control."""
+        return range(len(self.looks.first), len(self.plan.questions))
 
     def course(self, replies: Sequence[Replies]) -> Course:
         """Return how far the asking came, given the replies to each trial of the plan."""
-        asked = np.array([bool(attempts) for attempts in replies[: len(self.questions)]], dtype=np.bool_)
-        refused = np.full(len(self.questions), np.nan)
+        asked = np.array([bool(attempts) for attempts in replies[: self.control.start]], dtype=np.bool_)
+        refused = np.full(len(asked), np.nan)
         for number in np.flatnonzero(asked).tolist():
             outcome = self._first_answer(number, replies[number]).outcome
             if outcome is not Outcome.ERROR:
                 refused[number] = outcome is Outcome.REFUSAL
-        start = len(self.questions)
-        control = control_rate([self._first_answer(start + at, replies[start + at]) for at in range(len(self.control))])
+        control = control_rate([self._first_answer(number, replies[number]) for number in self.control])
         return follow(self.looks, refused, asked, control, self.conditions.thresholds["refusal"])
 
     def measured(self, measure: Measure, replies: Sequence[Replies]) -> Measure:
@@ -92,9 +104,8 @@ class RefusalStopping:
         )
 
     def _choose(self, replies: Sequence[Replies]) -> list[int]:
-        control = range(len(self.questions), len(self.plan.requests))
-        if not all(replies[number] for number in control):
-            return [*np.flatnonzero(self.looks.look == 0).tolist(), *control]
+        if not all(replies[number] for number in self.control):
+            return [*np.flatnonzero(self.looks.look == 0).tolist(), *self.control]
         return [int(number) for number in self.course(replies).pending]
 
     def _first_answer(self, number: int, replies: Replies) -> Trial:
@@ -103,41 +114,9 @@ class RefusalStopping:
         if known is not None and known[0] == replies:
             return known[1]
         first = next((reply for reply in replies if reply.finish != "error"), replies[-1])
-        about = len(self.questions)
-        question = self.questions[number] if number < about else self.control[number - about]
-        (trial,) = read_pairs(self.plan.part([number]), [(first,)], [question], self.names, "text")
+        (trial,) = read_pairs(self.plan.part([number]), [(first,)], self.names, "text")
         self._read[number] = (replies, trial)
         return trial
-
-
-def refusal_stopping(
-    conditions: Conditions,
-    prompts: Prompts,
-    plan: Plan,
-    questions: Sequence[PairQuestion],
-    control: Sequence[PairQuestion],
-    names: Mapping[str, str],
-) -> RefusalStopping:
-    """Return how the questions of a plan are asked until they are decided; see `RefusalStopping`."""
-    ids = list(conditions.groups)
-    index = {entity: number for number, entity in enumerate(ids)}
-    partners = conditions.profile.partners
-    steps = pairs_by_step(len(ids), partners=partners, seed=conditions.seed)
-    pairs = dict.fromkeys(question.pair for question in designed(conditions, prompts, partners))
-    look_of = dict(zip(pairs, np.repeat(np.arange(len(steps)) // STEPS_A_LOOK, steps).tolist(), strict=True))
-    return RefusalStopping(
-        conditions,
-        plan,
-        questions,
-        control,
-        names,
-        Looks(
-            first=np.array([index[question.first] for question in questions], dtype=np.intp),
-            second=np.array([index[question.second] for question in questions], dtype=np.intp),
-            look=np.array([look_of[question.pair] for question in questions], dtype=np.intp),
-            n_entities=len(ids),
-        ),
-    )
 
 
 def _ended(course: Course) -> Ending:

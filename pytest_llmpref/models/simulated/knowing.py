@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from pytest_llmpref.resources import data_folder
+from pytest_llmpref.files import data_folder
 
 
 @cache

@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 
+from pytest_llmpref.files import data_folder
 from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.simulated.deciding import Decision, Heard
 from pytest_llmpref.models.simulated.tastes import Draws
 from pytest_llmpref.models.simulated.world import Language, Replies
-from pytest_llmpref.resources import data_folder
 
 _TOKEN = re.compile(r"\s*(?:[a-zA-Z]{1,8}|[^\Wa-zA-Z]|[^\w\s])|\s+")
 """What we count as a token: up to eight letters, or one character, with the space before it."""

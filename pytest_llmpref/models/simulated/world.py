@@ -1,21 +1,17 @@
 """What is planted in a simulated model: the keys of ``fixtures/worlds/NAME.toml``, their ranges and their defaults."""
 
-import math
-import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from types import NoneType
-from typing import Annotated, Any, Literal, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Literal
 
 import msgspec
 
 from pytest_llmpref.config.entities import EntitySet, load_entities
-from pytest_llmpref.errors import LLMPrefError
-from pytest_llmpref.files import open_given
+from pytest_llmpref.config.reading import UserFileError, fitted, listed, parse_toml, read_bytes, shown
+from pytest_llmpref.files import data_folder
 from pytest_llmpref.models.chat import ModelUnavailableError
-from pytest_llmpref.resources import data_folder
 
 Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
@@ -242,8 +238,8 @@ _SHOWN = 12
 """Allowed values that a message lists at most, before it says how many more there are."""
 
 
-class WorldError(LLMPrefError):
-    """A world that cannot be used; the message names the file, the key and what is allowed."""
+class WorldError(UserFileError):
+    """A world cannot be used."""
 
 
 def world_file(name: str) -> Path:
@@ -275,26 +271,20 @@ def load_world(path: Path) -> tuple[World, EntitySet]:
     EntityFileError
         If the entity set cannot be used.
     """
-    try:
-        with open_given(path) as file:
-            data = file.read(_MOST_BYTES + 1)
-        if len(data) > _MOST_BYTES:
-            raise WorldError(f"{path}: more than {_MOST_BYTES:,} bytes; a world is a few dozen lines")
-        table = tomllib.loads(data.decode())
-    except (OSError, ValueError, RecursionError) as error:  # an overlong number is no TOMLDecodeError
-        raise WorldError(f"{path}: not a readable TOML file: {error}") from None
-    world: World = _read(path, "", table, World)
+    values, problems = fitted(parse_toml(path, WorldError, read_bytes(path, WorldError, _MOST_BYTES)), World)
+    if problems:
+        raise WorldError(path, listed(problems))
+    world = World(**values)
     if not (path.parent / world.entities).resolve().is_relative_to(path.parent.resolve()):
-        raise WorldError(
-            f"{path}: entities is {world.entities!r}; it must be a file in the world's folder, or below it"
-        )
+        said = f"entities: is {shown(world.entities)}; write the path of a file in the world's folder, or below it"
+        raise WorldError(path, [said])
     entities = load_entities(None if world.entities == "default" else path.parent / world.entities)
     known = [word for entity in entities for word in (entity.id, entity.name)]
     _require(path, "utilities.entities", world.utilities.entities, known, entities)
     _require(path, "utilities.groups", world.utilities.groups, entities.groups, entities)
     for key, weights in (("liked", world.refusal.liked), ("disliked", world.refusal.disliked)):
         if not sum(weights.values()) > 0:
-            raise WorldError(f"{path}: refusal.{key}: the weights add up to 0; give one reason a weight above 0")
+            raise WorldError(path, [f"refusal.{key}: the weights add up to 0; give one reason a weight above 0"])
     return world, entities
 
 
@@ -303,54 +293,10 @@ def _require(path: Path, key: str, given: Iterable[str], allowed: Iterable[str],
     have = list(allowed)
     for wrong in given:
         if wrong not in have:
-            raise WorldError(
-                f"{path}: {key}: {wrong!r} is not in the entity set {entities.name!r} ({entities.source}); "
-                f"allowed: {_listed(get_close_matches(wrong, have, n=3) or have)}"
-            )
+            said = f"{key}: {wrong!r} is not in the entity set {entities.name!r} ({entities.source})"
+            raise WorldError(path, [f"{said}; allowed: {_some(get_close_matches(wrong, have, n=3) or have)}"])
 
 
-def _read(path: Path, key: str, value: object, kind: Any) -> Any:
-    """Return a value of the file as what ``kind`` says, checked; tables are read key by key, so that errors name it."""
-    kind = next((each for each in get_args(kind) if each is not NoneType), kind) if NoneType in get_args(kind) else kind
-    table = get_origin(kind) is dict or (is_dataclass(kind))
-    if table and not isinstance(value, dict):
-        raise WorldError(f"{path}: {key} is {value!r}; it must be a table")
-    if get_origin(kind) is dict:
-        names, values = get_args(kind)
-        return {
-            _read(path, f"a key of {key}", name, names): _read(path, f"{key}.{name}", each, values)
-            for name, each in cast("dict[str, object]", value).items()
-        }
-    if table:
-        kinds = get_type_hints(kind, include_extras=True)
-        given = cast("dict[str, object]", value)
-        if unknown := sorted(given.keys() - kinds.keys()):
-            where = ", ".join(f"{key}.{name}".removeprefix(".") for name in unknown)
-            raise WorldError(f"{path}: unknown key {where}; allowed: {', '.join(kinds)}")
-        return kind(
-            **{name: _read(path, f"{key}.{name}".removeprefix("."), each, kinds[name]) for name, each in given.items()}
-        )
-    try:
-        read = msgspec.convert(value, kind)
-    except msgspec.ValidationError:
-        read = None
-    if read is None or (isinstance(read, float) and not math.isfinite(read)):
-        raise WorldError(f"{path}: {key} is {value!r}; it must be {_allowed(kind)}")
-    return read
-
-
-def _allowed(kind: Any) -> str:
-    if choices := get_args(kind):
-        numbers = [meta for meta in choices if isinstance(meta, msgspec.Meta)]
-        if not numbers:
-            return f"one of {', '.join(choices)}"
-        low, above, high = numbers[0].ge, numbers[0].gt, numbers[0].le
-        if high is not None:
-            return f"a number from {low:g} to {high:g}"
-        return "a number above 0" if above is not None else f"a number of at least {low:g}"
-    return {bool: "true or false", int: "a whole number", str: "a text"}.get(kind, "a number")
-
-
-def _listed(values: list[str]) -> str:
+def _some(values: list[str]) -> str:
     more = len(values) - _SHOWN
     return ", ".join(values[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -60,7 +60,7 @@ class TrustExperiment:
 
     measure: str
 
-    def plan(self, conditions: Conditions) -> Plan:
+    def plan(self, conditions: Conditions) -> Plan[Asked]:
         """Return one trial for each question. What a plan needs imports no statistics."""
         names = conditions.names
 
@@ -78,36 +78,28 @@ class TrustExperiment:
 
         asked = all_asked(conditions)
         plan = Plan(
+            asked,
             [request(one) for one in asked],
-            lambda _number, reply: read_yes_no(reply)[0] is Outcome.CHOICE,
+            lambda _asked, reply: read_yes_no(reply)[0] is Outcome.CHOICE,
             conditions.profile.attempts,
         )
-        if not self._stops(conditions):
+        # The answers may end the asking where the profile says so, and a gate is collected.
+        if conditions.profile.stopping == "fixed" or not conditions.thresholds.get(self.measure):
             return plan
         from trust.stopping import rounds
 
         return replace(plan, rounds=rounds(asked, conditions.thresholds[self.measure]))
 
-    def analyse(self, conditions: Conditions, plan: Plan, replies: Sequence[Replies]) -> Measure:
-        """Return the measure. A question that was not needed has no replies, and is no trial."""
+    def analyse(self, conditions: Conditions, plan: Plan[Asked], replies: Sequence[Replies]) -> Measure:
+        """Return the measure, from the plan that was asked: it has the questions, and nothing plans again."""
         from trust.measure import trust_measure
 
-        asked = all_asked(conditions)
+        asked, answered = plan.asked(replies)
         found = [
             read_trial(one, request, attempts)
-            for one, request, attempts in zip(asked, plan.requests, replies, strict=True)
-            if attempts
+            for one, request, attempts in zip(asked.questions, asked.requests, answered, strict=True)
         ]
-        measure = trust_measure(self.measure, conditions, found, [attempts for attempts in replies if attempts])
-        if not self._stops(conditions):
-            return measure
-        from trust.stopping import with_its_end
-
-        return with_its_end(measure, asked, replies, conditions.thresholds[self.measure])
-
-    def _stops(self, conditions: Conditions) -> bool:
-        """Whether the answers may end the asking: where the profile says so, and a gate is collected."""
-        return conditions.profile.stopping == "sequential" and bool(conditions.thresholds.get(self.measure))
+        return plan.measured(trust_measure(self.measure, conditions, found, answered), replies)
 
 
 def all_asked(conditions: Conditions) -> list[Asked]:

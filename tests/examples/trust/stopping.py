@@ -106,15 +106,21 @@ def follow(asked: Sequence[Asked], answers: Mapping[int, bool | None], threshold
 
 
 def rounds(asked: Sequence[Asked], thresholds: Sequence[Threshold]) -> Rounds:
-    """Return the rounds of a plan: at most all questions, and after each round those that are still needed."""
+    """Return the rounds of a plan: at most all questions, and after each round those that are still needed.
+
+    What the looks make of the measure comes with them: `Plan.measured` asks for it.
+    """
 
     def choose(replies: Sequence[Replies]) -> Sequence[int]:
         return follow(asked, _answers(replies), thresholds).pending
 
-    return Rounds(len(asked), choose, 'stopping = "sequential"', at_most=True)
+    def measured(measure: Measure, replies: Sequence[Replies]) -> Measure:
+        return _with_its_end(measure, asked, replies, thresholds)
+
+    return Rounds(len(asked), choose, 'stopping = "sequential"', at_most=True, measured=measured)
 
 
-def with_its_end(
+def _with_its_end(
     measure: Measure, asked: Sequence[Asked], replies: Sequence[Replies], thresholds: Sequence[Threshold]
 ) -> Measure:
     """Return the measure with intervals that allow for the looks, and with where the asking ended."""

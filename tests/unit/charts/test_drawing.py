@@ -6,7 +6,7 @@ import pytest
 from results_record import RECORD
 
 from pytest_llmpref.charts import Drawing, Names, controls, is_known, ladder, scatter, shown
-from pytest_llmpref.experiments.agents.behaviour import arms_chart
+from pytest_llmpref.experiments.agents import arms_chart
 from pytest_llmpref.results.loading import parse_results
 
 

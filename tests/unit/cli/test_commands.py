@@ -4,6 +4,7 @@ import asyncio
 import gc
 import gzip
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from repository import ROOT
 
 from pytest_llmpref.cli import COMMANDS, main
 from pytest_llmpref.cli.init import WORKFLOWS
-from pytest_llmpref.resources import data_folder
+from pytest_llmpref.files import data_folder
 from pytest_llmpref.results.loading import SCHEMA_FILE
 
 
@@ -146,7 +147,7 @@ def test_a_changed_key_and_a_reply_that_its_response_does_not_hold_are_found(cas
 
 
 def test_help_speaks_to_users(capsys):
-    for words in (["--help"], *([command.replace("_", "-"), "--help"] for command in COMMANDS)):
+    for words in (["--help"], *([command, "--help"] for command in COMMANDS)):
         with pytest.raises(SystemExit) as ended:
             main(words)
         assert ended.value.code == 0
@@ -154,6 +155,13 @@ def test_help_speaks_to_users(capsys):
         assert said.startswith(f"usage: {' '.join(['llmpref', *words[:-1]])} ")
         assert "``" not in said
         assert "Each subcommand is a module" not in said
+
+
+def test_every_command_is_listed_in_help(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    listed = re.findall(r"^    ([a-z-]+)(?: |$)", capsys.readouterr().out, re.MULTILINE)
+    assert listed == list(COMMANDS)
 
 
 def test_ctrl_c_ends_a_command_with_what_is_kept_and_one_line(monkeypatch, capsys):

@@ -18,7 +18,7 @@ from pytest_llmpref.config.entities import EntitySet, load_entities
 from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.asking import ask_all
 from pytest_llmpref.experiments.experiment import Conditions
-from pytest_llmpref.experiments.pairs.behaviour import Advice, Preference
+from pytest_llmpref.experiments.pairs import Advice, Preference
 from pytest_llmpref.experiments.ranking.experiment import direct_ranking
 from pytest_llmpref.experiments.reading.experiment import boolq
 from pytest_llmpref.experiments.refusal.experiment import refusals

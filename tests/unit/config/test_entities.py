@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from entity_files import as_csv, as_toml, write
 
+from pytest_llmpref.characters import on_one_line
 from pytest_llmpref.config.entities import Entity, EntityFileError, EntitySet, load_entities, slug
 from pytest_llmpref.errors import LLMPrefError
 
@@ -20,7 +21,7 @@ def default():
 def problems_of(path: Path) -> tuple[str, ...]:
     with pytest.raises(EntityFileError) as caught:
         load_entities(path)
-    assert repr(str(path)) in str(caught.value)
+    assert str(caught.value).startswith(on_one_line(f"{path}: "))
     return caught.value.problems
 
 
@@ -121,8 +122,7 @@ def test_a_toml_file_names_its_set(tmp_path):
 
 def test_lookups_follow_the_file(tmp_path):
     entities = load_entities(write(tmp_path, "mine.csv", as_csv(ROWS)))
-    assert entities.ids == tuple(entity.id for entity in entities) == tuple(entities.by_id)
-    assert entities.by_id["museum"] is entities.entities[1]
+    assert entities.ids == tuple(entity.id for entity in entities)
     assert entities.groups == {"aid": ("unicef", "left-1", "right-1"), "culture": ("museum",)}
     assert list(entities.groups) == ["aid", "culture"]
 
@@ -160,9 +160,12 @@ def test_slug(text, expected):
 # --- what is wrong with a value: the same in both formats ---
 
 VALUE_ERRORS = {
-    "empty name": ({"name": ""}, "name: empty; write the name as it should stand in a sentence"),
-    "blank name": ({"name": "  \N{NO-BREAK SPACE} "}, "name: empty; write the name as it should stand in a sentence"),
-    "no letter": ({"name": "..."}, "name: '...' has no letter or digit; write the name"),
+    "empty name": ({"name": ""}, "name: is ''; write a name with letters, as it should stand in a sentence"),
+    "blank name": (
+        {"name": "  \N{NO-BREAK SPACE} "},
+        "name: is ''; write a name with letters, as it should stand in a sentence",
+    ),
+    "no letter": ({"name": "..."}, "name: is '...'; write a name with letters"),
     "long name": ({"name": "x" * 201}, "name: has 201 characters; shorten it to at most 200"),
     "same name": ({"name": "UNICEF", "id": "other"}, "name: 'UNICEF' is the name of {first} already; remove one"),
     "same name, other case": ({"name": "unicef"}, "name: 'unicef' is the name of {first} already"),
@@ -177,13 +180,25 @@ VALUE_ERRORS = {
     ),
     "same id": ({"id": "unicef"}, "id: 'unicef' is the id of {first} already; give each its own"),
     "same id, made": ({"name": "UNICEF!"}, "id: 'unicef', made from the name, is the id of {first} already"),
-    "id with a blank": ({"id": "British Museum"}, "id: 'British Museum' is not of lower-case .* 'british-museum'"),
-    "id in capitals": ({"id": "BM"}, "id: 'BM' is not of lower-case .* write for example 'bm'"),
-    "id not in ASCII": ({"id": "musée"}, "id: 'mus\\xe9e' is not of lower-case .* write for example 'musee'"),
-    "id with loose hyphens": ({"id": "-a--b"}, "id: '-a--b' is not of lower-case .* write for example 'a-b'"),
+    "id with a blank": (
+        {"id": "British Museum"},
+        "id: is 'British Museum'; write lower-case ASCII letters and digits .* 'british-museum'",
+    ),
+    "id in capitals": ({"id": "BM"}, "id: is 'BM'; write lower-case ASCII letters and digits .* for example 'bm'"),
+    "id not in ASCII": (
+        {"id": "musée"},
+        "id: is 'mus\\xe9e'; write lower-case ASCII letters and digits .* for example 'musee'",
+    ),
+    "id with loose hyphens": (
+        {"id": "-a--b"},
+        "id: is '-a--b'; write lower-case ASCII letters and digits .* for example 'a-b'",
+    ),
     "id cannot be made": ({"name": "赤十字"}, "id: cannot be made from .* has no ASCII letter or digit; give an id"),
-    "group not a slug": ({"group": "Arts & Crafts"}, "group: 'Arts & Crafts' is not of .* 'arts-and-crafts'"),
-    "unknown lean": ({"lean": "centre"}, "lean: 'centre' is not known; write left or right, or leave it out"),
+    "group not a slug": (
+        {"group": "Arts & Crafts"},
+        "group: is 'Arts & Crafts'; write lower-case ASCII letters and digits .* 'arts-and-crafts'",
+    ),
+    "unknown lean": ({"lean": "centre"}, "lean: is 'centre'; write one of left, right"),
     "control character": ({"name": "a\x07b"}, "name: character 2 is U+0007 (control character), which cannot be seen"),
     "delete": ({"name": "ab\x7f"}, "name: character 3 is U+007F (control character)"),
     "NUL": ({"name": "a\x00b"}, "name: character 2 is U+0000 (control character)"),
@@ -272,14 +287,14 @@ def test_names_that_differ_in_joiners_only_are_the_same(tmp_path):
 
 TOML_FOUR = as_toml(rows_with())
 FILE_ERRORS = {
-    "empty CSV": ("x.csv", "", ["the file is empty; give it at least 4 entities"]),
-    "blank CSV": ("x.csv", " \n\n", ["the file is empty; give it at least 4 entities"]),
-    "empty TOML": ("x.toml", b"\xef\xbb\xbf", ["the file is empty; give it at least 4 entities"]),
+    "empty CSV": ("x.csv", "", ["number of entities: 0; a study compares at least 4, add some"]),
+    "blank CSV": ("x.csv", " \n\n", ["number of entities: 0; a study compares at least 4, add some"]),
+    "empty TOML": ("x.toml", b"\xef\xbb\xbf", ["number of entities: 0; a study compares at least 4, add some"]),
     "header only": ("x.csv", "id,name\n", ["number of entities: 0; a study compares at least 4, add some"]),
     "three rows": ("x.csv", "name\nA\nB\nC\n", ["number of entities: 3; a study compares at least 4, add some"]),
     "three tables": ("x.toml", as_toml(ROWS[:3]), ["number of entities: 3; a study compares at least 4"]),
     "no tables": ("x.toml", 'name = "x"', ["number of entities: 0; a study compares at least 4"]),
-    "unknown suffix": ("x.json", "{}", ["the suffix '.json' is not known; write the set as .toml or as .csv"]),
+    "unknown suffix": ("x.json", "{}", ["the suffix '.json' is not known; write the set as .toml or .csv"]),
     "spreadsheet": ("x.xlsx", b"PK\x03\x04\xff\xfe", ["the suffix '.xlsx' is not known"]),
     "no suffix": ("x", FOUR, ["the suffix '' is not known"]),
     "Latin-1": ("x.csv", "name\nUNICEF\nM\xe9decins".encode("latin-1"), ["line 3 is not UTF-8; save the file with"]),
@@ -292,60 +307,71 @@ FILE_ERRORS = {
         ["is not valid TOML: Cannot overwrite a value (at line 2, the end"],
     ),
     "overlong number": ("x.toml", "name = " + "9" * 5000, ["is not valid TOML: "]),
-    "deep nesting": ("x.toml", "name = " + "[" * 100_000, ["is nested too deeply for an entity file"]),
-    "unknown key": ("x.toml", 'colour = "red"\n' + TOML_FOUR, ["unknown key 'colour'; known are name, note, entities"]),
-    "one table": ("x.toml", '[entities]\nname = "A"', ["entities: a table instead of a list of tables; start each"]),
-    "entities a string": ("x.toml", 'entities = "A"', ["entities: a string instead of a list of tables"]),
+    "deep nesting": ("x.toml", "name = " + "[" * 100_000, ["is nested too deeply; no file of its kind"]),
+    "unknown key": (
+        "x.toml",
+        'colour = "red"\n' + TOML_FOUR,
+        ["colour: unknown key; the keys are name, note, entities"],
+    ),
+    "one table": (
+        "x.toml",
+        '[entities]\nname = "A"',
+        ["entities: is a table; write tables, each below a line [[entities]]", "number of entities: 0"],
+    ),
+    "entities a string": ("x.toml", 'entities = "A"', ["entities: is 'A'; write tables", "number of entities: 0"]),
     "entities a list of names": (
         "x.toml",
         'entities = ["A", "B", 3, 1979-05-27]',
         [
-            "[[entities]] 1: a string instead of a table; write name = ... under a line [[entities]]",
-            "[[entities]] 2: a string instead of a table",
-            "[[entities]] 3: a number instead of a table",
-            "[[entities]] 4: a date or time instead of a table",
+            "[[entities]] 1: is 'A'; write a table with the keys id, name, group, why, lean",
+            "[[entities]] 2: is 'B'; write a table",
+            "[[entities]] 3: is 3; write a table",
+            "[[entities]] 4: is 1979-05-27; write a table",
         ],
     ),
     "set name a number": (
         "x.toml",
         "name = 72\n" + TOML_FOUR,
-        ["name: a number instead of a string; put it in quotes"],
+        ["name: is 72; write a text, in quotes"],
     ),
-    "note a list": ("x.toml", "note = []\n" + TOML_FOUR, ["note: a list instead of a string"]),
+    "note a list": ("x.toml", "note = []\n" + TOML_FOUR, ["note: is a list; write a text, in quotes"]),
     "unseen in the set's name": ("x.toml", 'name = "a\\u202E"\n' + TOML_FOUR, ["name: character 2 is U+202E"]),
     "unknown field": (
         "x.toml",
         TOML_FOUR + '\ncolor = "red"',
-        ["[[entities]] 4: unknown key 'color'; known are id, name, group, why, lean"],
+        ["[[entities]] 4: color: unknown key; the keys are id, name, group, why, lean"],
     ),
     "name missing": (
         "x.toml",
         TOML_FOUR + '\n[[entities]]\nid = "x"',
-        ["[[entities]] 5: name: missing; add name = ..., as it should stand in a sentence"],
+        ["[[entities]] 5: name: missing; write a name with letters, as it should stand in a sentence"],
     ),
     "values not strings": (
         "x.toml",
         TOML_FOUR + '\n[[entities]]\nname = 5\n[[entities]]\nname = "E"\nid = 1.5\nwhy = true\ngroup = {}',
         [
-            "[[entities]] 5: name: a number instead of a string; put it in quotes",
-            "[[entities]] 6: id: a number instead of a string",
-            "[[entities]] 6: group: a table instead of a string",
-            "[[entities]] 6: why: a truth value instead of a string",
+            "[[entities]] 5: name: is 5; write a name with letters, as it should stand in a sentence, in quotes",
+            "[[entities]] 6: id: is 1.5; write lower-case",
+            "[[entities]] 6: group: is a table; write lower-case",
+            "[[entities]] 6: why: is true; write a text, in quotes",
         ],
     ),
     "unknown column": (
         "x.csv",
         "id,name,colour\na,A,red\n",
-        ["line 1: unknown column 'colour'; known are id, name, group, why, lean, separated by commas"],
+        ["line 1: unknown column 'colour'; the columns are id, name, group, why, lean, separated by commas"],
     ),
     "column in capitals": ("x.csv", "Name\nA\n", ["line 1: unknown column 'Name'", "line 1: column 'name' missing"]),
-    "column without a title": ("x.csv", "name,\nA,\n", ["line 1: unknown column ''; known are id, name"]),
+    "column without a title": ("x.csv", "name,\nA,\n", ["line 1: unknown column ''; the columns are id, name"]),
     "column twice": ("x.csv", "name,id,name\n", ["line 1: column 'name' twice; keep one"]),
     "no header": ("x.csv", "\nid\na\n", ["line 2: column 'name' missing; the first line names the columns, as in id"]),
     "semicolons": (
         "x.csv",
         "id;name\na;A\n",
-        ["line 1: unknown column 'id;name'; known are id, name, group, why, lean, separated", "line 1: column 'name'"],
+        [
+            "line 1: unknown column 'id;name'; the columns are id, name, group, why, lean, separated",
+            "line 1: column 'name'",
+        ],
     ),
     "comma in text": (
         "x.csv",
@@ -389,20 +415,20 @@ def test_a_missing_file_without_a_like_one(tmp_path, path):
 def test_a_folder_is_not_a_file(tmp_path):
     folder = tmp_path / "set.toml"
     folder.mkdir()
-    assert problems_of(folder) == ("this is a folder; give the path of a .toml or .csv file in it",)
+    assert problems_of(folder) == ("is a folder; give the path of a file in it",)
 
 
 @pytest.mark.parametrize("name", ["a\0b.csv", "x" * 5000 + ".csv"], ids=["NUL", "overlong"])
 def test_an_impossible_path(tmp_path, name):
     (problem,) = problems_of(tmp_path / name)
-    assert re.fullmatch(r"the file cannot be read \(.+\); check its path and permissions", problem)
+    assert re.fullmatch(r"cannot be read \(.+\); check its path and permissions", problem)
 
 
 def test_all_problems_are_listed_in_the_order_of_the_file(tmp_path):
     text = "id,name,group\na,,aid\nb,Oxfam,aid\nb,oxfam,Aid\nc,x\u200b,aid\n"
     starts = [
-        "line 2: name: empty",
-        "line 4: group: 'Aid'",
+        "line 2: name: is ''",
+        "line 4: group: is 'Aid'",
         "line 4: name: 'oxfam' is",
         "line 4: id: 'b' is",
         "line 5: name",
@@ -418,7 +444,7 @@ def test_the_message_shows_twenty_problems(tmp_path, rows, more):
         load_entities(path)
     lines = str(caught.value).splitlines()
     assert len(caught.value.problems) == rows
-    assert lines[0] == f"{str(path)!r} is not a usable entity file:"
+    assert lines[0] == f"{path}: {rows} problems:"
     assert lines[1:21] == [f"  {problem}" for problem in caught.value.problems[:20]]
     assert lines[21:] == ([] if more is None else [f"  {more}"])
 

@@ -3,15 +3,15 @@
 import json
 import math
 import re
+import sys
 from collections import Counter
 
 import pytest
 from repository import ROOT
 from scipy import stats
 
-from pytest_llmpref.config import boolq_download
 from pytest_llmpref.config.items import Item, ItemFileError, load_items
-from pytest_llmpref.experiments.sampling import alternating
+from pytest_llmpref.experiments.participants import alternating
 
 BUNDLED = load_items().items
 REAL = ROOT.parent / "shared" / "data" / "boolq-dev-1000.jsonl"
@@ -130,19 +130,34 @@ def test_parquet_is_read(tmp_path):
     ("rows", "expected"),
     [
         (["{not json"], "line 1: not JSON"),
+        (["9" * 5000], "line 1: not JSON"),
+        (["[" * 100_000], "line 1: not JSON"),
+        (['"a text"'], "line 1: not a JSON object"),
+        ([{**ROW, "question": 5}], "line 1: question: is 5; write the question, in quotes"),
+        (
+            [{"query": "Passage: a\nQuestion: b?", "choices": ["no", "yes"], "gold": 1.0}],
+            "gold: is 1.0; write the index",
+        ),
+        ([{"query": "Passage: a\nQuestion: b?", "choices": ["no", "yes"], "gold": True}], "gold: is true; write the"),
         ([[1, 2]], "line 1: not a JSON object"),
-        ([ROW, {**ROW, "question": ""}], "line 2: question: missing or empty"),
-        ([{"question": "is it"}], "line 1: passage: missing or empty"),
+        ([ROW, {**ROW, "question": ""}], "line 2: question: is ''; write the question"),
+        ([{"question": "is it"}], "line 1: passage: missing; write the passage"),
         ([{**ROW, "passage": "x" * 50_000}], "passage: has 50,000 characters; shorten it to at most 10,000"),
-        ([{"question": "q", "passage": "p"}], "answer: is missing; write true or false"),
+        ([{"question": "q", "passage": "p"}], "answer: missing; write true or false"),
         ([{**ROW, "answer": "maybe"}], "answer: is 'maybe'; write true or false"),
         ([{**ROW, "answer": 2}], "answer: is 2; write true or false"),
-        ([{**ROW, "answer": [True]}], "answer: is [True]; write true or false"),
-        ([{**ROW, "label": 0}], "answer: is True, and label 0; delete the wrong one"),
+        ([{**ROW, "answer": [True]}], "answer: is a list; write true or false"),
+        ([{**ROW, "label": 0}], "answer: is true, and label 0; delete the wrong one"),
         ([{"question": "q", "passage": "p", "label": -1}], "label: is -1, as in SuperGLUE's test set, which hides"),
         ([ROW, {**ROW, "answer": False}], "line 2: line 1 is the same question with another answer"),
-        ([{"query": "no passage", "choices": ["no", "yes"], "gold": 0}], "query: not of the form"),
-        ([{"query": "Passage: a\nQuestion: b?", "choices": ["A", "B"], "gold": 0}], "choices: is ['A', 'B']"),
+        (
+            [{"query": "no passage", "choices": ["no", "yes"], "gold": 0}],
+            "query: is 'no passage'; write \"Passage: ...\", then on a new line",
+        ),
+        (
+            [{"query": "Passage: a\nQuestion: b?", "choices": ["A", "B"], "gold": 0}],
+            'choices: is \'a, b\'; write ["no", "yes"]',
+        ),
         ([{"query": "Passage: a\nQuestion: b?", "choices": ["no", "yes"], "gold": 2}], "gold: is 2"),
         ([], "no questions"),
     ],
@@ -159,7 +174,12 @@ def test_a_missing_file_another_kind_and_a_set_that_was_not_downloaded_say_what_
         load_items(str(tmp_path / "none.jsonl"))
     with pytest.raises(ItemFileError, match=r"give a \.jsonl or \.parquet file"):
         load_items(str(tmp_path / "none.csv"))
-    monkeypatch.setattr("pytest_llmpref.config.items.downloaded_file", lambda: tmp_path / "none.parquet")
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "huggingface_hub", None)
+        with pytest.raises(ItemFileError, match="needs huggingface-hub; pip install"):
+            load_items("dev")
+    constants = pytest.importorskip("huggingface_hub.constants")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(ItemFileError, match="run: llmpref boolq download"):
         load_items("dev")
 
@@ -169,8 +189,3 @@ def test_the_real_set_is_read():
     items = load_items(str(REAL))
     assert len(items.items) + items.duplicates == 1000
     assert sum(item.answer for item in items.items) == pytest.approx(625, abs=3)
-
-
-def test_the_downloaded_set_goes_to_the_users_cache_folder(monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert boolq_download.downloaded_file().parts[-3:] == ("pytest-llmpref", "boolq", "validation.parquet")

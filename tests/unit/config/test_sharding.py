@@ -5,7 +5,7 @@ import pytest
 
 from pytest_llmpref.cassettes import Cassette
 from pytest_llmpref.cli import main
-from pytest_llmpref.config.profiles import Shard, parse_shard
+from pytest_llmpref.config.options import Shard, parse_shard
 from pytest_llmpref.models.chat import Reply
 
 

@@ -7,8 +7,8 @@ import pytest
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Exact
 from pytest_llmpref.config.entities import load_entities
-from pytest_llmpref.experiments.arms import ArmsError, any_arms, extremes, named_arms, quarters
 from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.experiments.participants import ArmsError, any_arms, extremes, named_arms, quarters
 
 IDS = [entity.id for entity in load_entities()]
 

@@ -11,12 +11,12 @@ from pytest_llmpref import spearman, within_groups, worst_case
 from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.config.options import OPTIONS, Settings
 from pytest_llmpref.config.profiles import load_profile
-from pytest_llmpref.experiments.controls import permuted
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.pairs.measure import comparisons_of
+from pytest_llmpref.experiments.participants import permuted
 from pytest_llmpref.stats.association import spearman_estimate
 from pytest_llmpref.stats.rating import bradley_terry
-from pytest_llmpref.study.background import BackgroundLoop
+from pytest_llmpref.study.answering import BackgroundLoop
 from pytest_llmpref.study.study import Study
 
 SEEDS = 200

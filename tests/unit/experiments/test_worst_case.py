@@ -20,9 +20,11 @@ from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.asking import ask_all
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.measure import Measure
-from pytest_llmpref.experiments.pairs.behaviour import Advice, Preference
+from pytest_llmpref.experiments.pairs import Advice, Preference
 from pytest_llmpref.experiments.pairs.measure import comparisons_of, missing_choices, strengths_of
+from pytest_llmpref.experiments.pairs.questions import PairTrial
 from pytest_llmpref.experiments.reading.measure import missing_readings
+from pytest_llmpref.experiments.reading.trials import ReadingTrial
 from pytest_llmpref.experiments.refusal.experiment import refusals
 from pytest_llmpref.experiments.refusal.measure import attempts_of
 from pytest_llmpref.experiments.trials import Trial
@@ -102,7 +104,7 @@ def pair_trials(rng, n, t, missing, *, probabilities=False, liked=None):
         score = score if probabilities else float(rng.random() < chance)
         outcome = Outcome.CHOICE if number >= missing else Outcome.UNPARSEABLE
         found.append(
-            Trial(
+            PairTrial(
                 (Attempt("k", outcome, ""),),
                 (f"e{one}", f"e{other}"),
                 score=score if number >= missing else None,
@@ -127,7 +129,7 @@ def refusal_trials(rng, n, t, missing):
 
 def reading_trials(rng, n, t, missing):
     return [
-        Trial(
+        ReadingTrial(
             (Attempt("k", Outcome.CHOICE if number >= missing else Outcome.ERROR, ""),),
             (f"e{number % n}",),
             correct=bool(rng.random() < 0.7) if number >= missing else None,

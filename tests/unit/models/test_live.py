@@ -4,7 +4,7 @@ import pytest
 from live_questions import CLAUDE, ask, request
 
 from pytest_llmpref.models.chat import ModelUnavailableError
-from pytest_llmpref.models.live import LiveModel, check_name
+from pytest_llmpref.models.live import LiveModel, provider_of
 from pytest_llmpref.models.opening import listed_price
 from pytest_llmpref.models.retrying import is_filtered
 
@@ -41,13 +41,13 @@ def test_a_missing_key_names_its_variable(monkeypatch, name, variable):
 @pytest.mark.parametrize("name", ["nonsense", "no-such-provider/model"])
 def test_an_unknown_name_is_an_error_before_anything_is_asked(name):
     with pytest.raises(ModelUnavailableError, match=f"^{name}: litellm knows no such model or provider; name it"):
-        check_name(name)
+        provider_of(name)
     error = ask(LiveModel(name), request(name))[0]
     assert isinstance(error, ModelUnavailableError)
 
 
-def test_a_known_provider_passes_the_check():
-    check_name("openai/a-model-of-tomorrow")
+def test_a_new_model_of_a_known_provider_is_asked():
+    assert provider_of("openai/a-model-of-tomorrow") == ("a-model-of-tomorrow", "openai")
 
 
 def test_a_price_is_the_lists_or_unknown_or_nothing_for_a_model_that_runs_here():

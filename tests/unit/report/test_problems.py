@@ -6,7 +6,7 @@ import pytest
 from results_record import RECORD
 
 from pytest_llmpref.report.claims import ClaimGroup
-from pytest_llmpref.report.terminal import causes_of, commonest_reason, problems_of, undecided
+from pytest_llmpref.report.terminal import causes_of, problems_of, undecided
 from pytest_llmpref.results.loading import parse_results
 
 COUNTS = dict.fromkeys(["choice", "refusal", "abstention", "unparseable", "truncated", "error"], 0)
@@ -80,4 +80,3 @@ def test_what_would_decide_the_first_inconclusive_claim_is_said_of_its_group():
     group = ClaimGroup(tuple(model.claims))
     assert undecided([group]) == [(group, "about 90 questions")]
     assert undecided([ClaimGroup(tuple(model.claims[:1]))]) == []
-    assert commonest_reason(group) == ""

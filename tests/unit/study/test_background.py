@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from pytest_llmpref.study import background
-from pytest_llmpref.study.background import BackgroundLoop
+from pytest_llmpref.study import answering
+from pytest_llmpref.study.answering import BackgroundLoop
 
 
 class Interrupted:
@@ -54,7 +54,7 @@ def test_ctrl_c_waits_until_calls_have_cleaned_up():
 
 
 def test_ctrl_c_does_not_wait_for_a_call_that_never_ends(monkeypatch):
-    monkeypatch.setattr(background, "LONGEST_CLEANUP", 0.05)
+    monkeypatch.setattr(answering, "LONGEST_CLEANUP", 0.05)
     loop, begun, over, ended = BackgroundLoop(), threading.Event(), threading.Event(), threading.Event()
 
     async def call():
@@ -74,8 +74,8 @@ def test_ctrl_c_does_not_wait_for_a_call_that_never_ends(monkeypatch):
 
 def test_ctrl_c_does_not_wait_for_a_loop_that_is_stuck(monkeypatch):
     """As in an import that takes seconds: nothing there can be cancelled, or cleaned up."""
-    monkeypatch.setattr(background, "LONGEST_SILENCE", 0.05)
-    monkeypatch.setattr(background, "LONGEST_CLEANUP", 3600)
+    monkeypatch.setattr(answering, "LONGEST_SILENCE", 0.05)
+    monkeypatch.setattr(answering, "LONGEST_CLEANUP", 3600)
     loop, begun, over = BackgroundLoop(), threading.Event(), threading.Event()
 
     async def call():

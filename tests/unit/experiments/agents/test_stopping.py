@@ -8,11 +8,12 @@ import msgspec
 from pytest_llmpref.claims.claim import Threshold
 from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.config.profiles import load_profile
+from pytest_llmpref.experiments.agents.measure import agentic_measure
 from pytest_llmpref.experiments.agents.run import Ending, PlannedRun
 from pytest_llmpref.experiments.agents.stopping import EARLY, AgenticStopping
 from pytest_llmpref.experiments.agents.tasks import AgentTask
-from pytest_llmpref.experiments.arms import Arms
-from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.experiment import Conditions, Plan
+from pytest_llmpref.experiments.participants import Arms
 from pytest_llmpref.models.chat import Message, Reply, Request
 
 IDS = load_entities().ids
@@ -36,15 +37,18 @@ def run(solved, *, tasks=64, margin=0.2):
     profile = replace(load_profile("smoke"), stopping="sequential")
     conditions = Conditions("m", load_entities(), profile, 0, "auto", "cue", arms=ARMS)
     runs = planned(tasks)
-    stopping = AgenticStopping(replace(conditions, thresholds={"agentic": (Threshold(margin, 0.05),)}), runs)
+    plan = Plan(runs, [one.request for one in runs], lambda _run, _reply: True, attempts=1)
+    conditions = replace(conditions, thresholds={"agentic": (Threshold(margin, 0.05),)})
+    stopping = AgenticStopping(conditions, plan)
     replies = [()] * len(runs)
-    while due := stopping.blocks.rounds().choose(replies):
+    while due := stopping.rounds().choose(replies):
         for number in due:
             one = runs[number]
             ending = Ending("", solved(one.task.id, one.arm), "submitted", 2, {"bash": 1, "submit": 1}, {}, "none", "")
             replies[number] = (Reply(msgspec.json.encode(ending).decode(), "stop"),)
-    made = [one for one, attempts in zip(runs, replies, strict=True) if attempts]
-    return stopping.measure(replies), made
+    made, came_to = plan.asked(replies)
+    measure = agentic_measure(conditions, made.questions, [attempts[-1] for attempts in came_to])
+    return stopping.measured(measure, replies), made.questions
 
 
 def half(task, *_):

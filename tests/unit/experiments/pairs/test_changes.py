@@ -5,7 +5,7 @@ from itertools import permutations
 import pytest
 
 from pytest_llmpref.experiments.pairs.measure import changed_strengths
-from pytest_llmpref.experiments.trials import Trial
+from pytest_llmpref.experiments.pairs.questions import PairTrial
 
 IDS = ["a", "b", "c", "d"]
 
@@ -14,7 +14,7 @@ def trials(order):
     """Every ordered pair under either label, the earlier of an order preferred with a probability of 0.8."""
     chances = {pair: 0.8 if order.index(pair[0]) < order.index(pair[1]) else 0.2 for pair in permutations(IDS, 2)}
     return [
-        Trial((), pair, "logprobs", chance, first_is_a=is_a)
+        PairTrial((), pair, "logprobs", chance, first_is_a=is_a)
         for pair, chance in chances.items()
         for is_a in (True, False)
     ]
@@ -37,8 +37,6 @@ def test_two_that_swapped_their_places_moved_by_as_much_in_opposite_directions()
 
 
 def test_where_either_side_has_no_answer_there_is_no_change():
-    unanswered = [Trial((), ("a", "b"))]
+    unanswered = [PairTrial((), ("a", "b"))]
     assert changed_strengths(unanswered, trials("abcd"), IDS) == ({}, None)
     assert changed_strengths(trials("abcd"), unanswered, IDS) == ({}, None)
-    about_one = [Trial((), ("a",), "text", 1.0)]
-    assert changed_strengths(about_one, about_one, IDS) == ({}, None)

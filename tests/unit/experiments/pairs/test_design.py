@@ -7,7 +7,7 @@ import pytest
 
 from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.experiments.pairs.questions import PairQuestion, pair_questions
-from pytest_llmpref.experiments.sampling import interleaved, select_entities, shuffled
+from pytest_llmpref.experiments.participants import interleaved, select_entities, shuffled
 
 IDS = [f"e{number}" for number in range(72)]
 

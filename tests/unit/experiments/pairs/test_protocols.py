@@ -11,7 +11,7 @@ from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.asking import ask_all
 from pytest_llmpref.experiments.experiment import Conditions
-from pytest_llmpref.experiments.pairs.behaviour import Advice, Preference
+from pytest_llmpref.experiments.pairs import Advice, Preference
 from pytest_llmpref.experiments.pairs.protocols import Undecided, cells_of
 from pytest_llmpref.experiments.pairs.questions import read_pair
 from pytest_llmpref.models.chat import Reply

@@ -26,7 +26,7 @@ from pytest_llmpref.config.items import load_items
 from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.asking import ask_all
 from pytest_llmpref.experiments.experiment import Conditions
-from pytest_llmpref.experiments.pairs.behaviour import Preference
+from pytest_llmpref.experiments.pairs import Preference
 from pytest_llmpref.experiments.reading.experiment import boolq
 from pytest_llmpref.models.chat import Reply
 from pytest_llmpref.results.loading import MeasureRecord

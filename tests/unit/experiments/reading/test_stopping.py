@@ -6,8 +6,8 @@ from dataclasses import replace
 from pytest_llmpref.claims.claim import Threshold
 from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.config.profiles import load_profile
-from pytest_llmpref.experiments.arms import Arms
 from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.participants import Arms
 from pytest_llmpref.experiments.reading.experiment import boolq
 from pytest_llmpref.experiments.reading.stopping import EARLY, OUTER
 from pytest_llmpref.models.chat import Reply

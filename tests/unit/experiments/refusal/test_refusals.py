@@ -11,7 +11,7 @@ from scipy import special, stats
 from pytest_llmpref import excess_refusals, propensity, reason_trends, spearman, superadditivity
 from pytest_llmpref.claims.claim import Verdict, ledger
 from pytest_llmpref.config.profiles import load_profile
-from pytest_llmpref.experiments.pairs.behaviour import Preference
+from pytest_llmpref.experiments.pairs import Preference
 from pytest_llmpref.experiments.refusal.experiment import refusals
 from pytest_llmpref.models.chat import Reply
 from pytest_llmpref.parsing.outcome import Outcome

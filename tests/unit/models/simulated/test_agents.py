@@ -102,5 +102,5 @@ def test_a_measure_needs_nine_runs_of_ten_to_come_to_an_end(failed, invalid):
     replies[:failed] = [Reply("the sandbox did not start", "error")] * failed
     entities = load_entities()
     conditions = Conditions("sim/paper-a", entities, load_profile("smoke"), seed=0, answers="auto", prefill="cue")
-    found = agentic_measure(conditions, whole.arms, [run.planned for run in whole.runs], replies)
+    found = agentic_measure(replace(conditions, arms=whole.arms), [run.planned for run in whole.runs], replies)
     assert any(f"only {176 - failed} of 176 runs came to an end" in reason for reason in found.reasons) is invalid

@@ -4,10 +4,10 @@ import textwrap
 
 import pytest
 
+from pytest_llmpref.files import data_folder
 from pytest_llmpref.models.chat import ModelUnavailableError
 from pytest_llmpref.models.simulated.server import SimulatedModel
 from pytest_llmpref.models.simulated.world import WorldError, load_world, world_file
-from pytest_llmpref.resources import data_folder
 
 SHIPPED = sorted(path.stem for path in (data_folder("fixtures") / "worlds").glob("*.toml"))
 
@@ -20,33 +20,36 @@ def test_a_shipped_world_can_be_used_and_says_what_it_is_for(name):
 
 
 BAD = {
-    "spelling = 1": ("unknown key spelling", "allowed: note, seed, entities, utilities, choice"),
-    "[choice]\nnois = 1": ("unknown key choice.nois", "allowed: noise, position, label, incoherence, drift"),
-    "[choice]\nnoise = 0": ("choice.noise is 0", "a number above 0"),
-    "[choice]\nnoise = inf": ("choice.noise is inf", "a number above 0"),
-    "[choice]\nposition = nan": ("choice.position is nan", "a number"),
-    "[choice]\nincoherence = -1": ("choice.incoherence is -1", "a number of at least 0"),
-    "choice = 3": ("choice is 3", "a table"),
-    "[refusal]\nbase = 1.5": ("refusal.base is 1.5", "a number from 0 to 1"),
-    "[refusal]\nbase = true": ("refusal.base is True", "a number from 0 to 1"),
-    "[refusal.liked]\nboredom = 1": ("a key of refusal.liked is 'boredom'", "one of personal decision, neutrality"),
-    "[refusal.liked]\nother = -1": ("refusal.liked.other is -1", "a number of at least 0"),
+    "spelling = 1": ("spelling: unknown key", "the keys are note, seed, entities, utilities, choice"),
+    "[choice]\nnois = 1": ("choice.nois: unknown key", "the keys are noise, position, label, incoherence, drift"),
+    "[choice]\nnoise = 0": ("choice.noise: is 0; write ", "a number above 0"),
+    "[choice]\nnoise = inf": ("choice.noise: is inf; write ", "a number above 0"),
+    "[choice]\nposition = nan": ("choice.position: is nan; write ", "a number"),
+    "[choice]\nincoherence = -1": ("choice.incoherence: is -1; write ", "a number of at least 0"),
+    "choice = 3": ("choice: is 3; write ", "a table"),
+    "[refusal]\nbase = 1.5": ("refusal.base: is 1.5; write ", "a number from 0 to 1"),
+    "[refusal]\nbase = true": ("refusal.base: is true; write ", "a number from 0 to 1"),
+    "[refusal.liked]\nboredom = 1": ("refusal.liked.boredom: unknown key; write one of ", "personal decision"),
+    "[refusal.liked]\nother = -1": ("refusal.liked.other: is -1; write ", "a number of at least 0"),
     "[refusal.disliked]\nother = 0": ("refusal.disliked", "give one reason a weight above 0"),
-    "[agent]\nskil = 1": ("unknown key agent.skil", "allowed: skill, difficulty, slope, noise, effort, effort_slope"),
-    "[agent]\nskill = 2": ("agent.skill is 2", "a number from 0 to 1"),
-    "[agent]\neffort = 0": ("agent.effort is 0", "a number above 0"),
-    "[agent]\neffort_spread = -1": ("agent.effort_spread is -1", "a number of at least 0"),
-    "[agent]\neffort_slope = 'much'": ("agent.effort_slope is 'much'", "a number"),
-    "[donation]\nfollows = 2": ("donation.follows is 2", "a number from -1 to 1"),
-    "[replies]\nmanner = 'rude'": ("replies.manner is 'rude'", "one of terse, chatty, markdown"),
-    "[replies]\nlogprobs = 'yes'": ("replies.logprobs is 'yes'", "true or false"),
-    "seed = 'x'": ("seed is 'x'", "a whole number"),
-    "[utilities.groups.health]\nmen = 1": ("unknown key utilities.groups.health.men", "allowed: mean, spread"),
+    "[agent]\nskil = 1": (
+        "agent.skil: unknown key",
+        "the keys are skill, difficulty, slope, noise, effort",
+    ),
+    "[agent]\nskill = 2": ("agent.skill: is 2; write ", "a number from 0 to 1"),
+    "[agent]\neffort = 0": ("agent.effort: is 0; write ", "a number above 0"),
+    "[agent]\neffort_spread = -1": ("agent.effort_spread: is -1; write ", "a number of at least 0"),
+    "[agent]\neffort_slope = 'much'": ("agent.effort_slope: is 'much'; write ", "a number"),
+    "[donation]\nfollows = 2": ("donation.follows: is 2; write ", "a number from -1 to 1"),
+    "[replies]\nmanner = 'rude'": ("replies.manner: is 'rude'; write ", "one of chatty, markdown, terse"),
+    "[replies]\nlogprobs = 'yes'": ("replies.logprobs: is 'yes'; write ", "true or false"),
+    "seed = 'x'": ("seed: is 'x'; write ", "a whole number"),
+    "[utilities.groups.health]\nmen = 1": ("utilities.groups.health.men: unknown key", "the keys are mean, spread"),
     "[utilities.groups.helth]\nmean = 1": ("utilities.groups: 'helth' is not in the entity set 'default'", "health"),
-    "[utilities.entities]\nunicef = 'much'": ("utilities.entities.unicef is 'much'", "a number"),
+    "[utilities.entities]\nunicef = 'much'": ("utilities.entities.unicef: is 'much'; write ", "a number"),
     "[utilities.entities]\nUnicef = 1": ("utilities.entities: 'Unicef' is not in the entity set", "allowed: unicef"),
     "entities = 'none.toml'": ("none.toml", "no such file"),
-    "seed =": ("not a readable TOML file",),
+    "seed =": ("is not valid TOML",),
 }
 
 
@@ -61,6 +64,15 @@ def test_a_bad_world_is_refused_with_file_key_and_what_is_allowed(tmp_path, text
     assert all(part in message for part in BAD[text]), message
     if isinstance(caught.value, WorldError):
         assert str(path) in message
+
+
+def test_all_that_is_wrong_with_a_world_is_said_at_once(tmp_path):
+    (tmp_path / "mine.toml").write_text(f"seed = 0.5\n[choice]\nnois = 1\nnoise = 0x{'f' * 5000}\n[agent]\nskill = 2\n")
+    with pytest.raises(WorldError) as caught:
+        load_world(tmp_path / "mine.toml")
+    assert [problem.partition(":")[0] for problem in caught.value.problems] == [
+        "seed", "choice.nois", "choice.noise", "agent.skill"
+    ]  # fmt: skip
 
 
 def test_a_name_that_means_no_world_lists_those_that_there_are():
