@@ -10,7 +10,7 @@ from typing import Any
 _HOMES = {
     "AgenticMeasure": "experiments.agents.measure",
     "Attempt": "parsing.outcome",
-    "Baseline": "comparison.comparing",
+    "Baseline": "comparison.baseline",
     "Behaviour": "experiments.behaviour",
     "CallFailedError": "models.chat",
     "Cell": "experiments.pairs.protocols",

@@ -89,6 +89,17 @@ _COMMAND = re.compile(r"(?:(?<=\s)|^):(?=:)|(?<=#)#(?=(?:vso|teamcity)?\[)")
 _MARKUP = re.compile(r"[\\`*_\[\]<>#|~&$@!]|:(?=:|//)|(?<=\bwww)\.")
 
 
+def clipped(text: str, longest: int) -> str:
+    """Return a text of at most ``longest`` characters; an ellipsis stands for what is cut off.
+
+    Examples
+    --------
+    >>> clipped("a long name", 7)
+    'a long\u2026'
+    """
+    return text if len(text) <= longest else f"{text[: max(longest - 1, 0)]}\u2026"
+
+
 def on_one_line(text: str) -> str:
     r"""Return text for a terminal, on one line: control characters and marks of direction as ``\x1b`` or ``\u202e``.
 

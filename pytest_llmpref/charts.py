@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from pytest_llmpref.results.loading import EntityRecord, EstimateRecord, MeasureRecord, Results
+from pytest_llmpref.characters import clipped
+from pytest_llmpref.results.measure_record import EstimateRecord, MeasureRecord
+from pytest_llmpref.results.schema import EntityRecord, Results
 
 Spec = dict[str, Any]
 Row = dict[str, Any]
@@ -51,13 +53,13 @@ class Names:
 
     def __init__(self, results: Results) -> None:
         self._entities = results.entities
-        shown = Counter(_clip(entity.name) for entity in results.entities.values())
+        shown = Counter(clipped(entity.name, LONGEST_NAME) for entity in results.entities.values())
         self._ambiguous = {name for name, count in shown.items() if count > 1}
 
     def __getitem__(self, entity: str) -> str:
         """Return the name for charts: clipped, and different for different entities."""
-        name = _clip(self.of(entity).name)
-        return f"{name} ({_clip(entity)})" if name in self._ambiguous else name
+        name = clipped(self.of(entity).name, LONGEST_NAME)
+        return f"{name} ({clipped(entity, LONGEST_NAME)})" if name in self._ambiguous else name
 
     def of(self, entity: str) -> EntityRecord:
         """Return name and group."""
@@ -140,7 +142,7 @@ def scatter(drawing: Drawing, title: str, unit: str) -> Chart | None:
         return None
     rows.sort(key=lambda row: -row["liking"])
     _label(rows)
-    unit = unit or f"{title} ({measure.diagnostics.get('unit', 'Elo')})"
+    unit = unit or f"{title} ({measure.checks.unit or 'Elo'})"
     x = {"field": "liking", "type": "quantitative", "title": drawing.preference_unit, "scale": {"zero": False}}
     layers = [bar("y"), points("y", "value", unit, zero=False), _labels(rows)]
     for label, value in controls(measure):
@@ -161,11 +163,11 @@ def controls(measure: MeasureRecord) -> list[tuple[str, float]]:
     """Return the controls that a measure has, with their values."""
     found = [] if measure.control is None else [("control: no entity", measure.control.value)]
     found += [
-        (f"control: {name.replace('_', ' ')}", record.get("value"))
-        for name, record in (measure.diagnostics.get("controls") or {}).items()
-        if isinstance(record, Mapping) and name != "no_entity"
+        (f"control: {name.replace('_', ' ')}", record.value)
+        for name, record in measure.checks.controls.items()
+        if name != "no_entity"
     ]
-    return [(label, value) for label, value in found if isinstance(value, int | float)]
+    return [(label, value) for label, value in found if value is not None]
 
 
 def quantities(**titles: str) -> list[Spec]:
@@ -188,7 +190,7 @@ def _row(names: Names, entity: str, estimate: EstimateRecord) -> Row:
     return {
         "id": entity,
         "entity": names[entity],
-        "group": _clip(names.of(entity).group),
+        "group": clipped(names.of(entity).group, LONGEST_NAME),
         "value": estimate.value,
         "low": estimate.low,
         "high": estimate.high,
@@ -273,10 +275,6 @@ def _control(label: str, value: float) -> list[Spec]:
 def is_known(estimate: EstimateRecord | None) -> bool:
     """Tell whether an estimate has a value."""
     return estimate is not None and estimate.value is not None
-
-
-def _clip(text: str) -> str:
-    return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}\u2026"
 
 
 def shown(charts: Iterable[Chart | None]) -> list[Chart]:

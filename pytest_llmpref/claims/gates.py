@@ -153,9 +153,8 @@ def together(states: Iterable[GateState]) -> GateState | None:
     if not found:
         return None
     chances = [one.reproducibility for one in found]
-    worst: State = next(
-        name for name in ("closed", "incomplete", "not run", "open") if any(s.state == name for s in found)
-    )
+    present = {one.state for one in found}
+    worst = next(state for state in WORST_FIRST if state in present)
     return GateState(
         state=worst,
         collected=sum(one.collected for one in found),

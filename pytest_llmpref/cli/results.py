@@ -58,7 +58,7 @@ def _diff(options: argparse.Namespace) -> int:
         register_installed()
         # Hundreds of thousands of trials are built, and none is dropped before the end.
         with no_garbage_collection():
-            comparison = compare_results(load_results(options.old), load_results(options.new))
+            comparison = compare_results(load_results(options.old), load_results(options.new), str(options.old))
     except LLMPrefError as error:
         print(f"llmpref: {error}", file=sys.stderr)
         return 2
@@ -66,14 +66,15 @@ def _diff(options: argparse.Namespace) -> int:
         print(in_json(msgspec.json.encode(comparison).decode()))
     else:
         print("\n".join(comparison_lines(comparison)))
-    if not comparison["models"]:
+    if not comparison.models:
         return 2
-    return int(comparison["changed"])
+    return int(comparison.changed)
 
 
 def _paper_table(options: argparse.Namespace) -> None:
     from pytest_llmpref.files import data_folder  # noqa: PLC0415
     from pytest_llmpref.report.paper_table import MODELS, table_lines  # noqa: PLC0415 - for those who want the table
+    from pytest_llmpref.results.loading import load_results  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory() as folder:
         # A run like any user's, in an empty folder: no ini file and no recording has a part in it.
@@ -91,5 +92,5 @@ def _paper_table(options: argparse.Namespace) -> None:
             raise LLMPrefError(
                 f"the suites did not run:\n{(run.stderr or run.stdout).decode('utf-8', 'replace').strip()[-2000:]}"
             )
-        results = msgspec.json.decode(path.read_bytes())
+        results = load_results(path)
     print("\n".join(table_lines(results)))

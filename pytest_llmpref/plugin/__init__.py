@@ -242,7 +242,7 @@ class RunHooks:
         """Take over the measures of an xdist worker."""
         from pytest_llmpref.plugin.distribution import handed_over, usage_error_of  # noqa: PLC0415 - for runs with workers
 
-        self._findings.keep_measures(handed_over(node))
+        self._findings.keep_part(handed_over(node))
         self._findings.usage_error = self._findings.usage_error or usage_error_of(node)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -14,6 +14,7 @@ from pytest_llmpref.plugin.stash import OFF, OURS, POLICY
 
 if TYPE_CHECKING:
     from pytest_llmpref.claims.claim import Threshold
+    from pytest_llmpref.study.records import ClaimingTest
 
 NO_MODEL = "no-model"
 """Stands for the model where none was named, so that the run can say so instead of skipping its tests."""
@@ -148,21 +149,23 @@ def measures_needed(
     return {model: list(asked) for model, asked in needed.items()}
 
 
-def described(item: pytest.Item, measures: Mapping[str, str]) -> dict[str, Any]:
+def described(item: pytest.Item, measures: Mapping[str, str]) -> "ClaimingTest":
     """Return what results.json says of a test that makes claims; ``measures`` maps fixtures to measures."""
+    from pytest_llmpref.study.records import ClaimingTest  # noqa: PLC0415 - for runs that measure
+
     names = our_fixtures(item)
     entity = parameters(item).get("entity")
     docstring = (getattr(getattr(item, "function", None), "__doc__", None) or "").strip()
-    return {
-        "model": model_of(item) or "",
-        "nodeid": item.nodeid,
-        "line": (item.location[1] or 0) + 1,
-        "says": " ".join(docstring.split("\n\n")[0].split()),
-        "entity": None if entity is None else entity.id,
-        "measures": [measure for fixture, measure in measures.items() if fixture in names],
-        "gate": item.get_closest_marker("gate") is not None,
-        "exploratory": item.get_closest_marker("exploratory") is not None,
-    }
+    return ClaimingTest(
+        model=model_of(item) or "",
+        nodeid=item.nodeid,
+        line=(item.location[1] or 0) + 1,
+        says=" ".join(docstring.split("\n\n")[0].split()),
+        entity=None if entity is None else entity.id,
+        measures=tuple(measure for fixture, measure in measures.items() if fixture in names),
+        gate=item.get_closest_marker("gate") is not None,
+        exploratory=item.get_closest_marker("exploratory") is not None,
+    )
 
 
 def apply_policies(

@@ -1,7 +1,10 @@
 """Which worker of pytest-xdist measures which model, so that no other reads its recordings; and what it hands over."""
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from pytest_llmpref.results.schema import Part, TestClaims
 
 T = TypeVar("T")
 
@@ -60,21 +63,44 @@ def model_in(nodeid: str, models: Sequence[str]) -> str | None:
     return max(named, key=len, default=None)
 
 
-def hand_over(found: Mapping[str, Any], workeroutput: MutableMapping[str, Any]) -> None:
-    """Give the controller what a worker measured: as bytes, since xdist's own way takes longer than the measuring."""
+def hand_over(part: "Part | None", workeroutput: MutableMapping[str, Any]) -> None:
+    """Give the controller what a worker found: as bytes, since xdist's own way takes longer than the measuring."""
+    import msgspec  # noqa: PLC0415 - for runs with workers
+
+    from pytest_llmpref.results.schema import Part  # noqa: PLC0415
+
+    workeroutput["llmpref"] = msgspec.msgpack.encode(part or Part())
+
+
+def handed_over(node: Any) -> "Part | None":  # noqa: ANN401 - xdist's
+    """Return what a worker found; ``None`` where it never came to its end."""
+    found = getattr(node, "workeroutput", {}).get("llmpref")
+    if found is None:
+        return None
+    import msgspec  # noqa: PLC0415 - for runs with workers
+
+    from pytest_llmpref.results.schema import Part  # noqa: PLC0415
+
+    return msgspec.msgpack.decode(found, type=Part)
+
+
+def attach_claims(report: Any, claims: "TestClaims") -> None:  # noqa: ANN401 - a test's report
+    """Attach the claims of a test to its report, in types that xdist can send."""
     import msgspec  # noqa: PLC0415 - for runs that measure
 
-    workeroutput["llmpref"] = msgspec.msgpack.encode(found)
+    report.llmpref_claims = msgspec.to_builtins(claims)
 
 
-def handed_over(node: Any) -> dict[str, Any] | None:  # noqa: ANN401 - xdist's
-    """Return what a worker measured; ``None`` where it measured nothing, or never came to its end."""
-    found = getattr(node, "workeroutput", {}).get("llmpref")
+def attached_claims(report: Any) -> "TestClaims | None":  # noqa: ANN401 - a test's report, whichever worker made it
+    """Return the claims that a report carries; ``None`` where its test measured nothing."""
+    found = getattr(report, "llmpref_claims", None)
     if found is None:
         return None
     import msgspec  # noqa: PLC0415 - for runs that measure
 
-    return dict(msgspec.msgpack.decode(found))
+    from pytest_llmpref.results.schema import TestClaims  # noqa: PLC0415
+
+    return msgspec.convert(found, TestClaims)
 
 
 def usage_error_of(node: Any) -> str:  # noqa: ANN401 - xdist's

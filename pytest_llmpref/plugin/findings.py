@@ -12,14 +12,16 @@ from pytest_llmpref.claims.gates import GateState
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.garbage import spare_last_search
 from pytest_llmpref.plugin import gating
-from pytest_llmpref.plugin.distribution import hand_over
+from pytest_llmpref.plugin.distribution import attached_claims, hand_over
 from pytest_llmpref.plugin.preparing import only_shows
 from pytest_llmpref.plugin.settings import names_model, names_strict
 
 if TYPE_CHECKING:
     from pytest_llmpref.plugin.preparing import Preparation
     from pytest_llmpref.plugin.run import Run
-    from pytest_llmpref.results.loading import Results
+    from pytest_llmpref.results.comparison_record import ComparisonRecord
+    from pytest_llmpref.results.measure_record import MeasureRecord
+    from pytest_llmpref.results.schema import ClaimRecord, EntityRecord, Part, Results, RunRecord, TestClaims
 
 
 class Findings:
@@ -30,47 +32,61 @@ class Findings:
         self._preparation = preparation
         self.usage_error = ""
         """What the workers of this run found wrong before the first test."""
-        self._claims: dict[str, list[dict[str, Any]]] = {}  # by node id
+        self._claims: dict[str, TestClaims] = {}  # by node id
         self._gates = gating.GateKeeper()
-        self._measures: dict[str, dict[str, Any]] = {}
-        self._run_record: dict[str, Any] = {}
-        self._entities: dict[str, dict[str, str]] = {}
-        self._comparison: dict[str, Any] | None = None
+        self._measures: dict[str, dict[str, MeasureRecord]] = {}
+        self._run_record: RunRecord | None = None
+        self._entities: dict[str, EntityRecord] = {}
         self._unwritten = ""
 
     def keep_report(self, report: Any) -> None:  # noqa: ANN401 - a test's report, whichever worker made it
         """Keep what a test's last attempt claimed, and how it ended, whichever worker ran it."""
-        records = getattr(report, "llmpref_claims", None)
-        if report.when == "setup" or records is not None:
+        attached = attached_claims(report)
+        if report.when == "setup" or attached is not None:
             self._claims.pop(report.nodeid, None)
-        if records:
-            self._claims[report.nodeid] = records
+        if attached is not None and attached.claims:
+            self._claims[report.nodeid] = attached
         if names_model(self._run.config):
             self._gates.note_report(report)
 
-    def keep_measures(self, handed_over: dict[str, Any] | None) -> None:
-        """Take over what a worker collected, and the measures that it computed."""
-        if handed_over is None or "gates" in handed_over:
-            self._gates.take_over(handed_over and handed_over["gates"])
-        if handed_over is not None and "models" in handed_over:
-            self._run_record, self._entities = handed_over["run"], handed_over["entities"]
-            for model, measures in handed_over["models"].items():
-                self._measures.setdefault(model, {}).update(measures)
+    def keep_part(self, part: "Part | None") -> None:
+        """Take over what a process collected, and the measures that it computed; ``None`` of a worker that died."""
+        if part is None:
+            self._gates.take_over(None)
+            return
+        if part.gates is not None:
+            self._gates.take_over(part.gates)
+        if part.run is not None:
+            self._run_record, self._entities = part.run, part.entities
+        for model, measures in part.measures.items():
+            self._measures.setdefault(model, {}).update(measures)
 
     def finish(self, session: pytest.Session) -> None:
         """Stop the models; hand over what was found to the controller, or write the results."""
-        found: dict[str, Any] = {}
+        part = self._part(session)
+        if self._run.is_worker:
+            hand_over(part, self._run.config.workeroutput)  # type: ignore[attr-defined]
+            return
+        if part is not None:
+            self.keep_part(part)
+        self._forget_spending()
+        if not self._runs_tests:
+            return
+        if self._measures or self._claims or (names_model(self._run.config) and self._gates.any):
+            self._write()
+        self._tell_junit()
+
+    def _part(self, session: pytest.Session) -> "Part | None":
+        """Return what this process collected and measured, and close its studies; ``None`` where it did neither."""
+        everything, measured = self._run.everything, "studies" in vars(self._run)
         # The controller of xdist collects nothing: its workers tell what was collected.
-        if self._run.everything:
-            gates = gating.collected_gates(self._run.everything.values(), session.items)
-            gates.uncollected.update(self._run.uncollected)
-            found["gates"] = gates.record()
-        if "studies" in vars(self._run):
-            found |= {
-                "run": self._run.studies.run_record(),
-                "entities": self._run.studies.entities_record(),
-                "models": self._run.studies.measures(),
-            }
+        if not everything and not measured:
+            return None
+        from pytest_llmpref.results.schema import Part  # noqa: PLC0415 - see the class
+
+        part = Part()
+        if measured:
+            part = self._run.studies.found()
             self._run.studies.close()
             # What is left of a run, pytest's own searches for garbage among it, need not go through all recordings.
             del self._run.studies
@@ -78,16 +94,11 @@ class Findings:
             if session.exitstatus == pytest.ExitCode.INTERRUPTED:
                 # After Ctrl-C the user waits, and what litellm loaded takes seconds to search.
                 gc.freeze()
-        self.keep_measures(found)
-        if self._run.is_worker:
-            hand_over(found, self._run.config.workeroutput)  # type: ignore[attr-defined]
-            return
-        self._forget_spending()
-        if not self._runs_tests:
-            return
-        if self._measures or self._claims or (names_model(self._run.config) and self._gates.any):
-            self._write()
-        self._tell_junit()
+        if everything:
+            collected = gating.collected_gates(everything.values(), session.items)
+            collected.uncollected.update(self._run.uncollected)
+            part.gates = collected.record()
+        return part
 
     def exit_status(self, status: int) -> int:
         """Return the status of the run, where pytest's own is ``status``: a gate that did not run is no success."""
@@ -121,14 +132,12 @@ class Findings:
             ledger_of(settings).unlink(missing_ok=True)
 
     def _write(self) -> None:
-        from pytest_llmpref.report.page import write_reports  # noqa: PLC0415
-        from pytest_llmpref.results.loading import parse_results  # noqa: PLC0415 - see the class
+        from pytest_llmpref.report.page import write_reports  # noqa: PLC0415 - see the class
         from pytest_llmpref.study.records import write_results  # noqa: PLC0415
 
         try:
-            record = self.results()
-            path = write_results(record, self._run.settings.report_dir)
-            write_reports(parse_results(record, str(path)), path.parent)
+            path = write_results(self.results, self._run.settings.report_dir)
+            write_reports(self.results, path.parent)
         except (LLMPrefError, OSError) as error:
             self._unwritten = str(error)
         except Exception as error:  # noqa: BLE001 - pytest would end in a traceback, and show no verdict and no gate
@@ -152,40 +161,45 @@ class Findings:
         if self.gate is not None and (xml := self._run.config.stash.get(xml_key, None)) is not None:
             xml.add_global_property("llmpref.gate", self.gate.state)
 
-    def results(self) -> dict[str, Any]:
-        """Return what results.json holds."""
-        from pytest_llmpref.study.records import results_record  # noqa: PLC0415 - see the class
+    @cached_property
+    def results(self) -> "Results":
+        """What results.json holds; asked for when the run has ended.
 
-        gates = {model: gating.as_record(state) for model, state in self._gate_states.items()}
-        record = results_record(
+        Raises
+        ------
+        LLMPrefError
+            If the run's workers died before they told how the run was set up.
+        """
+        import msgspec  # noqa: PLC0415 - see the class
+
+        from pytest_llmpref.study.records import results_record  # noqa: PLC0415
+
+        if self._run_record is None:
+            raise LLMPrefError("results.json was not written: no worker told how the run was set up; run again")
+        found = results_record(
             self._run_record,
             self._entities,
             self._measures,
             self._claims_by_model(),
-            gates,
+            {model: gating.as_record(state) for model, state in self._gate_states.items()},
             self._run.secrets,
         )
-        if self._run.earlier is not None:
-            self._comparison = self._comparison or self._compared(self._run.earlier, record)
-            record["comparison"] = self._comparison
-        return record
+        if self._run.earlier is None:
+            return found
+        return msgspec.structs.replace(found, comparison=self._compared(self._run.earlier, found))
 
-    def _claims_by_model(self) -> dict[str, list[dict[str, Any]]]:
-        claims: dict[str, list[dict[str, Any]]] = {}
-        for records in self._claims.values():
-            for record in records:
-                kept = dict(record)
-                claims.setdefault(kept.pop("model"), []).append(kept)
+    def _claims_by_model(self) -> "dict[str, list[ClaimRecord]]":
+        claims: dict[str, list[ClaimRecord]] = {}
+        for test in self._claims.values():
+            claims.setdefault(test.model, []).extend(test.claims)
         return claims
 
-    def _compared(self, earlier: "Results", record: dict[str, Any]) -> dict[str, Any]:
+    def _compared(self, earlier: "Results", found: "Results") -> "ComparisonRecord":
         from pytest_llmpref.comparison.comparing import compare_results  # noqa: PLC0415 - see the class
-        from pytest_llmpref.report.terminal import short_path  # noqa: PLC0415
-        from pytest_llmpref.results.loading import parse_results  # noqa: PLC0415
+        from pytest_llmpref.report.wording import short_path  # noqa: PLC0415
 
         path = self._run.settings.baseline
-        named = {} if path is None else {"baseline": short_path(path)}
-        return compare_results(earlier, parse_results(record, "this run")) | named
+        return compare_results(earlier, found, "" if path is None else short_path(path))
 
     def show(self, reporter: Any) -> None:  # noqa: ANN401 - pytest's terminal reporter, which is private
         """Show measures, claims and the state of the gates, which stands last."""
@@ -201,7 +215,7 @@ class Findings:
             self._show_gate(reporter)
 
     def _show_failure(self, reporter: Any) -> None:  # noqa: ANN401 - as above
-        from pytest_llmpref.report.terminal import for_terminal, short_path  # noqa: PLC0415 - see the class
+        from pytest_llmpref.report.wording import for_terminal, short_path  # noqa: PLC0415 - see the class
 
         path = self._run.settings.report_dir / "latest" / "results.json"
         for line in self._unwritten.splitlines():
@@ -210,25 +224,25 @@ class Findings:
         self._show_gate(reporter)
 
     def _show_gate(self, reporter: Any) -> None:  # noqa: ANN401 - as above
-        from pytest_llmpref.report.terminal import for_terminal, gate_lines  # noqa: PLC0415 - see the class
+        from pytest_llmpref.report.terminal import gate_lines  # noqa: PLC0415 - see the class
+        from pytest_llmpref.report.wording import for_terminal  # noqa: PLC0415
 
         if self.gate is not None:
-            for text, markup in gate_lines(gating.as_gate_record(self.gate)):
+            for text, markup in gate_lines(gating.as_record(self.gate)):
                 reporter.write_line(for_terminal(text), **markup)
 
     def _show_results(self, reporter: Any) -> None:  # noqa: ANN401 - as above
-        from pytest_llmpref.report.terminal import for_terminal, last_lines, show_results  # noqa: PLC0415
-        from pytest_llmpref.results.loading import parse_results  # noqa: PLC0415 - see the class
+        from pytest_llmpref.report.terminal import last_lines, show_results  # noqa: PLC0415 - see the class
+        from pytest_llmpref.report.wording import for_terminal  # noqa: PLC0415
 
-        record = self.results()
-        results = parse_results(record, "this run")
+        results = self.results
         show_results(reporter, results, self._run.config.option.verbose)
-        if self._run.earlier is not None:
+        if results.comparison is not None:
             from pytest_llmpref.report.comparison import comparison_lines  # noqa: PLC0415
 
-            baseline = for_terminal(record["comparison"]["baseline"])
+            baseline = for_terminal(results.comparison.baseline)
             reporter.section(f"llmpref: compared with {baseline}", sep="=", bold=True)
-            for line in comparison_lines(record["comparison"]):
+            for line in comparison_lines(results.comparison):
                 reporter.write_line(line)
         self._tell_github(reporter, results)
         for line in self._unwritten.splitlines():

@@ -10,7 +10,7 @@ from pytest_llmpref.experiments.registry import needed_by
 from pytest_llmpref.plugin.stash import POLICY, RUN
 
 if TYPE_CHECKING:
-    from pytest_llmpref.comparison.comparing import Baseline
+    from pytest_llmpref.comparison.baseline import Baseline
     from pytest_llmpref.config.entities import Entity
     from pytest_llmpref.config.policy import TestPolicy
     from pytest_llmpref.experiments.behaviour import Behaviour

@@ -3,20 +3,22 @@
 import difflib
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_llmpref.claims.claim import Verdict
 from pytest_llmpref.claims.gates import AbsentGate, Ended, Gates, GateState, function_of, together
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.plugin.collection import model_of
+from pytest_llmpref.plugin.distribution import attached_claims
 from pytest_llmpref.plugin.stash import OFF
 
 if TYPE_CHECKING:
-    from pytest_llmpref.results.gate_record import GateRecord
+    from pytest_llmpref.results.schema import GateRecord, TestClaims
 
 OUR_MARKERS = ("gate", "exploratory")
 UNKNOWN = "unknown gates"
@@ -90,7 +92,8 @@ def ending_of(report: Any) -> tuple[Ended, str] | None:  # noqa: ANN401 - a test
     if getattr(report, "llmpref_verdict", None) == "supported" and report.passed:
         return "supported", ""
     if report.failed:
-        if report.when == "setup" and not any(claim["fails"] for claim in getattr(report, "llmpref_claims", ())):
+        made = attached_claims(report)
+        if report.when == "setup" and (made is None or not any(claim.fails for claim in made.claims)):
             return "not run", f"error at setup: {_last_line(report)}"
         if report.when in {"setup", "call", "teardown"}:
             return "failed", ""
@@ -162,16 +165,15 @@ class GateKeeper:
         names = {function_of(nodeid) for nodeid in self._gates.collected}
         return GateState("not run", len(names), 0) if names else None
 
-    def states(self, claims: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str | None, GateState]:
+    def states(self, claims: "Mapping[str, TestClaims]") -> dict[str | None, GateState]:
         """Return the state of each model's gates, and under ``None`` that of the run; empty where there is no gate.
 
-        ``claims`` holds the records of each test's claims, by node id.
+        ``claims`` holds those of each test, by node id.
         """
         if self._unknown:
-            gates = {nodeid: records[0] for nodeid, records in claims.items() if records and records[0]["gate"]}
-            self._gates.collected |= {nodeid: str(record["model"]) for nodeid, record in gates.items()}
+            self._gates.collected |= {nodeid: made.model for nodeid, made in claims.items() if made.claims[0].gate}
         ended = self._gates.ended
-        known = {nodeid: _chance(records, ended.get(nodeid)) for nodeid, records in claims.items()}
+        known = {nodeid: _chance(made, ended.get(nodeid)) for nodeid, made in claims.items()}
         chances = {nodeid: chance for nodeid, chance in known.items() if chance is not None}
         found = {model: self._gates.state(model, chances) for model in self._gates.models()}
         states: dict[str | None, GateState] = {model: state for model, state in found.items() if state is not None}
@@ -223,13 +225,13 @@ def _speaks_of_gates(file: Path) -> bool:
     return re.search(r"\bmark\.gate\b|\bdef test\w*\([^)]*\bpolicy\b", text) is not None
 
 
-def _chance(claims: Sequence[Mapping[str, Any]], ended: tuple[Ended, str] | None) -> float | None:
+def _chance(made: "TestClaims", ended: tuple[Ended, str] | None) -> float | None:
     """Return the chance that a repetition of the study would support all claims of a test; ``None`` where unknown.
 
     It is unknown for a claim without an interval, and for a test that failed for another reason than its claims.
     """
-    chances: list[float | None] = [claim["supported_again"] for claim in claims]
-    supported = all(claim["verdict"] == "supported" for claim in claims)
+    chances = [claim.supported_again for claim in made.claims]
+    supported = all(claim.verdict is Verdict.SUPPORTED for claim in made.claims)
     known = [chance for chance in chances if chance is not None]
     if not chances or len(known) < len(chances) or ended is None or (ended[0] == "failed" and supported):
         return None
@@ -258,15 +260,10 @@ def exit_status(status: int, state: GateState | None, *, chosen: bool, strict: b
     return int(pytest.ExitCode.TESTS_FAILED) if fails else status
 
 
-def as_record(state: GateState) -> dict[str, Any]:
+def as_record(state: GateState) -> "GateRecord":
     """Return a state as results.json holds it."""
-    return asdict(state)
-
-
-def as_gate_record(state: GateState) -> "GateRecord":
-    """Return a state as reports read it."""
     import msgspec  # noqa: PLC0415 - for runs that have a gate
 
-    from pytest_llmpref.results.gate_record import GateRecord  # noqa: PLC0415
+    from pytest_llmpref.results.schema import GateRecord  # noqa: PLC0415
 
-    return msgspec.convert(as_record(state), GateRecord)
+    return msgspec.convert(state, GateRecord, from_attributes=True)

@@ -1,13 +1,16 @@
 """From the claims that a test made to the outcome that pytest reports."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_llmpref.claims.claim import COLOURS, LETTERS, Claim, Ledger, Verdict, worst
+
+if TYPE_CHECKING:
+    from pytest_llmpref.results.schema import TestClaims
 
 
 class NoClaimWarning(pytest.PytestWarning):
@@ -233,15 +236,28 @@ def settle_exception(report: pytest.TestReport, call: "pytest.CallInfo[None]") -
     call.excinfo = pytest.ExceptionInfo.from_exc_info((type(skipped), skipped, call.excinfo.tb))
 
 
-def properties_of(records: Sequence[Mapping[str, Any]]) -> list[tuple[str, object]]:
-    """Return the properties that JUnit's XML gets of a test's claims, as results.json holds them.
+def properties_of(made: "TestClaims") -> list[tuple[str, object]]:
+    """Return the properties that JUnit's XML gets of a test's claims.
 
-    They are named ``llmpref.value``; from the second claim of a test on, ``llmpref.2.value``.
+    They are named as in results.json: ``llmpref.value``; from the second claim of a test on, ``llmpref.2.value``.
     """
     found: list[tuple[str, object]] = []
-    for number, record in enumerate(records, start=1):
-        values = {name: record["estimate"][name] for name in ("value", "low", "high", "level", "n")}
-        values |= {name: record[name] for name in ("relation", "bound", "verdict", "gate", "family", "model", "entity")}
+    for number, claim in enumerate(made.claims, start=1):
+        estimate = claim.estimate
+        values: dict[str, object] = {
+            "value": estimate.value,
+            "low": estimate.low,
+            "high": estimate.high,
+            "level": estimate.level,
+            "n": estimate.n,
+            "relation": claim.relation,
+            "bound": claim.threshold,
+            "verdict": claim.verdict.value,
+            "gate": claim.gate,
+            "family": claim.family,
+            "model": made.model,
+            "entity": claim.entity,
+        }
         prefix = "llmpref" if number == 1 else f"llmpref.{number}"
         found += [(f"{prefix}.{name}", value) for name, value in values.items() if value is not None]
     return found

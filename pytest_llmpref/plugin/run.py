@@ -19,8 +19,8 @@ from pytest_llmpref.study.extensions import Extensions, gathered_extensions
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_llmpref.comparison.comparing import Baseline
-    from pytest_llmpref.results.loading import Results
+    from pytest_llmpref.comparison.baseline import Baseline
+    from pytest_llmpref.results.schema import Results
     from pytest_llmpref.secrets import Secrets
     from pytest_llmpref.study.studies import Studies
     from pytest_llmpref.study.study import Progress
@@ -186,7 +186,7 @@ class Run:
         ResultsFileError
             If it does not hold the model.
         """
-        from pytest_llmpref.comparison.comparing import Baseline, earlier_name, measures_of  # noqa: PLC0415 - see the class
+        from pytest_llmpref.comparison.baseline import Baseline, earlier_name, measures_of  # noqa: PLC0415 - see the class
 
         path, earlier = self.settings.baseline, self.earlier
         if path is None or earlier is None:

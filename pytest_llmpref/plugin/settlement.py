@@ -1,7 +1,8 @@
 """From a test that measures to its report: claims are collected at their family's level, and settle the outcome."""
 
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -9,11 +10,12 @@ from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.plugin import collection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from pytest_llmpref.claims.claim import Claim
     from pytest_llmpref.plugin.outcomes import Measured, Rules
     from pytest_llmpref.plugin.run import Run
+    from pytest_llmpref.study.records import ClaimingTest
 
 
 class Settlement:
@@ -80,7 +82,7 @@ class Settlement:
             settle_exception(report, call)
         if not measured.under_way:
             measured.reported = measured.attempts
-            if test["gate"] and (hasattr(report, "wasxfail") or (report.passed and not judged)):
+            if test.gate and (hasattr(report, "wasxfail") or (report.passed and not judged)):
                 settle_without_claim(report, measured.ledger.compared)
             self._attach(item, report, judged, test)
             measured.told = len(made)
@@ -111,30 +113,33 @@ class Settlement:
         call.excinfo = None if measured.error is None else pytest.ExceptionInfo.from_exception(measured.error)
         self.complete(item, call, report, measured)
 
-    def _rules(self, test: "Mapping[str, Any]") -> "Rules":
+    def _rules(self, test: "ClaimingTest") -> "Rules":
         from pytest_llmpref.models.opening import is_simulated  # noqa: PLC0415 - see the class
         from pytest_llmpref.plugin.outcomes import Rules  # noqa: PLC0415
 
         return Rules(
-            gate=test["gate"],
-            exploratory=test["exploratory"],
+            gate=test.gate,
+            exploratory=test.exploratory,
             strict=self._run.settings.strict,
-            simulated=is_simulated(test["model"]),
+            simulated=is_simulated(test.model),
         )
 
     def _attach(
-        self, item: pytest.Item, report: pytest.TestReport, claims: "Sequence[Claim]", test: "Mapping[str, Any]"
+        self, item: pytest.Item, report: pytest.TestReport, claims: "Sequence[Claim]", test: "ClaimingTest"
     ) -> None:
         """Attach a test's claims to its report, and to what JUnit's XML says of it."""
-        from pytest_llmpref.plugin.outcomes import properties_of  # noqa: PLC0415 - see the class
+        from pytest_llmpref.plugin.distribution import attach_claims  # noqa: PLC0415 - see the class
+        from pytest_llmpref.plugin.outcomes import properties_of  # noqa: PLC0415
+        from pytest_llmpref.results.schema import TestClaims  # noqa: PLC0415
         from pytest_llmpref.study.records import claim_record  # noqa: PLC0415
 
         rules, expected = self._rules(test), hasattr(report, "wasxfail")
-        told = {**test, "xfail": expected}
+        told = replace(test, xfail=expected)
         records = [claim_record(claim, told, fails=rules.fail(claim.verdict) and not expected) for claim in claims]
-        report.llmpref_claims = records  # type: ignore[attr-defined]
+        made = TestClaims(test.model, records)
+        attach_claims(report, made)
         others = [pair for pair in item.user_properties if not pair[0].startswith("llmpref.")]
-        item.user_properties[:] = [*others, *properties_of(records)]
+        item.user_properties[:] = [*others, *properties_of(made)]
 
     def _scrub(self, report: pytest.TestReport) -> None:
         """Take secrets out of the traceback and the captured output of a test, which JUnit's XML repeats."""

@@ -9,6 +9,7 @@ from typing import Any
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.results.measure_record import written
 
 ALPHA = 0.05
 """Error rate of the whole comparison: Bonferroni over the entities, each a two-sided test. Our choice."""
@@ -76,9 +77,7 @@ class RankingSnapshot(SingleFileSnapshotExtension):
 
 def _pair(measure: Measure, entity: str) -> tuple[float | None, float | None]:
     interval = measure[entity].interval()
-    numbers = (measure[entity].value, (interval.high - interval.low) / (2 * _Z95))
-    value, error = (round(number, 6) if math.isfinite(number) else None for number in numbers)
-    return value, error
+    return written(measure[entity].value), written((interval.high - interval.low) / (2 * _Z95))
 
 
 def _moved(new: dict[str, Any], old: dict[str, Any]) -> Iterator[tuple[str, float]]:

@@ -8,9 +8,9 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from statistics import NormalDist
 
 from pytest_llmpref.claims import gates
-from pytest_llmpref.claims.claim import WORST_FIRST, in_words
-from pytest_llmpref.results.gate_record import AbsentGateRecord, GateRecord
-from pytest_llmpref.results.loading import ClaimRecord, ModelRecord
+from pytest_llmpref.claims.claim import WORST_FIRST, Verdict, in_words
+from pytest_llmpref.report.wording import number, percent, plural, short_name, words
+from pytest_llmpref.results.schema import AbsentGateRecord, ClaimRecord, GateRecord, ModelRecord
 from pytest_llmpref.stats.closed_form import on_fisher_scale
 
 GATE_SIGNS = {"open": "\u2713", "closed": "\u2717", "incomplete": "!", "not run": "!"}
@@ -46,20 +46,19 @@ class ClaimGroup:
         return self.first.suite, self.first.function
 
     @property
-    def counts(self) -> dict[str, int]:
+    def counts(self) -> dict[Verdict, int]:
         """Verdict -> number of claims, the worst first."""
-        counts = Counter[str](claim.verdict for claim in self.claims)
-        return {verdict: counts[verdict] for verdict in WORST_FIRST if counts[verdict]}
+        return _counts(self.claims)
 
     @property
-    def verdict(self) -> str:
+    def verdict(self) -> Verdict:
         """The worst verdict."""
         return next(iter(self.counts))
 
     @property
     def title(self) -> str:
         """Name of the test function, as words."""
-        return self.first.function.removeprefix("test_").replace("_", " ")
+        return words(self.first.function)
 
     @property
     def words(self) -> str:
@@ -101,10 +100,9 @@ class ModelVerdict:
         return tuple(group for group in self.groups if group.first.gate and group.fails)
 
     @property
-    def counts(self) -> dict[str, int]:
+    def counts(self) -> dict[Verdict, int]:
         """Verdict -> number of claims, the worst first."""
-        counts = Counter[str](claim.verdict for group in self.groups for claim in group.claims)
-        return {verdict: counts[verdict] for verdict in WORST_FIRST if counts[verdict]}
+        return _counts(claim for group in self.groups for claim in group.claims)
 
     @property
     def word(self) -> str:
@@ -127,11 +125,18 @@ class ModelVerdict:
         return " ".join([*gate_sentences(self.gate), f"{plural(len(failing), claim)} failed ({verdicts})."])
 
 
+def _counts(claims: Iterable[ClaimRecord]) -> dict[Verdict, int]:
+    counts = Counter(claim.verdict for claim in claims)
+    return {verdict: counts[verdict] for verdict in WORST_FIRST if counts[verdict]}
+
+
 def fails(claim: ClaimRecord) -> bool:
     """Whether a claim makes the run fail; of a file that does not say, whether it does so by its markers alone."""
     if claim.fails is not None:
         return claim.fails
-    return not claim.exploratory and (claim.verdict == "refuted" or (claim.gate and claim.verdict != "supported"))
+    if claim.exploratory:
+        return False
+    return claim.verdict is Verdict.REFUTED or (claim.gate and claim.verdict is not Verdict.SUPPORTED)
 
 
 def gate_sentences(gate: GateRecord | None) -> list[str]:
@@ -165,22 +170,6 @@ def _named(absent: Iterable[AbsentGateRecord]) -> str:
     return "; ".join(f"{', '.join(dict.fromkeys(names))} ({reason})" for reason, names in by_reason.items())
 
 
-def short_name(nodeid: str) -> str:
-    """Return what stands for a test on a narrow line: the name of its function.
-
-    >>> short_name("suites/test_a.py::test_b")
-    'test_b'
-    """
-    return nodeid.rpartition("::")[2]
-
-
-def percent(chance: float) -> str:
-    """Return a chance in percent; one near 0 or 1 as a threshold, since it is estimated."""
-    if chance > 0.99:
-        return "over 99%"
-    return "under 1%" if chance < 0.01 else f"{chance:.0%}"
-
-
 def judge(model: ModelRecord) -> ModelVerdict:
     """Group the claims of a model: gates first, then what fails, then the rest in the order of files."""
     groups = grouped(model.claims)
@@ -204,26 +193,19 @@ def _gate_by_claims(groups: Sequence[ClaimGroup]) -> GateRecord | None:
     if not gates:
         return None
     failed = [group.first.nodeid.partition("[")[0] for group in gates if group.fails]
-    return GateRecord("closed" if failed else "open", len(gates), len(gates), list(dict.fromkeys(failed)))
+    return GateRecord(
+        state="closed" if failed else "open",
+        collected=len(gates),
+        ran=len(gates),
+        failed=list(dict.fromkeys(failed)),
+        not_run=[],
+    )
 
 
 def gate_of_all(models: Iterable[ModelVerdict]) -> str:
     """Return the state of all models' gates: as bad as the worst; empty where there is no gate."""
     states = {verdict.gate.state for verdict in models if verdict.gate is not None}
     return next((state for state in gates.WORST_FIRST if state in states), "")
-
-
-def plural(count: int, what: str, many: str = "") -> str:
-    """Return a count with its word: ``1 gate``, ``2 gates``."""
-    return f"{count:,} {what if count == 1 else many or what + 's'}"
-
-
-def number(value: float | None) -> str:
-    """Return a number with three significant digits, or a dash."""
-    if value is None or not math.isfinite(value):
-        return "\u2013"
-    text = f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-    return text.replace("-", "\u2212")
 
 
 def could_be(claim: ClaimRecord) -> str:

@@ -3,17 +3,16 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from textwrap import wrap
-from typing import Any
 
 from pytest_llmpref.characters import on_one_line
 from pytest_llmpref.charts import Names
+from pytest_llmpref.claims.claim import Verdict
 from pytest_llmpref.claims.gates import function_of
-from pytest_llmpref.report.claims import number, plural
-from pytest_llmpref.report.terminal import WIDTH
+from pytest_llmpref.report.wording import listed, number, plural, short_name, signed, words, wrapped
 from pytest_llmpref.results.comparison_record import (
     ChangeRecord,
     ClaimsComparison,
+    ComparisonRecord,
     MeasureComparison,
     ModelComparison,
     VerdictChange,
@@ -50,8 +49,8 @@ class VerdictRow:
     title: str
     whom: str
     gate: bool
-    old: str
-    new: str
+    old: Verdict
+    new: Verdict
     worse: bool
 
 
@@ -71,7 +70,7 @@ class ComparedModel:
 def compared_model(name: str, model: ModelComparison, names: Names) -> ComparedModel:
     """Return the view of one model."""
     tables = [
-        ChangeTable(caption, tuple(_row(_words(what), one) for what, one in family.items()), entities=False)
+        ChangeTable(caption, tuple(_row(words(what), one) for what, one in family.items()), entities=False)
         for caption, family in (
             ("Correlation with preference (Spearman's rho)", model.rho),
             ("Mean over all questions", model.overall),
@@ -94,7 +93,7 @@ def _sentence(model: ModelComparison) -> str:
     worse = sum(one.worse for one in changed)
     verdicts = f"{plural(len(changed), 'verdict')} of {model.claims.both:,} changed, {worse:,} for the worse"
     moves = [
-        f"{sum(one.moved for one in measure.changes.values()):,} of {len(measure.changes):,} entities in {_words(what)}"
+        f"{sum(one.moved for one in measure.changes.values()):,} of {len(measure.changes):,} entities in {words(what)}"
         for what, measure in model.measures.items()
         if not measure.reasons
     ]
@@ -103,65 +102,56 @@ def _sentence(model: ModelComparison) -> str:
 
 def _verdict_rows(changed: Sequence[VerdictChange], names: Names) -> Iterable[VerdictRow]:
     """Yield the changes, those of one function for many entities in one row; the worst come first, as in the record."""
-    groups: dict[tuple[str, str, str, bool, bool], list[VerdictChange]] = {}
+    groups: dict[tuple[str, Verdict, Verdict, bool, bool], list[VerdictChange]] = {}
     for one in changed:
-        key = (one.function, one.old.verdict, one.new.verdict, one.gate, one.worse)
+        key = (words(one.function), one.old.verdict, one.new.verdict, one.gate, one.worse)
         groups.setdefault(key, []).append(one)
     for (title, old, new, gate, worse), group in groups.items():
         entities = [names[one.entity] for one in group if one.entity is not None]
-        yield VerdictRow(title, _listed(entities), gate, old, new, worse)
+        yield VerdictRow(title, listed(entities, LISTED), gate, old, new, worse)
 
 
 def _moved(what: str, measure: MeasureComparison, names: Names) -> ChangeTable:
     moved = [(entity, one) for entity, one in measure.changes.items() if one.moved]
-    moved.sort(key=lambda pair: -abs(pair[1].value or 0.0))
-    caption = f"Moved in {_words(what)}: {len(moved):,} of {len(measure.changes):,} entities"
+    moved.sort(key=lambda pair: -_size(pair[1]))
+    caption = f"Moved in {words(what)}: {len(moved):,} of {len(measure.changes):,} entities"
     if len(moved) > LISTED:
         caption += f"; the {LISTED} largest moves"
     return ChangeTable(caption, tuple(_row(names[entity], one) for entity, one in moved[:LISTED]), entities=True)
 
 
 def _row(what: str, one: ChangeRecord) -> ChangeRow:
-    interval = "" if one.low is None or one.high is None else f" ({_signed(one.low)} to {_signed(one.high)})"
+    interval = "" if one.low is None or one.high is None else f" ({signed(one.low)} to {signed(one.high)})"
     outcome = "moved" if one.moved else "not tested" if one.p is None else "within noise"
-    return ChangeRow(what, number(one.old), number(one.new), f"{_signed(one.value)}{interval}", outcome)
+    return ChangeRow(what, number(one.old), number(one.new), f"{signed(one.value)}{interval}", outcome)
 
 
 def _notes(model: ModelComparison, names: Names) -> Iterable[str]:
     """Yield why something was not tested, and what is in one of the files only."""
     for what, measure in model.measures.items():
         if measure.reasons:
-            yield f"{_words(what)} was not tested: {'; '.join(measure.reasons)}"
+            yield f"{words(what)} was not tested: {'; '.join(measure.reasons)}"
         for side, only in (("last release", measure.entities.old_only), ("new one", measure.entities.new_only)):
             if only:
-                yield f"{_words(what)}, entities only in the {side}: {_listed([names[one] for one in only])}"
+                yield f"{words(what)}, entities only in the {side}: {listed([names[one] for one in only], LISTED)}"
         for side, count in (("last release", measure.questions.old_only), ("new one", measure.questions.new_only)):
             if count:
-                yield f"{_words(what)}: {plural(count, 'question')} only in the {side}, left out"
+                yield f"{words(what)}: {plural(count, 'question')} only in the {side}, left out"
     for side, measures in (("last release", model.measures_old_only), ("new one", model.measures_new_only)):
         if measures:
-            yield f"measures only in the {side}: {', '.join(map(_words, measures))}"
+            yield f"measures only in the {side}: {', '.join(map(words, measures))}"
     yield from _claims_notes(model.claims)
 
 
 def _claims_notes(claims: ClaimsComparison) -> Iterable[str]:
-    if claims.bounds:
-        yield f"{plural(len(claims.bounds), 'claim')} had another threshold in the last release"
+    if claims.thresholds:
+        yield f"{plural(len(claims.thresholds), 'claim')} had another threshold in the last release"
     for side, only in (("last release", claims.old_only), ("new one", claims.new_only)):
         if only:
             yield f"{plural(len(only), 'claim')} only in the {side}"
 
 
-def _signed(value: float | None) -> str:
-    text = number(value)
-    return f"+{text}" if value is not None and value > 0 else text
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
-
-
-def comparison_lines(comparison: Mapping[str, Any]) -> Iterator[str]:
+def comparison_lines(comparison: ComparisonRecord) -> Iterator[str]:
     """Yield the lines: for each model what changed, verdicts first; at the end what has no counterpart.
 
     Whatever names the two files hold, no line speaks to the terminal or to the CI.
@@ -169,104 +159,101 @@ def comparison_lines(comparison: Mapping[str, Any]) -> Iterator[str]:
     yield from map(on_one_line, _lines(comparison))
 
 
-def _lines(comparison: Mapping[str, Any]) -> Iterator[str]:
-    old, new = comparison["old"], comparison["new"]
-    yield f"old: {old['began']}, profile {old['profile']}, entities {old['entities']}"
-    yield f"new: {new['began']}, profile {new['profile']}, entities {new['entities']}"
+def _lines(comparison: ComparisonRecord) -> Iterator[str]:
+    for side, run in (("old", comparison.old), ("new", comparison.new)):
+        yield f"{side}: {run.began}, profile {run.profile}, entities {run.entities}"
     yield "A change is marked * where it is significant at 5%, corrected by Holm over its"
     yield "family; intervals are of 95% each."
-    for name, model in comparison["models"].items():
+    for name, model in comparison.models.items():
         yield ""
-        title = name if model["old"] == name else f"{model['old']} -> {name}"
-        yield title + (" (simulated)" if model["simulated"] else "")
+        title = name if model.old == name else f"{model.old} -> {name}"
+        yield title + (" (simulated)" if model.simulated else "")
         yield from _model_lines(model)
-    for side, names in (("old", comparison["old_only"]), ("new", comparison["new_only"])):
+    for side, names in (("old", comparison.old_only), ("new", comparison.new_only)):
         if names:
             yield ""
-            yield from _wrapped(f"only in the {side} file, not compared: {_listed(names)}")
-    if not comparison["models"]:
+            yield from _wrapped(f"only in the {side} file, not compared: {listed(names, LISTED)}")
+    if not comparison.models:
         yield ""
         yield "no model is in both files, so nothing was compared"
 
 
-def _model_lines(model: Mapping[str, Any]) -> Iterator[str]:
-    yield from _verdict_lines(model["claims"])
-    yield from _table("correlation with preference", model["rho"], ".2f")
-    yield from _table("mean over all questions", model["overall"], ".3f")
-    for name, measure in model["measures"].items():
+def _model_lines(model: ModelComparison) -> Iterator[str]:
+    yield from _verdict_lines(model.claims)
+    yield from _table("correlation with preference", model.rho, ".2f")
+    yield from _table("mean over all questions", model.overall, ".3f")
+    for name, measure in model.measures.items():
         yield from _measure_lines(name, measure)
-    for side in ("old", "new"):
-        if names := model[f"measures_{side}_only"]:
-            yield from _wrapped(f"only in the {side} file: {_listed(names)}")
+    for side, names in (("old", model.measures_old_only), ("new", model.measures_new_only)):
+        if names:
+            yield from _wrapped(f"only in the {side} file: {listed(names, LISTED)}")
 
 
-def _verdict_lines(claims: Mapping[str, Any]) -> Iterator[str]:
-    changed = claims["changed"]
-    worse = sum(one["worse"] for one in changed)
-    yield f"  verdicts: {claims['both']} claims in both, {len(changed)} changed, {worse} for the worse"
-    kinds = Counter(
-        (one["worse"], one["old"]["verdict"], one["new"]["verdict"], _function(one["nodeid"]), one["gate"])
-        for one in changed
-    )
+def _verdict_lines(claims: ClaimsComparison) -> Iterator[str]:
+    changed = claims.changed
+    worse = sum(one.worse for one in changed)
+    yield f"  verdicts: {claims.both} claims in both, {len(changed)} changed, {worse} for the worse"
+    kinds = Counter((one.worse, one.old.verdict, one.new.verdict, one.function, one.gate) for one in changed)
     for (is_worse, old, new, function, gate), count in kinds.items():
-        only = next(one["entity"] for one in changed if _function(one["nodeid"]) == function)
+        only = next(one.entity for one in changed if one.function == function)
         whom = f" for {count} entities" if count > 1 else f" for {only}" if only else ""
         text = f"{'-' if is_worse else '+'} {old} -> {new}: {function}{' [gate]' if gate else ''}{whom}"
         yield from _wrapped(text, indent=4)
-    if claims["bounds"]:
-        yield from _wrapped(f"thresholds differ in {len(claims['bounds'])} of them", indent=4)
-    for side in ("old", "new"):
-        if only := claims[f"{side}_only"]:
-            names = list(dict.fromkeys(map(_function, only)))
-            yield from _wrapped(f"{len(only)} only in the {side} file: {_listed(names)}", indent=4)
+    if claims.thresholds:
+        yield from _wrapped(f"thresholds differ in {len(claims.thresholds)} of them", indent=4)
+    for side, nodeids in (("old", claims.old_only), ("new", claims.new_only)):
+        if nodeids:
+            names = list(dict.fromkeys(short_name(function_of(nodeid)) for nodeid in nodeids))
+            yield from _wrapped(f"{len(nodeids)} only in the {side} file: {listed(names, LISTED)}", indent=4)
 
 
-def _function(nodeid: str) -> str:
-    return function_of(nodeid).rpartition("::")[2]
-
-
-def _table(title: str, family: Mapping[str, Mapping[str, Any]], form: str) -> Iterator[str]:
+def _table(title: str, family: Mapping[str, ChangeRecord], form: str) -> Iterator[str]:
     if not family:
         return
     yield f"  {title:<29}{'old':>8}{'new':>8}{'change':>9}  {'95%':<17}"
     for name, one in family.items():
-        if one["value"] is None:
+        if one.value is None:
             yield f"    {_cut(name, 27):<27}{'no value on both sides':>25}"
             continue
-        interval = f"[{one['low']:+{form}}, {one['high']:+{form}}]" if one["low"] is not None else "no interval"
-        mark = " *" if one["moved"] else " invalid" if one["p"] is None else ""
-        row = f"    {_cut(name, 27):<27}{_shown(one.get('old'), form):>8}{_shown(one.get('new'), form):>8}"
-        yield f"{row}{one['value']:>+9{form}}  {interval}{mark}"
+        known = one.low is not None and one.high is not None
+        interval = f"[{one.low:+{form}}, {one.high:+{form}}]" if known else "no interval"
+        mark = " *" if one.moved else " invalid" if one.p is None else ""
+        row = f"    {_cut(name, 27):<27}{_shown(one.old, form):>8}{_shown(one.new, form):>8}"
+        yield f"{row}{one.value:>+9{form}}  {interval}{mark}"
 
 
-def _measure_lines(name: str, measure: Mapping[str, Any]) -> Iterator[str]:
-    questions, entities = measure["questions"], measure["entities"]
-    both = f"{questions['both']:,} questions and {entities['both']} entities in both"
-    extra = [f"{questions[side]:,} only {side[:3]}" for side in ("old_only", "new_only") if questions[side]]
+def _measure_lines(name: str, measure: MeasureComparison) -> Iterator[str]:
+    questions, entities = measure.questions, measure.entities
+    extra = [
+        f"{count:,} only {side}" for side, count in (("old", questions.old_only), ("new", questions.new_only)) if count
+    ]
+    both = f"{questions.both:,} questions and {entities.both} entities in both"
     yield from _wrapped(f"{name}: {', '.join([both, *extra])}", indent=2)
-    for side in ("old", "new"):
-        if only := entities[f"{side}_only"]:
-            yield from _wrapped(f"entities only in the {side} file: {_listed(only)}", indent=4)
-    for reason in measure["reasons"]:
+    for side, only in (("old", entities.old_only), ("new", entities.new_only)):
+        if only:
+            yield from _wrapped(f"entities only in the {side} file: {listed(only, LISTED)}", indent=4)
+    for reason in measure.reasons:
         yield from _wrapped(f"invalid, so nothing is tested: {reason}", indent=4)
-    agreement = measure["agreement"]
-    if agreement["value"] is not None:
-        value, low, high = (agreement[name] for name in ("value", "low", "high"))
-        yield f"    ranking, old with new: rho {value:.2f} [{low:.2f}, {high:.2f}]"
-    moved = {entity: one for entity, one in measure["changes"].items() if one["moved"]}
-    if not measure["reasons"]:
-        yield f"    {len(moved)} of {len(measure['changes'])} entities moved"
-    largest = sorted(moved, key=lambda entity: -abs(moved[entity]["value"]))[:LISTED]
-    form = _form(moved.values())
-    yield from _table("  the largest moves", {entity: moved[entity] for entity in largest}, form)
+    rho = measure.agreement
+    if rho.value is not None:
+        yield f"    ranking, old with new: rho {rho.value:.2f} [{_shown(rho.low, '.2f')}, {_shown(rho.high, '.2f')}]"
+    moved = {entity: one for entity, one in measure.changes.items() if one.moved}
+    if not measure.reasons:
+        yield f"    {len(moved)} of {len(measure.changes)} entities moved"
+    largest = dict(sorted(moved.items(), key=lambda pair: -_size(pair[1]))[:LISTED])
+    yield from _table("  the largest moves", largest, _form(moved.values()))
 
 
-def _form(changes: Iterable[Mapping[str, Any]]) -> str:
+def _size(change: ChangeRecord) -> float:
+    return abs(change.value or 0.0)
+
+
+def _form(changes: Iterable[ChangeRecord]) -> str:
     """Return how to write changes, so that they can be told apart and the columns too: Elo runs to thousands."""
     changes = list(changes)
-    if any(abs(one["value"]) >= 10 for one in changes):
+    if any(_size(one) >= 10 for one in changes):
         return ".0f"
-    return ".1f" if any(abs(one.get("old") or 0) >= 100 for one in changes) else ".3f"
+    return ".1f" if any(abs(one.old or 0) >= 100 for one in changes) else ".3f"
 
 
 def _shown(value: float | None, form: str) -> str:
@@ -278,10 +265,5 @@ def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 3]}..."
 
 
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(names[:LISTED]) + more
-
-
 def _wrapped(text: str, indent: int = 0) -> list[str]:
-    return wrap(on_one_line(text), WIDTH, initial_indent=" " * indent, subsequent_indent=" " * (indent + 2))
+    return wrapped(on_one_line(text), " " * indent, " " * (indent + 2))

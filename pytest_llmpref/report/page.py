@@ -17,7 +17,7 @@ from pytest_llmpref.claims import claim as verdict
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.experiments.registry import in_order
 from pytest_llmpref.files import NotAFileError, explained, write_whole
-from pytest_llmpref.report import claims
+from pytest_llmpref.report import wording
 from pytest_llmpref.report.comparison import compared_model
 from pytest_llmpref.report.summary import summary
 from pytest_llmpref.report.views import (
@@ -31,8 +31,7 @@ from pytest_llmpref.report.views import (
     table_rows,
     together,
 )
-from pytest_llmpref.results.diagnostics import where_it_ended
-from pytest_llmpref.results.loading import Results
+from pytest_llmpref.results.schema import Results
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,20 +124,21 @@ def _template() -> Any:  # noqa: ANN401 - jinja2's, imported here
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "number": claims.number,
-        "share": _share,
-        "words": _words,
+        "number": wording.number,
+        "share": wording.share,
+        "words": wording.words,
         "cost": cost,
-        "ended": where_it_ended,
+        "ended": wording.where_it_ended,
     }
-    environment.globals |= {"marks": verdict.MARKS, "meanings": verdict.MEANINGS, "plural": claims.plural}
+    environment.globals |= {"marks": verdict.MARKS, "meanings": verdict.MEANINGS, "plural": wording.plural}
     return environment.get_template("report.html.j2")
 
 
 def _shown(models: Sequence[ModelView], all_models: Sequence[Figure], names: Names) -> dict[str, Any]:
-    """Return what the page's script draws: charts, and the claims about entities."""
+    """Return what the page's script draws: charts, and the claims about entities, with the signs of their verdicts."""
     figures = [*all_models, *(figure for model in models for figure in model.figures)]
     return {
+        "marks": verdict.MARKS,
         "charts": {figure.id: figure.chart.record() for figure in figures},
         "entities": {
             claim.id: entity_rows(claim, names) for model in models for claim in model.claims if claim.group.by_entity
@@ -155,16 +155,6 @@ def _policy(scripts: Sequence[bytes], styles: Sequence[bytes]) -> str:
     return (
         f"default-src 'none'; script-src {run}; style-src {styled}; img-src data:; base-uri 'none'; form-action 'none'"
     )
-
-
-def _share(value: object) -> str:
-    """Return a share in percent; of an estimate, its value."""
-    found = value.get("value") if isinstance(value, dict) else value
-    return f"{found:.1%}" if isinstance(found, int | float) else "\u2013"
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
 
 
 class ReportError(LLMPrefError):

@@ -6,9 +6,10 @@ was planted is found, by the way that every model takes. It says nothing about a
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from pytest_llmpref.claims.gates import function_of
+from pytest_llmpref.claims.claim import Verdict
+from pytest_llmpref.results.schema import ClaimedEstimate, ClaimRecord, Results
 
 MODELS = ("a", "b", "c", "d", "e")
 """Names of the worlds ``sim/paper-NAME``, which stand for the paper's models A to E."""
@@ -74,8 +75,8 @@ ROWS = (
 )
 
 
-def table_lines(results: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the table as Markdown, from what results.json holds; what differs from the paper is in bold, and marked.
+def table_lines(results: Results) -> Iterator[str]:
+    """Yield the table as Markdown; what differs from the paper is in bold, and marked.
 
     A value is compared at the two decimals that the paper prints.
     """
@@ -86,7 +87,7 @@ def table_lines(results: Mapping[str, Any]) -> Iterator[str]:
         cells = []
         for name in MODELS:
             claim = _claim(results, f"sim/paper-{name}", row.test)
-            agrees = claim is None or _agrees(claim["estimate"], row.expected[name])
+            agrees = claim is None or _agrees(claim.estimate, row.expected[name])
             differing += not agrees
             missing += claim is None
             cells.append(_cell(claim, agrees=agrees))
@@ -96,33 +97,30 @@ def table_lines(results: Mapping[str, Any]) -> Iterator[str]:
     yield f"{told}; not measured: {missing}." if missing else f"{told}."
 
 
-def _claim(results: Mapping[str, Any], model: str, test: str) -> Mapping[str, Any] | None:
+def _claim(results: Results, model: str, test: str) -> ClaimRecord | None:
     """Return the claim that a test made about a model; ``None`` where the suites do not have the test."""
-    for claim in results["models"].get(model, {}).get("claims", ()):
-        if function_of(claim["nodeid"]).rpartition("::")[2] == test:
-            found: Mapping[str, Any] = claim
-            return found
-    return None
+    found = results.models.get(model)
+    return next((claim for claim in found.claims if claim.function == test), None) if found else None
 
 
-def _agrees(estimate: Mapping[str, Any], expected: Expected) -> bool:
-    value, low, high = estimate["value"], estimate["low"], estimate["high"]
+def _agrees(estimate: ClaimedEstimate, expected: Expected) -> bool:
+    value, low, high = estimate.value, estimate.low, estimate.high
     if value is None or low is None or high is None:
         return False
     if expected == "above 0":
-        return bool(low > 0)
+        return low > 0
     if expected == "below 0":
-        return bool(high < 0)
+        return high < 0
     if expected == "none":
-        return bool(low <= 0 <= high)
-    return bool(expected[0] <= round(value, 2) <= expected[1])
+        return low <= 0 <= high
+    return expected[0] <= round(value, 2) <= expected[1]
 
 
-def _cell(claim: Mapping[str, Any] | None, *, agrees: bool) -> str:
+def _cell(claim: ClaimRecord | None, *, agrees: bool) -> str:
     if claim is None:
         return "not measured"
-    estimate = claim["estimate"]
-    if estimate["value"] is None or claim["verdict"] == "invalid":
-        return f"**{claim['verdict']}** (differs)"
-    text = f"{estimate['value']:.2f} ({estimate['low']:.2f} to {estimate['high']:.2f})"
+    estimate = claim.estimate
+    if estimate.value is None or claim.verdict is Verdict.INVALID:
+        return f"**{claim.verdict}** (differs)"
+    text = f"{estimate.value:.2f} ({estimate.low:.2f} to {estimate.high:.2f})"
     return text if agrees else f"**{text}** (differs)"

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from statistics import fmean, pstdev
-from typing import Any
 
 from pytest_llmpref.charts import Chart, Names, Row, Spec, quantities
+from pytest_llmpref.claims.claim import Verdict
 from pytest_llmpref.experiments.registry import reference
 from pytest_llmpref.report.claims import ModelVerdict, claimed
-from pytest_llmpref.results.loading import Results
+from pytest_llmpref.report.wording import words
+from pytest_llmpref.results.measure_record import Diagnostics, ShareRecord
+from pytest_llmpref.results.schema import Results
 
-VERDICTS = ("supported", "refuted", "inconclusive", "invalid")
 CHECKS = {
     "coverage": ("Answered", 0.9),
     "position_bias": ("First chosen", 0.5),
@@ -55,8 +56,8 @@ def claims_chart(judged: Mapping[str, ModelVerdict], labels: Mapping[str, str]) 
 
 def _claims_spec(rows: list[Row]) -> Spec:
     header = {"labelOrient": "top", "labelAnchor": "start", "labelLimit": 560, "labelPadding": 2}
-    colours = {"domain": list(VERDICTS), "range": [f"var(--{verdict})" for verdict in VERDICTS]}
-    shapes = {"domain": list(VERDICTS), "range": ["circle", "cross", "diamond", "triangle-up"]}
+    colours = {"domain": list(Verdict), "range": [f"var(--{verdict})" for verdict in Verdict]}
+    shapes = {"domain": list(Verdict), "range": ["circle", "cross", "diamond", "triangle-up"]}
     by_verdict = {"field": "verdict", "type": "nominal", "legend": {"title": None, "orient": "top"}}
     x = {"type": "quantitative", "title": None, "scale": {"zero": False}}
     thresholds = [
@@ -182,7 +183,7 @@ def checks_chart(results: Results, labels: Mapping[str, str]) -> Chart | None:
         row
         for model, record in results.models.items()
         for name, measure in record.measures.items()
-        for row in _check_rows(measure.diagnostics, labels[model], name.replace("_", " "))
+        for row in _check_rows(measure.checks, labels[model], words(name))
     ]
     if not rows:
         return None
@@ -196,15 +197,15 @@ def checks_chart(results: Results, labels: Mapping[str, str]) -> Chart | None:
     )
 
 
-def _check_rows(diagnostics: Mapping[str, Any], model: str, measure: str) -> list[Row]:
+def _check_rows(checks: Diagnostics, model: str, measure: str) -> list[Row]:
     rows = []
     for check, (heading, ideal) in CHECKS.items():
-        found: Any = diagnostics.get(check)
-        found = {"value": found} if isinstance(found, float | int) else found
-        if isinstance(found, Mapping) and isinstance(found.get("value"), float | int):
-            row = {name: found.get(name) for name in ("value", "low", "high")}
+        found: ShareRecord | float | None = getattr(checks, check)
+        one = ShareRecord(found) if isinstance(found, float) else found
+        if one is not None and one.value is not None:
             place = {"model": model, "measure": measure, "row": f"{model} \u00b7 {measure}"}
-            rows.append({**row, **place, "check": heading, "reference": ideal})
+            interval = {"value": one.value, "low": one.low, "high": one.high}
+            rows.append({**interval, **place, "check": heading, "reference": ideal})
     return rows
 
 

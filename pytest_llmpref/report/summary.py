@@ -6,13 +6,12 @@ from textwrap import wrap
 
 from pytest_llmpref.characters import in_code, in_markdown, on_one_line
 from pytest_llmpref.charts import Names
-from pytest_llmpref.claims.claim import MARKS
-from pytest_llmpref.report.claims import gate_of_all, short_name
+from pytest_llmpref.claims.claim import MARKS, Verdict
+from pytest_llmpref.report.claims import gate_of_all
 from pytest_llmpref.report.comparison import ComparedModel, compared_model
 from pytest_llmpref.report.views import ClaimView, ModelView, model_views
-from pytest_llmpref.results.diagnostics import where_it_ended
-from pytest_llmpref.results.gate_record import AbsentGateRecord
-from pytest_llmpref.results.loading import Results
+from pytest_llmpref.report.wording import WIDTH, short_name, where_it_ended
+from pytest_llmpref.results.schema import AbsentGateRecord, Results
 
 SUMMARY_LIMIT = 1_000_000
 """Bytes that GitHub takes as a step's summary; it drops a longer one."""
@@ -49,7 +48,7 @@ def annotations(
         (claim, model)
         for model in model_views(results, Names(results))
         for claim in model.claims
-        if (failures if claim.group.fails else claim.group.verdict != "supported" and not claim.group.note)
+        if (failures if claim.group.fails else claim.group.verdict is not Verdict.SUPPORTED and not claim.group.note)
     ]
     for claim, model in sorted(shown, key=lambda one: (not one[0].group.fails, not one[0].group.first.gate)):
         yield _command(claim, model, root, environment)
@@ -110,9 +109,6 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-WIDTH = 80
-
-
 def summary(results: Results) -> str:
     """Return the summary as Markdown: a table of models, then each model's claims, gates first."""
     models = model_views(results, Names(results))
@@ -123,10 +119,10 @@ def _lines(results: Results, models: list[ModelView]) -> Iterator[str]:
     state = gate_of_all(model.verdict for model in models)
     yield f"# {f'Gate {state}' if state else 'Verdicts'}: what models like, and what they do"
     yield ""
-    yield "| model | gate | supported | refuted | inconclusive | invalid |"
+    yield f"| model | gate | {' | '.join(Verdict)} |"
     yield "|---|---|--:|--:|--:|--:|"
     for model in models:
-        counts = (str(model.verdict.counts.get(name, 0)) for name in MARKS)
+        counts = (str(model.verdict.counts.get(verdict, 0)) for verdict in Verdict)
         word = model.verdict.word.removeprefix("gate ")
         yield f"| {in_markdown(model.label)} | {word} | {' | '.join(counts)} |"
     yield ""
@@ -142,7 +138,7 @@ def _lines(results: Results, models: list[ModelView]) -> Iterator[str]:
         yield ""
         yield from _wrapped(in_markdown(model.verdict.sentence))
         for measure, record in model.record.measures.items():
-            if ended := where_it_ended(record.diagnostics):
+            if ended := where_it_ended(record.checks):
                 yield from _wrapped(f"{in_markdown(measure.capitalize())}, {in_markdown(ended)}.")
         titles = {"gates": "Gates", "failed": "Failed", "rest": "Other claims"}
         for part, title in titles.items():
@@ -199,7 +195,7 @@ def _line(claim: ClaimView) -> str:
     text = f"{MARKS[claim.group.verdict]} **{in_markdown(claim.group.title)}**: {found}"
     if claim.group.note:
         text += f" ({claim.group.note})"
-    if claim.group.verdict == "supported":
+    if claim.group.verdict is Verdict.SUPPORTED:
         return text
     if claim.reasons:
         text += f"; {in_markdown(claim.reasons[0])}"

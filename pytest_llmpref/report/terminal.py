@@ -8,11 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import wrap
 from typing import Any
 
 from pytest_llmpref.characters import on_one_line
-from pytest_llmpref.claims.claim import COLOURS, LETTERS
+from pytest_llmpref.claims.claim import COLOURS, LETTERS, Verdict
 from pytest_llmpref.experiments.registry import behaviour_of
 from pytest_llmpref.parsing.outcome import Outcome
 from pytest_llmpref.report.claims import (
@@ -22,12 +21,19 @@ from pytest_llmpref.report.claims import (
     grouped,
     interval,
     judge,
+)
+from pytest_llmpref.report.wording import (
+    WIDTH,
+    for_terminal,
     percent,
     plural,
+    share,
+    short_path,
+    where_it_ended,
+    wrapped,
 )
-from pytest_llmpref.results.diagnostics import share_said, where_it_ended
-from pytest_llmpref.results.gate_record import GateRecord
-from pytest_llmpref.results.loading import ClaimRecord, MeasureRecord, ModelRecord, Results
+from pytest_llmpref.results.measure_record import AnsweredBy, MeasureRecord
+from pytest_llmpref.results.schema import ClaimRecord, GateRecord, ModelRecord, Results
 
 FOR_MISSING: Mapping[str, str] = {
     Outcome.UNPARSEABLE: "read the replies in report.html, then try --llmpref-prefill cue or --llmpref-judge MODEL",
@@ -37,6 +43,7 @@ FOR_MISSING: Mapping[str, str] = {
     Outcome.ERROR: "the provider failed: run again with --record-mode new_episodes, which asks what is missing",
 }
 """Commonest missing outcome -> what to do where too few questions were answered."""
+UNREAD = {Outcome.UNPARSEABLE, Outcome.TRUNCATED, Outcome.ERROR}
 FOR_CHECKS = {
     "one-sided": "the model answers by position or label, whatever is named: try --llmpref-answers logprobs",
     "repeat the order": "the model copies the list; rely on the pairwise questions for this model",
@@ -68,7 +75,7 @@ class Problem:
 
 def problems_of(model: ModelRecord, groups: Iterable[ClaimGroup]) -> dict[str, Problem]:
     """Return the root causes of invalid claims, by the measure that failed its checks or by the reason."""
-    invalid = [claim for group in groups for claim in group.claims if claim.verdict == "invalid"]
+    invalid = [claim for group in groups for claim in group.claims if claim.verdict is Verdict.INVALID]
     spoilt: dict[str, list[ClaimRecord]] = {}
     for claim in invalid:
         for cause in causes_of(claim, model.measures):
@@ -110,8 +117,8 @@ def _for_measure(measure: MeasureRecord) -> str:
     too_few = any(reason.startswith("coverage") for reason in measure.reasons)
     # A refusal, too, is an answer of the measure of refusals.
     unread = any("attempts choose, refuse or abstain" in reason for reason in measure.reasons)
-    sought = set(FOR_MISSING) if too_few else {"unparseable", "truncated", "error"} if unread else set()
-    outcomes = {name: count for name, count in measure.diagnostics["outcomes"].items() if name in sought and count}
+    sought = set(FOR_MISSING) if too_few else UNREAD if unread else set()
+    outcomes = {name: count for name, count in measure.checks.outcomes.missing.items() if name in sought}
     if outcomes:
         return FOR_MISSING[max(outcomes, key=outcomes.__getitem__)]
     return _for_reasons(measure.reasons)
@@ -125,13 +132,12 @@ def undecided(groups: Iterable[ClaimGroup]) -> list[tuple[ClaimGroup, str]]:
     """Return the groups with inconclusive claims, each with what would decide the first of these."""
     found = []
     for group in groups:
-        open_ = [claim for claim in group.claims if claim.verdict == "inconclusive"]
+        open_ = [claim for claim in group.claims if claim.verdict is Verdict.INCONCLUSIVE]
         if open_:
             found.append((group, open_[0].to_decide))
     return found
 
 
-WIDTH = 80
 UNDECIDED_SHOWN = 5
 """How many undecided tests say what would decide them; -v shows all."""
 
@@ -166,7 +172,7 @@ def model_lines(model: ModelRecord, verbosity: int) -> Iterator[Line]:
     yield from _problem_lines(model, groups, numbers, verbosity)
     if verbosity > 0:
         for claim in model.claims:
-            if claim.verdict != "supported":
+            if claim.verdict is not Verdict.SUPPORTED:
                 lines = ("", claim.nodeid, *claim.explanation.splitlines())
                 yield from ((line, COLOURS[claim.verdict]) for line in lines)
 
@@ -183,19 +189,19 @@ def measure_lines(measures: Mapping[str, MeasureRecord], numbers: Mapping[str, i
     heads = f"{'measure':<16}{'trials':>7}{'covered':>8}{'reliab.':>8}{'Elo SD':>7}{'first':>6}{'A':>5}{'alike':>6}"
     yield f"{heads} {'answers':<9}valid"
     for name, measure in measures.items():
-        checks = measure.diagnostics
-        reliability = (checks.get("reliability") or {}).get("value")
+        checks = measure.checks
+        reliability = None if checks.reliability is None else checks.reliability.value
         number = f" [{numbers[name]}]" if name in numbers else ""
         yield (
-            f"{name:<16}{checks['trials']:>7}{checks['coverage']:>8.1%}"
-            f"{'-' if reliability is None else f'{reliability:.2f}':>8}{_points(checks.get('elo_sd')):>7}"
-            f"{share_said(checks.get('position_bias')):>6}{share_said(checks.get('label_bias')):>5}"
-            f"{share_said(checks.get('decided_pairs')):>6}"
-            f" {_answers(checks['answered_by']):<9}{'yes' if measure.valid else f'NO{number}'}"
+            f"{name:<16}{checks.trials:>7}{checks.coverage:>8.1%}"
+            f"{'-' if reliability is None else f'{reliability:.2f}':>8}"
+            f"{'-' if checks.elo_sd is None else f'{checks.elo_sd:.0f}':>7}"
+            f"{share(checks.position_bias, 0):>6}{share(checks.label_bias, 0):>5}{share(checks.decided_pairs, 0):>6}"
+            f" {_answers(checks.answered_by):<9}{'yes' if measure.valid else f'NO{number}'}"
         )
-        for remark in behaviour_of(name).remarks(checks):
-            yield from _indented(remark)
-        yield from _indented(where_it_ended(checks))
+        for remark in behaviour_of(name).remarks(measure.diagnostics):
+            yield from wrapped(remark, "    ", "      ")
+        yield from wrapped(where_it_ended(checks), "    ", "      ")
 
 
 def claim_lines(model: ModelRecord, groups: Sequence[ClaimGroup], numbers: Mapping[str, int]) -> Iterator[Line]:
@@ -206,8 +212,8 @@ def claim_lines(model: ModelRecord, groups: Sequence[ClaimGroup], numbers: Mappi
             suite = group.first.suite
             yield suite, {"bold": True}
         found = _found(group)
-        if group.verdict == "invalid":
-            first = next(claim for claim in group.claims if claim.verdict == "invalid")
+        if group.verdict is Verdict.INVALID:
+            first = next(claim for claim in group.claims if claim.verdict is Verdict.INVALID)
             found += "".join(f" [{numbers[cause]}]" for cause in causes_of(first, model.measures))
         mark = _mark(group)
         width = WIDTH - len(" + ") - len(" ") - len(found)
@@ -224,7 +230,7 @@ def last_lines(results: Results, folder: Path, verbosity: int) -> Iterator[Line]
         yield "", {}
         yield from ((line, {}) for line in _legend(groups))
     if nothing := _decided_nothing(results):
-        yield from ((line, {"yellow": True}) for line in wrap(nothing, WIDTH, break_on_hyphens=False))
+        yield from ((line, {"yellow": True}) for line in wrapped(nothing))
     if verbosity >= 0:
         yield f"report   {short_path(folder / 'report.html')}", {}
     yield f"results  {short_path(folder / 'results.json')}", {}
@@ -243,15 +249,15 @@ def _decided_nothing(results: Results) -> str:
         for claim in model.claims:
             tests.setdefault((name, claim.nodeid), []).append(claim)
     groups = map(ClaimGroup, map(tuple, tests.values()))
-    undecided = [group for group in groups if group.verdict in {"inconclusive", "invalid"}]
+    undecided = [group for group in groups if group.verdict in {Verdict.INCONCLUSIVE, Verdict.INVALID}]
     if not undecided:
         return ""
     counts = Counter(group.verdict for group in undecided)
     failing = sum(group.fails for group in undecided)
     spared = sum(not group.fails and not group.note for group in undecided)
     text = (
-        f"{len(undecided)} of {plural(len(tests), 'test')} decided nothing ({counts['inconclusive']} inconclusive, "
-        f"{counts['invalid']} invalid)"
+        f"{len(undecided)} of {plural(len(tests), 'test')} decided nothing "
+        f"({counts[Verdict.INCONCLUSIVE]} inconclusive, {counts[Verdict.INVALID]} invalid)"
     )
     if failing:
         text += f"; {_of_them(failing, len(undecided))} failed"
@@ -269,18 +275,13 @@ def _of_them(count: int, all_of_them: int) -> str:
 def gate_lines(gate: GateRecord, before: str = "") -> Iterator[Line]:
     """Yield the state of a gate, in as many lines as it takes."""
     text = f"{before}GATE {gate.state.upper()}: {' '.join(gate_sentences(gate)).removesuffix('.')}"
-    for line in wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False):
+    for line in wrapped(text, then="  "):
         yield line, _gate_markup(gate.state)
 
 
 def _gate_markup(state: str) -> dict[str, bool]:
     colour = {"open": "green", "closed": "red"}.get(state, "yellow")
     return {"bold": True, colour: True}
-
-
-def for_terminal(text: str) -> str:
-    """Return a line that every terminal can show, and in which nothing foreign speaks to it."""
-    return on_one_line(text).replace("\u2212", "-").replace("\u2013", "-").replace("\u00b1", "+-")
 
 
 def _found(group: ClaimGroup) -> str:
@@ -309,53 +310,38 @@ def _problem_lines(
     for cause, problem in problems_of(model, groups).items():
         number = f"[{numbers[cause]}] "
         details = problem.details if verbosity >= 0 else ()
-        yield from _wrapped(number + problem.title, COLOURS["invalid"], then=" " * len(number))
+        yield from _lines(number + problem.title, COLOURS[Verdict.INVALID], then=" " * len(number))
         to_do = f"as for {advised[problem.to_do]}" if problem.to_do in advised else problem.to_do
         if problem.to_do:
             advised.setdefault(problem.to_do, number.strip())
         for text in (*details, *([f"to do: {to_do}"] if to_do else [])):
-            yield from _wrapped(" " * len(number) + text, {}, then=" " * (len(number) + 2))
+            yield from _lines(" " * len(number) + text, {}, then=" " * (len(number) + 2))
     shown = undecided(groups)
     most = len(shown) if verbosity > 0 else UNDECIDED_SHOWN
     for group, to_decide in shown[:most]:
-        count = f" ({group.counts['inconclusive']} of {group.entities} entities)" if group.by_entity else ""
+        count = f" ({group.counts[Verdict.INCONCLUSIVE]} of {group.entities} entities)" if group.by_entity else ""
         text = f"? {group.first.function.removeprefix('test_')}{count}: {to_decide or 'nothing is known to decide it'}"
-        yield from _wrapped(text, COLOURS["inconclusive"], then="    ")
+        yield from _lines(text, COLOURS[Verdict.INCONCLUSIVE], then="    ")
     if len(shown) > most:
-        yield f"? and {len(shown) - most} more inconclusive; -v shows all", COLOURS["inconclusive"]
+        yield f"? and {len(shown) - most} more inconclusive; -v shows all", COLOURS[Verdict.INCONCLUSIVE]
 
 
 def _legend(groups: Sequence[ClaimGroup]) -> Iterator[str]:
     """Yield what the letters mean, of those that occur, and what stands beside a gate."""
     present = {verdict for group in groups for verdict in group.counts}
     letters = ", ".join(f"{letter} {name}" for name, letter in LETTERS.items() if name in present)
-    yield from wrap(f"{letters}{': the measurement failed its checks' if 'invalid' in present else ''}", WIDTH)
+    yield from wrapped(f"{letters}{': the measurement failed its checks' if Verdict.INVALID in present else ''}")
     if any(group.first.gate and group.reproducibility is not None for group in groups):
         yield "[gate, 93%]: chance that a repetition of the study gives the same verdict"
 
 
-def _wrapped(text: str, markup: dict[str, bool], then: str) -> Iterator[Line]:
-    for line in wrap(text, WIDTH, subsequent_indent=then, break_on_hyphens=False):
-        yield line, markup
+def _lines(text: str, markup: dict[str, bool], then: str) -> Iterator[Line]:
+    return ((line, markup) for line in wrapped(text, then=then))
 
 
-def _indented(text: str) -> Iterator[str]:
-    yield from wrap(text, WIDTH, initial_indent="    ", subsequent_indent="      ")
-
-
-def _answers(answered_by: Mapping[str, int]) -> str:
+def _answers(answered_by: Mapping[AnsweredBy, int]) -> str:
     """Return how answers were read: the way of all of them but a twentieth, or ``mixed``."""
-    most = max(answered_by, key=answered_by.__getitem__, default="-")
-    return most if 20 * answered_by.get(most, 0) >= 19 * sum(answered_by.values()) else "mixed"
-
-
-def _points(elo: float | None) -> str:
-    return "-" if elo is None else f"{elo:.0f}"
-
-
-def short_path(path: Path) -> str:
-    """Return a path relative to the present folder, where it is below it."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
+    if not answered_by:
+        return "-"
+    most = max(answered_by, key=answered_by.__getitem__)
+    return most if 20 * answered_by[most] >= 19 * sum(answered_by.values()) else "mixed"

@@ -8,7 +8,9 @@ from typing import Any
 
 import msgspec
 
+from pytest_llmpref.characters import clipped
 from pytest_llmpref.charts import Chart, Drawing, Names, shown
+from pytest_llmpref.claims.claim import Verdict
 from pytest_llmpref.experiments.registry import behaviour_of, in_order, reference
 from pytest_llmpref.report import side_by_side
 from pytest_llmpref.report.claims import (
@@ -19,33 +21,18 @@ from pytest_llmpref.report.claims import (
     detectable,
     interval,
     judge,
-    number,
-    plural,
     reach,
     reasons_of,
 )
-from pytest_llmpref.results.diagnostics import refused_attempts
-from pytest_llmpref.results.loading import ClaimRecord, MeasureRecord, ModelRecord, Results
+from pytest_llmpref.report.wording import listed, number, plural, words
+from pytest_llmpref.results.measure_record import Diagnostics, MeasureRecord, TrialColumns
+from pytest_llmpref.results.schema import ClaimRecord, ModelRecord, Results
 
 KEY_LENGTH = 8
 """Characters of a key that a page carries: enough to find its line in a cassette."""
 KEY_BYTES = KEY_LENGTH / 2 * 4 / 3
 """What a key takes at least: its characters are hexadecimal digits, each as likely as another; in base64."""
-KNOWN = frozenset(
-    [
-        "control",
-        "key",
-        "entities",
-        "outcome",
-        "attempts",
-        "course",
-        "score",
-        "first_is_a",
-        "wording",
-        "repetition",
-        "text",
-    ]
-)
+KNOWN = frozenset(TrialColumns.__struct_fields__) - {"question", "framing", "correct"}
 """Columns that every measure has; what a measure adds is shown beside its replies."""
 STEPS = ((300, 1), (160, 1), (80, 1), (80, 3), (80, 10), (40, 30), (0, 100))
 """What is tried until the budget holds: characters of a reply, and which part of the plain choices is carried."""
@@ -83,10 +70,14 @@ def trials(results: Results, longest: int, part: int) -> dict[str, Any]:
     names = [results.entities[entity].name if entity in results.entities else entity for entity in ids]
     index = {entity: number for number, entity in enumerate(ids)}
     models = {
-        name: {title: _columns(one, index, texts, part) for title, one in model.measures.items() if one.trials}
+        name: {
+            title: _columns(one, one.columns, index, texts, part)
+            for title, one in model.measures.items()
+            if one.columns is not None
+        }
         for name, model in results.models.items()
     }
-    return {"ids": ids, "names": [_clip(name, 200) for name in names], "models": models, "texts": texts.listed}
+    return {"ids": ids, "names": [clipped(name, 200) for name in names], "models": models, "texts": texts.listed}
 
 
 class _Texts:
@@ -98,63 +89,61 @@ class _Texts:
         self._numbers: dict[str, int] = {}
 
     def number(self, text: str) -> int:
-        clipped = _clip(text, self._longest)
-        if clipped not in self._numbers:
-            self._numbers[clipped] = len(self.listed)
-            self.listed.append(clipped)
-        return self._numbers[clipped]
+        shown = clipped(text, self._longest)
+        if shown not in self._numbers:
+            self._numbers[shown] = len(self.listed)
+            self.listed.append(shown)
+        return self._numbers[shown]
 
 
 def _carried(measure: MeasureRecord, part: int) -> int:
     """Return how many trials and refused attempts a page carries."""
-    return len(_kept(measure, part)) + len(refused_attempts(measure.diagnostics))
+    return len(_kept(measure, part)) + len(measure.checks.refusals)
 
 
 def _kept(measure: MeasureRecord, part: int) -> list[int]:
     """Return the rows of the trials that a page carries."""
+    if (columns := measure.columns) is None:
+        return []
     # A refused attempt is listed by itself, with its reason, whether or not it was the last one of its trial.
-    listed = {refusal["key"] for refusal in refused_attempts(measure.diagnostics)}
+    refused = {refusal.key for refusal in measure.checks.refusals}
     return [
         row
-        for row, (key, outcome) in enumerate(zip(measure.trials["key"], measure.trials["outcome"], strict=True))
-        if key not in listed and (outcome != "choice" or row % part == 0)
+        for row, (key, outcome) in enumerate(zip(columns.key, columns.outcome, strict=True))
+        if key not in refused and (outcome != "choice" or row % part == 0)
     ]
 
 
-def _columns(measure: MeasureRecord, index: Mapping[str, int], texts: _Texts, part: int) -> dict[str, Any]:
-    table = measure.trials
-    refused = refused_attempts(measure.diagnostics)
-    listed = {refusal["key"] for refusal in refused}
+def _columns(
+    measure: MeasureRecord, columns: TrialColumns, index: Mapping[str, int], texts: _Texts, part: int
+) -> dict[str, Any]:
+    refusals = measure.checks.refusals
     kept = _kept(measure, part)
-    more = {name: column for name, column in table.items() if name not in KNOWN}
+    more = {name: column for name, column in measure.trials.items() if name not in KNOWN}
 
     def numbered(value: object) -> object:
         return texts.number(value) if isinstance(value, str) else value
 
-    columns: dict[str, Any] = {
-        "key": [table["key"][row][:KEY_LENGTH] for row in kept],
-        "entities": [[index[e] for e in table["entities"][row] if e in index] for row in kept],
-        "outcome": [texts.number(table["outcome"][row]) for row in kept],
-        "attempts": [table["attempts"][row] for row in kept],
-        "score": [None if (score := table["score"][row]) is None else round(score, 3) for row in kept],
-        "control": [int(table["control"][row]) for row in kept],
-        "text": [texts.number(table["text"][row]) for row in kept],
+    packed: dict[str, Any] = {
+        "key": [columns.key[row][:KEY_LENGTH] for row in kept],
+        "entities": [[index[e] for e in columns.entities[row] if e in index] for row in kept],
+        "outcome": [texts.number(columns.outcome[row]) for row in kept],
+        "attempts": [columns.attempts[row] for row in kept],
+        "score": [None if (score := columns.score[row]) is None else round(score, 3) for row in kept],
+        "control": [int(columns.control[row]) for row in kept],
+        "text": [texts.number(columns.text[row]) for row in kept],
         "more": {name: [numbered(column[row]) for row in kept] for name, column in more.items()},
         "words": [name for name, column in more.items() if any(isinstance(value, str) for value in column)],
-        "left_out": len(table["key"]) - len(kept) - len(listed & set(table["key"])),
+        "left_out": len(columns.key) - len(kept) - len({refusal.key for refusal in refusals} & set(columns.key)),
     }
-    if refused:
-        columns["refused"] = {
-            "key": [refusal["key"][:KEY_LENGTH] for refusal in refused],
-            "entities": [[index[e] for e in refusal["entities"] if e in index] for refusal in refused],
-            "reason": [texts.number(refusal["reason"]) for refusal in refused],
-            "text": [texts.number(refusal["text"]) for refusal in refused],
+    if refusals:
+        packed["refused"] = {
+            "key": [refusal.key[:KEY_LENGTH] for refusal in refusals],
+            "entities": [[index[e] for e in refusal.entities if e in index] for refusal in refusals],
+            "reason": [texts.number(refusal.reason) for refusal in refusals],
+            "text": [texts.number(refusal.text) for refusal in refusals],
         }
-    return columns
-
-
-def _clip(text: str, longest: int) -> str:
-    return text if len(text) <= longest else f"{text[: max(longest - 1, 0)]}\u2026"
+    return packed
 
 
 NAMED = 4
@@ -301,7 +290,7 @@ def _figures(label: str, record: ModelRecord, names: Names) -> dict[str, Chart |
 
 def _absence(what: str, record: ModelRecord) -> str:
     reasons = record.measures[what].reasons if what in record.measures else []
-    return f"{what.replace('_', ' ')}: no chart, since nothing was measured" + (f" ({reasons[0]})" if reasons else "")
+    return f"{words(what)}: no chart, since nothing was measured" + (f" ({reasons[0]})" if reasons else "")
 
 
 def _notes(verdict: ModelVerdict, what: str) -> Iterable[str]:
@@ -321,16 +310,16 @@ def _claim(anchor: str, group: ClaimGroup, record: ModelRecord, names: Names) ->
         estimate = "no estimate" if values is None else _range(*map(number, values))
     else:
         estimate = interval(claim)
-    others = [one for one in group.claims if one.verdict != "supported" and one.entity is not None]
+    others = [one for one in group.claims if one.verdict is not Verdict.SUPPORTED and one.entity is not None]
     return ClaimView(
         id=anchor,
         group=group,
         estimate=estimate,
         claimed=claimed(claim),
         detectable=_detectable(group.claims),
-        asked=tuple(_asked(name, record.measures[name]) for name in claim.measures if name in record.measures),
+        asked=tuple(_asked(name, record.measures[name].checks) for name in claim.measures if name in record.measures),
         reasons=tuple(reasons_of(group.claims)[:NAMED]),
-        named=_listed([names[one.entity or ""] for one in others]) if group.by_entity else "",
+        named=listed([names[one.entity or ""] for one in others], NAMED) if group.by_entity else "",
     )
 
 
@@ -345,21 +334,18 @@ def _detectable(group: Sequence[ClaimRecord]) -> str:
     return f"a true value {'above' if relation == '>' else 'below'} {number(worst)}"
 
 
-def _asked(name: str, measure: MeasureRecord) -> str:
+def _asked(name: str, checks: Diagnostics) -> str:
     """Return what a measure took: questions, missing answers, tokens and cost."""
-    checks = measure.diagnostics
-    outcomes = {what: count for what, count in checks["outcomes"].items() if what != "choice" and count}
-    missing = ", ".join(f"{count:,} {what}" for what, count in outcomes.items()) or "none"
-    tokens = checks.get("prompt_tokens", 0) + checks.get("completion_tokens", 0)
+    missing = ", ".join(f"{count:,} {what}" for what, count in checks.outcomes.missing.items()) or "none"
     return (
-        f"{name.replace('_', ' ')}: {plural(checks['trials'], 'question')} asked; missing answers: {missing}; "
-        f"{tokens:,} tokens; {cost(measure)}"
+        f"{words(name)}: {plural(checks.trials, 'question')} asked; missing answers: {missing}; "
+        f"{checks.prompt_tokens + checks.completion_tokens:,} tokens; {cost(checks)}"
     )
 
 
-def cost(measure: MeasureRecord) -> str:
+def cost(checks: Diagnostics) -> str:
     """Return what a measure cost, without counting an unknown price as zero."""
-    known, unpriced = measure.diagnostics.get("cost"), measure.diagnostics.get("unpriced", 0)
+    known, unpriced = checks.cost, checks.unpriced
     if known is None:
         return "cost unknown"
     unknown = f"{plural(unpriced, 'reply', 'replies')} of unknown price" if unpriced else ""
@@ -368,9 +354,3 @@ def cost(measure: MeasureRecord) -> str:
 
 def _range(low: str, high: str) -> str:
     return f"each {low}" if low == high else f"from {low} to {high}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    if len(names) <= NAMED:
-        return ", ".join(names)
-    return f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"

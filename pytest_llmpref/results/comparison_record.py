@@ -1,71 +1,183 @@
-"""A comparison of two releases as results.json holds it, typed, so that one edited by hand is named and not drawn."""
+"""A comparison of two releases as results.json holds it."""
 
-from typing import Any
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
+from pytest_llmpref.claims.claim import Verdict
 from pytest_llmpref.claims.gates import function_of
+from pytest_llmpref.results.measure_record import Count, Share
 
 
-class ChangeRecord(msgspec.Struct, frozen=True):
-    """New minus old, with its 95% interval.
+class ComparedRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """An estimate from both releases, with its 95% interval.
 
     Attributes
     ----------
-    moved
-        Whether it is significant at 5%, corrected by Holm over its family.
-    p
-        ``None`` where nothing is tested, since a side is invalid.
-    old, new
-        Both sides, on what both have; ``None`` where there is no such value.
+    value
+        The point estimate; null where there is none.
+    low, high
+        The limits of the interval.
+    n
+        Sample size.
+    unit
+        What ``n`` counts.
+    reasons
+        Why the measurement under it is invalid.
     """
 
     value: float | None
     low: float | None
     high: float | None
-    n: int
-    moved: bool
-    p: float | None
-    old: float | None = None
+    n: Count
+    unit: str = ""
+    reasons: list[str] = []
+
+
+class DifferenceRecord(ComparedRecord, frozen=True, kw_only=True):
+    """New minus old, with its 95% interval.
+
+    Attributes
+    ----------
+    new, old
+        Both sides, on what both have; null where there is no such value.
+    correlation
+        Of their sampling errors.
+    """
+
     new: float | None = None
+    old: float | None = None
+    correlation: float | None = None
+
+
+class ChangeRecord(DifferenceRecord, frozen=True, kw_only=True):
+    """New minus old, tested.
+
+    Attributes
+    ----------
+    reasons
+        Why a side is invalid, other than those of the whole measure.
+    p
+        p-value of no change; null where nothing is tested, since a side is invalid.
+    p_holm
+        The same, corrected by Holm over the family.
+    moved
+        Whether it is significant at ``alpha``, so corrected.
+    """
+
+    p: Share | None
+    p_holm: Share | None = None
+    moved: bool
 
 
 class QuestionsRecord(msgspec.Struct, frozen=True):
-    """Questions in both, and in one of them."""
+    """How many questions both releases were asked, and only one of them.
 
-    both: int
-    old_only: int
-    new_only: int
+    Attributes
+    ----------
+    both
+        In both.
+    old_only, new_only
+        In one of them.
+    """
+
+    both: Count
+    old_only: Count
+    new_only: Count
 
 
 class EntitiesRecord(msgspec.Struct, frozen=True):
-    """How many entities are in both, and ids of the others."""
+    """Which entities take part in both, and in only one of them.
 
-    both: int
+    Attributes
+    ----------
+    both
+        How many are in both.
+    old_only, new_only
+        Ids of the others.
+    """
+
+    both: Count
     old_only: list[str]
     new_only: list[str]
 
 
-class MeasureComparison(msgspec.Struct, frozen=True):
-    """One measure; ``reasons`` say why nothing is tested."""
+class ValidSides(msgspec.Struct, frozen=True):
+    """Whether a measure passed its checks.
+
+    Attributes
+    ----------
+    old, new
+        In the last release, and in the new one.
+    """
+
+    old: bool
+    new: bool
+
+
+class MeasureComparison(msgspec.Struct, frozen=True, kw_only=True):
+    """One measure in both releases.
+
+    Attributes
+    ----------
+    questions, entities
+        What both have in common.
+    valid
+        Whether it passed its checks.
+    reasons
+        Why nothing is tested; empty where it is.
+    agreement
+        Spearman's rho of the values of the two.
+    control
+        Change of the control; null where there is none.
+    changes
+        Entity id -> change.
+    """
 
     questions: QuestionsRecord
     entities: EntitiesRecord
+    valid: ValidSides | None = None
     reasons: list[str]
-    agreement: dict[str, Any]
+    agreement: ComparedRecord
+    control: DifferenceRecord | None = None
     changes: dict[str, ChangeRecord]
 
 
 class VerdictSide(msgspec.Struct, frozen=True):
-    """A verdict, the value under it, and its threshold."""
+    """A verdict in one release.
 
-    verdict: str
+    Attributes
+    ----------
+    verdict
+        The verdict.
+    value
+        The value under it; null where there is none.
+    threshold
+        The threshold.
+    """
+
+    verdict: Verdict
     value: float | None
     threshold: float = msgspec.field(name="bound")
 
 
 class VerdictChange(msgspec.Struct, frozen=True):
-    """A claim whose verdict changed."""
+    """A claim whose verdict changed.
+
+    Attributes
+    ----------
+    nodeid
+        Node id of the test, in the new release.
+    entity
+        Id of the entity that the claim is about; null where it is about the model as a whole.
+    gate
+        Whether the test is a gate.
+    old, new
+        The verdicts.
+    worse
+        Whether the new one is worse.
+    """
 
     nodeid: str
     entity: str | None
@@ -76,22 +188,70 @@ class VerdictChange(msgspec.Struct, frozen=True):
 
     @property
     def function(self) -> str:
-        """Name of the test function, as words."""
-        return function_of(self.nodeid).rpartition("::")[2].removeprefix("test_").replace("_", " ")
+        """Name of the test function."""
+        return function_of(self.nodeid).rpartition("::")[2]
 
 
-class ClaimsComparison(msgspec.Struct, frozen=True):
-    """Claims: how many are in both, whose verdicts changed, and which have no counterpart."""
+class ThresholdChange(msgspec.Struct, frozen=True):
+    """A claim whose threshold changed.
 
-    both: int
+    Attributes
+    ----------
+    nodeid
+        Node id of the test, in the new release.
+    old, new
+        The thresholds.
+    """
+
+    nodeid: str
+    old: float
+    new: float
+
+
+class ClaimsComparison(msgspec.Struct, frozen=True, kw_only=True):
+    """The claims of both releases.
+
+    Attributes
+    ----------
+    both
+        How many are in both.
+    changed
+        Those whose verdicts changed, those that changed for the worse first.
+    thresholds
+        Those whose thresholds changed.
+    old_only, new_only
+        Node ids of those without a counterpart.
+    """
+
+    both: Count
     changed: list[VerdictChange]
-    bounds: list[dict[str, Any]]
+    thresholds: list[ThresholdChange] = msgspec.field(name="bounds")
     old_only: list[str]
     new_only: list[str]
 
 
-class ModelComparison(msgspec.Struct, frozen=True):
-    """One model; ``old`` is its name in the earlier run."""
+class ModelComparison(msgspec.Struct, frozen=True, kw_only=True):
+    """One model in both releases.
+
+    Attributes
+    ----------
+    old
+        Its name in the last release.
+    simulated
+        Whether it is a simulated model in either.
+    measures
+        Those that both have, by name.
+    measures_old_only, measures_new_only
+        Names of the others.
+    overall
+        Measure -> change of its mean over all questions.
+    rho
+        Measure -> change of its correlation with preference.
+    claims
+        The claims.
+    changed
+        Whether anything changed beyond sampling noise, or a verdict.
+    """
 
     old: str
     simulated: bool
@@ -105,19 +265,45 @@ class ModelComparison(msgspec.Struct, frozen=True):
 
 
 class RunSide(msgspec.Struct, frozen=True):
-    """When a run began, and what it was about."""
+    """The run of one release.
+
+    Attributes
+    ----------
+    began
+        When.
+    profile
+        Name of the profile.
+    entities
+        Name of the entity set.
+    """
 
     began: str
     profile: str
     entities: str
 
 
-class ComparisonRecord(msgspec.Struct, frozen=True):
-    """The comparison of this run with that of the last release, which is read from the file ``baseline``."""
+class ComparisonRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The comparison of a run with that of the last release.
+
+    Attributes
+    ----------
+    old, new
+        The runs.
+    alpha
+        Error rate of each family of changes.
+    models
+        Those that are in both, by the name in the new release.
+    old_only, new_only
+        Names of the others.
+    changed
+        Whether anything changed beyond sampling noise, or a verdict.
+    baseline
+        The file of the last release.
+    """
 
     old: RunSide
     new: RunSide
-    alpha: float
+    alpha: Annotated[float, Meta(gt=0, le=1)]
     models: dict[str, ModelComparison]
     old_only: list[str]
     new_only: list[str]

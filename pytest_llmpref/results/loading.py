@@ -1,178 +1,26 @@
 """Reads results.json, checked: a file that is cut off, of another schema or edited by hand is named, with the field."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, TypeVar
 
 import msgspec
 
-from pytest_llmpref.claims.claim import Relation, sides
-from pytest_llmpref.claims.gates import function_of
+from pytest_llmpref.claims.claim import Verdict, sides
+from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.files import open_given
-from pytest_llmpref.results.comparison_record import ComparisonRecord
-from pytest_llmpref.results.diagnostics import OPTIONAL, REQUIRED
-from pytest_llmpref.results.gate_record import GateRecord
-from pytest_llmpref.results.places import FIX, Place, ResultsFileError
+from pytest_llmpref.results.measure_record import COURSE, KEY, Diagnostics, MeasureRecord, TrialColumns
+from pytest_llmpref.results.schema import SCHEMA, ClaimRecord, Results
 
-SCHEMA = 1
-SCHEMA_FILE = Path(__file__).with_name("results.schema.json")
-"""Version of the format; raised only when something is removed or changes its meaning."""
+T = TypeVar("T")
+FIX = "use the file as the run wrote it, or run pytest again to write a new one"
 ROUNDING = 1e-6
 """How far a written number may be from the one that was judged: results.json has six decimals."""
 
 
-class EstimateRecord(msgspec.Struct, frozen=True):
-    """A value with its interval; ``None`` where it cannot be estimated. ``level`` is 0.95 where none is given."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-    n: int
-    level: float = 0.95
-    unit: str = ""
-    method: str = ""
-    label: str = ""
-
-
-class MeasureRecord(msgspec.Struct, frozen=True):
-    """A measure of one model.
-
-    Attributes
-    ----------
-    entities
-        Entity id -> estimate.
-    control
-        The same where no entity is named.
-    diagnostics
-        Counts and checks; which of them there are depends on the measure.
-    valid, reasons
-        Whether it passed its checks, and why not.
-    trials
-        Columns of one length, a trial in each place; empty in files that hold none.
-    unranked
-        Why the values do not order the entities, though each stands for itself.
-    early
-        Why what is computed from the trials may not be claimed, apart from the estimates themselves.
-    """
-
-    entities: dict[str, EstimateRecord]
-    control: EstimateRecord | None
-    diagnostics: dict[str, Any]
-    valid: bool
-    reasons: list[str]
-    trials: dict[str, list[Any]] = {}
-    unranked: list[str] = []
-    early: list[str] = []
-
-
-class MissingRecord(msgspec.Struct, frozen=True):
-    """A correlation with the worst and with the best answers in place of the missing ones; in words, how sought."""
-
-    low: float | None
-    high: float | None
-    search: str = ""
-
-
-class ClaimRecord(msgspec.Struct, frozen=True):
-    """A claim and its verdict.
-
-    Attributes
-    ----------
-    measures
-        Names of the measures that the test asked for.
-    says
-        First line of the test's docstring: the claim in words.
-    family
-        Number of claims that the level is corrected for.
-    line
-        Line of the test in its file, from 1; 0 where it is not known.
-    missing
-        How far missing answers could move a correlation; ``None`` where it is none, or they could not.
-    to_decide
-        What would decide the claim, or mend its measurement; empty where it is decided.
-    supported_again
-        Chance that a repetition of the study would support the claim; ``None`` where that cannot be said.
-    fails
-        Whether the claim makes its test fail, by the test's markers and by how strict the run was; ``None`` in files
-        that do not say.
-    xfail
-        Whether the test was expected to fail, and so did not.
-    """
-
-    nodeid: str
-    suite: str
-    entity: str | None
-    estimate: EstimateRecord
-    relation: Relation
-    threshold: float = msgspec.field(name="bound")
-    verdict: Literal["supported", "refuted", "inconclusive", "invalid"]
-    gate: bool
-    reasons: list[str] = []
-    exploratory: bool = False
-    explanation: str = ""
-    measures: list[str] = []
-    says: str = ""
-    family: int = 1
-    line: int = 0
-    missing: MissingRecord | None = None
-    to_decide: str = ""
-    supported_again: float | None = None
-    fails: bool | None = None
-    xfail: bool = False
-
-    @property
-    def function(self) -> str:
-        """Name of the test function, without parameters."""
-        return function_of(self.nodeid).rpartition("::")[2]
-
-
-class ModelRecord(msgspec.Struct, frozen=True):
-    """What was found of one model. ``gate`` is ``None`` where it has no gate."""
-
-    simulated: bool
-    measures: dict[str, MeasureRecord]
-    claims: list[ClaimRecord]
-    gate: GateRecord | None = None
-
-
-class RunRecord(msgspec.Struct, frozen=True):
-    """How the run was set up. ``entities`` names the entity set; where ``strict``, undecided claims fail as well."""
-
-    version: str
-    began: str
-    profile: str
-    record_mode: str
-    seed: int
-    alpha: float
-    entities: str
-    answers: str
-    prefill: str = ""
-    replay: str = ""
-    cassettes: str = ""
-    control: str = "none"
-    strict: bool = False
-
-
-class EntityRecord(msgspec.Struct, frozen=True):
-    """Name and group of an entity."""
-
-    name: str
-    group: str
-
-
-class Results(msgspec.Struct, frozen=True):
-    """A results file: ``entities`` and ``models`` by id and name.
-
-    ``comparison`` is that with the last release, where the run was given one. ``gate`` is the state of all gates.
-    ``runs`` tells which run measured a model, where several files were merged.
-    """
-
-    run: RunRecord
-    models: dict[str, ModelRecord]
-    entities: dict[str, EntityRecord] = {}
-    comparison: ComparisonRecord | None = None
-    gate: GateRecord | None = None
-    runs: dict[str, RunRecord] = {}
+class ResultsFileError(LLMPrefError):
+    """A results file that cannot be used; the message names the file, the field and the fix."""
 
 
 def load_results(path: Path) -> Results:
@@ -191,7 +39,12 @@ def load_results(path: Path) -> Results:
         raise ResultsFileError(
             f"{path}: {error.strerror or error}; name the results.json of a run, such as reports/latest/results.json"
         ) from None
-    return parse_results(_decode(content, path), str(path))
+    try:
+        results = msgspec.json.decode(content, type=Results)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # Again in two steps, which say where the fault is.
+        return parse_results(_decode(content, path), str(path))
+    return _checked(results, str(path))
 
 
 def parse_results(record: object, source: str) -> Results:
@@ -199,18 +52,26 @@ def parse_results(record: object, source: str) -> Results:
     if not isinstance(record, dict):
         raise ResultsFileError(f"{source}: a {type(record).__name__}, not a results file's object; {FIX}")
     _check_schema(record, source)
-    at = Place(source)
-    models = at.table(record, "models")
-    results = Results(
-        run=at.convert(record.get("run"), RunRecord, "run"),
-        models={name: _model(found, at.inside("models", name)) for name, found in models.items()},
-        entities=at.convert(record.get("entities", {}), dict[str, EntityRecord], "entities"),
-        comparison=at.convert(record.get("comparison"), ComparisonRecord | None, "comparison"),
-        gate=at.convert(record.get("gate"), GateRecord | None, "gate"),
-    )
+    return _checked(_Place(source).convert(record, Results), source)
+
+
+def _checked(results: Results, source: str) -> Results:
+    """Check what types cannot say."""
+    at = _Place(source)
+    for name, model in results.models.items():
+        for measure, found in model.measures.items():
+            _check_measure(found, at.inside("models", name, "measures", measure))
+        for number, claim in enumerate(model.claims):
+            _check_verdict(claim, at.inside("models", name, f"claims[{number}]"))
     if not results.models:
-        raise ResultsFileError(f"{source}: field models: it names no model, so nothing was measured; {FIX}")
+        raise at.error("it names no model, so nothing was measured", "models")
     return results
+
+
+def check_measure(record: object, source: str, fix: str) -> None:
+    """Check a measure as results.json holds it; errors, which are those of `load_results`, end in ``fix``."""
+    at = _Place(source, fix=fix)
+    _check_measure(at.convert(record, MeasureRecord), at)
 
 
 def merged(files: Mapping[Path, Results]) -> Results:
@@ -234,6 +95,7 @@ def merged(files: Mapping[Path, Results]) -> Results:
     if len(every) == 1:
         return every[0]
     return Results(
+        schema=SCHEMA,
         run=every[0].run,
         models={name: model for results in every for name, model in results.models.items()},
         entities={id_: entity for results in reversed(every) for id_, entity in results.entities.items()},
@@ -268,97 +130,130 @@ def _check_schema(record: Mapping[str, Any], source: str) -> None:
     raise ResultsFileError(f"{source}: field schema is {version!r}, and this release reads schema {SCHEMA}; {fix}")
 
 
-def _model(record: object, at: Place) -> ModelRecord:
-    if not isinstance(record, dict):
-        raise at.error("an object is needed")
-    measures = at.table(record, "measures")
-    listed = record.get("claims")
-    if not isinstance(listed, list):
-        raise at.error("a list is needed", "claims")
-    claims = [at.convert(claim, ClaimRecord, f"claims[{number}]") for number, claim in enumerate(listed)]
-    for number, claim in enumerate(claims):
-        _check_verdict(claim, at.inside(f"claims[{number}]"))
-    return ModelRecord(
-        simulated=at.convert(record.get("simulated"), bool, "simulated"),
-        measures={name: _measure(found, at.inside("measures", name)) for name, found in measures.items()},
-        claims=claims,
-        gate=at.convert(record.get("gate"), GateRecord | None, "gate"),
-    )
+class _Place:
+    """A place in a file, which errors name: ``models."sim/plain".measures.refusal.trials.key``."""
+
+    def __init__(self, source: str, *path: str, fix: str = FIX) -> None:
+        self._source, self._path, self._fix = source, path, fix
+
+    def inside(self, *names: str) -> "_Place":
+        """Return a place inside this one."""
+        return _Place(self._source, *self._path, *names, fix=self._fix)
+
+    def error(self, what: str, *names: str) -> ResultsFileError:
+        """Return an error about a field inside this place."""
+        shown = (name if re.fullmatch(r"[\w\[\]]+", name) else f'"{name}"' for name in (*self._path, *names))
+        field = ".".join(shown).replace(".[", "[")
+        where = f"field {field}: " if field else ""
+        return ResultsFileError(f"{self._source}: {where}{what}; {self._fix}")
+
+    def convert(self, value: object, kind: type[T]) -> T:
+        """Check a value against a type."""
+        try:
+            return msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            what, way = _fault(value, kind, error)
+            raise self.error(what, *way) from None
 
 
-def check_measure(record: object, source: str, fix: str) -> None:
-    """Check a measure as results.json holds it; errors, which are those of `load_results`, end in ``fix``."""
-    _measure(record, Place(source, fix=fix))
+_MISSING = re.compile(r"Object missing required field `(.*?)`")
 
 
-def _measure(record: object, at: Place) -> MeasureRecord:
-    if not isinstance(record, dict):
-        raise at.error("an object is needed")
-    for entity, estimate in at.table(record, "entities").items():
-        at.convert(estimate, EstimateRecord, "entities", entity)
-    measure: MeasureRecord = at.convert(record, MeasureRecord)
-    for name, kind in REQUIRED.items():
-        at.convert(measure.diagnostics.get(name), kind, "diagnostics", name)
-    for name in OPTIONAL.keys() & measure.diagnostics.keys():
-        at.convert(measure.diagnostics[name], OPTIONAL[name], "diagnostics", name)
-    if measure.trials:
-        _check_trials(measure.trials, at.inside("trials"))
-    return measure
+def _fault(value: Any, kind: type, error: msgspec.ValidationError) -> tuple[str, list[str]]:  # noqa: ANN401 - JSON
+    """Return what is wrong with a value, and the way there."""
+    what, _, place = str(error).partition(" - at ")
+    path = place.partition("$")[2].rstrip("`")
+    way = [str(step) if isinstance(step, str) else f"[{step}]" for step in _way(value, kind, path, str(error))]
+    if missing := _MISSING.fullmatch(what):
+        return "it is missing", [*way, missing[1]]
+    return what, way
 
 
-_OUTCOMES = Literal["choice", "refusal", "abstention", "unparseable", "truncated", "error"]
-_COLUMNS: dict[str, Any] = {
-    "control": list[bool],
-    "key": list[str],
-    "entities": list[list[str]],
-    "outcome": list[_OUTCOMES],
-    "attempts": list[int],
-    "score": list[float | None],
-    "wording": list[int],
-    "repetition": list[int],
-    "text": list[str],
-}
-"""The columns that every measure has; a measure may add its own."""
-_MORE_COLUMNS: dict[str, Any] = {
-    "course": list[Annotated[str, msgspec.Meta(pattern="^[craute]+$")]],
-    "first_is_a": list[bool | None],
-    "question": list[str | None],
-    "framing": list[str | None],
-    "correct": list[bool | None],
-}
-"""Columns that a file may lack."""
+def _way(value: Any, kind: type, path: str, said: str) -> Iterator[str | int]:  # noqa: ANN401 - JSON
+    """Yield the steps of msgspec's path to a fault: names of fields, and places in lists.
+
+    msgspec does not name the key of a table, and writes ``[...]``: it is that which gives the same error alone.
+    """
+    way: list[str | int] = []
+    for name, index in re.findall(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]", path):
+        step: str | int = name or index
+        if index == "...":
+            alone = ((key, _with_only(value, way, key)) for key in _at(value, way))
+            step, value = next((key, one) for key, one in alone if _error(one, kind) == said)
+        elif index:
+            step = int(index)
+        way.append(step)
+        yield step
 
 
-def _check_trials(trials: Mapping[str, list[Any]], at: Place) -> None:
-    for name, kind in _COLUMNS.items():
-        if name not in trials:
-            raise at.error("the column is missing", name)
-        at.convert(trials[name], kind, name)
-    for name in _MORE_COLUMNS.keys() & trials.keys():
-        at.convert(trials[name], _MORE_COLUMNS[name], name)
-    length = len(trials["key"])
-    for name, column in trials.items():
+def _at(value: Any, way: list[str | int]) -> Any:  # noqa: ANN401 - JSON
+    for step in way:
+        value = value[step]
+    return value
+
+
+def _with_only(value: Any, way: list[str | int], key: str) -> Any:  # noqa: ANN401 - JSON
+    """Return a copy of a value in which the table at the end of a way has one key only."""
+    if not way:
+        return {key: value[key]}
+    copied = value.copy()
+    copied[way[0]] = _with_only(value[way[0]], way[1:], key)
+    return copied
+
+
+def _error(value: object, kind: type) -> str:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        return str(error)
+    return ""
+
+
+def _check_measure(measure: MeasureRecord, at: _Place) -> None:
+    inside = at.inside("trials")
+    try:
+        _, columns = measure.checks, measure.columns
+    except msgspec.ValidationError:
+        # Again, with the place of the fault; what passes is kept by the measure, for those who read it.
+        at.inside("diagnostics").convert(measure.diagnostics, Diagnostics)
+        columns = inside.convert(measure.trials, TrialColumns)
+    if columns is None:
+        return
+    length = len(columns.key)
+    for name, column in measure.trials.items():
         if len(column) != length:
-            raise at.error(f"the column has {len(column):,} trials, and key has {length:,}", name)
-    for number, (outcome, course) in enumerate(zip(trials["outcome"], trials.get("course", ()), strict=False)):
+            raise inside.error(f"the column has {len(column):,} trials, and key has {length:,}", name)
+    _check_form(columns.key, KEY, "key", inside)
+    _check_form(columns.course or (), COURSE, "course", inside)
+    for number, (outcome, course) in enumerate(zip(columns.outcome, columns.course or (), strict=False)):
         if course[-1] != outcome[0]:
-            raise at.error(f"it ends in {course[-1]!r}, and the outcome is {outcome!r}", f"course[{number}]")
+            raise inside.error(f"it ends in {course[-1]!r}, and the outcome is {outcome!r}", f"course[{number}]")
 
 
-def _check_verdict(claim: ClaimRecord, at: Place) -> None:
+def _check_form(column: Sequence[str], form: str, name: str, at: _Place) -> None:
+    """Check that every text of a column matches a regular expression."""
+    lines = "".join([f"{text}\n" for text in column])
+    if lines.count("\n") == len(column) and re.fullmatch(f"(?:{form}\n)*", lines):
+        return
+    for number, text in enumerate(column):
+        if not re.fullmatch(form, text):
+            raise at.error(f"{text!r} is not of the form {form}", f"{name}[{number}]")
+
+
+def _check_verdict(claim: ClaimRecord, at: _Place) -> None:
     """Check that the verdict is what the interval says."""
     low, high, threshold = claim.estimate.low, claim.estimate.high, claim.threshold
-    if claim.verdict == "invalid":
+    if claim.verdict is Verdict.INVALID:
         return
     if low is None or high is None:
-        raise at.error(f"it is {claim.verdict!r} without an interval", "verdict")
+        raise at.error(f"it is {claim.verdict.value!r} without an interval", "verdict")
     above, below = sides(low, high, claim.relation, threshold)
     possible = {
-        "supported": above > -ROUNDING,
-        "refuted": below >= -ROUNDING,
-        "inconclusive": above <= ROUNDING and below < ROUNDING,
+        Verdict.SUPPORTED: above > -ROUNDING,
+        Verdict.REFUTED: below >= -ROUNDING,
+        Verdict.INCONCLUSIVE: above <= ROUNDING and below < ROUNDING,
     }
     if not possible[claim.verdict]:
         raise at.error(
-            f"{claim.verdict!r} is not what {low:g} to {high:g} says of {claim.relation} {threshold:g}", "verdict"
+            f"{claim.verdict.value!r} is not what {low:g} to {high:g} says of {claim.relation} {threshold:g}", "verdict"
         )

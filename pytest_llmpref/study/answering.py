@@ -9,7 +9,7 @@ import contextlib
 import inspect
 import math
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -17,12 +17,14 @@ from typing import Any, Literal, TypeVar
 from pytest_llmpref.cassettes import Cassette, Deeds, RecordingModel, ReplayModel
 from pytest_llmpref.cassettes.recording import Budget, BudgetedModel
 from pytest_llmpref.config.options import Settings
-from pytest_llmpref.experiments.asking import JudgedModel
-from pytest_llmpref.experiments.experiment import Plan
+from pytest_llmpref.experiments.asking import JudgedModel, ask_all
+from pytest_llmpref.experiments.experiment import AgentExperiment, Around, Plan
 from pytest_llmpref.experiments.registry import simulated_answers
-from pytest_llmpref.models.chat import ChatModel
+from pytest_llmpref.experiments.trials import Replies
+from pytest_llmpref.models.chat import ChatModel, Reply
 from pytest_llmpref.models.opening import answers_in_process, open_model
 from pytest_llmpref.models.parameters import PriceError, price_of
+from pytest_llmpref.study.coverage import Plans
 from pytest_llmpref.study.extensions import Extensions
 
 T = TypeVar("T")
@@ -104,7 +106,30 @@ class Answerers:
             return model
         return JudgedModel(model, answerer(self._judge))
 
-    def deeds(self, *, live: bool) -> Deeds:
+    def replies(
+        self,
+        plans: Plans,
+        measure: str,
+        numbers: Sequence[int],
+        *,
+        live: bool,
+        on_reply: Callable[[Reply, bool], None] | None = None,
+    ) -> Coroutine[Any, Any, list[Replies]]:
+        """Ask trials of a measure's plan, of the model if ``live``, else of whoever answers without being recorded.
+
+        ``on_reply`` is told of each reply, and whether its trial ended with it.
+        """
+        plan, settings, experiment = plans[measure], self._settings, plans.experiment(measure)
+        model = self.to_ask(plan, live=live)
+        tell = on_reply or _tell_nobody
+        # A replay by key finds what a run came to beside its requests; one at the wire makes it again from these.
+        if isinstance(experiment, AgentExperiment) and (live or self.in_process or settings.replay == "wire"):
+            folder = settings.report_dir / "latest" / measure
+            around = Around(settings.sandbox, settings.in_flight, folder, tell)
+            return experiment.run_all(plans.conditions(measure), plan, numbers, model, self._deeds(live=live), around)
+        return ask_all(model, plan, numbers, in_flight=settings.in_flight, on_reply=tell)
+
+    def _deeds(self, *, live: bool) -> Deeds:
         """Return where the deeds of agents are recorded, or found."""
         if self.in_process:
             return Deeds(None, "new_episodes", self._settings.began)
@@ -168,6 +193,10 @@ class Answerers:
             only_recorded=only_recorded,
             answers=simulated_answers(),
         )
+
+
+def _tell_nobody(_reply: Reply, _ended: bool) -> None:
+    pass
 
 
 class BackgroundLoop:

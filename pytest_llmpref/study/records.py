@@ -5,13 +5,14 @@ What other packages' experiments return, checked before a claim rests on it: rep
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from pytest_llmpref.claims.claim import Claim
+from pytest_llmpref.characters import clipped
+from pytest_llmpref.claims.claim import Claim, Verdict
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.errors import ExtensionError, LLMPrefError
 from pytest_llmpref.experiments.measure import Measure, outcome_diagnostics
@@ -20,8 +21,20 @@ from pytest_llmpref.experiments.trials import Trial, column
 from pytest_llmpref.files import NotAFileError, explained, refuse_linked_folder, write_whole
 from pytest_llmpref.models.chat import whole_text
 from pytest_llmpref.models.opening import is_simulated
-from pytest_llmpref.results.loading import SCHEMA, check_measure
-from pytest_llmpref.results.places import ResultsFileError
+from pytest_llmpref.results.loading import ResultsFileError, check_measure, parse_results
+from pytest_llmpref.results.measure_record import EstimateRecord, MeasureRecord, TrialColumns, written
+from pytest_llmpref.results.schema import (
+    SCHEMA,
+    ClaimedEstimate,
+    ClaimRecord,
+    EntityRecord,
+    GateRecord,
+    MissingRecord,
+    ModelRecord,
+    Results,
+    RunRecord,
+    encoded,
+)
 from pytest_llmpref.secrets import Secrets
 from pytest_llmpref.stats.closed_form import chance_of_support, on_fisher_scale
 
@@ -62,46 +75,78 @@ LONGEST_TEXT = 300
 """Characters of a reply that results.json holds; the cassette has all of it."""
 
 
-def measure_record(measure: Measure) -> dict[str, Any]:
+def measure_record(measure: Measure) -> MeasureRecord:
     """Return a measure as results.json holds it."""
-    return {
-        "entities": {entity: _estimate_record(estimate) for entity, estimate in measure.estimates.items()},
-        "control": None if measure.control is None else _estimate_record(measure.control),
-        "diagnostics": _plain(measure.diagnostics),
-        "valid": measure.valid,
-        "reasons": list(measure.reasons),
-        "unranked": list(measure.unranked),
-        "early": list(measure.early),
-        "trials": trials_record(measure.trials, measure.controls),
-    }
+    columns = _columns(measure.trials, measure.controls)
+    return MeasureRecord(
+        entities={entity: _estimate_record(estimate) for entity, estimate in measure.estimates.items()},
+        control=None if measure.control is None else _estimate_record(measure.control),
+        diagnostics=_plain(measure.diagnostics),
+        valid=measure.valid,
+        reasons=list(measure.reasons),
+        unranked=list(measure.unranked),
+        early=list(measure.early),
+        trials=msgspec.structs.asdict(columns),
+    )
 
 
-def trials_record(trials: Sequence[Trial], controls: Sequence[Trial]) -> dict[str, list[Any]]:
+def _columns(trials: Sequence[Trial], controls: Sequence[Trial]) -> TrialColumns:
     """Return trials as columns, in the order of the plan, those of the control last.
 
-    ``key`` is that of the last attempt, whose outcome and text stand beside it; ``course`` holds the first letter of
-    each attempt's outcome, and no two outcomes have the same.
+    No two outcomes begin with the same letter, so that the letters tell the course of a trial.
     """
     listed = [*trials, *controls]
-    return {
-        "control": [False] * len(trials) + [True] * len(controls),
-        "key": [trial.key for trial in listed],
-        "entities": [list(trial.entities) for trial in listed],
-        "outcome": [trial.outcome.value for trial in listed],
-        "attempts": [len(trial.attempts) for trial in listed],
-        "course": ["".join(attempt.outcome.value[0] for attempt in trial.attempts) for trial in listed],
-        "score": [None if trial.score is None else _number(trial.score) for trial in listed],
-        "first_is_a": column(listed, "first_is_a"),
-        "wording": [trial.wording for trial in listed],
-        "repetition": [trial.repetition for trial in listed],
-        "question": column(listed, "question"),
-        "framing": column(listed, "framing"),
-        "correct": column(listed, "correct"),
-        "text": [_clipped(trial.text) for trial in listed],
-    }
+    return TrialColumns(
+        control=[False] * len(trials) + [True] * len(controls),
+        key=[trial.key for trial in listed],
+        entities=[list(trial.entities) for trial in listed],
+        outcome=[trial.outcome.value for trial in listed],
+        attempts=[len(trial.attempts) for trial in listed],
+        course=["".join(attempt.outcome.value[0] for attempt in trial.attempts) for trial in listed],
+        score=[None if trial.score is None else written(trial.score) for trial in listed],
+        first_is_a=column(listed, "first_is_a"),
+        wording=[trial.wording for trial in listed],
+        repetition=[trial.repetition for trial in listed],
+        question=column(listed, "question"),
+        framing=column(listed, "framing"),
+        correct=column(listed, "correct"),
+        # Names and replies of other packages' models may hold half a character.
+        text=[whole_text(clipped(trial.text, LONGEST_TEXT)) for trial in listed],
+    )
 
 
-def claim_record(claim: Claim, test: Mapping[str, Any], *, fails: bool) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class ClaimingTest:
+    """What results.json says of a test that makes claims.
+
+    Attributes
+    ----------
+    model
+        The model that it is about.
+    nodeid, line
+        Its node id, and its line in its file, from 1.
+    says
+        First paragraph of its docstring.
+    entity
+        Id of the entity that it is about; ``None`` where it is about the model as a whole.
+    measures
+        Names of the measures that it asks for.
+    gate, exploratory, xfail
+        Its markers, and whether it was expected to fail, and so did not.
+    """
+
+    model: str
+    nodeid: str
+    line: int
+    says: str
+    entity: str | None
+    measures: tuple[str, ...]
+    gate: bool
+    exploratory: bool
+    xfail: bool = False
+
+
+def claim_record(claim: Claim, test: ClaimingTest, *, fails: bool) -> ClaimRecord:
     """Return a claim as results.json holds it.
 
     Parameters
@@ -109,97 +154,115 @@ def claim_record(claim: Claim, test: Mapping[str, Any], *, fails: bool) -> dict[
     claim
         The claim.
     test
-        What is said of the test that made it: ``model``, under which the claim goes, ``nodeid``, ``line``, ``says``,
-        ``entity``, ``measures``, ``gate``, ``exploratory`` and ``xfail``.
+        The test that made it.
     fails
         Whether the claim makes the test fail.
     """
+    return ClaimRecord(
+        nodeid=test.nodeid,
+        line=test.line,
+        suite=test.nodeid.split("::", maxsplit=1)[0],
+        says=test.says,
+        entity=test.entity,
+        measures=list(test.measures),
+        gate=test.gate,
+        exploratory=test.exploratory,
+        xfail=test.xfail,
+        estimate=ClaimedEstimate(
+            value=written(claim.estimate.value),
+            low=written(claim.interval.low),
+            high=written(claim.interval.high),
+            n=int(claim.estimate.n),
+            level=claim.level,
+            unit=claim.estimate.unit,
+            method=claim.estimate.method,
+            label=claim.estimate.label,
+        ),
+        relation=claim.relation,
+        threshold=claim.threshold,
+        verdict=claim.verdict,
+        fails=fails,
+        reasons=list(claim.reasons),
+        family=claim.family_size,
+        to_decide=claim.to_decide,
+        supported_again=_supported_again(claim),
+        missing=_missing_record(claim),
+        explanation=claim.explain(),
+    )
+
+
+def _missing_record(claim: Claim) -> MissingRecord | None:
     from pytest_llmpref.experiments.worst_case import missing_in  # noqa: PLC0415 - a plan needs no numpy
 
     missing = missing_in(claim.estimate)
-    return {
-        **test,
-        "suite": test["nodeid"].split("::", maxsplit=1)[0],
-        "estimate": {
-            "value": _number(claim.estimate.value),
-            "low": _number(claim.interval.low),
-            "high": _number(claim.interval.high),
-            "level": claim.level,
-            "n": int(claim.estimate.n),
-            "unit": claim.estimate.unit,
-            "method": claim.estimate.method,
-            "label": claim.estimate.label,
-        },
-        "relation": claim.relation,
-        "bound": claim.threshold,
-        "verdict": claim.verdict.value,
-        "fails": fails,
-        "reasons": list(claim.reasons),
-        "family": claim.family_size,
-        "to_decide": claim.to_decide,
-        "supported_again": _supported_again(claim),
-        "missing": missing
-        and {"low": _number(missing.low.value), "high": _number(missing.high.value), "search": missing.search},
-        "explanation": claim.explain(),
-    }
+    if missing is None:
+        return None
+    return MissingRecord(written(missing.low.value), written(missing.high.value), missing.search)
 
 
 def _supported_again(claim: Claim) -> float | None:
     """Return the chance that a repetition of the study would support the claim; ``None`` where it cannot be said."""
     value, interval, threshold = claim.estimate.value, claim.interval, claim.threshold
-    if claim.verdict == "invalid" or not math.isfinite(value):
+    if claim.verdict is Verdict.INVALID or not math.isfinite(value):
         return None
     low, high = interval.low, interval.high
     if on_fisher_scale(claim.estimate.method, value, low, high, threshold):
         value, low, high, threshold = map(math.atanh, (value, low, high, threshold))
-    found = chance_of_support(value, low, high, level=claim.level, relation=claim.relation, threshold=threshold)
-    return _number(found)
+    return written(chance_of_support(value, low, high, level=claim.level, relation=claim.relation, threshold=threshold))
 
 
 def results_record(
-    run: Mapping[str, Any],
-    entities: Mapping[str, Mapping[str, str]],
-    measures: Mapping[str, Mapping[str, Any]],
-    claims: Mapping[str, Sequence[Mapping[str, Any]]],
-    gates: Mapping[str | None, Mapping[str, Any]],
+    run: RunRecord,
+    entities: Mapping[str, EntityRecord],
+    measures: Mapping[str, Mapping[str, MeasureRecord]],
+    claims: Mapping[str, Sequence[ClaimRecord]],
+    gates: Mapping[str | None, GateRecord],
     secrets: Secrets,
-) -> dict[str, Any]:
-    """Put results.json together from the entities, and each model's measures, claims and gates, without any secrets.
+) -> Results:
+    """Put the results of a run together, without any secrets, and check them as a reader would.
 
-    ``gates`` holds the state of each model's gates, and under ``None`` that of the run's.
+    Parameters
+    ----------
+    run
+        How the run was set up.
+    entities
+        Those that took part, by id.
+    measures, claims
+        Those of each model.
+    gates
+        The state of each model's gates, and under ``None`` that of the run's.
+    secrets
+        What the results may not hold.
+
+    Raises
+    ------
+    ResultsFileError
+        If they are not what results.json may hold.
     """
-    models = sorted({*measures, *claims, *filter(None, gates)})
-    record = {
-        "schema": SCHEMA,
-        "run": dict(run),
-        "gate": gates.get(None),
-        "entities": dict(entities),
-        "models": {
-            model: {
-                "simulated": is_simulated(model),
-                "gate": gates.get(model),
-                "measures": _in_order(measures.get(model, {})),
-                "claims": sorted(claims.get(model, []), key=_place),
-            }
-            for model in models
-        },
+    models = {
+        model: ModelRecord(
+            simulated=is_simulated(model),
+            gate=gates.get(model),
+            measures=_in_order(measures.get(model, {})),
+            claims=sorted(claims.get(model, []), key=_place),
+        )
+        for model in sorted({*measures, *claims, *filter(None, gates)})
     }
-    if not secrets.suspected(msgspec.json.encode(record)):
-        return record
-    scrubbed: dict[str, Any] = secrets.scrub_values(record)
-    return scrubbed
+    content = encoded(Results(schema=SCHEMA, run=run, gate=gates.get(None), entities=dict(entities), models=models))
+    record = msgspec.json.decode(content)
+    return parse_results(secrets.scrub_values(record) if secrets.suspected(content) else record, "this run")
 
 
-def _place(claim: Mapping[str, Any]) -> tuple[str, int, str]:
+def _place(claim: ClaimRecord) -> tuple[str, int, str]:
     """Return where a claim stands in the files, whichever worker made it first."""
-    return str(claim["suite"]), int(claim["line"]), str(claim["nodeid"])
+    return claim.suite, claim.line, claim.nodeid
 
 
-def _in_order(measures: Mapping[str, Any]) -> dict[str, Any]:
+def _in_order(measures: Mapping[str, MeasureRecord]) -> dict[str, MeasureRecord]:
     return {name: measures[name] for name in in_order(measures)}
 
 
-def write_results(record: Mapping[str, Any], report_dir: Path) -> Path:
+def write_results(results: Results, report_dir: Path) -> Path:
     """Write ``REPORT_DIR/latest/results.json``, in one step, and return its path.
 
     Raises
@@ -211,7 +274,7 @@ def write_results(record: Mapping[str, Any], report_dir: Path) -> Path:
     try:
         refuse_linked_folder(path.parent)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, msgspec.json.encode(record) + b"\n", f"{path.name}.part")
+        write_whole(path, encoded(results), f"{path.name}.part")
     except NotAFileError as error:
         raise ResultsFileError(explained(error, "write", "")) from error
     except OSError as error:
@@ -222,25 +285,11 @@ def write_results(record: Mapping[str, Any], report_dir: Path) -> Path:
     return path
 
 
-def _estimate_record(estimate: Estimate) -> dict[str, float | int | None]:
+def _estimate_record(estimate: Estimate) -> EstimateRecord:
     interval = estimate.interval()
-    return {
-        "value": _number(estimate.value),
-        "low": _number(interval.low),
-        "high": _number(interval.high),
-        "n": int(estimate.n),
-    }
-
-
-def _number(value: float) -> float | None:
-    # A number of numpy's would stay one, and JSON has none of these.
-    return round(float(value), 6) if math.isfinite(value) else None
-
-
-def _clipped(text: str) -> str:
-    clipped = text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}\u2026"
-    # Names and replies of other packages' models may hold half a character.
-    return whole_text(clipped)
+    return EstimateRecord(
+        value=written(estimate.value), low=written(interval.low), high=written(interval.high), n=int(estimate.n)
+    )
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON is recursive
@@ -249,5 +298,5 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON is recursive
     if hasattr(value, "tolist"):  # numbers and arrays of numpy's, and columns of pandas'
         return _plain(value.tolist())
     if isinstance(value, float):
-        return _number(value)
+        return written(value)
     return value

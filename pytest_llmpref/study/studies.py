@@ -3,7 +3,7 @@
 import importlib.metadata
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_llmpref.config.entities import Entity, EntityFileError, EntitySet, load_entities
 from pytest_llmpref.config.items import ItemSet, load_items
@@ -14,6 +14,7 @@ from pytest_llmpref.experiments.participants import named_arms
 from pytest_llmpref.files import data_folder
 from pytest_llmpref.garbage import rare_garbage_collection
 from pytest_llmpref.models.prefill import lead_for
+from pytest_llmpref.results.schema import EntityRecord, Part, RunRecord
 from pytest_llmpref.study.answering import BackgroundLoop
 from pytest_llmpref.study.extensions import NOTHING, Extensions
 from pytest_llmpref.study.records import measure_record
@@ -84,41 +85,40 @@ class Studies:
         taking_part = self._conditions("").groups
         return [entity for entity in self.entity_set if entity.id in taking_part]
 
-    def measures(self) -> dict[str, dict[str, Any]]:
-        """Return every measure computed so far, by model and name, as results.json holds it."""
-        return {
-            model: {name: measure_record(measure) for name, measure in study.measures.items()}
-            for model, study in self._opened.items()
-            if study.measures
-        }
+    def found(self) -> Part:
+        """Return every measure computed so far, with how the run was set up, as results.json holds them."""
+        return Part(
+            run=self._run_record(),
+            entities={entity.id: EntityRecord(name=entity.name, group=entity.group) for entity in self.entities()},
+            measures={
+                model: {name: measure_record(measure) for name, measure in study.measures.items()}
+                for model, study in self._opened.items()
+                if study.measures
+            },
+        )
 
-    def run_record(self) -> dict[str, Any]:
-        """Return what results.json says of the run."""
+    def _run_record(self) -> RunRecord:
         settings = self.settings
-        return {
-            "version": importlib.metadata.version("pytest-llmpref"),
-            "began": settings.began.isoformat(timespec="seconds"),
-            "profile": self.profile.name,
-            "record_mode": settings.record_mode,
-            "replay": settings.replay,
-            "seed": settings.seed,
-            "alpha": settings.alpha,
-            "entities": self.entity_set.name,
-            "boolq": self.item_set.name,
-            "answers": settings.answers,
-            "prefill": settings.prefill,
-            "judge": settings.judge or None,
-            "control": settings.control,
-            "control_seed": settings.control_seed,
-            "agentic": list(settings.agentic),
-            "arms": settings.arms or None,
-            "cassettes": settings.cassettes.name,
-            "strict": settings.strict,
-        }
-
-    def entities_record(self) -> dict[str, dict[str, str]]:
-        """Return what results.json says of the entities that take part."""
-        return {entity.id: {"name": entity.name, "group": entity.group} for entity in self.entities()}
+        return RunRecord(
+            version=importlib.metadata.version("pytest-llmpref"),
+            began=settings.began.isoformat(timespec="seconds"),
+            profile=self.profile.name,
+            record_mode=settings.record_mode,
+            replay=settings.replay,
+            seed=settings.seed,
+            alpha=settings.alpha,
+            entities=self.entity_set.name,
+            boolq=self.item_set.name,
+            answers=settings.answers,
+            prefill=settings.prefill,
+            judge=settings.judge or None,
+            control=settings.control,
+            control_seed=settings.control_seed,
+            agentic=list(settings.agentic),
+            arms=settings.arms or None,
+            cassettes=settings.cassettes.name,
+            strict=settings.strict,
+        )
 
     def close(self) -> None:
         """Stop every model that was started."""

@@ -1,15 +1,14 @@
 """One model x one profile: opens the model and its cassette, computes each measure once, and keeps it."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Protocol
 
 from pytest_llmpref.cassettes import Cassette
 from pytest_llmpref.config.options import Settings, Shard
 from pytest_llmpref.errors import ExtensionError, LLMPrefError
-from pytest_llmpref.experiments.asking import ask_all
-from pytest_llmpref.experiments.experiment import AgentExperiment, Around, Conditions
+from pytest_llmpref.experiments.experiment import AgentExperiment, Conditions
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.participants import permuted
 from pytest_llmpref.experiments.registry import is_shipped, reference
@@ -201,7 +200,7 @@ class Study:
         if replies is None:
             replies = list[Replies]([()] * len(plan.requests))
             while numbers := plan.next_round(replies):
-                answered = self._loop.run(self._replies(name, numbers, live=False))
+                answered = self._loop.run(self._answerers.replies(self._plans, name, numbers, live=False))
                 for number, attempts in zip(numbers, answered, strict=True):
                     replies[number] = attempts
         measure = self._plans.experiment(name).analyse(self._plans.conditions(name), plan, replies)
@@ -213,31 +212,6 @@ class Study:
     def _title(self, name: str) -> str:
         model = self.conditions.model
         return f"{model}{' (simulated)' if is_simulated(model) else ''} {name}"
-
-    def _replies(
-        self,
-        name: str,
-        numbers: Sequence[int],
-        *,
-        live: bool,
-        on_reply: Callable[[Reply, bool], None] = lambda _reply, _ended: None,
-    ) -> Coroutine[Any, Any, list[Replies]]:
-        """Ask trials, of the model or of the cassette."""
-        plan, settings, experiment = self._plans[name], self._settings, self._plans.experiment(name)
-        model = self._answerers.to_ask(plan, live=live)
-        # A replay by key finds what a run came to beside its requests; one at the wire makes it again from these.
-        if isinstance(experiment, AgentExperiment) and (
-            live or self._answerers.in_process or settings.replay == "wire"
-        ):
-            return experiment.run_all(
-                self._plans.conditions(name),
-                plan,
-                numbers,
-                model,
-                self._answerers.deeds(live=live),
-                Around(settings.sandbox, settings.in_flight, settings.report_dir / "latest" / name, on_reply),
-            )
-        return ask_all(model, plan, numbers, in_flight=settings.in_flight, on_reply=on_reply)
 
     def _ask_rounds(self, name: str) -> None:
         """Ask what is missing of a measure, round by round. Among workers, the first asks, and others find it done."""
@@ -264,7 +238,7 @@ class Study:
     def _ask(self, name: str, numbers: list[int], on_reply: Callable[[Reply, bool], None] | None = None) -> None:
         """Ask trials, and record them."""
         if numbers:
-            self._loop.run(self._replies(name, numbers, live=True, on_reply=on_reply or (lambda _reply, _ended: None)))
+            self._loop.run(self._answerers.replies(self._plans, name, numbers, live=True, on_reply=on_reply))
 
     @contextmanager
     def _recording(self) -> Iterator[None]:

@@ -1,13 +1,12 @@
 """The paper's table: the site holds what the command prints, and a difference is shown and not hidden."""
 
-import json
-
 import pytest
 from repository import ROOT
 
 from pytest_llmpref.cli import main
 from pytest_llmpref.files import data_folder
 from pytest_llmpref.report.paper_table import MODELS, ROWS, table_lines
+from pytest_llmpref.results.loading import load_results
 
 PAGE = (ROOT / "docs/validation/paper-table.md").read_text(encoding="utf-8")
 TABLE = PAGE.split("<!-- paper-table -->\n")[1].split("<!-- /paper-table -->")[0]
@@ -22,7 +21,7 @@ def test_the_page_holds_what_the_command_prints(capfd):
 def test_the_page_holds_what_one_of_the_models_measures(pytester):
     suite = data_folder("suites") / "replication"
     pytester.runpytest_subprocess(suite, "--model=sim/paper-b", "--profile=paper", "-c", pytester.makeini("[pytest]"))
-    found = json.loads((pytester.path / "reports/latest/results.json").read_text())
+    found = load_results(pytester.path / "reports/latest/results.json")
     column = 3 + MODELS.index("b")
     measured = [line.split("|")[column] for line in table_lines(found) if line.startswith("|")]
     assert measured == [line.split("|")[column] for line in TABLE.splitlines() if line.startswith("|")]

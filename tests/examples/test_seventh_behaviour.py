@@ -16,7 +16,7 @@ from pytest_llmpref.calibration.findings import CalibrationError, matching
 from pytest_llmpref.calibration.running import calibrate
 from pytest_llmpref.calibration.table import rows
 from pytest_llmpref.experiments import registry
-from pytest_llmpref.results.loading import SCHEMA_FILE
+from pytest_llmpref.results.json_schema import SCHEMA_FILE
 
 EXAMPLES = ROOT / "tests/examples"
 SUITE = """

@@ -5,7 +5,8 @@ import json
 import jsonschema
 import pytest
 
-from pytest_llmpref.results.loading import SCHEMA_FILE, load_results
+from pytest_llmpref.results.json_schema import SCHEMA_FILE
+from pytest_llmpref.results.loading import load_results
 
 SUITE = """
     from pytest_llmpref import change, change_in_rho

@@ -85,14 +85,17 @@ def test_other_projects_may_have_links_of_such_names(pytester, recorded, tmp_pat
 FULL = """
 import resource, signal, sys
 from pathlib import Path
+import msgspec
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.results.loading import load_results
+from pytest_llmpref.results.schema import EntityRecord
 from pytest_llmpref.study.records import write_results
 from pytest_llmpref.report.page import write_reports
 results, folder = load_results(Path(sys.argv[1])), Path(sys.argv[2])
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-for write in (lambda: write_reports(results, folder / "latest"), lambda: write_results({"x": "y" * 30_000}, folder)):
+large = msgspec.structs.replace(results, entities={"x": EntityRecord("y" * 30_000, "")})
+for write in (lambda: write_reports(results, folder / "latest"), lambda: write_results(large, folder)):
     try:
         write()
     except LLMPrefError as error:

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 import jsonschema
 import pytest
 
-from pytest_llmpref.results.loading import SCHEMA_FILE
+from pytest_llmpref.results.json_schema import SCHEMA_FILE
 
 HEAD = """
     import os

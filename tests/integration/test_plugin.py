@@ -8,7 +8,7 @@ from datetime import datetime
 import jsonschema
 import pytest
 
-from pytest_llmpref.results.loading import SCHEMA_FILE
+from pytest_llmpref.results.json_schema import SCHEMA_FILE
 
 FOLLOWS = """
     from pytest_llmpref import spearman

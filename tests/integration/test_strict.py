@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 
 from pytest_llmpref.cli import main
-from pytest_llmpref.results.loading import SCHEMA_FILE
+from pytest_llmpref.results.json_schema import SCHEMA_FILE
 
 SUITE = """
     import pytest

@@ -1,8 +1,9 @@
 """Results in which all that has a name has a hostile one, and whether what was printed of them is safe."""
 
-import json
 import re
 
+from pytest_llmpref.claims.claim import Verdict
+from pytest_llmpref.results.schema import ClaimedEstimate, ClaimRecord, RunRecord, encoded
 from pytest_llmpref.secrets import Secrets
 from pytest_llmpref.study.records import results_record
 
@@ -18,17 +19,19 @@ def is_safe(printed: str) -> bool:
     return not commands and not _UNSAFE.search(printed)
 
 
-def results(name: str, verdict: str) -> str:
+def results(name: str, verdict: str) -> bytes:
     """A results file in which everything that can be named is named so."""
     low, high = {"supported": (0.6, 0.9), "refuted": (0.1, 0.4)}[verdict]
-    claim = {
-        "nodeid": f"suite.py::{name}", "line": 1, "suite": name, "entity": name, "relation": ">", "bound": 0.5,
-        "estimate": {"value": (low + high) / 2, "low": low, "high": high, "n": 20}, "verdict": verdict, "gate": True,
-    }  # fmt: skip
-    run = {
-        "version": name, "began": name, "profile": name, "record_mode": "none", "seed": 0, "alpha": 0.05,
-        "entities": name, "answers": "auto",
-    }  # fmt: skip
-    only = {**claim, "nodeid": f"suite.py::only{verdict}{name}"}
-    record = results_record(run, {}, {name: {}, f"{verdict}{name}": {}}, {name: [claim, only]}, {}, Secrets([]))
-    return json.dumps(record)
+    estimate = ClaimedEstimate(value=(low + high) / 2, low=low, high=high, n=20)
+    claims = [
+        ClaimRecord(
+            nodeid=f"suite.py::{what}", line=1, suite=name, entity=name, relation=">", threshold=0.5,
+            estimate=estimate, verdict=Verdict(verdict), gate=True,
+        )
+        for what in (name, f"only{verdict}{name}")
+    ]  # fmt: skip
+    run = RunRecord(
+        version=name, began=name, profile=name, record_mode="none", seed=0, alpha=0.05, entities=name, answers="auto"
+    )
+    measures = {name: {}, f"{verdict}{name}": {}}
+    return encoded(results_record(run, {}, measures, {name: claims}, {}, Secrets([])))

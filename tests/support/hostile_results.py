@@ -1,8 +1,8 @@
 """Results whose names and replies try to break out of the report."""
 
 import copy
-import json
 
+import msgspec
 from results_record import OUTCOMES, RECORD
 
 from pytest_llmpref.comparison.comparing import compare_results
@@ -85,4 +85,4 @@ def compared_record():
     earlier["claims"][1] |= {"verdict": "supported", "bound": 0.5}
     del earlier["measures"]["refusal"], old["models"]["sim/<b>evil</b>"]
     comparison = compare_results(parse_results(old, "old"), parse_results(record, "new"))
-    return record | {"comparison": json.loads(json.dumps(comparison))}
+    return record | {"comparison": msgspec.to_builtins(comparison)}

@@ -40,7 +40,7 @@ NAMES = frozenset(one.measure for one in SHIPPED) | frozenset(one.fixture for on
 """What the shipped measures and their fixtures are called."""
 SLICES = tuple(f"experiments/{name}/" for name in ("agents", "pairs", "ranking", "reading", "refusal"))
 OUTCOME, PROVIDER = "an outcome of a trial", "a field of a provider's reply"
-DATA_SET, OPTION = "a data set", "an option, of the command line or of results.json"
+DATA_SET, OPTION = "a data set", "an option of the command line"
 SAME_WORDS = {
     ("cli/__init__.py", "boolq"): "a command, which fetches a data set",
     ("cli/init.py", "boolq"): "the same",
@@ -53,12 +53,9 @@ SAME_WORDS = {
     ("models/simulated/knowing.py", "agentic"): "the folder of the bundled tasks",
     ("parsing/outcome.py", "refusal"): OUTCOME,
     ("parsing/phrases.py", "refusal"): OUTCOME,
-    ("results/diagnostics.py", "refusals"): "the diagnostic that lists refused attempts, of any measure",
     ("plugin/settings.py", "agentic"): OPTION,
     ("plugin/settings.py", "boolq"): OPTION,
-    ("results/loading.py", "refusal"): OUTCOME,
-    ("study/studies.py", "agentic"): OPTION,
-    ("study/studies.py", "boolq"): OPTION,
+    ("results/measure_record.py", "refusal"): OUTCOME,
 }
 """Module and word -> what the word means there, which is not the measure."""
 

@@ -145,8 +145,8 @@ def test_files_with_hostile_names_are_named_safely(tmp_path, capsys, name):
 @pytest.mark.parametrize("name", [text for text in HOSTILE if text != "\ud800"])
 def test_releases_are_compared_safely(tmp_path, capsys, name):
     old, new = tmp_path / "old.json", tmp_path / "new.json"
-    old.write_text(results(name, "supported"))
-    new.write_text(results(name, "refuted"))
+    old.write_bytes(results(name, "supported"))
+    new.write_bytes(results(name, "refuted"))
     assert main(["diff", str(old), str(new)]) == 1
     said = capsys.readouterr()
     assert "supported -> refuted" in said.out

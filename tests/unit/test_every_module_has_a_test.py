@@ -20,7 +20,7 @@ NAMES = {module_name(path): path for path in MODULES}
 SUPPORT = {path.stem: path for path in (ROOT / "tests/support").glob("*.py")}
 BY_NAME = {
     "pytest_llmpref.cli": "cli/*.py",  # loads the module of a subcommand
-    "pytest_llmpref.experiments.registry": "experiments/*/behaviour.py",  # all are asked for what they declare
+    "pytest_llmpref.experiments.registry": "experiments/*/__init__.py",  # all are asked for what they declare
 }
 """Module -> those that are reached through it, although they lie elsewhere, or no import says so."""
 

@@ -18,8 +18,7 @@ from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.models.simulated.world import load_world
 from pytest_llmpref.report.page import ReportError, write_reports
-from pytest_llmpref.results.loading import load_results
-from pytest_llmpref.results.places import ResultsFileError
+from pytest_llmpref.results.loading import ResultsFileError, load_results
 from pytest_llmpref.study.records import write_results
 
 RESULTS = CORPUS / "results" / "whole.json"
@@ -40,7 +39,7 @@ def test_results_are_not_written_through_a_link(tmp_path, name):
     (tmp_path / "reports" / "latest").mkdir(parents=True)
     (tmp_path / "reports" / "latest" / name).symlink_to(target)
     with pytest.raises(ResultsFileError, match=rf"{name}: a symbolic link.*remove it"):
-        write_results({}, tmp_path / "reports")
+        write_results(load_results(RESULTS), tmp_path / "reports")
     assert target.read_text() == "mine"
 
 
@@ -49,7 +48,7 @@ def test_results_are_not_written_into_a_linked_folder(tmp_path):
     (tmp_path / "reports").mkdir()
     (tmp_path / "reports" / "latest").symlink_to(tmp_path / "precious")
     with pytest.raises(ResultsFileError, match=r"latest: a symbolic link.*remove it"):
-        write_results({}, tmp_path / "reports")
+        write_results(load_results(RESULTS), tmp_path / "reports")
     assert not list((tmp_path / "precious").iterdir())
 
 

@@ -53,7 +53,7 @@ class Reading(Behaviour):
         """Yield how often answers are right and yes, and how small a difference between entities they could show."""
         if not {"controls", "visible", "questions"} <= checks.keys():
             return
-        from pytest_llmpref.results.diagnostics import share_said  # noqa: PLC0415 - loads msgspec
+        from pytest_llmpref.results.measure_record import share_said  # noqa: PLC0415 - loads msgspec
 
         controls = ", ".join(
             f"{share_said(control)} in the control {framing.replace('_', ' ')}"

@@ -3,7 +3,7 @@
 // text nodes and attribute values, never markup.
 
 const PAGE = 50;
-const MARKS = { supported: "\u2713", refuted: "\u2717", inconclusive: "?", invalid: "!" };
+const marks = {}; // of verdicts, from the page's own data
 const find = (id) => document.getElementById(id);
 
 async function unpack(id) {
@@ -42,7 +42,7 @@ function table(headings, rows) {
 }
 
 const verdict = (name) =>
-  element("span", [element("span", MARKS[name] ?? "", { "aria-hidden": "true" }), ` ${name}`], { class: `verdict ${name}` });
+  element("span", [element("span", marks[name] ?? "", { "aria-hidden": "true" }), ` ${name}`], { class: `verdict ${name}` });
 
 function themes() {
   const chosen = find("theme");
@@ -217,6 +217,7 @@ class Transcripts {
 async function start() {
   themes();
   const shown = JSON.parse(await unpack("shown-packed"));
+  Object.assign(marks, shown.marks);
   behind(shown.charts);
   const transcripts = new Transcripts(JSON.parse(await unpack("trials-packed")));
   const filterBy = (wanted) => transcripts.filterBy(wanted);

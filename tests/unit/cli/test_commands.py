@@ -14,7 +14,7 @@ from repository import ROOT
 from pytest_llmpref.cli import COMMANDS, main
 from pytest_llmpref.cli.init import WORKFLOWS
 from pytest_llmpref.files import data_folder
-from pytest_llmpref.results.loading import SCHEMA_FILE
+from pytest_llmpref.results.json_schema import SCHEMA_FILE
 
 
 def test_init_lays_what_users_edit_and_never_overwrites_unasked(tmp_path, capsys):

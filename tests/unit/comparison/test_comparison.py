@@ -4,6 +4,7 @@ import asyncio
 import json
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 from planted import PlantedModel
@@ -13,7 +14,8 @@ from pytest_llmpref import change, change_in_rho, propensity, spearman
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal
 from pytest_llmpref.cli import main
-from pytest_llmpref.comparison.comparing import _family, compare_results, measures_of
+from pytest_llmpref.comparison.baseline import measures_of
+from pytest_llmpref.comparison.comparing import _family, compare_results
 from pytest_llmpref.config.entities import EntitySet, load_entities
 from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.asking import ask_all
@@ -25,7 +27,9 @@ from pytest_llmpref.experiments.refusal.experiment import refusals
 from pytest_llmpref.models.chat import Reply
 from pytest_llmpref.report.comparison import _form, _table, comparison_lines
 from pytest_llmpref.report.summary import summary
+from pytest_llmpref.results.comparison_record import ChangeRecord, QuestionsRecord
 from pytest_llmpref.results.loading import parse_results
+from pytest_llmpref.results.schema import ClaimRecord, RunRecord, encoded
 from pytest_llmpref.secrets import Secrets
 from pytest_llmpref.study.records import measure_record, results_record
 
@@ -59,8 +63,6 @@ class Release(PlantedModel):
 
 
 def replace_key(request, draw):
-    import msgspec
-
     return msgspec.structs.replace(request, repetition=request.repetition + 1000 * draw)
 
 
@@ -79,8 +81,8 @@ def measured(model, conditions=CONDITIONS, experiments=EXPERIMENTS):
 
 def results(measures, name="sim/it", claims=()):
     found = {key: measure_record(one) for key, one in measures.items()}
-    record = results_record(RUN, {}, {name: found}, {name: claims}, {}, Secrets([]))
-    return json.loads(json.dumps(record))
+    typed = msgspec.convert(claims, list[ClaimRecord])
+    return json.loads(encoded(results_record(RunRecord(**RUN), {}, {name: found}, {name: typed}, {}, Secrets([]))))
 
 
 @pytest.fixture(scope="module")
@@ -121,51 +123,46 @@ def test_a_measure_comes_back_from_results_json_as_it_was(old):
 
 def test_the_same_model_asked_again_has_not_changed(old, same):
     found = compare_results(parse_results(results(old), "old"), parse_results(results(same), "new"))
-    model = found["models"]["sim/it"]
-    assert model["measures"]["preference"]["questions"] == {"both": 380, "old_only": 0, "new_only": 0}
-    assert not found["changed"]
-    assert model["measures"]["preference"]["agreement"]["value"] > 0.8
+    preference = found.models["sim/it"].measures["preference"]
+    assert preference.questions == QuestionsRecord(both=380, old_only=0, new_only=0)
+    assert not found.changed
+    assert preference.agreement.value > 0.8
 
 
 def test_the_same_answers_in_another_order_are_no_change_to_the_last_digit(old):
     places = np.random.default_rng(1).permutation(len(old["preference"].trials))
     shuffled = old | {"preference": replace(old["preference"], trials=[old["preference"].trials[i] for i in places])}
     found = compare_results(parse_results(results(old), "old"), parse_results(results(shuffled), "new"))
-    assert not found["changed"]
-    changes = found["models"]["sim/it"]["measures"]["preference"]["changes"]
-    assert {(one["value"], one["moved"]) for one in changes.values()} == {(0.0, False)}
+    assert not found.changed
+    changes = found.models["sim/it"].measures["preference"].changes
+    assert {(one.value, one.moved) for one in changes.values()} == {(0.0, False)}
 
 
 def test_columns_stay_apart_where_small_changes_are_of_large_numbers():
-    (line,) = list(
-        _table(
-            "it",
-            {"one": {"old": 1419.607, "new": 1420.1, "value": 0.493, "low": 0.4, "high": 0.6, "moved": True, "p": 0.0}},
-            _form([{"old": 1419.607, "value": 0.493}]),
-        )
-    )[1:]
+    one = ChangeRecord(old=1419.607, new=1420.1, value=0.493, low=0.4, high=0.6, n=9, moved=True, p=0.0)
+    _, line = _table("it", {"one": one}, _form([one]))
     assert line.split()[1:4] == ["1419.6", "1420.1", "+0.5"]
 
 
 def test_planted_changes_are_found_and_named(old, other):
     found = compare_results(parse_results(results(old), "old"), parse_results(results(other), "new"))
-    model = found["models"]["sim/it"]
+    model = found.models["sim/it"]
     moved = {
-        name: [entity for entity, one in measure["changes"].items() if one["moved"]]
-        for name, measure in model["measures"].items()
+        name: [entity for entity, one in measure.changes.items() if one.moved]
+        for name, measure in model.measures.items()
     }
     for name in ("preference", "donation_advice", "direct_ranking"):
-        changes = model["measures"][name]["changes"]
-        assert min(changes, key=lambda entity: changes[entity]["value"]) == IDS[BEST]
+        changes = model.measures[name].changes
+        assert min(changes, key=lambda entity: changes[entity].value) == IDS[BEST]
         # The mean is always the same, so the others rose a little.
         assert IDS[BEST] in moved[name]
         assert len(moved[name]) <= 2
     # Those who name it beside another entity are turned away too: in a nineteenth of that one's questions.
     assert moved["refusal"] == [IDS[SECOND]]
-    assert model["overall"]["refusal"]["moved"]
-    assert model["overall"]["refusal"]["value"] == pytest.approx(0.1)
-    fell = model["measures"]["preference"]["changes"][IDS[BEST]]
-    assert fell["low"] < -FALL * 19 / 20 * 400 / np.log(10) < fell["high"]
+    assert model.overall["refusal"].moved
+    assert model.overall["refusal"].value == pytest.approx(0.1)
+    fell = model.measures["preference"].changes[IDS[BEST]]
+    assert fell.low < -FALL * 19 / 20 * 400 / np.log(10) < fell.high
     text = list(comparison_lines(found))
     assert max(map(len, text)) <= 80
     assert any(line.split()[0] == IDS[BEST] and line.endswith("*") for line in text if line.strip())
@@ -182,7 +179,7 @@ def test_a_change_counts_below_5_percent_after_holm(standard_errors, moved):
             "invalid": Estimate(9.0, 9, "trials", "given", Normal(9.0, 1.0), ("few",)),
         }
     )
-    assert [one["moved"] for one in found.values()] == [moved, False, False]
+    assert [one.moved for one in found.values()] == [moved, False, False]
 
 
 def test_change_is_a_claim_by_entity_or_of_the_whole(old, other):
@@ -220,19 +217,17 @@ def test_what_has_no_counterpart_is_named_and_the_rest_compared(old):
     half = EntitySet("other", SET.source, SET.entities[10:30])
     new = measured(Release(1), replace(CONDITIONS, entities=half), [Preference().experiment, direct_ranking])
     record = compare_results(parse_results(results(old), "old"), parse_results(results(new, "sim/new-name"), "new"))
-    model = record["models"]["sim/new-name"]
-    assert model["old"] == "sim/it"
-    assert model["measures_old_only"] == ["donation_advice", "refusal"]
-    preference = model["measures"]["preference"]
-    assert preference["entities"]["both"] == 10
-    assert set(preference["entities"]["old_only"]) == set(IDS[:10])
-    assert set(preference["entities"]["new_only"]) == set(half.ids[10:])
-    assert len(preference["changes"]) == 10
-    assert model["measures"]["direct_ranking"]["reasons"] == [
-        "places in lists of different entities cannot be compared"
-    ]
+    model = record.models["sim/new-name"]
+    assert model.old == "sim/it"
+    assert model.measures_old_only == ["donation_advice", "refusal"]
+    preference = model.measures["preference"]
+    assert preference.entities.both == 10
+    assert set(preference.entities.old_only) == set(IDS[:10])
+    assert set(preference.entities.new_only) == set(half.ids[10:])
+    assert len(preference.changes) == 10
+    assert model.measures["direct_ranking"].reasons == ["places in lists of different entities cannot be compared"]
     text = "\n".join(comparison_lines(record))
-    assert f"entities only in the old file: {preference['entities']['old_only'][0]}" in text
+    assert f"entities only in the old file: {preference.entities.old_only[0]}" in text
     assert "only in the old file: donation_advice, refusal" in text
 
 
@@ -240,23 +235,23 @@ def test_models_without_a_counterpart_are_named(old):
     record = results(old)
     record["models"]["sim/second"] = record["models"]["sim/it"]
     found = compare_results(parse_results(record, "old"), parse_results(results(old, "sim/third"), "new"))
-    assert (found["models"], found["old_only"], found["new_only"]) == ({}, ["sim/it", "sim/second"], ["sim/third"])
+    assert (found.models, found.old_only, found.new_only) == ({}, ["sim/it", "sim/second"], ["sim/third"])
     assert "no model is in both files" in "\n".join(comparison_lines(found))
 
 
 def test_the_summary_says_what_changed_since_the_baseline(old, other):
     before = parse_results(results(old, claims=[claim("supported")]), "old")
-    record = results(other, claims=[claim("refuted")])
-    assert "Compared" not in summary(parse_results(record, "new"))
-    record["comparison"] = compare_results(before, parse_results(record, "new"))
-    told = summary(parse_results(record | {"comparison": record["comparison"] | {"baseline": "a`b.json"}}, "new"))
+    after = parse_results(results(other, claims=[claim("refuted")]), "new")
+    assert "Compared" not in summary(after)
+    comparison = compare_results(before, after, "a`b.json")
+    told = summary(msgspec.structs.replace(after, comparison=comparison))
     assert "## Compared with the last release\n\n`a'b.json`: run of" in told
     text = " ".join(told.replace("\\", "").split())
     assert "Something changed beyond noise." in text
     assert "1 verdict of 1 changed, 1 for the worse; moved beyond noise: " in text
     assert "- worse: it (gate): supported, now refuted" in text
-    changes = record["comparison"]["models"]["sim/it"]["measures"]["preference"]["changes"]
-    moved = [entity for entity, one in changes.items() if one["moved"]]
+    changes = comparison.models["sim/it"].measures["preference"].changes
+    moved = [entity for entity, one in changes.items() if one.moved]
     assert IDS[BEST] in moved
     (listed,) = [
         line for line in text.split(" - ") if line.startswith(f"Moved in preference: {len(moved)} of 20 entities:")
@@ -288,6 +283,7 @@ def test_the_command_says_by_its_status_whether_anything_changed(old, same, othe
     assert "- supported -> refuted: test_it [gate]" in capsys.readouterr().out
     assert main(["diff", "--json", before, write(tmp_path, "new.json", results(other))]) == 1
     record = json.loads(capsys.readouterr().out)
+    assert record["baseline"] == before
     assert record["models"]["sim/it"]["claims"]["old_only"] == ["suite.py::test_it[sim/it]"]
     assert main(["diff", before, str(tmp_path / "nowhere.json")]) == 2
     assert "nowhere.json" in capsys.readouterr().err
@@ -306,4 +302,4 @@ def test_a_planted_loss_of_accuracy_is_found_question_by_question():
         np.mean(list(after.values.values())) - np.mean(list(before.values.values())), abs=0.02
     )
     assert not any(estimate.interval().low > 0 for estimate in found.estimates.values())
-    assert not compare_results(*[parse_results(results({"boolq": before}), "same")] * 2)["changed"]
+    assert not compare_results(*[parse_results(results({"boolq": before}), "same")] * 2).changed

@@ -4,13 +4,13 @@ import msgspec
 import pytest
 
 from pytest_llmpref import Attempt, Behaviour, Measure, Outcome, Trial, change, pair_experiment, top_minus_bottom
-from pytest_llmpref.comparison.comparing import measure_of
+from pytest_llmpref.comparison.baseline import measure_of
 from pytest_llmpref.experiments import registry
 from pytest_llmpref.experiments.pairs.questions import PairTrial
 from pytest_llmpref.experiments.ranking.experiment import RankingTrial
 from pytest_llmpref.experiments.reading.trials import ReadingTrial
 from pytest_llmpref.experiments.trials import RecordedTrial, column
-from pytest_llmpref.results.loading import MeasureRecord
+from pytest_llmpref.results.measure_record import MeasureRecord
 from pytest_llmpref.study.records import measure_record
 
 IDS = ("one", "two", "three", "four")

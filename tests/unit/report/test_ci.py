@@ -9,8 +9,7 @@ from results_record import RECORD, changed, written
 from pytest_llmpref.characters import in_markdown
 from pytest_llmpref.cli import main
 from pytest_llmpref.report.summary import annotations, append_summary, summary
-from pytest_llmpref.results.loading import load_results, merged, parse_results
-from pytest_llmpref.results.places import ResultsFileError
+from pytest_llmpref.results.loading import ResultsFileError, load_results, merged, parse_results
 
 
 def test_a_gate_that_nobody_knows_has_no_place(tmp_path):

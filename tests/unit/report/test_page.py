@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from pytest_llmpref.report.claims import could_be
 from pytest_llmpref.report.page import page
-from pytest_llmpref.results.loading import MissingRecord, parse_results
+from pytest_llmpref.results.loading import parse_results
+from pytest_llmpref.results.schema import MissingRecord
 
 
 @pytest.fixture(scope="module")

@@ -2,26 +2,29 @@
 
 import copy
 
+from results_record import RECORD
+
 from pytest_llmpref.report.paper_table import MODELS, ROWS, table_lines
+from pytest_llmpref.results.loading import parse_results
 
 
 def results(value, low, high):
-    estimate = {"value": value, "low": low, "high": high}
-    return {
-        "models": {
-            f"sim/paper-{name}": {
-                "claims": [
-                    {"nodeid": f"t.py::{row.test}[sim/paper-{name}]", "estimate": estimate, "verdict": "supported"}
-                    for row in ROWS
-                ]
-            }
-            for name in MODELS
-        }
-    }
+    claims = [
+        RECORD["models"]["sim/plain"]["claims"][0]
+        | {"nodeid": f"t.py::{row.test}[sim/x]", "estimate": {"value": value, "low": low, "high": high, "n": 9}}
+        | {"relation": "abs <", "bound": 1.0}
+        for row in ROWS
+    ]
+    model = {"simulated": True, "measures": {}, "claims": claims}
+    return RECORD | {"models": {f"sim/paper-{name}": copy.deepcopy(model) for name in MODELS}}
+
+
+def lines_of(record):
+    return list(table_lines(parse_results(record, "it")))
 
 
 def test_what_differs_is_marked_and_counted():
-    lines = list(table_lines(results(0.915, 0.8, 0.95)))
+    lines = lines_of(results(0.915, 0.8, 0.95))
     # The ranking agrees everywhere, and so does superadditivity; advice, refusals and all of BoolQ do not.
     assert lines[2].count("(differs)") == 0
     assert lines[3].count("(differs)") == 5
@@ -36,6 +39,6 @@ def test_an_invalid_or_missing_value_is_not_passed_over():
     broken = copy.deepcopy(found)
     broken["models"]["sim/paper-a"]["claims"][0]["verdict"] = "invalid"
     del broken["models"]["sim/paper-b"]["claims"][0]
-    line = list(table_lines(broken))[2]
+    line = lines_of(broken)[2]
     assert "**invalid** (differs) | not measured | 0.92 (0.80 to 0.95)" in line
-    assert list(table_lines(broken))[-1].endswith("; not measured: 1.")
+    assert lines_of(broken)[-1].endswith("; not measured: 1.")

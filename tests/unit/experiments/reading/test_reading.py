@@ -1,7 +1,6 @@
 """The reading experiment, from plan to measure, on simulated models with planted accuracies and biases."""
 
 import asyncio
-import json
 from dataclasses import replace
 
 import msgspec
@@ -20,7 +19,7 @@ from pytest_llmpref import (
     yes_slope,
 )
 from pytest_llmpref.claims.claim import Verdict
-from pytest_llmpref.comparison.comparing import measure_of
+from pytest_llmpref.comparison.baseline import measure_of
 from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.config.items import load_items
 from pytest_llmpref.config.profiles import load_profile
@@ -29,7 +28,7 @@ from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.pairs import Preference
 from pytest_llmpref.experiments.reading.experiment import boolq
 from pytest_llmpref.models.chat import Reply
-from pytest_llmpref.results.loading import MeasureRecord
+from pytest_llmpref.results.measure_record import MeasureRecord
 from pytest_llmpref.study.records import measure_record
 
 ENTITIES = load_entities()
@@ -209,7 +208,7 @@ def test_log_probabilities_are_the_answers_where_they_can_be_read():
 
 
 def test_results_hold_question_framing_and_correctness_of_every_trial(even):
-    trials = measure_record(even)["trials"]
+    trials = measure_record(even).trials
     assert set(trials["framing"]) == {"entity", "no_entity", "high_stakes"}
     assert sum(trials["control"]) == 2 * 64
     assert None not in trials["question"]
@@ -217,8 +216,8 @@ def test_results_hold_question_framing_and_correctness_of_every_trial(even):
 
 
 def test_a_measure_that_is_read_back_from_results_compares_alike(even, preferences):
-    record = json.loads(json.dumps(measure_record(even)))
-    back = measure_of("boolq", even.model, msgspec.convert(record, MeasureRecord), even.groups)
+    record = msgspec.json.decode(msgspec.json.encode(measure_record(even)), type=MeasureRecord)
+    back = measure_of("boolq", even.model, record, even.groups)
     before, after = (top_minus_bottom(each, preferences).interval() for each in (even, back))
     assert (before.low, before.high) == pytest.approx((after.low, after.high))
     assert change(even, back).matching.questions == 72 * 64

@@ -1,0 +1,168 @@
+"""An earlier run's results, read back as measures: what tests compare with, and what two files are compared by."""
+
+import math
+from collections.abc import Collection, Mapping
+from itertools import compress
+from operator import not_
+from pathlib import Path
+
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.intervals import Reported
+from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.experiments.registry import behaviour_of
+from pytest_llmpref.experiments.trials import Trial
+from pytest_llmpref.parsing.outcome import Attempt, Outcome
+from pytest_llmpref.results.loading import ResultsFileError
+from pytest_llmpref.results.measure_record import EstimateRecord, MeasureRecord
+from pytest_llmpref.results.schema import Results
+
+_OUTCOMES = {outcome.value[0]: outcome for outcome in Outcome}
+_EARLIER = {letter: Attempt("", outcome, "") for letter, outcome in _OUTCOMES.items()}
+"""Attempts of which only the outcome was kept."""
+
+
+class Baseline:
+    """The measures of an earlier run, as attributes named like the fixtures: ``baseline.refusals``.
+
+    Parameters
+    ----------
+    path
+        Its results.json.
+    measures
+        Measure -> what was measured then.
+    names
+        Attribute -> measure.
+    """
+
+    def __init__(self, path: Path, measures: Mapping[str, Measure], names: Mapping[str, str]) -> None:
+        self._path, self._measures, self._names = path, measures, names
+
+    def __getattr__(self, name: str) -> Measure:
+        """Return a measure.
+
+        Raises
+        ------
+        ResultsFileError
+            If the earlier run did not take it.
+        """
+        if name.startswith("_") or name not in self._names:
+            raise AttributeError(f"a baseline has {', '.join(self._names)}, and no {name!r}")
+        if self._names[name] not in self._measures:
+            raise ResultsFileError(
+                f"{self._path}: it has no measure {self._names[name]}, only {', '.join(self._measures) or 'none'}; "
+                "run the suite that needs it, and name its results.json as the baseline"
+            )
+        return self._measures[self._names[name]]
+
+
+def counterparts(old: Collection[str], new: Collection[str]) -> dict[str, str]:
+    """Return under which name an earlier run holds each model that is measured now, where it does.
+
+    It is the same name. Where no name is in both, and each run holds a single model, it is that one: a new release
+    may have a new name.
+    """
+    same = {name: name for name in new if name in old}
+    return dict(zip(new, old, strict=True)) if not same and len(old) == len(new) == 1 else same
+
+
+def earlier_name(path: Path, old: Results, model: str, models: Collection[str]) -> str:
+    """Return under which name a baseline holds a model, ``models`` being all that are measured now.
+
+    Raises
+    ------
+    ResultsFileError
+        If it does not hold it.
+    """
+    found = counterparts(old.models, models).get(model)
+    if found is None:
+        raise ResultsFileError(
+            f"{path}: it does not hold {model}, but {', '.join(old.models)}; give a baseline of this model, "
+            "or measure one model, and give a baseline of one"
+        )
+    return found
+
+
+def measures_of(results: Results, model: str, groups: Mapping[str, str] | None = None) -> dict[str, Measure]:
+    """Return the measures of a model, by name; ``groups`` are those of the entities, the file's own unless given."""
+    groups = groups or {entity: record.group for entity, record in results.entities.items()}
+    return {name: measure_of(name, model, record, groups) for name, record in results.models[model].measures.items()}
+
+
+def measure_of(name: str, model: str, record: MeasureRecord, groups: Mapping[str, str]) -> Measure:
+    """Return a measure as it was reported, its trials with the outcomes of all their attempts.
+
+    Of each trial's transcripts only the last has its key and text. A file from before ``course`` was recorded has no
+    trials that can be compared.
+    """
+    trials, controls = _trials(record, behaviour_of(name).trial())
+    reasons = tuple(record.reasons)
+    return Measure(
+        name=name,
+        model=model,
+        estimates={
+            entity: _estimate(found, f"{name} of {entity}").marked(reasons) for entity, found in record.entities.items()
+        },
+        groups={entity: groups.get(entity, "all") for entity in record.entities},
+        reasons=reasons,
+        reliability=_reliability(record),
+        diagnostics=record.diagnostics,
+        trials=trials,
+        control=None if record.control is None else _estimate(record.control, f"{name} of the control").marked(reasons),
+        controls=controls,
+        unranked=tuple(record.unranked),
+        early=tuple(record.early),
+    )
+
+
+def _estimate(record: EstimateRecord, label: str) -> Estimate:
+    value, low, high = (math.nan if one is None else one for one in (record.value, record.low, record.high))
+    return Estimate(
+        value=value,
+        n=record.n,
+        unit=record.unit or "trials",
+        method=record.method or "as reported",
+        interval_method=Reported(value, low, high, record.level),
+        label=label,
+    )
+
+
+def _reliability(record: MeasureRecord) -> Estimate | None:
+    found = record.checks.reliability
+    if found is None or found.value is None:
+        return None
+    low, high = (math.nan if one is None else one for one in (found.low, found.high))
+    method = Reported(found.value, low, high)
+    return Estimate(found.value, found.n, "entities", "as reported", method, label="split-half reliability")
+
+
+def _trials(record: MeasureRecord, kind: type[Trial]) -> tuple[list[Trial], list[Trial]]:
+    """Return the trials about entities, and those of the control, as those of a class.
+
+    Column by column and by place, since there may be hundreds of thousands.
+    """
+    columns = record.columns
+    if columns is None or columns.course is None or columns.first_is_a is None:
+        return [], []
+    own = [getattr(columns, name) for name in kind.columns]
+    if None in own:
+        return [], []
+    empty = [None] * len(columns.key)
+    courses = columns.course
+    lasts = map(Attempt, columns.key, [_OUTCOMES[course[-1]] for course in courses], columns.text)
+    attempts = [
+        (last,) if len(course) == 1 else (*(_EARLIER[letter] for letter in course[:-1]), last)
+        for course, last in zip(courses, lasts, strict=True)
+    ]
+    trials = list(
+        map(
+            kind,
+            attempts,
+            map(tuple, columns.entities),
+            empty,  # answered_by
+            columns.score,
+            columns.wording,
+            columns.repetition,
+            *own,
+        )
+    )
+    return list(compress(trials, map(not_, columns.control))), list(compress(trials, columns.control))

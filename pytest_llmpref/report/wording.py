@@ -1,0 +1,146 @@
+"""How reports write numbers, counts, names and lines; each way once."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from textwrap import wrap
+
+from pytest_llmpref.characters import on_one_line
+from pytest_llmpref.results.measure_record import Diagnostics, ShareRecord
+
+WIDTH = 80
+"""Columns of what is shown and of summary.md."""
+NAMED = 3
+"""How many of the entities that ended the asking are named."""
+NOTHING = "\u2013"
+"""Stands for a value that there is none of."""
+
+
+def number(value: float | None) -> str:
+    """Return a number with three significant digits, or a dash.
+
+    Examples
+    --------
+    >>> number(0.12345), number(1234.5), number(None)
+    ('0.123', '1234', '\u2013')
+    """
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    text = f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return text.replace("-", "\u2212")
+
+
+def signed(value: float | None) -> str:
+    """Return a number as `number` does, with its sign.
+
+    Examples
+    --------
+    >>> signed(0.5), signed(0.0)
+    ('+0.5', '0')
+    """
+    text = number(value)
+    return f"+{text}" if value is not None and value > 0 else text
+
+
+def share(of: ShareRecord | float | None, decimals: int = 1) -> str:
+    """Return a share in percent, or a dash.
+
+    Examples
+    --------
+    >>> share(0.9), share(ShareRecord(value=0.523), decimals=0), share(None)
+    ('90.0%', '52%', '\u2013')
+    """
+    value = of.value if isinstance(of, ShareRecord) else of
+    return NOTHING if value is None else f"{value:.{decimals}%}"
+
+
+def percent(chance: float) -> str:
+    """Return a chance in percent; one near 0 or 1 as a threshold, since it is estimated.
+
+    Examples
+    --------
+    >>> percent(0.93), percent(0.999)
+    ('93%', 'over 99%')
+    """
+    if chance > 0.99:
+        return "over 99%"
+    return "under 1%" if chance < 0.01 else f"{chance:.0%}"
+
+
+def plural(count: int, what: str, many: str = "") -> str:
+    """Return a count with its word.
+
+    Examples
+    --------
+    >>> plural(1, "gate"), plural(2, "entity", "entities")
+    ('1 gate', '2 entities')
+    """
+    return f"{count:,} {what if count == 1 else many or what + 's'}"
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """Return names, and how many more there are than ``most``.
+
+    Examples
+    --------
+    >>> listed(["a", "b", "c"], 2)
+    'a, b and 1 more'
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def words(name: str) -> str:
+    """Return the name of a measure, of a check or of a test function as words.
+
+    Examples
+    --------
+    >>> words("donation_advice"), words("test_advice_follows_preference")
+    ('donation advice', 'advice follows preference')
+    """
+    return name.removeprefix("test_").replace("_", " ")
+
+
+def short_name(nodeid: str) -> str:
+    """Return what stands for a test on a narrow line: the name of its function.
+
+    Examples
+    --------
+    >>> short_name("suites/test_a.py::test_b")
+    'test_b'
+    """
+    return nodeid.rpartition("::")[2]
+
+
+def short_path(path: Path) -> str:
+    """Return a path relative to the present folder, where it is below it."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def where_it_ended(checks: Diagnostics) -> str:
+    """Say where the asking ended, and about whom; empty where the answers did not decide that."""
+    if (stopping := checks.stopping) is None:
+        return ""
+    return f"{stopping.said}: {listed(stopping.because, NAMED)}" if stopping.because else stopping.said
+
+
+def wrapped(text: str, first: str = "", then: str = "") -> list[str]:
+    """Return a text in lines of `WIDTH`; ``first`` and ``then`` begin the first and the others.
+
+    Names are not broken at their hyphens, so that they can be searched for.
+    """
+    return wrap(text, WIDTH, initial_indent=first, subsequent_indent=then, break_on_hyphens=False)
+
+
+def for_terminal(text: str) -> str:
+    """Return a line that every terminal can show, and in which nothing foreign speaks to it.
+
+    Examples
+    --------
+    >>> for_terminal("within \u00b10.1, value \u22120.05")
+    'within +-0.1, value -0.05'
+    """
+    return on_one_line(text).replace("\u2212", "-").replace("\u2013", "-").replace("\u00b1", "+-")

@@ -1,0 +1,87 @@
+"""How reports write numbers, names and lines."""
+
+from pathlib import Path
+
+import pytest
+
+from pytest_llmpref.report import wording
+from pytest_llmpref.results.measure_record import ShareRecord, StoppingRecord
+
+
+@pytest.mark.parametrize(
+    ("value", "plain", "signed"),
+    [
+        (None, "\u2013", "\u2013"),
+        (float("nan"), "\u2013", "\u2013"),
+        (0.0, "0", "0"),
+        (0.12345, "0.123", "+0.123"),
+        (-0.5, "\u22120.5", "\u22120.5"),
+        (1234.5, "1234", "+1234"),
+        (-1234.5, "\u22121234", "\u22121234"),
+    ],
+)
+def test_numbers_have_three_digits_and_a_true_minus(value, plain, signed):
+    assert wording.number(value) == plain
+    assert wording.signed(value) == signed
+
+
+@pytest.mark.parametrize(
+    ("of", "said"),
+    [(0.5, "50.0%"), (ShareRecord(0.987), "98.7%"), (ShareRecord(None), "\u2013"), (None, "\u2013")],
+)
+def test_a_share_is_that_of_a_number_or_of_an_estimate(of, said):
+    assert wording.share(of) == said
+
+
+def test_a_chance_is_never_certain():
+    assert [wording.percent(chance) for chance in (0.0, 0.01, 0.5, 0.99, 1.0)] == [
+        "under 1%", "1%", "50%", "99%", "over 99%"
+    ]  # fmt: skip
+
+
+def test_what_is_left_out_of_a_list_is_counted():
+    assert wording.listed(["a", "b"], 2) == "a, b"
+    assert wording.listed(["a", "b", "c", "d"], 2) == "a, b and 2 more"
+    assert wording.listed([], 2) == ""
+
+
+def test_counts_agree_with_their_words():
+    assert wording.plural(1, "gate") == "1 gate"
+    assert wording.plural(1_200, "entity", "entities") == "1,200 entities"
+    assert wording.plural(0, "claim") == "0 claims"
+
+
+def test_names_are_shown_as_words_and_paths_from_here(tmp_path, monkeypatch):
+    assert wording.words("test_advice_follows_preference") == "advice follows preference"
+    assert wording.short_name("suites/test_a.py::TestIt::test_b") == "test_b"
+    monkeypatch.chdir(tmp_path)
+    assert wording.short_path(tmp_path / "reports" / "x.json") == str(Path("reports") / "x.json")
+    assert wording.short_path(tmp_path.parent / "x.json") == str(tmp_path.parent / "x.json")
+
+
+def test_lines_are_80_columns_wide_and_names_whole():
+    lines = wording.wrapped("moved: " + "center-for-american-progress " * 8, "- ", "  ")
+    assert max(map(len, lines)) <= wording.WIDTH
+    assert [line[:2] for line in lines] == ["- ", "  ", "  ", "  "]
+    assert sum(line.count("center-for-american-progress") for line in lines) == 8
+
+
+@pytest.mark.parametrize(
+    ("because", "said"),
+    [([], "ended"), (["a"], "ended: a"), (["a", "b", "c", "d", "e"], "ended: a, b, c and 2 more")],
+)
+def test_who_ended_the_asking_is_named(because, said):
+    class Checks:
+        stopping = StoppingRecord(
+            ended="refuted", because=because, look=1, looks=3, asked=5, planned=9, decided={}, thresholds=[],
+            said="ended",
+        )  # fmt: skip
+
+    assert wording.where_it_ended(Checks) == said
+    Checks.stopping = None
+    assert wording.where_it_ended(Checks) == ""
+
+
+def test_a_terminal_is_given_what_it_can_show():
+    assert wording.for_terminal("\u22121 \u2013 \u00b12") == "-1 - +-2"
+    assert "\x1b" not in wording.for_terminal("\x1b[2J")
