@@ -166,7 +166,7 @@ time; a few corners change several.
 """
 _GROUPS = (
     "since the groups of `advice/groups` are the same in every study, so that rho varies less than over entities drawn "
-    "from anywhere. Over other groups it would vary far more, and the interval be too narrow: see Limits in the README"
+    "from anywhere. Over other groups it would vary far more, and the interval be too narrow: see the page Limits"
 )
 _NO_LESS = "errors are never taken to be smaller than those of independent draws, though estimates of them can be"
 _TWO_WAYS = (

@@ -228,16 +228,6 @@ def converted(option: Option, text: str, source: str) -> Any:  # noqa: ANN401 - 
     return value
 
 
-def options_table() -> str:
-    """Return the README's table of options, as Markdown."""
-    rows = ["| option | ini key | default | what it does |", "|---|---|---|---|"]
-    for option in (*OPTIONS[:2], RECORD_MODE, *OPTIONS[2:]):
-        values = f" ({', '.join(f'`{choice}`' for choice in option.choices)})" if option.choices else ""
-        default = f"`{option.default}`" if option.default else ""
-        rows.append(f"| `{option.flag}` | `{option.ini}` | {default} | {option.help}{values} |")
-    return "\n".join(rows)
-
-
 def configuration_in(folder: Path) -> Path | None:
     """Return the file of a folder that configures pytest, in pytest's own order; ``None`` where there is none."""
     for name, holds in _FILES_OF_PYTEST.items():

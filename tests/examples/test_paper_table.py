@@ -1,4 +1,4 @@
-"""The paper's table: the README holds what the command prints, and a difference is shown and not hidden."""
+"""The paper's table: the site holds what the command prints, and a difference is shown and not hidden."""
 
 import pytest
 from repository import ROOT
@@ -8,17 +8,17 @@ from pytest_llmpref.files import data_folder
 from pytest_llmpref.report.paper_table import MODELS, ROWS, table_lines
 from pytest_llmpref.results.loading import load_results
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-TABLE = README.split("<!-- paper-table -->\n")[1].split("<!-- /paper-table -->")[0]
+PAGE = (ROOT / "docs/validation/paper-table.md").read_text(encoding="utf-8")
+TABLE = PAGE.split("<!-- paper-table -->\n")[1].split("<!-- /paper-table -->")[0]
 
 
 @pytest.mark.slow
-def test_the_readme_holds_what_the_command_prints(capfd):
+def test_the_page_holds_what_the_command_prints(capfd):
     assert main(["paper-table"]) == 0
     assert capfd.readouterr().out == TABLE
 
 
-def test_the_readme_holds_what_one_of_the_models_measures(pytester):
+def test_the_page_holds_what_one_of_the_models_measures(pytester):
     suite = data_folder("suites") / "replication"
     pytester.runpytest_subprocess(suite, "--model=sim/paper-b", "--profile=paper", "-c", pytester.makeini("[pytest]"))
     found = load_results(pytester.path / "reports/latest/results.json")

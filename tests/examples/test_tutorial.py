@@ -9,7 +9,7 @@ from planted import PlantedModel
 from planted_server import PlantedServer
 from repository import ROOT
 
-TUTORIAL = (ROOT / "TUTORIAL.md").read_text(encoding="utf-8")
+TUTORIAL = (ROOT / "docs/tutorial.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"^\*\*`([^`]+)`\*\*\n\n```\w+\n(.*?)^```", TUTORIAL, re.MULTILINE | re.DOTALL))
 FENCED = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMANDS = [line for block in FENCED.findall(TUTORIAL) for line in block.splitlines()]

@@ -41,7 +41,7 @@ def test_small_groups_are_averaged_without_bias_and_covered(rho, sizes):
 
 
 def test_unrelated_differences_of_groups_pass_for_a_relation_overall_and_not_within_groups():
-    """What README says of rho over other groups: 72 entities in 8 groups that explain 70% of how they differ."""
+    """What docs says of rho over other groups: 72 entities in 8 groups that explain 70% of how they differ."""
     rng, studies = np.random.default_rng(6), 1000
     group = np.repeat(np.arange(8), 9)
     overall, within = 0, 0

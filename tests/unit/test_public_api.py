@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from documents import PAGES
 from repository import ROOT
 
 import pytest_llmpref
@@ -52,15 +53,18 @@ def test_type_checkers_read_the_names_that_there_are():
     assert listed == pytest_llmpref.__all__
 
 
-@pytest.mark.parametrize("name", ["README.md", "TUTORIAL.md"])
-def test_what_documents_and_suites_import_is_public(name):
-    texts = [(ROOT / name).read_text(encoding="utf-8")]
-    texts += [path.read_text(encoding="utf-8") for path in (ROOT / "suites").rglob("*.py")]
-    names = {
-        word
-        for text in texts
-        for line in re.findall(r"^from pytest_llmpref import (.+)$", text, re.MULTILINE)
-        for word in re.findall(r"\w+", line)
-    }
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_what_a_page_imports_is_public(page):
+    assert imported(page.read_text(encoding="utf-8")) <= set(pytest_llmpref.__all__)
+
+
+def test_what_the_suites_import_is_public():
+    names = set().union(*(imported(path.read_text(encoding="utf-8")) for path in (ROOT / "suites").rglob("*.py")))
     assert names
     assert names <= set(pytest_llmpref.__all__)
+
+
+def imported(text):
+    """Return the names that a text imports from `pytest_llmpref` itself."""
+    lines = re.findall(r"^from pytest_llmpref import (.+)$", text, re.MULTILINE)
+    return {word for line in lines for word in re.findall(r"\w+", line)}
