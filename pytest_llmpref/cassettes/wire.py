@@ -246,10 +246,15 @@ class WireReplayModel:
         if not self._answers:
             self._wire.enter_context(replaying_wire())
             self._answers = True
-        # As it was asked then: log-probabilities, say, are no part of a request's identity.
+        # As it was asked then: log-probabilities, say, are no part of a request's identity, nor is room for reasoning.
+        sent = recorded.reply.parameters
+        asked = recorded.request
+        if isinstance(limit := sent.get("max_tokens"), int):
+            asked = msgspec.structs.replace(asked, max_tokens=limit)
         with answer_with(exchange):
-            reply = await self._live.ask(recorded.request)
-        return msgspec.structs.replace(reply, latency=recorded.reply.latency)
+            reply = await self._live.ask(asked)
+        # What the provider was found not to take is not found again.
+        return msgspec.structs.replace(reply, latency=recorded.reply.latency, parameters=sent or reply.parameters)
 
     async def close(self) -> None:
         """Close the live model, and let HTTP through again."""

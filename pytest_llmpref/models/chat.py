@@ -74,7 +74,7 @@ class Request(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
     temperature
         Sampling temperature.
     max_tokens
-        Most tokens of visible reply.
+        Most tokens of visible reply. A model that reasons gets more, which is no part of the identity.
     repetition
         Index of this sample of the same conversation, from 0. Part of the identity: without it, n repetitions
         would silently be one sample, n times.
@@ -140,6 +140,8 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
         Natural log-probability of each of the likeliest first tokens, ``None`` where the provider returned none.
     prompt_tokens, completion_tokens
         As billed, hidden reasoning tokens included.
+    reasoning_tokens
+        Those of them that went to hidden reasoning, as far as the provider says.
     cost
         US dollars; ``None`` where the price is unknown (which is not free). Models that run here cost 0.0.
     latency
@@ -164,6 +166,7 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
     parameters: dict[str, str | Whole | float | bool | None] = {}
     judgement: str | None = None
     tool_calls: tuple[ToolCall, ...] = ()
+    reasoning_tokens: Tokens = 0
 
 
 def whole_text(text: str) -> str:
@@ -203,6 +206,7 @@ def possible(reply: Reply) -> Reply:
         top_logprobs=tops or None,
         prompt_tokens=reply.prompt_tokens if 0 <= reply.prompt_tokens <= MOST_TOKENS else 0,
         completion_tokens=reply.completion_tokens if 0 <= reply.completion_tokens <= MOST_TOKENS else 0,
+        reasoning_tokens=reply.reasoning_tokens if 0 <= reply.reasoning_tokens <= MOST_TOKENS else 0,
         cost=cost if cost is not None and 0 <= cost <= MOST_DOLLARS else None,
         latency=reply.latency if 0 <= reply.latency < math.inf else 0.0,
         parameters={

@@ -15,7 +15,7 @@ import stamina
 from pytest_llmpref.models import retrying
 from pytest_llmpref.models.addresses import check_address
 from pytest_llmpref.models.chat import CallFailedError, ModelUnavailableError, Reply, Request
-from pytest_llmpref.models.parameters import REASONING_ALLOWANCE, Limits, Parameters, most_top_logprobs
+from pytest_llmpref.models.parameters import Limits, Parameters, most_top_logprobs
 from pytest_llmpref.models.prefill import answer_schema, messages_to_send
 from pytest_llmpref.models.responses import reply_from, take_other_forms, tools_to_send
 from pytest_llmpref.models.retrying import Outage
@@ -233,8 +233,6 @@ class LiveModel:
 
         self._limits = Limits(
             most_top_logprobs=most_top_logprobs(provider, supported, reasons=reasons),
-            # Claude reasons only when asked to.
-            hidden_tokens=REASONING_ALLOWANCE if reasons and "claude" not in model else 0,
             takes_temperature=takes_temperature,
             stop=self._stop,
         )

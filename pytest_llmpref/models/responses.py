@@ -62,7 +62,8 @@ def reply_from(response: Any, latency: float, sent: Parameters) -> Reply:
         raise MalformedResponseError("the provider sent an empty list of choices")
     choice = response.choices[0]
     message = choice.message
-    prompt_tokens, completion_tokens = _tokens(getattr(response, "usage", None))
+    usage = getattr(response, "usage", None)
+    prompt_tokens, completion_tokens = _tokens(usage)
     reply = Reply(
         text=message.content or "",
         finish=_finish(choice),
@@ -75,6 +76,7 @@ def reply_from(response: Any, latency: float, sent: Parameters) -> Reply:
         latency=latency,
         parameters=sent,
         tool_calls=calls_in(message),
+        reasoning_tokens=_reasoning_tokens(usage),
     )
     return possible(reply)
 
@@ -160,3 +162,8 @@ def _tokens(usage: Any) -> tuple[int, int]:
     prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
     # xAI leaves hidden reasoning out of the completion's tokens, but not out of the total.
     return prompt, max(completion, (usage.total_tokens or 0) - prompt)
+
+
+def _reasoning_tokens(usage: Any) -> int:
+    tokens = getattr(getattr(usage, "completion_tokens_details", None), "reasoning_tokens", None)
+    return tokens if isinstance(tokens, int) else 0

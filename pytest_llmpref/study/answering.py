@@ -16,6 +16,8 @@ from pytest_llmpref.experiments.registry import simulated_answers
 from pytest_llmpref.models.chat import ChatModel
 from pytest_llmpref.models.opening import answers_in_process, open_model
 from pytest_llmpref.models.parameters import PriceError, price_of
+from pytest_llmpref.models.reasoning import RoomForReasoning
+from pytest_llmpref.parsing.thinking import without_thinking
 from pytest_llmpref.study.extensions import Extensions
 
 
@@ -110,7 +112,8 @@ class Answerers:
         if key not in self._opened:
             settings = self._settings
             mode: Literal["new_episodes", "all"] = "all" if settings.record_mode == "all" else "new_episodes"
-            model = within_budget(self._open(cassette), settings)
+            # Each call that reasoning makes longer, or makes again, counts.
+            model = RoomForReasoning(within_budget(self._open(cassette), settings), without_thinking)
             self._opened[key] = RecordingModel(model, cassette, mode, settings.began)
         return self._opened[key]
 

@@ -13,6 +13,7 @@ from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.registry import behaviour_of
 from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.opening import listed_price
+from pytest_llmpref.models.reasoning import planned_tokens
 
 
 class Plans:
@@ -109,8 +110,8 @@ class Gap:
 
     @property
     def reply_tokens(self) -> int:
-        """Most tokens of one reply to each."""
-        return self._with_later(sum(request.max_tokens for request in self.missing.values()))
+        """Most tokens of one reply to each, hidden reasoning included."""
+        return self._with_later(sum(planned_tokens(request) for request in self.missing.values()))
 
     def _with_later(self, of_missing: int) -> int:
         return of_missing * self.count // len(self.missing)

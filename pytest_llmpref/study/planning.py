@@ -9,6 +9,7 @@ from pytest_llmpref.config.options import Settings
 from pytest_llmpref.experiments.behaviour import Planned
 from pytest_llmpref.experiments.registry import behaviour_of, in_order
 from pytest_llmpref.models.parameters import price_of
+from pytest_llmpref.models.reasoning import REASONING_ALLOWANCE, reasons
 from pytest_llmpref.stats import detectable
 from pytest_llmpref.study.study import Study
 
@@ -80,6 +81,9 @@ def plan_lines(study: Study, measures: Sequence[str], settings: Settings) -> Ite
         yield "    --llmpref-price IN/OUT, US dollars for a million tokens"
     else:
         yield f"  cost: at most about ${price.of(prompt, reply):,.4f}, with one attempt at each question"
+    if calls and reasons(model) == "unknown":
+        more = f", which cost ${price.of(0, calls * REASONING_ALLOWANCE):,.4f}" if price else ""
+        yield f"    if it reasons before it answers: at most {calls * REASONING_ALLOWANCE:,} tokens more{more}"
     minutes = calls / settings.rate
     most = "up to " * any(step.at_most and step.missing for step in steps)
     yield f"  time: {most}{_time(minutes)} at {settings.rate:g} calls a minute"

@@ -9,7 +9,7 @@ from pytest_llmpref.cassettes import Cassette
 from pytest_llmpref.config.options import Settings
 from pytest_llmpref.config.profiles import Shard
 from pytest_llmpref.errors import ExtensionError, LLMPrefError
-from pytest_llmpref.experiments.asking import Replies, ask_all
+from pytest_llmpref.experiments.asking import FirstReplies, Replies, ask_all
 from pytest_llmpref.experiments.controls import permuted
 from pytest_llmpref.experiments.experiment import AgentExperiment, Around, Conditions
 from pytest_llmpref.experiments.measure import Measure
@@ -72,6 +72,7 @@ class Study:
         self._progress = progress
         self._display: Progress | None = None
         self._plans = Plans(conditions, lambda: self.measure(reference().measure))
+        self._first = FirstReplies(conditions.model)
         self._answerers = Answerers(self.cassette, self._judge, settings, extensions, self._tell)
         self._measures: dict[str, Measure] = {}
         self._failures: dict[str | None, LLMPrefError] = {}  # under None what ends all of them
@@ -235,7 +236,8 @@ class Study:
                 self._answerers.deeds(live=live),
                 Around(settings.sandbox, settings.in_flight, settings.report_dir / "latest" / name, on_reply),
             )
-        return ask_all(model, plan, numbers, in_flight=settings.in_flight, on_reply=on_reply)
+        first = self._first if live else None
+        return ask_all(model, plan, numbers, in_flight=settings.in_flight, on_reply=on_reply, first=first)
 
     def _ask_rounds(self, name: str) -> None:
         """Ask what is missing of a measure, round by round. Among workers, the first asks, and others find it done."""

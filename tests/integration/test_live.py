@@ -464,15 +464,6 @@ def test_no_try_after_the_time_is_up(server, retries):
     assert len(server.received) == 1
 
 
-def test_a_reasoning_model_gets_room_and_no_temperature(server):
-    """Parameters that the model refuses are not sent, and what was sent is what is recorded."""
-    reply = ask(model(server, "openai/o3-mini"), request("openai/o3-mini", top_logprobs=5))[0]
-    assert reply.parameters == {"max_tokens": 8 + 4096}
-    sent = server.received[0]
-    assert sent["max_completion_tokens"] == 8 + 4096
-    assert not {"temperature", "logprobs", "top_logprobs", "max_tokens"} & sent.keys()
-
-
 @pytest.mark.parametrize(
     ("name", "most"), [("openai/gpt-4o", 20), ("xai/grok-2", 8), ("fireworks_ai/some-model", 5), ("groq/llama", 0)]
 )
