@@ -253,8 +253,11 @@ class WireReplayModel:
             asked = msgspec.structs.replace(asked, max_tokens=limit)
         with answer_with(exchange):
             reply = await self._live.ask(asked)
-        # What the provider was found not to take is not found again.
-        return msgspec.structs.replace(reply, latency=recorded.reply.latency, parameters=sent or reply.parameters)
+        known = {"latency": recorded.reply.latency, "parameters": sent or reply.parameters}
+        if not recorded.reply.served:
+            # Recorded by a release that kept neither.
+            known |= {"served": "", "fingerprint": "", "reasoning_tokens": 0}
+        return msgspec.structs.replace(reply, **known)
 
     async def close(self) -> None:
         """Close the live model, and let HTTP through again."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal, Protocol
 
 import msgspec
 
+from pytest_llmpref.characters import on_lines
 from pytest_llmpref.errors import LLMPrefError
 
 MOST_TOKENS: Final = 10**12
@@ -25,6 +26,13 @@ class ModelUnavailableError(LLMPrefError):
 
 class CallFailedError(LLMPrefError):
     """One call failed for good, retries included. The trial ends as an error, the study goes on."""
+
+
+class ModelWarning(UserWarning):
+    """A model behaves otherwise than was planned; the message says what follows from it."""
+
+    def __str__(self) -> str:
+        return on_lines(super().__str__())
 
 
 class Tool(msgspec.Struct, frozen=True):
@@ -90,6 +98,8 @@ class Request(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
         ``tool`` that it called in such a run. The last two are recorded beside what they are about, and never sent.
     run
         Key of the agent's request in whose run a tool was called.
+    parameters
+        What the user wants to be sent with it, in litellm's words; objects and lists as JSON.
     """
 
     model: str
@@ -102,6 +112,7 @@ class Request(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
     tools: tuple[Tool, ...] = ()
     asked: Literal["model", "agent", "tool"] = "model"
     run: str = ""
+    parameters: dict[str, str | Whole | float | bool] = {}
 
     @cached_property
     def key(self) -> str:
@@ -116,6 +127,7 @@ class Request(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
             *((self.answers,) if self.answers else ()),
             *(({"tools": self.tools},) if self.tools else ()),
             *(({"asked": self.asked, "run": self.run},) if self.asked != "model" else ()),
+            *(({"parameters": sorted(self.parameters.items())},) if self.parameters else ()),
         )
         return hashlib.sha256(msgspec.json.encode(identity)).hexdigest()[:32]
 
@@ -153,6 +165,9 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
         judge's own is recorded.
     tool_calls
         The tools that the model calls.
+    served, fingerprint
+        Which model the provider says that it was, and of which version (OpenAI's ``system_fingerprint``); empty where
+        it does not say, as in recordings of before.
     """
 
     text: str
@@ -167,6 +182,8 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
     judgement: str | None = None
     tool_calls: tuple[ToolCall, ...] = ()
     reasoning_tokens: Tokens = 0
+    served: str = ""
+    fingerprint: str = ""
 
 
 def whole_text(text: str) -> str:
@@ -202,6 +219,8 @@ def possible(reply: Reply) -> Reply:
         text=_whole(reply.text),
         finish=_whole(reply.finish),
         refusal=_whole(reply.refusal),
+        served=_whole(reply.served),
+        fingerprint=_whole(reply.fingerprint),
         tool_calls=_whole(reply.tool_calls),
         top_logprobs=tops or None,
         prompt_tokens=reply.prompt_tokens if 0 <= reply.prompt_tokens <= MOST_TOKENS else 0,

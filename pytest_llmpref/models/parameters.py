@@ -48,17 +48,22 @@ class Limits:
     stop
         Sequence that ends every reply; ``None`` for the model's own end of turn.
     refused
-        Parameters that the provider said it does not take; grows with what it says.
+        Parameters that the provider said it does not take; grows with what it says. In place of ``max_tokens``, which
+        nothing can do without, ``max_completion_tokens`` is sent.
+    prefill
+        Whether it continues a last message of the assistant, until it says that it does not.
     """
 
     most_top_logprobs: int
     takes_temperature: Callable[[float], bool]
     stop: str | None = None
     refused: set[str] = field(default_factory=set)
+    prefill: bool = True
 
     def parameters(self, request: Request) -> Parameters:
         """Return the parameters to send, in litellm's words."""
-        sent: Parameters = {"max_tokens": request.max_tokens}
+        limit = "max_completion_tokens" if "max_tokens" in self.refused else "max_tokens"
+        sent: Parameters = {limit: request.max_tokens}
         if self.takes_temperature(request.temperature):
             sent["temperature"] = request.temperature
         if self.stop is not None:
@@ -67,6 +72,9 @@ class Limits:
             sent |= {"logprobs": True, "top_logprobs": top}
         if request.answers:
             sent["response_format"] = "json_schema"
+        sent |= {name: value for name, value in request.parameters.items() if name != "server"}
+        if not self.prefill and request.messages[-1].role == "assistant":
+            sent["prefill"] = "cue"
         return {name: value for name, value in sent.items() if name not in self.refused}
 
 

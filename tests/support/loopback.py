@@ -134,8 +134,8 @@ class Loopback:
 
     async def _serve(self) -> None:
         app = web.Application()
-        for path in ("/v1/chat/completions", "/v1/messages"):
-            app.router.add_post(path, self._answer)
+        # Of OpenAI, its Responses API, Anthropic, Azure and Gemini.
+        app.router.add_post("/{path:.*(chat/completions|v1/responses|v1/messages|:generateContent)}", self._answer)
         self._runner = runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
