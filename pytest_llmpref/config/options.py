@@ -82,6 +82,11 @@ OPTIONS = (
     Option("--llmpref-strict", "llmpref_strict", "false", "Inconclusive and invalid claims fail as well, and so does a run whose gates ran for no model", kind=bool, choices=("true", "false")),
     Option("--llmpref-alpha", "llmpref_alpha", "0.05", "Error rate of a family of claims", kind=float, least=1e-6, most=0.5),
     Option("--llmpref-seed", "llmpref_seed", "0", "Seed of the design and of every resampling", kind=int, least=0),
+    Option("--llmpref-param", "llmpref_param", "", "KEY=VALUE: a parameter that is sent with each question, such as reasoning_effort=low, top_p=0.9, max_tokens=4096 or temperature=0.7; repeatable", many=True),
+    Option("--llmpref-system", "llmpref_system", "", "File that holds the system prompt of the product under test, which goes with every question" + WHERE_FILES_START),
+    Option("--llmpref-api-base", "llmpref_api_base", "", "NAME=URL: the server that answers; its name is recorded, its address is not part of what identifies a recording"),
+    Option("--llmpref-header", "llmpref_header", "", "NAME=VARIABLE: a header that is sent with each call, and the environment variable that holds its value, which is never written; repeatable", many=True),
+    Option("--llmpref-models-file", "llmpref_models_file", "", "TOML file of names for models of your own: a table for each, with model, api_base, key, headers, parameters, system, price and prefill" + WHERE_FILES_START),
 )  # fmt: skip
 RECORD_MODE = Option(
     "--record-mode",
@@ -135,6 +140,11 @@ class Settings:
     strict: bool
     alpha: float
     seed: int
+    param: tuple[str, ...]
+    system: Path | None
+    api_base: str
+    header: tuple[str, ...]
+    models_file: Path | None
     command: str
     """The run as the user called it, without its record mode."""
     began: datetime
@@ -171,6 +181,7 @@ def read_settings(config: "pytest.Config", began: datetime, entity_sets: Mapping
             raise _usage_error(spelled(config, text))
     boolq = values.pop("boolq")
     agentic = tuple(dict.fromkeys(values.pop("agentic")))
+    values |= {name: tuple(values[name]) for name in ("param", "header")}
     root = project_folder(config)
     bases = {option.ini.removeprefix("llmpref_"): _base(config, option) for option in OPTIONS}
     files: Any = {name: bases[name] / given if (given := values.pop(name)) else None for name in _FILES}
@@ -294,8 +305,7 @@ def default_settings(**given: Any) -> Settings:  # noqa: ANN401 - each has the t
         **values,
         **files,
         **folders,
-        "models": (),
-        "agentic": (),
+        **dict.fromkeys(("models", "agentic", "param", "header"), ()),
         "record_mode": "none",
         "command": "pytest",
         **given,
@@ -374,7 +384,7 @@ def _usage_error(text: str) -> Exception:
     return UsageError(text)
 
 
-_FILES = ("baseline", "entities", "policy")
+_FILES = ("baseline", "entities", "policy", "system", "models_file")
 """Settings that name a file, or none."""
 
 

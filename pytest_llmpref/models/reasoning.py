@@ -7,8 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from pytest_llmpref.characters import on_lines
-from pytest_llmpref.models.chat import ChatModel, Reply, Request
+from pytest_llmpref.models.chat import ChatModel, ModelWarning, Reply, Request
 from pytest_llmpref.models.parameters import listed_entry
 
 REASONING_ALLOWANCE = 4096
@@ -24,13 +23,6 @@ _REASONS_NOT = re.compile(r"non-reasoning|no-?think|instruct-2507|gpt-[5-9][\w.]
 _REASONS_WHEN_ASKED = re.compile(r"claude", re.IGNORECASE)
 
 Reasons = Literal["yes", "no", "unknown"]
-
-
-class ReasoningWarning(UserWarning):
-    """A model takes more tokens than was planned."""
-
-    def __str__(self) -> str:
-        return on_lines(super().__str__())
 
 
 def reasons(model: str) -> Reasons:
@@ -57,9 +49,9 @@ def reasons(model: str) -> Reasons:
     return "yes" if entry.get("supports_reasoning") else "no"
 
 
-def planned_tokens(request: Request) -> int:
-    """Return the most tokens of a reply, hidden reasoning included, as far as the model's name tells."""
-    return request.max_tokens + (REASONING_ALLOWANCE if reasons(request.model) == "yes" else 0)
+def room_for(model: str) -> int:
+    """Return how many tokens a model gets for its reasoning from the start, as far as its name tells."""
+    return REASONING_ALLOWANCE if reasons(model) == "yes" else 0
 
 
 class RoomForReasoning:
@@ -75,13 +67,15 @@ class RoomForReasoning:
         The model that is asked. Closed with this one.
     visible
         Returns what a text says outside its thinking: some servers send that in the text.
+    known_as
+        The name that tells whether it reasons; the inner model's unless given.
     """
 
-    def __init__(self, inner: ChatModel, visible: Callable[[str], str]) -> None:
+    def __init__(self, inner: ChatModel, visible: Callable[[str], str], known_as: str = "") -> None:
         self.name = inner.name
         self._inner = inner
         self._visible = visible
-        self._room = REASONING_ALLOWANCE if reasons(inner.name) == "yes" else 0
+        self._room = room_for(known_as or inner.name)
 
     async def ask(self, request: Request) -> Reply:
         """Answer one request.
@@ -101,7 +95,7 @@ class RoomForReasoning:
                 f"{self.name} reasons before it answers: its reasoning took all {request.max_tokens} tokens of a "
                 f"reply. From now on each reply may take {REASONING_ALLOWANCE:,} more, which are billed as tokens of "
                 "the reply; that question was asked again. --llmpref-param max_tokens=N sets another limit",
-                ReasoningWarning,
+                ModelWarning,
                 stacklevel=2,
             )
         return await self._inner.ask(_longer(request, self._room))

@@ -11,6 +11,7 @@ from typing import Literal
 from pytest_llmpref.cassettes import Cassette, Deeds, RecordingModel, ReplayModel
 from pytest_llmpref.cassettes.recording import Budget, BudgetedModel
 from pytest_llmpref.config.options import Settings
+from pytest_llmpref.config.setups import setup_of
 from pytest_llmpref.experiments.asking import JudgedModel, Plan
 from pytest_llmpref.experiments.registry import simulated_answers
 from pytest_llmpref.models.chat import ChatModel
@@ -31,7 +32,8 @@ def within_budget(model: ChatModel, settings: Settings) -> ChatModel:
     """
     if settings.max_cost == settings.max_tokens == math.inf:
         return model
-    price = price_of(model.name, settings.price)
+    setup = setup_of(model.name, settings)
+    price = price_of(setup.model or model.name, setup.price or settings.price)
     if price is None and settings.max_cost < math.inf:
         raise PriceError(
             f"{model.name}: its price is not in litellm's list, so --llmpref-max-cost cannot be kept; give it by "
@@ -112,8 +114,11 @@ class Answerers:
         if key not in self._opened:
             settings = self._settings
             mode: Literal["new_episodes", "all"] = "all" if settings.record_mode == "all" else "new_episodes"
-            # Each call that reasoning makes longer, or makes again, counts.
-            model = RoomForReasoning(within_budget(self._open(cassette), settings), without_thinking)
+            setup = setup_of(cassette.model, settings)
+            model = within_budget(self._open(cassette), settings)
+            if not setup.limits_replies:
+                # Each call that reasoning makes longer, or makes again, counts.
+                model = RoomForReasoning(model, without_thinking, setup.model)
             self._opened[key] = RecordingModel(model, cassette, mode, settings.began)
         return self._opened[key]
 
@@ -157,4 +162,5 @@ class Answerers:
             on_outage=self._tell,
             only_recorded=only_recorded,
             answers=simulated_answers(),
+            setup=setup_of(cassette.model, settings),
         )

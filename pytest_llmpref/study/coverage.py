@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from pytest_llmpref.cassettes import Cassette, must_ask
 from pytest_llmpref.config.options import Settings
+from pytest_llmpref.config.setups import setup_of
 from pytest_llmpref.errors import ExtensionError, MissingError
 from pytest_llmpref.experiments.arms import any_arms, extremes, quarters
 from pytest_llmpref.experiments.asking import Plan, Replies, judged, next_attempt, question_to_judge
@@ -13,7 +14,8 @@ from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.registry import behaviour_of
 from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.opening import listed_price
-from pytest_llmpref.models.reasoning import planned_tokens
+from pytest_llmpref.models.reasoning import room_for
+from pytest_llmpref.models.setup import AS_IS, Setup, dressed
 
 
 class Plans:
@@ -25,10 +27,12 @@ class Plans:
         Of the study.
     preferences
         Returns the preferences, which choose the entities of some experiments.
+    setup
+        What the user wants to go with each question.
     """
 
-    def __init__(self, conditions: Conditions, preferences: Callable[[], Measure]) -> None:
-        self._study, self._preferences = conditions, preferences
+    def __init__(self, conditions: Conditions, preferences: Callable[[], Measure], setup: Setup = AS_IS) -> None:
+        self._study, self._preferences, self._setup = conditions, preferences, setup
         self._experiments: dict[str, Experiment] = {}
         self._plans: dict[str, Plan] = {}
         self.only_counted = False
@@ -37,7 +41,10 @@ class Plans:
     def __getitem__(self, measure: str) -> Plan:
         """Return the plan of a measure."""
         if measure not in self._plans:
-            self._plans[measure] = self.experiment(measure).plan(self.conditions(measure))
+            plan = self.experiment(measure).plan(self.conditions(measure))
+            if self._setup is not AS_IS:
+                plan = replace(plan, requests=[dressed(request, self._setup) for request in plan.requests])
+            self._plans[measure] = plan
         return self._plans[measure]
 
     def experiment(self, measure: str) -> Experiment:
@@ -90,12 +97,15 @@ class Gap:
         How many trials are planned.
     later
         How many trials follow, whose questions depend on the answers to these.
+    room
+        Tokens that each reply may take beyond its own limit, for hidden reasoning.
     """
 
     measure: str
     missing: Mapping[int, Request]
     planned: int
     later: int = 0
+    room: int = 0
 
     @property
     def count(self) -> int:
@@ -111,7 +121,7 @@ class Gap:
     @property
     def reply_tokens(self) -> int:
         """Most tokens of one reply to each, hidden reasoning included."""
-        return self._with_later(sum(planned_tokens(request) for request in self.missing.values()))
+        return self._with_later(sum(request.max_tokens + self.room for request in self.missing.values()))
 
     def _with_later(self, of_missing: int) -> int:
         return of_missing * self.count // len(self.missing)
@@ -132,13 +142,15 @@ class Recorded:
         self._cassette = cassette
         self._judge = judge
         self._settings = settings
+        setup = setup_of(cassette.model, settings)
+        self._room = 0 if setup.limits_replies else room_for(setup.model or cassette.model)
 
     def gap(self, name: str, plan: Plan) -> Gap | None:
         """Return what has to be asked of a measure: the missing trials of the first round that lacks some."""
         replies, done = list[Replies]([()] * len(plan.requests)), 0
         while numbers := plan.next_round(replies):
             if missing := self.missing(plan, numbers, replies):
-                return Gap(name, missing, plan.total, later=plan.total - done - len(numbers))
+                return Gap(name, missing, plan.total, later=plan.total - done - len(numbers), room=self._room)
             done += len(numbers)
         return None
 

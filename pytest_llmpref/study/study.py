@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from pytest_llmpref.cassettes import Cassette
 from pytest_llmpref.config.options import Settings
 from pytest_llmpref.config.profiles import Shard
+from pytest_llmpref.config.setups import setup_of
 from pytest_llmpref.errors import ExtensionError, LLMPrefError
 from pytest_llmpref.experiments.asking import FirstReplies, Replies, ask_all
 from pytest_llmpref.experiments.controls import permuted
@@ -16,6 +17,7 @@ from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.registry import is_shipped, reference
 from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.opening import is_simulated
+from pytest_llmpref.models.setup import DressedModel, dressed
 from pytest_llmpref.study.answering import Answerers
 from pytest_llmpref.study.background import BackgroundLoop
 from pytest_llmpref.study.coverage import Gap, NotRecordedError, Plans, Recorded, describe_gaps
@@ -71,7 +73,8 @@ class Study:
         self._recorded = Recorded(self.cassette, self._judge, settings)
         self._progress = progress
         self._display: Progress | None = None
-        self._plans = Plans(conditions, lambda: self.measure(reference().measure))
+        self._setup = setup_of(conditions.model, settings)
+        self._plans = Plans(conditions, lambda: self.measure(reference().measure), self._setup)
         self._first = FirstReplies(conditions.model)
         self._answerers = Answerers(self.cassette, self._judge, settings, extensions, self._tell)
         self._measures: dict[str, Measure] = {}
@@ -186,7 +189,7 @@ class Study:
     async def ask(self, request: Request) -> Reply:
         """Ask one question of a test's own, recorded and replayed like all else; for use in any event loop."""
         model = self._answerers.to_ask(None, live=self._settings.record_mode != "none")
-        return await asyncio.wrap_future(self._loop.submit(model.ask(request)))
+        return await asyncio.wrap_future(self._loop.submit(model.ask(dressed(request, self._setup))))
 
     def close(self) -> None:
         """Stop the model."""
@@ -232,7 +235,7 @@ class Study:
             return experiment.run_all(
                 self._plans.conditions(name),
                 numbers,
-                model,
+                DressedModel(model, self._setup),
                 self._answerers.deeds(live=live),
                 Around(settings.sandbox, settings.in_flight, settings.report_dir / "latest" / name, on_reply),
             )

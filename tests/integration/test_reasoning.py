@@ -11,15 +11,14 @@ from pytest_llmpref.cassettes.recording import Budget, BudgetedModel, BudgetSpen
 from pytest_llmpref.cassettes.wire import WireReplayModel
 from pytest_llmpref.cli import main
 from pytest_llmpref.experiments.asking import MOST_CUT
-from pytest_llmpref.models.chat import Message, Reply, Request
+from pytest_llmpref.models.chat import Message, ModelWarning, Reply, Request
 from pytest_llmpref.models.live import LiveModel
 from pytest_llmpref.models.parameters import Price, price_of
 from pytest_llmpref.models.reasoning import (
     REASONING_ALLOWANCE,
-    ReasoningWarning,
     RoomForReasoning,
-    planned_tokens,
     reasons,
+    room_for,
 )
 from pytest_llmpref.parsing.thinking import without_thinking
 
@@ -108,7 +107,7 @@ def ask(model, *requests: Request) -> list[Reply]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_reply_cut_while_reasoning_gets_room_once_and_all_later_ones_from_the_start(server, kind):
     server.kind = kind
-    with pytest.warns(ReasoningWarning) as warned:
+    with pytest.warns(ModelWarning) as warned:
         replies = ask(RoomForReasoning(live(server), without_thinking), *map(request, range(3)))
     assert [reply.text for reply in replies] == ["A"] * 3
     assert [body["max_tokens"] for body in server.received] == [VISIBLE, *[VISIBLE + REASONING_ALLOWANCE] * 3]
@@ -126,7 +125,7 @@ def test_the_calls_in_flight_are_each_asked_again_and_warned_of_once(server):
         finally:
             await model.close()
 
-    with pytest.warns(ReasoningWarning) as warned:
+    with pytest.warns(ModelWarning) as warned:
         replies = asyncio.run(run())
     assert {reply.text for reply in replies} == {"A"}
     assert len(warned) == 1
@@ -195,7 +194,7 @@ def test_which_models_reason_unasked(name, expected):
 
 def test_the_room_is_recorded_and_no_part_of_the_key_and_both_replays_give_it_back(server, tmp_path):
     first = request()
-    with pytest.warns(ReasoningWarning):
+    with pytest.warns(ModelWarning):
         (reply,) = ask(
             RecordingModel(RoomForReasoning(live(server), without_thinking), Cassette.open(tmp_path, NAME)), first
         )
@@ -223,7 +222,7 @@ def test_the_most_that_a_call_costs_by_hand(name):
     prompt, reply, dollars = BY_HAND[name]
     price = price_of(name)
     assert price == Price(pytest.approx(prompt / 1e6), pytest.approx(reply / 1e6))
-    assert price.of(1000, planned_tokens(request(name=name))) == pytest.approx(dollars)
+    assert price.of(1000, VISIBLE + room_for(name)) == pytest.approx(dollars)
 
 
 @pytest.mark.parametrize("thought", [THOUGHT, REASONING_ALLOWANCE])
@@ -244,7 +243,7 @@ def test_a_limit_on_costs_holds_though_the_model_reasons(server, tmp_path, name,
             await model.close()
 
     if reasons(name) == "unknown":
-        with pytest.warns(ReasoningWarning):
+        with pytest.warns(ModelWarning):
             replies = asyncio.run(run())
     else:
         replies = asyncio.run(run())
