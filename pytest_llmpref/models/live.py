@@ -12,7 +12,7 @@ import msgspec
 import stamina
 
 from pytest_llmpref.models import faults, retrying
-from pytest_llmpref.models.addresses import check_address
+from pytest_llmpref.models.addresses import check_address, replayed_at
 from pytest_llmpref.models.allowance import allowance_in
 from pytest_llmpref.models.chat import CallFailedError, ModelUnavailableError, ModelWarning, Reply, Request
 from pytest_llmpref.models.litellm_client import (
@@ -89,7 +89,8 @@ class LiveModel:
         self._headers = dict(headers or {})
         self._stop = stop
         self._timeout = timeout
-        self._max_tries = max_tries
+        # What a recording does not answer, it does not answer the next time.
+        self._max_tries = 1 if only_recorded else max_tries
         self._max_wait = max_wait
         self._outage = outage
         self._only_recorded = only_recorded
@@ -265,6 +266,8 @@ class LiveModel:
             provider = provider_of(self._litellm_name)[1]
             if not self._only_recorded and "api_base" not in self._address:
                 check_address(self.name, provider)
+            if self._only_recorded and (nowhere := replayed_at(provider)):
+                self._address.setdefault("api_base", nowhere)
         except ModelUnavailableError as error:
             self._unavailable = str(error)
             raise

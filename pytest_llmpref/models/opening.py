@@ -3,14 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from pytest_llmpref.models.addresses import NOWHERE
 from pytest_llmpref.models.chat import ChatModel
 from pytest_llmpref.models.setup import AS_IS, Setup
 
 if TYPE_CHECKING:
     from pytest_llmpref.models.simulated.server import Answer
-
-NOWHERE = "http://127.0.0.1:9/v1"
-"""Address that stands for a server whose answers are all recorded: nothing is ever sent there."""
 
 
 def is_simulated(name: str) -> bool:
