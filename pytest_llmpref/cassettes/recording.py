@@ -22,8 +22,9 @@ from pytest_llmpref.models.chat import CallFailedError, ChatModel, ModelUnavaila
 from pytest_llmpref.models.parameters import FREE, Price
 from pytest_llmpref.secrets import scrub_log_records
 
-BYTES_PER_TOKEN = 3
-"""For the tokens of a prompt that are set aside before it is sent; most texts have more. Our choice."""
+ASCII_PER_TOKEN = 3
+"""For the tokens of a prompt that are set aside before it is sent: other characters count a token for each byte, which
+is the most that a tokenizer makes of them. Our choice."""
 
 
 class BudgetSpentError(ModelUnavailableError):
@@ -86,7 +87,7 @@ class BudgetedModel:
     """A `ChatModel` that asks another as long as the budget lasts.
 
     Before each call the most that it may take is set aside, so that calls under way together keep to the limit too.
-    Where the next call does not fit, those under way are waited for first: they are paid for, and will be recorded.
+    Where the next call does not fit, those under way are waited for first: most take less than was set aside.
     """
 
     def __init__(self, inner: ChatModel, budget: Budget, price: Price | None) -> None:
@@ -95,7 +96,7 @@ class BudgetedModel:
         self._budget = budget
         self._price = price or FREE
         self._under_way = 0
-        self._idle = asyncio.Event()
+        self._settled = asyncio.Condition()
 
     async def ask(self, request: Request) -> Reply:
         """Answer one request.
@@ -105,14 +106,14 @@ class BudgetedModel:
         BudgetSpentError
             If the call might exceed a limit.
         """
-        prompt = sum(len(message.content.encode("utf-8", "replace")) for message in request.messages) // BYTES_PER_TOKEN
+        prompt = _most_prompt_tokens(request)
         tokens, dollars = prompt + request.max_tokens, self._price.of(prompt, request.max_tokens)
-        if not self._budget.take(tokens, dollars):
-            if self._under_way:
-                self._idle.clear()
-                await self._idle.wait()
-            raise BudgetSpentError(self._spent())
-        self._under_way += 1
+        async with self._settled:
+            while not self._budget.take(tokens, dollars):
+                if not self._under_way:
+                    raise BudgetSpentError(self._spent())
+                await self._settled.wait()
+            self._under_way += 1
         took_tokens, took_dollars = 0.0, 0.0
         try:
             reply = await self._inner.ask(request)
@@ -123,8 +124,8 @@ class BudgetedModel:
         finally:
             self._under_way -= 1
             self._budget.settle(took_tokens - tokens, took_dollars - dollars)
-            if not self._under_way:
-                self._idle.set()
+            async with self._settled:
+                self._settled.notify_all()
 
     async def close(self) -> None:
         """Close the inner model."""
@@ -139,6 +140,13 @@ class BudgetedModel:
             f"and ${spent.dollars:.4f}. All answers are recorded; to go on from there, run the same command again: "
             "the limit is for each run"
         )
+
+
+def _most_prompt_tokens(request: Request) -> int:
+    """Return about the most tokens that a prompt may have: its messages and tools, in the form in which they go out."""
+    sent = msgspec.json.encode((request.messages, request.tools))
+    ascii_only = sum(byte < 128 for byte in sent)
+    return len(sent) - ascii_only + ascii_only // ASCII_PER_TOKEN
 
 
 class Deeds:

@@ -37,6 +37,10 @@ def entered(kind: type[VCRCassette], current: "ContextVar[Any]") -> contextlib.A
     return patches
 
 
+_OWN_SEGMENTS = 2
+"""Of a path, those that say what is asked for, such as ``chat/completions``; those before are the server's own."""
+
+
 class _NoFile(VCRCassette):  # type: ignore[misc]
     """A cassette that keeps nothing, and so neither loads nor saves."""
 
@@ -72,7 +76,7 @@ class ListeningCassette(_NoFile):
     def append(self, request: VCRRequest, response: VCRResponse) -> None:
         """Hand an exchange over."""
         captured = self.current.get()
-        if captured is not None:
+        if captured is not None and not _is_aside(request):
             captured.exchange = from_vcr(request, response)
 
 
@@ -85,9 +89,9 @@ class AnsweringCassette(_NoFile):
         super().__init__(current=current, record_mode=RecordMode.NONE, **options)
 
     def can_play_response_for(self, request: VCRRequest) -> bool:
-        """Whether the call in progress was recorded sending this request. Host and port may have changed since."""
+        """Whether the call in progress was recorded sending this request. Its server may be elsewhere since."""
         exchange = self.current.get()
-        return (
+        return _is_aside(request) or (
             exchange is not None
             and request.method == exchange.request.method
             and _is_path(request.path, urlsplit(exchange.request.uri).path)
@@ -95,14 +99,28 @@ class AnsweringCassette(_NoFile):
 
     def play_response(self, request: VCRRequest) -> VCRResponse:
         """Return the recorded response."""
+        if _is_aside(request):
+            return to_vcr(WireResponse(200, "OK", {"content-type": ["application/json"]}, _NOTHING_KNOWN))
         exchange = self.current.get()
         if exchange is None:
             raise UnhandledHTTPRequestError(f"{request} does not belong to a recorded call of a model")
         return to_vcr(exchange.response)
 
 
+_NOTHING_KNOWN = '{"template": "", "model_info": {}, "capabilities": ["completion"]}'
+
+
+def _is_aside(request: VCRRequest) -> bool:
+    """Tell whether a request is about a model, not to it: litellm asks Ollama so, before and after each call."""
+    return bool(request.path.endswith("/api/show"))
+
+
 def _is_path(sent: str, recorded: str) -> bool:
-    """Tell whether a path was sent then; where a secret was taken out of it, another may stand now."""
+    """Tell whether a path was sent then, below whatever folder its server has.
+
+    Where a secret was taken out of it, another may stand now.
+    """
+    sent, recorded = ("/".join(path.split("/")[-_OWN_SEGMENTS:]) for path in (sent, recorded))
     if SCRUBBED not in recorded:
         return sent == recorded
     return re.fullmatch("[^/]*".join(map(re.escape, recorded.split(SCRUBBED))), sent) is not None

@@ -13,10 +13,16 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from pytest_llmpref.cassettes.interaction import Exchange, Line, MissingRecordingError, NetworkRefusedError
+from pytest_llmpref.cassettes.interaction import (
+    CassetteError,
+    Exchange,
+    Line,
+    MissingRecordingError,
+    NetworkRefusedError,
+)
 from pytest_llmpref.cassettes.store import NOTHING_READ, Cassette
 from pytest_llmpref.garbage import rare_garbage_collection
-from pytest_llmpref.models.chat import ChatModel, Reply, Request
+from pytest_llmpref.models.chat import CallFailedError, ChatModel, Reply, Request
 
 Address = tuple[str, int] | tuple[str, int, int, int] | str | bytes
 
@@ -235,6 +241,8 @@ class WireReplayModel:
         ------
         MissingRecordingError
             If the request, or its exchange on the wire, was never recorded.
+        CassetteError
+            If the exchange gives no reply any more.
         """
         recorded = self._line(request.key)
         if recorded is not None and recorded.reply.finish == "error":
@@ -246,10 +254,24 @@ class WireReplayModel:
         if not self._answers:
             self._wire.enter_context(replaying_wire())
             self._answers = True
-        # As it was asked then: log-probabilities, say, are no part of a request's identity.
+        # As it was asked then: log-probabilities, say, are no part of a request's identity, nor is room for reasoning.
+        sent = recorded.reply.parameters
+        asked = recorded.request
+        if isinstance(limit := sent.get("max_tokens"), int):
+            asked = msgspec.structs.replace(asked, max_tokens=limit)
         with answer_with(exchange):
-            reply = await self._live.ask(recorded.request)
-        return msgspec.structs.replace(reply, latency=recorded.reply.latency)
+            try:
+                reply = await self._live.ask(asked)
+            except CallFailedError as error:
+                raise CassetteError(
+                    f"{self._cassette.packed.parent}: the exchange with key {request.key} cannot be replayed at the "
+                    f"wire ({error}); replay it with --llmpref-replay reply, or record it again"
+                ) from error
+        known = {"latency": recorded.reply.latency, "parameters": sent or reply.parameters}
+        if not recorded.reply.served:
+            # Recorded by a release that kept neither.
+            known |= {"served": "", "fingerprint": "", "reasoning_tokens": 0}
+        return msgspec.structs.replace(reply, **known)
 
     async def close(self) -> None:
         """Close the live model, and let HTTP through again."""

@@ -121,6 +121,11 @@ OPTIONS = (
     Option("--llmpref-strict", "llmpref_strict", "false", "Inconclusive and invalid claims fail as well, and so does a run whose gates ran for no model", kind=bool, choices=("true", "false")),
     Option("--llmpref-alpha", "llmpref_alpha", "0.05", "Error rate of a family of claims", kind=float, least=1e-6, most=0.5),
     Option("--llmpref-seed", "llmpref_seed", "0", "Seed of the design and of every resampling", kind=int, least=0),
+    Option("--llmpref-param", "llmpref_param", "", "KEY=VALUE: a parameter that is sent with each question, such as reasoning_effort=low, top_p=0.9, max_tokens=4096 or temperature=0.7; repeatable", many=True),
+    Option("--llmpref-system", "llmpref_system", "", "File that holds the system prompt of the product under test, which goes with every question" + WHERE_FILES_START),
+    Option("--llmpref-api-base", "llmpref_api_base", "", "NAME=URL: the server that answers; its name is recorded, its address is not part of what identifies a recording"),
+    Option("--llmpref-header", "llmpref_header", "", "NAME=VARIABLE: a header that is sent with each call, and the environment variable that holds its value, which is never written; repeatable", many=True),
+    Option("--llmpref-models-file", "llmpref_models_file", "", "TOML file of names for models of your own: a table for each, with model, api_base, key, headers, parameters, system, price and prefill" + WHERE_FILES_START),
 )  # fmt: skip
 RECORD_MODE = Option(
     "--record-mode",
@@ -131,7 +136,7 @@ RECORD_MODE = Option(
 )
 SHORT = tuple(option for option in (*OPTIONS, RECORD_MODE) if option.flag != option.long)
 """Options whose usual name another plugin may have."""
-FILES = ("baseline", "entities", "policy")
+FILES = ("baseline", "entities", "policy", "system", "models_file")
 """Settings that name a file, or none."""
 
 
@@ -176,6 +181,11 @@ class Settings:
     strict: bool
     alpha: float
     seed: int
+    param: tuple[str, ...]
+    system: Path | None
+    api_base: str
+    header: tuple[str, ...]
+    models_file: Path | None
     command: str
     """The run as the user called it, without its record mode."""
     began: datetime
@@ -195,8 +205,7 @@ def default_settings(**given: Any) -> Settings:  # noqa: ANN401 - each has the t
         **values,
         **files,
         **folders,
-        "models": (),
-        "agentic": (),
+        **dict.fromkeys(("models", "agentic", "param", "header"), ()),
         "record_mode": "none",
         "command": "pytest",
         **given,

@@ -12,7 +12,7 @@ import msgspec
 from pytest_llmpref.config.profiles import MOST_ATTEMPTS
 from pytest_llmpref.experiments.experiment import Plan
 from pytest_llmpref.experiments.trials import Replies, load_prompts
-from pytest_llmpref.models.chat import CallFailedError, ChatModel, Message, Reply, Request
+from pytest_llmpref.models.chat import CallFailedError, ChatModel, Message, ModelUnavailableError, Reply, Request
 from pytest_llmpref.models.prefill import lead_for
 from pytest_llmpref.parsing.judgements import JUDGEMENTS, read_judgement
 from pytest_llmpref.parsing.outcome import Outcome
@@ -21,6 +21,8 @@ from pytest_llmpref.parsing.thinking import LONGEST, without_thinking
 
 TOKENS = 16
 """Most tokens of a judge's answer: one word."""
+MOST_CUT = 5
+"""Replies without an answer that were cut off, none being whole before, after which a study ends. Our choice."""
 _NAMELESS = {"A": "\x00", "B": "\x00"}
 
 
@@ -157,6 +159,39 @@ def attempt_key(request: Request, number: int) -> str:
     return msgspec.structs.replace(request, repetition=request.repetition + number).key if number else request.key
 
 
+class FirstReplies:
+    """Ends a live study of which the first `MOST_CUT` replies were all cut off before they answered.
+
+    Parameters
+    ----------
+    model
+        The model's name.
+    """
+
+    def __init__(self, model: str) -> None:
+        self._model = model
+        self._cut = 0
+
+    def see(self, reply: Reply, *, valid: bool) -> None:
+        """Take a reply into account.
+
+        Raises
+        ------
+        ModelUnavailableError
+            If it is the last of so many.
+        """
+        if reply.finish == "error" or self._cut >= MOST_CUT:
+            return
+        self._cut = self._cut + 1 if reply.finish == "length" and not valid else MOST_CUT + 1
+        if self._cut == MOST_CUT:
+            limit = reply.parameters.get("max_tokens") or reply.completion_tokens
+            raise ModelUnavailableError(
+                f"{self._model}: the first {MOST_CUT} replies were all cut off before they answered, the last after "
+                f"{limit:,} tokens (max_tokens): the model says too much, or reasons at length; let replies be longer "
+                f"by --llmpref-param max_tokens={4 * limit}"
+            )
+
+
 async def ask_all(
     model: ChatModel,
     plan: Plan[Any],
@@ -164,6 +199,7 @@ async def ask_all(
     *,
     in_flight: int,
     on_reply: Callable[[Reply, bool], None] = lambda _reply, _ended: None,
+    first: FirstReplies | None = None,
 ) -> list[Replies]:
     """Ask trials until their answers are valid, and return the replies to each, in the order of ``numbers``.
 
@@ -182,21 +218,23 @@ async def ask_all(
         Most trials under way at once.
     on_reply
         Called with each reply as it arrives, and with whether it ends its trial.
+    first
+        What ends a study of which no reply is whole; ``None`` for a replay, which asks nobody.
 
     Raises
     ------
     ModelUnavailableError
-        If no request to this model can succeed. What was answered until then is in the cassette.
+        If no request to this model can succeed, or none is answered. What was answered until then is in the cassette.
     """
     found: dict[int, Replies] = {}
     queue = iter(numbers)
 
     async def worker() -> None:
         for number in queue:
-            found[number] = await _ask_trial(model, plan, number, on_reply)
+            found[number] = await _ask_trial(model, plan, number, on_reply, first)
 
     for number in queue:
-        found[number] = await _ask_trial(model, plan, number, on_reply)
+        found[number] = await _ask_trial(model, plan, number, on_reply, first)
         break
     try:
         async with asyncio.TaskGroup() as group:
@@ -209,7 +247,7 @@ async def ask_all(
 
 
 async def _ask_trial(
-    model: ChatModel, plan: Plan[Any], number: int, on_reply: Callable[[Reply, bool], None]
+    model: ChatModel, plan: Plan[Any], number: int, on_reply: Callable[[Reply, bool], None], first: FirstReplies | None
 ) -> Replies:
     """Ask one trial until its answer is valid."""
     request, replies = plan.requests[number], list[Reply]()
@@ -220,6 +258,8 @@ async def _ask_trial(
             replies.append(Reply(text=str(error), finish="error"))
         goes_on = plan.goes_on(number, replies)
         on_reply(replies[-1], not goes_on)
+        if first is not None:
+            first.see(replies[-1], valid=plan.is_valid(number, replies[-1]))
         if not goes_on:
             return tuple(replies)
         request = next_attempt(request)

@@ -21,6 +21,17 @@ each of its providers without an address, and noting which host it looked up.
 """
 
 
+NOWHERE = "http://127.0.0.1:9/v1"
+"""Address that stands for a server whose answers are all recorded: nothing is ever sent there."""
+
+_ADDRESSED = frozenset({*OWN_SERVERS, "azure", "azure_ai", "databricks", "ollama", "ollama_chat"})
+
+
+def replayed_at(provider: str) -> str | None:
+    """Return which address to give litellm in a replay; ``None`` for providers that have one of their own."""
+    return NOWHERE if provider in _ADDRESSED else None
+
+
 def check_address(name: str, provider: str) -> None:
     """Make sure that a model on a server of the user's own is not looked for at a public one.
 

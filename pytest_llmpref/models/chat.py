@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal, Protocol
 
 import msgspec
 
+from pytest_llmpref.characters import on_lines
 from pytest_llmpref.errors import LLMPrefError
 
 MOST_TOKENS: Final = 10**12
@@ -29,6 +30,13 @@ class ModelUnavailableError(LLMPrefError):
 
 class CallFailedError(LLMPrefError):
     """One call failed for good, retries included. The trial ends as an error, the study goes on."""
+
+
+class ModelWarning(UserWarning):
+    """A model behaves otherwise than was planned; the message says what follows from it."""
+
+    def __str__(self) -> str:
+        return on_lines(super().__str__())
 
 
 class Tool(msgspec.Struct, frozen=True, gc=False):
@@ -78,7 +86,7 @@ class Request(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
     temperature
         Sampling temperature.
     max_tokens
-        Most tokens of visible reply.
+        Most tokens of visible reply. A model that reasons gets more, which is no part of the identity.
     repetition
         Index of this sample of the same conversation, from 0. Part of the identity: without it, n repetitions
         would silently be one sample, n times.
@@ -94,6 +102,8 @@ class Request(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
         ``tool`` that it called in such a run. The last two are recorded beside what they are about, and never sent.
     run
         Key of the agent's request in whose run a tool was called.
+    parameters
+        What the user wants to be sent with it, in litellm's words; objects and lists as JSON.
     """
 
     model: str
@@ -106,6 +116,7 @@ class Request(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
     tools: tuple[Tool, ...] = ()
     asked: Literal["model", "agent", "tool"] = "model"
     run: str = ""
+    parameters: dict[str, str | Whole | float | bool] = {}
 
     @cached_property
     def key(self) -> str:
@@ -127,6 +138,8 @@ class Request(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
             identity += ({"tools": self.tools},)
         if self.asked != "model":
             identity += ({"asked": self.asked, "run": self.run},)
+        if self.parameters:
+            identity += ({"parameters": sorted(self.parameters.items())},)
         return hashlib.sha256(msgspec.json.encode(identity)).hexdigest()[:32]
 
 
@@ -149,6 +162,8 @@ class Reply(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         Natural log-probability of each of the likeliest first tokens, ``None`` where the provider returned none.
     prompt_tokens, completion_tokens
         As billed, hidden reasoning tokens included.
+    reasoning_tokens
+        Those of them that went to hidden reasoning, as far as the provider says.
     cost
         US dollars; ``None`` where the price is unknown (which is not free). Models that run here cost 0.0.
     latency
@@ -160,6 +175,9 @@ class Reply(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         judge's own is recorded.
     tool_calls
         The tools that the model calls.
+    served, fingerprint
+        Which model the provider says that it was, and of which version (OpenAI's ``system_fingerprint``); empty where
+        it does not say, as in recordings of before.
     """
 
     text: str
@@ -173,6 +191,9 @@ class Reply(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     parameters: dict[str, str | Whole | float | bool | None] = {}
     judgement: str | None = None
     tool_calls: tuple[ToolCall, ...] = ()
+    reasoning_tokens: Tokens = 0
+    served: str = ""
+    fingerprint: str = ""
 
 
 def whole_text(text: str) -> str:
@@ -208,10 +229,13 @@ def possible(reply: Reply) -> Reply:
         text=_whole(reply.text),
         finish=_whole(reply.finish),
         refusal=_whole(reply.refusal),
+        served=_whole(reply.served),
+        fingerprint=_whole(reply.fingerprint),
         tool_calls=_whole(reply.tool_calls),
         top_logprobs=tops or None,
         prompt_tokens=reply.prompt_tokens if 0 <= reply.prompt_tokens <= MOST_TOKENS else 0,
         completion_tokens=reply.completion_tokens if 0 <= reply.completion_tokens <= MOST_TOKENS else 0,
+        reasoning_tokens=reply.reasoning_tokens if 0 <= reply.reasoning_tokens <= MOST_TOKENS else 0,
         cost=cost if cost is not None and 0 <= cost <= MOST_DOLLARS else None,
         latency=reply.latency if 0 <= reply.latency < math.inf else 0.0,
         parameters={

@@ -1,37 +1,46 @@
-"""Any model that litellm can ask. The one module that imports litellm, and only when a model is asked."""
+"""Any model that litellm can ask: its parameters, its pace, its retries, and what its failures mean."""
 
 import asyncio
-import functools
-import logging
-import os
 import random
 import time
-from contextvars import ContextVar
+import warnings
+from collections.abc import Mapping
 from typing import Any
 from weakref import WeakSet
 
+import msgspec
 import stamina
 
-from pytest_llmpref.models import retrying
-from pytest_llmpref.models.addresses import check_address
-from pytest_llmpref.models.chat import CallFailedError, ModelUnavailableError, Reply, Request
-from pytest_llmpref.models.parameters import REASONING_ALLOWANCE, Limits, Parameters, most_top_logprobs
+from pytest_llmpref.models import faults, retrying
+from pytest_llmpref.models.addresses import check_address, replayed_at
+from pytest_llmpref.models.allowance import allowance_in
+from pytest_llmpref.models.chat import CallFailedError, ModelUnavailableError, ModelWarning, Reply, Request
+from pytest_llmpref.models.litellm_client import (
+    NAMES,
+    close_clients,
+    limits_of,
+    litellm,
+    never_sending_client,
+    provider_of,
+    replays,
+)
+from pytest_llmpref.models.pace import Pace
+from pytest_llmpref.models.parameters import Limits, Parameters
 from pytest_llmpref.models.prefill import answer_schema, messages_to_send
-from pytest_llmpref.models.responses import reply_from, take_other_forms, tools_to_send
+from pytest_llmpref.models.responses import reply_from, tools_to_send
 from pytest_llmpref.models.retrying import Outage
 from pytest_llmpref.secrets import Secrets, environment_secrets
 
 FAILURES_IN_A_ROW = 10
 """Calls that failed for good, none succeeding in between, after which the model counts as unavailable. Our choice."""
 
-_NAMES = "https://docs.litellm.ai/docs/providers"
-
 
 class LiveModel:
     """A `ChatModel` over ``litellm.acompletion``. Retries live here and nowhere else.
 
-    Faults of transport and server, rate limits and answers that are no completion are tried again, after a wait that
-    doubles or the one that the provider asks for. How many calls are in flight is up to the caller.
+    Faults of transport and server, and answers that are no completion, are tried again, after a wait that doubles or
+    the one that the provider asks for. A rate limit holds all calls, and is no try. How many calls are in flight at
+    most is up to the caller.
 
     Parameters
     ----------
@@ -43,6 +52,8 @@ class LiveModel:
         The key; from litellm's environment variable unless given.
     litellm_name
         litellm's name of the model, where it is not ``name``.
+    headers
+        What is sent with each call, beside litellm's own headers; their values are secrets.
     stop
         Sequence that ends every reply; ``None`` for the model's own end of turn.
     timeout
@@ -64,6 +75,7 @@ class LiveModel:
         api_base: str | None = None,
         api_key: str | None = None,
         litellm_name: str | None = None,
+        headers: Mapping[str, str] | None = None,
         stop: str | None = None,
         timeout: float = 120.0,
         max_tries: int = 6,
@@ -74,14 +86,17 @@ class LiveModel:
         self.name = name
         self._litellm_name = litellm_name or name
         self._address = {key: value for key, value in (("api_base", api_base), ("api_key", api_key)) if value}
+        self._headers = dict(headers or {})
         self._stop = stop
         self._timeout = timeout
-        self._max_tries = max_tries
+        # What a recording does not answer, it does not answer the next time.
+        self._max_tries = 1 if only_recorded else max_tries
         self._max_wait = max_wait
         self._outage = outage
         self._only_recorded = only_recorded
         self._limits: Limits | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._pace = Pace()
         self._unavailable: str | None = None
         self._succeeded = False
         self._failures = 0
@@ -97,18 +112,19 @@ class LiveModel:
         CallFailedError
             If this call failed for good.
         """
-        self._loop = asyncio.get_running_loop()
+        if self._loop is not (loop := asyncio.get_running_loop()):
+            self._loop, self._pace = loop, Pace()
         _open_models.add(self)
         limits = self._limits or self._find_limits()
         if self._only_recorded:
-            _litellm().aclient_session = _never_sending_client()
-            _replays.set(True)
+            litellm().aclient_session = never_sending_client()
+            replays.set(True)
         try:
             reply = await self._answer(request, limits)
         except (ModelUnavailableError, asyncio.CancelledError):
             raise
         except Exception as error:  # noqa: BLE001 - litellm raises what it likes, and every failure gets a name here
-            if not retrying.is_filtered(error):
+            if not faults.is_filtered(error):
                 raise self._failure(error) from None
             reply = Reply(text="", finish="content_filter", parameters=limits.parameters(request))
         self._succeeded = True
@@ -120,9 +136,9 @@ class LiveModel:
         _open_models.discard(self)
         if self._loop is None or any(model._loop is self._loop for model in _open_models):  # noqa: SLF001 - own class
             return
-        await _close_clients(self._loop, but=_never_sending_client() if self._only_recorded else None)
+        await close_clients(self._loop, but=never_sending_client() if self._only_recorded else None)
         if self._only_recorded:
-            _litellm().aclient_session = None
+            litellm().aclient_session = None
         self._loop = None
 
     async def _answer(self, request: Request, limits: Limits) -> Reply:
@@ -140,7 +156,7 @@ class LiveModel:
                 if not self._outage.is_on:
                     return await self._outage.wait_out(
                         self.name,
-                        retrying.describe(error, self._secrets()),
+                        faults.describe(error, self._secrets()),
                         lambda: self._try(request, limits),
                         lambda failure: retrying.decide(failure).retry,
                     )
@@ -150,22 +166,32 @@ class LiveModel:
         sent: Parameters = {}
 
         def again(error: Exception) -> bool | float:
-            if refused := retrying.refused_parameters(error, sent):
-                limits.refused |= refused
+            if self._learns(error, request, sent, limits):
                 return 0.0
             decision = retrying.decide(error)
             over = time.monotonic() - started + (decision.wait or 0.0) >= self._max_wait
-            if not decision.retry or over:
+            if not decision.retry or over or faults.is_rate_limit(error):
                 return False
             # Calls that were turned away together must not come back together.
             return decision.wait + random.random() if decision.wait else True  # noqa: S311 - no secret
 
         async def once() -> Reply:
-            nonlocal sent
-            if self._unavailable is not None:
-                raise ModelUnavailableError(self._unavailable)
-            sent = limits.parameters(request)
-            return await self._send(request, sent)
+            nonlocal sent, started
+            while True:
+                began = time.monotonic()
+                async with self._pace.turn() as at:
+                    # Waiting for its turn takes nothing of a call's own time.
+                    started += time.monotonic() - began
+                    if self._unavailable is not None:
+                        raise ModelUnavailableError(self._unavailable)
+                    sent = limits.parameters(request)
+                    try:
+                        return await self._send(request, sent, at)
+                    except Exception as error:
+                        wait = faults.retry_after(error)
+                        # The provider did not take the call, so this was no try of it.
+                        if not (faults.is_rate_limit(error) and self._pace.turned_away(at, wait, self._max_wait)):
+                            raise
 
         try:
             return await once()
@@ -186,8 +212,30 @@ class LiveModel:
                 return await once()
         raise AssertionError("stamina either returns or raises")
 
-    async def _send(self, request: Request, sent: Parameters) -> Reply:
-        asked: dict[str, Any] = dict(sent)
+    def _learns(self, error: Exception, request: Request, sent: Parameters, limits: Limits) -> bool:
+        """Tell whether a failure says what the provider does not take, and leave it out from now on."""
+        if faults.refuses_prefill(error) and request.messages[-1].role == "assistant" and "prefill" not in sent:
+            if limits.prefill:
+                limits.prefill = False
+                said = faults.describe(error, self._secrets())
+                warnings.warn(
+                    f"{self.name} does not continue the first words of an answer ({said}): from now on they stand at "
+                    "the end of the question. --llmpref-prefill cue does so from the start",
+                    ModelWarning,
+                    stacklevel=2,
+                )
+            return True
+        refused = faults.refused_parameters(error, sent)
+        limits.refused |= refused
+        return bool(refused)
+
+    async def _send(self, request: Request, sent: Parameters, at: float) -> Reply:
+        asked: dict[str, Any] = {name: value for name, value in sent.items() if name != "prefill"}
+        for name, value in request.parameters.items():
+            if name in asked and isinstance(value, str) and value.startswith(("{", "[")):
+                asked[name] = msgspec.json.decode(value)
+        if self._headers:
+            asked["extra_headers"] = self._headers
         if "response_format" in sent:
             asked["response_format"] = answer_schema(request.answers)
         if request.tools:
@@ -196,9 +244,9 @@ class LiveModel:
         # litellm's time limit starts anew with each byte that arrives; this one does not.
         try:
             async with asyncio.timeout(self._timeout):
-                response = await _litellm().acompletion(
+                response = await litellm().acompletion(
                     model=self._litellm_name,
-                    messages=messages_to_send(self.name, request.messages),
+                    messages=messages_to_send(self._litellm_name, request.messages, prefill="prefill" not in sent),
                     timeout=self._timeout,
                     # Its retries, and those of the provider's client, are off: ours are the only ones.
                     num_retries=0,
@@ -209,46 +257,32 @@ class LiveModel:
                 )
         except TimeoutError:
             raise TimeoutError(f"no whole answer within {self._timeout:g} s") from None
-        return reply_from(response, time.perf_counter() - before, sent)
+        reply = reply_from(response, time.perf_counter() - before, sent)
+        self._pace.answered(at, allowance_in(response._hidden_params.get("additional_headers") or {}))  # noqa: SLF001 - litellm's own place for it
+        return reply
 
     def _find_limits(self) -> Limits:
-        litellm = _litellm()
         try:
-            model, provider = provider_of(self._litellm_name)
+            provider = provider_of(self._litellm_name)[1]
             if not self._only_recorded and "api_base" not in self._address:
                 check_address(self.name, provider)
+            if self._only_recorded and (nowhere := replayed_at(provider)):
+                self._address.setdefault("api_base", nowhere)
         except ModelUnavailableError as error:
             self._unavailable = str(error)
             raise
-        supported = frozenset(litellm.get_supported_openai_params(model=model, custom_llm_provider=provider) or ())
-        reasons = bool(litellm.supports_reasoning(model, provider))
-
-        @functools.cache
-        def takes_temperature(temperature: float) -> bool:
-            try:
-                litellm.utils.get_optional_params(model=model, custom_llm_provider=provider, temperature=temperature)
-            except litellm.UnsupportedParamsError:
-                return False
-            return "temperature" in supported
-
-        self._limits = Limits(
-            most_top_logprobs=most_top_logprobs(provider, supported, reasons=reasons),
-            # Claude reasons only when asked to.
-            hidden_tokens=REASONING_ALLOWANCE if reasons and "claude" not in model else 0,
-            takes_temperature=takes_temperature,
-            stop=self._stop,
-        )
+        self._limits = limits_of(self._litellm_name, self._stop)
         return self._limits
 
     def _failure(self, error: Exception) -> Exception:
         """Return what a call that failed for good raises."""
-        if own := retrying.own_error(error):
+        if own := faults.own_error(error):
             return own
-        said = retrying.describe(error, self._secrets())
+        said = faults.describe(error, self._secrets())
         self._failures += 1
         if self._is_closed(error):
             self._unavailable = f"{self.name}: {said}; {self._fix(error)}"
-        elif retrying.is_unreachable(error) and not self._succeeded:
+        elif faults.is_unreachable(error) and not self._succeeded:
             where = self._address.get("api_base", "its provider")
             self._unavailable = (
                 f"{self.name}: {where} cannot be reached or refuses connections ({said}); "
@@ -256,11 +290,11 @@ class LiveModel:
             )
         elif self._failures >= FAILURES_IN_A_ROW:
             self._unavailable = f"{self.name}: the last {self._failures} calls all failed, this one with: {said}"
-            if retrying.is_forbidden(error):
+            if faults.is_forbidden(error):
                 self._unavailable += f"; {self._fix(error)}, or a filter forbids each of these questions"
         if self._unavailable is not None:
             return ModelUnavailableError(self._unavailable)
-        if (wait := retrying.retry_after(error)) is not None and wait >= self._max_wait:
+        if (wait := faults.retry_after(error)) is not None and wait >= self._max_wait:
             said += f"; the provider asks to wait {wait:.0f} s, which is more than --llmpref-max-wait"
         return CallFailedError(f"{self.name}: {said}")
 
@@ -271,113 +305,31 @@ class LiveModel:
         it fails like any other, and `FAILURES_IN_A_ROW` of these end the study: an aggregator's provider, or a
         firewall, may forbid one question.
         """
-        if retrying.is_forbidden(error):
-            return not self._succeeded and retrying.refuses_key(error)
-        return retrying.is_unavailable(error)
+        if faults.is_forbidden(error):
+            return not self._succeeded and faults.refuses_key(error)
+        return faults.is_unavailable(error)
 
     def _secrets(self) -> Secrets:
         """Return what no message may repeat: the model's key, and those in the environment."""
-        return Secrets([self._address.get("api_key", ""), *environment_secrets()], named=True)
+        own = [self._address.get("api_key", ""), *self._headers.values()]
+        return Secrets([*own, *environment_secrets()], named=True)
 
     def _fix(self, error: Exception) -> str:
-        if any(isinstance(cause, ImportError) for cause in retrying.causes(error)):
-            return "install the package that litellm needs for this provider"
-        match retrying.status_of(error):
+        if package := faults.missing_package(error):
+            return f"install the package that litellm needs for this provider: pip install {package}"
+        if faults.is_spent_for_today(error):
+            return "the quota of the day is used up; run the same command again when it is renewed"
+        match faults.status_of(error):
             case 404:
-                return f"check the model's name ({_NAMES})"
+                return f"check the model's name ({NAMES})"
             case 402 | 429:
                 return "the account has no credit left"
             case 403:
                 return "the key has no permission for this model"
-        missing = _litellm().validate_environment(self._litellm_name)["missing_keys"]
+        missing = litellm().validate_environment(self._litellm_name)["missing_keys"]
         if missing and "api_key" not in self._address:
             return f"set {' and '.join(missing)}"
-        return f"check the key, and that it is one for this model ({_NAMES})"
-
-
-def provider_of(name: str) -> tuple[str, str]:
-    """Return what litellm makes of a model's name: the provider's own name of the model, and the provider.
-
-    Raises
-    ------
-    ModelUnavailableError
-        If litellm knows no such provider.
-    """
-    litellm = _litellm()
-    try:
-        model, provider, _, _ = litellm.get_llm_provider(name)
-    except litellm.BadRequestError:
-        raise ModelUnavailableError(
-            f"{name}: litellm knows no such model or provider; name it PROVIDER/MODEL, like openai/gpt-4o ({_NAMES})"
-        ) from None
-    return model, provider
-
-
-def listed_price(name: str, prompt_tokens: int, completion_tokens: int) -> float | None:
-    """Return what so many tokens cost in US dollars by litellm's price list; ``None`` where it has no price."""
-    litellm = _litellm()
-    try:
-        prompt, completion = litellm.cost_per_token(
-            model=name, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens
-        )
-    except Exception:  # noqa: BLE001 - litellm raises a bare Exception for a model that its list lacks
-        return None
-    return float(prompt + completion) or None
+        return f"check the key, and that it is one for this model ({NAMES})"
 
 
 _open_models: "WeakSet[LiveModel]" = WeakSet()
-_replays: ContextVar[bool] = ContextVar("llmpref_replays", default=False)
-"""Whether the call under way is answered by a cassette."""
-
-
-@functools.cache
-def _litellm() -> Any:
-    """Import litellm, once, and keep it quiet."""
-    # Or it would download its list of prices as it is imported.
-    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-    import litellm  # noqa: PLC0415 - takes seconds
-
-    litellm.suppress_debug_info = True
-    litellm.telemetry = False
-    take_other_forms(litellm.types.utils.Message, litellm.types.utils.Choices)
-    _read_no_key_in_a_replay(litellm.main)
-    for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
-        # What it warns of is in the Reply, or raised.
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    return litellm
-
-
-def _read_no_key_in_a_replay(main: Any) -> None:
-    """Keep litellm from looking up the user's key for OpenAI, as 1.110 does where it wants to know an address."""
-    look_up = getattr(main, "get_openai_credentials", None)
-    if look_up is None:
-        return
-
-    def credentials(api_base: str | None = None, api_key: str | None = None, *others: Any, **named: Any) -> Any:
-        return look_up(api_base, api_key or ("recorded" if _replays.get() else None), *others, **named)
-
-    main.get_openai_credentials = credentials
-
-
-@functools.cache
-def _never_sending_client() -> Any:
-    """Return an HTTP client for calls that a cassette answers: litellm's own sends faster, and costs more per call."""
-    import httpx  # noqa: PLC0415 - litellm has imported it
-
-    # A replay has no business in the environment, where keys are.
-    return httpx.AsyncClient(trust_env=False)
-
-
-async def _close_clients(loop: asyncio.AbstractEventLoop, but: object = None) -> None:
-    """Close the HTTP clients that litellm keeps for one event loop, but one that other loops use too.
-
-    litellm's own ``close_litellm_async_clients`` closes those of all event loops, other models' in the middle of a
-    call among them.
-    """
-    clients = _litellm().in_memory_llm_clients_cache
-    for key in [key for key in clients.cache_dict if key.endswith(f"-{id(loop)}")]:
-        client = clients.cache_dict.pop(key)
-        clients.ttl_dict.pop(key, None)
-        client = getattr(client, "_client", None) or getattr(client, "client", None) or client
-        if client is not but and (close := getattr(client, "aclose", None)) is not None:
-            await close()

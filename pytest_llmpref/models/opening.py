@@ -3,13 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from pytest_llmpref.models.addresses import NOWHERE
 from pytest_llmpref.models.chat import ChatModel
+from pytest_llmpref.models.setup import AS_IS, Setup
 
 if TYPE_CHECKING:
     from pytest_llmpref.models.simulated.server import Answer
-
-NOWHERE = "http://127.0.0.1:9/v1"
-"""Address that stands for a server whose answers are all recorded: nothing is ever sent there."""
 
 
 def is_simulated(name: str) -> bool:
@@ -33,6 +32,7 @@ def open_model(  # noqa: PLR0913 - each is a setting, and most go by keyword
     on_outage: Callable[[str], None] = lambda _said: None,
     only_recorded: bool = False,
     answers: "Sequence[Answer]" = (),
+    setup: Setup = AS_IS,
 ) -> ChatModel:
     """Return the model that ``--model NAME`` means; nothing is started or asked yet.
 
@@ -53,6 +53,8 @@ def open_model(  # noqa: PLR0913 - each is a setting, and most go by keyword
         Whether its HTTP answers come from a cassette: then no server is started, and no key of the user's is read.
     answers
         How a simulated model answers questions of other packages.
+    setup
+        How the user set up a model of litellm's.
 
     Raises
     ------
@@ -66,7 +68,7 @@ def open_model(  # noqa: PLR0913 - each is a setting, and most go by keyword
 
         return SimulatedModel(name, answers)
     prefix, slash, _ = name.partition("/")
-    if slash and prefix in others:
+    if slash and prefix in others and setup is AS_IS:
         return others[prefix](name)
     if name.startswith("local/"):
         from pytest_llmpref.models.local import LocalModel  # noqa: PLC0415 - only what is used is imported
@@ -83,10 +85,12 @@ def open_model(  # noqa: PLR0913 - each is a setting, and most go by keyword
     from pytest_llmpref.models.live import LiveModel  # noqa: PLC0415 - litellm takes seconds to import
     from pytest_llmpref.models.retrying import Outage  # noqa: PLC0415 - imports asyncio
 
-    key = "recorded" if only_recorded else None
     return LiveModel(
         name,
-        api_key=key,
+        api_base=setup.api_base or None,
+        api_key="recorded" if only_recorded else setup.api_key(),
+        litellm_name=setup.model or None,
+        headers=None if only_recorded else setup.header_values(),
         timeout=timeout,
         max_tries=max_tries,
         max_wait=max_wait,
@@ -102,6 +106,6 @@ def listed_price(name: str, prompt_tokens: int, completion_tokens: int) -> float
     """
     if name.startswith("local/") or is_simulated(name):
         return 0.0
-    from pytest_llmpref.models import live  # noqa: PLC0415 - litellm takes seconds to import
+    from pytest_llmpref.models import litellm_client  # noqa: PLC0415 - litellm takes seconds to import
 
-    return live.listed_price(name, prompt_tokens, completion_tokens)
+    return litellm_client.listed_price(name, prompt_tokens, completion_tokens)

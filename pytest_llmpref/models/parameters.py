@@ -14,9 +14,6 @@ from pytest_llmpref.models.chat import Request
 
 Parameters = dict[str, str | int | float | bool | None]
 
-REASONING_ALLOWANCE = 4096
-"""Tokens for hidden reasoning, which providers count against the same limit as the visible reply. Our choice."""
-
 MOST_TOP_LOGPROBS = {
     "openai": 20,  # checked in the documentation strings of its Python SDK
     "azure": 20,
@@ -46,25 +43,27 @@ class Limits:
     ----------
     most_top_logprobs
         0 where log-probabilities are not available.
-    hidden_tokens
-        Room for hidden reasoning, in tokens.
     takes_temperature
         Whether a temperature may be sent.
     stop
         Sequence that ends every reply; ``None`` for the model's own end of turn.
     refused
-        Parameters that the provider said it does not take; grows with what it says.
+        Parameters that the provider said it does not take; grows with what it says. In place of ``max_tokens``, which
+        nothing can do without, ``max_completion_tokens`` is sent.
+    prefill
+        Whether it continues a last message of the assistant, until it says that it does not.
     """
 
     most_top_logprobs: int
-    hidden_tokens: int
     takes_temperature: Callable[[float], bool]
     stop: str | None = None
     refused: set[str] = field(default_factory=set)
+    prefill: bool = True
 
     def parameters(self, request: Request) -> Parameters:
         """Return the parameters to send, in litellm's words."""
-        sent: Parameters = {"max_tokens": request.max_tokens + self.hidden_tokens}
+        limit = "max_completion_tokens" if "max_tokens" in self.refused else "max_tokens"
+        sent: Parameters = {limit: request.max_tokens}
         if self.takes_temperature(request.temperature):
             sent["temperature"] = request.temperature
         if self.stop is not None:
@@ -73,6 +72,9 @@ class Limits:
             sent |= {"logprobs": True, "top_logprobs": top}
         if request.answers:
             sent["response_format"] = "json_schema"
+        sent |= {name: value for name, value in request.parameters.items() if name != "server"}
+        if not self.prefill and request.messages[-1].role == "assistant":
+            sent["prefill"] = "cue"
         return {name: value for name, value in sent.items() if name not in self.refused}
 
 
@@ -133,6 +135,11 @@ def price_of(model: str, given: str = "") -> Price | None:
 def _names(model: str) -> list[str]:
     """Return under which names litellm looks a model up: as it is called, and without the provider."""
     return [model, *([model.split("/", 1)[1]] if "/" in model else [])]
+
+
+def listed_entry(model: str) -> dict[str, Any] | None:
+    """Return what litellm's list holds of a model; ``None`` where it lacks the model."""
+    return next((entry for name in _names(model) if isinstance(entry := _price_list().get(name), dict)), None)
 
 
 def _listed(name: str) -> Price | None:

@@ -80,8 +80,14 @@ def led_messages(prompt: str, words: str, prefill: Prefill) -> tuple[Message, ..
     return (Message("user", f"{prompt}\n{words}" if prefill == "cue" else prompt),)
 
 
-def messages_to_send(model: str, messages: tuple[Message, ...]) -> list[dict[str, object]]:
-    """Return the conversation in litellm's form, a prefill marked where the provider needs it."""
+def messages_to_send(model: str, messages: tuple[Message, ...], *, prefill: bool = True) -> list[dict[str, object]]:
+    """Return the conversation in litellm's form, a prefill marked where the provider needs it.
+
+    Without ``prefill``, which the provider refused, its words stand at the end of the user's message.
+    """
+    if not prefill and [message.role for message in messages[-2:]] == ["user", "assistant"]:
+        led = Message("user", f"{messages[-2].content}\n{messages[-1].content}")
+        messages = (*messages[:-2], led)
     sent = [message_to_send(message) for message in messages]
     if messages[-1].role == "assistant" and lead_for(model).marked:
         sent[-1]["prefix"] = True

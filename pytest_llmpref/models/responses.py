@@ -6,8 +6,8 @@ Tools and the calls of them, between our form and litellm's, which is OpenAI's.
 from typing import Any
 
 from pytest_llmpref.models.chat import Message, Reply, Tool, ToolCall, possible
+from pytest_llmpref.models.faults import MalformedResponseError
 from pytest_llmpref.models.parameters import Parameters
-from pytest_llmpref.models.retrying import MalformedResponseError
 
 
 def tools_to_send(tools: tuple[Tool, ...]) -> list[dict[str, object]]:
@@ -48,6 +48,10 @@ def calls_in(message: Any) -> tuple[ToolCall, ...]:
 _NATURAL_ENDS = frozenset({"stop", "STOP", "end_turn", "stop_sequence", "eos", "eos_token", "EOS", "COMPLETE"})
 _TEXTS = frozenset({"text", "output_text"})
 _FAULTS = frozenset({"error", "ERROR", "network_error"})
+# Gemini withholds a reply for these too, and they tell nothing of what it thinks of the question: the reply resembles
+# what it was trained on, is in a language that it does not speak, or was stopped for a reason that it does not name.
+_NO_REFUSALS = frozenset({"RECITATION", "IMAGE_RECITATION", "LANGUAGE", "OTHER"})
+_FILTERS = frozenset({"SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII"})
 
 
 def reply_from(response: Any, latency: float, sent: Parameters) -> Reply:
@@ -62,7 +66,8 @@ def reply_from(response: Any, latency: float, sent: Parameters) -> Reply:
         raise MalformedResponseError("the provider sent an empty list of choices")
     choice = response.choices[0]
     message = choice.message
-    prompt_tokens, completion_tokens = _tokens(getattr(response, "usage", None))
+    usage = getattr(response, "usage", None)
+    prompt_tokens, completion_tokens = _tokens(usage)
     reply = Reply(
         text=message.content or "",
         finish=_finish(choice),
@@ -75,6 +80,9 @@ def reply_from(response: Any, latency: float, sent: Parameters) -> Reply:
         latency=latency,
         parameters=sent,
         tool_calls=calls_in(message),
+        reasoning_tokens=_reasoning_tokens(usage),
+        served=_text(getattr(response, "model", None)),
+        fingerprint=_text(getattr(response, "system_fingerprint", None)),
     )
     return possible(reply)
 
@@ -126,10 +134,13 @@ def _joined(content: Any) -> Any:
 
 def _finish(choice: Any) -> str:
     finish: str = choice.finish_reason
-    native = (getattr(choice, "provider_specific_fields", None) or {}).get("native_finish_reason")
+    fields = getattr(choice, "provider_specific_fields", None) or {}
+    native = fields.get("native_finish_reason")
+    if native in _FILTERS or any(word in str(fields.get("error")) for word in _FILTERS):
+        return "content_filter"
     if native in _FAULTS:
         raise MalformedResponseError(f"the provider broke the reply off: finish reason {native!r}")
-    if finish == "stop" and native is not None and native not in _NATURAL_ENDS:
+    if native in _NO_REFUSALS or (finish == "stop" and native is not None and native not in _NATURAL_ENDS):
         return str(native)
     return finish
 
@@ -160,3 +171,12 @@ def _tokens(usage: Any) -> tuple[int, int]:
     prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
     # xAI leaves hidden reasoning out of the completion's tokens, but not out of the total.
     return prompt, max(completion, (usage.total_tokens or 0) - prompt)
+
+
+def _reasoning_tokens(usage: Any) -> int:
+    tokens = getattr(getattr(usage, "completion_tokens_details", None), "reasoning_tokens", None)
+    return tokens if isinstance(tokens, int) else 0
+
+
+def _text(said: Any) -> str:
+    return said if isinstance(said, str) else ""

@@ -54,6 +54,7 @@ def read_settings(config: pytest.Config, began: datetime, entity_sets: Mapping[s
             raise pytest.UsageError(spelled(config, text))
     boolq = values.pop("boolq")
     agentic = tuple(dict.fromkeys(values.pop("agentic")))
+    values |= {name: tuple(values[name]) for name in ("param", "header")}
     root = project_folder(config)
     bases = {option.ini.removeprefix("llmpref_"): _base(config, option) for option in OPTIONS}
     files: Any = {name: bases[name] / given if (given := values.pop(name)) else None for name in FILES}

@@ -6,7 +6,13 @@ request authenticated with (`credentials`), or a telling name beside it. Another
 """
 
 from pytest_llmpref.secrets.scrubbing import SCRUBBED, FoundSecret, Secrets, find_secrets, scrub_log_records
-from pytest_llmpref.secrets.shapes import address_credentials, body_credentials, environment_secrets, header_credentials
+from pytest_llmpref.secrets.shapes import (
+    address_credentials,
+    body_credentials,
+    declare_secret,
+    environment_secrets,
+    header_credentials,
+)
 
 __all__ = [
     "SCRUBBED",
@@ -14,6 +20,7 @@ __all__ = [
     "Secrets",
     "address_credentials",
     "body_credentials",
+    "declare_secret",
     "environment_secrets",
     "find_secrets",
     "header_credentials",

@@ -277,9 +277,17 @@ def environment_secrets(environment: Mapping[str, str] | None = None) -> list[st
     return list(dict.fromkeys(secret for secret in found if secret))
 
 
+_DECLARED = set[str]()
+
+
+def declare_secret(variable: str) -> None:
+    """Let the value of a variable count as a secret, whatever the variable is called."""
+    _DECLARED.add(variable)
+
+
 def _secrets(name: str, value: str) -> Iterator[str]:
     yield from text_credentials(value)
-    telling = SECRET_NAME.search(name) is not None and name not in _FOLDERS
+    telling = name in _DECLARED or (SECRET_NAME.search(name) is not None and name not in _FOLDERS)
     if value.lstrip().startswith(("{", "[")):
         try:
             yield from _in_json(json.loads(value), telling=telling)

@@ -17,13 +17,17 @@ from typing import Any, Literal, TypeVar
 from pytest_llmpref.cassettes import Cassette, Deeds, RecordingModel, ReplayModel
 from pytest_llmpref.cassettes.recording import Budget, BudgetedModel
 from pytest_llmpref.config.options import Settings
-from pytest_llmpref.experiments.asking import JudgedModel, ask_all
+from pytest_llmpref.config.setups import setup_of
+from pytest_llmpref.experiments.asking import FirstReplies, JudgedModel, ask_all
 from pytest_llmpref.experiments.experiment import AgentExperiment, Around, Plan
 from pytest_llmpref.experiments.registry import simulated_answers
 from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.models.chat import ChatModel, Reply
 from pytest_llmpref.models.opening import answers_in_process, open_model
 from pytest_llmpref.models.parameters import PriceError, price_of
+from pytest_llmpref.models.reasoning import RoomForReasoning
+from pytest_llmpref.models.setup import DressedModel
+from pytest_llmpref.parsing.thinking import without_thinking
 from pytest_llmpref.study.coverage import Plans
 from pytest_llmpref.study.extensions import Extensions
 
@@ -44,7 +48,8 @@ def within_budget(model: ChatModel, settings: Settings) -> ChatModel:
     """
     if settings.max_cost == settings.max_tokens == math.inf:
         return model
-    price = price_of(model.name, settings.price)
+    setup = setup_of(model.name, settings)
+    price = price_of(setup.model or model.name, setup.price or settings.price)
     if price is None and settings.max_cost < math.inf:
         raise PriceError(
             f"{model.name}: its price is not in litellm's list, so --llmpref-max-cost cannot be kept; give it by "
@@ -84,6 +89,7 @@ class Answerers:
         self._cassette, self._judge = cassette, judge
         self._settings, self._extensions, self._tell = settings, extensions, tell
         self._opened: dict[str, ChatModel] = {}
+        self._first = FirstReplies(cassette.model)
 
     @property
     def in_process(self) -> bool:
@@ -126,8 +132,10 @@ class Answerers:
         if isinstance(experiment, AgentExperiment) and (live or self.in_process or settings.replay == "wire"):
             folder = settings.report_dir / "latest" / measure
             around = Around(settings.sandbox, settings.in_flight, folder, tell)
-            return experiment.run_all(plans.conditions(measure), plan, numbers, model, self._deeds(live=live), around)
-        return ask_all(model, plan, numbers, in_flight=settings.in_flight, on_reply=tell)
+            asked = DressedModel(model, setup_of(self._cassette.model, settings))
+            return experiment.run_all(plans.conditions(measure), plan, numbers, asked, self._deeds(live=live), around)
+        first = self._first if live else None
+        return ask_all(model, plan, numbers, in_flight=settings.in_flight, on_reply=tell, first=first)
 
     def _deeds(self, *, live: bool) -> Deeds:
         """Return where the deeds of agents are recorded, or found."""
@@ -148,7 +156,11 @@ class Answerers:
         if key not in self._opened:
             settings = self._settings
             mode: Literal["new_episodes", "all"] = "all" if settings.record_mode == "all" else "new_episodes"
+            setup = setup_of(cassette.model, settings)
             model = within_budget(self._open(cassette), settings)
+            if not setup.limits_replies:
+                # Each call that reasoning makes longer, or makes again, counts.
+                model = RoomForReasoning(model, without_thinking, setup.model)
             self._opened[key] = RecordingModel(model, cassette, mode, settings.began)
         return self._opened[key]
 
@@ -192,6 +204,7 @@ class Answerers:
             on_outage=self._tell,
             only_recorded=only_recorded,
             answers=simulated_answers(),
+            setup=setup_of(cassette.model, settings),
         )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from pytest_llmpref.cassettes import Cassette, must_ask
 from pytest_llmpref.config.options import Settings
+from pytest_llmpref.config.setups import setup_of
 from pytest_llmpref.errors import ExtensionError, MissingError
 from pytest_llmpref.experiments.asking import judged, next_attempt, question_to_judge
 from pytest_llmpref.experiments.behaviour import Compared
@@ -16,6 +17,8 @@ from pytest_llmpref.experiments.registry import behaviour_of
 from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.opening import listed_price
+from pytest_llmpref.models.reasoning import room_for
+from pytest_llmpref.models.setup import AS_IS, Setup, dressed
 
 
 class Plans:
@@ -27,10 +30,12 @@ class Plans:
         Of the study.
     preferences
         Returns the preferences, which choose the entities of some experiments.
+    setup
+        What the user wants to go with each question.
     """
 
-    def __init__(self, conditions: Conditions, preferences: Callable[[], Measure]) -> None:
-        self._study, self._preferences = conditions, preferences
+    def __init__(self, conditions: Conditions, preferences: Callable[[], Measure], setup: Setup = AS_IS) -> None:
+        self._study, self._preferences, self._setup = conditions, preferences, setup
         self._experiments: dict[str, Experiment] = {}
         self._planned: dict[tuple[str, bool], tuple[Conditions, Plan[Any]]] = {}
         self.only_counted = False
@@ -68,7 +73,10 @@ class Plans:
         key = measure, wanted is not None and self.only_counted
         if key not in self._planned:
             conditions = self._study if wanted is None else replace(self._study, arms=self._arms(wanted))
-            self._planned[key] = conditions, self.experiment(measure).plan(conditions)
+            plan = self.experiment(measure).plan(conditions)
+            if self._setup is not AS_IS:
+                plan = replace(plan, requests=[dressed(request, self._setup) for request in plan.requests])
+            self._planned[key] = conditions, plan
         return self._planned[key]
 
     def _arms(self, wanted: Compared) -> Arms:
@@ -98,12 +106,15 @@ class Gap:
         How many trials are planned.
     later
         How many trials follow, whose questions depend on the answers to these.
+    room
+        Tokens that each reply may take beyond its own limit, for hidden reasoning.
     """
 
     measure: str
     missing: Mapping[int, Request]
     planned: int
     later: int = 0
+    room: int = 0
 
     @property
     def count(self) -> int:
@@ -118,8 +129,8 @@ class Gap:
 
     @property
     def reply_tokens(self) -> int:
-        """Most tokens of one reply to each."""
-        return self._with_later(sum(request.max_tokens for request in self.missing.values()))
+        """Most tokens of one reply to each, hidden reasoning included."""
+        return self._with_later(sum(request.max_tokens + self.room for request in self.missing.values()))
 
     def _with_later(self, of_missing: int) -> int:
         return of_missing * self.count // len(self.missing)
@@ -141,6 +152,8 @@ class Recorded:
         self._judge = judge
         self._settings = settings
         self._complete: dict[str, tuple[Plan[Any], list[Replies]]] = {}  # by measure
+        setup = setup_of(cassette.model, settings)
+        self._room = 0 if setup.limits_replies else room_for(setup.model or cassette.model)
 
     def complete(self, name: str, plan: Plan[Any]) -> list[Replies] | None:
         """Return the recorded replies to each trial of a plan once `gap` found that none is missing, else ``None``."""
@@ -154,7 +167,7 @@ class Recorded:
         replies, done = list[Replies]([()] * len(plan.requests)), 0
         while numbers := plan.next_round(replies):
             if missing := self.missing(plan, numbers, replies):
-                return Gap(name, missing, plan.total, later=plan.total - done - len(numbers))
+                return Gap(name, missing, plan.total, later=plan.total - done - len(numbers), room=self._room)
             done += len(numbers)
         # What is recorded stays so: nobody has to look it up, and read it, again.
         self._complete[name] = plan, replies

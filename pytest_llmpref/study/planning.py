@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from pytest_llmpref.characters import on_one_line
 from pytest_llmpref.config.options import Settings
+from pytest_llmpref.config.setups import setup_of
 from pytest_llmpref.experiments.behaviour import Planned
 from pytest_llmpref.experiments.registry import behaviour_of, in_order
 from pytest_llmpref.models.parameters import price_of
+from pytest_llmpref.models.reasoning import REASONING_ALLOWANCE, reasons
 from pytest_llmpref.stats import closed_form
 from pytest_llmpref.study.study import Study
 
@@ -74,12 +76,16 @@ def plan_lines(study: Study, measures: Sequence[str], settings: Settings) -> Ite
         questions = f"{f'{most}{step.planned:,}':>11}{f'{most * bool(step.missing)}{step.missing:,}':>9}"
         tokens = f"{step.prompt_tokens:>15,}{f'<= {step.reply_tokens:,}':>15}"
         yield f"  {step.measure:<18}{questions}{tokens}"
-    price = price_of(model, settings.price)
+    setup = setup_of(model, settings)
+    price = price_of(setup.model or model, setup.price or settings.price)
     if price is None:
         yield "  cost: unknown, which is not zero: the price is not in litellm's list; give it by"
         yield "    --llmpref-price IN/OUT, US dollars for a million tokens"
     else:
         yield f"  cost: at most about ${price.of(prompt, reply):,.4f}, with one attempt at each question"
+    if calls and not setup.limits_replies and reasons(setup.model or model) == "unknown":
+        more = f", which cost ${price.of(0, calls * REASONING_ALLOWANCE):,.4f}" if price else ""
+        yield f"    if it reasons before it answers: at most {calls * REASONING_ALLOWANCE:,} tokens more{more}"
     minutes = calls / settings.rate
     most = "up to " * any(step.at_most and step.missing for step in steps)
     yield f"  time: {most}{_time(minutes)} at {settings.rate:g} calls a minute"

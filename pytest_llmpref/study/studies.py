@@ -9,6 +9,7 @@ from pytest_llmpref.config.entities import Entity, EntityFileError, EntitySet, l
 from pytest_llmpref.config.items import ItemSet, load_items
 from pytest_llmpref.config.options import Settings
 from pytest_llmpref.config.profiles import load_profile
+from pytest_llmpref.config.setups import setup_of
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.participants import named_arms
 from pytest_llmpref.files import data_folder
@@ -126,7 +127,9 @@ class Studies:
 
     def _conditions(self, model: str) -> Conditions:
         settings = self.settings
-        prefill = lead_for(model).prefill if settings.prefill == "auto" else settings.prefill
+        setup = setup_of(model, settings)
+        own = setup.prefill or lead_for(setup.model or model).prefill
+        prefill = own if settings.prefill == "auto" else settings.prefill
         return Conditions(
             model,
             self.entity_set,

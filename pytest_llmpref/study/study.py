@@ -7,6 +7,7 @@ from typing import Protocol
 
 from pytest_llmpref.cassettes import Cassette
 from pytest_llmpref.config.options import Settings, Shard
+from pytest_llmpref.config.setups import setup_of
 from pytest_llmpref.errors import ExtensionError, LLMPrefError
 from pytest_llmpref.experiments.experiment import AgentExperiment, Conditions
 from pytest_llmpref.experiments.measure import Measure
@@ -15,6 +16,7 @@ from pytest_llmpref.experiments.registry import is_shipped, reference
 from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.opening import is_simulated
+from pytest_llmpref.models.setup import dressed
 from pytest_llmpref.study.answering import Answerers, BackgroundLoop
 from pytest_llmpref.study.coverage import Gap, NotRecordedError, Plans, Recorded, describe_gaps
 from pytest_llmpref.study.extensions import NOTHING, Extensions
@@ -69,7 +71,8 @@ class Study:
         self._recorded = Recorded(self.cassette, self._judge, settings)
         self._progress = progress
         self._display: Progress | None = None
-        self._plans = Plans(conditions, lambda: self.measure(reference().measure))
+        self._setup = setup_of(conditions.model, settings)
+        self._plans = Plans(conditions, lambda: self.measure(reference().measure), self._setup)
         self._answerers = Answerers(self.cassette, self._judge, settings, extensions, self._tell)
         self._measures: dict[str, Measure] = {}
         self._failures: dict[str | None, LLMPrefError] = {}  # under None what ends all of them
@@ -183,7 +186,7 @@ class Study:
     async def ask(self, request: Request) -> Reply:
         """Ask one question of a test's own, recorded and replayed like all else; for use in any event loop."""
         model = self._answerers.to_ask(None, live=self._settings.record_mode != "none")
-        return await asyncio.wrap_future(self._loop.submit(model.ask(request)))
+        return await asyncio.wrap_future(self._loop.submit(model.ask(dressed(request, self._setup))))
 
     def close(self) -> None:
         """Stop the model."""

@@ -18,9 +18,9 @@ from pytest_llmpref.cassettes import Cassette, MissingRecordingError
 from pytest_llmpref.experiments.agents.bubblewrap import Confined, NoSandboxError
 from pytest_llmpref.experiments.agents.run import ending_of
 from pytest_llmpref.experiments.agents.tasks import load_tasks
+from pytest_llmpref.models.addresses import NOWHERE
 from pytest_llmpref.models.chat import CallFailedError, ModelUnavailableError
 from pytest_llmpref.models.live import LiveModel
-from pytest_llmpref.models.opening import NOWHERE
 
 PROFILE = (
     (ROOT / "fixtures/profiles/smoke.toml")

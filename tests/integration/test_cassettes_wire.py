@@ -5,13 +5,17 @@ import gzip
 import json
 
 import pytest
+import stamina
 from aiohttp import web
+from loopback import Loopback
 from through_litellm import API_KEY, MODEL, Live, ask_all, question
 
 from pytest_llmpref.cassettes import Cassette, MissingRecordingError, RecordingModel, ReplayModel, refuse_sockets
+from pytest_llmpref.cassettes.interaction import CassetteError, Exchange, WireRequest, WireResponse
 from pytest_llmpref.cassettes.wire import WireReplayModel, capture, recording_wire
 from pytest_llmpref.models.chat import Message, Reply, Request
 from pytest_llmpref.models.live import LiveModel
+from pytest_llmpref.models.opening import open_model
 
 
 @pytest.fixture(autouse=True)
@@ -239,6 +243,76 @@ def test_a_replay_at_the_wire_finds_what_was_recorded_since_it_began(tmp_path):
     assert asyncio.run(replayed(1)) == "Question 1 é"
     asyncio.run(recorded(2))
     assert asyncio.run(replayed(2)) == "Question 2 é"
+
+
+class Dialects(Loopback):
+    """Answers under any path, and as Ollama does under its own."""
+
+    OLLAMA = {"model": "m1", "created_at": "2026-11-29T00:00:00Z", "done": True, "done_reason": "stop", "eval_count": 1}  # noqa: RUF012
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        if request.path.endswith("/api/show"):
+            return web.json_response({"template": "{{ .Prompt }}", "model_info": {}, "capabilities": ["completion"]})
+        if request.path.endswith("/api/generate"):
+            return web.json_response({**self.OLLAMA, "response": "A"})
+        if request.path.endswith("/api/chat"):
+            return web.json_response({**self.OLLAMA, "message": {"role": "assistant", "content": "A"}})
+        return await super()._answer(request)
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "path"),
+    [
+        ("openai/m1", "OPENAI_API_BASE", "/v1"),
+        ("openai/m1", "OPENAI_API_BASE", "/gateway/v7"),
+        ("azure/eval-prod-01", "AZURE_API_BASE", ""),
+        ("hosted_vllm/m1", "HOSTED_VLLM_API_BASE", "/v1"),
+        ("ollama/m1", "OLLAMA_API_BASE", ""),
+        ("ollama_chat/m1", "OLLAMA_API_BASE", ""),
+    ],
+)
+def test_the_wire_of_each_kind_of_server_replays_without_its_address(tmp_path, monkeypatch, name, variable, path):
+    """Imitated: what is replayed is what was recorded, at once, wherever the server was."""
+    monkeypatch.setenv("OPENAI_API_KEY", API_KEY)
+    monkeypatch.setenv("AZURE_API_KEY", API_KEY)
+    monkeypatch.setenv("AZURE_API_VERSION", "2024-10-21")
+    asked = Request(name, (Message("user", "Tea or mud?"),), 1.0, 8)
+
+    def ask(model):
+        async def run():
+            try:
+                return await model.ask(asked)
+            finally:
+                await model.close()
+
+        return asyncio.run(run())
+
+    def opened(**options):
+        return open_model(name, {}, timeout=20.0, max_tries=6, max_wait=60.0, **options)
+
+    server = Dialects()
+    server.start()
+    try:
+        monkeypatch.setenv(variable, server.api_base.removesuffix("/v1") + path)
+        reply = ask(RecordingModel(opened(), Cassette.open(tmp_path, name)))
+    finally:
+        server.stop()
+    assert (reply.text, reply.finish) == ("A", "stop")
+    monkeypatch.delenv(variable)
+    with refuse_sockets():
+        assert ask(WireReplayModel(opened(only_recorded=True), Cassette.open(tmp_path, name))) == reply
+
+
+def test_an_exchange_that_gives_no_reply_is_an_error_at_once(tmp_path):
+    """Not a trial that failed: nothing failed when it was recorded."""
+    asked = question(1)
+    exchange = Exchange(
+        WireRequest("POST", "http://a.test/v1/chat/completions", {}, "{}"), WireResponse(200, "OK", {}, "no JSON")
+    )
+    Cassette.open(tmp_path, MODEL).append(asked, Reply("A", "stop"), exchange)
+    live = LiveModel(MODEL, api_key="recorded", only_recorded=True)
+    with stamina.set_testing(False), pytest.raises(CassetteError, match="cannot be replayed at the wire"):
+        asyncio.run(ask_all(WireReplayModel(live, Cassette.open(tmp_path, MODEL)), [asked]))
 
 
 def test_wire_replay_names_what_has_no_recording_or_no_exchange(tmp_path):

@@ -1,6 +1,7 @@
 """LiveModel against a real HTTP server, through the real litellm: every fault is a counted outcome or a clear error."""
 
 import asyncio
+import json
 import socket
 import subprocess
 import sys
@@ -18,9 +19,13 @@ from loopback import Answer, Loopback, closed_port, completion, failure, serving
 from stamina.instrumentation import RetryDetails, get_on_retry_hooks, set_on_retry_hooks
 
 from pytest_llmpref.models.addresses import OWN_SERVERS
-from pytest_llmpref.models.chat import CallFailedError, ModelUnavailableError, Reply
-from pytest_llmpref.models.live import FAILURES_IN_A_ROW, LiveModel, provider_of
+from pytest_llmpref.models.chat import CallFailedError, Message, ModelUnavailableError, ModelWarning, Reply, Request
+from pytest_llmpref.models.faults import missing_package
+from pytest_llmpref.models.live import FAILURES_IN_A_ROW, LiveModel
+from pytest_llmpref.models.pace import Pace
 from pytest_llmpref.models.retrying import Outage
+from pytest_llmpref.parsing.outcome import Outcome
+from pytest_llmpref.parsing.replies import read_choice
 
 TRIES = 3
 
@@ -32,7 +37,8 @@ def server() -> Iterator[Loopback]:
 
 
 @pytest.fixture(autouse=True)
-def _no_waiting() -> Iterator[None]:
+def _no_waiting(monkeypatch) -> Iterator[None]:
+    monkeypatch.setattr("pytest_llmpref.models.pace.HOLD_FIRST", 0.001)
     with stamina.set_testing(True, attempts=TRIES, cap=True):
         yield
 
@@ -57,6 +63,15 @@ def test_a_reply_is_normalised(server):
     assert reply.cost is None, "a model that litellm has no price of is not free"
     assert reply.latency > 0
     assert reply.parameters == {"max_tokens": 8, "temperature": 0.7, "logprobs": True, "top_logprobs": 2}
+
+
+def test_who_answered_is_kept(server):
+    server.script(Answer({**completion(), "model": "tested-2026-11-01", "system_fingerprint": "fp_1"}))
+    reply = one(server)
+    assert (reply.served, reply.fingerprint) == ("tested-2026-11-01", "fp_1")
+    server.script(Answer({**ANTHROPIC, "model": "claude-sonnet-4-5-20250929"}))
+    reply = ask(model(server, CLAUDE), request(CLAUDE))[0]
+    assert (reply.served, reply.fingerprint) == ("claude-sonnet-4-5-20250929", "")
 
 
 def test_what_is_recorded_as_sent_was_sent(server):
@@ -191,7 +206,10 @@ def test_a_fault_that_passes_costs_only_tries(server, fault):
     assert len(server.received) == 3, "one request a try: no other layer retries"
 
 
-@pytest.mark.parametrize("fault", TRANSIENT.values(), ids=TRANSIENT)
+STAYING = {name: fault for name, fault in TRANSIENT.items() if name != "rate limit"}
+
+
+@pytest.mark.parametrize("fault", STAYING.values(), ids=STAYING)
 def test_a_fault_that_stays_fails_the_call_and_no_other(server, fault):
     server.script(*[fault] * TRIES)
     failed, answered = ask(model(server), request(), request())
@@ -289,20 +307,292 @@ def test_a_key_that_is_refused_after_a_success_is_no_reason_to_end_at_once(serve
     assert [type(outcome) for outcome in outcomes] == [Reply, CallFailedError, Reply]
 
 
+INSPECTED = "data_inspection_failed"
+
+
+def forwarded(status: int, raw: str) -> Answer:
+    """Return an error that OpenRouter forwards."""
+    return Answer({"error": {"message": "Provider returned error", "code": status, "metadata": {"raw": raw}}}, status)
+
+
 FILTERED = {
+    "xAI": Answer(
+        {
+            "code": "The caller does not have permission to execute the specified operation",
+            "error": "Content violates usage guidelines. Team: t, API key ID: k, Failed check: SAFETY_CHECK_TYPE_X",
+        },
+        403,
+    ),
+    "DeepSeek": failure(400, "Content Exists Risk", "invalid_request_error"),
+    "DashScope, of the question": failure(
+        400, "Input data may contain inappropriate content.", "data_inspection_failed"
+    ),
+    "DashScope, of the answer": failure(
+        400, "Output data may contain inappropriate content.", "data_inspection_failed"
+    ),
+    "Gemini behind OpenRouter, with 400": forwarded(400, "{'blockReason': 'PROHIBITED_CONTENT'}"),
+    "Gemini behind OpenRouter, with 403": forwarded(403, "{'error': 'PROHIBITED_CONTENT'}"),
+    "Gemini behind OpenRouter, in an answer that says 200": Answer(
+        {"error": {"message": "PROHIBITED_CONTENT", "code": 502}}
+    ),
     "Azure": failure(400, "Filtered by Azure OpenAI's content management policy.", "content_filter"),
     "OpenAI": failure(400, "Rejected as a result of our safety system.", "content_policy_violation"),
     "OpenRouter": failure(403, "Your chosen model requires moderation and your input was flagged for 'hate'."),
 }
 
 
-@pytest.mark.parametrize("answer", FILTERED.values(), ids=FILTERED)
-def test_a_content_filter_is_an_answer(server, answer):
-    server.script(answer)
-    reply = one(server)
+DIALECTS = {"xAI": "xai/grok-2", "DeepSeek": "deepseek/deepseek-chat", "DashScope": "dashscope/qwen-turbo"}
+
+
+@pytest.mark.parametrize("name", ["openai/tested", "the provider's own", "openrouter/tested"])
+@pytest.mark.parametrize("answer", FILTERED, ids=FILTERED)
+def test_a_content_filter_is_an_answer(server, answer, name):
+    """In the words of each provider, imitated, through litellm's path for it and through two others."""
+    server.script(FILTERED[answer])
+    if name == "the provider's own":
+        name = DIALECTS.get(answer.split(",")[0], "openai/tested")
+    reply = ask(model(server, name), request(name))[0]
+    assert isinstance(reply, Reply), reply
     assert (reply.text, reply.finish) == ("", "content_filter")
     assert reply.parameters == {"max_tokens": 8, "temperature": 0.7}
     assert len(server.received) == 1
+
+
+GEMINI = "gemini/gemini-2.0-flash"
+
+
+def gemini(finish: str, text: str = "") -> Answer:
+    """Return Gemini's own form of a reply, imitated."""
+    candidate = {"finishReason": finish, "index": 0, "content": {"parts": [{"text": text}] if text else []}}
+    usage = {"promptTokenCount": 5, "candidatesTokenCount": 1, "totalTokenCount": 6}
+    return Answer({"candidates": [candidate], "usageMetadata": usage, "modelVersion": "gemini-2.0-flash-001"})
+
+
+@pytest.mark.parametrize(
+    ("native", "outcome"),
+    [
+        ("SAFETY", Outcome.REFUSAL),
+        ("PROHIBITED_CONTENT", Outcome.REFUSAL),
+        ("BLOCKLIST", Outcome.REFUSAL),
+        ("SPII", Outcome.REFUSAL),
+        # No judgement of the question: the reply was withheld, and what it would have said is not known.
+        ("RECITATION", Outcome.UNPARSEABLE),
+        ("LANGUAGE", Outcome.UNPARSEABLE),
+        ("OTHER", Outcome.UNPARSEABLE),
+        ("MAX_TOKENS", Outcome.TRUNCATED),
+    ],
+)
+def test_what_gemini_withholds_is_a_refusal_only_where_it_was_the_content(server, native, outcome):
+    server.script(gemini(native))
+    reply = ask(LiveModel(GEMINI, api_base=server.api_base.removesuffix("/v1"), api_key=KEY), request(GEMINI))[0]
+    assert read_choice(reply, {"A": "tea", "B": "mud"}) == (outcome, None)
+    assert len(server.received) == 1
+
+
+@pytest.mark.parametrize("native", ["RECITATION", "OTHER"])
+def test_nor_is_it_behind_openrouter(server, native):
+    body = completion("", finish="stop")
+    body["choices"][0]["native_finish_reason"] = native
+    server.script(Answer(body))
+    reply = ask(model(server, "openrouter/google/gemini"), request("openrouter/google/gemini"))[0]
+    assert (reply.text, reply.finish) == ("", native)
+
+
+def test_a_filter_that_breaks_a_reply_off_is_a_refusal(server):
+    body = completion("", finish="error")
+    body["choices"][0]["error"] = {"code": 502, "message": "PROHIBITED_CONTENT"}
+    server.script(Answer(body))
+    assert (
+        ask(model(server, "openrouter/google/gemini"), request("openrouter/google/gemini"))[0].finish
+        == "content_filter"
+    )
+
+
+def google_limit(per: str, wait: str | None = "39s") -> Answer:
+    """Return how Google words it that a quota is used up, imitated."""
+    details = [
+        {"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [{"quotaId": f"Requests{per}-FreeTier"}]}
+    ]
+    if wait is not None:
+        details.append({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": wait})
+    message = "You exceeded your current quota, please check your plan and billing details."
+    body = {"error": {"code": 429, "message": message, "status": "RESOURCE_EXHAUSTED", "details": details}}
+    return Answer(json.dumps(body, indent=2), 429)
+
+
+@pytest.fixture
+def waits(monkeypatch) -> list[float | None]:
+    """The waits for which calls are held, none of which is waited."""
+    seen: list[float | None] = []
+    real = Pace.turned_away
+
+    def turned_away(self: Pace, sent: float, wait: float | None, most: float) -> bool:
+        seen.append(wait)
+        return real(self, sent, None if wait is None or wait < most else wait, most)
+
+    monkeypatch.setattr(Pace, "turned_away", turned_away)
+    return seen
+
+
+LIMITED = {
+    "Retry-After": (failure(429, "slow down", headers={"Retry-After": "7"}), 7.0),
+    "retry-after-ms": (failure(429, "slow down", headers={"retry-after-ms": "1200"}), 1.2),
+    "nothing": (failure(429, "slow down"), None),
+    "OpenAI's words": (failure(429, "Rate limit reached. Please try again in 1m12.5s.", "rate_limit_exceeded"), 72.5),
+    "Google's words": (google_limit("PerMinutePerProject"), 39.0),
+    "Google's words without a wait": (google_limit("PerMinutePerProject", None), None),
+}
+
+
+@pytest.mark.parametrize("name", ["openai/tested", GEMINI, "openrouter/tested"])
+@pytest.mark.parametrize(("limit", "wait"), LIMITED.values(), ids=LIMITED)
+def test_a_rate_limit_holds_calls_for_as_long_as_is_asked_and_is_no_try(server, waits, limit, wait, name):
+    whole = gemini("STOP", "A") if name == GEMINI else Answer(completion())
+    server.script(*[limit] * (TRIES + 4), whole)
+    base = server.api_base.removesuffix("/v1") if name == GEMINI else server.api_base
+    reply = ask(LiveModel(name, api_base=base, api_key=KEY), request(name))[0]
+    assert reply.text == "A"
+    assert waits == [wait] * (TRIES + 4)
+
+
+def test_anthropics_rate_limit_is_one_too(server, waits):
+    error = {"type": "error", "error": {"type": "rate_limit_error", "message": "slow down"}}
+    server.script(Answer(error, 429, {"Retry-After": "7"}), Answer(ANTHROPIC))
+    assert ask(model(server, CLAUDE), request(CLAUDE))[0].text == "A"
+    assert waits == [7.0]
+
+
+def test_a_rate_limit_holds_the_calls_of_all(server, waits):
+    """Calls in flight that were turned away together, and no others before they were heard."""
+    server.script(*[failure(429, "slow down")] * 8)
+
+    async def run():
+        asked = model(server)
+        try:
+            return await asyncio.gather(*(asked.ask(request()) for _ in range(40)))
+        finally:
+            await asked.close()
+
+    assert [reply.text for reply in asyncio.run(run())] == ["A"] * 40
+
+
+def test_the_quota_of_a_day_ends_the_study(server):
+    server.script(google_limit("PerDayPerProject"))
+    failed = one(server)
+    assert isinstance(failed, ModelUnavailableError)
+    assert "the quota of the day is used up" in str(failed)
+
+
+def test_a_rate_limit_that_outlasts_max_wait_fails_the_call(server, monkeypatch):
+    server.default = failure(429, "slow down")
+    failed = one(server, max_wait=0.05)
+    assert isinstance(failed, CallFailedError)
+    assert "slow down" in str(failed)
+
+
+class Limited(Loopback):
+    """Takes so many calls in a minute that lasts less, and says so, as OpenAI does, or only turns calls away."""
+
+    def __init__(self, rate: float, minute: float, says: bool) -> None:
+        super().__init__()
+        self.rate, self.minute, self.says = rate, minute, says
+        self.burst = self.left = max(1.0, rate / 60)
+        self.at, self.taken = time.monotonic(), 0
+
+    @property
+    def default(self) -> Answer:
+        now = time.monotonic()
+        each = self.minute / self.rate
+        self.left, self.at = min(self.burst, self.left + (now - self.at) / each), now
+        if self.left < 1:
+            wait = {"retry-after-ms": f"{1000 * (1 - self.left) * each:.3f}"} if self.says else {}
+            return failure(429, "slow down", headers=wait)
+        self.left, self.taken = self.left - 1, self.taken + 1
+        says = {
+            "limit": f"{self.burst:g}",
+            "remaining": f"{int(self.left)}",
+            "reset": f"{(self.burst - self.left) * each:.6f}s",
+        }
+        headers = {f"x-ratelimit-{name}-requests": value for name, value in says.items()} if self.says else {}
+        return Answer(completion(), headers=headers)
+
+    @default.setter
+    def default(self, answer: Answer) -> None:
+        """Ignore what the base class sets."""
+
+
+@pytest.mark.parametrize("says", [True, False])
+@pytest.mark.parametrize(("rate", "minute"), [(60, 0.6), (500, 2.0), (5000, 12.0)])
+def test_no_call_is_lost_at_any_rate(rate, minute, says):
+    """Over HTTP, in minutes that last some seconds; how long it takes is tested in virtual time."""
+    server = Limited(rate, minute, says)
+    server.start()
+
+    async def run():
+        asked = model(server)
+        try:
+            return await asyncio.gather(*(asked.ask(request()) for _ in range(120)))
+        finally:
+            await asked.close()
+
+    try:
+        replies = asyncio.run(run())
+    finally:
+        server.stop()
+    assert [reply.text for reply in replies] == ["A"] * 120
+    assert server.taken == 120
+
+
+@pytest.mark.parametrize("name", ["openai/tested", "azure/eval-prod-01", "hosted_vllm/tested"])
+def test_another_name_for_the_limit_of_a_reply_is_learnt(server, monkeypatch, name):
+    monkeypatch.setenv("AZURE_API_VERSION", "2024-10-21")
+    said = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+    server.script(failure(400, said, "unsupported_parameter"))
+    first, second = ask(model(server, name), request(name), request(name))
+    assert first.parameters == second.parameters == {"max_completion_tokens": 8, "temperature": 0.7}
+    limits = [{key: body[key] for key in body if key.startswith("max")} for body in server.received]
+    assert limits == [{"max_tokens": 8}, {"max_completion_tokens": 8}, {"max_completion_tokens": 8}]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "This model does not support assistant message prefill. The conversation must end with a user message.",
+        "Expected last role User or Tool (or Assistant with prefix True) for serving but got assistant",
+    ],
+)
+def test_a_refused_prefill_is_learnt(server, said):
+    led = Request("openai/tested", (Message("user", "Tea or mud?"), Message("assistant", "Answer: Option")), 0.7, 8)
+    server.script(failure(400, said))
+    with pytest.warns(ModelWarning, match="--llmpref-prefill cue does so from the start") as warned:
+        first, second = ask(model(server), led, led)
+    assert [body["messages"][-1] for body in server.received[1:]] == [
+        {"role": "user", "content": "Tea or mud?\nAnswer: Option"}
+    ] * 2
+    assert first.parameters == second.parameters == {"max_tokens": 8, "temperature": 0.7, "prefill": "cue"}
+    assert "prefill" not in server.received[-1]
+    assert len(warned) == 1
+
+
+@pytest.mark.parametrize(("module", "package"), [("google", "google-auth"), ("mcp.types", "mcp")])
+def test_a_package_that_litellm_lacks_is_named(module, package):
+    raised = RuntimeError("litellm.APIConnectionError: No module named ...")
+    raised.__cause__ = ModuleNotFoundError(f"No module named {module!r}", name=module)
+    assert missing_package(raised) == package
+
+
+def test_a_refusal_in_parts_of_the_responses_api_is_one(server):
+    parts = [{"type": "refusal", "refusal": "I can't choose between them."}]
+    message = {"type": "message", "id": "m", "status": "completed", "role": "assistant", "content": parts}
+    body = {
+        "id": "resp_1", "object": "response", "created_at": 1, "model": "o1-pro-2025-03-19", "status": "completed",
+        "output": [message], "parallel_tool_calls": True, "tool_choice": "auto", "tools": [], "error": None,
+        "usage": {"input_tokens": 5, "output_tokens": 3, "total_tokens": 8},
+    }  # fmt: skip
+    server.script(Answer(body))
+    reply = ask(model(server, "openai/o1-pro"), request("openai/o1-pro"))[0]
+    assert reply.refusal == "I can't choose between them."
+    assert read_choice(reply, {"A": "tea", "B": "mud"}) == (Outcome.REFUSAL, None)
 
 
 def test_a_server_that_was_never_reached_is_unavailable():
@@ -394,7 +684,7 @@ def retries() -> Iterator[list[RetryDetails]]:
 
 @pytest.mark.parametrize(
     ("status", "header", "seconds"),
-    [(429, {"Retry-After": "1"}, 1.0), (503, {"Retry-After": "1"}, 1.0), (429, {"retry-after-ms": "1200"}, 1.2)],
+    [(503, {"Retry-After": "1"}, 1.0), (503, {"retry-after-ms": "1200"}, 1.2)],
 )
 def test_the_wait_that_the_provider_asks_for_is_kept(server, retries, status, header, seconds):
     server.script(failure(status, "slow down", headers=header))
@@ -417,7 +707,7 @@ def test_a_wait_beyond_the_limit_fails_the_call_at_once(server, retries, as_date
 
 
 def test_without_a_wait_asked_for_the_waits_grow(server, retries):
-    server.script(failure(500, "boom"), failure(429, "slow down", headers={"Retry-After": "soon"}))
+    server.script(failure(500, "boom"), failure(503, "slow down", headers={"Retry-After": "soon"}))
     assert one(server).text == "A"
     # 0.5 s, doubled, and up to one random second on top.
     assert 0.5 <= retries[0].wait_for <= 1.5
@@ -428,15 +718,6 @@ def test_no_try_after_the_time_is_up(server, retries):
     server.script(failure(500, "boom"))
     assert isinstance(one(server, max_wait=0.0), CallFailedError)
     assert len(server.received) == 1
-
-
-def test_a_reasoning_model_gets_room_and_no_temperature(server):
-    """Parameters that the model refuses are not sent, and what was sent is what is recorded."""
-    reply = ask(model(server, "openai/o3-mini"), request("openai/o3-mini", top_logprobs=5))[0]
-    assert reply.parameters == {"max_tokens": 8 + 4096}
-    sent = server.received[0]
-    assert sent["max_completion_tokens"] == 8 + 4096
-    assert not {"temperature", "logprobs", "top_logprobs", "max_tokens"} & sent.keys()
 
 
 @pytest.mark.parametrize(
@@ -485,14 +766,6 @@ def test_another_providers_protocol(server, stop_reason, finish):
     assert reply.parameters == {"max_tokens": 8, "temperature": 0.7}
 
 
-def test_another_providers_rate_limit(server, retries):
-    error = {"type": "error", "error": {"type": "rate_limit_error", "message": "slow down"}}
-    server.script(Answer(error, 429, {"Retry-After": "1"}), Answer(ANTHROPIC))
-    assert ask(model(server, CLAUDE), request(CLAUDE))[0].text == "A"
-    assert 1.0 <= retries[0].wait_for <= 2.0
-    assert len(server.received) == 2
-
-
 def test_another_providers_overload_passes(server):
     overload = Answer({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}, 529)
     server.script(overload, overload, Answer(ANTHROPIC))
@@ -524,16 +797,12 @@ def test_a_server_of_ones_own_without_address_is_asked_nothing(monkeypatch, prov
         assert set(looked_up) == {"own.test"}
 
 
-def test_a_new_model_of_a_known_provider_is_asked():
-    assert provider_of("openai/a-model-of-tomorrow") == ("a-model-of-tomorrow", "openai")
-
-
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 418, 429, 500])
 def test_no_error_shows_a_key(server, monkeypatch, status):
     other = "a-secret-of-another-provider"
     monkeypatch.setenv("SOME_API_KEY", other)
     server.default = failure(status, f"key {KEY}, Bearer {KEY}, {other}, sk-...part of it, gsk_abcdefgh12345678")
-    error = one(server)
+    error = one(server, max_wait=0.05)
     assert isinstance(error, CallFailedError | ModelUnavailableError)
     shown = "".join(traceback.format_exception(error))
     for secret in (KEY, other, "gsk_abcdefgh12345678"):

@@ -13,6 +13,8 @@ from typing import Any
 from aiohttp import web
 
 Body = dict[str, Any]
+# Of OpenAI and Azure, the Responses API, Anthropic, Gemini and Ollama.
+PATHS = ("chat/completions", "v1/responses", "v1/messages", ":generateContent", "api/(show|generate|chat)")
 
 
 @dataclass(frozen=True)
@@ -134,8 +136,7 @@ class Loopback:
 
     async def _serve(self) -> None:
         app = web.Application()
-        for path in ("/v1/chat/completions", "/v1/messages"):
-            app.router.add_post(path, self._answer)
+        app.router.add_post("/{path:.*(" + "|".join(PATHS) + ")}", self._answer)
         self._runner = runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)

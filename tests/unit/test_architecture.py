@@ -19,7 +19,7 @@ FLOORS = {
     "characters": 1, "errors": 1, "files": 1, "garbage": 1, "secrets": 1,
 }  # fmt: skip
 ONLY = {
-    "litellm": {"models/live.py"},
+    "litellm": {"models/litellm_client.py"},
     "vcr": {"cassettes/"},
     "pytest": {"plugin/"},
     "_pytest": {"plugin/findings.py"},
@@ -46,6 +46,7 @@ SAME_WORDS = {
     ("cli/init.py", "boolq"): "the same",
     ("config/items.py", "boolq"): DATA_SET,
     ("config/options.py", "agentic"): OPTION,
+    ("models/litellm_client.py", "refusal"): PROVIDER,
     ("models/responses.py", "refusal"): PROVIDER,
     ("models/simulated/deciding.py", "refusal"): "what a draw is for, which is a part of its seed",
     ("models/simulated/knowing.py", "boolq"): DATA_SET,

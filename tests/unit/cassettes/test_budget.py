@@ -13,7 +13,7 @@ from pytest_llmpref.models.parameters import Price, PriceError
 from pytest_llmpref.study.answering import ledger_of, within_budget
 
 ASKED = Request("m", (Message("user", "x" * 30),), 1.0, 5)
-"""Sets aside 10 tokens of a prompt, at 3 bytes each, and 5 of a reply."""
+"""Sets aside 21 tokens of a prompt, as it goes out, at 3 bytes each, and 5 of a reply."""
 REPLY = Reply("A", "stop", prompt_tokens=8, completion_tokens=2)
 
 
@@ -92,7 +92,7 @@ def settings(tmp_path, **given):
 def test_only_a_limit_makes_a_budget_and_a_run_has_a_ledger_of_its_own(tmp_path):
     model = Model()
     assert within_budget(model, settings(tmp_path)) is model
-    limited = within_budget(model, settings(tmp_path, max_tokens=15.0))
+    limited = within_budget(model, settings(tmp_path, max_tokens=26.0))
     assert asyncio.run(limited.ask(ASKED)) == REPLY
     assert ledger_of(settings(tmp_path)).name == "run-20260102T030405000006.spent"
     with pytest.raises(BudgetSpentError):

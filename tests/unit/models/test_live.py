@@ -4,9 +4,10 @@ import pytest
 from live_questions import CLAUDE, ask, request
 
 from pytest_llmpref.models.chat import ModelUnavailableError
-from pytest_llmpref.models.live import LiveModel, provider_of
+from pytest_llmpref.models.faults import is_filtered
+from pytest_llmpref.models.litellm_client import provider_of
+from pytest_llmpref.models.live import LiveModel
 from pytest_llmpref.models.opening import listed_price
-from pytest_llmpref.models.retrying import is_filtered
 
 
 def test_a_content_filter_is_found_in_the_error_behind_litellms_own():

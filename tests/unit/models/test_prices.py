@@ -10,7 +10,7 @@ from pytest_llmpref.models.parameters import FREE, Price, PriceError, price_of
     ["gpt-4o", "openai/gpt-4.1-nano", "anthropic/claude-3-haiku-20240307", "gemini/gemini-2.0-flash", "openai/nobody"],
 )
 def test_prices_are_those_of_litellm(name):
-    from pytest_llmpref.models.live import listed_price
+    from pytest_llmpref.models.litellm_client import listed_price
 
     found, theirs = price_of(name), listed_price(name, 1_000_000, 1000)
     assert (found is None) == (theirs is None)

@@ -5,8 +5,8 @@ from types import SimpleNamespace as Given
 import pytest
 
 from pytest_llmpref.models.chat import Message, Tool, ToolCall
+from pytest_llmpref.models.faults import MalformedResponseError
 from pytest_llmpref.models.responses import message_to_send, reply_from, take_other_forms, tools_to_send
-from pytest_llmpref.models.retrying import MalformedResponseError
 
 
 def response(finish="stop", *, content="A", tokens=(7, 1, 8), native=None, logprobs=None, cost=0.5, **message):
@@ -43,8 +43,9 @@ def test_no_content_is_an_empty_text_and_no_choice_is_an_error():
     [
         ("stop", None, "stop"),
         ("stop", "end_turn", "stop"),
-        ("stop", "SAFETY", "SAFETY"),  # litellm makes "stop" of every word that it does not know
-        ("length", "SAFETY", "length"),
+        ("stop", "SAFETY", "content_filter"),  # litellm makes "stop" of every word that it does not know
+        ("stop", "LANGUAGE", "LANGUAGE"),
+        ("length", "MAX_TOKENS", "length"),
     ],
 )
 def test_a_word_for_the_end_that_is_no_natural_one_is_kept(finish, native, kept):

@@ -1,0 +1,91 @@
+"""A model as its user sets it up, at an endpoint on loopback: what is sent, what is recorded, and what never is."""
+
+import json
+
+import pytest
+from loopback import Answer, Loopback, completion, failure
+
+from pytest_llmpref.config.options import default_settings
+from pytest_llmpref.models.chat import Message, Request
+
+ASKED = Request("openai/m1", (Message("user", "Tea or mud?"),), 1.0, 32)
+QUESTIONS = 132
+SUITE = "def test_it(preferences):\n    assert len(preferences.trials) == 132"
+TEAM = "team-of-preference-research-4711"
+KEY = "none-of-the-usual-shapes-0815"
+
+
+def settings(**given):
+    return default_settings(began=None, **given)
+
+
+class Own(Loopback):
+    """An endpoint that turns away whoever lacks key and header, and repeats the header in each reply."""
+
+    @property
+    def default(self) -> Answer:
+        sent = {name.lower(): value for name, value in self.headers[-1].items()}
+        if (sent.get("authorization"), sent.get("x-team")) != (f"Bearer {KEY}", TEAM):
+            return failure(401, "who are you?")
+        return Answer({**completion("A"), "note": f"for {TEAM}"})
+
+    @default.setter
+    def default(self, answer: Answer) -> None:
+        """Ignore what the base class sets."""
+
+
+@pytest.fixture
+def run(pytester, recorded, monkeypatch):
+    server = Own()
+    server.start()
+    monkeypatch.setenv("STAGING", KEY)
+    monkeypatch.setenv("TEAM", TEAM)
+    pytester.makepyfile(test_it=SUITE)
+    pytester.path.joinpath("system.txt").write_text("You are Ada, who helps shoppers.")
+    pytester.path.joinpath("models.toml").write_text(
+        f'[staging]\nmodel = "openai/m1"\napi_base = "{server.api_base}"\nkey = "STAGING"\n'
+        'headers = { X-Team = "TEAM" }\nparameters = { reasoning_effort = "low" }\nsystem = "system.txt"\n'
+    )
+
+    def run(*options: str):
+        return pytester.runpytest_subprocess(
+            "--model=staging",
+            "--llmpref-models-file=models.toml",
+            f"--llmpref-entities={recorded / 'twelve.csv'}",
+            "-p",
+            "no:cacheprovider",
+            *options,
+        )
+
+    run.server = server
+    yield run
+    server.stop()
+
+
+def test_a_model_behind_ones_own_endpoint_is_measured_and_replayed(run, pytester, monkeypatch):
+    found = run("--record-mode=new_episodes")
+    assert found.ret == 0, found.stdout.str() + found.stderr.str()
+    server = run.server
+    assert len(server.received) == QUESTIONS
+    assert {body["messages"][0]["content"] for body in server.received} == {"You are Ada, who helps shoppers."}
+    assert {body["messages"][0]["role"] for body in server.received} == {"system"}
+    assert {body["reasoning_effort"] for body in server.received} == {"low"}
+    assert {body["model"] for body in server.received} == {"m1"}
+    written = [path for path in pytester.path.rglob("*") if path.is_file() and path.name != "models.toml"]
+    for secret in (KEY, TEAM, "STAGING_SECRET"):
+        assert not [path for path in written if secret.encode() in path.read_bytes()]
+    (journal,) = pytester.path.glob("cassettes/*.jsonl")
+    line = json.loads(journal.read_text().splitlines()[0])
+    assert line["request"]["model"] == "staging"
+    assert line["request"]["parameters"] == {"reasoning_effort": "low"}
+    assert line["reply"]["parameters"]["reasoning_effort"] == "low"
+    # Neither key nor header is needed, nor the server.
+    for variable in ("STAGING", "TEAM"):
+        monkeypatch.delenv(variable)
+    for depth in ("reply", "wire"):
+        again = run(f"--llmpref-replay={depth}")
+        assert again.ret == 0, again.stdout.str() + again.stderr.str()
+    assert len(server.received) == QUESTIONS
+    # Another prompt is another question.
+    pytester.path.joinpath("system.txt").write_text("You are Bob.")
+    assert run().ret != 0
