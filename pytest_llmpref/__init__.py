@@ -55,7 +55,7 @@ _HOMES = {
     "Tool": "models.chat",
     "ToolCall": "models.chat",
     "Trial": "experiments.trials",
-    "Verdict": "claims.claim",
+    "Verdict": "claims.verdicts",
     "Wilson": "claims.intervals",
     "accuracy_slope": "experiments.reading.measure",
     "asking_diagnostics": "experiments.measure",

@@ -1,7 +1,8 @@
 from pytest_llmpref.charts import Chart, Drawing
-from pytest_llmpref.claims.claim import Claim, Threshold, Verdict, ledger
+from pytest_llmpref.claims.claim import Claim, Threshold, ledger
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Interval, IntervalMethod, Normal, Wilson
+from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.comparison.baseline import Baseline
 from pytest_llmpref.comparison.changes import change, change_in_rho
 from pytest_llmpref.config.entities import Entity, EntitySet

@@ -8,7 +8,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from pytest_llmpref.claims.claim import Relation, Verdict, ledger, make_claim
+from pytest_llmpref.claims.claim import ledger, make_claim
+from pytest_llmpref.claims.verdicts import Relation, Verdict
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.experiments.behaviour import Behaviour, ClaimKind, Finding, Scenario
 from pytest_llmpref.experiments.registry import behaviours

@@ -58,7 +58,7 @@ class Calibration:
     studies
         Studies of each cell.
     seed
-        Seed of them all.
+        Random seed of them all.
     cpu_seconds
         Seconds of processor time that the studies took.
     wall_seconds, workers

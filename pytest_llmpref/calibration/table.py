@@ -9,7 +9,8 @@ from typing import Any
 
 from pytest_llmpref.calibration.findings import Sums, Tally, claim_kinds, scenarios
 from pytest_llmpref.calibration.running import Calibration, versions
-from pytest_llmpref.claims.claim import DEFAULT_ALPHA, Relation, Verdict
+from pytest_llmpref.claims.claim import DEFAULT_ALPHA
+from pytest_llmpref.claims.verdicts import Relation, Verdict
 from pytest_llmpref.experiments.behaviour import ClaimKind
 
 COVERAGE, COVERAGE_TOLERANCE = 0.95, 0.015

@@ -1,99 +1,26 @@
-"""Claims and verdicts: what an interval says of a claim, the ledger of a family, and how verdicts are shown.
+"""Claims: estimates compared with thresholds, the ledger of a family, and what would decide a claim.
 
 Loaded in every pytest run, so numpy and scipy are imported where they are needed and not before.
+
+References
+----------
+Schuirmann 1987
 """
 
 import math
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from numbers import Real
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pytest_llmpref.claims.intervals import Interval, fixed_sample, short_number
+from pytest_llmpref.claims.verdicts import MEANINGS, Relation, Verdict, in_words, judged
 
 if TYPE_CHECKING:
     from pytest_llmpref.claims.estimates import Estimate
-
-
-Relation = Literal[">", "<", "abs <"]
-"""How an estimate is compared with a threshold."""
-
-
-class Verdict(StrEnum):
-    """What the interval of an estimate says of a claim."""
-
-    SUPPORTED = "supported"
-    REFUTED = "refuted"
-    INCONCLUSIVE = "inconclusive"
-    INVALID = "invalid"
-
-
-WORST_FIRST = (Verdict.REFUTED, Verdict.INVALID, Verdict.INCONCLUSIVE, Verdict.SUPPORTED)
-"""A refuted claim fails, so nothing may stand before it."""
-MARKS: dict[str, str] = {
-    Verdict.SUPPORTED: "\u2713",
-    Verdict.REFUTED: "\u2717",
-    Verdict.INCONCLUSIVE: "?",
-    Verdict.INVALID: "!",
-}
-"""Its sign in documents, since colour is never the only one."""
-LETTERS: dict[str, str] = {
-    Verdict.SUPPORTED: "+",
-    Verdict.REFUTED: "-",
-    Verdict.INCONCLUSIVE: "?",
-    Verdict.INVALID: "!",
-}
-"""Its sign in the terminal."""
-COLOURS: dict[str, dict[str, bool]] = {
-    Verdict.SUPPORTED: {"green": True},
-    Verdict.REFUTED: {"red": True},
-    Verdict.INCONCLUSIVE: {"yellow": True},
-    Verdict.INVALID: {"purple": True},
-}
-"""Its markup, as pytest has it."""
-MEANINGS: dict[str, str] = {
-    Verdict.SUPPORTED: "the whole interval lies on the claimed side of the threshold",
-    Verdict.REFUTED: "none of the interval lies on the claimed side of the threshold",
-    Verdict.INCONCLUSIVE: "the interval holds values on both sides of the threshold",
-    Verdict.INVALID: "the measurement failed its checks, so it says nothing either way",
-}
-
-
-def worst(verdicts: Iterable[str]) -> Verdict:
-    """Return the worst of at least one verdict."""
-    return min(map(Verdict, verdicts), key=WORST_FIRST.index)
-
-
-def is_worse(one: str, other: str) -> bool:
-    """Tell whether one verdict is worse than another."""
-    return WORST_FIRST.index(Verdict(one)) < WORST_FIRST.index(Verdict(other))
-
-
-def sides(low: float, high: float, relation: Relation, threshold: float) -> tuple[float, float]:
-    """Return by how much an interval clears a threshold on the claimed side, and by how much on the other.
-
-    Above 0, the first means supported; the second, at 0 or above, refuted.
-    """
-    if relation == ">":
-        return low - threshold, threshold - high
-    if relation == "<":
-        return threshold - high, low - threshold
-    return min(low + threshold, threshold - high), max(low - threshold, -threshold - high)
-
-
-def judged(low: float, high: float, relation: Relation, threshold: float) -> Verdict:
-    """Return what an interval says of a claim."""
-    claimed, other = sides(low, high, relation, threshold)
-    return Verdict.SUPPORTED if claimed > 0 else Verdict.REFUTED if other >= 0 else Verdict.INCONCLUSIVE
-
-
-def in_words(relation: Relation, threshold: str) -> str:
-    """Say what is claimed of an estimate: ``above 0.5``."""
-    return {">": f"above {threshold}", "<": f"below {threshold}", "abs <": f"within \u00b1{threshold}"}[relation]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -241,10 +168,30 @@ def _ledger() -> Ledger | None:
 def ledger(family_size: int, alpha: float = DEFAULT_ALPHA) -> Iterator[Ledger]:
     """Collect the claims made within the block, their levels corrected for a family of ``family_size`` claims.
 
+    Parameters
+    ----------
+    family_size
+        Number of claims in the family, at least 1.
+    alpha
+        Error rate of the whole family, between 0 and 0.5.
+
+    Yields
+    ------
+    Ledger
+        The claims made so far.
+
     Raises
     ------
     ValueError
         If ``family_size`` is below 1, or ``alpha`` not between 0 and 0.5.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import Estimate, Normal, ledger
+    >>> with ledger(10):
+    ...     claim = Estimate(0.6, 100, "trials", "by hand", Normal(0.6, 0.1)) > 0.5
+    >>> round(claim.level, 4)
+    0.995
     """
     if family_size < 1:
         raise ValueError(f"family_size={family_size}: a family holds at least one claim")
@@ -268,12 +215,31 @@ def make_claim(estimate: "Estimate", relation: Relation, threshold: object) -> C
     ``>`` and ``<`` rest on the two-sided interval at ``1 - alpha / m``; equivalence on two one-sided tests at
     ``alpha / m`` each, hence on the interval at ``1 - 2 * alpha / m`` (Schuirmann 1987).
 
+    Parameters
+    ----------
+    estimate
+        What is claimed of.
+    relation, threshold
+        How, and with which number, in the unit of the estimate.
+
+    Returns
+    -------
+    Claim
+        With its verdict; it is recorded once its truth value is asked for.
+
     Raises
     ------
     TypeError
         If the threshold is not a number.
     ValueError
         If the threshold is not finite, or that of an equivalence not above 0.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import Estimate, Normal
+    >>> from pytest_llmpref.claims.claim import make_claim
+    >>> print(make_claim(Estimate(0.0, 900, "trials", "by hand", Normal(0.0, 0.01)), "abs <", 0.02).verdict)
+    supported
     """
     if not isinstance(threshold, Real):
         raise TypeError(f"an estimate is compared with a number or an estimate, not with {type(threshold).__name__}")

@@ -1,6 +1,10 @@
 """Estimates: values with intervals, whose comparison with a number makes a claim.
 
 Loaded in every pytest run, so numpy and scipy are imported where they are needed and not before.
+
+References
+----------
+Zou and Donner 2008
 """
 
 import math
@@ -9,7 +13,7 @@ from dataclasses import dataclass, replace
 from numbers import Real
 from typing import ClassVar, NoReturn
 
-from pytest_llmpref.claims.claim import Claim, Ledger, Relation, Verdict, ledger, make_claim
+from pytest_llmpref.claims.claim import Claim, Ledger, ledger, make_claim
 from pytest_llmpref.claims.intervals import (
     Difference,
     Exact,
@@ -21,6 +25,7 @@ from pytest_llmpref.claims.intervals import (
     Wilson,
     short_number,
 )
+from pytest_llmpref.claims.verdicts import Relation, Verdict
 
 __all__ = [
     "AbsoluteEstimate",
@@ -64,6 +69,17 @@ class Estimate:
         Reasons why the measurement under it failed its checks. Every claim on it is then invalid.
     label
         What is estimated, for failure texts.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import Estimate, Wilson
+    >>> share = Estimate(0.75, 40, "trials", "Wilson", Wilson(30, 40), label="share of agreement")
+    >>> share
+    <share of agreement 0.75, 95% [0.5981, 0.8581], n=40 trials>
+    >>> print((share > 0.5).verdict, (share > 0.7).verdict)
+    supported inconclusive
+    >>> share - 0.5
+    <share of agreement - 0.5 0.25, 95% [0.09806, 0.3581], n=40 trials>
     """
 
     value: float
@@ -80,6 +96,16 @@ class Estimate:
     def interval(self, level: float = 0.95) -> Interval:
         """Return the two-sided confidence interval.
 
+        Parameters
+        ----------
+        level
+            Confidence level, between 0 and 1.
+
+        Returns
+        -------
+        Interval
+            Its limits are NaN where none can be estimated.
+
         Raises
         ------
         ValueError
@@ -92,7 +118,18 @@ class Estimate:
         return Interval(float(low), float(high), level)
 
     def marked(self, reasons: Iterable[str]) -> "Estimate":
-        """Return the estimate with more reasons why the measurement under it is invalid."""
+        """Return the estimate with more reasons why the measurement under it is invalid.
+
+        Parameters
+        ----------
+        reasons
+            Each is kept once, in the order given.
+
+        Returns
+        -------
+        Estimate
+            Every claim on it is invalid, if it has a reason.
+        """
         return replace(self, invalid=tuple(dict.fromkeys((*self.invalid, *reasons))))
 
     def __sub__(self, other: "Estimate | float") -> "Estimate":

@@ -148,13 +148,29 @@ class Gates:
 
 
 def together(states: Iterable[GateState]) -> GateState | None:
-    """Return the state of a whole run: as bad as that of its worst model; ``None`` where no gate was collected."""
+    """Return the state of a whole run: as bad as that of its worst model; ``None`` where no gate was collected.
+
+    Parameters
+    ----------
+    states
+        One for each model.
+
+    Returns
+    -------
+    GateState or None
+        Its counts are sums; its reproducibility is that of the one model, where there is one.
+
+    Examples
+    --------
+    >>> from pytest_llmpref.claims.gates import GateState, together
+    >>> together([GateState("open", 2, 2), GateState("closed", 1, 1, failed=("test_a",))]).state
+    'closed'
+    """
     found = list(states)
     if not found:
         return None
     chances = [one.reproducibility for one in found]
-    present = {one.state for one in found}
-    worst = next(state for state in WORST_FIRST if state in present)
+    worst = min((one.state for one in found), key=WORST_FIRST.index)
     return GateState(
         state=worst,
         collected=sum(one.collected for one in found),
@@ -171,6 +187,16 @@ def function_of(nodeid: str) -> str:
 
     >>> function_of("suites/test_a.py::test_b[sim/paper-a-oxfam]")
     'suites/test_a.py::test_b'
+
+    Parameters
+    ----------
+    nodeid
+        Node id of a test.
+
+    Returns
+    -------
+    str
+        The same without its parameters, which may hold ``::`` and brackets.
     """
     path, separator, name = nodeid.rpartition("::")
     # A parameter may hold "::" too.

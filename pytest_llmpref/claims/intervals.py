@@ -1,6 +1,14 @@
 """Confidence intervals: small frozen recipes that give the limits at any level.
 
 Loaded in every pytest run, so numpy and scipy are imported where they are needed and not before.
+
+References
+----------
+Efron 1979
+Newcombe 1998
+Wilson 1927
+Zou 2007
+Zou and Donner 2008
 """
 
 import math
@@ -39,7 +47,24 @@ class RepeatedlyTested(IntervalMethod, Protocol):
 
 
 def fixed_sample(method: IntervalMethod) -> IntervalMethod:
-    """Return an interval as it would be with a fixed sample size, without interim analyses."""
+    """Return an interval as it would be with a fixed sample size, without interim analyses.
+
+    Parameters
+    ----------
+    method
+        Any interval.
+
+    Returns
+    -------
+    IntervalMethod
+        The same, unless it is `RepeatedlyTested`.
+
+    Examples
+    --------
+    >>> from pytest_llmpref.claims.intervals import Normal, fixed_sample
+    >>> fixed_sample(Normal(0.5, 0.1))
+    Normal(mean=0.5, se=0.1, df=inf)
+    """
     return method.fixed_sample if isinstance(method, RepeatedlyTested) else method
 
 
@@ -68,6 +93,13 @@ class Wilson:
     """Score interval of a proportion (Wilson 1927): sensible at 0% and 100% too.
 
     ``successes`` and ``n`` may be fractional: an effective number of trials where trials are clustered.
+
+    Examples
+    --------
+    >>> from pytest_llmpref.claims.intervals import Wilson
+    >>> low, high = Wilson(0, 40).limits(0.95)
+    >>> round(low, 4), round(high, 4)
+    (0.0, 0.0876)
     """
 
     successes: float
@@ -86,7 +118,18 @@ class Wilson:
 
 @dataclass(frozen=True, slots=True)
 class Normal:
-    """Mean plus or minus a quantile of the normal, or of Student's t with ``df`` degrees of freedom, times ``se``."""
+    """Mean plus or minus a quantile of the normal, or of Student's t with ``df`` degrees of freedom, times ``se``.
+
+    Examples
+    --------
+    >>> from pytest_llmpref.claims.intervals import Normal
+    >>> low, high = Normal(mean=0.0, se=1.0).limits(0.95)
+    >>> round(low, 3), round(high, 3)
+    (-1.96, 1.96)
+    >>> low, high = Normal(mean=0.0, se=1.0, df=10).limits(0.95)
+    >>> round(low, 3), round(high, 3)
+    (-2.228, 2.228)
+    """
 
     mean: float
     se: float
@@ -100,7 +143,14 @@ class Normal:
 
 @dataclass(frozen=True, slots=True)
 class Percentile:
-    """Percentile interval of resampled values (Efron 1979)."""
+    """Percentile interval of resampled values (Efron 1979).
+
+    Examples
+    --------
+    >>> from pytest_llmpref.claims.intervals import Percentile
+    >>> Percentile((1.0, 2.0, 3.0, 4.0, 5.0)).limits(0.5)
+    (2.0, 4.0)
+    """
 
     samples: tuple[float, ...] = field(repr=False)
 
@@ -140,6 +190,17 @@ class Difference:
         The estimates.
     correlation
         Of their sampling errors, -1 to 1; 0 where they are independent.
+
+    Examples
+    --------
+    Two shares of 56 of 70 and 48 of 80, as in Newcombe (1998, table II, method 10):
+
+    >>> from pytest_llmpref import Estimate, Wilson
+    >>> from pytest_llmpref.claims.intervals import Difference
+    >>> a, b = (Estimate(x / n, n, "trials", "Wilson", Wilson(x, n)) for x, n in ((56, 70), (48, 80)))
+    >>> low, high = Difference(a, b).limits(0.95)
+    >>> round(low, 4), round(high, 4)
+    (0.0524, 0.3339)
     """
 
     a: HasInterval
@@ -164,6 +225,13 @@ class Reported:
     """The interval that a report gives at one level, widened or narrowed to others as a normal one is.
 
     Exact for `Normal` without degrees of freedom, and close to others as long as the level is.
+
+    Examples
+    --------
+    >>> from pytest_llmpref.claims.intervals import Reported
+    >>> low, high = Reported(0.5, 0.4, 0.6).limits(0.99)
+    >>> round(low, 4), round(high, 4)
+    (0.3686, 0.6314)
     """
 
     value: float
@@ -190,5 +258,22 @@ def _t_quantile(level: float, df: float) -> float:
 
 
 def short_number(value: float) -> str:
-    """Write a number with four significant digits, and Elo points in full: 1720, 12345."""
+    """Write a number with four significant digits, and Elo points in full: 1720, 12345.
+
+    Parameters
+    ----------
+    value
+        Any number.
+
+    Returns
+    -------
+    str
+        Without trailing zeros.
+
+    Examples
+    --------
+    >>> from pytest_llmpref.claims.intervals import short_number
+    >>> short_number(0.123456), short_number(1720.4), short_number(12345.6)
+    ('0.1235', '1720', '12346')
+    """
     return f"{value:.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"

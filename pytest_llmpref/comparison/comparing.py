@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from pytest_llmpref.claims.claim import is_worse
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Difference
+from pytest_llmpref.claims.verdicts import is_worse
 from pytest_llmpref.comparison.baseline import counterparts, measures_of
 from pytest_llmpref.comparison.changes import Change, change, change_in_rho
 from pytest_llmpref.experiments.measure import Measure

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
-from pytest_llmpref.claims.claim import Relation
 from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.verdicts import Relation
 
 if TYPE_CHECKING:
     import numpy as np

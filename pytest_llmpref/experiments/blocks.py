@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pytest_llmpref.claims.claim import Threshold, Verdict, ledger
+from pytest_llmpref.claims.claim import Threshold, ledger
 from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.experiments.experiment import Rounds
 from pytest_llmpref.experiments.measure import Ending, Measure
 from pytest_llmpref.experiments.trials import Replies

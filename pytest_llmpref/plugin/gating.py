@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmpref.claims.claim import Verdict
 from pytest_llmpref.claims.gates import AbsentGate, Ended, Gates, GateState, function_of, together
+from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.plugin.collection import model_of
 from pytest_llmpref.plugin.distribution import attached_claims

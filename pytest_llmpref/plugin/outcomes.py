@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmpref.claims.claim import COLOURS, LETTERS, Claim, Ledger, Verdict, worst
+from pytest_llmpref.claims.claim import Claim, Ledger
+from pytest_llmpref.claims.verdicts import COLOURS, LETTERS, Verdict, worst
 
 if TYPE_CHECKING:
     from pytest_llmpref.results.schema import TestClaims

@@ -8,7 +8,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from statistics import NormalDist
 
 from pytest_llmpref.claims import gates
-from pytest_llmpref.claims.claim import WORST_FIRST, Verdict, in_words
+from pytest_llmpref.claims.verdicts import WORST_FIRST, Verdict, in_words
 from pytest_llmpref.report.wording import number, percent, plural, short_name, words
 from pytest_llmpref.results.schema import AbsentGateRecord, ClaimRecord, GateRecord, ModelRecord
 from pytest_llmpref.stats.closed_form import on_fisher_scale

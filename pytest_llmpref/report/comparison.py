@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from pytest_llmpref.characters import on_one_line
 from pytest_llmpref.charts import Names
-from pytest_llmpref.claims.claim import Verdict
 from pytest_llmpref.claims.gates import function_of
+from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.report.wording import listed, number, plural, short_name, signed, words, wrapped
 from pytest_llmpref.results.comparison_record import (
     ChangeRecord,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 
 from pytest_llmpref.charts import Names
-from pytest_llmpref.claims import claim as verdict
+from pytest_llmpref.claims import verdicts
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.experiments.registry import in_order
 from pytest_llmpref.files import NotAFileError, explained, write_whole
@@ -130,7 +130,7 @@ def _template() -> Any:  # noqa: ANN401 - jinja2's, imported here
         "cost": cost,
         "ended": wording.where_it_ended,
     }
-    environment.globals |= {"marks": verdict.MARKS, "meanings": verdict.MEANINGS, "plural": wording.plural}
+    environment.globals |= {"marks": verdicts.MARKS, "meanings": verdicts.MEANINGS, "plural": wording.plural}
     return environment.get_template("report.html.j2")
 
 
@@ -138,7 +138,7 @@ def _shown(models: Sequence[ModelView], all_models: Sequence[Figure], names: Nam
     """Return what the page's script draws: charts, and the claims about entities, with the signs of their verdicts."""
     figures = [*all_models, *(figure for model in models for figure in model.figures)]
     return {
-        "marks": verdict.MARKS,
+        "marks": verdicts.MARKS,
         "charts": {figure.id: figure.chart.record() for figure in figures},
         "entities": {
             claim.id: entity_rows(claim, names) for model in models for claim in model.claims if claim.group.by_entity

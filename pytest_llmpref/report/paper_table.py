@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from pytest_llmpref.claims.claim import Verdict
+from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.results.schema import ClaimedEstimate, ClaimRecord, Results
 
 MODELS = ("a", "b", "c", "d", "e")

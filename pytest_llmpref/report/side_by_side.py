@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from statistics import fmean, pstdev
 
 from pytest_llmpref.charts import Chart, Names, Row, Spec, quantities
-from pytest_llmpref.claims.claim import Verdict
+from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.experiments.registry import reference
 from pytest_llmpref.report.claims import ModelVerdict, claimed
 from pytest_llmpref.report.wording import words

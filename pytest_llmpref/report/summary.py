@@ -6,7 +6,7 @@ from textwrap import wrap
 
 from pytest_llmpref.characters import in_code, in_markdown, on_one_line
 from pytest_llmpref.charts import Names
-from pytest_llmpref.claims.claim import MARKS, Verdict
+from pytest_llmpref.claims.verdicts import MARKS, Verdict
 from pytest_llmpref.report.claims import gate_of_all
 from pytest_llmpref.report.comparison import ComparedModel, compared_model
 from pytest_llmpref.report.views import ClaimView, ModelView, model_views

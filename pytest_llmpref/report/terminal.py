@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_llmpref.characters import on_one_line
-from pytest_llmpref.claims.claim import COLOURS, LETTERS, Verdict
+from pytest_llmpref.claims.verdicts import COLOURS, LETTERS, Verdict
 from pytest_llmpref.experiments.registry import behaviour_of
 from pytest_llmpref.parsing.outcome import Outcome
 from pytest_llmpref.report.claims import (

@@ -10,7 +10,7 @@ import msgspec
 
 from pytest_llmpref.characters import clipped
 from pytest_llmpref.charts import Chart, Drawing, Names, shown
-from pytest_llmpref.claims.claim import Verdict
+from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.experiments.registry import behaviour_of, in_order, reference
 from pytest_llmpref.report import side_by_side
 from pytest_llmpref.report.claims import (

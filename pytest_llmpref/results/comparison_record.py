@@ -5,8 +5,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from pytest_llmpref.claims.claim import Verdict
 from pytest_llmpref.claims.gates import function_of
+from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.results.measure_record import Count, Share
 
 

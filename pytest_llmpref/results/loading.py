@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from pytest_llmpref.claims.claim import Verdict, sides
+from pytest_llmpref.claims.verdicts import Verdict, sides
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.files import open_given
 from pytest_llmpref.results.measure_record import COURSE, KEY, Diagnostics, MeasureRecord, TrialColumns

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from pytest_llmpref.claims.claim import Relation, Verdict
 from pytest_llmpref.claims.gates import State, function_of
+from pytest_llmpref.claims.verdicts import Relation, Verdict
 from pytest_llmpref.results.comparison_record import ComparisonRecord
 from pytest_llmpref.results.measure_record import Count, EstimateRecord, MeasureRecord, Share
 

@@ -1,4 +1,11 @@
-"""The data of a reading task: how often answers are right, whether they carry a signal at all, and simulated ones."""
+"""The data of a reading task: how often answers are right, whether they carry a signal at all, and simulated ones.
+
+References
+----------
+Newcombe 1998
+Wilson 1927
+Youden 1950
+"""
 
 import math
 from collections.abc import Mapping
@@ -84,7 +91,27 @@ class Answers:
 
 
 def share(question: IntArray, has: BoolArray, label: str) -> Estimate:
-    """Estimate a share of answers, each question counted once however often it was asked; Wilson's interval."""
+    """Estimate a share of answers, each question counted once however often it was asked; Wilson's interval.
+
+    Parameters
+    ----------
+    question, has
+        Question of each answer, and whether the answer counts; shape (t,) each.
+    label
+        What is estimated.
+
+    Returns
+    -------
+    Estimate
+        Between 0 and 1; NaN without an answer. Its sample size is the number of questions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pytest_llmpref.stats.answers import share
+    >>> share(np.array([0, 0, 1, 2]), np.array([True, False, True, True]), "accuracy")
+    <accuracy 0.8333, 95% [0.31, 0.9823], n=3 questions>
+    """
     method = "share of answers, Wilson (1927) interval, each question counted once"
     n = len(np.unique(question))
     value = float(np.nanmean(means_by(question, has, int(question.max()) + 1))) if n else math.nan
@@ -92,12 +119,41 @@ def share(question: IntArray, has: BoolArray, label: str) -> Estimate:
 
 
 def accuracy(answers: Answers) -> Estimate:
-    """Estimate the share of right answers over all entities; Wilson's interval, each question counted once."""
+    """Estimate the share of right answers over all entities; Wilson's interval, each question counted once.
+
+    Parameters
+    ----------
+    answers
+        The trials.
+
+    Returns
+    -------
+    Estimate
+        Between 0 and 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pytest_llmpref.stats.answers import ReadingDesign, accuracy, simulate_answers
+    >>> accuracy(simulate_answers(ReadingDesign(8, 100), np.random.default_rng(1)))
+    <accuracy 0.84, 95% [0.7558, 0.899], n=100 questions>
+    """
     return share(answers.question, answers.correct, "accuracy")
 
 
 def accuracies(answers: Answers) -> list[Estimate]:
-    """Estimate each entity's accuracy: share of right answers, each question counted once, Wilson's interval."""
+    """Estimate each entity's accuracy: share of right answers, each question counted once, Wilson's interval.
+
+    Parameters
+    ----------
+    answers
+        The trials.
+
+    Returns
+    -------
+    list of Estimate
+        One for each entity, in order; NaN for one that was never asked under.
+    """
     return [
         share(answers.question[own], answers.correct[own], "accuracy")
         for own in (answers.entity == entity for entity in range(answers.n_entities))
@@ -121,15 +177,47 @@ ONE_SIDED = 0.95
 
 
 def yes_share(answers: Answers) -> Estimate:
-    """Estimate the share of yes among the answers; Wilson's interval, each question counted once."""
+    """Estimate the share of yes among the answers; Wilson's interval, each question counted once.
+
+    Parameters
+    ----------
+    answers
+        The trials.
+
+    Returns
+    -------
+    Estimate
+        Between 0 and 1.
+    """
     return share(answers.question, answers.said_yes, "share of yes")
 
 
 def signal(answers: Answers) -> Estimate:
-    """Estimate how often yes is said where it is right, less how often where it is wrong (Youden's J, 1950).
+    """Estimate how often yes is said where it is right, less how often where it is wrong (Youden's J: Youden 1950).
 
     Reading gives up to 1; guessing, and any answer given regardless of the question, 0, however many questions have
     yes for an answer. Newcombe's (1998) interval, each question counted once.
+
+    Parameters
+    ----------
+    answers
+        The trials.
+
+    Returns
+    -------
+    Estimate
+        From -1 to 1.
+
+    Examples
+    --------
+    A model that says yes to everything reads nothing.
+
+    >>> import numpy as np
+    >>> from pytest_llmpref.stats.answers import Answers, signal
+    >>> truth, yes = np.arange(40) % 2 == 0, np.ones(40, dtype=bool)
+    >>> answers = Answers(np.zeros(40, dtype=np.intp), np.arange(40), yes == truth, yes, 1)
+    >>> signal(answers).value
+    0.0
     """
     right, wrong = (share(answers.question[side], answers.said_yes[side], "share of yes") for side in answers.sides)
     return replace(right - wrong, label="yes where it is right less where it is wrong")
@@ -140,6 +228,16 @@ def no_signal_reasons(answers: Answers) -> tuple[str, ...]:
 
     Answers of one kind, and answers that do not depend on which answer is right, measure no reading at all: their
     accuracy is that of the questions' make-up, whatever the entity.
+
+    Parameters
+    ----------
+    answers
+        The trials.
+
+    Returns
+    -------
+    tuple of str
+        One sentence for each reason.
     """
     if not len(answers):
         return ("no trial ended in yes or no",)
@@ -262,6 +360,18 @@ def simulate_answers(
         What each entity adds to the log-odds of a right answer, shape (n_entities,); drawn unless given.
     control
         Name of a framing without an entity under which each question is asked once, too.
+
+    Returns
+    -------
+    Answers
+        Every question under every entity, and in the control, where there is one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pytest_llmpref.stats.answers import ReadingDesign, simulate_answers
+    >>> len(simulate_answers(ReadingDesign(n_entities=8, n_questions=10), np.random.default_rng(1)))
+    80
     """
     entities, questions = design.n_entities, design.n_questions
     levels = design.level + design.difficulty_sd * rng.standard_normal(questions)

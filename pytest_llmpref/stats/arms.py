@@ -2,6 +2,17 @@
 
 A task is a stratum: how hard it is cancels out. What is left has two causes of likeness, the entity and the task, and
 standard errors are clustered by both. The tests are exact, or permute the arms' labels within each task.
+
+References
+----------
+Agresti and Coull 1998
+Agresti and Min 2005
+Bell and McCaffrey 2002
+Bloom 1995
+Cameron, Gelbach and Miller 2011
+Mehta, Patel and Gray 1985
+Phipson and Smyth 2010
+Satterthwaite 1946
 """
 
 import math
@@ -82,6 +93,11 @@ def clustered_error(
     regressor
         What the statistic is the slope on: the value of each entity that has trials, in the order of their numbers;
         for a difference of two arms, the arm.
+
+    Returns
+    -------
+    tuple of float
+        The standard error, in the unit of the statistic, and its degrees of freedom.
     """
     _, by_entity = np.unique(entity, return_inverse=True)
     _, by_question = np.unique(question, return_inverse=True)
@@ -126,6 +142,33 @@ def arm_difference(
     Errors are clustered by entity and task, with Student's t: see `clustered_error`. For values of 0
     or 1 it is as if two more tasks had been seen that the arms solve unequally, one each way (Agresti and Coull 1998,
     and Agresti and Min 2005, add such to a share and to a paired difference): see `_unseen`.
+
+    Parameters
+    ----------
+    runs
+        The runs of both arms.
+    label
+        What is estimated.
+    binary
+        Whether values are 0 or 1.
+    stratum
+        What a task is called.
+    invalid
+        Why the measurement under it is invalid.
+
+    Returns
+    -------
+    Estimate
+        In the unit of the values; NaN for fewer than 2 tasks, 4 entities, or 2 entities in either arm.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pytest_llmpref.stats.arms import ArmRuns, arm_difference
+    >>> task, entity = np.divmod(np.arange(40), 4)
+    >>> runs = ArmRuns(task, entity, entity < 2, ((task + entity) % 3 > entity // 2).astype(float))
+    >>> arm_difference(runs, "difference", binary=True)
+    <difference 0.3, 95% [-0.2303, 0.8303], n=10 tasks>
     """
     runs = runs.paired()
     clustered = f"errors clustered by entity and {stratum} (Cameron, Gelbach and Miller 2011)"
@@ -179,6 +222,25 @@ def exact_p_value(runs: ArmRuns) -> float:
     Given how many runs of a task succeeded, those of the first arm are hypergeometric if the arm makes no difference;
     the sum over tasks has the convolution of these. Probabilities no larger than that of what was seen are added up,
     as in Fisher's exact test, which this is where there is one task; with one run in each arm it is McNemar's.
+
+    Parameters
+    ----------
+    runs
+        The runs of both arms; values are 0 or 1.
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pytest_llmpref.stats.arms import ArmRuns, exact_p_value
+    >>> solved = np.array([[1, 1, 1, 0], [1, 1, 0, 0], [1, 1, 0, 1]], dtype=float)
+    >>> task, entity = np.divmod(np.arange(12), 4)
+    >>> round(exact_p_value(ArmRuns(task, entity, entity < 2, solved.ravel())), 3)
+    0.083
     """
     from scipy import stats  # noqa: PLC0415 - slow to import, and needed by few
 
@@ -200,6 +262,20 @@ def permutation_p_value(runs: ArmRuns, *, seed: int, resamples: int = RESAMPLES)
     """Return the two-sided p of the difference, the arms' labels permuted within each task.
 
     What was seen counts as one of the permutations (Phipson and Smyth 2010).
+
+    Parameters
+    ----------
+    runs
+        The runs of both arms.
+    seed
+        Random seed of the permutations.
+    resamples
+        How many there are.
+
+    Returns
+    -------
+    float
+        Above 0, at most 1.
     """
     runs = runs.paired()
     rng = np.random.default_rng(seed)
@@ -218,6 +294,25 @@ def entities_p_value(runs: ArmRuns) -> float:
 
     Entities are what is permuted, so that one unusual entity does not pass for a difference of arms. NaN where there
     are too many ways to count.
+
+    Parameters
+    ----------
+    runs
+        The runs of both arms.
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pytest_llmpref.stats.arms import ArmRuns, entities_p_value
+    >>> solved = np.array([[1, 1, 1, 0], [1, 1, 0, 0], [1, 1, 0, 1]], dtype=float)
+    >>> task, entity = np.divmod(np.arange(12), 4)
+    >>> round(entities_p_value(ArmRuns(task, entity, entity < 2, solved.ravel())), 3)
+    0.333
     """
     runs = runs.paired()
     entities, of = np.unique(runs.entity, return_inverse=True)
@@ -237,6 +332,27 @@ def minimum_detectable(difference: Estimate, *, alpha: float = 0.05, power: floa
     """Return the smallest true difference that a study with this standard error finds with this power; NaN without.
 
     ``(t(1 - alpha / 2) + t(power)) * se`` (Bloom 1995), as for a study with a fixed sample size.
+
+    Parameters
+    ----------
+    difference
+        An estimate with Student's interval.
+    alpha
+        Two-sided error rate.
+    power
+        Chance to detect the difference.
+
+    Returns
+    -------
+    float
+        In the unit of the estimate.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import Estimate, Normal
+    >>> from pytest_llmpref.stats.arms import minimum_detectable
+    >>> round(minimum_detectable(Estimate(0.0, 50, "tasks", "by hand", Normal(0.0, 0.05, df=20))), 3)
+    0.147
     """
     method = fixed_sample(difference.interval_method)
     if not isinstance(method, Normal):

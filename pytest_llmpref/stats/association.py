@@ -1,4 +1,11 @@
-"""Do two measures order the entities alike? Spearman's rho, within groups too, and a statistic of a user's own."""
+"""Do two measures order the entities alike? Spearman's rho, within groups too, and a statistic of a user's own.
+
+References
+----------
+Bonett and Wright 2000
+Efron 1987
+Hoeffding 1948
+"""
 
 import math
 import warnings
@@ -12,12 +19,11 @@ from numpy.typing import ArrayLike
 
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import IntervalMethod, Unknown
-from pytest_llmpref.stats.arrays import FloatArray
+from pytest_llmpref.stats.arrays import FloatArray, explained_by_groups
 from pytest_llmpref.stats.ranks import (
     FEWEST,
     MeanRho,
     RhoInterval,
-    explained_by_groups,
     rank_correlation,
     shared_variance,
     unbiased_rank_correlation,
@@ -30,12 +36,10 @@ class HasValues(Protocol):
     @property
     def name(self) -> str:
         """Name of the measure."""
-        ...
 
     @property
     def values(self) -> Mapping[str, float]:
         """Entity id -> value; NaN, or left out, where there is none."""
-        ...
 
     @property
     def reasons(self) -> Sequence[str]:
@@ -90,6 +94,24 @@ def spearman(x: HasValues, y: HasValues) -> Correlation:
 
     Reasons for which either measure is invalid pass on to the estimate. Where values of one depend on which other
     entities were asked about, the interval carries that too (`stats.ranks.shared_variance`).
+
+    Parameters
+    ----------
+    x, y
+        Measures of the same entities.
+
+    Returns
+    -------
+    Correlation
+        From -1 to 1, over the entities that both know.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> x = SimpleNamespace(name="x", values=dict(zip("abcdef", range(6))), reasons=(), unranked=())
+    >>> y = SimpleNamespace(name="y", values=dict(zip("abcdef", (0, 2, 1, 3, 5, 4))), reasons=(), unranked=())
+    >>> spearman(x, y)
+    <rho(x, y) 0.8857, 95% [0.2476, 0.9924], n=6 entities>
     """
     entities, x_values, y_values = _shared(x, y)
     extra = _extra_variance(x, entities, y_values) + _extra_variance(y, entities, x_values)
@@ -100,7 +122,20 @@ def spearman(x: HasValues, y: HasValues) -> Correlation:
 
 
 def within_groups(x: HasGroups, y: HasValues) -> Estimate:
-    """Return Spearman's rho between two measures within the groups of the first, averaged over the groups."""
+    """Return Spearman's rho between two measures within the groups of the first, averaged over the groups.
+
+    Parameters
+    ----------
+    x
+        A measure that knows its entities' groups.
+    y
+        Another of the same entities.
+
+    Returns
+    -------
+    Estimate
+        From -1 to 1.
+    """
     entities, x_values, y_values = _shared(x, y)
     groups = [x.groups[entity] for entity in entities]
     estimate = within_group_spearman(x_values, y_values, groups, invalid=_reasons(x, y))
@@ -126,10 +161,20 @@ def spearman_estimate(
     extra
         Variance of Fisher's z beside that of a sample of independent pairs of values.
 
+    Returns
+    -------
+    Estimate
+        From -1 to 1.
+
     Raises
     ------
     ValueError
         If shapes differ.
+
+    Examples
+    --------
+    >>> spearman_estimate([1, 2, 3, 4, 5], [2, 1, 3, 5, 4])
+    <rho 0.8, 95% [-0.3096, 0.9925], n=5 entities>
     """
     a, b = _vectors(x, y)
     n, reasons = len(a), [*invalid]
@@ -155,6 +200,18 @@ def within_group_spearman(
     `stats.ranks.unbiased_rank_correlation`. Groups are weighted by the inverse of its variance for independent
     measures, and the interval holds every rho whose own variance leaves the mean within reach. Groups with fewer than
     4 entities, or without spread, are left out, and the method says how many.
+
+    Parameters
+    ----------
+    x, y, groups
+        Two values and the group of each entity, shape (n,) each.
+    invalid
+        Why the measurement is invalid.
+
+    Returns
+    -------
+    Estimate
+        From -1 to 1.
 
     Raises
     ------
@@ -243,15 +300,7 @@ def _reasons(x: HasValues, y: HasValues) -> list[str]:
 def _described(estimate: Estimate, label: str, x: HasValues, y: HasValues, shared: int) -> Estimate:
     missing = len({*x.values, *y.values}) - shared
     note = f"; {missing} entities without a value in both are left out" if missing else ""
-    return Estimate(
-        estimate.value,
-        estimate.n,
-        estimate.unit,
-        estimate.method + note,
-        estimate.interval_method,
-        estimate.invalid,
-        label,
-    )
+    return replace(estimate, method=estimate.method + note, label=label)
 
 
 RESAMPLES = 5_000
@@ -262,7 +311,7 @@ FEWEST_RESAMPLED = 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bootstrap:
-    """Bias-corrected and accelerated interval (BCa, Efron 1987) by `scipy.stats.bootstrap`, entities resampled.
+    """Bias-corrected and accelerated interval (BCa: Efron 1987) by `scipy.stats.bootstrap`, entities resampled.
 
     Attributes
     ----------
@@ -271,7 +320,7 @@ class Bootstrap:
     values
         The vectors.
     seed
-        Of the resampling.
+        Random seed of the resampling.
     """
 
     statistic: Callable[..., float]
@@ -317,7 +366,18 @@ def over_entities(statistic: Callable[..., float], *measures: HasValues, label: 
     label
         What it is called in reports; the function's name, and the measures', unless given.
     seed
-        Of the resampling.
+        Random seed of the resampling.
+
+    Returns
+    -------
+    Estimate
+        NaN for fewer than 8 entities.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace as Values
+    >>> over_entities(np.mean, Values(name="x", values=dict(enumerate(range(12))), reasons=(), unranked=())).value
+    5.5
     """
     columns = [measure.values for measure in measures]
     shared = [entity for entity in columns[0] if all(not math.isnan(one.get(entity, math.nan)) for one in columns)]

@@ -3,6 +3,12 @@
 The interval of a change is `claims.intervals.Difference` with the correlation of the two sampling errors. Here these
 correlations are estimated: of strengths and of shares from the residuals that both measurements have in a question's
 cluster, of two correlations over the same entities from all six correlations of the four variables.
+
+References
+----------
+Holm 1979
+Pearson and Filon 1898
+Zou 2007
 """
 
 import math
@@ -40,6 +46,18 @@ def changed(new: Estimate, old: Estimate, correlation: float, *, paired: str, la
         In words, how the correlation came about.
     label
         What is estimated.
+
+    Returns
+    -------
+    Estimate
+        In the unit of the two; invalid where one of them is.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import Estimate, Normal, changed
+    >>> new, old = (Estimate(value, 80, "trials", "by hand", Normal(value, 0.1)) for value in (0.7, 0.5))
+    >>> changed(new, old, 0.5, paired="by question", label="change")
+    <change 0.2, 95% [0.004004, 0.396], n=80 trials>
     """
     correlation = 0.0 if math.isnan(correlation) else max(-1.0, min(1.0, correlation))
     return Estimate(
@@ -56,6 +74,25 @@ def p_value(estimate: Estimate, null: float = 0.0) -> float:
     """Return the two-sided p-value: the largest error rate at which the interval holds ``null``.
 
     It agrees with the interval at every level. NaN where there is no interval; at least 1e-12.
+
+    Parameters
+    ----------
+    estimate
+        Any with an interval.
+    null
+        The value that is tested, in the unit of the estimate.
+
+    Returns
+    -------
+    float
+        Between 1e-12 and 1.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import Estimate, Normal
+    >>> from pytest_llmpref.stats.change import p_value
+    >>> round(p_value(Estimate(1.96, 100, "trials", "by hand", Normal(1.96, 1.0))), 4)
+    0.05
     """
     if math.isnan(estimate.value) or math.isnan(estimate.interval().low):
         return math.nan
@@ -80,10 +117,26 @@ def holm_adjusted(pvalues: Sequence[float]) -> FloatArray:
 
     NaN stands for a hypothesis that was not tested; it stays NaN, and is not part of the family.
 
+    Parameters
+    ----------
+    pvalues
+        One for each hypothesis.
+
+    Returns
+    -------
+    FloatArray
+        In the order given.
+
     Raises
     ------
     ValueError
         If a p-value is not within 0 and 1.
+
+    Examples
+    --------
+    >>> from pytest_llmpref.stats.change import holm_adjusted
+    >>> holm_adjusted([0.01, 0.04, 0.03, 0.005]).round(3)
+    array([0.03, 0.06, 0.06, 0.02])
     """
     p = np.asarray(pvalues, dtype=np.float64)
     if p.ndim != 1 or np.any((p < 0) | (p > 1)):
@@ -101,6 +154,16 @@ def strength_correlations(new: Comparisons, old: Comparisons) -> FloatArray:
 
     Both are of the sandwich form clustered by unordered pair; so is their covariance, over the pairs in both. Both
     number the entities alike.
+
+    Parameters
+    ----------
+    new, old
+        The trials of both releases.
+
+    Returns
+    -------
+    FloatArray
+        From -1 to 1, shape (n_entities,).
     """
     (pairs, one), (others, two) = _influence(new), _influence(old)
     _, here, there = np.intersect1d(pairs, others, return_indices=True)
@@ -116,6 +179,19 @@ def share_correlation(new: FloatArray, new_cluster: IntArray, old: FloatArray, o
         What the shares are the means of, shape (t,) each.
     new_cluster, old_cluster
         What makes a trial of one comparable with a trial of the other, shape (t,) each: the pair, or the question.
+
+    Returns
+    -------
+    float
+        From -1 to 1; 0 where one has no trials.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pytest_llmpref import share_correlation
+    >>> answers, question = np.array([1.0, 0.0, 1.0, 1.0]), np.arange(4)
+    >>> round(share_correlation(answers, question, answers, question), 6)
+    1.0
     """
     if not len(new) or not len(old):
         return 0.0
@@ -133,6 +209,11 @@ def rho_correlation(new_x: FloatArray, new_y: FloatArray, old_x: FloatArray, old
     ----------
     new_x, new_y, old_x, old_y
         The variables, shape (n,) each, entity by entity.
+
+    Returns
+    -------
+    float
+        From -1 to 1; 0 where one of them does not vary.
     """
     ranked = (new_x, new_y, old_x, old_y)
     if any(np.ptp(values) == 0 for values in ranked):
@@ -146,6 +227,26 @@ def correlation_of_correlations(r12: float, r34: float, r13: float, r14: float, 
 
     Pearson and Filon (1898), as in Zou (2007). It holds for a common variable too (r13 = 1). 0 where r12 or r34 is
     perfect, and has no error.
+
+    Parameters
+    ----------
+    r12, r34
+        The correlations of either pair of variables.
+    r13, r14, r23, r24
+        Those across the pairs.
+
+    Returns
+    -------
+    float
+        From -1 to 1.
+
+    Examples
+    --------
+    Of one variable with itself, measured alike both times:
+
+    >>> from pytest_llmpref.stats.change import correlation_of_correlations
+    >>> round(correlation_of_correlations(0.5, 0.5, 1.0, 0.5, 0.5, 1.0), 6)
+    1.0
     """
     if abs(r12) >= 1 or abs(r34) >= 1:
         return 0.0

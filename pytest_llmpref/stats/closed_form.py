@@ -1,6 +1,15 @@
 """What a study could detect, and whether a repetition would support it again: in closed form, without numpy.
 
 A plan is to be had before statistics are imported.
+
+References
+----------
+Cohen 1988
+Cox 1958
+Elo 1978
+Goodman 1992
+Schuirmann 1987
+Shao and Chow 2002
 """
 
 import math
@@ -26,7 +35,26 @@ _POINTS = 100
 
 
 def detectable_rho(n: int, alpha: float) -> float:
-    """Return the smallest rho over n entities that is told from 0, by Fisher's z (Cohen 1988), two-sided."""
+    """Return the smallest rho over n entities that is told from 0, by Fisher's z (Cohen 1988), two-sided.
+
+    Parameters
+    ----------
+    n
+        Number of entities, at least 4.
+    alpha
+        Two-sided error rate.
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
+
+    Examples
+    --------
+    >>> from pytest_llmpref.stats.closed_form import detectable_rho
+    >>> round(detectable_rho(72, 0.05), 3)
+    0.325
+    """
     return math.tanh(_errors(alpha) / math.sqrt(n - 3))
 
 
@@ -35,13 +63,52 @@ def detectable_strength(n: int, trials: float, alpha: float) -> float:
 
     From the variance of a Bradley-Terry strength, centred, where each entity is in ``trials`` comparisons that are
     spread evenly over the others. A comparison tells most where it could go either way, which is what is assumed.
+
+    Parameters
+    ----------
+    n
+        Number of entities.
+    trials
+        Comparisons of each entity.
+    alpha
+        Two-sided error rate.
+
+    Returns
+    -------
+    float
+        In Elo points.
+
+    Examples
+    --------
+    >>> from pytest_llmpref.stats.closed_form import detectable_strength
+    >>> round(detectable_strength(72, 142, 0.05))
+    81
     """
     per_pair = trials / (n - 1) / 4
     return _errors(alpha) * ELO_PER_LOGIT * math.sqrt((1 - 1 / n) / (n * per_pair))
 
 
 def supportable_margin(trials: int, alpha: float) -> float:
-    """Return the smallest share of refusals that one entity, never refused in ``trials``, is shown to be below."""
+    """Return the smallest share of refusals that one entity, never refused in ``trials``, is shown to be below.
+
+    Parameters
+    ----------
+    trials
+        Sample size of the entity.
+    alpha
+        Two-sided error rate.
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
+
+    Examples
+    --------
+    >>> from pytest_llmpref.stats.closed_form import supportable_margin
+    >>> round(supportable_margin(88, 0.05), 4)
+    0.0418
+    """
     return Wilson(0, trials).limits(1 - alpha)[1]
 
 
@@ -50,6 +117,24 @@ def detectable_reading_gap(n: int, questions: int, alpha: float) -> float:
 
     From the information of conditional logistic regression about the slope on preference (Cox 1958), preferences being
     normal scores with standard deviation 1: each of the ``questions`` adds the variance of its answers times n - 1.
+
+    Parameters
+    ----------
+    n, questions
+        Numbers of entities and of questions.
+    alpha
+        Two-sided error rate.
+
+    Returns
+    -------
+    float
+        Difference of accuracy; 0.01 is one percentage point.
+
+    Examples
+    --------
+    >>> from pytest_llmpref.stats.closed_form import detectable_reading_gap
+    >>> round(detectable_reading_gap(72, 200, 0.05), 3)
+    0.037
     """
     level = _level()
     spread = _mean(_spread, level)
@@ -64,6 +149,24 @@ def supportable_gap(n: int, questions: int, alpha: float) -> float:
     """Return within which margin two quarters of n entities can be called equally accurate, where they are.
 
     By two one-sided tests (Schuirmann 1987), each question being asked under every entity of both quarters.
+
+    Parameters
+    ----------
+    n, questions
+        Numbers of entities and of questions.
+    alpha
+        Error rate of the claim.
+
+    Returns
+    -------
+    float
+        Difference of accuracy; 0.01 is one percentage point.
+
+    Examples
+    --------
+    >>> from pytest_llmpref.stats.closed_form import supportable_gap
+    >>> round(supportable_gap(72, 200, 0.05), 3)
+    0.022
     """
     spread = _mean(_spread, _level())
     error = math.sqrt(2 / (n // 4) * (spread / questions + (ENTITY_SD * spread) ** 2))
@@ -71,7 +174,26 @@ def supportable_gap(n: int, questions: int, alpha: float) -> float:
 
 
 def detectable_arm_difference(runs: int, alpha: float) -> float:
-    """Return the smallest difference between two arms of ``runs`` each that is told from none, at half solved."""
+    """Return the smallest difference between two arms of ``runs`` each that is told from none, at half solved.
+
+    Parameters
+    ----------
+    runs
+        Runs of either arm.
+    alpha
+        Two-sided error rate.
+
+    Returns
+    -------
+    float
+        Difference of the shares solved, between 0 and 1.
+
+    Examples
+    --------
+    >>> from pytest_llmpref.stats.closed_form import detectable_arm_difference
+    >>> round(detectable_arm_difference(100, 0.05), 3)
+    0.198
+    """
     return _errors(alpha) * math.sqrt(2 * 0.25 / runs)
 
 
@@ -157,5 +279,24 @@ def _chance(distance: float, error: float) -> float:
 
 
 def on_fisher_scale(method: str, *values: float) -> bool:
-    """Whether values are correlations with an interval on Fisher's z, on which their error is about normal."""
+    """Tell whether values are correlations with an interval on Fisher's z, on which their error is about normal.
+
+    Parameters
+    ----------
+    method
+        How the estimate came about, in words.
+    values
+        The estimate, its limits, and what it is compared with.
+
+    Returns
+    -------
+    bool
+        False where one of them is -1 or 1, or beyond.
+
+    Examples
+    --------
+    >>> from pytest_llmpref.stats.closed_form import on_fisher_scale
+    >>> on_fisher_scale("score interval on Fisher's z", 0.5, 0.9), on_fisher_scale("Wilson", 0.5)
+    (True, False)
+    """
     return "Fisher" in method and all(-1 < value < 1 for value in values)

@@ -2,6 +2,13 @@
 
 Position bias and label bias, which have nothing to do with entities; win rates and Elo; and how far answers contradict
 each other: cycles, and pairs that are decided alike in both orders.
+
+References
+----------
+Boubdir et al. 2023
+Kendall and Babington Smith 1940
+Kish 1965
+Wilson 1927
 """
 
 import math
@@ -101,16 +108,44 @@ def position_bias(comparisons: Comparisons) -> Estimate:
 
     The interval is Wilson's with the effective number of trials, variance clustered by unordered pair.
 
+    Parameters
+    ----------
+    comparisons
+        The trials.
+
+    Returns
+    -------
+    Estimate
+        Between 0 and 1; one half without a bias.
+
     Raises
     ------
     ValueError
         If there are no comparisons.
+
+    Examples
+    --------
+    >>> first, second = np.array([0, 1, 1, 2, 2, 0]), np.array([1, 0, 2, 1, 0, 2])
+    >>> chosen = np.array([1.0, 0.0, 1.0, 0.0, 1.0, 0.0])
+    >>> comparisons = Comparisons(first, second, chosen, np.array([True, False] * 3), 3)
+    >>> position_bias(comparisons)
+    <share of the option shown first 0.5, 95% [0.1253, 0.8747], n=6 trials>
     """
     return _share(comparisons, comparisons.score, "share of the option shown first")
 
 
 def label_bias(comparisons: Comparisons) -> Estimate:
     """Estimate the share of trials in which the option labelled A is chosen; interval as in `position_bias`.
+
+    Parameters
+    ----------
+    comparisons
+        The trials.
+
+    Returns
+    -------
+    Estimate
+        Between 0 and 1; one half without a bias.
 
     Raises
     ------
@@ -123,6 +158,16 @@ def label_bias(comparisons: Comparisons) -> Estimate:
 
 def no_bias_p_value(share: Estimate) -> float:
     """Return the two-sided p-value of a share of one half: the score test that Wilson's interval inverts.
+
+    Parameters
+    ----------
+    share
+        From `position_bias` or `label_bias`.
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
 
     Raises
     ------
@@ -178,8 +223,24 @@ class WinRates:
 def order_averaged_elo(comparisons: Comparisons, *, orders: int = 100, k: float = 16.0, seed: int) -> FloatArray:
     """Return Elo ratings averaged over random orders of the comparisons, shape (n_entities,), mean 1500.
 
-    Online Elo depends on the order of play; at least 100 orders are needed (arXiv 2311.17295). ``k`` is our choice.
+    Online Elo depends on the order of play; at least 100 orders are needed (Boubdir et al. 2023). ``k`` is our choice.
     An entity that was never compared stays at 1500.
+
+    Parameters
+    ----------
+    comparisons
+        The trials.
+    orders
+        Random orders to average over.
+    k
+        Points that one answer is worth at most.
+    seed
+        Random seed of the orders.
+
+    Returns
+    -------
+    FloatArray
+        In Elo points, shape (n_entities,).
 
     Raises
     ------
@@ -203,7 +264,26 @@ def order_averaged_elo(comparisons: Comparisons, *, orders: int = 100, k: float 
 
 
 def win_rates(comparisons: Comparisons) -> WinRates:
-    """Return each entity's share of comparisons won, probabilities counted as parts of a win."""
+    """Return each entity's share of comparisons won, probabilities counted as parts of a win.
+
+    Parameters
+    ----------
+    comparisons
+        The trials.
+
+    Returns
+    -------
+    WinRates
+        Shares and sample sizes.
+
+    Examples
+    --------
+    >>> first, second = np.array([0, 1, 1, 2, 2, 0]), np.array([1, 0, 2, 1, 0, 2])
+    >>> chosen = np.array([1.0, 0.0, 1.0, 0.0, 1.0, 0.0])
+    >>> comparisons = Comparisons(first, second, chosen, np.array([True, False] * 3), 3)
+    >>> win_rates(comparisons).value
+    array([0.5, 0.5, 0.5])
+    """
     n = comparisons.n_entities
     played = np.bincount(comparisons.first, minlength=n) + np.bincount(comparisons.second, minlength=n)
     won = np.bincount(comparisons.first, comparisons.score, n) + np.bincount(
@@ -235,7 +315,28 @@ class CycleRate:
 
 
 def cycle_rate(comparisons: Comparisons) -> CycleRate:
-    """Count cyclic triads (Kendall and Babington Smith 1940) among those fully observed and decided."""
+    """Count cyclic triads (Kendall and Babington Smith 1940) among those fully observed and decided.
+
+    Parameters
+    ----------
+    comparisons
+        The trials.
+
+    Returns
+    -------
+    CycleRate
+        With the numbers of triads.
+
+    Examples
+    --------
+    0 beats 1, 1 beats 2, and 2 beats 0:
+
+    >>> first, second = np.array([0, 1, 1, 2, 2, 0]), np.array([1, 0, 2, 1, 0, 2])
+    >>> chosen = np.array([1.0, 0.0, 1.0, 0.0, 1.0, 0.0])
+    >>> comparisons = Comparisons(first, second, chosen, np.array([True, False] * 3), 3)
+    >>> cycle_rate(comparisons)
+    CycleRate(rate=1.0, triads=1, cyclic=1, undecided_pairs=0)
+    """
     beats = np.zeros((comparisons.n_entities, comparisons.n_entities))
     pairs, share, _ = _by_pair(comparisons)
     decided = np.abs(share - 0.5) > SMALLEST_DIFFERENCE
@@ -250,7 +351,18 @@ def cycle_rate(comparisons: Comparisons) -> CycleRate:
 
 
 def decided_pairs(comparisons: Comparisons) -> Estimate:
-    """Estimate the share of pairs whose answer is the same entity in both orders, among those asked in both."""
+    """Estimate the share of pairs whose answer is the same entity in both orders, among those asked in both.
+
+    Parameters
+    ----------
+    comparisons
+        The trials.
+
+    Returns
+    -------
+    Estimate
+        Between 0 and 1; its sample size is the number of pairs.
+    """
     _, _, by_order = _by_pair(comparisons)
     both = by_order[~np.isnan(by_order).any(axis=1)] - 0.5
     both[np.abs(both) <= SMALLEST_DIFFERENCE] = 0

@@ -3,6 +3,11 @@
 The likelihood of a stratum is conditional on its number of successes, so strata of any size bias nothing (Breslow and
 Day 1980, chapter 7). It is computed exactly, by a recursion over the rows of a stratum (Gail, Lubin and Rubinstein
 1981), for all strata side by side.
+
+References
+----------
+Breslow and Day 1980
+Gail, Lubin and Rubinstein 1981
 """
 
 from dataclasses import dataclass
@@ -76,10 +81,24 @@ def fit_conditional(
     max_iterations
         Most Newton steps.
 
+    Returns
+    -------
+    ConditionalFit
+        The slope, its information, and what rows contribute to its error.
+
     Raises
     ------
     ValueError
         If shapes differ, or the regressor is not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pytest_llmpref.stats.conditional_logit import fit_conditional
+    >>> x, stratum = np.tile([-1.0, 0.0, 1.0], 4), np.repeat(np.arange(4), 3)
+    >>> success = np.array([0, 0, 1, 0, 1, 1, 1, 0, 0, 0, 0, 1], dtype=bool)
+    >>> round(fit_conditional(x, success, stratum).slope, 3)
+    0.834
     """
     if not (x.shape == success.shape == stratum.shape) or x.ndim != 1:
         raise ValueError(f"fit_conditional needs three arrays of one shape (t,), not {x.shape}, {success.shape}, ...")
@@ -115,6 +134,20 @@ def stratum_levels(x: FloatArray, real: BoolArray, successes: IntArray, slope: f
         Regressor, and which entries are rows rather than padding; shape (s, n) each.
     successes
         Successes of each stratum, neither none nor all; shape (s,).
+
+    Returns
+    -------
+    FloatArray
+        Log-odds, shape (s,).
+
+    Examples
+    --------
+    Two strata with one success among two, the regressor without effect:
+
+    >>> import numpy as np
+    >>> from pytest_llmpref.stats.conditional_logit import stratum_levels
+    >>> stratum_levels(np.zeros((2, 2)), np.ones((2, 2), dtype=bool), np.array([1, 1]), 0.5)
+    array([0., 0.])
     """
     n = real.sum(axis=1)
     levels = special.logit(successes / n)

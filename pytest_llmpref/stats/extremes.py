@@ -2,6 +2,10 @@
 
 Each missing answer could have been one of a few. Where few are missing, all assignments of answers are tried. Where
 many are, a search starts from two assignments, and changes one answer or two at a time for as long as rho moves on.
+
+References
+----------
+Manski 1990
 """
 
 import math
@@ -12,7 +16,7 @@ from functools import cached_property
 import numpy as np
 from scipy.sparse import csr_array
 
-from pytest_llmpref.stats.arrays import FloatArray, IntArray
+from pytest_llmpref.stats.arrays import FloatArray, IntArray, column_ranks
 from pytest_llmpref.stats.ranks import FEWEST
 
 MOST_ASSIGNMENTS = 2**10
@@ -146,7 +150,18 @@ class Side:
 
 
 def extremes(x: Side, y: Side) -> Extremes | None:
-    """Return the lowest and the highest rho that missing answers allow; ``None`` where there is no rho at all."""
+    """Return the lowest and the highest rho that missing answers allow; ``None`` where there is no rho at all.
+
+    Parameters
+    ----------
+    x, y
+        The two vectors, over the same entities.
+
+    Returns
+    -------
+    Extremes or None
+        With how they were found.
+    """
     if len(x.at) < FEWEST:
         return None
     few = max(x.assignments, y.assignments) * _size(x) <= MOST_ASSIGNMENTS
@@ -193,8 +208,8 @@ def _starts(x: Side, y: Side, sign: float) -> Iterator[list[FloatArray]]:
         if side.missing is None:
             heading.append(held)
             continue
-        pull = side.missing.spread(held)[side.at].T @ _standard(column_ranks(other[:, None]))[:, 0]
-        heading.append(side.missing.towards(sign * (side.missing.rows @ pull), held))
+        slopes = side.missing.spread(held)[side.at].T @ _standard(column_ranks(other[:, None]))[:, 0]
+        heading.append(side.missing.towards(sign * (side.missing.rows @ slopes), held))
     yield heading
     yield expected
 
@@ -335,23 +350,19 @@ def _size(x: Side) -> int:
 
 
 def rhos(x: FloatArray, y: FloatArray) -> FloatArray:
-    """Return Spearman's rho of each column with each of the other's, shape (b, c); NaN where one has no spread."""
+    """Return Spearman's rho of each column with each of the other's, shape (b, c); NaN where one has no spread.
+
+    Parameters
+    ----------
+    x, y
+        Shape (n, b) and (n, c).
+
+    Returns
+    -------
+    FloatArray
+        From -1 to 1.
+    """
     return np.asarray(np.round(_standard(column_ranks(x)).T @ _standard(column_ranks(y)), 12))
-
-
-def column_ranks(values: FloatArray) -> FloatArray:
-    """Return the ranks within each column, ties sharing their mean; shape as given, (n, b)."""
-    n = len(values)
-    order = np.argsort(values, axis=0, kind="stable")
-    ordered = np.take_along_axis(values, order, axis=0)
-    number = np.arange(n)[:, None]
-    differs = ordered[1:] != ordered[:-1]
-    edge = np.ones((1, values.shape[1]), dtype=np.bool_)
-    first = np.maximum.accumulate(np.where(np.concatenate([edge, differs]), number, 0), axis=0)
-    last = np.minimum.accumulate(np.where(np.concatenate([differs, edge]), number, n)[::-1], axis=0)[::-1]
-    found = np.empty(values.shape)
-    np.put_along_axis(found, order, (first + last) / 2 + 1, axis=0)
-    return found
 
 
 def _standard(values: FloatArray) -> FloatArray:

@@ -2,6 +2,15 @@
 
 Variances of many alike, each estimated from little, shrink towards what they have in common (Smyth 2004); values shrink
 towards their mean (empirical Bayes).
+
+References
+----------
+Carroll et al. 2006
+Cook and Weisberg 1982
+Fisher 1915
+Robbins 1956
+Satterthwaite 1946
+Smyth 2004
 """
 
 import math
@@ -40,6 +49,21 @@ def shrunk_variances(variances: FloatArray, df: FloatArray) -> tuple[FloatArray,
         Estimates, not negative.
     df
         Degrees of freedom of each, above 0.
+
+    Returns
+    -------
+    tuple of FloatArray
+        The variances and their degrees of freedom; as given for fewer than 4.
+
+    Examples
+    --------
+    Four that differ by no more than chance become one:
+
+    >>> import numpy as np
+    >>> from pytest_llmpref.stats.noise import shrunk_variances
+    >>> variances, df = shrunk_variances(np.array([0.9, 1.0, 1.1, 1.2]), np.full(4, 10.0))
+    >>> variances.round(2), df
+    (array([1.16, 1.16, 1.16, 1.16]), array([inf, inf, inf, inf]))
     """
     if len(variances) < FEWEST or not (middle := float(np.median(variances))) > 0:
         return variances, df
@@ -134,6 +158,25 @@ def true_values(measured: Noisy) -> Truth:
     noise adds, so each shrinks towards the mean the more, the noisier it is. Put in the place of noisy values in a
     regression, the means take away what noise does to its slope (regression calibration, Carroll et al. 2006,
     chapter 4). Where noise explains all variance, the spread is 0.
+
+    Parameters
+    ----------
+    measured
+        Values with the variances of their noise.
+
+    Returns
+    -------
+    Truth
+        With the reliability of the values.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pytest_llmpref.stats.noise import Noisy, true_values
+    >>> values = np.array([-2.0, 0.0, 2.0])
+    >>> truth = true_values(Noisy(values, np.full(3, 1.0), np.full(3, np.inf)))
+    >>> truth.means, round(truth.reliability, 3)
+    (array([-1.33333333,  0.        ,  1.33333333]), 0.75)
     """
     known = ~np.isnan(measured.values)
     values, noise = measured.values[known], measured.variances[known]
@@ -155,6 +198,23 @@ def expected_quartiles(truth: Truth) -> FloatArray:
     NaN without a value, and for all of them where noise explains how they differ.
 
     The quartiles' limits are those that a quarter, half, and three quarters of the true values are expected below.
+
+    Parameters
+    ----------
+    truth
+        From `true_values`.
+
+    Returns
+    -------
+    FloatArray
+        Between 0 and 3, shape (n,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pytest_llmpref.stats.noise import Noisy, expected_quartiles, true_values
+    >>> expected_quartiles(true_values(Noisy.exact(np.array([1.0, 2.0, 3.0, 4.0])))).round(6)
+    array([0., 1., 2., 3.])
     """
     known = ~np.isnan(truth.means)
     found = np.full(len(known), np.nan)

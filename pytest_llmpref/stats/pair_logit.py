@@ -2,6 +2,14 @@
 
 Strengths of entities that compete, and refusals that add up, are this one model with the sign of the second entity
 turned. Fits to many halves of the same trials differ only by their weights, so they take their Newton steps together.
+
+References
+----------
+Bell and McCaffrey 2002
+Firth 1993
+Liang and Zeger 1986
+Nychka 1988
+Smyth 2004
 """
 
 from dataclasses import dataclass
@@ -104,6 +112,11 @@ class PairRegression:
             Parameters to start from, shape (p,) or (p, b); a near maximum saves steps.
         precision
             Of the prior in each fit, in place of the model's; shape (p, b).
+
+        Returns
+        -------
+        PairFits
+            Side by side, in the order given.
         """
         p, b = self._design.shape[1], successes.shape[1]
         origin = np.zeros(p) if start is None else start
@@ -138,6 +151,11 @@ class PairRegression:
             As for `fit`, shape (t,) each.
         max_iterations
             Most Newton steps of each of the fits that lead to it.
+
+        Returns
+        -------
+        PairFits
+            One fit.
         """
         fits = self.fit(successes[:, None], made[:, None], max_iterations=max_iterations)
         for _ in range(max_iterations):
@@ -244,6 +262,11 @@ class PairRegression:
             Inverse of the information, prior included; shape (p, p).
         cluster
             Number of each trial's cluster, from 0; shape (t,).
+
+        Returns
+        -------
+        FloatArray
+            In squared log-odds, shape (p, p).
         """
         leverage = np.bincount(cluster, self._leverage(variance, bread))
         sums = self._sums(residuals / np.sqrt(np.maximum(1 - leverage, LEAST_LEFT))[cluster], cluster)

@@ -2,6 +2,13 @@
 
 The same questions are asked under every entity, so a question is a stratum: how hard it is cancels out. What is left
 has two causes of likeness, the entity and the question, and every standard error here is clustered by both.
+
+References
+----------
+Bonett and Price 2012
+Breslow and Day 1980
+Cameron, Gelbach and Miller 2011
+Green and Swets 1966
 """
 
 import math
@@ -60,10 +67,25 @@ def preference_slope(answers: Answers, preference: FloatArray, *, invalid: Itera
     invalid
         Reasons why the measurement is invalid.
 
+    Returns
+    -------
+    PreferenceSlope
+        Invalid where too few questions inform it.
+
     Raises
     ------
     ValueError
         If the number of values is not ``n_entities``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pytest_llmpref.stats.answers import ReadingDesign, simulate_answers
+    >>> from pytest_llmpref.stats.performance import preference_slope
+    >>> design = ReadingDesign(24, 100)
+    >>> answers = simulate_answers(design, np.random.default_rng(1), slope=0.3)
+    >>> print((preference_slope(answers, design.preference).log_odds > 0).verdict)
+    supported
     """
     answers, x = _with_preference(answers, preference)
     method = f"conditional logistic regression (Breslow and Day 1980), questions as strata; {_CLUSTERED}"
@@ -98,6 +120,20 @@ def top_minus_bottom(answers: Answers, preference: FloatArray, *, invalid: Itera
 
     The difference is taken within each question and averaged over questions; 0.01 is one percentage point.
 
+    Parameters
+    ----------
+    answers
+        The trials.
+    preference
+        Value of each entity, shape (n_entities,), NaN where there is none.
+    invalid
+        Why the measurement is invalid.
+
+    Returns
+    -------
+    Estimate
+        From -1 to 1; see `arms.arm_difference`.
+
     Raises
     ------
     ValueError
@@ -112,7 +148,22 @@ def top_minus_bottom(answers: Answers, preference: FloatArray, *, invalid: Itera
 def quarters_difference(
     answers: Answers, top: BoolArray, bottom: BoolArray, *, invalid: Iterable[str] = ()
 ) -> Estimate:
-    """Estimate the same where the quarters are known: whether each entity is in them, shape (n_entities,) each."""
+    """Estimate what `top_minus_bottom` does where the quarters are known.
+
+    Parameters
+    ----------
+    answers
+        The trials.
+    top, bottom
+        Whether each entity is in the quarter, shape (n_entities,) each.
+    invalid
+        Why the measurement is invalid.
+
+    Returns
+    -------
+    Estimate
+        From -1 to 1.
+    """
     outer = (top | bottom)[answers.entity]
     entity = answers.entity[outer]
     runs = ArmRuns(answers.question[outer], entity, top[entity], answers.correct[outer].astype(np.float64))
@@ -122,6 +173,18 @@ def quarters_difference(
 
 def control_accuracy(answers: Answers, framing: str) -> Estimate:
     """Estimate the accuracy without an entity, under one framing; as in `accuracies`.
+
+    Parameters
+    ----------
+    answers
+        The trials.
+    framing
+        Name of the control.
+
+    Returns
+    -------
+    Estimate
+        Between 0 and 1.
 
     Raises
     ------
@@ -137,6 +200,20 @@ def minus_control(answers: Answers, framing: str, *, invalid: Iterable[str] = ()
 
     Over the questions that both answered, and two more that go one way each, so that agreement on every question has
     an error (Bonett and Price 2012).
+
+    Parameters
+    ----------
+    answers
+        The trials.
+    framing
+        Name of the control.
+    invalid
+        Why the measurement is invalid.
+
+    Returns
+    -------
+    list of Estimate
+        One for each entity, in order.
 
     Raises
     ------
@@ -161,6 +238,20 @@ def split_half(answers: Answers, *, splits: int = 30, seed: int) -> Estimate:
     Accuracy is taken relative to each question's mean. Spearman's rho between the halves is averaged over random splits
     and stepped up by Spearman-Brown, as in `stats.rating.split_half`. Where entities make no difference it is
     about 0, which is a finding and no fault.
+
+    Parameters
+    ----------
+    answers
+        The trials.
+    splits
+        Random halves of the questions.
+    seed
+        Random seed of the halves.
+
+    Returns
+    -------
+    Estimate
+        At most 1; invalid where no half tells four entities apart.
     """
     entities, questions = answers.n_entities, int(answers.question.max(initial=-1)) + 1
     cell = answers.entity * questions + answers.question

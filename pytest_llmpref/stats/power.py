@@ -1,6 +1,10 @@
 """Power before spending: the smallest effect of preference on accuracy that a reading task of some size would see.
 
 Studies are simulated, and analysed by the very statistic that the real one will be.
+
+References
+----------
+Cohen 1988
 """
 
 import math
@@ -80,7 +84,12 @@ def visible_difference(
     orders
         Random orders; 8 give the standard error to about 5%.
     seed
-        Seed of the orders.
+        Random seed of the orders.
+
+    Returns
+    -------
+    Visible or None
+        In accuracy between extreme entities.
     """
     rng = np.random.default_rng(seed)
     recipes = []
@@ -115,12 +124,24 @@ def reading_power(
     simulations
         Studies to simulate. 40 give the standard error to about 2%.
     seed
-        Seed of the simulations.
+        Random seed of the simulations.
+
+    Returns
+    -------
+    Power
+        The smallest effect, as a slope and as a difference of accuracy.
 
     Raises
     ------
     ValueError
         If a number is out of range, or the design is too small or too easy for one simulated study to have a slope.
+
+    Examples
+    --------
+    >>> from pytest_llmpref.stats.answers import ReadingDesign
+    >>> from pytest_llmpref.stats.power import reading_power
+    >>> round(reading_power(ReadingDesign(8, 60, 0.8), simulations=4).smallest_difference, 2)
+    0.3
     """
     _check(power, alpha, simulations)
     error, df = _standard_error(design, simulations, seed)
@@ -150,6 +171,11 @@ def questions_needed(
         Accuracy between extreme entities, 0.01 being one percentage point.
     power, alpha, simulations, seed
         As in `reading_power`.
+
+    Returns
+    -------
+    float
+        A multiple of ten, or infinity.
 
     Raises
     ------

@@ -3,10 +3,17 @@
 Where two dislikes together count for more than their sum, how much an entity is refused depends on its opponents.
 Another sample of entities would have other opponents, so entities' values vary together, which no formula for a sample
 of independent pairs of values knows of.
+
+References
+----------
+Bonett and Wright 2000
+Efron and Stein 1981
+Hoeffding 1948
+Wilson 1927
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -14,26 +21,10 @@ import numpy as np
 import scipy
 from scipy import special
 
-from pytest_llmpref.claims.claim import DEFAULT_ALPHA, Relation
-from pytest_llmpref.stats.arrays import FloatArray, IntArray
+from pytest_llmpref.claims.claim import DEFAULT_ALPHA
+from pytest_llmpref.claims.verdicts import Relation
+from pytest_llmpref.stats.arrays import FloatArray, IntArray, ranks
 from pytest_llmpref.stats.roots import root
-
-
-def explained_by_groups(values: FloatArray, groups: Sequence[str]) -> float:
-    """Return the share of the variance of values, shape (n,), that lies between groups; NaN where none can be told.
-
-    The intraclass correlation of a one-way analysis of variance (Fisher 1925), for groups of unequal size with the
-    size that Donner (1986) gives; at least 0.
-    """
-    _, of, size = np.unique(np.asarray(groups, dtype=np.str_), return_inverse=True, return_counts=True)
-    n, k = len(values), len(size)
-    if k < 2 or n <= k or np.ptp(values) == 0:
-        return math.nan
-    means = np.bincount(of, values) / size
-    within = float(np.sum((values - means[of]) ** 2)) / (n - k)
-    between = float(size @ (means - values.mean()) ** 2) / (k - 1)
-    typical = (n - float(size @ size) / n) / (k - 1)
-    return max(0.0, (between - within) / (between + (typical - 1) * within))
 
 
 def shared_variance(x: FloatArray, y: FloatArray, changes: FloatArray) -> float:
@@ -55,6 +46,11 @@ def shared_variance(x: FloatArray, y: FloatArray, changes: FloatArray) -> float:
     changes
         ``[j, i]`` is the ``y`` of entity j had i never been asked about, less its ``y``; shape (n, n). The diagonal
         is not read.
+
+    Returns
+    -------
+    float
+        Variance of z, at least 0.
     """
     n = len(x)
     if n <= FEWEST or np.ptp(x) == 0 or np.ptp(y) == 0:
@@ -101,7 +97,25 @@ FEWEST = 4
 
 
 def rank_correlation(x: FloatArray, y: FloatArray) -> float:
-    """Return Spearman's rho, ties sharing their mean rank; without the p-value that scipy.stats.spearmanr adds."""
+    """Return Spearman's rho, ties sharing their mean rank; without the p-value that scipy.stats.spearmanr adds.
+
+    Parameters
+    ----------
+    x, y
+        Shape (n,) each, both with some spread.
+
+    Returns
+    -------
+    float
+        From -1 to 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pytest_llmpref.stats.ranks import rank_correlation
+    >>> rank_correlation(np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 2.0, 4.0, 3.0]))
+    0.8
+    """
     a, b = ranks(x), ranks(y)
     a, b = a - a.mean(), b - b.mean()
     rho = a @ b / np.sqrt((a @ a) * (b @ b))
@@ -109,16 +123,27 @@ def rank_correlation(x: FloatArray, y: FloatArray) -> float:
     return float(np.round(rho, 12))
 
 
-def ranks(values: FloatArray) -> FloatArray:
-    """Return ranks from 1, ties sharing their mean; scipy.stats.rankdata would import all of scipy.stats."""
-    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
-    return np.asarray((np.cumsum(count) - (count - 1) / 2)[place])
-
-
 def unbiased_rank_correlation(x: FloatArray, y: FloatArray) -> float:
     """Return the unbiased estimate of the population's rho from ``n`` >= 3 values (Hoeffding 1948, section 9).
 
     The mean of Spearman's rho is ``((n - 2) * rho + 3 * tau) / (n + 1)``, tau being Kendall's in the population.
+
+    Parameters
+    ----------
+    x, y
+        Shape (n,) each.
+
+    Returns
+    -------
+    float
+        It may lie beyond -1 and 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pytest_llmpref.stats.ranks import unbiased_rank_correlation
+    >>> round(unbiased_rank_correlation(np.arange(5.0), np.array([0.0, 2.0, 1.0, 4.0, 3.0])), 6)
+    1.0
     """
     n = len(x)
     above = np.triu_indices(n, 1)
@@ -134,6 +159,18 @@ def unbiased_variance(rho: float, n: IntArray) -> FloatArray:
     ``9 (n-3)(n-4) z1 + 18 (n-3) z2 + 6 z3`` over ``n (n-1)(n-2)``. ``z3 = 1 - rho**2`` is exact, ``z1`` is that of
     large samples (Bonett and Wright 2000). ``z2`` is exact for rho 0, and between the two (exponent 1.5, our choice)
     for others.
+
+    Parameters
+    ----------
+    rho
+        The population's.
+    n
+        Sample sizes, shape (g,).
+
+    Returns
+    -------
+    FloatArray
+        Shape (g,).
     """
     left = 1 - rho**2
     z1, z2 = left**2 * (1 + rho**2 / 2) / 9, 7 / 18 * left**1.5
@@ -183,6 +220,16 @@ def largest_rho(n: int) -> float:
     """Return the largest rho taken at its word: ``1 - 6 / (n * (n**2 - 1))``.
 
     It lies halfway from perfect agreement of ``n`` values to a single swap of neighbours. Fisher's z of 1 is infinite.
+
+    Parameters
+    ----------
+    n
+        Sample size.
+
+    Returns
+    -------
+    float
+        Below 1.
     """
     return 1 - 6 / (n * (n**2 - 1))
 
@@ -242,6 +289,11 @@ def within_reach(r: float, largest: float, variance: Callable[[float], float], l
         Returns the variance of ``atanh(r)`` where this is the population's rho.
     level
         Of the interval, which always holds ``r`` itself.
+
+    Returns
+    -------
+    tuple of float
+        The limits.
     """
     if math.isnan(r):
         return math.nan, math.nan
@@ -284,10 +336,21 @@ def correlation_power(
     alpha
         Error rate of the claim; divide it by the number of claims in a family.
 
+    Returns
+    -------
+    float
+        Between 0 and 1.
+
     Raises
     ------
     ValueError
         If there are fewer than 4 entities, or rho or the threshold is not between -1 and 1.
+
+    Examples
+    --------
+    >>> from pytest_llmpref.stats.ranks import correlation_power
+    >>> round(correlation_power(0.7, 72, threshold=0.5), 3)
+    0.693
     """
     if n < FEWEST:
         raise ValueError(f"n={n}: a correlation needs at least {FEWEST} entities")

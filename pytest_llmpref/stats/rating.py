@@ -1,4 +1,11 @@
-"""Strengths of entities from comparisons by Bradley and Terry's model, and their reliability."""
+"""Strengths of entities from comparisons by Bradley and Terry's model, and their reliability.
+
+References
+----------
+Bradley and Terry 1952
+Davidson and Beaver 1977
+Wedderburn 1974
+"""
 
 import math
 from collections.abc import Iterator
@@ -90,10 +97,25 @@ def bradley_terry(
     max_iterations
         Most Newton steps.
 
+    Returns
+    -------
+    Rating
+        Strengths in Elo points, with their errors.
+
     Raises
     ------
     ValueError
         If there are no comparisons, or weights do not fit them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pytest_llmpref.stats.comparisons import Comparisons
+    >>> from pytest_llmpref.stats.rating import bradley_terry
+    >>> first, second = np.array([0, 1, 1, 2, 2, 0]), np.array([1, 0, 2, 1, 0, 2])
+    >>> chosen = np.array([1.0, 0.0, 1.0, 0.0, 0.0, 1.0])
+    >>> bradley_terry(Comparisons(first, second, chosen, np.array([True, False] * 3), 3)).elo.round()
+    array([1789., 1500., 1211.])
     """
     require_comparisons(comparisons)
     weights = _checked(weights, len(comparisons))
@@ -136,6 +158,11 @@ def fit_strengths(
         Weights of the comparisons in each fit; shape (t, b).
     start
         Parameters to start from, shape (n_entities + 2,): strengths, position effect, label effect.
+
+    Returns
+    -------
+    tuple of PairFits and PairRegression
+        The fits in log-odds, and the model.
     """
     model = _regression(comparisons, weights.sum(axis=1), prior_sd)
     score = comparisons.score[:, None]
@@ -151,6 +178,11 @@ def refits(comparisons: Comparisons, varying: BoolArray) -> Refits:
         The trials.
     varying
         Those whose scores vary, shape (t,).
+
+    Returns
+    -------
+    Refits
+        Its effects are in Elo points.
     """
     weights = np.ones(len(comparisons))
 
@@ -192,7 +224,20 @@ def _regression(comparisons: Comparisons, weights: FloatArray, prior_sd: float) 
 def fit_to_all(
     comparisons: Comparisons, *, prior_sd: float = PRIOR_SD, max_iterations: int = MOST_STEPS
 ) -> tuple[PairFits, PairRegression]:
-    """Return `fit_strengths` of all comparisons, each of weight 1; what was fitted last is kept."""
+    """Return `fit_strengths` of all comparisons, each of weight 1; what was fitted last is kept.
+
+    Parameters
+    ----------
+    comparisons
+        The trials.
+    prior_sd, max_iterations
+        As for `bradley_terry`.
+
+    Returns
+    -------
+    tuple of PairFits and PairRegression
+        As of `fit_strengths`.
+    """
     return _fit_to_all(comparisons, prior_sd, max_iterations)
 
 
@@ -305,7 +350,12 @@ def split_half(comparisons: Comparisons, *, splits: int = SPLITS, seed: int) -> 
     splits
         Number of random splits.
     seed
-        Seed of the splits.
+        Random seed of the splits.
+
+    Returns
+    -------
+    Estimate
+        At most 1; invalid where no half tells four entities apart.
 
     Raises
     ------

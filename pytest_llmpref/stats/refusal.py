@@ -1,4 +1,11 @@
-"""How often attempts are refused: a rate for each entity, an additive model of log-odds, and what goes beyond it."""
+"""How often attempts are refused: a rate for each entity, an additive model of log-odds, and what goes beyond it.
+
+References
+----------
+Kish 1965
+Lehmann and Casella 1998
+Wilson 1927
+"""
 
 import math
 from collections.abc import Iterator
@@ -8,7 +15,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.claims.intervals import Normal, Unknown, Wilson
+from pytest_llmpref.claims.intervals import Wilson
 from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
 from pytest_llmpref.stats.pair_logit import MOST_STEPS, PairFits, PairRegression
 from pytest_llmpref.stats.refits import Refits
@@ -121,6 +128,16 @@ def refusal_rates(attempts: Attempts) -> list[Estimate]:
     Casella 1998, chapter 2). The interval is Wilson's (1927), for the number of trials divided by the design effect
     that the likeness of trials about one pair has (Kish 1965), which is at least 1: where the two orders of a pair
     are answered differently, trials count for no more than there are.
+
+    Parameters
+    ----------
+    attempts
+        The trials.
+
+    Returns
+    -------
+    list of Estimate
+        One for each entity, in order, between 0 and 1.
     """
     effect = max(1.0, design_effect(attempts, by_entity=True))
     found = []
@@ -131,31 +148,21 @@ def refusal_rates(attempts: Attempts) -> list[Estimate]:
 
 
 def overall_rate(attempts: Attempts) -> Estimate:
-    """Estimate how often a question is refused, averaged over the questions; see `refusal_rates`."""
-    # The pairs may be few, and tell little of how alike their trials are: no less than independent ones.
-    effect = max(1.0, design_effect(attempts, by_entity=False))
-    return _rate(int(attempts.refused_first.sum()), len(attempts), effect)
-
-
-def attempts_needed(valid: IntArray, made: IntArray) -> Estimate:
-    """Estimate how many attempts a valid answer takes: attempts made, divided by valid answers.
-
-    It is 1 over the maximum likelihood estimate of the chance of a valid answer under a geometric number of
-    attempts, cut off at the most that were allowed: a trial without a valid answer contributes its attempts and no
-    success. Its standard error is that of a ratio over trials (Cochran 1977, 6.3).
+    """Estimate how often a question is refused, averaged over the questions; see `refusal_rates`.
 
     Parameters
     ----------
-    valid, made
-        1 where the trial ended in a valid answer, else 0, and its attempts; shape (t,) each.
+    attempts
+        The trials.
+
+    Returns
+    -------
+    Estimate
+        Between 0 and 1.
     """
-    n, successes = len(made), int(valid.sum())
-    label, method = "attempts to a valid answer", "censored geometric, maximum likelihood; standard error of a ratio"
-    if not successes:
-        return Estimate(math.nan, n, "trials", method, Unknown(), ("no answer was valid",), label)
-    ratio = float(made.sum() / successes)
-    error = math.sqrt(n / max(n - 1, 1) * float(np.sum((made - ratio * valid) ** 2))) / successes
-    return Estimate(ratio, n, "trials", method, Normal(ratio, error), label=label)
+    # The pairs may be few, and tell little of how alike their trials are: no less than independent ones.
+    effect = max(1.0, design_effect(attempts, by_entity=False))
+    return _rate(int(attempts.refused_first.sum()), len(attempts), effect)
 
 
 def fit_additive(
@@ -183,6 +190,11 @@ def fit_additive(
         Standard deviation of the prior on effects, in log-odds.
     max_iterations
         Most Newton steps.
+
+    Returns
+    -------
+    AdditiveFit
+        Effects in log-odds, with their errors.
 
     Raises
     ------
@@ -234,6 +246,11 @@ def refits(attempts: Attempts, unread: IntArray) -> Refits:
         The trials; attempts that cannot be read are made, but not refused.
     unread
         How many of each trial's cannot be read, shape (t,).
+
+    Returns
+    -------
+    Refits
+        Its effects are in log-odds.
     """
     return Refits(
         model=_regression(attempts, None, PRIOR_SD),
@@ -249,6 +266,16 @@ def leave_one_out_changes(attempts: Attempts) -> FloatArray:
 
     ``[j, i]`` is the effect of j without the trials about i, less that with them: one Newton step from the fit to all
     trials. NaN where either was never asked about.
+
+    Parameters
+    ----------
+    attempts
+        The trials.
+
+    Returns
+    -------
+    FloatArray
+        In log-odds.
     """
     n = attempts.n_entities
     model, fits = _fit_to_all(attempts, PRIOR_SD, MOST_STEPS)
@@ -266,6 +293,20 @@ def split_half(attempts: Attempts, *, splits: int = 10, seed: int) -> Estimate:
 
     As `stats.rating.split_half`: pairs are split at random, Spearman's rho between the halves is averaged and
     stepped up by Spearman-Brown.
+
+    Parameters
+    ----------
+    attempts
+        The trials.
+    splits
+        Random halves of the pairs.
+    seed
+        Random seed of the halves.
+
+    Returns
+    -------
+    Estimate
+        At most 1.
     """
     rng = np.random.default_rng(seed)
     # Where all attempts ended alike, effects differ only by how often an entity came into a half.
@@ -308,6 +349,11 @@ def design_effect(attempts: Attempts, *, by_entity: bool) -> float:
     by_entity
         Whether the rate is that of an entity: its pairs are compared with one another, and all entities' are taken
         together. Else it is that of all trials.
+
+    Returns
+    -------
+    float
+        1 where trials about one pair are as unlike as any.
     """
     if not len(attempts):
         return 1.0

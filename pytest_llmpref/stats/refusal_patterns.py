@@ -1,4 +1,15 @@
-"""Patterns in refusals: whether two dislikes add up to more, and whether a share rises with preference."""
+"""Patterns in refusals: whether two dislikes add up to more, and whether a share rises with preference.
+
+References
+----------
+Agresti and Coull 1998
+Armitage 1955
+Bell and McCaffrey 2002
+Carroll et al. 2006
+Cochran 1954
+Cochran 1977
+Liang and Zeger 1986
+"""
 
 import math
 
@@ -15,6 +26,39 @@ QUARTER = 0.25
 """Share of the entities that counts as least, and as most, liked."""
 
 
+def attempts_needed(valid: IntArray, made: IntArray) -> Estimate:
+    """Estimate how many attempts a valid answer takes: attempts made, divided by valid answers.
+
+    It is 1 over the maximum likelihood estimate of the chance of a valid answer under a geometric number of
+    attempts, cut off at the most that were allowed: a trial without a valid answer contributes its attempts and no
+    success. Its standard error is that of a ratio over trials (Cochran 1977, 6.3).
+
+    Parameters
+    ----------
+    valid, made
+        1 where the trial ended in a valid answer, else 0, and its attempts; shape (t,) each.
+
+    Returns
+    -------
+    Estimate
+        At least 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pytest_llmpref.stats.refusal_patterns import attempts_needed
+    >>> attempts_needed(np.array([1, 1, 0]), np.array([1, 2, 5])).value
+    4.0
+    """
+    n, successes = len(made), int(valid.sum())
+    label, method = "attempts to a valid answer", "censored geometric, maximum likelihood; standard error of a ratio"
+    if not successes:
+        return Estimate(math.nan, n, "trials", method, Unknown(), ("no answer was valid",), label)
+    ratio = float(made.sum() / successes)
+    error = math.sqrt(n / max(n - 1, 1) * float(np.sum((made - ratio * valid) ** 2))) / successes
+    return Estimate(ratio, n, "trials", method, Normal(ratio, error), label=label)
+
+
 def interaction(attempts: Attempts, preference: Noisy) -> Estimate:
     """Estimate what the product of both entities' true dislikes adds to the log-odds of a refusal.
 
@@ -29,6 +73,11 @@ def interaction(attempts: Attempts, preference: Noisy) -> Estimate:
         The trials.
     preference
         Preference for each entity, shape (n_entities,); trials about an entity without one (NaN) are left out.
+
+    Returns
+    -------
+    Estimate
+        In log-odds; 0 where dislikes add up.
     """
     label, method = "interaction of dislikes", "logistic model with one effect for each entity, clustered by pair"
     truth = true_values(preference)
@@ -54,6 +103,18 @@ def excess(attempts: Attempts, preference: FloatArray) -> Estimate:
     ``P(both) - 2 P(one) + P(none)``, where both, one or none of the options is from the least-liked quarter and the
     others are from the most-liked one. Shares are of first attempts; errors are clustered by pair, and each share has
     two refusals and two answers added to its variance (Agresti and Coull 1998), so that 0% has an error too.
+
+    Parameters
+    ----------
+    attempts
+        The trials.
+    preference
+        Value of each entity, shape (n_entities,), NaN where there is none.
+
+    Returns
+    -------
+    Estimate
+        A difference of shares.
     """
     label = "refusals beyond the sum"
     dislike, known = _dislike(attempts, true_values(Noisy.exact(preference)))
@@ -127,6 +188,19 @@ def share_trend(
         What is estimated.
     unit
         What the cases are.
+
+    Returns
+    -------
+    Estimate
+        Change of the share from one quartile to the next.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pytest_llmpref.stats.refusal_patterns import share_trend
+    >>> quartile, has = np.repeat(np.arange(4), 5), np.arange(20) >= 10
+    >>> share_trend(quartile, has, np.arange(20), "trend", unit="refusals")
+    <trend 0.4, 95% [0.1825, 0.6175], n=20 refusals>
     """
     method = "slope of the share over quartiles (Cochran 1954, Armitage 1955), error clustered by pair"
     clusters = len(np.unique(cluster))

@@ -1,4 +1,14 @@
-"""Reliability: how far halves of the trials agree, and what a correlation would be without noise (Spearman 1904)."""
+"""Reliability: how far halves of the trials agree, and what a correlation would be without noise (Spearman 1904).
+
+References
+----------
+Bonett and Wright 2000
+Brown 1910
+Hakstian, Schroeder and Rogers 1988
+Moss 2026
+Spearman 1904
+Spearman 1910
+"""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -74,6 +84,17 @@ def of_halves(correlations: Sequence[float], n: int, *, halved: str, noise_df: f
         As in `SpearmanBrown`; at least 1 is taken.
     otherwise
         Why there is no reliability where there are no correlations.
+
+    Returns
+    -------
+    Estimate
+        At most 1.
+
+    Examples
+    --------
+    >>> from pytest_llmpref.stats.reliability import of_halves
+    >>> of_halves([0.6, 0.7], 20, halved="pairs", noise_df=100, otherwise="")
+    <split-half reliability 0.7879, 95% [0.4407, 0.9305], n=20 entities>
     """
     method = f"split half over {halved}, Spearman-Brown, mean of {len(correlations)} splits; interval of a single split"
     label = "split-half reliability"
@@ -88,6 +109,22 @@ def spearman_brown(rho: float) -> float:
     """Return the reliability of a whole whose halves correlate ``rho`` (Spearman 1910, Brown 1910).
 
     A negative correlation stays as it is: stepping it up has no meaning.
+
+    Parameters
+    ----------
+    rho
+        Correlation of the halves.
+
+    Returns
+    -------
+    float
+        At most 1.
+
+    Examples
+    --------
+    >>> from pytest_llmpref.stats.reliability import spearman_brown
+    >>> spearman_brown(0.5), spearman_brown(-0.5)
+    (0.6666666666666666, -0.5)
     """
     return 2 * rho / (1 + rho) if rho > 0 else rho
 
@@ -96,6 +133,24 @@ def noise_ceiling(reliability_x: Estimate | None, reliability_y: Estimate | None
     """Return the largest correlation that two measures of such reliability can show: ``sqrt(x * y)``.
 
     NaN where a reliability is missing or NaN, 0 where one is not above 0.
+
+    Parameters
+    ----------
+    reliability_x, reliability_y
+        Of the two measures.
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import Estimate, Normal
+    >>> from pytest_llmpref.stats.reliability import noise_ceiling
+    >>> x, y = (Estimate(value, 20, "entities", "by hand", Normal(value, 0.1)) for value in (0.81, 0.64))
+    >>> round(noise_ceiling(x, y), 6)
+    0.72
     """
     if reliability_x is None or reliability_y is None:
         return math.nan
@@ -182,7 +237,18 @@ class DisattenuatedRho:
 
 
 def attenuation_corrected(x: HasReliability, y: HasReliability) -> Estimate:
-    """Return Spearman's rho between two measures as it would be if both were free of noise."""
+    """Return Spearman's rho between two measures as it would be if both were free of noise.
+
+    Parameters
+    ----------
+    x, y
+        Measures of the same entities, with reliabilities.
+
+    Returns
+    -------
+    Estimate
+        From -1 to 1.
+    """
     return disattenuated(spearman(x, y), x.reliability, y.reliability)
 
 
@@ -192,6 +258,27 @@ def disattenuated(estimate: Estimate, reliability_x: Estimate | None, reliabilit
     The interval counts that the reliabilities are estimated from the same entities: see `DisattenuatedRho`. Value and
     interval are cut to -1 and 1, and the method says so. Where a reliability is missing, or not above 0, the estimate
     is invalid.
+
+    Parameters
+    ----------
+    estimate
+        A correlation.
+    reliability_x, reliability_y
+        Of its two measures.
+
+    Returns
+    -------
+    Estimate
+        From -1 to 1.
+
+    Examples
+    --------
+    >>> from pytest_llmpref.stats.association import spearman_estimate
+    >>> from pytest_llmpref.stats.reliability import disattenuated, of_halves
+    >>> reliability = of_halves([0.6], 20, halved="pairs", noise_df=100, otherwise="")
+    >>> rho = spearman_estimate(range(20), [*range(5, 10), *range(5), *range(15, 20), *range(10, 15)])
+    >>> round(rho.value, 3), round(disattenuated(rho, reliability, reliability).value, 3)
+    (0.624, 0.832)
     """
     ceiling = noise_ceiling(reliability_x, reliability_y)
     label = f"{estimate.label} corrected for attenuation"
@@ -216,12 +303,19 @@ def disattenuated(estimate: Estimate, reliability_x: Estimate | None, reliabilit
 
 
 def cut(value: float) -> float:
-    """Return a correlation cut to -1 and 1; NaN stays."""
+    """Return a correlation cut to -1 and 1; NaN stays.
+
+    Parameters
+    ----------
+    value
+        Any number.
+
+    Returns
+    -------
+    float
+        From -1 to 1, or NaN.
+    """
     return value if math.isnan(value) else max(-1.0, min(1.0, value))
-
-
-SPLITS = 50
-"""Random splits that a split-half reliability is averaged over."""
 
 
 def means(scores: FloatArray, ids: Sequence[str], *, unit: str, method: str, label: str) -> dict[str, Estimate]:
@@ -235,6 +329,19 @@ def means(scores: FloatArray, ids: Sequence[str], *, unit: str, method: str, lab
         Of the entities.
     unit, method, label
         What a sample is, how the mean came about, and what it is of.
+
+    Returns
+    -------
+    dict of str to Estimate
+        NaN for an entity without a score.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pytest_llmpref.stats.reliability import means
+    >>> scores = np.array([[1.0, 5.0], [2.0, 5.0], [3.0, 8.0]])
+    >>> means(scores, ["a", "b"], unit="samples", method="mean", label="score")["b"]
+    <score of b 6, 95% [1.697, 10.3], n=3 samples>
     """
     estimates = {}
     for number, entity in enumerate(ids):
@@ -247,11 +354,27 @@ def means(scores: FloatArray, ids: Sequence[str], *, unit: str, method: str, lab
     return estimates
 
 
-def split_half(scores: FloatArray, *, seed: int, unit: str, splits: int = SPLITS) -> Estimate | None:
+def split_half(scores: FloatArray, *, seed: int, unit: str, splits: int = 50) -> Estimate | None:
     """Estimate the reliability of the mean scores: how far two random halves of the samples order the entities alike.
 
     ``scores`` has the shape (samples, entities), and ``unit`` says what a sample is. ``None`` for fewer than four
     samples, or where a half has scores of fewer than four entities. See `stats.reliability.of_halves`.
+
+    Parameters
+    ----------
+    scores
+        Shape (samples, entities), NaN where there is no score.
+    seed
+        Random seed of the halves.
+    unit
+        What a sample is.
+    splits
+        Random halves of the samples.
+
+    Returns
+    -------
+    Estimate or None
+        At most 1.
     """
     samples, n = scores.shape
     if samples < 4:

@@ -33,8 +33,7 @@ def root(function: Callable[[float], float], low: float, high: float) -> float:
 
     References
     ----------
-    C. Ridders, A new algorithm for computing a single root of a real continuous function, IEEE Transactions on
-    Circuits and Systems 26, 979-980 (1979).
+    Ridders 1979
 
     Examples
     --------

@@ -1,4 +1,11 @@
-"""Which pairs to ask next, given the answers so far: those that say most about the strengths."""
+"""Which pairs to ask next, given the answers so far: those that say most about the strengths.
+
+References
+----------
+Kass and Raftery 1995
+Silvey 1980
+Thompson 1933
+"""
 
 from dataclasses import dataclass
 
@@ -85,11 +92,12 @@ def next_pairs(pool: Pool, scores: FloatArray, closed: BoolArray, count: int, *,
     count
         How many to choose.
     seed
-        Of the draw, together with the number of pairs that are closed.
+        Random seed of the draw, together with the number of pairs that are closed.
 
     Returns
     -------
-    The numbers of the pairs, in the order chosen; fewer than ``count`` where fewer are open.
+    list of int
+        The numbers of the pairs, in the order chosen; fewer than ``count`` where fewer are open.
     """
     is_open = ~closed
     count = min(count, int(is_open.sum()))

@@ -3,10 +3,24 @@
 Each interim analysis spends a part of the error rate, as Lan and DeMets (1983) do with O'Brien and Fleming's (1979)
 boundaries: hardly any of it early, so that the last look costs next to nothing. The repeated confidence intervals that
 belong to these boundaries (Jennison and Turnbull 1989) hold at whichever look the asking ends, whatever ended it.
+
+References
+----------
+Armitage, McPherson and Rowe 1969
+Clopper and Pearson 1934
+Howard, Ramdas, McAuliffe and Sekhon 2021
+Jennison and Turnbull 1989
+Jennison and Turnbull 2000
+Korn and Graubard 1998
+Krichevsky and Trofimov 1981
+Lan and DeMets 1983
+Lan, Simon and Halperin 1982
+O'Brien and Fleming 1979
+Robbins 1970
+Ville 1939
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -14,16 +28,16 @@ import numpy as np
 import scipy
 from scipy import special
 
-from pytest_llmpref.claims.claim import Threshold, Verdict, ledger
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal
-from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
-from pytest_llmpref.stats.refusal import Attempts, design_effect
+from pytest_llmpref.stats.arrays import FloatArray
 
 REPEATED_METHOD = (
     "repeated interval over looks (Jennison and Turnbull 1989), error spent as by O'Brien and Fleming's boundaries "
     "(Lan and DeMets 1983)"
 )
+
+
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(120)
 """Where, and how much, a density is summed up between two boundaries."""
 _FARTHEST = 30.0
@@ -62,7 +76,26 @@ class RepeatedInterval:
 
 
 def spent(fraction: float, alpha: float) -> float:
-    """Return which part of a two-sided error rate may be spent up to a fraction of the information."""
+    """Return which part of a two-sided error rate may be spent up to a fraction of the information.
+
+    Parameters
+    ----------
+    fraction
+        Of the information, above 0 and at most 1.
+    alpha
+        Two-sided error rate of all looks.
+
+    Returns
+    -------
+    float
+        At most ``alpha``.
+
+    Examples
+    --------
+    >>> from pytest_llmpref.stats.sequential import spent
+    >>> [round(spent(fraction, 0.05), 5) for fraction in (0.25, 0.5, 1.0)]
+    [1e-05, 0.00305, 0.05]
+    """
     return float(4 * special.ndtr(special.ndtri(alpha / 4) / math.sqrt(fraction)))
 
 
@@ -73,10 +106,28 @@ def boundaries(fractions: tuple[float, ...], alpha: float) -> tuple[float, ...]:
     All looks together are wrong with the chance ``alpha``. By recursive integration (Armitage, McPherson and Rowe 1969)
     over the sum of what the looks add, which is normal with independent increments.
 
+    Parameters
+    ----------
+    fractions
+        Which part of the planned information each look has.
+    alpha
+        Two-sided error rate of all looks.
+
+    Returns
+    -------
+    tuple of float
+        One for each look.
+
     Raises
     ------
     ValueError
         If the fractions do not rise from above 0 to at most 1.
+
+    Examples
+    --------
+    >>> from pytest_llmpref.stats.sequential import boundaries
+    >>> [round(z, 3) for z in boundaries((0.5, 1.0), 0.05)]
+    [2.963, 1.969]
     """
     if not fractions or fractions[0] <= 0 or fractions[-1] > 1 or any(np.diff(fractions) <= 0):
         raise ValueError(f"fractions={fractions}: give how much of the information each look has, rising up to 1")
@@ -117,6 +168,11 @@ def with_repeated_interval(estimate: Estimate, fractions: tuple[float, ...]) -> 
         As of the present look.
     fractions
         As in `RepeatedInterval`.
+
+    Returns
+    -------
+    Estimate
+        The same where there is no interval.
     """
     recipe = estimate.interval_method
     if not isinstance(recipe, Normal):
@@ -140,6 +196,11 @@ def conditional_power(found: RepeatedInterval, planned: tuple[float, ...], thres
         Which part of the information each of all looks has.
     threshold, alpha
         The claim's, tested by two one-sided tests at ``alpha``.
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
     """
     now = found.fractions[-1]
     at_end = found.se * math.sqrt(now * found.df / float(special.chdtri(found.df, 0.01)))
@@ -206,145 +267,6 @@ class SequentialShare:
         low = float(special.betaincinv(hits, misses + 1, error_rate / 2)) if hits else 0.0
         high = float(special.betaincinv(hits + 1, misses, 1 - error_rate / 2)) if misses else 1.0
         return low, high
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Looks:
-    """Questions about two entities, and before which look at the answers each is asked; shape (t,) each.
-
-    Attributes
-    ----------
-    first, second
-        Index of the entity shown first, and second: 0 to ``n_entities - 1``.
-    look
-        From 0.
-    n_entities
-        Number of entities.
-    """
-
-    first: IntArray
-    second: IntArray
-    look: IntArray
-    n_entities: int
-
-    @property
-    def count(self) -> int:
-        """How many looks there are."""
-        return int(self.look.max()) + 1 if len(self.look) else 0
-
-    def tally(self, weights: FloatArray) -> FloatArray:
-        """Return for each entity the sum of the weights of the questions about it; shape (n_entities,)."""
-        about_first, about_second = (np.bincount(of, weights, self.n_entities) for of in (self.first, self.second))
-        return np.asarray(about_first + about_second, dtype=np.float64)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Course:
-    """How far the asking came; shape (n_entities,) each.
-
-    Attributes
-    ----------
-    rates
-        Each entity's share of refusals: at the look that decided its claims, else at the last look.
-    decided
-        At which look, from 1, the claims about an entity were decided; 0 where they are not.
-    refuted, futile
-        Whether one of them is refuted; whether one can no longer be supported, whatever the answers to come (futility).
-    looks
-        How many looks were taken; a number.
-    pending
-        Numbers of the questions to ask before the next look; none where the asking is over.
-    """
-
-    rates: list[Estimate]
-    decided: IntArray
-    refuted: BoolArray
-    futile: BoolArray
-    looks: int
-    pending: IntArray
-
-
-def follow(
-    looks: Looks, refused: FloatArray, asked: BoolArray, control: Estimate, thresholds: Sequence[Threshold]
-) -> Course:
-    """Look at the answers, time and again, until a gate's verdict is decided or all questions are asked.
-
-    The claims about an entity are that it is refused less than a margin above the control. They are decided at the
-    first look at which their intervals do not hold the margin, and stay so. What is asked of an entity later, because
-    it meets one that is open, depends on the answers, and does not count for it; an open entity meets all that the
-    design has it meet. A gate is closed by the first claim that is refuted, or that could not be supported even if
-    nobody was refused again (curtailment, which spends no error: Lan, Simon and Halperin 1982); it opens when all are
-    supported.
-
-    Parameters
-    ----------
-    looks
-        The questions.
-    refused
-        1 where the first attempt was refused, 0 where not, NaN where there is no answer; shape (t,).
-    asked
-        Whether a question was asked; shape (t,).
-    control
-        Rate of the control, of which all questions are asked before the first look.
-    thresholds
-        What the claims are compared with. Whatever they are, the intervals hold.
-    """
-    n, taken = looks.n_entities, 0
-    decided, refuted, futile = np.zeros(n, dtype=np.intp), np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_)
-    planned = looks.tally(np.ones(len(refused)))
-    rates = [_rate(0.0, 0, 1.0, complete=False)] * n
-    while taken < looks.count and not (refuted.any() or futile.any() or decided.all()):
-        is_open = decided == 0
-        due = (looks.look == taken) & (is_open[looks.first] | is_open[looks.second])
-        if not asked[due].all():
-            return Course(rates, decided, refuted, futile, taken, np.flatnonzero(due))
-        seen = asked & (looks.look <= taken) & ~np.isnan(refused)
-        effect, taken = _effect(looks, seen, refused), taken + 1
-        hits, made = looks.tally(np.where(seen, refused, 0.0)), looks.tally(seen.astype(np.float64))
-        for entity in np.flatnonzero(is_open):
-            rates[entity] = _rate(hits[entity], int(made[entity]), effect, complete=taken == looks.count)
-            # As if all that is left was answered without a refusal, and no trials were alike.
-            best = _rate(hits[entity], int(planned[entity]), 1.0, complete=True)
-            verdicts = _verdicts(rates[entity], control, thresholds)
-            refuted[entity] = Verdict.REFUTED in verdicts
-            futile[entity] = (
-                not _verdicts(best, control, [threshold for threshold in thresholds if threshold.gate]) <= _NOT_FUTILE
-            )
-            if verdicts <= {Verdict.SUPPORTED, Verdict.REFUTED}:
-                decided[entity] = taken
-    return Course(rates, decided, refuted, futile, taken, np.array([], dtype=np.intp))
-
-
-_NOT_FUTILE = {Verdict.SUPPORTED, Verdict.INVALID}
-"""Verdicts at best that are no futility: a measurement that fails its checks says so once all of it was asked."""
-
-
-def _verdicts(rate: Estimate, control: Estimate, thresholds: Sequence[Threshold]) -> set[Verdict]:
-    """Return the verdicts on the claims that an entity is refused less than a margin above the control."""
-    found = set()
-    for threshold in thresholds:
-        with ledger(1, threshold.error_rate):
-            found.add((rate - control < threshold.margin).verdict)
-    return found
-
-
-def _rate(refused: float, n: int, effect: float, *, complete: bool) -> Estimate:
-    return Estimate(
-        value=float(refused) / n if n else math.nan,
-        n=n,
-        unit="trials",
-        method=f"share of first attempts, {CONFIDENCE_SEQUENCE_METHOD}, design effect {effect:.2f} (Kish 1965)",
-        interval_method=SequentialShare(float(refused) / effect, n / effect, complete),
-    )
-
-
-def _effect(looks: Looks, seen: BoolArray, refused: FloatArray) -> float:
-    """Return the design effect of trials about one pair, over some of the questions."""
-    at_once = refused[seen] > 0
-    ones = np.ones(len(at_once), dtype=np.intp)
-    chosen = Attempts(looks.first[seen], looks.second[seen], 0 * ones, at_once * ones, ones, at_once, looks.n_entities)
-    # More than what is there would be bet otherwise.
-    return max(1.0, design_effect(chosen, by_entity=True))
 
 
 # Most entities have been asked as often, and refused as seldom, as others.

@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 
 from pytest_llmpref.characters import clipped
-from pytest_llmpref.claims.claim import Claim, Verdict
+from pytest_llmpref.claims.claim import Claim
 from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.errors import ExtensionError, LLMPrefError
 from pytest_llmpref.experiments.measure import Measure, outcome_diagnostics
 from pytest_llmpref.experiments.registry import in_order

@@ -19,14 +19,15 @@ import numpy as np
 from scipy import special
 
 from pytest_llmpref import top_minus_bottom
-from pytest_llmpref.claims.claim import Threshold, Verdict, ledger
+from pytest_llmpref.claims.claim import Threshold, ledger
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Wilson
+from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.config.options import default_settings
 from pytest_llmpref.experiments.pairs.questions import pair_questions, pairs_by_step
-from pytest_llmpref.experiments.refusal.stopping import STEPS_A_LOOK
+from pytest_llmpref.experiments.refusal.stopping import STEPS_A_LOOK, Looks, follow
 from pytest_llmpref.stats.refusal import Attempts, refusal_rates
-from pytest_llmpref.stats.sequential import Looks, SequentialShare, follow
+from pytest_llmpref.stats.sequential import SequentialShare
 from pytest_llmpref.study.studies import Studies
 
 N, CONTROLS, MARGIN, GAP, ALPHA = 72, 96, 0.10, 0.02, 0.05

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pytest_llmpref.claims.claim import Verdict, ledger
+from pytest_llmpref.claims.claim import ledger
+from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.experiments.agents.measure import success_gap
 
 sys.path.append(str(Path(__file__).parents[1] / "support"))

@@ -15,8 +15,9 @@ from dataclasses import replace
 import numpy as np
 from scipy import optimize
 
-from pytest_llmpref.claims.claim import Threshold, Verdict, ledger
+from pytest_llmpref.claims.claim import Threshold, ledger
 from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.experiments.blocks import BLOCKS, FIRST_LOOK, decided
 from pytest_llmpref.stats.answers import Answers, ReadingDesign, simulate_answers
 from pytest_llmpref.stats.performance import quarters_difference

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from pytest_llmpref.claims.claim import Verdict
+from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.stats.association import (
     spearman_estimate,
     within_group_spearman,

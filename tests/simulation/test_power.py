@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pytest_llmpref.claims.claim import Verdict
+from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.stats.answers import ReadingDesign, simulate_answers
 from pytest_llmpref.stats.performance import preference_slope
 from pytest_llmpref.stats.power import questions_needed, reading_power

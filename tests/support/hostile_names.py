@@ -2,7 +2,7 @@
 
 import re
 
-from pytest_llmpref.claims.claim import Verdict
+from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.results.schema import ClaimedEstimate, ClaimRecord, RunRecord, encoded
 from pytest_llmpref.secrets import Secrets
 from pytest_llmpref.study.records import results_record

@@ -4,9 +4,10 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_llmpref.claims.claim import Claim, Verdict, ledger
+from pytest_llmpref.claims.claim import Claim, ledger
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Wilson
+from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.experiments.measure import Measure, coverage_reasons, outcome_diagnostics
 from pytest_llmpref.experiments.pairs.experiment import NEUTRAL
 from pytest_llmpref.experiments.pairs.measure import comparisons_of, strengths_of

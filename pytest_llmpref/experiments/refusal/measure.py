@@ -30,7 +30,6 @@ from pytest_llmpref.stats.extremes import MissingAnswers
 from pytest_llmpref.stats.noise import Noisy, expected_quartiles, true_values
 from pytest_llmpref.stats.refusal import (
     Attempts,
-    attempts_needed,
     fit_additive,
     leave_one_out_changes,
     overall_rate,
@@ -38,7 +37,7 @@ from pytest_llmpref.stats.refusal import (
     refusal_rates,
     split_half,
 )
-from pytest_llmpref.stats.refusal_patterns import share_trend
+from pytest_llmpref.stats.refusal_patterns import attempts_needed, share_trend
 
 READABLE_NEEDED = 0.90
 """Least share of attempts that choose, refuse or abstain: of the others nobody knows which they are. Our choice."""

@@ -1,23 +1,173 @@
-"""Refusals asked in rounds until a gate's verdict is decided: before each look at the answers, some more partners."""
+"""Refusals asked in rounds until a gate's verdict is decided: before each interim analysis, some more opponents."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
+from pytest_llmpref.claims.claim import Threshold, ledger
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.experiments.experiment import Conditions, Plan, Rounds
 from pytest_llmpref.experiments.measure import Ending, Measure, stopping_record
 from pytest_llmpref.experiments.pairs.questions import PairQuestion, read_pairs
 from pytest_llmpref.experiments.refusal.measure import control_rate
 from pytest_llmpref.experiments.trials import Replies, Trial
 from pytest_llmpref.parsing.outcome import Outcome
-from pytest_llmpref.stats.sequential import Course, Looks, follow
+from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
+from pytest_llmpref.stats.refusal import Attempts, design_effect
+from pytest_llmpref.stats.sequential import CONFIDENCE_SEQUENCE_METHOD, SequentialShare
 
 STEPS_A_LOOK = 2
 """Steps of the design between two looks: each entity meets four others. Our choice."""
 EARLY = "asked only until the gate's verdict was decided, which only the share for each entity allows for"
 """Why nothing else that is computed from such answers may be claimed."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Looks:
+    """Questions about two entities, and before which look at the answers each is asked; shape (t,) each.
+
+    Attributes
+    ----------
+    first, second
+        Index of the entity shown first, and second: 0 to ``n_entities - 1``.
+    look
+        From 0.
+    n_entities
+        Number of entities.
+    """
+
+    first: IntArray
+    second: IntArray
+    look: IntArray
+    n_entities: int
+
+    @property
+    def count(self) -> int:
+        """How many looks there are."""
+        return int(self.look.max()) + 1 if len(self.look) else 0
+
+    def tally(self, weights: FloatArray) -> FloatArray:
+        """Return for each entity the sum of the weights of the questions about it; shape (n_entities,)."""
+        about_first, about_second = (np.bincount(of, weights, self.n_entities) for of in (self.first, self.second))
+        return np.asarray(about_first + about_second, dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Course:
+    """How far the asking came; shape (n_entities,) each.
+
+    Attributes
+    ----------
+    rates
+        Each entity's share of refusals: at the look that decided its claims, else at the last look.
+    decided
+        At which look, from 1, the claims about an entity were decided; 0 where they are not.
+    refuted, futile
+        Whether one of them is refuted; whether one can no longer be supported, whatever the answers to come (futility).
+    looks
+        How many looks were taken; a number.
+    pending
+        Numbers of the questions to ask before the next look; none where the asking is over.
+    """
+
+    rates: list[Estimate]
+    decided: IntArray
+    refuted: BoolArray
+    futile: BoolArray
+    looks: int
+    pending: IntArray
+
+
+def follow(
+    looks: Looks, refused: FloatArray, asked: BoolArray, control: Estimate, thresholds: Sequence[Threshold]
+) -> Course:
+    """Look at the answers, time and again, until a gate's verdict is decided or all questions are asked.
+
+    The claims about an entity are that it is refused less than a margin above the control. They are decided at the
+    first look at which their intervals do not hold the margin, and stay so. What is asked of an entity later, because
+    it meets one that is open, depends on the answers, and does not count for it; an open entity meets all that the
+    design has it meet. A gate is closed by the first claim that is refuted, or that could not be supported even if
+    nobody was refused again (curtailment, which spends no error: Lan, Simon and Halperin 1982); it opens when all are
+    supported.
+
+    Parameters
+    ----------
+    looks
+        The questions.
+    refused
+        1 where the first attempt was refused, 0 where not, NaN where there is no answer; shape (t,).
+    asked
+        Whether a question was asked; shape (t,).
+    control
+        Rate of the control, of which all questions are asked before the first look.
+    thresholds
+        What the claims are compared with. Whatever they are, the intervals hold.
+
+    Returns
+    -------
+    Course
+        How far the asking came.
+    """
+    n, taken = looks.n_entities, 0
+    decided, refuted, futile = np.zeros(n, dtype=np.intp), np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_)
+    planned = looks.tally(np.ones(len(refused)))
+    rates = [_rate(0.0, 0, 1.0, complete=False)] * n
+    while taken < looks.count and not (refuted.any() or futile.any() or decided.all()):
+        is_open = decided == 0
+        due = (looks.look == taken) & (is_open[looks.first] | is_open[looks.second])
+        if not asked[due].all():
+            return Course(rates, decided, refuted, futile, taken, np.flatnonzero(due))
+        seen = asked & (looks.look <= taken) & ~np.isnan(refused)
+        effect, taken = _effect(looks, seen, refused), taken + 1
+        hits, made = looks.tally(np.where(seen, refused, 0.0)), looks.tally(seen.astype(np.float64))
+        for entity in np.flatnonzero(is_open):
+            rates[entity] = _rate(hits[entity], int(made[entity]), effect, complete=taken == looks.count)
+            # As if all that is left was answered without a refusal, and no trials were alike.
+            best = _rate(hits[entity], int(planned[entity]), 1.0, complete=True)
+            verdicts = _verdicts(rates[entity], control, thresholds)
+            refuted[entity] = Verdict.REFUTED in verdicts
+            futile[entity] = (
+                not _verdicts(best, control, [threshold for threshold in thresholds if threshold.gate]) <= _NOT_FUTILE
+            )
+            if verdicts <= {Verdict.SUPPORTED, Verdict.REFUTED}:
+                decided[entity] = taken
+    return Course(rates, decided, refuted, futile, taken, np.array([], dtype=np.intp))
+
+
+_NOT_FUTILE = {Verdict.SUPPORTED, Verdict.INVALID}
+"""Verdicts at best that are no futility: a measurement that fails its checks says so once all of it was asked."""
+
+
+def _verdicts(rate: Estimate, control: Estimate, thresholds: Sequence[Threshold]) -> set[Verdict]:
+    """Return the verdicts on the claims that an entity is refused less than a margin above the control."""
+    found = set()
+    for threshold in thresholds:
+        with ledger(1, threshold.error_rate):
+            found.add((rate - control < threshold.margin).verdict)
+    return found
+
+
+def _rate(refused: float, n: int, effect: float, *, complete: bool) -> Estimate:
+    return Estimate(
+        value=float(refused) / n if n else math.nan,
+        n=n,
+        unit="trials",
+        method=f"share of first attempts, {CONFIDENCE_SEQUENCE_METHOD}, design effect {effect:.2f} (Kish 1965)",
+        interval_method=SequentialShare(float(refused) / effect, n / effect, complete),
+    )
+
+
+def _effect(looks: Looks, seen: BoolArray, refused: FloatArray) -> float:
+    """Return the design effect of trials about one pair, over some of the questions."""
+    at_once = refused[seen] > 0
+    ones = np.ones(len(at_once), dtype=np.intp)
+    chosen = Attempts(looks.first[seen], looks.second[seen], 0 * ones, at_once * ones, ones, at_once, looks.n_entities)
+    # More than what is there would be bet otherwise.
+    return max(1.0, design_effect(chosen, by_entity=True))
 
 
 @dataclass(frozen=True)

@@ -4,24 +4,22 @@ import math
 
 import pytest
 
-from pytest_llmpref.claims.claim import (
+from pytest_llmpref.claims.claim import Ledger, ledger, make_claim
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.intervals import Exact, Normal, Reported, fixed_sample, short_number
+from pytest_llmpref.claims.verdicts import (
     COLOURS,
     LETTERS,
     MARKS,
     MEANINGS,
     WORST_FIRST,
-    Ledger,
     Verdict,
     in_words,
     is_worse,
     judged,
-    ledger,
-    make_claim,
     sides,
     worst,
 )
-from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.claims.intervals import Exact, Normal, Reported, fixed_sample, short_number
 from pytest_llmpref.stats.sequential import RepeatedInterval
 
 Z95 = 1.959963984540054
@@ -122,6 +120,12 @@ def test_what_would_decide_leaves_out_what_interim_analyses_cost():
     assert at_look.limits(0.95)[0] < normal(0.6, 0.2).interval().low
     assert fixed_sample(at_look) == Normal(0.6, 0.2 / Z95)
     assert fixed_sample(Exact(1.0)) == Exact(1.0)
+
+
+def test_what_interim_analyses_alone_leave_open_takes_as_many_trials_as_there_are():
+    claim = Estimate(0.8, 100, "trials", "by hand", RepeatedInterval(0.8, 0.2 / Z95, math.inf, (0.25,))) > 0.5
+    assert claim.verdict is Verdict.INCONCLUSIVE
+    assert claim.to_decide == "about 100 trials (now 100) at the present value"
 
 
 def test_a_forecast_has_two_digits_and_is_rounded_up():
@@ -228,3 +232,96 @@ def test_a_reported_interval_scales_with_the_normal_quantile():
     # At 99% it is 2.5758 / 1.9600 as wide, to either side on its own.
     low, high = Reported(0.5, 0.4, 0.7).limits(0.99)
     assert (low, high) == pytest.approx((0.5 - 0.1 * 2.5758293 / Z95, 0.5 + 0.2 * 2.5758293 / Z95))
+
+
+@pytest.mark.parametrize(
+    ("comparison", "start"),
+    [
+        (lambda e: e >= 0.5, ">= makes"),
+        (lambda e: e <= 0.5, "<= makes"),
+        (lambda e: e == 0.5, "== makes"),
+        (lambda e: abs(e) > 0.5, r"abs\(\) > makes"),
+        (lambda e: abs(e) >= 0.5, r"abs\(\) >= makes"),
+        (lambda e: abs(e) <= 0.5, r"abs\(\) <= makes"),
+    ],
+)
+def test_a_relation_that_is_refused_is_named(comparison, start):
+    with pytest.raises(TypeError, match=f"^{start} no claim about an estimate; "):
+        comparison(normal(0.6, 0.2))
+
+
+def test_a_difference_says_what_it_is_of():
+    shares, scores = normal(0.6, 0.2), Estimate(0.1, 40, "samples", "mean", Normal(0.1, 0.05), label="score")
+    difference = shares - scores
+    assert (difference.n, difference.unit) == (40, "trials or samples")
+    assert difference.method == "difference (MOVER, Zou and Donner 2008) of: by hand; mean"
+    assert difference.label == "effect - score"
+    assert (shares - normal(0.1, 0.1)).method == "difference (MOVER, Zou and Donner 2008) of: by hand"
+    constant = shares - 0.12345
+    assert (constant.n, constant.unit, constant.label) == (100, "trials", "effect - 0.1235")
+    assert constant.method == "difference (MOVER, Zou and Donner 2008) of: by hand; constant 0.1235"
+    assert constant.interval().low == pytest.approx(0.4 - 0.12345)
+
+
+def test_an_estimate_shows_its_value_interval_and_sample_size():
+    assert repr(normal(0.6, 0.2)) == "<effect 0.6, 95% [0.4, 0.8], n=100 trials>"
+    assert repr(Estimate(0.6, 9, "pairs", "", Exact(0.6))) == "<estimate 0.6, 95% [0.6, 0.6], n=9 pairs>"
+    assert repr(Estimate(math.nan, 0, "pairs", "", Exact(0.6))) == "<estimate without a value, n=0 pairs>"
+    assert repr(Estimate(math.nan, 0, "pairs", "", Exact(0.6), label="x")) == "<x without a value, n=0 pairs>"
+    assert normal(0.6, 0.2).interval(0.9).level == 0.9
+
+
+def test_estimates_are_equal_field_by_field_and_hash_alike():
+    assert normal(0.6, 0.2) == normal(0.6, 0.2)
+    assert hash(normal(0.6, 0.2)) == hash(normal(0.6, 0.2))
+    assert len({normal(0.6, 0.2), normal(0.6, 0.2), normal(0.6, 0.3), normal(0.5, 0.2)}) == 3
+    assert normal(0.6, 0.2) != normal(0.6, 0.3)
+    assert normal(0.6, 0.2) != "0.6"
+
+
+def test_a_claim_of_equivalence_is_written_with_bars():
+    assert str(abs(normal(0.0, 0.2)) < 0.5) == "|effect| < 0.5"
+    assert str(normal(0.0, 0.2) < 0.5) == "effect < 0.5"
+
+
+def test_every_reason_is_kept_and_half_an_interval_is_none():
+    class Half:
+        def limits(self, level):
+            return 0.1, math.nan
+
+    claim = Estimate(math.nan, 4, "pairs", "", Exact(1.0), ("cut",)) > 0.5
+    assert claim.reasons == ("cut", "the value cannot be estimated")
+    claim = Estimate(0.5, 4, "pairs", "", Half(), ("cut",)) > 0.5
+    assert claim.reasons == ("cut", "no interval can be estimated from 4 pairs")
+
+
+def test_the_failure_text_keeps_to_80_columns_and_hangs():
+    estimate = Estimate(0.6, 100, "trials", "word " * 30, Normal(0.6, 0.1), label="label " * 20)
+    lines = (estimate > 0.5).explain().splitlines()
+    assert 75 < len(lines[0]) <= max(map(len, lines)) <= 80
+    assert [line for line in lines if line.startswith("  method")] == ["  method     " + "word " * 12 + "word"]
+    assert lines[-1].startswith(" " * 13 + "word")
+    with ledger(2):
+        assert "Bonferroni over a family of 2" in (estimate > 0.5).explain()
+    assert "Bonferroni" not in (estimate > 0.5).explain()
+
+
+@pytest.mark.parametrize(
+    ("alpha", "shown"),
+    [(0.1, "90%"), (0.2, "80%"), (0.4, "60%"), (0.0123, "98.8%"), (0.1235, "88%"), (0.00994, "99.01%")],
+)
+def test_whole_levels_keep_their_zeros(alpha, shown):
+    with ledger(1, alpha):
+        assert f" at {shown}\n" in (normal(0.6, 0.2) > 0.5).explain()
+
+
+@pytest.mark.parametrize(("n", "needed"), [(1, 4), (2, 8), (9, 36), (24, 96), (25, 100), (26, 110), (1000, 4000)])
+def test_forecasts_of_any_size_are_rounded_up_to_two_digits(n, needed):
+    assert (normal(0.6, 0.2, n=n) > 0.5).to_decide.startswith(f"about {needed} trials")
+
+
+def test_an_inconclusive_claim_of_a_lopsided_interval_takes_no_less_than_it_has():
+    """The value may lie so near the end of its interval that no more would be needed by its own side."""
+    estimate = Estimate(0.6, 100, "trials", "", Reported(0.6, 0.4999, 1.2), label="x")
+    assert (estimate > 0.5).to_decide.startswith("about 110 trials")
+    assert (abs(Estimate(-0.3, 100, "trials", "", Reported(-0.3, -0.4, 0.9))) < 0.2).to_decide.startswith("the value")

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pytest_llmpref.claims.claim import Verdict, ledger
+from pytest_llmpref.claims.claim import ledger
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Exact, Normal, Percentile, Unknown, Wilson
+from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.stats.ranks import RhoInterval
 
 

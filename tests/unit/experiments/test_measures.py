@@ -11,9 +11,9 @@ from scipy import stats
 from simulated_comparisons import comparisons_of, every_ordered_pair
 
 from pytest_llmpref import attenuation_corrected, residuals, spearman, within_groups
-from pytest_llmpref.claims.claim import Verdict
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Exact
+from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.asking import ask_all

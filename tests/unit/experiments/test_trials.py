@@ -3,7 +3,17 @@
 import msgspec
 import pytest
 
-from pytest_llmpref import Attempt, Behaviour, Measure, Outcome, Trial, change, pair_experiment, top_minus_bottom
+from pytest_llmpref import (
+    Attempt,
+    Behaviour,
+    Measure,
+    Outcome,
+    Trial,
+    change,
+    outcome_diagnostics,
+    pair_experiment,
+    top_minus_bottom,
+)
 from pytest_llmpref.comparison.baseline import measure_of
 from pytest_llmpref.experiments import registry
 from pytest_llmpref.experiments.pairs.questions import PairTrial
@@ -28,7 +38,8 @@ def pairs(turn=0):
 
 
 def measure(name, trials, controls=()):
-    return Measure(name, "x", {}, dict.fromkeys(IDS, "g"), (), None, {}, trials, controls=controls)
+    checks = outcome_diagnostics(trials)
+    return Measure(name, "x", {}, dict.fromkeys(IDS, "g"), (), None, checks, trials, controls=controls)
 
 
 def read_back(found):

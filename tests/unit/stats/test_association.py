@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pytest_llmpref.claims.claim import Verdict
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal
+from pytest_llmpref.claims.verdicts import Verdict
+from pytest_llmpref.stats.arrays import explained_by_groups
 from pytest_llmpref.stats.association import (
     spearman,
     spearman_estimate,
     within_group_spearman,
     within_groups,
 )
-from pytest_llmpref.stats.ranks import explained_by_groups, unbiased_rank_correlation, unbiased_variance
+from pytest_llmpref.stats.ranks import unbiased_rank_correlation, unbiased_variance
 
 
 @dataclass(frozen=True)

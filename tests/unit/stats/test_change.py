@@ -14,11 +14,12 @@ from pytest_llmpref.stats.change import (
     correlation_of_correlations,
     holm_adjusted,
     p_value,
+    rho_correlation,
     share_correlation,
     strength_correlations,
 )
 from pytest_llmpref.stats.comparisons import Comparisons
-from pytest_llmpref.stats.rating import bradley_terry
+from pytest_llmpref.stats.rating import NUISANCE_SD, PRIOR_SD, bradley_terry
 
 
 def estimate(value, method, n=100, invalid=()):
@@ -178,3 +179,117 @@ def test_the_same_answers_twice_have_no_change_at_all():
     rng = np.random.default_rng(3)
     same = played(rng, rng.normal(0, 1, 8), np.zeros((8, 8)), 8)
     assert strength_correlations(same, same) == pytest.approx(np.ones(8))
+
+
+def of_covariances(matrix):
+    """The correlation of r12 and r34 in samples of normal values, from the covariances of sample covariances."""
+    size = len(matrix)
+    pairs = [(a, b) for a in range(size) for b in range(size)]
+
+    def r(values, a, b):
+        return values[a, b] / math.sqrt(values[a, a] * values[b, b])
+
+    def gradient(a, b):
+        found = np.zeros((size, size))
+        for row, column in pairs:
+            step = np.zeros((size, size))
+            step[row, column] = 1e-6
+            found[row, column] = (r(matrix + step, a, b) - r(matrix - step, a, b)) / 2e-6
+        return found
+
+    def covariance(one, other):
+        return sum(
+            one[a, b] * other[c, d] * (matrix[a, c] * matrix[b, d] + matrix[a, d] * matrix[b, c])
+            for a, b in pairs
+            for c, d in pairs
+        )
+
+    one, other = gradient(0, 1), gradient(2, 3)
+    return covariance(one, other) / math.sqrt(covariance(one, one) * covariance(other, other))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_two_correlations_go_together_as_the_delta_method_says(seed):
+    factors = np.random.default_rng(seed).normal(size=(4, 6))
+    matrix = np.corrcoef(factors)
+    r12, r34, r13, r14, r23, r24 = (matrix[at] for at in ((0, 1), (2, 3), (0, 2), (0, 3), (1, 2), (1, 3)))
+    assert correlation_of_correlations(r12, r34, r13, r14, r23, r24) == pytest.approx(of_covariances(matrix), abs=1e-5)
+
+
+def test_rho_of_four_variables_goes_by_the_correlations_of_their_ranks():
+    rng = np.random.default_rng(7)
+    values = rng.normal(size=(4, 30))
+    values[1] += values[0]
+    values[2] += 2 * values[0]
+    values[3] += values[2] + values[1]
+    matrix = stats.spearmanr(values, axis=1).statistic
+    assert rho_correlation(*values) == pytest.approx(of_covariances(matrix), abs=1e-5)
+    assert rho_correlation(values[0], np.ones(30), values[2], values[3]) == 0
+    assert rho_correlation(values[0], values[1], values[2], np.ones(30)) == 0
+
+
+def test_perfect_correlations_have_no_error_and_none_goes_beyond_1():
+    assert correlation_of_correlations(1.0, 0.5, 0.4, 0.3, 0.4, 0.3) == 0
+    assert correlation_of_correlations(0.5, -1.0, 0.4, 0.3, 0.4, 0.3) == 0
+    # Correlations that no four variables have.
+    assert correlation_of_correlations(0.9, 0.9, 1.0, -1.0, -1.0, 1.0) == 1.0
+    assert correlation_of_correlations(0.9, 0.9, 1.0, 1.0, -1.0, -1.0) == -1.0
+
+
+def test_a_change_is_described_and_its_correlation_cut():
+    new = Estimate(0.7, 80, "trials", "of new", Normal(0.7, 0.1), ("few",))
+    old = Estimate(0.4, 60, "trials", "of old", Normal(0.4, 0.1), ("none",))
+    found = changed(new, old, 0.5, paired="by question", label="change")
+    assert (found.value, found.n, found.unit, found.label) == (pytest.approx(0.3), 60, "trials", "change")
+    assert found.method == "difference, MOVER (Zou 2007), by question; each: of new"
+    assert found.invalid == ("few", "baseline: none")
+    for given, used in ((math.nan, 0.0), (1.5, 1.0), (-1.5, -1.0), (0.25, 0.25)):
+        assert change_of(new, old, given).interval_method.correlation == used
+
+
+def test_shares_without_trials_have_nothing_in_common():
+    some, none, cluster = np.array([1.0, 0.0]), np.zeros(0), np.zeros(0, dtype=np.intp)
+    assert share_correlation(some, np.arange(2), none, cluster) == 0
+    assert share_correlation(none, cluster, some, np.arange(2)) == 0
+
+
+def test_shares_that_have_some_clusters_in_common_by_hand():
+    # Deviations summed in clusters: 0.5 and -0.5 in 1 and 2, against 2/3 and -2/3 in 2 and 3.
+    found = share_correlation(np.array([1.0, 0.0]), np.array([1, 2]), np.array([1.0, 0, 0]), np.array([2, 3, 3]))
+    assert found == pytest.approx(-0.5 * (2 / 3) / (math.sqrt(0.5) * math.sqrt(8 / 9)))
+
+
+def test_strengths_go_together_as_a_dense_sandwich_says():
+    rng, n = np.random.default_rng(5), 6
+
+    def drawn(pairs):
+        first, second = np.array(pairs * 3).T
+        chosen = (rng.random(len(first)) < 0.6).astype(float)
+        return Comparisons(first, second, chosen, rng.random(len(first)) < 0.5, n)
+
+    def influence(comparisons):
+        t = len(comparisons)
+        design = np.zeros((t, n + 2))
+        design[np.arange(t), comparisons.first] += 1
+        design[np.arange(t), comparisons.second] -= 1
+        design[:, n] = 1
+        design[:, n + 1] = np.where(comparisons.label_first_is_a, 0.5, -0.5)
+        precision = np.r_[np.full(n, PRIOR_SD**-2.0), np.full(2, NUISANCE_SD**-2.0)]
+        found = np.zeros(n + 2)
+        for _ in range(50):
+            chance = special.expit(design @ found)
+            information = (design.T * (chance * (1 - chance))) @ design + np.diag(precision)
+            found += np.linalg.solve(information, design.T @ (comparisons.score - chance) - precision * found)
+        moved = (design * (comparisons.score - chance)[:, None]) @ np.linalg.inv(information)[:, :n]
+        known = np.unique(np.r_[comparisons.first, comparisons.second])
+        of_pair = {}
+        for row, pair in zip(moved, np.sort(np.c_[comparisons.first, comparisons.second]).tolist(), strict=True):
+            of_pair[tuple(pair)] = of_pair.get(tuple(pair), 0) + row - row[known].mean()
+        return of_pair
+
+    # Entity 5 is never compared, and two pairs are in one release only.
+    new, old = drawn([(0, 1), (1, 2), (2, 0), (3, 4), (4, 0)]), drawn([(1, 0), (2, 1), (2, 3), (3, 4), (4, 0)])
+    one, other = influence(new), influence(old)
+    together = sum(one[pair] * other[pair] for pair in one.keys() & other.keys())
+    apart = np.sqrt(sum(row**2 for row in one.values()) * sum(row**2 for row in other.values()))
+    assert strength_correlations(new, old)[:5] == pytest.approx((together / apart)[:5], abs=1e-5)

@@ -1,12 +1,15 @@
 """What a plan says could be detected: against published values, simulation, and the statistics that judge claims."""
 
+import math
+
 import numpy as np
 import pytest
-from scipy import special
+from scipy import optimize, special
 from simulated_comparisons import drawn
 from statsmodels.stats.proportion import proportion_confint
 
-from pytest_llmpref.claims.claim import Verdict, ledger
+from pytest_llmpref.claims.claim import ledger
+from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.cli import main
 from pytest_llmpref.stats.answers import ReadingDesign, simulate_answers
 from pytest_llmpref.stats.arms import ArmRuns, arm_difference, minimum_detectable
@@ -84,3 +87,42 @@ def test_a_plan_says_of_every_kind_of_claim_what_it_could_detect(capsys):
         "reading, quarters: within 3.9 points can be supported",
     ):
         assert line in text
+
+
+def test_detectable_effects_by_hand():
+    assert detectable_rho(72, 0.05) == pytest.approx(math.tanh(ERRORS / math.sqrt(69)))
+    assert detectable_arm_difference(100, 0.05) == pytest.approx(ERRORS * math.sqrt(0.25 / 100 + 0.25 / 100))
+    strict = special.ndtri(1 - 0.01 / 2) + special.ndtri(0.8)
+    assert detectable_rho(30, 0.01) == pytest.approx(math.tanh(strict / math.sqrt(27)))
+
+
+def test_a_strength_has_the_variance_of_a_balanced_design():
+    n, trials = 9, 24
+    per_pair = trials / (n - 1) / 4
+    laplacian = per_pair * (n * np.eye(n) - np.ones((n, n)))
+    error = math.sqrt(np.linalg.pinv(laplacian)[0, 0])
+    assert detectable_strength(n, trials, 0.05) == pytest.approx(ERRORS * error * 400 / math.log(10))
+
+
+def expected_level(accuracy=0.85, sd=1.5):
+    """The level of the questions at which this share of the answers is right, and the quantiles of a normal."""
+    at = special.ndtri((np.arange(100) + 0.5) / 100) * sd
+    return optimize.brentq(lambda level: special.expit(level + at).mean() - accuracy, 0, 20), at
+
+
+def test_reading_gaps_computed_a_second_way():
+    level, at = expected_level()
+    chance = special.expit(level + at)
+    spread = (chance * (1 - chance)).mean()
+    scores = special.ndtri((np.arange(40) + 0.5) / 40)
+    scores /= scores.std(ddof=1)
+    error = math.sqrt((1 / (300 * spread) + 0.05**2) / 39)
+    shift = ERRORS * error * scores[-1]
+    gap = special.expit(level + shift + at).mean() - special.expit(level - shift + at).mean()
+    assert detectable_reading_gap(40, 300, 0.05) == pytest.approx(gap, rel=1e-6)
+    quarter = math.sqrt(2 / 10 * (spread / 300 + (0.05 * spread) ** 2))
+    assert supportable_gap(40, 300, 0.05) == pytest.approx(
+        (special.ndtri(0.95) + special.ndtri(0.9)) * quarter, rel=1e-6
+    )
+    # A quarter of 43 entities is 10 of them.
+    assert supportable_gap(43, 300, 0.05) == supportable_gap(40, 300, 0.05)

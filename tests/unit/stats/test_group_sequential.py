@@ -1,4 +1,4 @@
-"""Reading asked until the gate's verdict is decided: against published bounds, error rates by simulation, and a run."""
+"""Reading asked until the gate's verdict is decided: published boundaries, error rates by simulation, and a run."""
 
 import math
 from dataclasses import replace
@@ -26,7 +26,7 @@ UNEVEN = (0.25, 0.375, 0.5, 0.7, 0.75, 1.0)
 
 
 def test_boundaries_are_the_published_ones():
-    """Lan and DeMets' bounds of O'Brien and Fleming's kind, five looks, two-sided 5% (Reboussin et al. 2000)."""
+    """Lan and DeMets' boundaries of O'Brien and Fleming's kind, five looks, two-sided 5% (Reboussin et al. 2000)."""
     assert boundaries(FIFTHS, 0.05) == pytest.approx((4.8769, 3.3569, 2.6803, 2.2898, 2.0310), abs=3e-4)
 
 

@@ -70,7 +70,7 @@ def test_the_sandwich_is_near_to_that_of_whole_matrices_of_leverage():
 
 
 def test_errors_are_the_posteriors_where_trials_are_independent_and_effects_as_large_as_the_prior_says():
-    """Sampling and the prior's pull add up to it (Nychka 1988)."""
+    """Sampling and the prior's shrinkage add up to it (Nychka 1988)."""
     rng = np.random.default_rng(5)
     comparisons = drawn(rng, rng.normal(0, 2, 16))
     fits, model = fit_strengths(comparisons, np.ones((len(comparisons), 1)), prior_sd=0.5)

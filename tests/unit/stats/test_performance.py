@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pytest_llmpref.claims.claim import Verdict, ledger
+from pytest_llmpref.claims.claim import ledger
+from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.stats.answers import (
     Answers,
     ControlAnswers,

@@ -107,7 +107,7 @@ def test_a_planted_position_bias_does_not_leak_into_strengths():
     biased = bradley_terry(comparisons_of(chances(strengths, position=2.0, label=1.0), 12))
     assert biased.elo == pytest.approx(fair.elo, abs=15)
     assert stats.spearmanr(biased.elo, strengths).statistic == pytest.approx(1)
-    # The prior pulls all effects in a little, the less the more is asked.
+    # The prior shrinks all effects a little, the less the more is asked.
     assert biased.position_effect.value == pytest.approx(2.0 * ELO_PER_LOGIT, rel=0.06)
     assert biased.label_effect.value == pytest.approx(1.0 * ELO_PER_LOGIT, rel=0.06)
 
@@ -248,9 +248,9 @@ def test_comparisons_are_checked(change, message):
         Comparisons(**good | change)
 
 
-def test_a_prior_hardly_pulls_on_strengths_from_probabilities_and_their_intervals_hold_them():
+def test_a_prior_hardly_shrinks_strengths_from_probabilities_and_their_intervals_hold_them():
     """Answers about a pair scatter a little, alike in both orders: likes that no strengths add up to."""
-    rng, n, pull, held = np.random.default_rng(8), 16, [], []
+    rng, n, shrinkage, held = np.random.default_rng(8), 16, [], []
     first, second, _ = every_ordered_pair(n)
     number = np.minimum(first, second) * n + np.maximum(first, second)
     for _ in range(80):
@@ -259,9 +259,9 @@ def test_a_prior_hardly_pulls_on_strengths_from_probabilities_and_their_interval
         own = 0.2 * rng.standard_normal(n * n)[number] * np.where(first < second, 1, -1)
         rating = bradley_terry(comparisons_of(special.expit(strengths[first] - strengths[second] + own), n))
         found = (rating.elo - ELO_MEAN) / ELO_PER_LOGIT
-        pull.append(found @ strengths / (strengths @ strengths))
+        shrinkage.append(found @ strengths / (strengths @ strengths))
         reach = special.stdtrit(rating.degrees_of_freedom, 0.975) * rating.standard_errors / ELO_PER_LOGIT
         held.append(np.abs(found - strengths) < reach)
     # As draws, the same answers would be drawn 3% to the mean.
-    assert np.mean(pull) == pytest.approx(1, abs=0.01)
+    assert np.mean(shrinkage) == pytest.approx(1, abs=0.01)
     assert np.mean(held) == pytest.approx(0.95, abs=0.025)

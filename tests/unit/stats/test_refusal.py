@@ -11,16 +11,8 @@ from statsmodels.stats.proportion import confint_proportions_2indep, proportion_
 from pytest_llmpref.stats import refusal_patterns
 from pytest_llmpref.stats.arrays import quartiles
 from pytest_llmpref.stats.noise import Noisy
-from pytest_llmpref.stats.refusal import (
-    Attempts,
-    attempts_needed,
-    design_effect,
-    fit_additive,
-    overall_rate,
-    refusal_rates,
-    split_half,
-)
-from pytest_llmpref.stats.refusal_patterns import share_trend
+from pytest_llmpref.stats.refusal import Attempts, design_effect, fit_additive, overall_rate, refusal_rates, split_half
+from pytest_llmpref.stats.refusal_patterns import attempts_needed, share_trend
 
 
 def pairs(n, orders=2):
@@ -185,7 +177,7 @@ def test_likeness_of_pairs_is_told_from_how_entities_differ():
         by_entity.append(design_effect(differ, by_entity=True))
         of_pair = rng.integers(0, 2, half).astype(float)
         by_pair.append(design_effect(asked(rng, first, second, np.r_[of_pair, of_pair]), by_entity=True))
-    # What is left is how partners differ: half of the pairs have a chance 0.2 below the entity's, half 0.2 above.
+    # What is left is how opponents differ: half of the pairs have a chance 0.2 below the entity's, half 0.2 above.
     assert np.mean(by_entity) == pytest.approx(1 + 0.2**2 / (0.3 * 0.7), abs=0.05)
     assert np.mean(by_pair) == pytest.approx(2, abs=0.1)
 

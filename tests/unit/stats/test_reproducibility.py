@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pytest_llmpref.stats.closed_form import chance_of_support
+from pytest_llmpref.stats.closed_form import chance_of_support, on_fisher_scale
 
 LEVEL = 0.95
 QUANTILE = float(stats.norm.isf((1 - LEVEL) / 2))
@@ -107,3 +107,27 @@ def test_without_an_interval_about_the_value_it_cannot_be_said(value, low, high,
 @pytest.mark.parametrize(("value", "chance"), [(0.5, 1.0), (0.2, 0.0), (0.1, 0.0)])
 def test_what_is_known_exactly_comes_out_the_same_again(value, chance):
     assert chance_of_support(value, value, value, level=LEVEL, relation=">", threshold=0.2) == chance
+
+
+@pytest.mark.parametrize(
+    ("relation", "threshold", "sides"), [(">", 0.1, (0.1,)), ("<", 0.9, (0.3,)), ("abs <", 0.8, (1.0, 0.2))]
+)
+def test_chances_by_hand(relation, threshold, sides):
+    """An estimate of 0.4 from 0.2 to 0.6 at 90%; each side has so much room between its end and the threshold."""
+    se = 0.2 / stats.norm.ppf(0.95)
+    expected = sum(stats.norm.cdf(side / (math.sqrt(2) * se)) for side in sides) - (len(sides) - 1)
+    found = chance_of_support(0.4, 0.2, 0.6, level=0.9, relation=relation, threshold=threshold)
+    assert found == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("method", "values", "fits"),
+    [
+        ("interval on Fisher's z", (0.5, -0.99), True),
+        ("interval on Fisher's z", (0.5, 1.0), False),
+        ("interval on Fisher's z", (-1.0, 0.5), False),
+        ("Wilson", (0.5,), False),
+    ],
+)
+def test_fishers_scale_is_for_correlations_short_of_1(method, values, fits):
+    assert on_fisher_scale(method, *values) is fits

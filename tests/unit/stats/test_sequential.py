@@ -11,7 +11,8 @@ from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Exact, Wilson
 from pytest_llmpref.cli import main
 from pytest_llmpref.experiments.pairs.questions import pair_questions, pairs_by_step
-from pytest_llmpref.stats.sequential import INTERIM_SHARE, PRIOR, Looks, SequentialShare, follow
+from pytest_llmpref.experiments.refusal.stopping import Looks, follow
+from pytest_llmpref.stats.sequential import INTERIM_SHARE, PRIOR, SequentialShare
 
 NOTHING = Estimate(0.0, 96, "trials", "known", Exact(0.0))
 
@@ -72,7 +73,7 @@ def test_all_looks_together_exclude_the_truth_no_more_often_than_the_level_says(
 
 
 def looks_of(n: int) -> Looks:
-    """The questions about every pair of n entities in both orders, four partners a look."""
+    """The questions about every pair of n entities in both orders, four opponents a look."""
     questions = list(
         pair_questions([str(k) for k in range(n)], partners=None, orders=2, repetitions=1, wordings=1, seed=1)
     )
@@ -83,19 +84,19 @@ def looks_of(n: int) -> Looks:
     return Looks(first, second, look, n)
 
 
-def asked_out(looks: Looks, refused, *bounds: Threshold):
+def asked_out(looks: Looks, refused, *thresholds: Threshold):
     """Ask until it is over; return the course and which questions were asked."""
     asked = np.zeros(len(refused), dtype=bool)
-    course = follow(looks, refused, asked, NOTHING, bounds)
+    course = follow(looks, refused, asked, NOTHING, thresholds)
     while len(course.pending):
         assert not asked[course.pending].all()
         asked[course.pending] = True
-        course = follow(looks, np.where(asked, refused, np.nan), asked, NOTHING, bounds)
+        course = follow(looks, np.where(asked, refused, np.nan), asked, NOTHING, thresholds)
     return course, asked
 
 
 @pytest.mark.parametrize("n", [12, 13, 40])
-def test_every_look_brings_each_entity_four_more_partners(n):
+def test_every_look_brings_each_entity_four_more_opponents(n):
     looks = looks_of(n)
     for look in range(looks.count - 1):
         met = looks.tally((looks.look == look).astype(float))

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from pytest_llmpref import robustness, spearman
-from pytest_llmpref.claims.claim import Verdict, ledger
+from pytest_llmpref.claims.claim import ledger
+from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.asking import ask_all

@@ -18,7 +18,7 @@ from pytest_llmpref import (
     worst_case,
     yes_slope,
 )
-from pytest_llmpref.claims.claim import Verdict
+from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.comparison.baseline import measure_of
 from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.config.items import load_items

@@ -9,7 +9,8 @@ from refusing import CONDITIONS, NAMES, UTILITIES, Refuser, measure
 from scipy import special, stats
 
 from pytest_llmpref import excess_refusals, propensity, reason_trends, spearman, superadditivity
-from pytest_llmpref.claims.claim import Verdict, ledger
+from pytest_llmpref.claims.claim import ledger
+from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.pairs import Preference
 from pytest_llmpref.experiments.refusal.experiment import refusals
