@@ -127,7 +127,7 @@ class Pace:
                 if self._found is not None:
                     self._plateau = (found + self._rate) / 2
                     # Calls that are turned away now and then, whatever their rate, must not slow it down for ever.
-                    self._best = max(found, self._best if self._answered else self._best / 2)
+                    self._best = max(found, self._best)
                     found = max(found, FALL * self._plateau, self._best / 2)
                 self._found = self._rate = found
             self._emptied, self._answered = now, 0
