@@ -23,6 +23,8 @@ class SetupError(LLMPrefError):
 def setup_of(model: str, settings: Settings) -> Setup:
     """Return how a model is set up: by its table in the file, and then by the options, which come first.
 
+    The options are for the models that are measured: a judge has its table alone.
+
     Raises
     ------
     SetupError
@@ -31,6 +33,8 @@ def setup_of(model: str, settings: Settings) -> Setup:
     if model.startswith("sim/"):
         return AS_IS
     found = _tables(settings.models_file).get(model, AS_IS) if settings.models_file is not None else AS_IS
+    if model == settings.judge and model not in settings.models:
+        return found
     given: dict[str, Any] = {}
     if settings.param:
         given["parameters"] = {**found.parameters, **_parameters(settings.param)}

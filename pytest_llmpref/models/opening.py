@@ -68,7 +68,7 @@ def open_model(  # noqa: PLR0913 - each is a setting, and most go by keyword
 
         return SimulatedModel(name, answers)
     prefix, slash, _ = name.partition("/")
-    if slash and prefix in others and setup is AS_IS:
+    if slash and prefix in others and not setup.model:
         return others[prefix](name)
     if name.startswith("local/"):
         from pytest_llmpref.models.local import LocalModel  # noqa: PLC0415 - only what is used is imported

@@ -43,6 +43,7 @@ class Pace:
         self._found: float | None = None  # calls a second that were taken
         self._rate = math.inf  # calls a second that are sent
         self._plateau = math.inf  # rate from which it grows slowly, since calls were turned away near it
+        self._best = 0.0  # the highest rate that was found
         self._next = -math.inf  # when the next may be sent
         self._hold = HOLD_FIRST
         self._emptied: float | None = None  # when nothing was left
@@ -125,8 +126,12 @@ class Pace:
                 found = self._answered / (now - self._emptied)
                 if self._found is not None:
                     self._plateau = (found + self._rate) / 2
-                    found = max(found, FALL * self._plateau)
+                    # Calls that are turned away now and then, whatever their rate, must not slow it down for ever.
+                    self._best = max(found, self._best)
+                    found = max(found, FALL * self._plateau, self._best / 2)
                 self._found = self._rate = found
             self._emptied, self._answered = now, 0
         self._threshold = max(1.0, self._under_way / 2)
-        self._window = 1.0
+        # One call tells whether the provider takes any again. Once the rate is known that is needless, and a call that
+        # hangs must not hold up all others.
+        self._window = 1.0 if self._found is None else max(2.0, self._threshold)

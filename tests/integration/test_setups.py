@@ -6,7 +6,10 @@ import pytest
 from loopback import Answer, Loopback, completion, failure
 
 from pytest_llmpref.config.options import default_settings
+from pytest_llmpref.config.setups import setup_of
 from pytest_llmpref.models.chat import Message, Request
+from pytest_llmpref.models.opening import open_model
+from pytest_llmpref.models.setup import AS_IS, Setup
 
 ASKED = Request("openai/m1", (Message("user", "Tea or mud?"),), 1.0, 32)
 QUESTIONS = 132
@@ -17,6 +20,21 @@ KEY = "none-of-the-usual-shapes-0815"
 
 def settings(**given):
     return default_settings(began=None, **given)
+
+
+def test_a_judge_goes_by_its_own_table_alone():
+    """Or the judge would be looked for at the address of the model that it judges."""
+    given = settings(models=("openai/m1",), judge="openai/gpt-4o", api_base="staging=https://a.test/v1")
+    assert setup_of("openai/gpt-4o", given) == AS_IS
+    assert setup_of("openai/m1", given).server == "staging"
+
+
+def test_parameters_make_no_model_of_another_package_one_of_litellms():
+    mine = object()
+    opened = open_model(
+        "mine/m", {"mine": lambda _name: mine}, timeout=1, max_tries=1, max_wait=1, setup=Setup(parameters={"a": 1})
+    )
+    assert opened is mine
 
 
 class Own(Loopback):

@@ -127,6 +127,39 @@ def test_a_provider_that_counts_the_calls_that_it_turns_away_is_not_starved():
     assert took <= 1.6 * 180
 
 
+class Moody(Bucket):
+    """Turns one call in twenty away, whatever their rate."""
+
+    def take(self) -> tuple[bool, float | None, Allowance | None]:
+        turned_away = random.random() < 0.05
+        self.turned_away += turned_away
+        return not turned_away, random.choice([1.0, None]) if turned_away else None, None
+
+
+def test_calls_that_are_turned_away_at_any_rate_do_not_slow_it_down_for_ever():
+    """The holds alone take about 0.75 s for each call that is turned away."""
+    provider = Moody(60, 1, "nothing", latency=0.05)
+    took, answered = virtual_time.run(ask_all(provider, 6000, in_flight=64))
+    assert answered == 6000
+    assert took <= 4 * 0.75 * provider.turned_away
+
+
+def test_a_limit_that_falls_loses_nothing():
+    provider = Bucket(600, 10, "nothing")
+
+    async def fall():
+        await asyncio.sleep(60)
+        provider.rate, provider.burst = 60, 1
+
+    async def run():
+        return (await asyncio.gather(ask_all(provider, 800), fall()))[0]
+
+    took, answered = virtual_time.run(run())
+    assert answered == 800
+    # 600 in the first minute, and 200 seconds for the others.
+    assert took <= 2 * 260
+
+
 def test_a_limit_that_rises_is_found():
     provider = Bucket(60, 1, "nothing")
 
