@@ -211,6 +211,21 @@ def test_the_table_of_the_reader_is_what_its_script_prints():
     assert f"[{right} of {total}](docs/validation/reader.md)" in README
 
 
+def test_the_table_of_blind_replies_is_what_its_script_prints():
+    page = (ROOT / "docs/validation/reader.md").read_text(encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "tests/support/reply_accuracy.py", "test"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (table,) = re.findall(r"<!-- blind-accuracy: .* -->\n(.*)<!-- /blind-accuracy -->", page, re.DOTALL)
+    assert done.stdout == table
+    english, others = (re.search(rf"{name} \|.*?([\d.]+%)", table)[1] for name in (r"\| en", "but English"))
+    assert f"[{english} of choices in English, {others} in other languages](docs/validation/reader.md)" in README
+
+
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=named)
 def test_what_a_page_links_to_is_committed(page):
     """A file that is only here, since it is ignored, is a broken link for everybody else."""

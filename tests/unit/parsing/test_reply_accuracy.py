@@ -1,7 +1,7 @@
 """Replies in fifteen languages are read as a reader labelled them, and no shape of reply takes the reading down."""
 
 import pytest
-from reply_accuracy import accuracy, labelled, markdown
+from reply_accuracy import accuracy, half, labelled, summed_up, upper_limit
 from repository import REPLIES
 
 from pytest_llmpref.models.chat import Reply
@@ -12,7 +12,7 @@ OPTIONS = {"A": "the British Museum", "B": "UNICEF"}
 
 def test_labelled_replies_are_read_as_they_are_labelled():
     found = accuracy(labelled(REPLIES / "development.toml"))
-    print(markdown(found))
+    print(summed_up(found))
     assert found.total == 210
     assert len({row["language"] for row in labelled(REPLIES / "development.toml")}) == 15
     assert found.share >= 0.98, "\n".join(found.wrong)
@@ -40,6 +40,34 @@ def test_the_kinds_that_the_rules_were_written_for_stay_read():
     assert found.wrong == []
 
 
+@pytest.mark.xfail(strict=True, reason="the rules read mentions, warnings and conditions as choices, and miss many")
+def test_no_blind_reply_is_reversed_or_made_a_choice():
+    found = half("test")
+    assert not found.reversed_
+    assert not found.false
+
+
+@pytest.mark.parametrize(
+    ("languages", "least"),
+    [
+        pytest.param(["en"], 0.93, marks=pytest.mark.xfail(strict=True, reason="62.5% of choices in English are read")),
+        pytest.param(
+            ["de", "es", "fr", "ja", "pt", "ru", "zh"],
+            0.60,
+            marks=pytest.mark.xfail(strict=True, reason="40.0% of choices in other languages are read"),
+        ),
+    ],
+)
+def test_most_blind_choices_are_read(languages, least):
+    read, of = half("test").share(languages)
+    assert read / of >= least
+
+
+def test_the_upper_limit_is_clopper_and_pearsons():
+    # 1 - 0.05**(1/n) where none of n was found (the "rule of three").
+    assert upper_limit(0, 284) == pytest.approx(1 - 0.05 ** (1 / 284))
+
+
 def test_a_confusion_matrix_counts_a_wrong_label_and_a_wrong_outcome():
     row = {"a": "Oxfam", "b": "UNICEF", "finish": "stop"}
     rows = [
@@ -49,8 +77,8 @@ def test_a_confusion_matrix_counts_a_wrong_label_and_a_wrong_outcome():
     ]
     found = accuracy(rows)
     assert (len(found.wrong), found.total) == (2, 3)
-    assert "| abstention | 0 | 1 | 0 | 0 | 0 |" in markdown(found)
-    assert "1 of 3 right (33.3%)" in markdown(found)
+    assert "| abstention | 0 | 1 | 0 | 0 | 0 |" in summed_up(found)
+    assert "1 of 3 right (33.3%)" in summed_up(found)
 
 
 @pytest.mark.parametrize(
