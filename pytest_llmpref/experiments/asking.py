@@ -259,7 +259,7 @@ async def _ask_trial(
         goes_on = plan.goes_on(number, replies)
         on_reply(replies[-1], not goes_on)
         if first is not None:
-            first.see(replies[-1], valid=plan.is_valid(number, replies[-1]))
+            first.see(replies[-1], valid=plan.is_valid(plan.questions[number], replies[-1]))
         if not goes_on:
             return tuple(replies)
         request = next_attempt(request)
