@@ -33,7 +33,7 @@ def test_the_invented_names_have_a_set_of_their_own(pytester):
         "--model=sim/null", "--llmpref-control=fictitious-entities", "--llmpref-entities=mine.csv"
     )
     assert run.ret == 4
-    run.stderr.fnmatch_lines(["*mine.csv*", "*has a set of its own; drop one*"])
+    run.stderr.fnmatch_lines(["*mine.csv: --llmpref-control fictitious-entities has a set of its own; drop one*"])
 
 
 def test_over_the_real_recording_invented_names_give_nothing(pytester):

@@ -40,7 +40,8 @@ class Talkative(Loopback):
     def default(self) -> Answer:
         text = self.received[-1]["messages"][-1]["content"]
         options = dict(re.findall(r"^(?:Option )?([AB])[:.)] *(.*)$", text, re.MULTILINE))
-        if not options or any(all(word in text for word in pair) for pair in self.pairs):
+        # The first reply is whole. A study whose first replies are all cut ends: see test_reasoning.py.
+        if len(self.received) > 1 and (not options or any(all(word in text for word in pair) for pair in self.pairs)):
             return Answer(completion(UNFINISHED, finish="length"))
         return Answer(completion(min(options, key=options.__getitem__)))
 

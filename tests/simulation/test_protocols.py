@@ -39,12 +39,12 @@ def test_cells_of_other_forms_carry_the_measures_names():
 )
 def test_other_forms_are_answered_and_a_neutral_choice_is_not_asked_again(experiment):
     found = measured(experiment, SimulatedModel("sim/paper-a"))
-    assert {trial.framing for trial in found.trials} == {"neutral", "by_name", "neutral_by_name"}
-    neither = {trial.framing for trial in found.trials if trial.outcome is Outcome.ABSTENTION}
+    assert {trial.form for trial in found.trials} == {"neutral", "by_name", "neutral_by_name"}
+    neither = {trial.form for trial in found.trials if trial.outcome is Outcome.ABSTENTION}
     assert neither == {"neutral", "neutral_by_name"}
     asked_again = [
         trial for trial in found.trials for attempt in trial.attempts[:-1] if attempt.outcome == "abstention"
     ]
-    assert {trial.framing for trial in asked_again} <= {"by_name"}
+    assert {trial.form for trial in asked_again} <= {"by_name"}
     assert found.diagnostics["coverage"] > 0.95
     assert len({trial.key for trial in found.trials}) == len(found.trials) == 3 * 5112
