@@ -24,6 +24,15 @@ pytest_plugins = ["pytester"]
 collect_ignore = ["examples/trust"]  # packages as others would write them, which tests run by themselves
 
 
+def pytest_xdist_make_scheduler(config, log):
+    """Let a worker that is done take tests from the other: whole folders are slow, and others are quick."""
+    if config.getvalue("dist") != "load":
+        return None
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache_folder(tmp_path_factory, worker_id) -> Iterator[Path]:
     """A cache folder of its own for all that runs, shared by all workers.
