@@ -9,7 +9,7 @@ from faulty_provider import FAULTS, ask_faulty
 from pytest_llmpref.models.retrying import Outage
 
 
-@pytest.mark.parametrize("trials", [300, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("trials", [150, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_every_trial_is_accounted_for_and_none_comes_out_wrong(tmp_path, monkeypatch, trials):
     if trials < 1000:
         monkeypatch.setattr("pytest_llmpref.models.retrying.WAIT_INITIAL", 0.02)

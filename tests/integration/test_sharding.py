@@ -47,7 +47,7 @@ def studies(recorded, cassettes, mode="new_episodes") -> Studies:
 def measured(found: Studies) -> dict:
     for name in MEASURES:
         found[MODEL].measure(name)
-    measures = found.measures()[MODEL]
+    measures = found.found().measures[MODEL]
     found.close()
     return measures
 

@@ -4,7 +4,7 @@
 def test_a_user_gets_the_error_before_the_first_question(pytester):
     pytester.makepyfile("def test_it(preferences):\n    assert preferences.valid")
     (pytester.path / "mine.toml").write_text("[choice]\nnois = 1\n")
-    for name, message in (("sim/mine.toml", "*mine.toml: unknown key choice.nois; allowed: noise*"),
+    for name, message in (("sim/mine.toml", "*mine.toml: choice.nois: unknown key; the keys are noise*"),
                           ("sim/nobody", "*sim/nobody: no such simulated model; there are *sim/null*")):  # fmt: skip
         run = pytester.runpytest_subprocess("--model", name)
         assert run.ret == 4

@@ -9,7 +9,7 @@ from repository import ROOT
 
 from pytest_llmpref import spearman, within_groups, worst_case
 from pytest_llmpref.config.entities import load_entities
-from pytest_llmpref.config.options import OPTIONS, Settings
+from pytest_llmpref.config.options import default_settings
 from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.pairs.measure import comparisons_of
@@ -25,10 +25,7 @@ SEEDS = 200
 @pytest.fixture(scope="module")
 def gemma():
     """Preferences and advice of the real recording of Gemma at profile paper."""
-    values = {option.ini.removeprefix("llmpref_"): option.kind(option.default or 0) for option in OPTIONS}
-    values |= {"models": (), "record_mode": "none", "cassettes": ROOT / "cassettes", "entities": None, "judge": ""}
-    values |= {"baseline": None, "policy": None, "began": datetime.now(UTC), "command": "pytest"}
-    settings = Settings(**{name: values[name] for name in Settings.__slots__ if name in values})
+    settings = default_settings(cassettes=ROOT / "cassettes", began=datetime.now(UTC))
     conditions = Conditions("local/gemma-3-270m", load_entities(), load_profile("paper"), 0, "auto", "cue")
     study = Study(conditions, settings, lambda *_: None, BackgroundLoop())
     yield study.measure("preference"), study.measure("donation_advice")
