@@ -5,6 +5,7 @@ A second model judges the replies that rules do not read as a choice; it is aske
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -171,19 +172,23 @@ class FirstReplies:
     def __init__(self, model: str) -> None:
         self._model = model
         self._cut = 0
+        self._one_is_whole = False
 
-    def see(self, reply: Reply, *, valid: bool) -> None:
-        """Take a reply into account.
+    def see(self, reply: Reply, is_valid: Callable[[], bool]) -> None:
+        """Take a reply into account. Whether it answers is asked only of a cut one, until another is whole.
 
         Raises
         ------
         ModelUnavailableError
             If it is the last of so many.
         """
-        if reply.finish == "error" or self._cut >= MOST_CUT:
+        if self._one_is_whole or reply.finish == "error":
             return
-        self._cut = self._cut + 1 if reply.finish == "length" and not valid else MOST_CUT + 1
-        if self._cut == MOST_CUT:
+        if reply.finish != "length" or is_valid():
+            self._one_is_whole = True
+            return
+        self._cut += 1
+        if self._cut >= MOST_CUT:
             limit = reply.parameters.get("max_tokens") or reply.completion_tokens
             raise ModelUnavailableError(
                 f"{self._model}: the first {MOST_CUT} replies were all cut off before they answered, the last after "
@@ -259,7 +264,7 @@ async def _ask_trial(
         goes_on = plan.goes_on(number, replies)
         on_reply(replies[-1], not goes_on)
         if first is not None:
-            first.see(replies[-1], valid=plan.is_valid(plan.questions[number], replies[-1]))
+            first.see(replies[-1], partial(plan.is_valid, plan.questions[number], replies[-1]))
         if not goes_on:
             return tuple(replies)
         request = next_attempt(request)
