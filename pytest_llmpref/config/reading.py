@@ -217,7 +217,7 @@ def _said(kind: msgspec.inspect.Type) -> str:
         case msgspec.inspect.UnionType():
             return " or ".join(map(_said, kind.types))
         case msgspec.inspect.LiteralType():
-            return f"one of {', '.join(map(str, kind.values))}"
+            return f"one of {', '.join(str(value) for value in kind.values if value != '')}"
         case msgspec.inspect.NoneType():
             return f'"{ALL}"'
         case msgspec.inspect.IntType() | msgspec.inspect.FloatType():

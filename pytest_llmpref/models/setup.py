@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 import msgspec
@@ -15,7 +16,8 @@ SERVER = "server"
 """Under this name a request's parameters hold what the user calls the server: it is part of the key, and never sent."""
 
 
-class Setup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Setup:
     """What a user says of one model; each part has a default.
 
     Attributes
@@ -45,8 +47,8 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     api_base: str = ""
     server: str = ""
     key: str = ""
-    headers: dict[str, str] = {}
-    parameters: dict[str, Value] = {}
+    headers: dict[str, str] = field(default_factory=dict)
+    parameters: dict[str, Value] = field(default_factory=dict)
     system: str = ""
     price: str = ""
     prefill: Literal["", "assistant", "cue", "schema", "off"] = ""

@@ -7,11 +7,9 @@ from loopback import Answer, Loopback, completion, failure
 
 from pytest_llmpref.config.options import default_settings
 from pytest_llmpref.config.setups import setup_of
-from pytest_llmpref.models.chat import Message, Request
 from pytest_llmpref.models.opening import open_model
 from pytest_llmpref.models.setup import AS_IS, Setup
 
-ASKED = Request("openai/m1", (Message("user", "Tea or mud?"),), 1.0, 32)
 QUESTIONS = 132
 SUITE = "def test_it(preferences):\n    assert len(preferences.trials) == 132"
 TEAM = "team-of-preference-research-4711"
