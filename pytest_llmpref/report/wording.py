@@ -55,7 +55,7 @@ def share(of: ShareRecord | float | None, decimals: int = 1) -> str:
 
 
 def percent(chance: float) -> str:
-    """Return a chance in percent; one near 0 or 1 as a threshold, since it is estimated.
+    """Return a chance in percent. One near 0 or 1 is said to be under or over: it is only estimated.
 
     Examples
     --------

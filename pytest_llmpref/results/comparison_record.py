@@ -154,7 +154,7 @@ class VerdictSide(msgspec.Struct, frozen=True):
     value
         The value under it; null where there is none.
     threshold
-        The threshold.
+        What the value is compared with.
     """
 
     verdict: Verdict

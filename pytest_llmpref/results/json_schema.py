@@ -28,7 +28,7 @@ def json_schema() -> dict[str, Any]:
     >>> json_schema()["required"]
     ['schema', 'run', 'models']
     >>> json_schema()["$defs"]["ClaimRecord"]["properties"]["bound"]
-    {'type': 'number', 'description': 'The threshold.'}
+    {'type': 'number', 'description': 'What the estimate is compared with.'}
     """
     # Nothing refers to the last two by type: in the definition, diagnostics and trials are open tables.
     kinds = (Results, Diagnostics, TrialColumns)

@@ -54,7 +54,7 @@ class ClaimRecord(msgspec.Struct, frozen=True, kw_only=True):
     relation
         How it is compared with the threshold.
     threshold
-        The threshold.
+        What the estimate is compared with.
     verdict
         What the interval says of the claim.
     gate
