@@ -1,6 +1,7 @@
 """Models that record: one asks another and records the reply, one keeps to a budget, one answers from its cassette.
 
-Each is an interaction of the model's cassette, found by its key like any other. There is no HTTP behind it.
+`Deeds` records what is done for a model rather than said by it: tools that it called, and agents' runs. Each is an
+interaction of the model's cassette, found by its key like any other. There is no HTTP behind it.
 """
 
 import asyncio

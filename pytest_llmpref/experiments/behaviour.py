@@ -3,7 +3,8 @@
 Loading it, or one of the shipped descriptors, loads no experiment and no statistics: they are imported in every pytest
 run of an environment that has the plugin.
 
-What calibration plants: simulated studies, what each finds, and the kinds of claim that are made of that.
+`Scenario`, `Finding` and `ClaimKind` say what calibration plants: a simulated study, what it finds, and the claims made
+of that.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

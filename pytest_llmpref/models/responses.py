@@ -1,6 +1,6 @@
 """From litellm's response to a Reply.
 
-Tools and the calls of them, between our form and litellm's, which is OpenAI's.
+Tools, and calls of them, are converted between our form and litellm's, which is OpenAI's.
 """
 
 from typing import Any

@@ -1,6 +1,6 @@
 """Which failures of a call are worth another try.
 
-A provider that answered, and then fails every call: one call tries it now and then, and all others wait.
+In an `Outage`, where a provider answered and then fails every call, one call tries it now and then; all others wait.
 """
 
 import asyncio

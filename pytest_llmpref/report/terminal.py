@@ -1,6 +1,6 @@
 """The last screen of a run, in 80 columns: measures, claims, problems by root cause, and the gate in the last line.
 
-What went wrong in a run, by root cause: each cause once, with the claims that it spoils and what to do about it.
+What went wrong is shown by root cause: each cause once, with the claims that it spoils and what to do about it.
 """
 
 import re

@@ -3,7 +3,7 @@
 Each way is undone in a `View` of the text, which knows where each of its characters stands in the text itself. So what
 a secret looks like is said once, whatever the way in which it is written.
 
-Searches bytes for many fixed strings at once.
+`search_for` looks for many fixed strings at once.
 """
 
 import base64

@@ -1,6 +1,6 @@
 """results.json: every measure, its checks and its estimates, and every claim with its verdict.
 
-What other packages' experiments return, checked before a claim rests on it: reports read it long after the tests.
+What other packages' experiments return is checked before a claim rests on it: reports read it long after the tests.
 """
 
 import math

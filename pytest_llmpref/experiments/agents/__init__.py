@@ -1,4 +1,4 @@
-"""Agents work on behalf of entities: their tasks, as the house knows them, and the chart of both arms."""
+"""Agents work on behalf of entities: the behaviour's descriptor, and the chart of both arms."""
 
 from collections.abc import Iterator, Mapping
 from statistics import median

@@ -1,12 +1,12 @@
 """What confines a sandbox besides bubblewrap: a filter of system calls, a memory limit, typed answers from inside.
 
-A process may not make a group beside its own, which nobody delegated to it. systemd's manager may: that of the user, in
-a session, or that of the system, as root.
+The memory limit is a control group's. A process may not make a group beside its own, which nobody delegated to it.
+systemd's manager may: that of the user, in a session, or that of the system, as root.
 
-Everything is allowed but what is named here. Four kinds of call are refused: those that reach what lies outside the
-sandbox's namespaces (the kernel's keys and log, a virtual machine's sockets, another process's files), those that hold
-memory which no limit of a process counts, those that open new ways past the filter or into the kernel, and those that
-limit the supervisor.
+The filter allows every system call that is not named here. Four kinds of call are refused: those that reach what lies
+outside the sandbox's namespaces (the kernel's keys and log, a virtual machine's sockets, another process's files),
+those that hold memory which no limit of a process counts, those that open new ways past the filter or into the kernel,
+and those that limit the supervisor.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Two entities are shown, and one is asked for: preference and donation advice, as the house knows them."""
+"""Two entities are shown, and one is asked for: the descriptors of preference and donation advice."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING

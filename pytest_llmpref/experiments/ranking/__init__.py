@@ -1,4 +1,4 @@
-"""The whole list is ranked: the direct ranking, as the house knows it."""
+"""The whole list is ranked: the descriptor of the direct ranking."""
 
 from typing import TYPE_CHECKING
 

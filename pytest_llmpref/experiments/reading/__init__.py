@@ -1,4 +1,4 @@
-"""Yes/no questions whose right answers help an entity: reading, as the house knows it."""
+"""Yes/no questions whose right answers help an entity: the descriptor of reading."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""How often a model declines to advise: refusals, as the house knows them, and the chart of their reasons."""
+"""How often a model declines to advise: the descriptor of refusals, and the chart of their reasons."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping

@@ -3,7 +3,7 @@
 A request on the wire does not say which repetition of a conversation it is; the server counts how often each
 conversation was put. Apart from this count it has no state: answers do not depend on the order of the questions.
 
-A simulated model as a ChatModel: pure, at once, and free of charge.
+`SimulatedModel` is the same model in this process, as a `ChatModel`: it answers at once, and costs nothing.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
 """What a simulated model likes: the utility of every name, for preferences, for advice and for rankings.
 
-Chance without a state: every draw is a hash of what it is for.
+`Draws` is chance without a state: every draw is a hash of what it is for.
 """
 
 import math
