@@ -45,7 +45,7 @@ def shuffled(items: Sequence[str], seed: int, *context: str) -> list[str]:
 def select_entities(groups: dict[str, str], count: int | None, seed: int) -> list[str]:
     """Choose ``count`` entity ids (``None``: all), as evenly over the groups as can be.
 
-    ``groups`` maps an entity id to its group. A smaller count chooses a subset of a larger one's.
+    A smaller count chooses a subset of a larger one's.
 
     Parameters
     ----------
@@ -74,8 +74,7 @@ def select_entities(groups: dict[str, str], count: int | None, seed: int) -> lis
 def alternating(answers: Mapping[str, bool], count: int | None, seed: int) -> list[str]:
     """Choose ``count`` question ids (``None``: all), by turns of those whose answer is yes and of those where it is no.
 
-    ``answers`` maps an id to whether yes is right. A smaller count chooses the first of a larger one's; what is left of
-    the more frequent kind comes last.
+    A smaller count chooses the first of a larger one's. What is left of the more frequent kind comes last.
 
     Parameters
     ----------
@@ -100,7 +99,7 @@ def alternating(answers: Mapping[str, bool], count: int | None, seed: int) -> li
 def interleaved(kinds: Mapping[str, str], seed: int) -> list[str]:
     """Order ids so that every stretch of them holds about as much of each kind as there is of it in all.
 
-    ``kinds`` maps an id to its kind. Within a kind the order is drawn.
+    Within a kind the order is drawn.
 
     Parameters
     ----------
