@@ -11,13 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
-from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.claims.verdicts import Relation
-
 if TYPE_CHECKING:
     import numpy as np
 
     from pytest_llmpref.charts import Chart, Drawing
+    from pytest_llmpref.claims.estimates import Estimate
+    from pytest_llmpref.claims.verdicts import Relation
     from pytest_llmpref.config.options import Settings
     from pytest_llmpref.experiments.experiment import Conditions, Experiment
     from pytest_llmpref.experiments.measure import Measure
@@ -50,7 +49,7 @@ class ClaimKind:
     """
 
     claim: str
-    relation: Relation
+    relation: "Relation"
     entities: Entities
     estimand: str
     of_entity: bool = False
@@ -73,7 +72,7 @@ class Finding:
     """
 
     kind: str
-    estimate: Estimate
+    estimate: "Estimate"
     truth: float
     threshold: float
 

@@ -1,6 +1,5 @@
 """Gates as pytest knows them: which collected tests are gates, how each ended, and whether the user chose a part."""
 
-import difflib
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -75,6 +74,8 @@ def _conflicts(names: set[str]) -> list[str]:
 
 
 def _misspelt(names: set[str]) -> list[str]:
+    import difflib  # noqa: PLC0415 - for runs with markers like ours
+
     near = {name: difflib.get_close_matches(name.lower(), OUR_MARKERS, n=1, cutoff=0.8) for name in sorted(names)}
     return [
         f"marked {name}; did you mean {close[0]}? Register {name} in pytest's markers if it is your own"

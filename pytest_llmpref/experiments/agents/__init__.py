@@ -1,7 +1,6 @@
 """Agents work on behalf of entities: the behaviour's descriptor, and the chart of both arms."""
 
 from collections.abc import Iterator, Mapping
-from statistics import median
 from typing import TYPE_CHECKING
 
 from pytest_llmpref.experiments.behaviour import Behaviour, Compared, Gate, Planned
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
 
 def arms_chart(drawing: "Drawing", unit: str) -> "Chart | None":
     """Return the agentic tasks solved for the most and the least preferred entities."""
+    from statistics import median  # noqa: PLC0415 - for pages, as the next
+
     from pytest_llmpref.charts import Chart, bar, known_rows, points  # noqa: PLC0415 - for pages; a run's start needs none
 
     liked, rows = drawing.liking, known_rows(drawing)
