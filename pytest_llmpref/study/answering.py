@@ -9,6 +9,7 @@ import contextlib
 import inspect
 import math
 import threading
+from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -226,7 +227,8 @@ class BackgroundLoop:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._loop.set_default_executor(_Executor(thread_name_prefix="asyncio"))
+        self._executor = _Executor(thread_name_prefix="asyncio")
+        self._loop.set_default_executor(self._executor)
         self._thread: threading.Thread | None = None
         self._answered: threading.Event | None = None  # after Ctrl-C
 
@@ -242,7 +244,7 @@ class BackgroundLoop:
         try:
             return self.submit(coroutine).result()
         except KeyboardInterrupt:
-            if inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED:
+            if _is_new(coroutine):
                 coroutine.close()
             self._ping()
             # Once: a second cancellation would break off the cleaning up. And all of them: what still runs would be cut
@@ -284,7 +286,7 @@ class BackgroundLoop:
 
     def _cancel_all(self) -> None:
         stuck = self._is_stuck()
-        cancelled = self.submit(_cancel_others())
+        cancelled = self.submit(_cancel_others(self._executor))
         with contextlib.suppress(TimeoutError):
             cancelled.result(0 if stuck else LONGEST_CLEANUP)
 
@@ -292,8 +294,15 @@ class BackgroundLoop:
 class _Executor(ThreadPoolExecutor):
     """The loop's threads, in which litellm makes the coroutine of a call: nobody awaits that of a cancelled one."""
 
+    def __init__(self, thread_name_prefix: str) -> None:
+        super().__init__(thread_name_prefix=thread_name_prefix)
+        self._made: deque[Coroutine[Any, Any, Any]] = deque()
+
     def submit(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> "Future[T]":  # noqa: ANN401 - as above
+        while self._made and not _is_new(self._made[0]):
+            del self._made[0]
         future = super().submit(function, *args, **kwargs)
+        future.add_done_callback(self._keep)
         cancel = future.cancel
 
         def cancel_or_close() -> bool:
@@ -305,16 +314,36 @@ class _Executor(ThreadPoolExecutor):
         future.cancel = cancel_or_close  # type: ignore[method-assign]
         return future
 
+    def close_made(self) -> None:
+        """Close each coroutine that was made and not taken up. Call it when nobody is left who could."""
+        while self._made:
+            if _is_new(coroutine := self._made.popleft()):
+                coroutine.close()
+
+    def _keep(self, future: "Future[Any]") -> None:
+        # A call that is cancelled between the end of its thread and its own next step drops what it was given.
+        if (coroutine := _coroutine_of(future)) is not None:
+            self._made.append(coroutine)
+
+
+def _is_new(coroutine: Coroutine[Any, Any, Any]) -> bool:
+    return inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED
+
+
+def _coroutine_of(future: "Future[Any]") -> Coroutine[Any, Any, Any] | None:
+    if future.cancelled() or future.exception() is not None:
+        return None
+    return result if inspect.iscoroutine(result := future.result()) else None
+
 
 def _close_result(future: "Future[Any]") -> None:
-    if future.exception() is None and inspect.iscoroutine(result := future.result()):
-        result.close()
+    if (coroutine := _coroutine_of(future)) is not None:
+        coroutine.close()
 
 
-async def _cancel_others() -> None:
-    # First let those take it up whose thread just made them a coroutine.
-    await asyncio.sleep(0)
+async def _cancel_others(executor: _Executor) -> None:
     tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    executor.close_made()

@@ -131,3 +131,35 @@ def test_a_coroutine_that_a_thread_makes_for_a_cancelled_call_is_closed():
     loop._loop._default_executor.shutdown(wait=True)
     assert made[0].cr_frame is None
     loop.close()
+
+
+def test_a_call_that_is_cancelled_just_as_its_thread_ends_leaves_no_coroutine_that_nobody_awaits():
+    """It never sees what its thread made. "never awaited" then stood in the output of one run in many."""
+    loop, begun, go, made = BackgroundLoop(), threading.Event(), threading.Event(), []
+
+    async def request():
+        raise AssertionError
+
+    def make():
+        begun.set()
+        assert go.wait(60)
+        made.append(request())
+        return made[0]
+
+    async def call():
+        await (await asyncio.get_running_loop().run_in_executor(None, make))
+
+    async def cancels_just_then():
+        calling = asyncio.create_task(call())
+        await asyncio.to_thread(begun.wait, 30)
+        go.set()
+        for _ in range(10_000):
+            if calling._fut_waiter.done():
+                break
+            await asyncio.sleep(0)
+        # What the thread made is there, and the call's next step, which comes after this one, would take it up.
+        await answering._cancel_others(loop._executor)
+
+    loop.submit(cancels_just_then()).result()
+    assert made[0].cr_frame is None
+    loop.close()
