@@ -13,6 +13,7 @@ from pytest_llmpref.comparison.changes import Change, change, change_in_rho
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.registry import behaviour_of, reference
 from pytest_llmpref.results.comparison_record import (
+    AnsweredSides,
     ChangeRecord,
     ClaimsComparison,
     ComparedRecord,
@@ -40,20 +41,10 @@ ALPHA = 0.05
 def compare_results(old: Results, new: Results, baseline: str = "") -> ComparisonRecord:
     """Return the comparison of two results files; ``baseline`` names the old one.
 
-    It holds each model in both, as `compare_models` returns it, and names the others.
+    It holds each model that is in both, and names the others.
     """
     pairs = counterparts(old.models, new.models)
-    models = {
-        name: compare_models(
-            earlier,
-            measures_of(old, earlier),
-            measures_of(new, name),
-            old.models[earlier].claims,
-            new.models[name].claims,
-            simulated=new.models[name].simulated or old.models[earlier].simulated,
-        )
-        for name, earlier in pairs.items()
-    }
+    models = {name: _compare_models(old, earlier, new, name) for name, earlier in pairs.items()}
     return ComparisonRecord(
         old=_side(old.run),
         new=_side(new.run),
@@ -70,36 +61,32 @@ def _side(run: RunRecord) -> RunSide:
     return RunSide(run.began, run.profile, run.entities)
 
 
-def compare_models(
-    earlier: str,
-    old: Mapping[str, Measure],
-    new: Mapping[str, Measure],
-    old_claims: Sequence[ClaimRecord],
-    new_claims: Sequence[ClaimRecord],
-    *,
-    simulated: bool,
-) -> ModelComparison:
+def _compare_models(old: Results, earlier: str, new: Results, name: str) -> ModelComparison:
     """Compare the measures and the claims of one model, whose name was ``earlier`` in the old run.
 
     Families, each corrected by Holm at `ALPHA`: the entities of one measure; the means over all questions; the
     correlations with preference. Intervals are of 95% each, and uncorrected.
     """
-    changes = {name: change(measure, old[name]) for name, measure in new.items() if name in old}
-    measures = {name: _measure(found, old[name], new[name]) for name, found in changes.items()}
-    overall = _family({name: found.overall for name, found in changes.items() if found.overall is not None})
-    rho = _correlations(old, new)
-    claims = _claims(old_claims, new_claims)
+    old_model, new_model = old.models[earlier], new.models[name]
+    before, now = measures_of(old, earlier), measures_of(new, name)
+    changes = {measure: change(found, before[measure]) for measure, found in now.items() if measure in before}
+    measures = {measure: _measure(found, before[measure], now[measure]) for measure, found in changes.items()}
+    overall = _family({measure: found.overall for measure, found in changes.items() if found.overall is not None})
+    rho = _correlations(before, now)
+    claims = _claims(old_model.claims, new_model.claims)
     families = [overall, rho, *(measure.changes for measure in measures.values())]
+    answered = AnsweredSides(old_model.provenance, new_model.provenance)
     return ModelComparison(
         old=earlier,
-        simulated=simulated,
+        simulated=new_model.simulated or old_model.simulated,
         measures=measures,
-        measures_old_only=[name for name in old if name not in new],
-        measures_new_only=[name for name in new if name not in old],
+        measures_old_only=[measure for measure in before if measure not in now],
+        measures_new_only=[measure for measure in now if measure not in before],
         overall=overall,
         rho=rho,
         claims=claims,
         changed=bool(claims.changed) or any(one.moved for family in families for one in family.values()),
+        answered=answered if answered.old or answered.new else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 import difflib
 import math
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -213,11 +214,11 @@ def outcome_diagnostics(trials: Sequence[Trial]) -> dict[str, Any]:
 
 
 def asking_diagnostics(replies: Sequence[Replies]) -> dict[str, Any]:
-    """Return what the answers took: attempts, tokens, US dollars, and the parameters that were really sent.
+    """Return what the answers took: attempts, tokens, US dollars, the parameters that were sent, and who was served.
 
     ``judged`` counts the replies that a judge decided on; tokens and cost include what the judge took.
     ``cost`` is the sum of the known prices; ``unpriced`` counts the replies whose price is not known, which is not
-    zero.
+    zero. ``served`` is what the provider says of the model that answered; it is empty where it says nothing.
 
     Parameters
     ----------
@@ -232,10 +233,8 @@ def asking_diagnostics(replies: Sequence[Replies]) -> dict[str, Any]:
     (3, 3)
     """
     answered = [reply for attempts in replies for reply in attempts if reply.finish != "error"]
-    sent: dict[tuple[tuple[str, object], ...], int] = {}
-    for reply in answered:
-        parameters = tuple(sorted(reply.parameters.items()))
-        sent[parameters] = sent.get(parameters, 0) + 1
+    sent = Counter(tuple(sorted(reply.parameters.items())) for reply in answered)
+    served = Counter((reply.served, reply.fingerprint) for reply in answered if reply.served or reply.fingerprint)
     return {
         "attempts": sum(len(attempts) for attempts in replies),
         "prompt_tokens": sum(reply.prompt_tokens for reply in answered),
@@ -244,6 +243,10 @@ def asking_diagnostics(replies: Sequence[Replies]) -> dict[str, Any]:
         "unpriced": sum(reply.cost is None for reply in answered),
         "judged": sum(reply.judgement is not None for reply in answered),
         "parameters": [{**dict(parameters), "replies": count} for parameters, count in sent.items()],
+        "served": [
+            {"model": model, "fingerprint": fingerprint, "replies": count}
+            for (model, fingerprint), count in served.items()
+        ],
     }
 
 

@@ -127,7 +127,8 @@ def _row(what: str, one: ChangeRecord) -> ChangeRow:
 
 
 def _notes(model: ModelComparison, names: Names) -> Iterable[str]:
-    """Yield why something was not tested, and what is in one of the files only."""
+    """Yield who answered, why something was not tested, and what is in one of the files only."""
+    yield from (f"{side} answers: {answered}" for side, answered in _answered(model))
     for what, measure in model.measures.items():
         if measure.reasons:
             yield f"{words(what)} was not tested: {'; '.join(measure.reasons)}"
@@ -179,6 +180,8 @@ def _lines(comparison: ComparisonRecord) -> Iterator[str]:
 
 
 def _model_lines(model: ModelComparison) -> Iterator[str]:
+    for side, answered in _answered(model):
+        yield from _wrapped(f"{side} answers: {answered}", 2)
     yield from _verdict_lines(model.claims)
     yield from _table("correlation with preference", model.rho, ".2f")
     yield from _table("mean over all questions", model.overall, ".3f")
@@ -187,6 +190,13 @@ def _model_lines(model: ModelComparison) -> Iterator[str]:
     for side, names in (("old", model.measures_old_only), ("new", model.measures_new_only)):
         if names:
             yield from _wrapped(f"only in the {side} file: {listed(names, LISTED)}")
+
+
+def _answered(model: ModelComparison) -> Iterator[tuple[str, str]]:
+    """Yield for each side who answered and when, where that is known of either."""
+    if model.answered is not None:
+        yield "old", model.answered.old or "not told by whom, or when"
+        yield "new", model.answered.new or "not told by whom, or when"
 
 
 def _verdict_lines(claims: ClaimsComparison) -> Iterator[str]:

@@ -167,6 +167,8 @@ def model_lines(model: ModelRecord, verbosity: int) -> Iterator[Line]:
     problems = problems_of(model, groups)
     numbers = {cause: number for number, cause in enumerate(problems, start=1)}
     if verbosity >= 0:
+        if model.provenance:
+            yield from ((line, {}) for line in wrapped(f"answers: {model.provenance}"))
         yield from ((line, {}) for line in measure_lines(model.measures, numbers))
         yield from claim_lines(model, groups, numbers)
     yield from _problem_lines(model, groups, numbers, verbosity)

@@ -230,6 +230,19 @@ class ClaimsComparison(msgspec.Struct, frozen=True, kw_only=True):
     new_only: list[str]
 
 
+class AnsweredSides(msgspec.Struct, frozen=True):
+    """Who answered, and when, in words; empty where that is not known.
+
+    Attributes
+    ----------
+    old, new
+        In the last release, and in the new one.
+    """
+
+    old: str
+    new: str
+
+
 class ModelComparison(msgspec.Struct, frozen=True, kw_only=True):
     """One model in both releases.
 
@@ -251,6 +264,8 @@ class ModelComparison(msgspec.Struct, frozen=True, kw_only=True):
         The claims.
     changed
         Whether anything changed beyond sampling noise, or a verdict.
+    answered
+        Who answered, and when, where that is known.
     """
 
     old: str
@@ -262,6 +277,7 @@ class ModelComparison(msgspec.Struct, frozen=True, kw_only=True):
     rho: dict[str, ChangeRecord]
     claims: ClaimsComparison
     changed: bool
+    answered: AnsweredSides | None = None
 
 
 class RunSide(msgspec.Struct, frozen=True):

@@ -4,7 +4,6 @@ Measures may add diagnostics and columns of their own. What reports and comparis
 """
 
 import math
-from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -36,17 +35,6 @@ def written(value: float) -> float | None:
     """
     # A number of numpy's would stay one.
     return round(float(value), 6) if math.isfinite(value) else None
-
-
-def share_said(share: Mapping[str, Any] | None) -> str:
-    """Return the value of a diagnostic's share in whole percent; a hyphen where there is none.
-
-    Examples
-    --------
-    >>> share_said({"value": 0.517, "low": 0.4, "high": 0.6}), share_said(None)
-    ('52%', '-')
-    """
-    return "-" if share is None or share["value"] is None else f"{share['value']:.0%}"
 
 
 class EstimateRecord(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -215,6 +203,37 @@ class StoppingRecord(msgspec.Struct, frozen=True, kw_only=True):
     bottom: list[str] = []
 
 
+class ServedRecord(msgspec.Struct, frozen=True):
+    """What the provider says of the model that answered.
+
+    Attributes
+    ----------
+    model
+        Its name there, often with a date; empty where only the fingerprint is told.
+    fingerprint
+        Of the version, as OpenAI's ``system_fingerprint``; empty where none is told.
+    replies
+        How many replies it gave.
+    """
+
+    model: str
+    fingerprint: str
+    replies: Count
+
+
+class DaysRecord(msgspec.Struct, frozen=True):
+    """When answers were recorded.
+
+    Attributes
+    ----------
+    first, last
+        Days, UTC, as YYYY-MM-DD.
+    """
+
+    first: str
+    last: str
+
+
 class Diagnostics(msgspec.Struct, frozen=True, kw_only=True):
     """The checks of a measure that reports and comparisons read; a measure may add its own.
 
@@ -240,6 +259,10 @@ class Diagnostics(msgspec.Struct, frozen=True, kw_only=True):
         Replies that a judge decided on.
     parameters
         Parameters that were sent, each set with the number of its replies.
+    served
+        Which models answered, as far as the provider says.
+    recorded
+        When the answers were recorded; null where a simulated model gave them in the run.
     reliability
         Split-half reliability; null where it cannot be estimated.
     position_bias, label_bias
@@ -272,6 +295,8 @@ class Diagnostics(msgspec.Struct, frozen=True, kw_only=True):
     unpriced: Count = 0
     judged: Count = 0
     parameters: list[dict[str, Any]] = []
+    served: list[ServedRecord] = []
+    recorded: DaysRecord | None = None
     reliability: ShareRecord | None = None
     position_bias: ShareRecord | None = None
     label_bias: ShareRecord | None = None

@@ -184,6 +184,20 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
     measures: dict[str, MeasureRecord]
     claims: list[ClaimRecord]
 
+    @property
+    def provenance(self) -> str:
+        """Which models the provider named, and when their answers were recorded; empty where neither is known."""
+        checks = [measure.checks for measure in self.measures.values()]
+        named = dict.fromkeys(one.model for check in checks for one in check.served if one.model)
+        versions = {one.fingerprint for check in checks for one in check.served if one.fingerprint}
+        days = [day for check in checks if check.recorded for day in (check.recorded.first, check.recorded.last)]
+        said = [f"served by {', '.join(named)}"] if named else []
+        said += [f"{len(versions)} fingerprints"] if len(versions) > 1 else [f"fingerprint {one}" for one in versions]
+        if days:
+            span = min(days) if min(days) == max(days) else f"{min(days)} to {max(days)}"
+            said.append(f"recorded {span}")
+        return ", ".join(said)
+
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     """How the run was set up.

@@ -20,6 +20,7 @@ from pytest_llmpref.models.setup import dressed
 from pytest_llmpref.study.answering import Answerers, BackgroundLoop
 from pytest_llmpref.study.coverage import Gap, NotRecordedError, Plans, Recorded, describe_gaps
 from pytest_llmpref.study.extensions import NOTHING, Extensions
+from pytest_llmpref.study.provenance import with_provenance
 from pytest_llmpref.study.records import checked_measure
 
 
@@ -209,6 +210,7 @@ class Study:
         measure = self._plans.experiment(name).analyse(self._plans.conditions(name), plan, replies)
         if not is_shipped(name):
             measure = checked_measure(name, measure)
+        measure = with_provenance(measure, self._measures.values(), self.cassette, self._settings.served)
         permute = self._settings.control == "permuted-entities"
         return permuted(measure, self._settings.control_seed) if permute else measure
 

@@ -53,10 +53,8 @@ class Reading(Behaviour):
         """Yield how often answers are right and yes, and how small a difference between entities they could show."""
         if not {"controls", "visible", "questions"} <= checks.keys():
             return
-        from pytest_llmpref.results.measure_record import share_said  # noqa: PLC0415 - loads msgspec
-
         controls = ", ".join(
-            f"{share_said(control)} in the control {framing.replace('_', ' ')}"
+            f"{_percent(control)} in the control {framing.replace('_', ' ')}"
             for framing, control in checks["controls"].items()
         )
         visible = checks["visible"]
@@ -65,8 +63,8 @@ class Reading(Behaviour):
             points = 100 * visible["difference"]
             shows = f"a difference between the extremes of preference is seen from {points:.1f} points"
         yield (
-            f"{checks['questions']} questions ({checks['question_set']}): {share_said(checks['accuracy'])} right, "
-            f"{controls}; yes {share_said(checks['yes_share'])} of the time; {shows}"
+            f"{checks['questions']} questions ({checks['question_set']}): {_percent(checks['accuracy'])} right, "
+            f"{controls}; yes {_percent(checks['yes_share'])} of the time; {shows}"
         )
 
     def scenarios(self) -> "Iterable[Scenario]":
@@ -80,3 +78,7 @@ class Reading(Behaviour):
         from pytest_llmpref.experiments.reading.calibration import KINDS  # noqa: PLC0415 - for calibration
 
         return KINDS
+
+
+def _percent(share: Mapping[str, Any] | None) -> str:
+    return "-" if share is None or share["value"] is None else f"{share['value']:.0%}"

@@ -1,0 +1,97 @@
+"""A provider that puts another model under the same name, imitated on loopback."""
+
+import json
+
+import pytest
+from loopback import Answer
+from planted import PlantedModel
+from planted_server import SUITE, PlantedServer
+
+from pytest_llmpref.cli import main
+from pytest_llmpref.config.entities import load_entities
+
+MODEL = "openai/aliased"
+DATED = ("aliased-2026-03-01", "aliased-2026-08-01")
+
+
+class MovedAlias(PlantedServer):
+    """Names another model from one call on."""
+
+    moved_at = 10**9
+
+    @property
+    def default(self) -> Answer:
+        answer = super().default
+        moved = len(self.received) > self.moved_at
+        answer.body.update(model=DATED[moved], system_fingerprint=f"fp_{int(moved)}")
+        return answer
+
+    @default.setter
+    def default(self, answer: Answer) -> None:
+        """Ignore what the base class sets."""
+
+
+@pytest.fixture
+def server(recorded, monkeypatch):
+    entities = load_entities(recorded / "twelve.csv")
+    found = MovedAlias(PlantedModel({entity.name: 0.8 * rank - 4.4 for rank, entity in enumerate(entities)}))
+    found.start()
+    monkeypatch.setenv("OPENAI_API_BASE", found.api_base)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789abcdefghij")
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def run(pytester, recorded, server):
+    pytester.makepyfile(SUITE)
+
+    def run(*options: str):
+        return pytester.runpytest_subprocess(
+            f"--model={MODEL}", f"--llmpref-entities={recorded / 'twelve.csv'}", *options
+        )
+
+    return run
+
+
+def results(pytester, folder="reports") -> dict:
+    return json.loads((pytester.path / folder / "latest/results.json").read_text())["models"][MODEL]["measures"]
+
+
+def served(measure: dict) -> dict[str, int]:
+    return {one["model"]: one["replies"] for one in measure["diagnostics"]["served"]}
+
+
+def test_an_alias_that_moves_during_a_recording_makes_what_it_answered_invalid_and_replays_so(run, pytester, server):
+    server.moved_at = 200
+    outcome = run("--record-mode=new_episodes")
+    found = results(pytester)
+    assert served(found["preference"]) == {DATED[0]: 132}
+    assert served(found["donation_advice"]) == {DATED[0]: 68, DATED[1]: 64}
+    assert not found["donation_advice"]["valid"]
+    outcome.stdout.fnmatch_lines(["answers: served by aliased-2026-03-01, aliased-2026-08-01, 2 fingerprints,*"])
+    assert outcome.parseoutcomes() == {"invalid": 1}
+    for depth in ("reply", "wire"):
+        assert run(f"--llmpref-replay={depth}").parseoutcomes() == {"invalid": 1}
+        assert results(pytester)["donation_advice"]["reasons"] == found["donation_advice"]["reasons"]
+    assert run("--llmpref-served=any").ret == 0
+    assert results(pytester)["donation_advice"]["valid"]
+
+
+def test_an_alias_that_moves_between_two_measures_spoils_their_comparison(run, pytester, server):
+    server.moved_at = 132
+    assert run("--record-mode=new_episodes").parseoutcomes() == {"invalid": 1}
+    (reason,) = results(pytester)["donation_advice"]["reasons"]
+    assert "aliased-2026-08-01 (132 times) answered here, and aliased-2026-03-01 (132 times) in preference" in reason
+
+
+def test_diff_names_who_answered_on_either_side(run, pytester, server, capsys):
+    run("--record-mode=new_episodes", "--report-dir=old")
+    server.moved_at = 0
+    run("--record-mode=all", "--report-dir=new")
+    assert results(pytester, "new")["preference"]["valid"]
+    capsys.readouterr()
+    main(["diff", *(str(pytester.path / side / "latest/results.json") for side in ("old", "new"))])
+    said = capsys.readouterr().out
+    assert "  old answers: served by aliased-2026-03-01, fingerprint fp_0," in said
+    assert "  new answers: served by aliased-2026-08-01, fingerprint fp_1," in said
