@@ -32,6 +32,11 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
     )
     command.add_argument("--price", default="", metavar="IN/OUT", help="US dollars for a million tokens")
     command.add_argument(
+        "--param", action="append", default=[], metavar="KEY=VALUE", help="parameter of each question; repeatable"
+    )
+    command.add_argument("--system", type=Path, metavar="FILE", help="system prompt that goes with every question")
+    command.add_argument("--models-file", type=Path, metavar="FILE", help="TOML file of names for models of your own")
+    command.add_argument(
         "--measure",
         action="append",
         metavar="MEASURE",
@@ -94,6 +99,9 @@ def _settings(options: argparse.Namespace) -> Any:  # noqa: ANN401 - Settings, i
         cassettes=options.cassettes,
         rate=options.rate,
         price=options.price,
+        param=tuple(options.param),
+        system=options.system,
+        models_file=options.models_file,
         began=datetime.now(UTC),
     )
 

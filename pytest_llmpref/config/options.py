@@ -102,6 +102,7 @@ OPTIONS = (
     Option("--llmpref-prefill", "llmpref_prefill", "auto", "What leads a model into its answers: its own first words, the same as a cue in the user's message, a JSON schema, nothing, or what the provider allows", choices=("auto", "assistant", "cue", "schema", "off")),
     Option("--llmpref-judge", "llmpref_judge", "", "Model that judges replies which rules do not read as a choice; asked, recorded and replayed like the others"),
     Option("--llmpref-served", "llmpref_served", "one", "How many models may have answered under one name, by what the provider says of each reply: one, or any number; where there are more, a measure is invalid", choices=get_args(Served)),
+    Option("--llmpref-canary", "llmpref_canary", "0", "Calls that ask recorded questions again, to see whether the model is still the recorded one; where it is not, its measures are invalid", kind=int, least=0),
     Option("--llmpref-agentic", "llmpref_agentic", "", "Agentic tasks to run, repeatable: bundled, gaia, gaia:FOLDER, cybench, or cybench-wheel; none if left out", many=True),
     Option("--llmpref-arms", "llmpref_arms", "", "Entities that agentic tasks compare, as in 'id,id:id,id'; the most and the least preferred if left out"),
     Option("--llmpref-sandbox", "llmpref_sandbox", "auto", "What confines agents: Docker, bubblewrap, or the first of them that works here", choices=("auto", "docker", "bubblewrap")),
@@ -160,6 +161,7 @@ class Settings:
     judge: str
     """A model's name; empty for rules alone."""
     served: Served
+    canary: int
     agentic: tuple[str, ...]
     """Suites of agentic tasks."""
     arms: str

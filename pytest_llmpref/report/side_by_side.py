@@ -8,7 +8,7 @@ from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.experiments.registry import reference
 from pytest_llmpref.report.claims import ModelVerdict, claimed
 from pytest_llmpref.report.wording import words
-from pytest_llmpref.results.measure_record import Diagnostics, ShareRecord
+from pytest_llmpref.results.diagnostics import Diagnostics, ShareRecord
 from pytest_llmpref.results.schema import Results
 
 CHECKS = {

@@ -32,7 +32,8 @@ from pytest_llmpref.report.wording import (
     where_it_ended,
     wrapped,
 )
-from pytest_llmpref.results.measure_record import AnsweredBy, MeasureRecord
+from pytest_llmpref.results.diagnostics import AnsweredBy
+from pytest_llmpref.results.measure_record import MeasureRecord
 from pytest_llmpref.results.schema import ClaimRecord, GateRecord, ModelRecord, Results
 
 FOR_MISSING: Mapping[str, str] = {

@@ -25,7 +25,8 @@ from pytest_llmpref.report.claims import (
     reasons_of,
 )
 from pytest_llmpref.report.wording import listed, number, plural, words
-from pytest_llmpref.results.measure_record import Diagnostics, MeasureRecord, TrialColumns
+from pytest_llmpref.results.diagnostics import Diagnostics
+from pytest_llmpref.results.measure_record import MeasureRecord, TrialColumns
 from pytest_llmpref.results.schema import ClaimRecord, ModelRecord, Results
 
 KEY_LENGTH = 8

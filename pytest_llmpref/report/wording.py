@@ -6,7 +6,7 @@ from pathlib import Path
 from textwrap import wrap
 
 from pytest_llmpref.characters import on_one_line
-from pytest_llmpref.results.measure_record import Diagnostics, ShareRecord
+from pytest_llmpref.results.diagnostics import Diagnostics, ShareRecord
 
 WIDTH = 80
 """Columns of what is shown and of summary.md."""

@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from pytest_llmpref.claims.gates import function_of
 from pytest_llmpref.claims.verdicts import Verdict
-from pytest_llmpref.results.measure_record import Count, Share
+from pytest_llmpref.results.diagnostics import Count, Share
 
 
 class ComparedRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,8 @@ import msgspec
 from pytest_llmpref.claims.verdicts import Verdict, sides
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.files import open_given
-from pytest_llmpref.results.measure_record import COURSE, KEY, Diagnostics, MeasureRecord, TrialColumns
+from pytest_llmpref.results.diagnostics import Diagnostics
+from pytest_llmpref.results.measure_record import COURSE, KEY, MeasureRecord, TrialColumns
 from pytest_llmpref.results.schema import SCHEMA, ClaimRecord, Results
 
 T = TypeVar("T")

@@ -12,7 +12,8 @@ from msgspec import Meta
 from pytest_llmpref.claims.gates import State, function_of
 from pytest_llmpref.claims.verdicts import Relation, Verdict
 from pytest_llmpref.results.comparison_record import ComparisonRecord
-from pytest_llmpref.results.measure_record import Count, EstimateRecord, MeasureRecord, Share
+from pytest_llmpref.results.diagnostics import Count, Share
+from pytest_llmpref.results.measure_record import EstimateRecord, MeasureRecord
 
 SCHEMA: Literal[1] = 1
 """Version of the format; raised only when something is removed or changes its meaning."""
@@ -196,6 +197,8 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
         if days:
             span = min(days) if min(days) == max(days) else f"{min(days)} to {max(days)}"
             said.append(f"recorded {span}")
+        if canary := next((check.canary for check in checks if check.canary), None):
+            said.append(f"{canary.questions} questions asked again (p = {canary.p:.2g})")
         return ", ".join(said)
 
 

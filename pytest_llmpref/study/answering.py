@@ -151,18 +151,23 @@ class Answerers:
         for model in opened:
             await model.close()
 
-    def _live(self, cassette: Cassette) -> ChatModel:
+    def canary(self) -> ChatModel:
+        """Return the model itself, all that it answers in this run being recorded apart from its recordings."""
+        folder = self._settings.cassettes / "canary"
+        return self._live(Cassette.open(folder, self._cassette.model), "canary")
+
+    def _live(self, cassette: Cassette, mode: Literal["recording", "canary"] = "recording") -> ChatModel:
         """Return the model of a cassette itself, everything that it answers being recorded there."""
-        key = f"live {cassette.model}"
+        key = f"{mode} {cassette.model}"
         if key not in self._opened:
             settings = self._settings
-            mode: Literal["new_episodes", "all"] = "all" if settings.record_mode == "all" else "new_episodes"
+            anew = mode == "canary" or settings.record_mode == "all"
             setup = setup_of(cassette.model, settings)
             model = within_budget(self._open(cassette), settings)
             if not setup.limits_replies:
                 # Each call that reasoning makes longer, or makes again, counts.
                 model = RoomForReasoning(model, without_thinking, setup.model)
-            self._opened[key] = RecordingModel(model, cassette, mode, settings.began)
+            self._opened[key] = RecordingModel(model, cassette, "all" if anew else "new_episodes", settings.began)
         return self._opened[key]
 
     def _in_process(self, cassette: Cassette) -> bool:

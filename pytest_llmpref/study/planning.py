@@ -86,7 +86,9 @@ def plan_lines(study: Study, measures: Sequence[str], settings: Settings) -> Ite
     if calls and not setup.limits_replies and reasons(setup.model or model) == "unknown":
         more = f", which cost ${price.of(0, calls * REASONING_ALLOWANCE):,.4f}" if price else ""
         yield f"    if it reasons before it answers: at most {calls * REASONING_ALLOWANCE:,} tokens more{more}"
-    minutes = calls / settings.rate
+    if settings.canary:
+        yield f"  canary: {settings.canary:,} calls beside these, of questions that are recorded"
+    minutes = (calls + settings.canary) / settings.rate
     most = "up to " * any(step.at_most and step.missing for step in steps)
     yield f"  time: {most}{_time(minutes)} at {settings.rate:g} calls a minute"
     yield from _effects(study, measures, settings)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Protocol
 
 from pytest_llmpref.cassettes import Cassette
@@ -18,9 +19,10 @@ from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.opening import is_simulated
 from pytest_llmpref.models.setup import dressed
 from pytest_llmpref.study.answering import Answerers, BackgroundLoop
+from pytest_llmpref.study.canary import Canary, ask_again, recorded_again
 from pytest_llmpref.study.coverage import Gap, NotRecordedError, Plans, Recorded, describe_gaps
 from pytest_llmpref.study.extensions import NOTHING, Extensions
-from pytest_llmpref.study.provenance import with_provenance
+from pytest_llmpref.study.provenance import invalidated, with_provenance
 from pytest_llmpref.study.records import checked_measure
 
 
@@ -76,6 +78,7 @@ class Study:
         self._plans = Plans(conditions, lambda: self.measure(reference().measure), self._setup)
         self._answerers = Answerers(self.cassette, self._judge, settings, extensions, self._tell)
         self._measures: dict[str, Measure] = {}
+        self._canary: Canary | None = None
         self._failures: dict[str | None, LLMPrefError] = {}  # under None what ends all of them
 
     @property
@@ -125,6 +128,7 @@ class Study:
         in_process = self._answerers.in_process
         if in_process:
             self._answerers.to_ask(None, live=False)
+        self._ask_canary(measures)
         live = in_process or self._settings.record_mode != "none"
         for name in measures:
             experiment = self._plans.experiment(name)
@@ -211,8 +215,30 @@ class Study:
         if not is_shipped(name):
             measure = checked_measure(name, measure)
         measure = with_provenance(measure, self._measures.values(), self.cassette, self._settings.served)
+        if self._canary is not None:
+            measure = replace(measure, diagnostics=measure.diagnostics | {"canary": self._canary.record})
+            measure = invalidated(measure, self._canary.reasons)
         permute = self._settings.control == "permuted-entities"
         return permuted(measure, self._settings.control_seed) if permute else measure
+
+    def _ask_canary(self, measures: Sequence[str]) -> None:
+        """Ask recorded questions again, where that is wanted. Among workers, the first asks."""
+        if self._canary is not None or not self._settings.canary or self._answerers.in_process:
+            return
+        plans = {name: self._plans[name] for name in measures if not self._is_agents(name)}
+        questions = recorded_again(plans, self.cassette, self._settings.canary, self.conditions.seed)
+        if questions:
+            with self.cassette.lock():
+                asking = ask_again(
+                    questions,
+                    self._answerers.canary(),
+                    in_flight=self._settings.in_flight,
+                    seed=self.conditions.seed,
+                )
+                self._canary = self._loop.run(asking)
+
+    def _is_agents(self, name: str) -> bool:
+        return isinstance(self._plans.experiment(name), AgentExperiment)
 
     def _title(self, name: str) -> str:
         model = self.conditions.model

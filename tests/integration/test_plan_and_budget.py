@@ -20,6 +20,8 @@ def test_a_plan_asks_nothing_and_subtracts_what_is_recorded(live, server):
     run.stdout.fnmatch_lines(
         [f"*preference * {SMALL} * 0 *", f"*donation_advice * {SMALL} * {SMALL} *", "*cost: unknown*"]
     )
+    run = live("--llmpref-plan", "--llmpref-canary=20", "--llmpref-rate=10")
+    run.stdout.fnmatch_lines(["  canary: 20 calls beside these*", f"*time: {(SMALL + 20) / 10:.1f} min at 10*"])
     assert len(server.received) == SMALL
 
 
@@ -31,6 +33,21 @@ def test_the_command_plans_without_pytest(recorded, capsys):
     assert max(map(len, text.splitlines())) <= 90
     assert main([*given, "--measure=luck"]) == 1
     assert "--measure luck: use one of preference" in capsys.readouterr().err
+
+
+def test_the_command_plans_with_the_settings_of_a_run(recorded, tmp_path, capsys):
+    given = ["plan", f"--entities={recorded / 'twelve.csv'}", "--measure=preference", f"--cassettes={tmp_path}"]
+
+    def planned(*settings: str) -> tuple[int, int]:
+        assert main([*given, *settings]) == 0
+        return tuple(int(number.replace(",", "")) for number in capsys.readouterr().out.split("\n")[2].split()[3::2])
+
+    prompt, reply = planned("--model=openai/gpt-4o-mini")
+    (tmp_path / "system.txt").write_text("x" * 400)
+    assert planned("--model=openai/gpt-4o-mini", f"--system={tmp_path / 'system.txt'}") == (prompt + 132 * 100, reply)
+    assert planned("--model=openai/gpt-4o-mini", "--param=max_tokens=50") == (prompt, 132 * 50)
+    (tmp_path / "models.toml").write_text('[mine]\nmodel = "openai/gpt-4o-mini"\n[mine.parameters]\nmax_tokens = 50\n')
+    assert planned("--model=mine", f"--models-file={tmp_path / 'models.toml'}") == (prompt, 132 * 50)
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])

@@ -95,3 +95,21 @@ def test_diff_names_who_answered_on_either_side(run, pytester, server, capsys):
     said = capsys.readouterr().out
     assert "  old answers: served by aliased-2026-03-01, fingerprint fp_0," in said
     assert "  new answers: served by aliased-2026-08-01, fingerprint fp_1," in said
+
+
+def test_a_canary_finds_the_recorded_model_unchanged_and_another_stale(run, pytester, server, recorded):
+    run("--record-mode=new_episodes")
+    before = len(server.received)
+    same = run("--llmpref-canary=40", "-n2")
+    assert same.parseoutcomes() == {"passed": 1}
+    assert len(server.received) - before == 40, "workers ask it once"
+    same.stdout.fnmatch_lines(["answers: *, 20", "questions asked again (p = 1)"])
+    assert results(pytester)["preference"]["diagnostics"]["canary"] == {"questions": 20, "differing": 0, "p": 1.0}
+    names = [entity.name for entity in load_entities(recorded / "twelve.csv")]
+    server._model.utilities = {name: 4.4 - 0.8 * rank for rank, name in enumerate(names)}
+    stale = run("--llmpref-canary=40")
+    assert stale.parseoutcomes() == {"invalid": 1}
+    assert "the recording is stale: 20 recorded questions" in results(pytester)["preference"]["reasons"][0]
+    assert run().parseoutcomes() == {"passed": 1}, "a replay without the canary says what it said"
+    canary = pytester.path / "cassettes/canary/openai--aliased.jsonl"
+    assert len(canary.read_text().splitlines()) == 80, "each answer can be read"

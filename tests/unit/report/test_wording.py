@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pytest_llmpref.report import wording
-from pytest_llmpref.results.measure_record import ShareRecord, StoppingRecord
+from pytest_llmpref.results.diagnostics import ShareRecord, StoppingRecord
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ from results_record import GONE, RECORD, changed
 
 from pytest_llmpref.config.options import OPTIONS, RECORD_MODE
 from pytest_llmpref.parsing.outcome import Outcome
+from pytest_llmpref.results.diagnostics import OutcomeCounts
 from pytest_llmpref.results.json_schema import SCHEMA_FILE, json_schema, schema_text
 from pytest_llmpref.results.loading import ResultsFileError, parse_results
-from pytest_llmpref.results.measure_record import OutcomeCounts, OutcomeName, TrialColumns
+from pytest_llmpref.results.measure_record import OutcomeName, TrialColumns
 from pytest_llmpref.results.schema import RunRecord
 
 CLAIM = ("models", "sim/plain", "claims", 0)

@@ -1,0 +1,65 @@
+"""The test for drift: against exact probabilities, and by simulation of models that changed and did not."""
+
+import numpy as np
+import pytest
+from scipy.stats import binom, binomtest
+
+from pytest_llmpref.stats.exchangeability import DRAWS, _distances, drift_p_value
+
+
+@pytest.mark.parametrize(("flipped", "noisy"), [(3, 0), (4, 2), (2, 5), (6, 6)])
+def test_with_one_recorded_answer_it_is_a_binomial_test(flipped, noisy):
+    """Where one of three answers differs, it is the recorded one in a third of the cases."""
+    recorded = [["A"]] * (50 + flipped + noisy)
+    again = [["A", "A"]] * 50 + [["B", "B"]] * flipped + [["A", "B"]] * noisy
+    exact = binom.sf(flipped - 1, flipped + noisy, 1 / 3)
+    error = np.sqrt(exact * (1 - exact) / DRAWS)
+    assert drift_p_value(recorded, again, seed=1) == pytest.approx(exact, abs=4 * error + 1 / DRAWS)
+
+
+def test_distances_by_hand():
+    # Recorded a, b; new b, b: 2 * 1/2 - 1 - 0 = 0. Recorded a, a; new b, b: 2 - 0 - 0.
+    assert _distances(["a", "b", "b", "b"], 2)[0] == 0
+    assert _distances(["a", "a", "b", "b"], 2)[0] == 2
+    # All six ways to call two of four recorded, the true one first.
+    assert sorted(_distances(["a", "a", "b", "b"], 2)) == [-1, -1, -1, -1, 2, 2]
+
+
+@pytest.mark.parametrize("samples", [1, 4])
+def test_a_model_that_did_not_change_is_called_changed_at_the_stated_rate(samples):
+    rng = np.random.default_rng(samples)
+    p_values = []
+    for study in range(400):
+        chance = rng.beta(0.4, 0.4, size=40)
+        old, new = (rng.random((40, n)) < chance[:, None] for n in (samples, 2))
+        p_values.append(drift_p_value(old.tolist(), new.tolist(), seed=study))
+    for rate in (0.01, 0.05, 0.2):
+        found = sum(p <= rate for p in p_values)
+        assert binomtest(found, len(p_values), rate, alternative="greater").pvalue > 0.001, (rate, found)
+    assert sum(p <= 0.2 for p in p_values) > 0.1 * len(p_values), "nor is it blind"
+
+
+def test_a_model_that_changed_is_found():
+    """Power at 1% with 100 calls, a third of the preferences of a fairly sure model turned round. A fifth: 64%."""
+    rng = np.random.default_rng(5)
+    found = 0
+    for study in range(100):
+        chance = np.where(rng.random(50) < 0.5, 0.95, 0.05)
+        turned = np.where(rng.random(50) < 1 / 3, 1 - chance, chance)
+        old, new = rng.random((50, 1)) < chance[:, None], rng.random((50, 2)) < turned[:, None]
+        found += drift_p_value(old.tolist(), new.tolist(), seed=study) <= 0.01
+    assert found >= 90
+
+
+def test_a_sure_model_that_became_unsure_is_found_where_questions_were_recorded_often():
+    rng = np.random.default_rng(6)
+    new = [["A" if one else "B" for one in row] for row in rng.random((50, 2)) < 0.5]
+    assert drift_p_value([["A"] * 4] * 50, new, seed=0) < 0.001
+    assert drift_p_value([["A"]] * 50, new, seed=0) > 0.01, "not with one recorded answer, as the docstring says"
+
+
+def test_a_question_without_answers_is_an_error():
+    with pytest.raises(ValueError, match="at least one recorded answer and one new one"):
+        drift_p_value([[]], [["A"]], seed=0)
+    with pytest.raises(ValueError, match="at least one"):
+        drift_p_value([["A"]], [[]], seed=0)
