@@ -27,6 +27,38 @@ NOWHERE = "http://127.0.0.1:9/v1"
 _ADDRESSED = frozenset({*OWN_SERVERS, "azure", "azure_ai", "databricks", "ollama", "ollama_chat"})
 
 
+OLLAMA = ("ollama", "ollama_chat")
+"""litellm's two ways to the same server."""
+
+
+def conversing(name: str) -> str:
+    """Return litellm's name under which a model is sent conversations.
+
+    What litellm sends to ``ollama/NAME`` is one prompt, made by a template of its own. ``ollama_chat/NAME`` leaves the
+    turns to the server, which knows the model's template.
+
+    Examples
+    --------
+    >>> conversing("ollama/qwen3:8b"), conversing("openai/gpt-x")
+    ('ollama_chat/qwen3:8b', 'openai/gpt-x')
+    """
+    return name.replace("ollama/", "ollama_chat/", 1) if name.startswith("ollama/") else name
+
+
+def where_it_is(provider: str) -> str:
+    """Return where litellm looks for a provider, in words."""
+    if provider in OLLAMA:
+        return os.environ.get("OLLAMA_API_BASE") or "Ollama at http://localhost:11434"
+    return "its provider"
+
+
+def to_reach(provider: str) -> str:
+    """Return what to do where a provider cannot be reached."""
+    if provider in OLLAMA:
+        return "start Ollama (ollama serve), or set OLLAMA_API_BASE to where it runs"
+    return "check that the server runs and that this machine is online"
+
+
 def replayed_at(provider: str) -> str | None:
     """Return which address to give litellm in a replay; ``None`` for providers that have one of their own."""
     return NOWHERE if provider in _ADDRESSED else None

@@ -12,7 +12,7 @@ import msgspec
 import stamina
 
 from pytest_llmpref.models import faults, retrying
-from pytest_llmpref.models.addresses import check_address, replayed_at
+from pytest_llmpref.models.addresses import OLLAMA, check_address, conversing, replayed_at, to_reach, where_it_is
 from pytest_llmpref.models.allowance import allowance_in
 from pytest_llmpref.models.chat import CallFailedError, ModelUnavailableError, ModelWarning, Reply, Request
 from pytest_llmpref.models.litellm_client import (
@@ -84,7 +84,7 @@ class LiveModel:
         only_recorded: bool = False,
     ) -> None:
         self.name = name
-        self._litellm_name = litellm_name or name
+        self._litellm_name = conversing(litellm_name or name)
         self._address = {key: value for key, value in (("api_base", api_base), ("api_key", api_key)) if value}
         self._headers = dict(headers or {})
         self._stop = stop
@@ -261,6 +261,10 @@ class LiveModel:
         self._pace.answered(at, allowance_in(response._hidden_params.get("additional_headers") or {}))  # noqa: SLF001 - litellm's own place for it
         return reply
 
+    @property
+    def _provider(self) -> str:
+        return self._litellm_name.partition("/")[0]
+
     def _find_limits(self) -> Limits:
         try:
             provider = provider_of(self._litellm_name)[1]
@@ -283,11 +287,9 @@ class LiveModel:
         if self._is_closed(error):
             self._unavailable = f"{self.name}: {said}; {self._fix(error)}"
         elif faults.is_unreachable(error) and not self._succeeded:
-            where = self._address.get("api_base", "its provider")
-            self._unavailable = (
-                f"{self.name}: {where} cannot be reached or refuses connections ({said}); "
-                "check that the server runs and that this machine is online"
-            )
+            where = self._address.get("api_base") or where_it_is(self._provider)
+            fix = to_reach(self._provider)
+            self._unavailable = f"{self.name}: {where} cannot be reached or refuses connections ({said}); {fix}"
         elif self._failures >= FAILURES_IN_A_ROW:
             self._unavailable = f"{self.name}: the last {self._failures} calls all failed, this one with: {said}"
             if faults.is_forbidden(error):
@@ -320,6 +322,8 @@ class LiveModel:
         if faults.is_spent_for_today(error):
             return "the quota of the day is used up; run the same command again when it is renewed"
         match faults.status_of(error):
+            case 404 if self._provider in OLLAMA:
+                return f"get the model: ollama pull {self._litellm_name.partition('/')[2]}"
             case 404:
                 return f"check the model's name ({NAMES})"
             case 402 | 429:

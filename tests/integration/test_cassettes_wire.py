@@ -253,8 +253,6 @@ class Dialects(Loopback):
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         if request.path.endswith("/api/show"):
             return web.json_response({"template": "{{ .Prompt }}", "model_info": {}, "capabilities": ["completion"]})
-        if request.path.endswith("/api/generate"):
-            return web.json_response({**self.OLLAMA, "response": "A"})
         if request.path.endswith("/api/chat"):
             return web.json_response({**self.OLLAMA, "message": {"role": "assistant", "content": "A"}})
         return await super()._answer(request)
