@@ -13,6 +13,8 @@ import pytest_llmpref
 from pytest_llmpref import cli
 from pytest_llmpref.config.options import OPTIONS, RECORD_MODE
 from pytest_llmpref.experiments.registry import SHIPPED
+from pytest_llmpref.models.prefill import lead_for
+from pytest_llmpref.models.reasoning import REASONING_ALLOWANCE, reasons
 from pytest_llmpref.plugin import fixtures, hookspecs
 
 SECTIONS = {
@@ -27,6 +29,29 @@ SECTIONS = {
     "errors": "Errors",
 }
 """Package in which a public name lives -> its section, in the order of the page."""
+FILTERED = "`finish` content_filter"
+REFUSALS = {
+    "openai/gpt-4o": f"the `refusal` field, {FILTERED}",
+    "openai/gpt-5-mini": f"the `refusal` field, {FILTERED}",
+    "azure/my-deployment": f"the `refusal` field, {FILTERED}, error 400 of the content filter",
+    "anthropic/claude-sonnet-4-5": "`stop_reason` refusal",
+    "anthropic/claude-opus-4-8": "`stop_reason` refusal",
+    "gemini/gemini-2.5-flash": "SAFETY, PROHIBITED_CONTENT, BLOCKLIST, SPII; not RECITATION, LANGUAGE, OTHER",
+    "bedrock/anthropic.claude-3-5-sonnet-20240620-v1:0": FILTERED,
+    "mistral/mistral-large-latest": FILTERED,
+    "deepseek/deepseek-chat": "error Content Exists Risk",
+    "deepseek/deepseek-reasoner": "error Content Exists Risk",
+    "xai/grok-4": "error 403 of the content check",
+    "dashscope/qwen-max": "error data_inspection_failed",
+    "groq/llama-3.3-70b-versatile": FILTERED,
+    "together_ai/meta-llama/Llama-3.3-70B-Instruct-Turbo": FILTERED,
+    "openrouter/deepseek/deepseek-r1": "PROHIBITED_CONTENT, whatever the status",
+    "moonshot/kimi-k2-thinking": FILTERED,
+    "hosted_vllm/my-model": "none of its own",
+    "ollama_chat/qwen3:8b": "none of its own",
+    "local/smollm2-135m": "none of its own",
+}
+"""A model of each provider -> what counts as a refusal, beside what its replies say."""
 
 
 def setup(app: object) -> dict[str, bool]:
@@ -39,7 +64,7 @@ def write(folder: Path) -> None:
     """Write every part whose text changed, so that Sphinx reads again only what is new."""
     folder.mkdir(exist_ok=True)
     parts = {"options": options(), "fixtures": fixtures_table(), "cli": commands(), "hooks": hooks()}
-    for name, text in (parts | {"python": python()}).items():
+    for name, text in (parts | {"python": python(), "providers": providers()}).items():
         path = folder / f"{name}.md"
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
@@ -85,6 +110,28 @@ def hooks() -> str:
     """Return the hooks that other packages implement."""
     names = [name for name in vars(hookspecs) if name.startswith("pytest_llmpref_")]
     return _autodoc([f".. autofunction:: pytest_llmpref.plugin.hookspecs.{name}" for name in names])
+
+
+def providers() -> str:
+    """Return what a model of each provider is sent, by the code that sends it."""
+    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+    rows = [
+        "| model | temperature | top log-probabilities | led by | room to reason | counts as a refusal | tried |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    return "\n".join(rows + [_provider(name, refusals) for name, refusals in REFUSALS.items()])
+
+
+def _provider(name: str, refusals: str) -> str:
+    from pytest_llmpref.models.litellm_client import limits_of  # noqa: PLC0415 - litellm takes seconds to import
+
+    here = name.startswith("local/")
+    limits = limits_of("openai/gpt-4o" if here else name, None)
+    heat = "any" if limits.takes_temperature(0.7) else "1 only" if limits.takes_temperature(1.0) else "none"
+    room = {"yes": f"{REASONING_ALLOWANCE:,} tokens", "no": "-", "unknown": "when a reply shows it"}[reasons(name)]
+    tried = "run here" if here else "imitated"
+    top = limits.most_top_logprobs or "-"
+    return f"| `{name}` | {heat} | {top} | {lead_for(name).prefill} | {room} | {refusals} | {tried} |"
 
 
 def python() -> str:
