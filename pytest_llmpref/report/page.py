@@ -19,6 +19,7 @@ from pytest_llmpref.experiments.registry import in_order
 from pytest_llmpref.files import NotAFileError, explained, write_whole
 from pytest_llmpref.report import wording
 from pytest_llmpref.report.comparison import compared_model
+from pytest_llmpref.report.forest import TICKS, forest
 from pytest_llmpref.report.summary import summary
 from pytest_llmpref.report.views import (
     Figure,
@@ -87,6 +88,7 @@ def page(results: Results) -> str:
         "results": results,
         "models": models,
         "rows": table_rows(models),
+        "forest": forest(models),
         "together": all_models,
         "measured": _measured(models),
         "compared": []
@@ -131,6 +133,7 @@ def _template() -> Any:  # noqa: ANN401 - jinja2's, imported here
         "ended": wording.where_it_ended,
     }
     environment.globals |= {"marks": verdicts.MARKS, "meanings": verdicts.MEANINGS, "plural": wording.plural}
+    environment.globals |= {"ticks": TICKS}
     return environment.get_template("report.html.j2")
 
 

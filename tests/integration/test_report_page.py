@@ -140,6 +140,21 @@ def test_dark_by_the_switch_and_by_the_system(driver, report):
 
 
 @needs_chromium
+def test_correlations_of_all_models_share_one_axis(shown):
+    """What is drawn lies where the numbers say, for each model: 0.8 (0.6 to 0.9), and the threshold 0.5."""
+    axes = shown.find_elements(By.CSS_SELECTOR, ".forest .of svg")
+    assert len(axes) == 2
+    for axis in axes:
+        box = axis.rect
+        point = axis.find_element(By.CSS_SELECTOR, ".point").rect
+        assert point["x"] + point["width"] / 2 == pytest.approx(box["x"] + 0.9 * box["width"], abs=1.5)
+        threshold = axis.find_element(By.CSS_SELECTOR, ".threshold").get_attribute("x1")
+        interval = axis.find_element(By.CSS_SELECTOR, ".interval")
+        assert (threshold, interval.get_attribute("x1"), interval.get_attribute("x2")) == ("75.00%", "80.00%", "95.00%")
+    assert axes[0].rect["x"] == axes[1].rect["x"]
+
+
+@needs_chromium
 def test_a_narrow_screen_scrolls_one_way_only(driver, report):
     narrow = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", narrow)

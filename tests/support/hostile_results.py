@@ -57,6 +57,7 @@ def hostile_record():
     record["entities"] = ENTITIES
     whole, each = record["models"]["sim/plain"]["claims"][0], []
     whole |= {"measures": ["preference", "donation_advice"], "says": HOSTILE[0], "explanation": HOSTILE[1], "line": 3}
+    whole["estimate"] = whole["estimate"] | {"label": f"rho({HOSTILE[3]}, {HOSTILE[4]})"}
     whole["missing"] = {"low": 0.31, "high": 0.87}
     for n in range(12):
         one = copy.deepcopy(whole) | {"nodeid": f"suites/test_it.py::test_each[e{n}]", "entity": f"e{n}", "gate": True}
