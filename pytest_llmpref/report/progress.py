@@ -14,18 +14,28 @@ LOG_SECONDS = 10.0
 """Seconds between two lines where standard error is not a terminal."""
 
 
+LIVE = "  {n_fmt} of {total_fmt} {bar:10} {rate_fmt}, {remaining} left{postfix}"
+"""The line of a terminal, below its title: with four digits and what went wrong it keeps to 80 columns."""
+LOGGED = "{desc}: {n}/{total}, {rate_fmt}, {remaining} left{postfix}\n"
+
+
 def progress_bar(title: str, total: int, unit: str) -> "tqdm[Any]":
-    """Return tqdm's bar on standard error: one live line in a terminal, a line now and then in a log."""
+    """Return tqdm's bar on standard error: a title and one live line in a terminal, a line now and then in a log."""
     terminal = sys.stderr.isatty()
+    seconds = 0.5 if terminal else LOG_SECONDS
+    if terminal:
+        tqdm.write(title, file=sys.stderr)
     return tqdm(
         total=total,
         desc=title,
         unit=unit,
         file=sys.stderr,
         dynamic_ncols=terminal,
-        mininterval=0.5 if terminal else LOG_SECONDS,
-        maxinterval=0.5 if terminal else LOG_SECONDS,
-        bar_format=None if terminal else "{desc}: {n}/{total}, {rate_fmt}, {remaining} left{postfix}\n",
+        # A log has no width; tqdm would take that of COLUMNS.
+        ncols=None if terminal else 1_000,
+        mininterval=seconds,
+        maxinterval=seconds,
+        bar_format=LIVE if terminal else LOGGED,
         leave=True,
     )
 
@@ -48,7 +58,7 @@ class AskingProgress:
         self._shown.__enter__()
         self._refusals = self._errors = self._unpriced = 0
         self._cost = 0.0
-        self._bar = progress_bar(title, total, "trial")
+        self._bar = progress_bar(title, total, "")
 
     def __call__(self, reply: Reply, ended: bool) -> None:
         """Count one reply, and the trial if it ended with it."""

@@ -1,0 +1,56 @@
+"""How far the asking is: in a terminal of 80 columns, and in a log."""
+
+import contextlib
+import io
+
+import pytest
+
+from pytest_llmpref.models.chat import Reply
+from pytest_llmpref.report import progress
+from pytest_llmpref.report.progress import AskingProgress
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """Show some trials in a terminal, or in a log, and return what stands there."""
+
+    def show(stream: io.StringIO) -> list[str]:
+        monkeypatch.setattr("sys.stderr", stream)
+        monkeypatch.setattr(progress, "LOG_SECONDS", 0.0)
+        monkeypatch.setenv("COLUMNS", "80")
+        monkeypatch.setattr("tqdm.std._screen_shape_wrapper", lambda: lambda _stream: (80, 24))
+        asking = AskingProgress("openai/gpt-4.1-nano donation_advice", 5112, contextlib.nullcontext)
+        for number in range(1000):
+            asking(Reply("I refuse to answer.", "stop", cost=0.012) if number % 3 else Reply("", "error"), ended=True)
+        asking.tell("the provider is out; waiting")
+        asking.close()
+        return stream.getvalue().replace("\r", "\n").splitlines()
+
+    return show
+
+
+def test_a_terminal_of_80_columns_shows_all_of_it_and_a_bar_that_moves(shown):
+    lines = shown(Terminal())
+    assert lines[0] == "openai/gpt-4.1-nano donation_advice"
+    assert max(map(len, lines)) <= 80
+    last = lines[-1]
+    assert last.startswith("  1000 of 5112 ")
+    assert "/s, " in last
+    assert " left, " in last
+    assert "666 refused, 334 failed, $7.99" in last
+    assert (
+        sum(character in "\u2588\u258f\u258e\u258d\u258c\u258b\u258a\u2589#123456789" for character in last[15:27]) >= 1
+    )
+    assert "the provider is out; waiting" in lines
+
+
+def test_a_log_gets_whole_lines_with_the_title(shown):
+    lines = [line for line in shown(io.StringIO()) if line.strip()]
+    assert all(line.startswith(("openai/gpt-4.1-nano donation_advice: ", "the provider is out")) for line in lines)
+    assert "1000/5112, " in lines[-1]
+    assert lines[-1].endswith("$7.99")
