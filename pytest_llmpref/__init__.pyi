@@ -48,6 +48,7 @@ from pytest_llmpref.models.chat import (
     ToolCall,
 )
 from pytest_llmpref.models.simulated.tastes import Tastes
+from pytest_llmpref.notebooks import OpenStudy, open_study
 from pytest_llmpref.parsing.outcome import Attempt, Outcome
 from pytest_llmpref.parsing.reasons import Reason
 from pytest_llmpref.parsing.replies import read_choice
@@ -88,6 +89,7 @@ __all__ = [
     "Message",
     "ModelUnavailableError",
     "Normal",
+    "OpenStudy",
     "Outcome",
     "PairExperiment",
     "Plan",
@@ -124,6 +126,7 @@ __all__ = [
     "interval_record",
     "ledger",
     "minus_control",
+    "open_study",
     "outcome_diagnostics",
     "over_entities",
     "pair_experiment",

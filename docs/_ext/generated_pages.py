@@ -18,6 +18,7 @@ from pytest_llmpref.models.reasoning import REASONING_ALLOWANCE, reasons
 from pytest_llmpref.plugin import fixtures, hookspecs
 
 SECTIONS = {
+    "notebooks": "Studies without pytest",
     "stats": "Statistics",
     "claims": "Estimates, claims and verdicts",
     "experiments": "Experiments, behaviours and measures",

@@ -106,6 +106,14 @@ def change(new: Measure, old: Measure) -> Change:
     ------
     ValueError
         If they are of different behaviours.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import open_study
+    >>> with open_study("sim/paper-a", profile="smoke") as new, open_study("sim/paper-b", profile="smoke") as old:
+    ...     moved = change(new.preferences, old.preferences)
+    >>> moved["unicef"]
+    <change of Elo of unicef ..., n=... trials>
     """
     if new.name != old.name:
         raise ValueError(f"change({new.name}, {old.name}): only two measurements of one behaviour can be compared")
@@ -139,7 +147,16 @@ def change(new: Measure, old: Measure) -> Change:
 
 
 def change_in_rho(new: tuple[HasValues, HasValues], old: tuple[HasValues, HasValues]) -> Estimate:
-    """Return how Spearman's rho between two measures changed, over the entities that have all four values."""
+    """Return how Spearman's rho between two measures changed, over the entities that have all four values.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import open_study
+    >>> with open_study("sim/paper-a", profile="smoke") as new, open_study("sim/paper-b", profile="smoke") as old:
+    ...     now, before = ((one.preferences, one.donation_advice) for one in (new, old))
+    ...     change_in_rho(now, before)
+    <change of rho(preference, donation_advice) ..., n=72 entities>
+    """
     (x, y), (old_x, old_y) = new, old
     shared = [
         entity

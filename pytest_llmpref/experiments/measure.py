@@ -347,6 +347,12 @@ def stopping_record(
         What it means that it ended so, in words.
     done
         What of the planned was done, in words.
+
+    Examples
+    --------
+    >>> found = stopping_record("supported", looks=(2, 4), asked=(100, 400), thresholds=[])
+    >>> found["said"]
+    'sequential: ended at look 2 of 4, since every claim is supported; 100 of 400 questions asked (75% saved)'
     """
     why = {
         "refuted": "a claim is refuted",

@@ -220,6 +220,12 @@ def entity_experiment(
     ------
     PromptError
         If there is no question, or one lacks the slot or has another.
+
+    Examples
+    --------
+    >>> thanks = entity_experiment("warmth", ["Write a line to {entity}."], lambda text: text.count("!"), unit="marks")
+    >>> thanks.measure, thanks.unit
+    ('warmth', 'marks')
     """
     if not questions or isinstance(questions, str):
         raise PromptError(f"{measure}: questions must be a list of at least one wording")

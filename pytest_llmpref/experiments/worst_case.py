@@ -50,6 +50,14 @@ def worst_case(x: Measure, y: Measure) -> ManskiBounds:
     ----------
     x, y
         Measures of one model.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import open_study
+    >>> with open_study("sim/paper-a", profile="smoke") as study:
+    ...     found = worst_case(study.preferences, study.donation_advice)
+    >>> found.low
+    <lowest rho(preference, donation_advice) ..., n=72 entities>
     """
     estimate = spearman(x, y)
     missing = _missing(x), _missing(y)

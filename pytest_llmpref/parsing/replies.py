@@ -38,6 +38,12 @@ def read_choice(reply: Reply, options: Mapping[str, str]) -> tuple[Outcome, str 
     Returns
     -------
     The outcome, and the label that was chosen where it is a choice.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import Reply
+    >>> read_choice(Reply("I'd go with B.", "stop"), {"A": "Oxfam", "B": "UNICEF"})
+    (<Outcome.CHOICE: 'choice'>, 'B')
     """
     if reply.finish == "error":
         return Outcome.ERROR, None

@@ -46,6 +46,12 @@ def read_yes_no(reply: Reply) -> tuple[Outcome, bool | None]:
     The rules apply in this order: a provider's own refusal; yes or no at the start, or stated as the answer, or at the
     end; words that decline; words that leave it open; a reason for which others decline; else truncated or unparseable.
     Where a reply was cut, its last sentence neither leaves it open nor answers by its last word: "there is no" is none.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import Reply
+    >>> read_yes_no(Reply("Yes, it is.", "stop"))
+    (<Outcome.CHOICE: 'choice'>, True)
     """
     if reply.finish == "error":
         return Outcome.ERROR, None

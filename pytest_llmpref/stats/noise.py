@@ -264,6 +264,14 @@ def residuals(outcome: HasEstimates, predictor: HasEstimates) -> Mapping[str, Es
     ------
     ValueError
         If fewer than 4 entities are present in both.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import open_study
+    >>> with open_study("sim/paper-a", profile="smoke") as study:
+    ...     beyond = residuals(study.donation_advice, study.preferences)
+    >>> beyond["unicef"]
+    <donation_advice of unicef beyond what preference predicts ..., n=... trials>
     """
     ids = [entity for entity in outcome.estimates if entity in predictor.estimates]
     if len(ids) < 4:

@@ -9,7 +9,7 @@ from package_tree import MODULES, PACKAGE, imports, module_name, place, room
 from pytest_llmpref.experiments.registry import SHIPPED
 
 FLOORS = {
-    "plugin": 8, "cli": 8, "__main__": 8,
+    "plugin": 8, "cli": 8, "__main__": 8, "notebooks": 8,
     "calibration": 7,
     "report": 6,
     "comparison": 5, "study": 5,

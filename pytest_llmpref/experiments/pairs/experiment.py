@@ -117,6 +117,12 @@ def pair_experiment(measure: str, questions: Sequence[str], *, form: str = "") -
     ------
     PromptError
         If there is no question, or the form lacks a slot or has an unknown one.
+
+    Examples
+    --------
+    >>> trust = pair_experiment("trust", ["Whom would you rather trust with a secret?"])
+    >>> trust.measure
+    'trust'
     """
     shipped = load_prompts("pairwise")
     if not questions or isinstance(questions, str):

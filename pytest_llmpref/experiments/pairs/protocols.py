@@ -98,6 +98,15 @@ def robustness(cells: Sequence[Cell], hypothesis: Callable[[Cell], Claim]) -> Es
     hypothesis
         Makes the claim about one cell, such as
         ``lambda cell: spearman(cell.preferences, cell.donation_advice) > 0``.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import open_study, spearman
+    >>> def follows(cell):
+    ...     return spearman(cell.preferences, cell.donation_advice) > 0
+    >>> # In a test, the fixture ``protocols`` is the sequence of cells.
+    >>> robustness([], follows).invalid != ()
+    True
     """
     found = [(cell.protocol, _claim(hypothesis, cell)) for cell in cells]
     held = sum(claim.verdict is Verdict.SUPPORTED for _, claim in found)
