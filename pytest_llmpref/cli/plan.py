@@ -31,6 +31,7 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
         "--rate", type=float, default=60.0, metavar="CALLS", help="calls a minute that the provider allows"
     )
     command.add_argument("--price", default="", metavar="IN/OUT", help="US dollars for a million tokens")
+    command.add_argument("--judge", default="", metavar="NAME", help="model that judges replies, or auto")
     command.add_argument(
         "--param", action="append", default=[], metavar="KEY=VALUE", help="parameter of each question; repeatable"
     )
@@ -102,6 +103,7 @@ def _settings(options: argparse.Namespace) -> Any:  # noqa: ANN401 - Settings, i
         param=tuple(options.param),
         system=options.system,
         models_file=options.models_file,
+        judge=options.judge,
         began=datetime.now(UTC),
     )
 

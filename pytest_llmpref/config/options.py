@@ -17,6 +17,8 @@ RecordMode = Literal["none", "new_episodes", "all"]
 Replay = Literal["reply", "wire"]
 Served = Literal["one", "any"]
 Control = Literal["none", "permuted-entities", "fictitious-entities"]
+AUTO = "auto"
+"""The judge's name that stands for a cheap model of the measured model's provider."""
 
 
 class SettingError(LLMPrefError):
@@ -100,7 +102,10 @@ OPTIONS = (
     Option("--llmpref-replay", "llmpref_replay", "reply", "Depth of replay: the recorded replies, or the raw HTTP through litellm", choices=("reply", "wire")),
     Option("--llmpref-answers", "llmpref_answers", "auto", "Read answers from the text, from the labels' log-probabilities, or from these where there are any", choices=("auto", "text", "logprobs")),
     Option("--llmpref-prefill", "llmpref_prefill", "auto", "What leads a model into its answers: its own first words, the same as a cue in the user's message, a JSON schema, nothing, or what the provider allows", choices=("auto", "assistant", "cue", "schema", "off")),
-    Option("--llmpref-judge", "llmpref_judge", "", "Model that judges replies which rules do not read as a choice; asked, recorded and replayed like the others"),
+    Option("--llmpref-judge", "llmpref_judge", "", "Model that judges replies in which rules read no choice, or auto for a cheap one of the same provider; asked, recorded and replayed like the others"),
+    Option("--llmpref-labels", "llmpref_labels", "", "File with people's labels of replies (.csv or .jsonl; columns key, label and, if several people label, rater): shows how often rules and judge are right" + WHERE_FILES_START),
+    Option("--llmpref-to-label", "llmpref_to_label", "", "New file (.csv or .jsonl) into which replies are written for people to label: some of each kind, without what was read from them" + WHERE_FILES_START),
+    Option("--llmpref-to-label-count", "llmpref_to_label_count", "200", "Most replies of each measure of each model to write there", kind=int, least=1),
     Option("--llmpref-served", "llmpref_served", "one", "How many models may have answered under one name, by what the provider says of each reply: one, or any number; where there are more, a measure is invalid", choices=get_args(Served)),
     Option("--llmpref-canary", "llmpref_canary", "0", "Calls that ask recorded questions again, to see whether the model is still the recorded one; where it is not, its measures are invalid", kind=int, least=0),
     Option("--llmpref-agentic", "llmpref_agentic", "", "Agentic tasks to run, repeatable: bundled, gaia, gaia:FOLDER, cybench, or cybench-wheel; none if left out", many=True),
@@ -139,7 +144,7 @@ RECORD_MODE = Option(
 )
 SHORT = tuple(option for option in (*OPTIONS, RECORD_MODE) if option.flag != option.long)
 """Options whose usual name another plugin may have."""
-FILES = ("baseline", "entities", "policy", "system", "models_file")
+FILES = ("baseline", "entities", "labels", "policy", "system", "models_file", "to_label")
 """Settings that name a file, or none."""
 
 
@@ -159,7 +164,10 @@ class Settings:
     answers: Literal["auto", "text", "logprobs"]
     prefill: Literal["auto", "assistant", "cue", "schema", "off"]
     judge: str
-    """A model's name; empty for rules alone."""
+    """A model's name, or `AUTO`; empty for rules alone."""
+    labels: Path | None
+    to_label: Path | None
+    to_label_count: int
     served: Served
     canary: int
     agentic: tuple[str, ...]

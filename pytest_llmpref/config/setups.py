@@ -10,6 +10,7 @@ import msgspec
 
 from pytest_llmpref.config.options import Settings
 from pytest_llmpref.config.reading import UserFileError, decoded, fitted, listed, parse_toml, read_bytes
+from pytest_llmpref.models.parameters import Price, price_of
 from pytest_llmpref.models.setup import AS_IS, Setup, Value, checked_parameters
 
 _MOST_BYTES = 1 << 20
@@ -32,7 +33,7 @@ def setup_of(model: str, settings: Settings) -> Setup:
     if model.startswith("sim/"):
         return AS_IS
     found = _tables(settings.models_file).get(model, AS_IS) if settings.models_file is not None else AS_IS
-    if model == settings.judge and model not in settings.models:
+    if is_judge_alone(model, settings):
         return found
     given: dict[str, Any] = {}
     if settings.param:
@@ -51,6 +52,28 @@ def setup_of(model: str, settings: Settings) -> Setup:
             raise SetupError(f"--llmpref-api-base {settings.api_base}", [said])
         given |= {"server": server, "api_base": address}
     return replace(found, **given) if given else found
+
+
+def is_judge_alone(model: str, settings: Settings) -> bool:
+    """Whether a model is asked as a judge, and not measured itself."""
+    return bool(settings.judge) and model not in settings.models
+
+
+def price_under(model: str, settings: Settings) -> Price | None:
+    """Return the price of a model: its table's, the option's, or litellm's; ``None`` where it is unknown.
+
+    The option is for the models that are measured. A judge has it only where nothing else says what it costs.
+
+    Raises
+    ------
+    PriceError
+        If a price that the user gave cannot be read.
+    """
+    setup = setup_of(model, settings)
+    name = setup.model or model
+    if is_judge_alone(model, settings) and (known := price_of(name, setup.price)) is not None:
+        return known
+    return price_of(name, setup.price or settings.price)
 
 
 def _pairs(option: str, given: Iterable[str], form: str) -> dict[str, str]:

@@ -1,10 +1,8 @@
-"""The asking loop: many trials in flight, each asked until its answer is valid, every one accounted for.
-
-A second model judges the replies that rules do not read as a choice; it is asked, recorded and replayed like any.
-"""
+"""The asking loop: many trials in flight, each asked until its answer is valid, every one accounted for."""
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -12,106 +10,12 @@ import msgspec
 
 from pytest_llmpref.config.profiles import MOST_ATTEMPTS
 from pytest_llmpref.experiments.experiment import Plan
-from pytest_llmpref.experiments.trials import Replies, load_prompts
-from pytest_llmpref.models.chat import CallFailedError, ChatModel, Message, ModelUnavailableError, Reply, Request
-from pytest_llmpref.models.prefill import lead_for
-from pytest_llmpref.parsing.judgements import JUDGEMENTS, read_judgement
-from pytest_llmpref.parsing.outcome import Outcome
-from pytest_llmpref.parsing.replies import read_choice
-from pytest_llmpref.parsing.thinking import LONGEST, without_thinking
+from pytest_llmpref.experiments.judging import judged, question_to_judge
+from pytest_llmpref.experiments.trials import Replies
+from pytest_llmpref.models.chat import CallFailedError, ChatModel, ModelUnavailableError, Reply, Request
 
-TOKENS = 16
-"""Most tokens of a judge's answer: one word."""
 MOST_CUT = 5
 """Replies without an answer that were cut off, none being whole before, after which a study ends. Our choice."""
-_NAMELESS = {"A": "\x00", "B": "\x00"}
-
-
-def question_to_judge(judge: str, request: Request, reply: Reply) -> Request | None:
-    """Return what the judge is asked about a reply; ``None`` where there is nothing to judge.
-
-    Nothing is to judge where a call failed, the provider itself refused, nothing was said, or a label was chosen in so
-    many words.
-
-    Parameters
-    ----------
-    judge
-        Name of the judge.
-    request, reply
-        What was asked, and what was said.
-
-    Examples
-    --------
-    >>> from pytest_llmpref import Message, Reply, Request
-    >>> asked = Request("sim/x", (Message("user", "A: tea. B: mud. Which?"),), 1.0, 9)
-    >>> question_to_judge("sim/judge", asked, Reply("A", "stop")) is None
-    True
-    >>> question_to_judge("sim/judge", asked, Reply("Whatever warms you.", "stop")).max_tokens
-    16
-    """
-    if reply.finish in {"error", "content_filter"} or reply.refusal or not without_thinking(reply.text).strip():
-        return None
-    if read_choice(reply, _NAMELESS)[0] is Outcome.CHOICE:
-        return None
-    said = without_thinking(reply.text)
-    said = said if len(said) <= 2 * LONGEST else f"{said[:LONGEST]}\n[...]\n{said[-LONGEST:]}"
-    asked = "\n".join(message.content for message in request.messages if message.role != "assistant")
-    prompt = load_prompts("judge").render(0, question=asked, reply=said)
-    answers = tuple(JUDGEMENTS) if lead_for(judge).prefill == "schema" else ()
-    return Request(judge, (Message("user", prompt),), temperature=0.0, max_tokens=TOKENS, answers=answers)
-
-
-def judged(reply: Reply, answer: Reply) -> Reply:
-    """Return a reply with the judge's word on it, and with what the judge cost; as it was where that is no word.
-
-    Parameters
-    ----------
-    reply, answer
-        What was said, and what the judge answered about it.
-    """
-    word = read_judgement(answer.text) if answer.finish != "error" else None
-    unpriced = reply.cost is None or answer.cost is None
-    return msgspec.structs.replace(
-        reply,
-        judgement=word,
-        prompt_tokens=reply.prompt_tokens + answer.prompt_tokens,
-        completion_tokens=reply.completion_tokens + answer.completion_tokens,
-        cost=None if unpriced else (reply.cost or 0.0) + (answer.cost or 0.0),
-    )
-
-
-class JudgedModel:
-    """A `ChatModel` whose replies another one judges, where `question_to_judge` has something to ask.
-
-    Parameters
-    ----------
-    inner
-        The model that is measured.
-    judge
-        The judge. Neither is closed with this model, which only borrows them.
-    """
-
-    def __init__(self, inner: ChatModel, judge: ChatModel) -> None:
-        self.name = inner.name
-        self._inner = inner
-        self._judge = judge
-
-    async def ask(self, request: Request) -> Reply:
-        """Answer one request, and have the answer judged.
-
-        Raises
-        ------
-        ModelUnavailableError
-            If either model cannot be asked at all.
-        CallFailedError
-            If this request failed for good; a failed call of the judge leaves the reply to the rules.
-        """
-        reply = await self._inner.ask(request)
-        question = question_to_judge(self._judge.name, request, reply)
-        return reply if question is None else judged(reply, await self._judge.ask(question))
-
-    async def close(self) -> None:
-        """Nothing is open that is not others'."""
 
 
 def first_attempt(request: Request, repetition: int) -> Request:
@@ -203,6 +107,7 @@ async def ask_all(
     numbers: Sequence[int],
     *,
     in_flight: int,
+    judge: ChatModel | None = None,
     on_reply: Callable[[Reply, bool], None] = lambda _reply, _ended: None,
     first: FirstReplies | None = None,
 ) -> list[Replies]:
@@ -221,6 +126,8 @@ async def ask_all(
         Which of them to ask.
     in_flight
         Most trials under way at once.
+    judge
+        Who judges the replies that hold no explicit choice; ``None`` for rules alone.
     on_reply
         Called with each reply as it arrives, and with whether it ends its trial.
     first
@@ -229,17 +136,19 @@ async def ask_all(
     Raises
     ------
     ModelUnavailableError
-        If no request to this model can succeed, or none is answered. What was answered until then is in the cassette.
+        If no request to this model, or to its judge, can succeed, or none is answered. What was answered until then is
+        in the cassette.
     """
     found: dict[int, Replies] = {}
     queue = iter(numbers)
+    trial = _TrialAsker(model, judge, plan, on_reply, first)
 
     async def worker() -> None:
         for number in queue:
-            found[number] = await _ask_trial(model, plan, number, on_reply, first)
+            found[number] = await trial.ask(number)
 
     for number in queue:
-        found[number] = await _ask_trial(model, plan, number, on_reply, first)
+        found[number] = await trial.ask(number)
         break
     try:
         async with asyncio.TaskGroup() as group:
@@ -251,20 +160,41 @@ async def ask_all(
     return [found[number] for number in numbers]
 
 
-async def _ask_trial(
-    model: ChatModel, plan: Plan[Any], number: int, on_reply: Callable[[Reply, bool], None], first: FirstReplies | None
-) -> Replies:
-    """Ask one trial until its answer is valid."""
-    request, replies = plan.requests[number], list[Reply]()
-    while True:
+@dataclass(frozen=True)
+class _TrialAsker:
+    """Asks the trials of a plan, one by one; see `ask_all`."""
+
+    model: ChatModel
+    judge: ChatModel | None
+    plan: Plan[Any]
+    on_reply: Callable[[Reply, bool], None]
+    first: FirstReplies | None
+
+    async def ask(self, number: int) -> Replies:
+        """Ask one trial until its answer is valid."""
+        plan, request, replies = self.plan, self.plan.requests[number], list[Reply]()
+        while True:
+            replies.append(await self._reply(number, request))
+            goes_on = plan.goes_on(number, replies)
+            self.on_reply(replies[-1], not goes_on)
+            if self.first is not None:
+                self.first.see(replies[-1], partial(plan.is_valid, plan.questions[number], replies[-1]))
+            if not goes_on:
+                return tuple(replies)
+            request = next_attempt(request)
+
+    async def _reply(self, number: int, request: Request) -> Reply:
+        """Return the reply to one attempt, judged; a failed call of the judge's leaves it to the rules."""
         try:
-            replies.append(await model.ask(request))
+            reply = await self.model.ask(request)
         except CallFailedError as error:
-            replies.append(Reply(text=str(error), finish="error"))
-        goes_on = plan.goes_on(number, replies)
-        on_reply(replies[-1], not goes_on)
-        if first is not None:
-            first.see(replies[-1], partial(plan.is_valid, plan.questions[number], replies[-1]))
-        if not goes_on:
-            return tuple(replies)
-        request = next_attempt(request)
+            return Reply(text=str(error), finish="error")
+        if self.judge is None or (options := self.plan.options_of(number)) is None:
+            return reply
+        question = question_to_judge(self.judge.name, request, reply, options)
+        if question is None:
+            return reply
+        try:
+            return judged(reply, await self.judge.ask(question))
+        except CallFailedError:
+            return reply

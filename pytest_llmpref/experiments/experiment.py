@@ -21,6 +21,7 @@ from pytest_llmpref.experiments.trials import Replies, Trial
 from pytest_llmpref.models.chat import ChatModel, Reply, Request
 from pytest_llmpref.models.prefill import Prefill
 from pytest_llmpref.parsing.logprobs import Answers
+from pytest_llmpref.parsing.outcome import Outcome
 
 if TYPE_CHECKING:
     from pytest_llmpref.stats.change import Changes
@@ -165,8 +166,14 @@ class Plan(Generic[Question]):
         Tells whether a reply to a question is a valid answer.
     attempts
         Most attempts at one trial.
-    can_be_judged
-        Whether each is a question with two options, whose replies a judge can tell apart.
+    read
+        Reads a reply to a question: its outcome, and the label of a choice (``A``, ``B``; ``yes``, ``no``). People's
+        labels of replies are compared with it; ``None`` where no answer is a label.
+    labels
+        The labels of a choice; none where ``read`` is ``None``.
+    options
+        Returns the name shown under each of the labels ``A`` and ``B``, where each question has these two options and
+        no other; a judge then reads what rules do not.
     rounds
         How the trials are asked where answers decide which; ``None`` where all are asked, in one go.
 
@@ -185,7 +192,9 @@ class Plan(Generic[Question]):
     requests: Sequence[Request]
     is_valid: Callable[[Question, Reply], bool]
     attempts: int
-    can_be_judged: bool = False
+    read: Callable[[Question, Reply], tuple[Outcome, str | None]] | None = None
+    labels: tuple[str, ...] = ()
+    options: Callable[[Question], Mapping[str, str]] | None = None
     rounds: Rounds | None = None
 
     @property
@@ -213,6 +222,10 @@ class Plan(Generic[Question]):
         """Return the trials that were asked, and the replies to each: a question that was not needed is no trial."""
         numbers = [number for number, attempts in enumerate(replies) if attempts]
         return self.part(numbers), [replies[number] for number in numbers]
+
+    def options_of(self, number: int) -> Mapping[str, str] | None:
+        """Return the name under each label of a trial's question; ``None`` where a judge cannot read the replies."""
+        return None if self.options is None else self.options(self.questions[number])
 
     def goes_on(self, number: int, replies: Sequence[Reply]) -> bool:
         """Tell whether a trial that has these replies is asked again. A call that failed for good ends it."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_llmpref.plugin.preparing import Preparation
     from pytest_llmpref.plugin.run import Run
     from pytest_llmpref.results.comparison_record import ComparisonRecord
+    from pytest_llmpref.results.labels_record import ToLabel
     from pytest_llmpref.results.measure_record import MeasureRecord
     from pytest_llmpref.results.schema import ClaimRecord, EntityRecord, Part, Results, RunRecord, TestClaims
 
@@ -34,8 +35,10 @@ class Findings:
         self._claims: dict[str, TestClaims] = {}  # by node id
         self._gates = gating.GateKeeper()
         self._measures: dict[str, dict[str, MeasureRecord]] = {}
+        self._judges: dict[str, str] = {}
         self._run_record: RunRecord | None = None
         self._entities: dict[str, EntityRecord] = {}
+        self._to_label: dict[str, ToLabel] = {}  # by key
         self._unwritten = ""
 
     def keep_report(self, report: Any) -> None:  # noqa: ANN401 - a test's report, whichever worker made it
@@ -57,6 +60,8 @@ class Findings:
             self._gates.take_over(part.gates)
         if part.run is not None:
             self._run_record, self._entities = part.run, part.entities
+        self._judges |= part.judges
+        self._to_label |= {one.key: one for one in part.to_label}
         for model, measures in part.measures.items():
             self._measures.setdefault(model, {}).update(measures)
 
@@ -141,6 +146,32 @@ class Findings:
             self._unwritten = str(error)
         except Exception as error:  # noqa: BLE001 - pytest would end in a traceback, and show no verdict and no gate
             self._unwritten = f"results.json was not written ({type(error).__name__}: {error})"
+        self._write_to_label()
+
+    def _write_to_label(self) -> None:
+        """Write the replies for people to label, where they are asked for."""
+        settings = self._run.settings
+        if not self._to_label or settings.to_label is None:
+            return
+        from pytest_llmpref.study.labelling import write_to_label  # noqa: PLC0415 - see the class
+
+        try:
+            write_to_label(settings.to_label, self._to_label.values(), settings.seed)
+        except OSError as error:
+            self._unwritten = "\n".join(
+                filter(None, [self._unwritten, f"{settings.to_label}: cannot be written ({error.strerror or error})"])
+            )
+            self._to_label = {}
+
+    @property
+    def _sampled(self) -> str:
+        """Say where the replies are that people are to label; empty where none were asked for."""
+        path = self._run.settings.to_label if names_model(self._run.config) else None
+        if path is None:
+            return ""
+        from pytest_llmpref.report.wording import plural, short_path  # noqa: PLC0415 - see the class
+
+        return f"to label {short_path(path)}: {plural(len(self._to_label), 'reply', 'replies')}"
 
     @cached_property
     def _gate_states(self) -> dict[str | None, GateState]:
@@ -184,6 +215,7 @@ class Findings:
             self._claims_by_model(),
             {model: gating.as_record(state) for model, state in self._gate_states.items()},
             self._run.secrets,
+            self._judges,
         )
         if self._run.earlier is None:
             return found
@@ -248,6 +280,8 @@ class Findings:
         self._tell_github(reporter, results)
         for line in self._unwritten.splitlines():
             reporter.write_line(for_terminal(line), red=True)
+        if self._sampled:
+            reporter.write_line(for_terminal(self._sampled))
         settings, verbosity = self._run.settings, self._run.config.option.verbose
         for text, markup in last_lines(results, settings.report_dir / "latest", verbosity):
             reporter.write_line(for_terminal(text), **markup)

@@ -20,6 +20,8 @@ _METAVARS = {
     "llmpref_boolq": "FILE|dev",
     "llmpref_cassettes": "FOLDER",
     "llmpref_judge": "NAME",
+    "llmpref_labels": "FILE",
+    "llmpref_to_label": "FILE",
     "llmpref_agentic": "SUITE",
     "llmpref_arms": "IDS:IDS",
     "llmpref_timeout": "SECONDS",

@@ -43,7 +43,13 @@ class Preparation:
             named, or one cannot be replayed.
         """
         wrong, alone = list[str](), all(collection.is_ours(item) for item in items)
-        self._unprepared = {model: list[str]() for model in collection.unnamed(items)} | self._measures_needed(items)
+        needed = self._measures_needed(items)
+        if needed and names_model(self._run.config) and self._run.settings.labels is not None:
+            try:
+                self._run.studies.check_labels(needed)
+            except LLMPrefError as error:
+                wrong.append(self._spelled(error))
+        self._unprepared = {model: list[str]() for model in collection.unnamed(items)} | needed
         for model in share_to_prepare(self._unprepared, lambda: self._run.settings.models, self._run.config):
             try:
                 self._prepare_model(model)
@@ -56,7 +62,7 @@ class Preparation:
         if alone or names_model(self._run.config):
             wrong = [str(problem) for problem in self._run.problems] + wrong
         if wrong or (alone and missing):
-            raise pytest.UsageError("\n\n".join([*wrong, *missing]))
+            raise pytest.UsageError("\n\n".join(dict.fromkeys([*wrong, *missing])))
 
     def why_skipped(self, item: pytest.Item) -> str:
         """Say what is missing for a test of ours, and how to get it; empty if nothing is."""

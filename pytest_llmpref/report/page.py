@@ -17,7 +17,7 @@ from pytest_llmpref.claims import verdicts
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.experiments.registry import in_order
 from pytest_llmpref.files import NotAFileError, explained, write_whole
-from pytest_llmpref.report import wording
+from pytest_llmpref.report import labels, wording
 from pytest_llmpref.report.comparison import compared_model
 from pytest_llmpref.report.forest import TICKS, forest
 from pytest_llmpref.report.summary import summary
@@ -131,6 +131,9 @@ def _template() -> Any:  # noqa: ANN401 - jinja2's, imported here
         "words": wording.words,
         "cost": cost,
         "ended": wording.where_it_ended,
+        "judge_sentence": wording.judge_sentence,
+        "checked": labels.checked,
+        "rate": labels.rate,
     }
     environment.globals |= {"marks": verdicts.MARKS, "meanings": verdicts.MEANINGS, "plural": wording.plural}
     environment.globals |= {"ticks": TICKS}

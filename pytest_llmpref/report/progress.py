@@ -14,7 +14,7 @@ LOG_SECONDS = 10.0
 """Seconds between two lines where standard error is not a terminal."""
 
 
-LIVE = "  {n_fmt} of {total_fmt} {bar:10} {rate_fmt}, {remaining} left{postfix}"
+LIVE = "  {n_fmt} of {total_fmt} {bar:8} {rate_fmt}, {remaining} left{postfix}"
 """The line of a terminal, below its title: with four digits and what went wrong it keeps to 80 columns."""
 LOGGED = "{desc}: {n}/{total}, {rate_fmt}, {remaining} left{postfix}\n"
 

@@ -9,8 +9,9 @@ from pytest_llmpref.charts import Names
 from pytest_llmpref.claims.verdicts import MARKS, Verdict
 from pytest_llmpref.report.claims import gate_of_all
 from pytest_llmpref.report.comparison import ComparedModel, compared_model
+from pytest_llmpref.report.labels import label_lines
 from pytest_llmpref.report.views import ClaimView, ModelView, model_views
-from pytest_llmpref.report.wording import WIDTH, short_name, where_it_ended
+from pytest_llmpref.report.wording import WIDTH, judge_sentence, short_name, where_it_ended
 from pytest_llmpref.results.schema import AbsentGateRecord, Results
 
 SUMMARY_LIMIT = 1_000_000
@@ -137,6 +138,10 @@ def _lines(results: Results, models: list[ModelView]) -> Iterator[str]:
         yield f"## {in_markdown(model.label)}: {model.verdict.word}"
         yield ""
         yield from _wrapped(in_markdown(model.verdict.sentence))
+        if judge := judge_sentence(model.record):
+            yield from _wrapped(f"{in_markdown(judge)}.")
+        for text in label_lines(model.record):
+            yield from _wrapped(in_markdown(text.strip()), "  - " if text.startswith(" ") else "- ", "    ")
         for measure, record in model.record.measures.items():
             if ended := where_it_ended(record.checks):
                 yield from _wrapped(f"{in_markdown(measure.capitalize())}, {in_markdown(ended)}.")

@@ -22,9 +22,11 @@ from pytest_llmpref.report.claims import (
     interval,
     judge,
 )
+from pytest_llmpref.report.labels import label_lines
 from pytest_llmpref.report.wording import (
     WIDTH,
     for_terminal,
+    judge_sentence,
     percent,
     plural,
     share,
@@ -171,6 +173,8 @@ def model_lines(model: ModelRecord, verbosity: int) -> Iterator[Line]:
         if model.provenance:
             yield from ((line, {}) for line in wrapped(f"answers: {model.provenance}"))
         yield from ((line, {}) for line in measure_lines(model.measures, numbers))
+        yield from ((line, {}) for line in wrapped(judge_sentence(model), "  ", "    "))
+        yield from ((line, {}) for text in label_lines(model) for line in wrapped(text, "  ", "      "))
         yield from claim_lines(model, groups, numbers)
     yield from _problem_lines(model, groups, numbers, verbosity)
     if verbosity > 0:

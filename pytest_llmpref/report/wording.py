@@ -7,6 +7,7 @@ from textwrap import wrap
 
 from pytest_llmpref.characters import on_one_line
 from pytest_llmpref.results.diagnostics import Diagnostics, ShareRecord
+from pytest_llmpref.results.schema import ModelRecord
 
 WIDTH = 80
 """Columns of what is shown and of summary.md."""
@@ -125,6 +126,14 @@ def where_it_ended(checks: Diagnostics) -> str:
     if (stopping := checks.stopping) is None:
         return ""
     return f"{stopping.said}: {listed(stopping.because, NAMED)}" if stopping.because else stopping.said
+
+
+def judge_sentence(model: ModelRecord) -> str:
+    """Say who judged replies, and how many; empty where nobody did."""
+    if model.judge is None:
+        return ""
+    judged = sum(measure.checks.judged for measure in model.measures.values())
+    return f"Replies judged by {model.judge}: {judged:,}, in which rules found no explicit choice"
 
 
 def wrapped(text: str, first: str = "", then: str = "") -> list[str]:

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from pytest_llmpref.results.diagnostics import Count, Diagnostics
+from pytest_llmpref.results.labels_record import LabelsRecord
 
 KEY, COURSE = "[0-9a-f]{32}", "[craute]+"
 """Forms that the reader checks for a whole column at once: one by one takes longer than reading the file."""
@@ -135,6 +136,8 @@ class MeasureRecord(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         Why what is computed from the trials may not be claimed, apart from the values themselves.
     trials
         The trials by column; empty in files that hold none.
+    labels
+        What people's labels say of how its replies were read; null where there are none.
     """
 
     entities: dict[str, EstimateRecord]
@@ -145,6 +148,7 @@ class MeasureRecord(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     unranked: list[str] = []
     early: list[str] = []
     trials: Annotated[dict[str, list[Any]], refers_to("TrialColumns")] = {}
+    labels: LabelsRecord | None = None
 
     @cached_property
     def checks(self) -> Diagnostics:

@@ -13,6 +13,7 @@ from pytest_llmpref.claims.gates import State, function_of
 from pytest_llmpref.claims.verdicts import Relation, Verdict
 from pytest_llmpref.results.comparison_record import ComparisonRecord
 from pytest_llmpref.results.diagnostics import Count, Share
+from pytest_llmpref.results.labels_record import ToLabel
 from pytest_llmpref.results.measure_record import EstimateRecord, MeasureRecord
 
 SCHEMA: Literal[1] = 1
@@ -174,6 +175,8 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
         Whether it is a simulated model.
     gate
         The state of its gates; null where it has none.
+    judge
+        Model that judged its replies; null where none did.
     measures
         By name: the shipped ones, and those that other packages add.
     claims
@@ -182,6 +185,7 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     simulated: bool
     gate: GateRecord | None = None
+    judge: str | None = None
     measures: dict[str, MeasureRecord]
     claims: list[ClaimRecord]
 
@@ -230,7 +234,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     prefill
         What leads a model into its answers; null in files that do not say.
     judge
-        Model that judged replies; null where none did.
+        Model that judged replies, or auto for a cheap one of each model's provider; null where none did.
     control
         The study in which nothing may be found, if it was one.
     control_seed
@@ -333,12 +337,18 @@ class Part(msgspec.Struct, kw_only=True):
         The entities that took part.
     measures
         Model -> its measures, by name.
+    judges
+        Model -> the model that judged its replies.
+    to_label
+        Replies for people to label.
     """
 
     gates: dict[str, dict[str, Any]] | None = None
     run: RunRecord | None = None
     entities: dict[str, EntityRecord] = {}
     measures: dict[str, dict[str, MeasureRecord]] = {}
+    judges: dict[str, str] = {}
+    to_label: list[ToLabel] = []
 
 
 class TestClaims(msgspec.Struct, frozen=True):

@@ -18,14 +18,14 @@ from typing import Any, Literal, TypeVar
 from pytest_llmpref.cassettes import Cassette, Deeds, RecordingModel, ReplayModel
 from pytest_llmpref.cassettes.recording import Budget, BudgetedModel
 from pytest_llmpref.config.options import Settings
-from pytest_llmpref.config.setups import setup_of
-from pytest_llmpref.experiments.asking import FirstReplies, JudgedModel, ask_all
+from pytest_llmpref.config.setups import price_under, setup_of
+from pytest_llmpref.experiments.asking import FirstReplies, ask_all
 from pytest_llmpref.experiments.experiment import AgentExperiment, Around, Plan
 from pytest_llmpref.experiments.registry import simulated_answers
 from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.models.chat import ChatModel, Reply
 from pytest_llmpref.models.opening import answers_in_process, open_model
-from pytest_llmpref.models.parameters import PriceError, price_of
+from pytest_llmpref.models.parameters import PriceError
 from pytest_llmpref.models.reasoning import RoomForReasoning
 from pytest_llmpref.models.setup import DressedModel
 from pytest_llmpref.parsing.thinking import without_thinking
@@ -49,8 +49,7 @@ def within_budget(model: ChatModel, settings: Settings) -> ChatModel:
     """
     if settings.max_cost == settings.max_tokens == math.inf:
         return model
-    setup = setup_of(model.name, settings)
-    price = price_of(setup.model or model.name, setup.price or settings.price)
+    price = price_under(model.name, settings)
     if price is None and settings.max_cost < math.inf:
         raise PriceError(
             f"{model.name}: its price is not in litellm's list, so --llmpref-max-cost cannot be kept; give it by "
@@ -97,21 +96,15 @@ class Answerers:
         """Whether the model answers by itself in a run that records nothing."""
         return self._in_process(self._cassette)
 
-    def to_ask(self, plan: Plan[Any] | None, *, live: bool) -> ChatModel:
-        """Return whom to ask, its replies judged if a judge was named and can tell them apart.
+    def to_ask(self, *, live: bool) -> ChatModel:
+        """Return whom to ask: if ``live``, the model itself, and all that it answers is recorded."""
+        return self._live(self._cassette) if live else self._answering(self._cassette)
 
-        Parameters
-        ----------
-        plan
-            What is asked; ``None`` for a question of a test's own, which is never judged.
-        live
-            Whether the model itself is asked, and all that it answers recorded.
-        """
-        answerer = self._live if live else self._answering
-        model = answerer(self._cassette)
-        if self._judge is None or plan is None or not plan.can_be_judged:
-            return model
-        return JudgedModel(model, answerer(self._judge))
+    def _to_judge(self, plan: Plan[Any], *, live: bool) -> ChatModel | None:
+        """Return who judges the replies to a plan's questions; ``None`` where nobody does, or could."""
+        if self._judge is None or plan.options is None:
+            return None
+        return self._live(self._judge) if live else self._answering(self._judge)
 
     def replies(
         self,
@@ -127,7 +120,7 @@ class Answerers:
         ``on_reply`` is told of each reply, and whether its trial ended with it.
         """
         plan, settings, experiment = plans[measure], self._settings, plans.experiment(measure)
-        model = self.to_ask(plan, live=live)
+        model = self.to_ask(live=live)
         tell = on_reply or _tell_nobody
         # A replay by key finds what a run came to beside its requests; one at the wire makes it again from these.
         if isinstance(experiment, AgentExperiment) and (live or self.in_process or settings.replay == "wire"):
@@ -136,7 +129,8 @@ class Answerers:
             asked = DressedModel(model, setup_of(self._cassette.model, settings))
             return experiment.run_all(plans.conditions(measure), plan, numbers, asked, self._deeds(live=live), around)
         first = self._first if live else None
-        return ask_all(model, plan, numbers, in_flight=settings.in_flight, on_reply=tell, first=first)
+        judge = self._to_judge(plan, live=live)
+        return ask_all(model, plan, numbers, in_flight=settings.in_flight, judge=judge, on_reply=tell, first=first)
 
     def _deeds(self, *, live: bool) -> Deeds:
         """Return where the deeds of agents are recorded, or found."""

@@ -11,7 +11,6 @@ import msgspec
 from pytest_llmpref.cassettes import Cassette
 from pytest_llmpref.experiments.experiment import Plan
 from pytest_llmpref.models.chat import CallFailedError, ChatModel, Reply, Request
-from pytest_llmpref.parsing.replies import read_choice
 
 ERROR_RATE = 0.01
 """Chance that answers of the recorded model count as another's. Our choice: a canary runs often."""
@@ -21,7 +20,6 @@ MOST_RECORDED = 4
 """Recorded answers to one question that are compared; more would tell little more."""
 _APART = 10**9
 """Added to the number of a repetition, so that a new answer has a key of its own."""
-_NAMELESS = {"A": "\x00", "B": "\x00"}
 
 
 @dataclass(frozen=True)
@@ -151,8 +149,8 @@ async def ask_again(questions: Sequence[RecordedQuestion], model: ChatModel, *, 
 
 def answer_of(plan: Plan[Any], number: int, reply: Reply) -> str:
     """Return what distinguishes a reply from others to the same question: how it ended, and its label or first word."""
-    if plan.can_be_judged:
-        outcome, label = read_choice(reply, _NAMELESS)
+    if plan.read is not None:
+        outcome, label = plan.read(plan.questions[number], reply)
         return label or outcome.value
     word = (reply.text.split() or [""])[0].strip(".,;:!?*\"'").casefold()
     return f"{'valid' if plan.is_valid(plan.questions[number], reply) else 'invalid'} {word}"

@@ -8,9 +8,10 @@ from pytest_llmpref.cassettes import Cassette, must_ask
 from pytest_llmpref.config.options import Settings
 from pytest_llmpref.config.setups import setup_of
 from pytest_llmpref.errors import ExtensionError, MissingError
-from pytest_llmpref.experiments.asking import judged, next_attempt, question_to_judge
+from pytest_llmpref.experiments.asking import next_attempt
 from pytest_llmpref.experiments.behaviour import Compared
 from pytest_llmpref.experiments.experiment import Conditions, Experiment, Plan
+from pytest_llmpref.experiments.judging import TOKENS, judged, most_asked_of_judge, question_to_judge
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.participants import Arms, any_arms, extremes, quarters
 from pytest_llmpref.experiments.registry import behaviour_of
@@ -108,6 +109,10 @@ class Gap:
         How many trials follow, whose questions depend on the answers to these.
     room
         Tokens that each reply may take beyond its own limit, for hidden reasoning.
+    judge
+        Who may have to judge the reply to each; empty where nobody does.
+    unjudged
+        The numbers of those of which the reply is recorded, and the judge's word is not.
     """
 
     measure: str
@@ -115,6 +120,8 @@ class Gap:
     planned: int
     later: int = 0
     room: int = 0
+    judge: str = ""
+    unjudged: frozenset[int] = frozenset()
 
     @property
     def count(self) -> int:
@@ -122,15 +129,39 @@ class Gap:
         return len(self.missing) + self.later
 
     @property
+    def questions(self) -> int:
+        """How many of them the model has to answer: of the others, only the judge's word is missing."""
+        return self.count - len(self.unjudged)
+
+    @property
     def prompt_characters(self) -> int:
-        """Characters of their prompts; those of later trials are taken to be as long."""
-        characters = sum(len(message.content) for request in self.missing.values() for message in request.messages)
+        """Characters of its prompts; those of later trials are taken to be as long."""
+        characters = sum(len(message.content) for request in self._unanswered for message in request.messages)
         return self._with_later(characters)
 
     @property
     def reply_tokens(self) -> int:
         """Most tokens of one reply to each, hidden reasoning included."""
-        return self._with_later(sum(request.max_tokens + self.room for request in self.missing.values()))
+        return self._with_later(sum(request.max_tokens + self.room for request in self._unanswered))
+
+    @property
+    def _unanswered(self) -> list[Request]:
+        return [request for number, request in self.missing.items() if number not in self.unjudged]
+
+    @property
+    def judgements(self) -> int:
+        """How many replies the judge is asked about at most."""
+        return self.count if self.judge else 0
+
+    @property
+    def judge_characters(self) -> int:
+        """Most characters of what it is asked."""
+        return self._with_later(sum(most_asked_of_judge(request) for request in self.missing.values()))
+
+    @property
+    def judge_tokens(self) -> int:
+        """Most tokens of its answers, hidden reasoning included."""
+        return self.judgements * (TOKENS + room_for(self.judge))
 
     def _with_later(self, of_missing: int) -> int:
         return of_missing * self.count // len(self.missing)
@@ -167,7 +198,10 @@ class Recorded:
         replies, done = list[Replies]([()] * len(plan.requests)), 0
         while numbers := plan.next_round(replies):
             if missing := self.missing(plan, numbers, replies):
-                return Gap(name, missing, plan.total, later=plan.total - done - len(numbers), room=self._room)
+                later = plan.total - done - len(numbers)
+                judge = self._judge.model if self._judge is not None and plan.options is not None else ""
+                unjudged = frozenset(number for number in missing if self._reply(self._cassette, missing[number]))
+                return Gap(name, missing, plan.total, later, self._room, judge, unjudged)
             done += len(numbers)
         # What is recorded stays so: nobody has to look it up, and read it, again.
         self._complete[name] = plan, replies
@@ -194,8 +228,9 @@ class Recorded:
         request, replies = plan.requests[number], list[Reply]()
         while True:
             reply = self._reply(self._cassette, request)
-            if reply is not None and plan.can_be_judged and self._judge is not None:
-                question = question_to_judge(self._judge.model, request, reply)
+            options = None if self._judge is None else plan.options_of(number)
+            if reply is not None and options is not None and self._judge is not None:
+                question = question_to_judge(self._judge.model, request, reply, options)
                 answer = None if question is None else self._reply(self._judge, question)
                 # Without the judge's word it is not known whether the trial goes on.
                 reply = reply if question is None else judged(reply, answer) if answer is not None else None
@@ -222,6 +257,8 @@ def describe_gaps(model: str, gaps: Sequence[Gap], settings: Settings) -> str:
     lines = [f"{model}: {most}{count:,} trials are not recorded, and --record-mode none asks nothing:"]
     for gap in gaps:
         lines.append(f"  {gap.measure}: {'up to ' * bool(gap.later)}{gap.count:,} of {gap.planned:,}")
+        if gap.unjudged:
+            lines.append(f"    ({len(gap.unjudged):,} of them are answered, and lack the word of {gap.judge})")
         if gap.later:
             lines.append(f"    ({len(gap.missing):,} now, and {gap.later:,} that depend on the answers)")
     lines.append(f"searched for in {settings.cassettes.absolute()}")
@@ -232,8 +269,21 @@ def describe_gaps(model: str, gaps: Sequence[Gap], settings: Settings) -> str:
         f"  {settings.command} --record-mode new_episodes",
         f"which takes about {prompt:,} tokens of prompts, and at most {reply:,} of replies",
         f"({_price(model, prompt, reply)}).",
+        *_judging(gaps),
     ]
     return "\n".join(lines)
+
+
+def _judging(gaps: Sequence[Gap]) -> list[str]:
+    """Say what a judge takes, if there is one."""
+    if not (judged_gaps := [gap for gap in gaps if gap.judge]):
+        return []
+    judge, calls = judged_gaps[0].judge, sum(gap.judgements for gap in judged_gaps)
+    prompt, answers = (
+        sum(gap.judge_characters for gap in judged_gaps) // 4,
+        sum(gap.judge_tokens for gap in judged_gaps),
+    )
+    return [f"{judge} may judge up to {calls:,} replies", f"({_price(judge, prompt, answers)})."]
 
 
 def _price(model: str, prompt: int, reply: int) -> str:

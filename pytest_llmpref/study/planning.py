@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from pytest_llmpref.characters import on_one_line
 from pytest_llmpref.config.options import Settings
-from pytest_llmpref.config.setups import setup_of
+from pytest_llmpref.config.setups import price_under, setup_of
 from pytest_llmpref.experiments.behaviour import Planned
 from pytest_llmpref.experiments.registry import behaviour_of, in_order
-from pytest_llmpref.models.parameters import price_of
 from pytest_llmpref.models.reasoning import REASONING_ALLOWANCE, reasons
 from pytest_llmpref.stats import closed_form
 from pytest_llmpref.study.study import Study
@@ -34,6 +33,10 @@ class Step:
         About what the missing prompts have, and at most what one reply to each of them has.
     at_most
         Whether these are the most, since the answers may end the asking before.
+    judgements
+        Replies that a judge may have to read, at most.
+    judge_prompt_tokens, judge_reply_tokens
+        About the most that its prompts and its answers have.
     """
 
     measure: str
@@ -42,6 +45,9 @@ class Step:
     prompt_tokens: int
     reply_tokens: int
     at_most: bool
+    judgements: int = 0
+    judge_prompt_tokens: int = 0
+    judge_reply_tokens: int = 0
 
 
 def plan_of(study: Study, measures: Sequence[str]) -> list[Step]:
@@ -55,10 +61,13 @@ def plan_of(study: Study, measures: Sequence[str]) -> list[Step]:
             Step(
                 measure=name,
                 planned=study.planned(name),
-                missing=gap.count if gap else 0,
+                missing=gap.questions if gap else 0,
                 prompt_tokens=math.ceil(gap.prompt_characters / CHARACTERS_PER_TOKEN) if gap else 0,
                 reply_tokens=gap.reply_tokens if gap else 0,
                 at_most=study.at_most(name),
+                judgements=gap.judgements if gap else 0,
+                judge_prompt_tokens=math.ceil(gap.judge_characters / CHARACTERS_PER_TOKEN) if gap and gap.judge else 0,
+                judge_reply_tokens=gap.judge_tokens if gap else 0,
             )
         )
     return steps
@@ -77,7 +86,7 @@ def plan_lines(study: Study, measures: Sequence[str], settings: Settings) -> Ite
         tokens = f"{step.prompt_tokens:>15,}{f'<= {step.reply_tokens:,}':>15}"
         yield f"  {step.measure:<18}{questions}{tokens}"
     setup = setup_of(model, settings)
-    price = price_of(setup.model or model, setup.price or settings.price)
+    price = price_under(model, settings)
     if price is None:
         yield "  cost: unknown, which is not zero: the price is not in litellm's list; give it by"
         yield "    --llmpref-price IN/OUT, US dollars for a million tokens"
@@ -86,12 +95,30 @@ def plan_lines(study: Study, measures: Sequence[str], settings: Settings) -> Ite
     if calls and not setup.limits_replies and reasons(setup.model or model) == "unknown":
         more = f", which cost ${price.of(0, calls * REASONING_ALLOWANCE):,.4f}" if price else ""
         yield f"    if it reasons before it answers: at most {calls * REASONING_ALLOWANCE:,} tokens more{more}"
+    yield from _judging(study.judge, steps, settings)
     if settings.canary:
         yield f"  canary: {settings.canary:,} calls beside these, of questions that are recorded"
     minutes = (calls + settings.canary) / settings.rate
     most = "up to " * any(step.at_most and step.missing for step in steps)
     yield f"  time: {most}{_time(minutes)} at {settings.rate:g} calls a minute"
     yield from _effects(study, measures, settings)
+
+
+def _judging(judge: str, steps: Sequence[Step], settings: Settings) -> Iterator[str]:
+    """Yield what a judge takes at most, which is asked about the replies that hold no explicit choice."""
+    if not judge:
+        return
+    calls, prompt, reply = (
+        sum(getattr(step, name) for step in steps)
+        for name in ("judgements", "judge_prompt_tokens", "judge_reply_tokens")
+    )
+    yield on_one_line(f"  judge: {judge}")
+    yield f"    for replies without an explicit choice: at most {calls:,} calls,"
+    price = price_under(judge, settings)
+    cost = (
+        "at an unknown price, which is not zero" if price is None else f"at most about ${price.of(prompt, reply):,.4f}"
+    )
+    yield f"    {prompt:,} prompt tokens and {reply:,} reply tokens; {cost}"
 
 
 def _effects(study: Study, measures: Sequence[str], settings: Settings) -> Iterator[str]:

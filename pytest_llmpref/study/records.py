@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -219,6 +220,7 @@ def results_record(
     claims: Mapping[str, Sequence[ClaimRecord]],
     gates: Mapping[str | None, GateRecord],
     secrets: Secrets,
+    judges: Mapping[str, str] = MappingProxyType({}),
 ) -> Results:
     """Put the results of a run together, without any secrets, and check them as a reader would.
 
@@ -234,6 +236,8 @@ def results_record(
         The state of each model's gates, and under ``None`` that of the run's.
     secrets
         What the results may not hold.
+    judges
+        Model -> the model that judged its replies.
 
     Raises
     ------
@@ -244,6 +248,7 @@ def results_record(
         model: ModelRecord(
             simulated=is_simulated(model),
             gate=gates.get(model),
+            judge=judges.get(model),
             measures=_in_order(measures.get(model, {})),
             claims=sorted(claims.get(model, []), key=_place),
         )

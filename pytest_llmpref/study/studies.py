@@ -1,12 +1,15 @@
 """The studies of one run: one for each model, opened when first needed, and closed together."""
 
 import importlib.metadata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from pytest_llmpref.config.entities import Entity, EntityFileError, EntitySet, load_entities
 from pytest_llmpref.config.items import ItemSet, load_items
+from pytest_llmpref.config.labels import check_new, load_labels
 from pytest_llmpref.config.options import Settings
 from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.config.setups import setup_of
@@ -41,8 +44,8 @@ class Studies:
 
     Raises
     ------
-    ProfileError, EntityFileError, ItemFileError, ArmsError
-        If the profile, the entity set, the yes/no questions, or arms of the user's cannot be used.
+    ProfileError, EntityFileError, ItemFileError, ArmsError, LabelsError
+        If the profile, the entity set, the yes/no questions, arms or labels of the user's cannot be used.
     """
 
     def __init__(
@@ -55,6 +58,9 @@ class Studies:
             raise EntityFileError(settings.entities, [f"--llmpref-control {FICTITIOUS} has a set of its own; drop one"])
         path = data_folder("fixtures") / "entities" / "fictitious.toml"
         self.entity_set: EntitySet = load_entities(path if settings.control == FICTITIOUS else settings.entities)
+        if settings.to_label is not None:
+            check_new(settings.to_label)
+        self._labels = load_labels(settings.labels) if settings.labels is not None else None
         self._arms = named_arms(settings.arms, self.entity_set) if settings.arms else None
         self._progress = progress
         self._extensions = extensions
@@ -76,10 +82,37 @@ class Studies:
             If the model's cassette cannot be read.
         """
         if model not in self._opened:
-            study = Study(self._conditions(model), self.settings, self._progress, self._loop, self._extensions)
+            study = Study(
+                self._conditions(model), self.settings, self._progress, self._loop, self._extensions, self._labels
+            )
             self._opened[model] = study
             self._closing.callback(study.close)
         return self._opened[model]
+
+    def check_labels(self, needed: Mapping[str, Sequence[str]]) -> None:
+        """Make sure that every label is of a reply of one of the models.
+
+        Parameters
+        ----------
+        needed
+            Model -> its measures.
+
+        Raises
+        ------
+        LabelsError
+            If one is not.
+        """
+        if self._labels is None:
+            return
+        unknown = set(self._labels.given)
+        for model, measures in needed.items():
+            unknown -= self[model].answered(unknown, measures)
+        if unknown:
+            said = (
+                f"no reply of {' or '.join(needed)} has this key; valid ones are those of trials in results.json, and "
+                "those that --llmpref-to-label writes"
+            )
+            raise self._labels.error({key: f"{key}: {said}" for key in self._labels.given if key in unknown})
 
     def entities(self) -> list[Entity]:
         """Return the entities that take part, in the order of their file."""
@@ -92,10 +125,15 @@ class Studies:
             run=self._run_record(),
             entities={entity.id: EntityRecord(name=entity.name, group=entity.group) for entity in self.entities()},
             measures={
-                model: {name: measure_record(measure) for name, measure in study.measures.items()}
+                model: {
+                    name: msgspec.structs.replace(measure_record(measure), labels=study.labelling.compared.get(name))
+                    for name, measure in study.measures.items()
+                }
                 for model, study in self._opened.items()
                 if study.measures
             },
+            judges={model: study.judge for model, study in self._opened.items() if study.judge},
+            to_label=[one for study in self._opened.values() for one in study.labelling.to_label],
         )
 
     def _run_record(self) -> RunRecord:

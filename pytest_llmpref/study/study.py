@@ -7,9 +7,12 @@ from dataclasses import replace
 from typing import Protocol
 
 from pytest_llmpref.cassettes import Cassette
+from pytest_llmpref.config.judges import judge_of
+from pytest_llmpref.config.labels import Labels
 from pytest_llmpref.config.options import Settings, Shard
 from pytest_llmpref.config.setups import setup_of
 from pytest_llmpref.errors import ExtensionError, LLMPrefError
+from pytest_llmpref.experiments.asking import attempt_key
 from pytest_llmpref.experiments.experiment import AgentExperiment, Conditions
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.participants import permuted
@@ -22,6 +25,7 @@ from pytest_llmpref.study.answering import Answerers, BackgroundLoop
 from pytest_llmpref.study.canary import Canary, ask_again, recorded_again
 from pytest_llmpref.study.coverage import Gap, NotRecordedError, Plans, Recorded, describe_gaps
 from pytest_llmpref.study.extensions import NOTHING, Extensions
+from pytest_llmpref.study.labelling import Labelling
 from pytest_llmpref.study.provenance import invalidated, with_provenance
 from pytest_llmpref.study.records import checked_measure
 
@@ -57,6 +61,20 @@ class Study:
         Where models are asked; whoever made it closes it.
     extensions
         What other packages add.
+    labels
+        People's labels of replies, if there are any.
+
+    Attributes
+    ----------
+    judge
+        Name of the model that judges the replies; empty where rules alone read them.
+    labelling
+        What people's labels say of the replies, and which replies people are to label.
+
+    Raises
+    ------
+    SettingError
+        If a judge is to be found, and none is known for the model's provider.
     """
 
     def __init__(
@@ -66,10 +84,13 @@ class Study:
         progress: Callable[[str, int], Progress],
         loop: BackgroundLoop,
         extensions: Extensions = NOTHING,
+        labels: Labels | None = None,
     ) -> None:
         self.conditions = conditions
         self.cassette = Cassette.open(settings.cassettes, conditions.model)
-        self._judge = Cassette.open(settings.cassettes, settings.judge) if settings.judge else None
+        self.judge = judge_of(conditions.model, settings)
+        own = self.judge == conditions.model  # a cheap model may judge itself
+        self._judge = self.cassette if own else Cassette.open(settings.cassettes, self.judge) if self.judge else None
         self._settings, self._loop = settings, loop
         self._recorded = Recorded(self.cassette, self._judge, settings)
         self._progress = progress
@@ -77,6 +98,7 @@ class Study:
         self._setup = setup_of(conditions.model, settings)
         self._plans = Plans(conditions, lambda: self.measure(reference().measure), self._setup)
         self._answerers = Answerers(self.cassette, self._judge, settings, extensions, self._tell)
+        self.labelling = Labelling(settings, labels)
         self._measures: dict[str, Measure] = {}
         self._canary: Canary | None = None
         self._failures: dict[str | None, LLMPrefError] = {}  # under None what ends all of them
@@ -96,6 +118,19 @@ class Study:
         if self._answerers.in_process:
             return []
         return [gap for name in measures if (gap := self._gap(name)) is not None]
+
+    def answered(self, keys: Iterable[str], measures: Iterable[str]) -> set[str]:
+        """Return those of some keys of which there is a reply; from a model in this process, there may be one."""
+        if not self._answerers.in_process:
+            return {key for key in keys if self.cassette.interaction(key) is not None}
+        plans = [self._plans[name] for name in measures]
+        attempts = (
+            attempt_key(request, number)
+            for plan in plans
+            for request in plan.requests
+            for number in range(plan.attempts)
+        )
+        return set(keys).intersection(attempts)
 
     def planned(self, measure: str) -> int:
         """Return how many questions are planned for a measure."""
@@ -127,7 +162,7 @@ class Study:
         """
         in_process = self._answerers.in_process
         if in_process:
-            self._answerers.to_ask(None, live=False)
+            self._answerers.to_ask(live=False)
         self._ask_canary(measures)
         live = in_process or self._settings.record_mode != "none"
         for name in measures:
@@ -190,7 +225,7 @@ class Study:
 
     async def ask(self, request: Request) -> Reply:
         """Ask one question of a test's own, recorded and replayed like all else; for use in any event loop."""
-        model = self._answerers.to_ask(None, live=self._settings.record_mode != "none")
+        model = self._answerers.to_ask(live=self._settings.record_mode != "none")
         return await asyncio.wrap_future(self._loop.submit(model.ask(dressed(request, self._setup))))
 
     def close(self) -> None:
@@ -211,6 +246,7 @@ class Study:
                 answered = self._loop.run(self._answerers.replies(self._plans, name, numbers, live=False))
                 for number, attempts in zip(numbers, answered, strict=True):
                     replies[number] = attempts
+        self.labelling.take(name, plan, replies)
         measure = self._plans.experiment(name).analyse(self._plans.conditions(name), plan, replies)
         if not is_shipped(name):
             measure = checked_measure(name, measure)

@@ -31,6 +31,13 @@ def test_the_command_plans_without_pytest(recorded, capsys):
     text = capsys.readouterr().out
     assert "cost: at most about $0.0000" in text
     assert max(map(len, text.splitlines())) <= 90
+    assert "judge" not in text
+    assert main(["plan", "--model=openai/gpt-6-sol", "--judge=auto", "--profile=smoke", "--measure=preference"]) == 0
+    text = capsys.readouterr().out
+    assert "  judge: openai/gpt-6-luna\n    for replies without an explicit choice: at most 288 calls,\n" in text
+    assert max(map(len, text.splitlines())) <= 90
+    assert main([*given, "--judge=auto"]) == 1
+    assert "no judge is known for sim/plain" in capsys.readouterr().err
     assert main([*given, "--measure=luck"]) == 1
     assert "--measure luck: use one of preference" in capsys.readouterr().err
 

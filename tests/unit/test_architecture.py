@@ -45,6 +45,7 @@ SAME_WORDS = {
     ("cli/__init__.py", "boolq"): "a command, which fetches a data set",
     ("cli/init.py", "boolq"): "the same",
     ("config/items.py", "boolq"): DATA_SET,
+    ("config/labels.py", "refusal"): OUTCOME,
     ("config/options.py", "agentic"): OPTION,
     ("models/litellm_client.py", "refusal"): PROVIDER,
     ("models/responses.py", "refusal"): PROVIDER,

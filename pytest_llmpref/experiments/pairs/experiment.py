@@ -165,6 +165,8 @@ class FormsExperiment(_AboutPairs):
             [request for plan in plans for request in plan.requests],
             plans[0].is_valid,
             conditions.profile.attempts,
+            plans[0].read,
+            plans[0].labels,
         )
 
     def analyse(self, conditions: Conditions, plan: Plan[PairQuestion], replies: Sequence[Replies]) -> Measure:

@@ -276,17 +276,20 @@ def plan_pairs(
         )
         return first_attempt(asked, question.repetition)
 
+    def read(question: PairQuestion, reply: Reply) -> tuple[Outcome, str | None]:
+        return read_pair(reply, question.options(names), neutral=question.neutral)
+
     def is_valid(question: PairQuestion, reply: Reply) -> bool:
-        outcome, _ = read_pair(reply, question.options(names), neutral=question.neutral)
+        outcome, _ = read(question, reply)
         if outcome is Outcome.CHOICE or (question.neutral and outcome is Outcome.ABSTENTION):
             return True
         return not by_text and outcome in JUNK and label_probabilities(reply) is not None
 
     formed = questions if form is None else [replace(question, form=form) for question in questions]
     # A judge knows two options, and no third.
-    can_be_judged = form is None or not form.neutral
+    options = None if form is not None and form.neutral else lambda question: question.options(names)
     requests = [request(question) for question in questions]
-    return Plan(formed, requests, is_valid, conditions.profile.attempts, can_be_judged)
+    return Plan(formed, requests, is_valid, conditions.profile.attempts, read, LABELS, options)
 
 
 def read_pair(reply: Reply, options: Mapping[str, str], *, neutral: bool) -> tuple[Outcome, str | None]:

@@ -74,8 +74,12 @@ class BoolQExperiment:
             readable = not by_text and outcome in JUNK and label_probabilities(reply, LABELS) is not None
             return outcome is Outcome.CHOICE or readable
 
+        def read(_: Framed, reply: Reply) -> tuple[Outcome, str | None]:
+            outcome, says_yes = read_yes_no(reply)
+            return outcome, None if says_yes is None else LABELS[not says_yes]
+
         asked = self._asked(conditions)
-        plan = Plan(asked, [request(framed) for framed in asked], is_valid, conditions.profile.attempts)
+        plan = Plan(asked, [request(framed) for framed in asked], is_valid, conditions.profile.attempts, read, LABELS)
         if conditions.profile.stopping == "fixed" or not conditions.thresholds.get(self.measure):
             return plan
         from pytest_llmpref.experiments.reading.stopping import ReadingStopping  # noqa: PLC0415 - a plan needs no numpy

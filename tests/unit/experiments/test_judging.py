@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_llmpref.experiments.asking import judged, question_to_judge
+from pytest_llmpref.experiments.judging import judged, question_to_judge
 from pytest_llmpref.experiments.trials import load_prompts
 from pytest_llmpref.models.chat import Message, Reply, Request
 from pytest_llmpref.parsing.judgements import JUDGEMENTS, read_judgement
@@ -31,6 +31,7 @@ def test_anything_else_is_no_judgement(text):
     [
         Reply("B", "stop"),
         Reply("I would choose option B.", "stop"),
+        Reply("I would choose UNICEF.", "stop"),
         Reply("", "stop"),
         Reply("no connection", "error"),
         Reply("Well", "content_filter"),
@@ -38,16 +39,17 @@ def test_anything_else_is_no_judgement(text):
     ],
 )
 def test_what_is_clear_is_not_judged(reply):
-    assert question_to_judge("judge", ASKED, reply) is None
+    assert question_to_judge("judge", ASKED, reply, OPTIONS) is None
 
 
 def test_the_judge_sees_question_and_reply_and_a_long_reply_is_cut():
-    question = question_to_judge("openai/judge", ASKED, Reply("Hm. " * 30_000, "stop"))
+    question = question_to_judge("openai/judge", ASKED, Reply("Hm. " * 30_000, "stop"), OPTIONS)
     (message,) = question.messages
     assert (question.model, question.temperature) == ("openai/judge", 0.0)
     assert "Option A: the British Museum" in message.content
     assert 4000 < len(message.content) < 6500
-    assert question_to_judge("anthropic/claude-opus-4-6", ASKED, Reply("Hm.", "stop")).answers == tuple(JUDGEMENTS)
+    schema = question_to_judge("anthropic/claude-opus-4-6", ASKED, Reply("Hm.", "stop"), OPTIONS)
+    assert schema.answers == tuple(JUDGEMENTS)
 
 
 @pytest.mark.parametrize(

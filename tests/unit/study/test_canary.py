@@ -9,6 +9,7 @@ from planted import PlantedModel
 from pytest_llmpref.cassettes import Cassette
 from pytest_llmpref.experiments.experiment import Plan
 from pytest_llmpref.models.chat import CallFailedError, Message, Reply, Request
+from pytest_llmpref.parsing.replies import read_choice
 from pytest_llmpref.study.canary import SAMPLES, Canary, answer_of, ask_again, recorded_again
 
 NAMES = [f"entity {number}" for number in range(12)]
@@ -23,7 +24,14 @@ def pair_plan(repetitions: int = 1) -> Plan:
         if a != b
         for number in range(repetitions)
     ]
-    return Plan(requests, requests, lambda _question, reply: bool(reply.text), attempts=1, can_be_judged=True)
+    return Plan(
+        requests,
+        requests,
+        lambda _question, reply: bool(reply.text),
+        attempts=1,
+        read=lambda _question, reply: read_choice(reply, {"A": "\x00", "B": "\x00"}),
+        labels=("A", "B"),
+    )
 
 
 @pytest.fixture
@@ -119,6 +127,6 @@ def test_replies_are_told_apart_by_label_ending_or_first_word():
     said = [answer_of(plan, 0, Reply(text, "stop")) for text in ("A", "B.", "I refuse to answer.", "")]
     assert said[:3] == ["A", "B", "refusal"]
     assert len(set(said)) == 4
-    questions = replace(plan, can_be_judged=False)
+    questions = replace(plan, read=None)
     assert answer_of(questions, 0, Reply("Yes, it is.", "stop")) == answer_of(questions, 0, Reply("**yes**", "stop"))
     assert answer_of(questions, 0, Reply("No", "stop")) != answer_of(questions, 0, Reply("Yes", "stop"))
