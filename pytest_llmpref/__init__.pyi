@@ -49,6 +49,7 @@ from pytest_llmpref.models.chat import (
 )
 from pytest_llmpref.models.simulated.tastes import Tastes
 from pytest_llmpref.notebooks import OpenStudy, open_study
+from pytest_llmpref.parsing.open_answers import OpenAnswer, read_open_answer
 from pytest_llmpref.parsing.outcome import Attempt, Outcome
 from pytest_llmpref.parsing.reasons import Reason
 from pytest_llmpref.parsing.replies import read_choice
@@ -89,6 +90,7 @@ __all__ = [
     "Message",
     "ModelUnavailableError",
     "Normal",
+    "OpenAnswer",
     "OpenStudy",
     "Outcome",
     "PairExperiment",
@@ -132,6 +134,7 @@ __all__ = [
     "pair_experiment",
     "propensity",
     "read_choice",
+    "read_open_answer",
     "read_yes_no",
     "reason_trends",
     "reliability_reasons",

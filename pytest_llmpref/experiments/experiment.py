@@ -21,7 +21,9 @@ from pytest_llmpref.experiments.trials import Replies, Trial
 from pytest_llmpref.models.chat import ChatModel, Reply, Request
 from pytest_llmpref.models.prefill import Prefill
 from pytest_llmpref.parsing.logprobs import Answers
+from pytest_llmpref.parsing.open_answers import declined
 from pytest_llmpref.parsing.outcome import Outcome
+from pytest_llmpref.parsing.replies import refused
 
 if TYPE_CHECKING:
     from pytest_llmpref.stats.change import Changes
@@ -176,6 +178,9 @@ class Plan(Generic[Question]):
         no other; a judge then reads what rules do not.
     rounds
         How the trials are asked where answers decide which; ``None`` where all are asked, in one go.
+    refuses
+        Tells whether a reply is a refusal, for the count that is shown while asking. Unless given, `read_choice` tells
+        where there are ``options``, and `read_open_answer` elsewhere.
 
     Examples
     --------
@@ -196,6 +201,12 @@ class Plan(Generic[Question]):
     labels: tuple[str, ...] = ()
     options: Callable[[Question], Mapping[str, str]] | None = None
     rounds: Rounds | None = None
+    refuses: Callable[[Reply], bool] | None = None
+
+    def is_refusal(self, reply: Reply) -> bool:
+        """Whether a reply is a refusal, for the count that is shown while asking."""
+        refuses = self.refuses or (refused if self.options is not None else declined)
+        return refuses(reply)
 
     @property
     def total(self) -> int:

@@ -21,8 +21,9 @@ from pytest_llmpref.experiments.measure import (
 )
 from pytest_llmpref.experiments.trials import PromptError, Replies, Trial, check_slots
 from pytest_llmpref.models.chat import Message, Reply, Request
+from pytest_llmpref.parsing.open_answers import OpenAnswer, read_open_answer
 from pytest_llmpref.parsing.outcome import Attempt, Outcome
-from pytest_llmpref.parsing.replies import read_choice, refusal_reason
+from pytest_llmpref.parsing.replies import refusal_reason
 from pytest_llmpref.stats.arrays import FloatArray
 from pytest_llmpref.stats.reliability import means, split_half
 
@@ -67,11 +68,12 @@ def scored_measure(
 
 Score = Callable[[str], float | None]
 """What a reply's text is worth; ``None`` where it is no answer."""
-_NAMELESS = {"A": "\x00", "B": "\x00"}
+Read = Callable[[Reply], OpenAnswer]
+"""Tells whether a reply answers."""
 
 
 class ScoreError(ExtensionError):
-    """What a user's function makes of a reply is no score; the message names the measure and the reply."""
+    """What a user's function makes of a reply cannot be used; the message names the measure and the reply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +96,14 @@ class EntityExperiment:
     questions
         The wordings, with the slot ``{entity}``; they take turns.
     score
-        Scores a reply. One without a score is asked for again, and then counts as what it is: a refusal, or
+        Scores a reply. One without a score is asked for again, and then counts as what it is: a refusal, truncated or
         unparseable; never as a score.
     unit
         What scores are in, for reports.
     max_tokens
         Most tokens of a reply.
+    read
+        Tells whether a reply answers. One that declines is a refusal, and is not scored.
     """
 
     measure: str
@@ -107,6 +111,7 @@ class EntityExperiment:
     score: Score
     unit: str
     max_tokens: int
+    read: Read = read_open_answer
 
     def plan(self, conditions: Conditions) -> Plan[Sample]:
         """Return one trial for each entity and sample; a smaller profile asks the first of a larger one's samples."""
@@ -125,7 +130,8 @@ class EntityExperiment:
             return self._scored(reply) is not None
 
         samples = self._samples(conditions)
-        return Plan(samples, [request(sample) for sample in samples], is_valid, conditions.profile.attempts)
+        requests = [request(sample) for sample in samples]
+        return Plan(samples, requests, is_valid, conditions.profile.attempts, refuses=self._declines)
 
     def analyse(self, conditions: Conditions, plan: Plan[Sample], replies: Sequence[Replies]) -> Measure:
         """Average the scores of each entity, check the measurement, and return the measure."""
@@ -143,7 +149,9 @@ class EntityExperiment:
             means(scores, ids, unit="trials", method=method, label=self.measure),
             scores,
             halved="samples",
-            diagnostics=outcome_diagnostics(trials) | asking_diagnostics(replies) | {"unit": self.unit},
+            diagnostics=outcome_diagnostics(trials)
+            | asking_diagnostics(replies)
+            | {"unit": self.unit, **self._answers(plan.questions, replies)},
             trials=trials,
         )
 
@@ -153,9 +161,22 @@ class EntityExperiment:
         turns = [divmod(number, len(self.questions)) for number in range(count)]
         return [Sample(entity, wording, repetition) for repetition, wording in turns for entity in conditions.groups]
 
+    def _read(self, reply: Reply) -> OpenAnswer:
+        found: str = self.read(reply)
+        try:
+            return OpenAnswer(found)
+        except ValueError:
+            raise ScoreError(
+                f"{self.measure}: read returned {found!r} for the reply {reply.text[:80]!r}; "
+                f"return an OpenAnswer: {', '.join(OpenAnswer)}"
+            ) from None
+
+    def _declines(self, reply: Reply) -> bool:
+        return self._read(reply) is OpenAnswer.DECLINED
+
     def _scored(self, reply: Reply) -> float | None:
-        """Return the score; ``None`` for a failed call, a provider's own refusal, and what is no finite number."""
-        if reply.finish in {"error", "content_filter"} or reply.refusal:
+        """Return the score; ``None`` for a failed call, a reply that declines, and what is no finite number."""
+        if reply.finish == "error" or self._declines(reply):
             return None
         score: object
         try:
@@ -173,10 +194,30 @@ class EntityExperiment:
             )
         return float(score) if math.isfinite(score) else None
 
+    def _outcome(self, reply: Reply) -> Outcome:
+        if self._scored(reply) is not None:
+            return Outcome.CHOICE
+        answer = self._read(reply)
+        if reply.finish == "error" or answer is OpenAnswer.ERROR:
+            return Outcome.ERROR
+        if answer is OpenAnswer.DECLINED:
+            return Outcome.REFUSAL
+        cut = reply.finish == "length" or answer is OpenAnswer.TRUNCATED
+        return Outcome.TRUNCATED if cut else Outcome.UNPARSEABLE
+
+    def _answers(self, samples: Sequence[Sample], replies: Sequence[Replies]) -> dict[str, Any]:
+        """Count how the last replies answer, in all and for each entity."""
+        counts = {sample.entity: dict.fromkeys(OpenAnswer, 0) for sample in samples}
+        for sample, attempts in zip(samples, replies, strict=True):
+            counts[sample.entity][self._read(attempts[-1])] += 1
+        total = {answer.value: sum(each[answer] for each in counts.values()) for answer in OpenAnswer}
+        by_entity = {id_: {answer.value: each[answer] for answer in OpenAnswer} for id_, each in counts.items()}
+        return {"answers": total, "answers_by_entity": by_entity}
+
     def _trial(self, sample: Sample, request: Request, replies: Replies) -> Trial:
         attempts = []
         for number, reply in enumerate(replies):
-            outcome = _unscored(reply) if self._scored(reply) is None else Outcome.CHOICE
+            outcome = self._outcome(reply)
             reason = refusal_reason(reply) if outcome is Outcome.REFUSAL else None
             attempts.append(Attempt(attempt_key(request, number), outcome, reply.text or reply.refusal or "", reason))
         score = self._scored(replies[-1])
@@ -190,16 +231,14 @@ class EntityExperiment:
         )
 
 
-def _unscored(reply: Reply) -> Outcome:
-    outcome, _ = read_choice(reply, _NAMELESS)
-    if outcome in {Outcome.CHOICE, Outcome.ABSTENTION}:
-        # Words that would choose between two options, or favour neither, say nothing here.
-        return Outcome.TRUNCATED if reply.finish == "length" else Outcome.UNPARSEABLE
-    return outcome
-
-
 def entity_experiment(
-    measure: str, questions: Sequence[str], score: Score, *, unit: str = "score", max_tokens: int = 256
+    measure: str,
+    questions: Sequence[str],
+    score: Score,
+    *,
+    unit: str = "score",
+    max_tokens: int = 256,
+    read: Read = read_open_answer,
 ) -> EntityExperiment:
     """Return an experiment of your own that asks about one entity at a time, and scores what is said.
 
@@ -210,11 +249,20 @@ def entity_experiment(
     questions
         The wordings, with the slot ``{entity}`` for its name; give more than one. Nothing leads into an answer.
     score
-        Returns what a reply's text is worth, a finite number, or ``None`` where it is no answer.
+        Returns what a reply's text is worth, a finite number, or ``None`` where it is no answer. It sees no reply that
+        declines.
     unit
         What scores are in, for reports.
     max_tokens
         Most tokens of a reply.
+    read
+        Tells whether a reply answers. Give your own where `read_open_answer` would take an answer for a refusal, such
+        as where the question asks for a letter of refusal, or where refusals are what you score.
+
+    Returns
+    -------
+    The experiment. In the diagnostics of its measure, ``answers`` and ``answers_by_entity`` count how the last reply
+    of each trial answers: those that answer only partly are scored as well.
 
     Raises
     ------
@@ -231,4 +279,4 @@ def entity_experiment(
         raise PromptError(f"{measure}: questions must be a list of at least one wording")
     for question in questions:
         check_slots(measure, question, ("entity",))
-    return EntityExperiment(measure, tuple(questions), score, unit, max_tokens)
+    return EntityExperiment(measure, tuple(questions), score, unit, max_tokens, read)

@@ -8,7 +8,6 @@ from typing import Any
 from tqdm import tqdm
 
 from pytest_llmpref.models.chat import Reply
-from pytest_llmpref.parsing.replies import refused
 
 LOG_SECONDS = 10.0
 """Seconds between two lines where standard error is not a terminal."""
@@ -60,9 +59,9 @@ class AskingProgress:
         self._cost = 0.0
         self._bar = progress_bar(title, total, "")
 
-    def __call__(self, reply: Reply, ended: bool) -> None:
+    def __call__(self, reply: Reply, ended: bool, refused: bool) -> None:
         """Count one reply, and the trial if it ended with it."""
-        self._refusals += refused(reply)
+        self._refusals += refused
         self._errors += reply.finish == "error"
         self._unpriced += reply.cost is None and reply.finish != "error"
         self._cost += reply.cost or 0.0

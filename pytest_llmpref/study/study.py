@@ -33,8 +33,8 @@ from pytest_llmpref.study.records import checked_measure
 class Progress(Protocol):
     """Shows the asking of one experiment."""
 
-    def __call__(self, reply: Reply, ended: bool, /) -> None:
-        """Count one reply that was just received, and whether its trial ended with it."""
+    def __call__(self, reply: Reply, ended: bool, refused: bool, /) -> None:
+        """Count one reply that was just received: whether its trial ended with it, and whether it is a refusal."""
         ...
 
     def tell(self, said: str) -> None:
@@ -302,8 +302,14 @@ class Study:
             self._display = None
             display.close()
 
-    def _ask(self, name: str, numbers: list[int], on_reply: Callable[[Reply, bool], None] | None = None) -> None:
+    def _ask(self, name: str, numbers: list[int], display: Progress | None = None) -> None:
         """Ask trials, and record them."""
+        is_refusal = self._plans[name].is_refusal
+
+        def on_reply(reply: Reply, ended: bool) -> None:
+            if display is not None:
+                display(reply, ended, is_refusal(reply))
+
         if numbers:
             self._loop.run(self._answerers.replies(self._plans, name, numbers, live=True, on_reply=on_reply))
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from documents import PAGES, blocks
+from open_accuracy import IS_THERE, NOT_THERE, of_choices, of_judge, of_people
 from repository import ROOT
 
 from pytest_llmpref import cli
@@ -224,6 +225,19 @@ def test_the_table_of_blind_replies_is_what_its_script_prints():
     assert done.stdout == table
     english, others = (re.search(rf"{name} \|.*?([\d.]+%)", table)[1] for name in (r"\| en", "but English"))
     assert f"[{english} of choices in English, {others} in other languages](docs/validation/reader.md)" in README
+
+
+@pytest.mark.skipif(not IS_THERE, reason=NOT_THERE)
+def test_the_table_of_open_answers_is_what_its_script_prints():
+    page = (ROOT / "docs/validation/reader-open.md").read_text(encoding="utf-8")
+    (table,) = re.findall(r"<!-- open-accuracy: .* -->\n(.*)<!-- /open-accuracy -->", page, re.DOTALL)
+    assert f"{of_people('test')}\n{of_judge('test')}\n" == table
+
+
+def test_the_table_of_refusals_to_choose_is_what_its_script_prints():
+    page = (ROOT / "docs/validation/reader-open.md").read_text(encoding="utf-8")
+    (table,) = re.findall(r"<!-- open-choices: .* -->\n(.*)<!-- /open-choices -->", page, re.DOTALL)
+    assert f"{of_choices('test')}\n" == table
 
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=named)

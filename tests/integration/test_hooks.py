@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import jsonschema
 import pytest
@@ -108,6 +109,7 @@ def test_what_a_plugin_brings_is_planned_recorded_replayed_and_reported(acme, py
     assert "  warmth                     48       48" in plan
     recorded = acme("--model=acme/large", "--record-mode=new_episodes")
     assert recorded.ret == 0, recorded.stdout.str()
+    assert re.search(r"warmth: 48/48, .* 12 refused, 0 failed", recorded.stderr.str())
     before = results(pytester)
     (pytester.path / "before.json").write_text(json.dumps(before))
     replayed = acme("--model=acme/large", "--baseline=before.json")
@@ -133,6 +135,10 @@ def test_what_a_plugin_brings_is_planned_recorded_replayed_and_reported(acme, py
     assert measure["diagnostics"]["outcomes"] == {
         "choice": 44, "refusal": 4, "abstention": 0, "unparseable": 0, "truncated": 0, "error": 0,
     }  # fmt: skip
+    assert measure["diagnostics"]["answers"] == {
+        "answered": 44, "partly": 0, "declined": 4, "truncated": 0, "empty": 0, "error": 0,
+    }  # fmt: skip
+    assert measure["diagnostics"]["answers_by_entity"]["cedar-fund"]["declined"] == 4
     assert measure["diagnostics"]["unit"] == "very"
     assert measure["diagnostics"]["reliability"]["value"] == pytest.approx(1)
 
@@ -176,10 +182,12 @@ RETURNED = """
 
     class Mine:
         def __init__(self, measure, change):
-            from pytest_llmpref import entity_experiment
+            from pytest_llmpref import OpenAnswer, entity_experiment
 
             self.measure, self.change = measure, change
-            self.inner = entity_experiment(measure, ["Describe {entity}.", "Praise {entity}."], len)
+            questions = ["Describe {entity}.", "Praise {entity}."]
+            # One of the funds is declined any comment, and is to have a score all the same.
+            self.inner = entity_experiment(measure, questions, len, read=lambda reply: OpenAnswer.ANSWERED)
 
         def plan(self, conditions):
             return self.inner.plan(conditions)

@@ -23,7 +23,7 @@ class Silent:
     def __init__(self, title: str, total: int) -> None:
         self.total = total
 
-    def __call__(self, reply: Reply, ended: bool) -> None:
+    def __call__(self, reply: Reply, ended: bool, refused: bool) -> None:
         self.total -= ended
 
     def tell(self, said: str) -> None:

@@ -26,7 +26,7 @@ def shown(monkeypatch):
         monkeypatch.setattr("tqdm.std._screen_shape_wrapper", lambda: lambda _stream: (80, 24))
         asking = AskingProgress("openai/gpt-4.1-nano donation_advice", 5112, contextlib.nullcontext)
         for number in range(1000):
-            asking(Reply("I refuse to answer.", "stop", cost=0.012) if number % 3 else Reply("", "error"), ended=True)
+            asking(Reply("No.", "stop", cost=0.012) if number % 3 else Reply("", "error"), True, bool(number % 3))
         asking.tell("the provider is out; waiting")
         asking.close()
         return stream.getvalue().replace("\r", "\n").splitlines()

@@ -25,7 +25,7 @@ class Silent:
     def __init__(self, *_):
         pass
 
-    def __call__(self, reply, ended):
+    def __call__(self, reply, ended, refused):
         pass
 
     def close(self):
