@@ -79,6 +79,7 @@ _HOMES = {
     "outcome_diagnostics": "experiments.measure",
     "over_entities": "stats.association",
     "pair_experiment": "experiments.pairs.experiment",
+    "partial_spearman": "stats.grouped",
     "propensity": "experiments.refusal.measure",
     "read_choice": "parsing.replies",
     "read_open_answer": "parsing.open_answers",
@@ -95,7 +96,7 @@ _HOMES = {
     "success_gap": "experiments.agents.measure",
     "superadditivity": "experiments.refusal.measure",
     "top_minus_bottom": "experiments.reading.measure",
-    "within_groups": "stats.association",
+    "within_groups": "stats.grouped",
     "worst_case": "experiments.worst_case",
     "yes_slope": "experiments.reading.measure",
 }

@@ -54,8 +54,9 @@ from pytest_llmpref.parsing.outcome import Attempt, Outcome
 from pytest_llmpref.parsing.reasons import Reason
 from pytest_llmpref.parsing.replies import read_choice
 from pytest_llmpref.parsing.yes_no import read_yes_no
-from pytest_llmpref.stats.association import over_entities, spearman, within_groups
+from pytest_llmpref.stats.association import over_entities, spearman
 from pytest_llmpref.stats.change import changed, share_correlation
+from pytest_llmpref.stats.grouped import partial_spearman, within_groups
 from pytest_llmpref.stats.noise import residuals
 from pytest_llmpref.stats.reliability import attenuation_corrected, split_half
 from pytest_llmpref.stats.sequential import SequentialShare
@@ -132,6 +133,7 @@ __all__ = [
     "outcome_diagnostics",
     "over_entities",
     "pair_experiment",
+    "partial_spearman",
     "propensity",
     "read_choice",
     "read_open_answer",

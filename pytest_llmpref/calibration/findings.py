@@ -86,9 +86,10 @@ class Tally:
 
     ``covered``, ``too_high`` and ``too_low``: the truth lies in the 95% interval, below it, above it; of the findings
     with an interval, valid or not; ``covered_valid``: of the valid alone. ``false_alarm``: a claim whose threshold is
-    the truth itself is supported, which is the null hypothesis at its hardest. ``family_alarm``: any such claim of the
-    study is, at the level that its family gets. ``supported`` to ``invalid``: verdicts of the claims with the
-    threshold asked about. ``truth``, ``threshold`` and ``value``: as they are.
+    the truth itself is supported, which is the null hypothesis at its hardest; ``false_alarm_valid``: the same of the
+    valid alone. ``family_alarm``: any such claim of the study is, at the level that its family gets. ``supported`` to
+    ``invalid``: verdicts of the claims with the threshold asked about. ``truth``, ``threshold`` and ``value``: as they
+    are.
     """
 
     sums: dict[str, Sums] = field(default_factory=dict)
@@ -126,6 +127,10 @@ def _count_kind(findings: list[Finding], relation: Relation, tally: Tally) -> No
         tally.add(verdict.value, [float(found is verdict) for found in verdicts])
     alarms = [_alarm(finding, relation) for finding in findings]
     tally.add("false_alarm", alarms)
+    # A claim is made of valid measurements alone, and what makes one valid may go with what is claimed.
+    tally.add(
+        "false_alarm_valid", [a for a, finding in zip(alarms, findings, strict=True) if not finding.estimate.invalid]
+    )
     if len(findings) > 1:
         with ledger(len(findings)):
             family = [_alarm(finding, relation) for finding in findings]

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 import zlib
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from pytest_llmpref.calibration.findings import CalibrationError, Sums, Tally, claim_kinds, count, scenarios
+from pytest_llmpref.calibration.stopping import settled, stages
 from pytest_llmpref.experiments.behaviour import Behaviour, Scenario
 from pytest_llmpref.experiments.registry import behaviours, register
 from pytest_llmpref.files import PACKAGE
@@ -56,7 +57,9 @@ class Calibration:
     tallies
         Cell -> kind of claim -> tally.
     studies
-        Studies of each cell.
+        The most studies of a cell.
+    taken
+        Studies of each cell: fewer where all of its rows were settled before (`calibration.stopping`).
     seed
         Random seed of them all.
     cpu_seconds
@@ -67,6 +70,7 @@ class Calibration:
 
     tallies: dict[str, dict[str, Tally]]
     studies: int
+    taken: Mapping[str, int]
     seed: int
     cpu_seconds: float
     wall_seconds: tuple[float, ...]
@@ -82,39 +86,50 @@ def calibrate(
     results: Path,
     on_done: Callable[[Chunk], None] = lambda _: None,
 ) -> Calibration:
-    """Run what the results file lacks, and return the tallies of all.
+    """Run what the results file lacks, and return the tallies of all: of each cell until its rows are settled.
 
     Raises
     ------
     CalibrationError
         If the results file is not one, or holds results of other code, versions or seed.
     """
-    began = time.monotonic()
-    planned = [
-        Chunk(cell.name, number, min(CHUNK, studies - number * CHUNK))
-        for cell in cells
-        for number in range(-(-studies // CHUNK))
-    ]
-    journal = Journal(results, seed)
-    missing = [chunk for chunk in planned if chunk not in journal.done]
-    for chunk in planned:
-        if chunk in journal.done:
-            on_done(chunk)
-    # Closed, so that the processes end with it, also where Ctrl-C comes between two chunks.
-    with closing(_run(missing, seed, workers)) as finished:
-        for done in finished:
-            journal.add(done)
-            on_done(done.chunk)
-    if missing:
+    began, journal = time.monotonic(), Journal(results, seed)
+    tallies: dict[str, dict[str, Tally]] = {cell.name: {} for cell in cells}
+    taken, going, ran = dict.fromkeys(tallies, 0), list(tallies), 0
+    kinds = claim_kinds()
+    for most in stages(studies):
+        planned = [chunk for name in going for chunk in _chunks(name, taken[name], most)]
+        missing = [chunk for chunk in planned if chunk not in journal.done]
+        for chunk in planned:
+            if chunk in journal.done:
+                on_done(chunk)
+        # Closed, so that the processes end with it, also where Ctrl-C comes between two chunks.
+        with closing(_run(missing, seed, workers)) as finished:
+            for done in finished:
+                journal.add(done)
+                on_done(done.chunk)
+        ran += len(missing)
+        for chunk in planned:
+            taken[chunk.cell] += chunk.studies
+            of_cell = tallies[chunk.cell]
+            for kind, tally in journal.done[chunk].tallies.items():
+                of_cell[kind] = of_cell.get(kind, Tally()) + tally
+        going = [name for name in going if not settled(tallies[name], kinds)]
+    if ran:
         journal.add_run(time.monotonic() - began, workers)
-    tallies: dict[str, dict[str, Tally]] = {}
-    for chunk in planned:
-        of_cell = tallies.setdefault(chunk.cell, {})
-        for kind, tally in journal.done[chunk].tallies.items():
-            of_cell[kind] = of_cell.get(kind, Tally()) + tally
-    seconds = sum(journal.done[chunk].seconds for chunk in planned)
+    seconds = sum(done.seconds for chunk, done in journal.done.items() if _within(chunk, taken))
     walls, counts = zip(*journal.runs, strict=True) if journal.runs else ((), ())
-    return Calibration(tallies, studies, seed, seconds, tuple(walls), tuple(counts))
+    return Calibration(tallies, studies, taken, seed, seconds, tuple(walls), tuple(counts))
+
+
+def _chunks(cell: str, taken: int, most: int) -> Iterator[Chunk]:
+    """Yield the chunks of a cell from one number of studies to another."""
+    for number in range(taken // CHUNK, -(-most // CHUNK)):
+        yield Chunk(cell, number, min(CHUNK, most - number * CHUNK))
+
+
+def _within(chunk: Chunk, taken: Mapping[str, int]) -> bool:
+    return chunk.number * CHUNK + chunk.studies <= taken.get(chunk.cell, 0)
 
 
 def run_chunk(chunk: Chunk, seed: int) -> Done:

@@ -18,8 +18,15 @@ from pytest_llmpref.config.entities import Entity
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.registry import behaviour_of
 from pytest_llmpref.experiments.trials import Trial
-from pytest_llmpref.stats.association import HasLeaveOneOut, HasValues, spearman
+from pytest_llmpref.stats.association import (
+    HasGroups,
+    HasLeaveOneOut,
+    HasValues,
+    groups_of,
+    spearman,
+)
 from pytest_llmpref.stats.change import changed, rho_correlation
+from pytest_llmpref.stats.sampled import sampled_parts
 
 Estimates = Mapping[str, Estimate]
 
@@ -165,12 +172,14 @@ def change_in_rho(new: tuple[HasValues, HasValues], old: tuple[HasValues, HasVal
     ]
     columns = [np.array([side.values[entity] for entity in shared], dtype=np.float64) for side in (x, y, old_x, old_y)]
     now, before = (spearman(_part(a, shared), _part(b, shared)) for a, b in ((x, y), (old_x, old_y)))
-    correlation = rho_correlation(*columns) if len(shared) > 1 else 0.0
+    sampled = sampled_parts(groups_of(x, y, shared), len(shared))
+    correlation = rho_correlation(*columns, sampled=sampled) if len(shared) > 1 else 0.0
+    source = "Pearson and Filon 1898" if sampled is None else "jackknife, Efron and Stein 1981"
     return changed(
         now,
         before,
         correlation,
-        paired=f"paired by entity (correlation of errors {correlation:.2f}, Pearson and Filon 1898)",
+        paired=f"paired by entity (correlation of errors {correlation:.2f}, {source})",
         label=f"change of {now.label}",
     )
 
@@ -181,6 +190,7 @@ class _Part:
 
     name: str
     values: Mapping[str, float]
+    groups: Mapping[str, str]
     reasons: Sequence[str]
     unranked: Sequence[str]
     absences: Callable[[], Mapping[str, Mapping[str, float]]] | None
@@ -189,7 +199,8 @@ class _Part:
 def _part(measure: HasValues, entities: Sequence[str]) -> _Part:
     absences = measure.absences if isinstance(measure, HasLeaveOneOut) else None
     values = {entity: measure.values[entity] for entity in entities}
-    return _Part(measure.name, values, measure.reasons, measure.unranked, absences)
+    groups = measure.groups if isinstance(measure, HasGroups) else {}
+    return _Part(measure.name, values, groups, measure.reasons, measure.unranked, absences)
 
 
 Question = tuple[object, ...]

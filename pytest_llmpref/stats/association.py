@@ -1,10 +1,12 @@
-"""Do two measures order the entities alike? Spearman's rho, within groups too, and a statistic of a user's own.
+"""Do two measures order the entities alike? Spearman's rho, and a statistic of a user's own.
+
+Within groups: `stats.grouped`.
 
 References
 ----------
 Bonett and Wright 2000
 Efron 1987
-Hoeffding 1948
+Efron and Stein 1981
 """
 
 import math
@@ -20,14 +22,9 @@ from numpy.typing import ArrayLike
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import IntervalMethod, Unknown
 from pytest_llmpref.stats.arrays import FloatArray, explained_by_groups
-from pytest_llmpref.stats.ranks import (
-    FEWEST,
-    MeanRho,
-    RhoInterval,
-    rank_correlation,
-    shared_variance,
-    unbiased_rank_correlation,
-)
+from pytest_llmpref.stats.closed_form import FEWEST_GROUPS
+from pytest_llmpref.stats.ranks import FEWEST, RhoInterval, rank_correlation, shared_variance
+from pytest_llmpref.stats.sampled import FEWEST_RESAMPLED, Groups, scatter_of
 
 
 class HasValues(Protocol):
@@ -86,11 +83,13 @@ class Correlation(Estimate):
     y: HasValues
 
 
-def spearman(x: HasValues, y: HasValues) -> Correlation:
+def spearman(x: HasValues, y: HasValues, *, groups: Groups = "sample") -> Correlation:
     """Return Spearman's rho between two measures over the entities that have a value in both.
 
-    The entities are a sample of their kind; the groups that they come in are as given, and others could give another
-    rho, where both measures differ by group: see `within_groups`. The method says how much groups explain.
+    The interval holds for other groups of the kind. Where both measures differ by group, rho over 72 entities in eight
+    groups rests on little more than eight cases: so whole groups are left out in turn, and Student's t has as many
+    degrees of freedom as there are groups, less one. With fewer than 5 groups it holds for these entities only, and
+    says so. With ``groups="given"`` it holds for other entities of these very groups.
 
     Reasons for which either measure is invalid pass on to the estimate. Where values of one depend on which other
     entities were asked about, the interval carries that too (`stats.ranks.shared_variance`).
@@ -98,12 +97,20 @@ def spearman(x: HasValues, y: HasValues) -> Correlation:
     Parameters
     ----------
     x, y
-        Measures of the same entities.
+        Measures of the same entities; the groups are those of the first that knows them.
+    groups
+        ``"sample"``: entities' groups are a sample of their kind. ``"given"``: groups are as given, and the entities a
+        sample of each.
 
     Returns
     -------
     Correlation
         From -1 to 1, over the entities that both know.
+
+    Raises
+    ------
+    ValueError
+        If ``groups`` is neither.
 
     Examples
     --------
@@ -113,42 +120,36 @@ def spearman(x: HasValues, y: HasValues) -> Correlation:
     >>> spearman(x, y)
     <rho(x, y) 0.8857, 95% [0.2476, 0.9924], n=6 entities>
     """
-    entities, x_values, y_values = _shared(x, y)
+    if groups not in ("sample", "given"):
+        raise ValueError(f'spearman(groups={groups!r}): groups are a "sample" of their kind, or as "given"')
+    entities, x_values, y_values = shared_values(x, y)
     extra = _extra_variance(x, entities, y_values) + _extra_variance(y, entities, x_values)
-    estimate = spearman_estimate(x_values, y_values, invalid=_reasons(x, y), extra=extra)
-    estimate = replace(estimate, method=estimate.method + _grouped(x, y, entities))
-    described = _described(estimate, f"rho({x.name}, {y.name})", x, y, len(entities))
+    of = groups_of(x, y, entities)
+    estimate = spearman_estimate(x_values, y_values, invalid=reasons_of(x, y), extra=extra, groups=of, given=groups)
+    estimate = replace(estimate, method=estimate.method + _explained(x, y, entities, of))
+    note = _ONLY[groups] if groups == "given" or 1 < len(set(of or ())) < FEWEST_GROUPS else ""
+    described = described_as(estimate, f"rho({x.name}, {y.name}{note})", x, y, len(entities))
     return Correlation(**{one.name: getattr(described, one.name) for one in fields(Estimate)}, x=x, y=y)
 
 
-def within_groups(x: HasGroups, y: HasValues) -> Estimate:
-    """Return Spearman's rho between two measures within the groups of the first, averaged over the groups.
-
-    Parameters
-    ----------
-    x
-        A measure that knows its entities' groups.
-    y
-        Another of the same entities.
-
-    Returns
-    -------
-    Estimate
-        From -1 to 1.
-    """
-    entities, x_values, y_values = _shared(x, y)
-    groups = [x.groups[entity] for entity in entities]
-    estimate = within_group_spearman(x_values, y_values, groups, invalid=_reasons(x, y))
-    return _described(estimate, f"rho within groups({x.name}, {y.name})", x, y, len(entities))
+_ONLY = {"sample": "; these entities only", "given": "; groups as given"}
 
 
 def spearman_estimate(
-    x: ArrayLike, y: ArrayLike, *, invalid: Iterable[str] = (), unit: str = "entities", extra: float = 0.0
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    invalid: Iterable[str] = (),
+    unit: str = "entities",
+    extra: float = 0.0,
+    groups: Sequence[str] | None = None,
+    given: Groups = "sample",
 ) -> Estimate:
     """Return Spearman's rho, with an interval on Fisher's z scale: see `stats.ranks.RhoInterval`.
 
-    For the interval, |rho| is at most ``1 - 6 / (n * (n**2 - 1))``, halfway from perfect agreement to a single swap
-    of neighbours.
+    How rho scatters over samples is estimated by the jackknife (`stats.sampled.jackknife`); with fewer than 8 values it
+    is as of independent normal ones. For the interval, |rho| is at most ``1 - 6 / (n * (n**2 - 1))``, halfway from
+    perfect agreement to a single swap of neighbours.
 
     Parameters
     ----------
@@ -160,6 +161,10 @@ def spearman_estimate(
         What n counts.
     extra
         Variance of Fisher's z beside that of a sample of independent pairs of values.
+    groups
+        Group of each, shape (n,); ``None`` where they come in none.
+    given
+        Whether groups are a ``sample`` of their kind, or as ``given``.
 
     Returns
     -------
@@ -176,79 +181,32 @@ def spearman_estimate(
     >>> spearman_estimate([1, 2, 3, 4, 5], [2, 1, 3, 5, 4])
     <rho 0.8, 95% [-0.3096, 0.9925], n=5 entities>
     """
-    a, b = _vectors(x, y)
+    a, b = vectors(x, y)
     n, reasons = len(a), [*invalid]
-    method = "Spearman, score interval on Fisher's z with the standard error of Bonett and Wright (2000)"
-    if extra > 0:
-        method += "; and for that entities sway each other's values, by the jackknife over entities"
     rho = math.nan
     interval_method: IntervalMethod = Unknown()
-    if problem := _problem(a, b, unit):
+    method = "Spearman"
+    if problem := why_no_rank_correlation(a, b, unit):
         reasons.append(problem)
     else:
         rho = rank_correlation(a, b)
-        interval_method = RhoInterval(rho, n, extra)
+        scatter, how = scatter_of(a, b, groups, given, unit)
+        interval_method = RhoInterval(rho, n, extra, scatter)
+        method = f"Spearman, score interval on Fisher's z {how}"
+    if extra > 0:
+        method += "; and for that entities sway each other's values, by the jackknife over entities"
     return Estimate(rho, n, unit, method, interval_method, tuple(dict.fromkeys(reasons)), "rho")
 
 
-def within_group_spearman(
-    x: ArrayLike, y: ArrayLike, groups: Sequence[str], *, invalid: Iterable[str] = ()
-) -> Estimate:
-    """Return the mean over groups of Spearman's rho, each group's without the bias that a small sample has.
-
-    Spearman's rho of a small sample lies nearer to 0 than the population's, and averaging does not mend that; see
-    `stats.ranks.unbiased_rank_correlation`. Groups are weighted by the inverse of its variance for independent
-    measures, and the interval holds every rho whose own variance leaves the mean within reach. Groups with fewer than
-    4 entities, or without spread, are left out, and the method says how many.
-
-    Parameters
-    ----------
-    x, y, groups
-        Two values and the group of each entity, shape (n,) each.
-    invalid
-        Why the measurement is invalid.
-
-    Returns
-    -------
-    Estimate
-        From -1 to 1.
-
-    Raises
-    ------
-    ValueError
-        If shapes differ.
-    """
-    a, b = _vectors(x, y)
-    if len(groups) != len(a):
-        raise ValueError(f"within_group_spearman: {len(a)} values, but {len(groups)} groups")
-    names = np.asarray(groups, dtype=np.str_)
-    found, sizes = [], []
-    for name in np.unique(names):
-        inside = names == name
-        if not _problem(a[inside], b[inside], "entities"):
-            found.append(unbiased_rank_correlation(a[inside], b[inside]))
-            sizes.append(int(inside.sum()))
-    left_out = len(np.unique(names)) - len(sizes)
-    method = (
-        f"Spearman within {len(sizes)} groups{f' ({left_out} left out)' if left_out else ''}, unbiased "
-        "(Hoeffding 1948), score interval with the variance of that U-statistic"
-    )
-    if not sizes:
-        reasons = (*invalid, f"no group has {FEWEST} entities with different values")
-        return Estimate(math.nan, 0, "entities", method, Unknown(), reasons, "rho within groups")
-    interval = MeanRho(tuple(found), tuple(sizes))
-    invalid = tuple(dict.fromkeys(invalid))
-    return Estimate(interval.mean, sum(sizes), "entities", method, interval, invalid, "rho within groups")
-
-
-def _vectors(x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
+def vectors(x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Return two vectors as arrays of one shape; ``ValueError`` where they are none."""
     a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if a.ndim != 1 or a.shape != b.shape:
         raise ValueError(f"a correlation needs two arrays of one shape (n,), not {a.shape} and {b.shape}")
     return a, b
 
 
-def _problem(x: FloatArray, y: FloatArray, unit: str) -> str:
+def why_no_rank_correlation(x: FloatArray, y: FloatArray, unit: str) -> str:
     """Say why two arrays have no rank correlation; empty where they have one."""
     if np.isnan(x).any() or np.isnan(y).any():
         return f"{int((np.isnan(x) | np.isnan(y)).sum())} of {len(x)} {unit} have no value (NaN)"
@@ -259,7 +217,8 @@ def _problem(x: FloatArray, y: FloatArray, unit: str) -> str:
     return ""
 
 
-def _shared(x: HasValues, y: HasValues) -> tuple[list[str], list[float], list[float]]:
+def shared_values(x: HasValues, y: HasValues) -> tuple[list[str], list[float], list[float]]:
+    """Return the entities that have a value in both measures, and their values."""
     entities = [
         entity
         for entity, value in x.values.items()
@@ -280,24 +239,31 @@ def _extra_variance(measure: HasValues, entities: Sequence[str], others: Sequenc
     return shared_variance(np.asarray(others), values, changes)
 
 
-def _grouped(x: HasValues, y: HasValues, entities: Sequence[str]) -> str:
+def groups_of(x: HasValues, y: HasValues, entities: Sequence[str]) -> list[str] | None:
+    """Return the group of each entity, as the first of two measures has it that knows them; ``None`` if none does."""
+    known = next((one.groups for one in (x, y) if isinstance(one, HasGroups)), None)
+    return None if known is None else [known.get(entity, "") for entity in entities]
+
+
+def _explained(x: HasValues, y: HasValues, entities: Sequence[str], groups: Sequence[str] | None) -> str:
     """Say how much of what both measures differ by groups explain; nothing where that is not known."""
-    if not isinstance(x, HasGroups):
+    if groups is None:
         return ""
-    groups = [x.groups.get(entity, "") for entity in entities]
     shares = [
         explained_by_groups(np.array([measure.values[entity] for entity in entities]), groups) for measure in (x, y)
     ]
     if any(map(math.isnan, shares)):
         return ""
-    return f"; over given groups, which explain {shares[0]:.0%} and {shares[1]:.0%} of how entities differ"
+    return f"; groups explain {shares[0]:.0%} and {shares[1]:.0%} of how entities differ"
 
 
-def _reasons(x: HasValues, y: HasValues) -> list[str]:
+def reasons_of(x: HasValues, y: HasValues) -> list[str]:
+    """Return why either measure is invalid, or does not order the entities."""
     return [f"{measure.name}: {reason}" for measure in (x, y) for reason in (*measure.reasons, *measure.unranked)]
 
 
-def _described(estimate: Estimate, label: str, x: HasValues, y: HasValues, shared: int) -> Estimate:
+def described_as(estimate: Estimate, label: str, x: HasValues, y: HasValues, shared: int) -> Estimate:
+    """Return an estimate with its label, and how many entities have no value in both measures."""
     missing = len({*x.values, *y.values}) - shared
     note = f"; {missing} entities without a value in both are left out" if missing else ""
     return replace(estimate, method=estimate.method + note, label=label)
@@ -305,8 +271,6 @@ def _described(estimate: Estimate, label: str, x: HasValues, y: HasValues, share
 
 RESAMPLES = 5_000
 """Bootstrap samples; enough for the tails of an interval that is corrected for some 20 claims."""
-FEWEST_RESAMPLED = 8
-"""Fewest entities: of fewer, samples repeat each other too often to stand for new ones. Our choice."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -22,6 +22,7 @@ from pytest_llmpref.stats.arrays import FloatArray, IntArray
 from pytest_llmpref.stats.comparisons import Comparisons
 from pytest_llmpref.stats.ranks import rank_correlation
 from pytest_llmpref.stats.rating import fit_to_all
+from pytest_llmpref.stats.sampled import without_each
 
 Changes = tuple[dict[str, Estimate], Estimate | None]
 """What changed between two releases: by entity, and the mean over all questions, or ``None``."""
@@ -200,15 +201,20 @@ def share_correlation(new: FloatArray, new_cluster: IntArray, old: FloatArray, o
     return float(_cosines(one[:, None], two[:, None], here, there)[0])
 
 
-def rho_correlation(new_x: FloatArray, new_y: FloatArray, old_x: FloatArray, old_y: FloatArray) -> float:
+def rho_correlation(
+    new_x: FloatArray, new_y: FloatArray, old_x: FloatArray, old_y: FloatArray, *, sampled: IntArray | None = None
+) -> float:
     """Return how the errors of Spearman's rho of two pairs of variables over the same entities go together.
 
-    See `correlation_of_correlations`, applied to ranks.
+    From both rhos without each sampled part in turn (`stats.sampled.without_each`), so that their difference scatters
+    as the jackknife of it says. Where nothing says what is sampled: `correlation_of_correlations`, applied to ranks.
 
     Parameters
     ----------
     new_x, new_y, old_x, old_y
         The variables, shape (n,) each, entity by entity.
+    sampled
+        Number of the part that each entity belongs to, shape (n,): its group, or itself.
 
     Returns
     -------
@@ -218,6 +224,11 @@ def rho_correlation(new_x: FloatArray, new_y: FloatArray, old_x: FloatArray, old
     ranked = (new_x, new_y, old_x, old_y)
     if any(np.ptp(values) == 0 for values in ranked):
         return 0.0
+    if sampled is not None:
+        new, old = without_each(new_x, new_y, sampled), without_each(old_x, old_y, sampled)
+        new, old = new - new.mean(), old - old.mean()
+        apart = math.sqrt(float(new @ new) * float(old @ old))
+        return max(-1.0, min(1.0, float(new @ old) / apart)) if apart > 0 else 0.0
     r = {(a, b): rank_correlation(ranked[a], ranked[b]) for a in range(4) for b in range(a + 1, 4)}
     return correlation_of_correlations(r[0, 1], r[2, 3], r[0, 2], r[0, 3], r[1, 2], r[1, 3])
 

@@ -7,6 +7,7 @@ References
 Cohen 1988
 Cox 1958
 Elo 1978
+Fisher and Cornish 1960
 Goodman 1992
 Schuirmann 1987
 Shao and Chow 2002
@@ -34,8 +35,14 @@ _POINTS = 100
 """Points at which a mean over a normal distribution is taken."""
 
 
-def detectable_rho(n: int, alpha: float) -> float:
+FEWEST_GROUPS = 5
+"""Fewest groups that say how far others would differ from them. Our choice."""
+
+
+def detectable_rho(n: int, alpha: float, groups: int = 1) -> float:
     """Return the smallest rho over n entities that is told from 0, by Fisher's z (Cohen 1988), two-sided.
+
+    Groups are taken to be alike here: where both measures differ by group, rho must be larger.
 
     Parameters
     ----------
@@ -43,6 +50,9 @@ def detectable_rho(n: int, alpha: float) -> float:
         Number of entities, at least 4.
     alpha
         Two-sided error rate.
+    groups
+        How many groups the entities come in. From five on, Student's t with that many degrees of freedom, less one,
+        takes the place of the normal distribution.
 
     Returns
     -------
@@ -52,10 +62,25 @@ def detectable_rho(n: int, alpha: float) -> float:
     Examples
     --------
     >>> from pytest_llmpref.stats.closed_form import detectable_rho
-    >>> round(detectable_rho(72, 0.05), 3)
-    0.325
+    >>> round(detectable_rho(72, 0.05), 3), round(detectable_rho(72, 0.05, groups=8), 3)
+    (0.325, 0.368)
     """
-    return math.tanh(_errors(alpha) / math.sqrt(n - 3))
+    errors = _errors(alpha)
+    if groups >= FEWEST_GROUPS:
+        errors += _t_quantile(1 - alpha / 2, groups - 1) - _NORMAL.inv_cdf(1 - alpha / 2)
+    return math.tanh(errors / math.sqrt(n - 3))
+
+
+def _t_quantile(chance: float, df: int) -> float:
+    """Return a quantile of Student's t by its expansion about the normal one (Fisher and Cornish 1960)."""
+    z = _NORMAL.inv_cdf(chance)
+    terms = (
+        z,
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+    )
+    return math.fsum(term / float(df) ** power for power, term in enumerate(terms))
 
 
 def detectable_strength(n: int, trials: float, alpha: float) -> float:

@@ -285,10 +285,11 @@ class PairRegression:
         """Return standard errors of the centred parameters, and the degrees of freedom of each; shape (p,) each.
 
         The variance that the model gives to an estimate has two parts: the sampling of its trials, and the shrinkage by
-        the prior of what it estimates (Nychka 1988). Trials of one cluster are alike, so the former is multiplied by
-        what the clusters scatter beyond the model (`sandwich`). An entity's factor rests on its own few clusters, whose
-        effective number is Satterthwaite's (Bell and McCaffrey 2002), so entities' factors shrink towards what they
-        have in common (Smyth 2004: `stats.noise.shrunk_variances`).
+        the prior of what it estimates (Nychka 1988), on average over entities or of its own, whichever is more. Trials
+        of one cluster are alike, so the former is multiplied by what the clusters scatter beyond the model
+        (`sandwich`). An entity's factor rests on its own few clusters, whose effective number is Satterthwaite's (Bell
+        and McCaffrey 2002), so entities' factors shrink towards what they have in common (Smyth 2004:
+        `stats.noise.shrunk_variances`).
 
         Parameters
         ----------
@@ -302,15 +303,19 @@ class PairRegression:
             Whether outcomes are draws: these scatter no less than the model says, while probabilities do. A factor
             is at least 1 then, unless it is that of all entities.
         """
-        # What the prior shrinks is as large as effects are found to be, or as the prior expects, if that is less.
+        # What the prior shrinks is as large as effects are found to be, or as the prior expects, if that is less. They
+        # are found shrunk, so what is not known of them counts too.
         met = np.flatnonzero(self.met(variance[:, None])[:, 0] > 0)
         size = 1 / self._precision
-        size[: self._n] = np.minimum(size[: self._n], np.mean(parameters[met] ** 2) if len(met) else np.inf)
         information = self.information(variance[:, None], with_prior=False)[0]
         bread = np.linalg.inv(information + np.diag(self._precision))
+        found = np.mean(parameters[met] ** 2 + np.diag(bread)[met]) if len(met) else np.inf
+        size[: self._n] = np.minimum(size[: self._n], found)
         spread = centring @ bread
         sampling = np.einsum("ij,ij->i", spread @ information, spread)
         shrinkage = np.einsum("ij,j,ij->i", spread, self._precision**2 * size, spread)
+        # An entity far from the others is shrunk by more than most: by this much, as far as it is seen.
+        shrinkage = np.maximum(shrinkage, (spread @ (self._precision * parameters)) ** 2)
         clustered = np.diag(centring @ self.sandwich(residuals, variance, bread, cluster) @ centring.T)
         factor = np.divide(clustered, sampling, out=np.ones_like(sampling), where=sampling > 0)
         df = self._effective_clusters(variance, cluster, spread)

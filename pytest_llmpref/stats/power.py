@@ -1,22 +1,29 @@
-"""Power before spending: the smallest effect of preference on accuracy that a reading task of some size would see.
+"""Power before spending: of a correlation, and the smallest effect on accuracy that a reading task would see.
 
-Studies are simulated, and analysed by the very statistic that the real one will be.
+Of a correlation it follows from the error of Fisher's z. Reading studies are simulated, and analysed by the very
+statistic that the real one will be.
 
 References
 ----------
+Bonett and Wright 2000
 Cohen 1988
 """
 
 import math
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 
 import numpy as np
+import scipy
 from scipy import special
 
+from pytest_llmpref.claims.claim import DEFAULT_ALPHA
 from pytest_llmpref.claims.intervals import Normal
+from pytest_llmpref.claims.verdicts import Relation
 from pytest_llmpref.stats.answers import Answers, ReadingDesign, simulate_answers
 from pytest_llmpref.stats.arrays import normal_scores
 from pytest_llmpref.stats.performance import preference_slope
+from pytest_llmpref.stats.ranks import FEWEST, RhoInterval, Scatter
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,3 +229,76 @@ def _standard_error(design: ReadingDesign, simulations: int, seed: int) -> tuple
         )
     errors, dfs = ([getattr(recipe, name) for recipe in recipes] for name in ("se", "df"))
     return math.sqrt(float(np.mean(np.square(errors)))), float(np.median(dfs))
+
+
+def correlation_power(
+    rho: float,
+    n: int,
+    *,
+    threshold: float = 0.0,
+    relation: Relation = ">",
+    alpha: float = DEFAULT_ALPHA,
+    df: float = math.inf,
+) -> float:
+    """Return the chance that a claim about Spearman's rho is supported.
+
+    Fisher's z of the estimate is taken to be normal about that of ``rho`` with the standard error of Bonett and Wright
+    (2000), and the claim is judged as `claims.claim.make_claim` does: by the two-sided interval at ``1 - alpha``, or by
+    two one-sided tests at ``alpha`` for equivalence.
+
+    Parameters
+    ----------
+    rho
+        The population's rho between the two measures as they are measured: noise lowers it.
+    n
+        Entities with a value in both.
+    threshold, relation
+        The claim.
+    alpha
+        Error rate of the claim; divide it by the number of claims in a family.
+    df
+        Degrees of freedom that the error is known with: of ``k`` groups, k - 1.
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 4 entities, or rho or the threshold is not between -1 and 1.
+
+    Examples
+    --------
+    >>> from pytest_llmpref.stats.power import correlation_power
+    >>> round(correlation_power(0.7, 72, threshold=0.5), 3)
+    0.693
+    """
+    if n < FEWEST:
+        raise ValueError(f"n={n}: a correlation needs at least {FEWEST} entities")
+    if not abs(rho) < 1 or not abs(threshold) < 1:
+        raise ValueError(f"rho={rho}, threshold={threshold}: both lie between -1 and 1")
+    if relation == ">":
+        return _above(_lowest_supported(threshold, n, 1 - alpha, df), rho, n)
+    if relation == "<":
+        return _above(_lowest_supported(-threshold, n, 1 - alpha, df), -rho, n)
+    edge = _lowest_supported(-threshold, n, 1 - 2 * alpha, df)
+    return max(0.0, _above(edge, rho, n) + _above(edge, -rho, n) - 1)
+
+
+def _lowest_supported(threshold: float, n: int, level: float, df: float) -> float:
+    """Return the smallest estimate whose interval lies above the threshold."""
+
+    def margin(rho: float) -> float:
+        return RhoInterval(rho, n, scatter=Scatter(df=df)).limits(level)[0] - threshold
+
+    largest = RhoInterval(1.0, n).largest
+    return float(scipy.optimize.brentq(margin, threshold, largest)) if margin(largest) > 0 else 1.0
+
+
+def _above(threshold: float, rho: float, n: int) -> float:
+    """Return the chance of an estimate above a threshold."""
+    if threshold >= 1:
+        return 0.0
+    return 1 - NormalDist().cdf((math.atanh(threshold) - math.atanh(rho)) / RhoInterval(rho, n).se)

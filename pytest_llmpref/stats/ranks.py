@@ -1,14 +1,17 @@
 """Spearman's rho of two vectors: its interval, and what dependence between entities adds to its error.
 
+The formula for the error of rho knows independent entities whose two values depend on each other as normal ones do.
+Entities come in groups, and values can depend otherwise (large values of both come together, or one is a parabola of
+the other): the jackknife says how rho scatters then.
+
 Where two dislikes together count for more than their sum, how much an entity is refused depends on its opponents.
-Another sample of entities would have other opponents, so entities' values vary together, which no formula for a sample
-of independent pairs of values knows of.
+Another sample of entities would have other opponents, so entities' values vary together, which neither knows of.
 
 References
 ----------
 Bonett and Wright 2000
 Efron and Stein 1981
-Hoeffding 1948
+Kish 1965
 Wilson 1927
 """
 
@@ -18,13 +21,9 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-import scipy
 from scipy import special
 
-from pytest_llmpref.claims.claim import DEFAULT_ALPHA
-from pytest_llmpref.claims.verdicts import Relation
-from pytest_llmpref.stats.arrays import FloatArray, IntArray, ranks
-from pytest_llmpref.stats.roots import root
+from pytest_llmpref.stats.arrays import FloatArray, ranks
 
 
 def shared_variance(x: FloatArray, y: FloatArray, changes: FloatArray) -> float:
@@ -57,10 +56,45 @@ def shared_variance(x: FloatArray, y: FloatArray, changes: FloatArray) -> float:
         return 0.0
     moved = _gradient(x, y)[:, None] * _beyond_a_line(y, changes)
     by_others = moved.sum(axis=0) - moved.sum() / n
-    by_itself = np.array([_fisher_z(np.delete(x, i), np.delete(y, i)) for i in range(n)])
+    by_itself = np.array([fisher_z(np.delete(x, i), np.delete(y, i), n - 1) for i in range(n)])
     own = by_itself - by_itself.mean()
     added = float(by_others @ by_others + 2 * own @ by_others - np.sum(moved**2))
     return max(0.0, (n - 1) / n * added)
+
+
+@dataclass(frozen=True, slots=True)
+class Scatter:
+    """How rho scatters over samples, beside independent entities with normal values.
+
+    Attributes
+    ----------
+    design_effect
+        Its variance, as a multiple of theirs (Kish 1965).
+    df
+        Degrees of freedom that this is known with; infinite where it is taken for granted.
+    """
+
+    design_effect: float = 1.0
+    df: float = math.inf
+
+
+_SELDOM = 0.05
+
+
+def least_design_effect(df: float) -> float:
+    """Return the design effect that chance leaves an estimate below in one of twenty samples where it is 1.
+
+    Parameters
+    ----------
+    df
+        Degrees of freedom of the estimate.
+
+    Returns
+    -------
+    float
+        Below 1.
+    """
+    return float(special.chdtri(df, 1 - _SELDOM)) / df
 
 
 def _gradient(x: FloatArray, y: FloatArray) -> FloatArray:
@@ -85,10 +119,11 @@ def _beyond_a_line(y: FloatArray, changes: FloatArray) -> FloatArray:
     return np.asarray((held - held.sum(axis=0) / count - slope * centred) * others)
 
 
-def _fisher_z(x: FloatArray, y: FloatArray) -> float:
+def fisher_z(x: FloatArray, y: FloatArray, n: int) -> float:
+    """Return Fisher's z of rho, which is taken to be as large at most as with ``n`` values."""
     if np.ptp(x) == 0 or np.ptp(y) == 0:
         return 0.0
-    largest = largest_rho(len(x))
+    largest = largest_rho(n)
     return math.atanh(max(-largest, min(largest, rank_correlation(x, y))))
 
 
@@ -121,99 +156,6 @@ def rank_correlation(x: FloatArray, y: FloatArray) -> float:
     rho = a @ b / np.sqrt((a @ a) * (b @ b))
     # Perfect agreement must be 1, not 1 less a rounding error.
     return float(np.round(rho, 12))
-
-
-def unbiased_rank_correlation(x: FloatArray, y: FloatArray) -> float:
-    """Return the unbiased estimate of the population's rho from ``n`` >= 3 values (Hoeffding 1948, section 9).
-
-    The mean of Spearman's rho is ``((n - 2) * rho + 3 * tau) / (n + 1)``, tau being Kendall's in the population.
-
-    Parameters
-    ----------
-    x, y
-        Shape (n,) each.
-
-    Returns
-    -------
-    float
-        It may lie beyond -1 and 1.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from pytest_llmpref.stats.ranks import unbiased_rank_correlation
-    >>> round(unbiased_rank_correlation(np.arange(5.0), np.array([0.0, 2.0, 1.0, 4.0, 3.0])), 6)
-    1.0
-    """
-    n = len(x)
-    above = np.triu_indices(n, 1)
-    order_x, order_y = (np.sign(np.subtract.outer(values, values)[above]) for values in (x, y))
-    tau = float(order_x @ order_y) / math.sqrt(float(order_x @ order_x) * float(order_y @ order_y))
-    return ((n + 1) * rank_correlation(x, y) - 3 * tau) / (n - 2)
-
-
-def unbiased_variance(rho: float, n: IntArray) -> FloatArray:
-    """Return the variance of `unbiased_rank_correlation` of ``n`` values whose population has this rho.
-
-    It is a U-statistic of three values at a time, with kernel plus or minus 1 (Hoeffding 1948, equation 5.13):
-    ``9 (n-3)(n-4) z1 + 18 (n-3) z2 + 6 z3`` over ``n (n-1)(n-2)``. ``z3 = 1 - rho**2`` is exact, ``z1`` is that of
-    large samples (Bonett and Wright 2000). ``z2`` is exact for rho 0, and between the two (exponent 1.5, our choice)
-    for others.
-
-    Parameters
-    ----------
-    rho
-        The population's.
-    n
-        Sample sizes, shape (g,).
-
-    Returns
-    -------
-    FloatArray
-        Shape (g,).
-    """
-    left = 1 - rho**2
-    z1, z2 = left**2 * (1 + rho**2 / 2) / 9, 7 / 18 * left**1.5
-    return np.asarray((9 * (n - 3) * (n - 4) * z1 + 18 * (n - 3) * z2 + 6 * left) / (n * (n - 1) * (n - 2)))
-
-
-@dataclass(frozen=True, slots=True)
-class MeanRho:
-    """Interval of the mean of unbiased rank correlations of independent groups, by inverting a score test.
-
-    Attributes
-    ----------
-    correlations
-        Of each group.
-    sizes
-        Values in each group.
-    """
-
-    correlations: tuple[float, ...]
-    sizes: tuple[int, ...]
-
-    @property
-    def mean(self) -> float:
-        """Mean, weighted by the inverse of the variances at rho 0."""
-        return float(np.clip(self._weights @ np.asarray(self.correlations), -1, 1))
-
-    def limits(self, level: float) -> tuple[float, float]:
-        """Return the smallest and the largest rho from which the mean is no further than its own variance allows."""
-        largest, reach = largest_rho(sum(self.sizes)), NormalDist().inv_cdf((1 + level) / 2)
-        # At 1 the variance is 0: perfect agreement would have no interval.
-        mean = max(-largest, min(largest, self.mean))
-        sizes, weights = np.asarray(self.sizes), self._weights
-
-        def beyond(rho: float) -> float:
-            return abs(mean - rho) - reach * math.sqrt(float(weights**2 @ unbiased_variance(rho, sizes)))
-
-        low, high = (root(beyond, mean, end) for end in (-1.0, 1.0))
-        return min(low, self.mean), max(high, self.mean)
-
-    @property
-    def _weights(self) -> FloatArray:
-        weights = 1 / unbiased_variance(0.0, np.asarray(self.sizes))
-        return np.asarray(weights / weights.sum())
 
 
 def largest_rho(n: int) -> float:
@@ -251,11 +193,14 @@ class RhoInterval:
         Values that it is over, at least 4.
     extra
         Further variance of ``atanh(r)``: see `stats.ranks.shared_variance`.
+    scatter
+        How rho scatters over samples, where that was estimated: see `stats.sampled.jackknife`.
     """
 
     r: float
     n: int
     extra: float = 0.0
+    scatter: Scatter = Scatter()
 
     @property
     def largest(self) -> float:
@@ -269,14 +214,16 @@ class RhoInterval:
 
     def variance(self, rho: float) -> float:
         """Return the variance of ``atanh(r)`` where this is the population's rho."""
-        return (1 + rho**2 / 2) / (self.n - 3) + self.extra
+        return self.scatter.design_effect * (1 + rho**2 / 2) / (self.n - 3) + self.extra
 
     def limits(self, level: float) -> tuple[float, float]:
         """Return the interval; it always holds ``r`` itself."""
-        return within_reach(self.r, self.largest, self.variance, level)
+        return within_reach(self.r, self.largest, self.variance, level, self.scatter.df)
 
 
-def within_reach(r: float, largest: float, variance: Callable[[float], float], level: float) -> tuple[float, float]:
+def within_reach(
+    r: float, largest: float, variance: Callable[[float], float], level: float, df: float = math.inf
+) -> tuple[float, float]:
     """Return the smallest and the largest rho whose own error leaves an estimate within reach, on Fisher's z scale.
 
     Parameters
@@ -289,6 +236,8 @@ def within_reach(r: float, largest: float, variance: Callable[[float], float], l
         Returns the variance of ``atanh(r)`` where this is the population's rho.
     level
         Of the interval, which always holds ``r`` itself.
+    df
+        Degrees of freedom that the variance is known with.
 
     Returns
     -------
@@ -297,7 +246,7 @@ def within_reach(r: float, largest: float, variance: Callable[[float], float], l
     """
     if math.isnan(r):
         return math.nan, math.nan
-    reach = NormalDist().inv_cdf((1 + level) / 2)
+    reach = quantile((1 + level) / 2, df)
     z = math.atanh(max(-largest, min(largest, r)))
     low, high = (math.tanh(_end(z, sign * reach, variance)) for sign in (-1, 1))
     return min(low, r), max(high, r)
@@ -313,69 +262,19 @@ def _end(z: float, reach: float, variance: Callable[[float], float]) -> float:
     return end
 
 
-_NORMAL = NormalDist()
-
-
-def correlation_power(
-    rho: float, n: int, *, threshold: float = 0.0, relation: Relation = ">", alpha: float = DEFAULT_ALPHA
-) -> float:
-    """Return the chance that a claim about Spearman's rho is supported.
-
-    Fisher's z of the estimate is taken to be normal about that of ``rho`` with the standard error of Bonett and Wright
-    (2000), and the claim is judged as `claims.claim.make_claim` does: by the two-sided interval at ``1 - alpha``, or by
-    two one-sided tests at ``alpha`` for equivalence.
+def quantile(chance: float, df: float) -> float:
+    """Return a quantile of Student's t, or of the normal where degrees of freedom are infinite.
 
     Parameters
     ----------
-    rho
-        The population's rho between the two measures as they are measured: noise lowers it.
-    n
-        Entities with a value in both.
-    threshold, relation
-        The claim.
-    alpha
-        Error rate of the claim; divide it by the number of claims in a family.
+    chance
+        Of a smaller value.
+    df
+        Degrees of freedom.
 
     Returns
     -------
     float
-        Between 0 and 1.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than 4 entities, or rho or the threshold is not between -1 and 1.
-
-    Examples
-    --------
-    >>> from pytest_llmpref.stats.ranks import correlation_power
-    >>> round(correlation_power(0.7, 72, threshold=0.5), 3)
-    0.693
+        Any number.
     """
-    if n < FEWEST:
-        raise ValueError(f"n={n}: a correlation needs at least {FEWEST} entities")
-    if not abs(rho) < 1 or not abs(threshold) < 1:
-        raise ValueError(f"rho={rho}, threshold={threshold}: both lie between -1 and 1")
-    if relation == ">":
-        return _above(_lowest_supported(threshold, n, 1 - alpha), rho, n)
-    if relation == "<":
-        return _above(_lowest_supported(-threshold, n, 1 - alpha), -rho, n)
-    edge = _lowest_supported(-threshold, n, 1 - 2 * alpha)
-    return max(0.0, _above(edge, rho, n) + _above(edge, -rho, n) - 1)
-
-
-def _lowest_supported(threshold: float, n: int, level: float) -> float:
-    """Return the smallest estimate whose interval lies above the threshold."""
-
-    def margin(rho: float) -> float:
-        return RhoInterval(rho, n).limits(level)[0] - threshold
-
-    largest = RhoInterval(1.0, n).largest
-    return float(scipy.optimize.brentq(margin, threshold, largest)) if margin(largest) > 0 else 1.0
-
-
-def _above(threshold: float, rho: float, n: int) -> float:
-    """Return the chance of an estimate above a threshold."""
-    if threshold >= 1:
-        return 0.0
-    return 1 - _NORMAL.cdf((math.atanh(threshold) - math.atanh(rho)) / RhoInterval(rho, n).se)
+    return NormalDist().inv_cdf(chance) if math.isinf(df) else float(special.stdtrit(df, chance))

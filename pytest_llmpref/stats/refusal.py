@@ -17,6 +17,7 @@ import numpy as np
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Wilson
 from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
+from pytest_llmpref.stats.clustering import own_design_effects
 from pytest_llmpref.stats.pair_logit import MOST_STEPS, PairFits, PairRegression
 from pytest_llmpref.stats.refits import Refits
 from pytest_llmpref.stats.reliability import of_halves, split_correlations
@@ -125,9 +126,8 @@ def refusal_rates(attempts: Attempts) -> list[Estimate]:
     Only first attempts count. A question is asked again only after an answer that is not valid, so an average over
     all attempts would give questions that are often refused more weight; and with geometric stopping the first
     attempt is the one unbiased estimator of a question's own rate (the geometric family is complete: Lehmann and
-    Casella 1998, chapter 2). The interval is Wilson's (1927), for the number of trials divided by the design effect
-    that the likeness of trials about one pair has (Kish 1965), which is at least 1: where the two orders of a pair
-    are answered differently, trials count for no more than there are.
+    Casella 1998, chapter 2). The interval is Wilson's (1927), for the number of trials divided by the entity's design
+    effect (`stats.clustering.own_design_effects`): that of all entities where its trials all ended alike.
 
     Parameters
     ----------
@@ -139,12 +139,12 @@ def refusal_rates(attempts: Attempts) -> list[Estimate]:
     list of Estimate
         One for each entity, in order, between 0 and 1.
     """
-    effect = max(1.0, design_effect(attempts, by_entity=True))
-    found = []
-    for entity in range(attempts.n_entities):
-        about = (attempts.first == entity) | (attempts.second == entity)
-        found.append(_rate(int(attempts.refused_first[about].sum()), int(about.sum()), effect))
-    return found
+    n, common = attempts.n_entities, design_effect(attempts, by_entity=True)
+    entity = np.r_[attempts.first, attempts.second]
+    pair, refused = np.tile(attempts.pair_of, 2), np.tile(attempts.refused_first, 2)
+    effects = own_design_effects(entity, pair, refused, n, otherwise=common)
+    counts = np.bincount(entity, refused, n), np.bincount(entity, minlength=n), effects
+    return [_rate(int(count), int(made), float(effect)) for count, made, effect in zip(*counts, strict=True)]
 
 
 def overall_rate(attempts: Attempts) -> Estimate:

@@ -219,7 +219,7 @@ class DisattenuatedRho:
 
     def limits(self, level: float) -> tuple[float, float]:
         """Return the interval, cut to -1 and 1."""
-        low, high = within_reach(self.rho.r, self.rho.largest, self._variance, level)
+        low, high = within_reach(self.rho.r, self.rho.largest, self._variance, level, self.rho.scatter.df)
         return cut(low / self.ceiling), cut(high / self.ceiling)
 
     def _variance(self, rho: float) -> float:

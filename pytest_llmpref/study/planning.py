@@ -126,7 +126,9 @@ def _effects(study: Study, measures: Sequence[str], settings: Settings) -> Itera
     n, alpha = len(study.conditions.groups), settings.alpha
     yield f"  smallest effects, at {closed_form.POWER:.0%} power and alpha {alpha:g} ({alpha:g} / {n} for one of {n}):"
     if n > MOST_TOO_FEW:
-        yield f"    correlations: |rho| {closed_form.detectable_rho(n, alpha):.2f} over {n} entities"
+        groups = len(set(study.conditions.groups.values()))
+        over = f"{n} entities" + (f" in {groups} groups" if groups > 1 else "")
+        yield f"    correlations: |rho| {closed_form.detectable_rho(n, alpha, groups):.2f} over {over}"
     for name in in_order(measures):
         planned = Planned(study.conditions, study.planned(name), study.at_most(name), alpha)
         yield from (f"    {line}" for line in behaviour_of(name).detectable(planned))

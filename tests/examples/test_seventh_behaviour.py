@@ -13,8 +13,8 @@ from repository import ROOT
 
 from pytest_llmpref import Attempt, Measure, Outcome, SequentialShare, Threshold, Trial
 from pytest_llmpref.calibration.findings import CalibrationError, matching
+from pytest_llmpref.calibration.rows import rows
 from pytest_llmpref.calibration.running import calibrate
-from pytest_llmpref.calibration.table import rows
 from pytest_llmpref.experiments import registry
 from pytest_llmpref.results.json_schema import SCHEMA_FILE
 

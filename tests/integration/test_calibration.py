@@ -1,8 +1,8 @@
 """Calibration in several processes."""
 
 from pytest_llmpref.calibration.findings import matching
+from pytest_llmpref.calibration.rows import rows
 from pytest_llmpref.calibration.running import calibrate
-from pytest_llmpref.calibration.table import rows
 
 SMALL = "advice/n=12"
 

@@ -64,9 +64,9 @@ class Advice(_Pairs):
 
     def scenarios(self) -> "Iterable[Scenario]":
         """Return simulated studies."""
-        from pytest_llmpref.experiments.pairs.calibration import scenarios  # noqa: PLC0415 - for calibration
+        from pytest_llmpref.experiments.pairs import calibration, worlds  # noqa: PLC0415 - for calibration
 
-        return scenarios()
+        return (*calibration.scenarios(), *worlds.scenarios())
 
     def claim_kinds(self) -> "Mapping[str, ClaimKind]":
         """Return the kinds of claim that they make."""

@@ -14,13 +14,15 @@ from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario
 from pytest_llmpref.experiments.measure import Measure, coverage_reasons, share
 from pytest_llmpref.experiments.pairs.measure import rate
 from pytest_llmpref.experiments.pairs.questions import pair_questions
-from pytest_llmpref.experiments.pairs.strengths import Strengths, shipped_groups
+from pytest_llmpref.experiments.pairs.strengths import Strengths, partial_rho, shipped_groups
 from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
-from pytest_llmpref.stats.association import spearman, within_groups
+from pytest_llmpref.stats.association import spearman
 from pytest_llmpref.stats.closed_form import ELO_PER_LOGIT
 from pytest_llmpref.stats.comparisons import ELO_MEAN, Comparisons
+from pytest_llmpref.stats.grouped import partial_spearman, within_groups
 from pytest_llmpref.stats.noise import residuals
-from pytest_llmpref.stats.ranks import correlation_power, rank_correlation
+from pytest_llmpref.stats.power import correlation_power
+from pytest_llmpref.stats.ranks import rank_correlation
 from pytest_llmpref.stats.rating import fit_strengths
 from pytest_llmpref.stats.reliability import attenuation_corrected
 
@@ -34,7 +36,9 @@ THRESHOLDS = {
     "spearman >": 0.0,
     "spearman <": 0.8,
     "spearman equivalence": 0.5,
+    "spearman given": 0.0,
     "within_groups": 0.0,
+    "partial_spearman": 0.0,
     "attenuation_corrected": 0.0,
     "attenuation_corrected equivalence": 0.5,
     "preference of an entity": ELO_MEAN,
@@ -87,6 +91,8 @@ class PairStudy:
     quirks
         Standard deviation, in log-odds, of what each pair adds to its answers in both orders: likes that no strengths
         add up to.
+    by_wording
+        Standard deviation, in log-odds, of how an entity's strength differs by wording, about its mean over these.
     probabilities
         Whether answers are probabilities (from log-probabilities) instead of draws from them.
     """
@@ -98,6 +104,7 @@ class PairStudy:
     missing: float = 0.0
     missing_for: Literal["any", "disliked"] = "any"
     quirks: float = 0.0
+    by_wording: float = 0.0
     probabilities: bool = False
 
     @property
@@ -111,17 +118,7 @@ class PairStudy:
         seed = int(rng.integers(2**31))
         x, _ = self.measure("preference", 4, preference, preference, rng, seed)
         y, chances = self.measure("donation_advice", 8, behaviour, preference, rng, seed)
-        rho = spearman(x, y)
-        corrected = attenuation_corrected(x, y)
-        for kind, estimate in (
-            ("spearman >", rho),
-            ("spearman <", rho),
-            ("spearman equivalence", rho),
-            ("within_groups", within_groups(x, y)),
-            ("attenuation_corrected", corrected),
-            ("attenuation_corrected equivalence", corrected),
-        ):
-            yield Finding(kind, estimate, self.truths[kind], THRESHOLDS[kind])
+        yield from self._correlations(x, y)
         strengths, advice = (ELO_PER_LOGIT * self._marginal * (true - true.mean()) for true in (preference, behaviour))
         entity_truths: dict[str, tuple[Mapping[str, Estimate], FloatArray]] = {
             "preference of an entity": (x.estimates, ELO_MEAN + strengths),
@@ -133,6 +130,18 @@ class PairStudy:
         for kind, (estimates, truth) in entity_truths.items():
             for estimate, value in zip(estimates.values(), truth, strict=True):
                 yield Finding(kind, estimate, float(value), THRESHOLDS[kind])
+
+    def _correlations(self, x: Measure, y: Measure) -> Iterator[Finding]:
+        """Yield what is found of rho: of what is sampled in this world, and no claim of groups that never change."""
+        rho, corrected = spearman(x, y), attenuation_corrected(x, y)
+        found = {"within_groups": within_groups(x, y), "partial_spearman": partial_spearman(x, y)}
+        if self.strengths.between is None:
+            found["spearman given"] = spearman(x, y, groups="given")
+        if self.strengths.between is not None or not self.strengths.grouped:
+            found |= {"spearman >": rho, "spearman <": rho, "spearman equivalence": rho}
+            found |= {"attenuation_corrected": corrected, "attenuation_corrected equivalence": corrected}
+        for kind, estimate in found.items():
+            yield Finding(kind, estimate, self.truths[kind], THRESHOLDS[kind])
 
     def measure(
         self,
@@ -179,9 +188,11 @@ class PairStudy:
     @cached_property
     def truths(self) -> Mapping[str, float]:
         """Estimands of the claims about a correlation, by kind; the same for every study of this kind."""
-        measured, within = self._measured_rho()
+        measured, within, partial = self._measured_rho()
         true = self.strengths.true_rho()
         return {
+            "partial_spearman": partial,
+            "spearman given": measured,
             "spearman >": measured,
             "spearman <": measured,
             "spearman equivalence": measured,
@@ -200,15 +211,22 @@ class PairStudy:
         if kind not in relation:
             return math.nan
         return correlation_power(
-            self.truths[kind], self.strengths.n, threshold=THRESHOLDS[kind], relation=relation[kind]
+            self.truths[kind],
+            self.n_entities,
+            threshold=THRESHOLDS[kind],
+            relation=relation[kind],
+            df=self.strengths.df,
         )
 
-    def _measured_rho(self) -> tuple[float, float]:
-        """Return rho of both measures with their noise, over all entities of the kind, overall and within groups."""
+    def _measured_rho(self) -> tuple[float, float, float]:
+        """Return rho of both measures with their noise, over all entities of the kind: in all, within and given groups.
+
+        Within a group: of values less their groups' true levels. Given the group: of ranks less their groups' means.
+        """
         rng = np.random.default_rng(1)
         studies = math.ceil(REFERENCE / self.strengths.n)
-        true = self.strengths.draw(rng, studies)
-        levels = self.strengths.group_levels[:, None]
+        own, groups = self.strengths.draw_apart(rng, studies)
+        true = own[0] + groups[0], own[1] + groups[1]
         found = []
         for wordings, values in zip((4, 8), true, strict=True):
             design = pair_design(self.strengths.n, self.partners, wordings)
@@ -217,7 +235,8 @@ class PairStudy:
             found.append(self._fitted(design, answers, valid) + values.mean(axis=1))
         x, y = found
         overall = rank_correlation(x.ravel(), y.ravel())
-        return overall, rank_correlation((x - levels).ravel(), (y - levels).ravel())
+        within = rank_correlation((x - groups[0].T).ravel(), (y - groups[1].T).ravel())
+        return overall, within, partial_rho(x, y, self.strengths.group_of)
 
     def fitted(self, wordings: int, true: FloatArray, rng: np.random.Generator) -> FloatArray:
         """Simulate a pair experiment in which every trial ends in a choice, and return strengths alone, shape (n,)."""
@@ -238,6 +257,10 @@ class PairStudy:
         """Return scores, shape (t, studies), for strengths of shape (n, studies)."""
         logits = true[design.first] - true[design.second] + self.position
         logits += np.where(design.first_is_a, self.label / 2, -self.label / 2)[:, None]
+        if self.by_wording:
+            pulls = self.by_wording * rng.standard_normal((int(design.wording.max()) + 1, *true.shape))
+            pulls -= pulls.mean(axis=0)
+            logits += pulls[design.wording, design.first] - pulls[design.wording, design.second]
         if self.quirks:
             low = design.first < design.second
             codes = np.minimum(design.first, design.second) * len(true) + np.maximum(design.first, design.second)
@@ -310,7 +333,7 @@ def scenarios() -> Iterator[Scenario]:
         ),
         (
             "groups",
-            "72 entities, 70% of the variance between groups, no relation within them",
+            "72 entities, 70% of the variance between groups as given, no relation within them",
             replace(main, strengths=Strengths(72, 0.0, 1.0, grouped=0.7)),
         ),
         (
@@ -325,22 +348,30 @@ def scenarios() -> Iterator[Scenario]:
 
 
 RHO = (
-    "Spearman's rho, over all entities of the kind (of the same groups, where they come in groups), of the two "
-    "measures as this design measures them: its noise included, so smaller than that of the true strengths"
+    "Spearman's rho, over all entities and groups of the kind, of the two measures as this design measures them: its "
+    "noise included, so smaller than that of the true strengths"
 )
 TRUE_RHO = (
-    "Spearman's rho of the true strengths over all entities of the kind (of the same groups): the limit of infinitely "
-    "many trials"
+    "Spearman's rho of the true strengths over all entities and groups of the kind: the limit of infinitely many trials"
 )
 
 KINDS: Mapping[str, ClaimKind] = {
     "spearman >": ClaimKind("spearman(preferences, donation_advice) > b", ">", "sample", RHO),
     "spearman <": ClaimKind("spearman(preferences, donation_advice) < b", "<", "sample", RHO),
     "spearman equivalence": ClaimKind("abs(spearman(preferences, donation_advice)) < b", "abs <", "sample", RHO),
+    "spearman given": ClaimKind(
+        'spearman(preferences, donation_advice, groups="given") > b', ">", "sample",
+        "as of spearman, over all entities of these very groups",
+    ),
     "within_groups": ClaimKind(
         "within_groups(preferences, donation_advice) > b", ">", "sample",
         "Spearman's rho within a group, over all entities of its kind, of the two measures as this design measures "
         "them; the same in every group",
+    ),
+    "partial_spearman": ClaimKind(
+        "partial_spearman(preferences, donation_advice) > b", ">", "sample",
+        "the correlation of ranks over all entities of the kind, less their groups' means, of the two measures as this "
+        "design measures them",
     ),
     "attenuation_corrected": ClaimKind(
         "attenuation_corrected(preferences, donation_advice) > b", ">", "sample", TRUE_RHO

@@ -22,6 +22,7 @@ from pytest_llmpref.experiments.measure import (
 from pytest_llmpref.experiments.pairs.questions import PairTrial
 from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.stats.change import Changes, changed, strength_correlations
+from pytest_llmpref.stats.closed_form import ELO_PER_LOGIT
 from pytest_llmpref.stats.comparisons import (
     Comparisons,
     cycle_rate,
@@ -33,7 +34,7 @@ from pytest_llmpref.stats.comparisons import (
     win_rates,
 )
 from pytest_llmpref.stats.extremes import MissingAnswers
-from pytest_llmpref.stats.rating import SPLITS, Rating, bradley_terry, refits, split_half
+from pytest_llmpref.stats.rating import PRIOR_SD, SPLITS, Rating, bradley_terry, refits, split_half
 
 ONE_SIDED = 0.95
 """Share of one position, or of one label, from which on a model carries no preference at all. Our choice."""
@@ -196,20 +197,39 @@ def strengths(comparisons: Comparisons, rating: Rating, ids: Sequence[str]) -> d
     ids
         Of the entities, in the order of their numbers.
     """
-    n = np.bincount(np.r_[comparisons.first, comparisons.second], minlength=comparisons.n_entities)
+    sides, score = np.r_[comparisons.first, comparisons.second], comparisons.score
+    n, won = (
+        np.bincount(sides, weights, comparisons.n_entities)
+        for weights in (np.ones(2 * len(comparisons)), np.r_[score, 1 - score])
+    )
     return {
         entity: Estimate(
             value=float(elo),
             n=int(trials),
             unit="trials",
-            method="Bradley-Terry on the Elo scale, standard error clustered by pair",
+            method="Bradley-Terry on the Elo scale over these wordings, standard error clustered by pair"
+            + _one_sided(wins, trials),
             interval_method=Normal(float(elo), float(error), float(df)),
             label=f"Elo of {entity}",
         )
-        for entity, trials, elo, error, df in zip(
-            ids, n, rating.elo, rating.standard_errors, rating.degrees_of_freedom, strict=True
+        for entity, trials, wins, elo, error, df in zip(
+            ids, n, won, rating.elo, rating.standard_errors, rating.degrees_of_freedom, strict=True
         )
     }
+
+
+FEWEST_OF_EITHER = 5
+"""Fewest wins, and fewest losses, that tell how far an entity is from those that it meets. Our choice."""
+
+
+def _one_sided(wins: float, trials: float) -> str:
+    """Say that an interval rests on the prior, where nearly all of an entity's trials went one way; empty elsewhere."""
+    if min(wins, trials - wins) >= FEWEST_OF_EITHER:
+        return ""
+    return (
+        f"; chosen in {wins:g} of {trials:g} trials, so how far it lies from the others rests on the prior (standard "
+        f"deviation {ELO_PER_LOGIT * PRIOR_SD:.0f} points), and it may lie further"
+    )
 
 
 def strengths_of(comparisons: Comparisons, ids: Sequence[str]) -> dict[str, Estimate]:

@@ -22,10 +22,11 @@ from pytest_llmpref.experiments.pairs.calibration import (
 )
 from pytest_llmpref.experiments.pairs.strengths import Strengths
 from pytest_llmpref.experiments.refusal.measure import PROPENSITY, Propensity, absences_in
-from pytest_llmpref.stats.arrays import FloatArray, IntArray, quartiles
+from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray, quartiles
 from pytest_llmpref.stats.association import spearman
 from pytest_llmpref.stats.noise import Noisy, expected_quartiles, true_values
-from pytest_llmpref.stats.ranks import correlation_power, rank_correlation
+from pytest_llmpref.stats.power import correlation_power
+from pytest_llmpref.stats.ranks import rank_correlation
 from pytest_llmpref.stats.refusal import Attempts, fit_additive, overall_rate, refusal_rates, split_half
 from pytest_llmpref.stats.refusal_patterns import interaction, share_trend
 
@@ -52,6 +53,8 @@ class RefusalStudy:
         What the product of two standardised dislikes adds: superadditivity.
     quirks
         Standard deviation of what a pair adds in both orders.
+    uneven
+        Share of the entities whose pairs alone have them; ``None`` where all do.
     trend
         How much the share of one reason rises from one quartile of preference to the next.
     """
@@ -61,6 +64,7 @@ class RefusalStudy:
     sway: float = 0.7
     beyond: float = 0.0
     quirks: float = 0.0
+    uneven: float | None = None
     trend: float = 0.0
 
     @property
@@ -104,7 +108,11 @@ class RefusalStudy:
 
     def predicted_power(self, kind: str) -> float:
         """Return the power that `stats.correlation_power` predicts; NaN for other claims."""
-        return correlation_power(self.rho, self.n_entities, relation="<") if kind == "propensity" else math.nan
+        return (
+            correlation_power(self.rho, self.n_entities, relation="<", df=self.preferences.strengths.df)
+            if kind == "propensity"
+            else math.nan
+        )
 
     @property
     def _scale(self) -> float:
@@ -119,7 +127,10 @@ class RefusalStudy:
         if self.quirks:
             pair = np.minimum(first, second) * strengths.n + np.maximum(first, second)
             _, pair_of = np.unique(pair, return_inverse=True)
-            logits = logits + self.quirks * rng.standard_normal(int(pair_of.max()) + 1)[pair_of]
+            has = self._has_quirks(strengths.n)
+            logits = logits + self.quirks * rng.standard_normal(int(pair_of.max()) + 1)[pair_of] * (
+                has[first] | has[second]
+            )
         chances = special.expit(logits)
         draws = rng.random((len(first), MOST_ATTEMPTS)) < chances[:, None]
         refused = np.where(draws.all(axis=1), MOST_ATTEMPTS, draws.argmin(axis=1))
@@ -136,8 +147,13 @@ class RefusalStudy:
     def _chances_of(self, liked: FloatArray, mild: FloatArray) -> FloatArray:
         """Return the chance of a refusal for each entity, averaged over others of the kind; shape (n,)."""
         other_liked, other_mild, quirk = self._others
-        logits = self._logits(liked[:, None], mild[:, None], other_liked, other_mild) + quirk
+        has = self._has_quirks(len(liked))[:, None] | self._has_quirks(len(other_liked))
+        logits = self._logits(liked[:, None], mild[:, None], other_liked, other_mild) + quirk * has
         return np.asarray(special.expit(logits).mean(axis=1))
+
+    def _has_quirks(self, n: int) -> BoolArray:
+        """Say which of ``n`` entities have pairs that add of their own."""
+        return np.arange(n) < (n if self.uneven is None else round(self.uneven * n))
 
     @cached_property
     def _others(self) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -218,6 +234,8 @@ def scenarios() -> Iterator[Scenario]:
         ("n=72", "72 entities", replace(main, preferences=replace(preferences, strengths=Strengths(72, 0.7, 1.0)))),
         ("rare", "3% refused on average", replace(main, base=-3.5)),
         ("quirks", "pairs with refusals of their own, SD 1 log-odds", replace(main, quirks=1.0)),
+        ("uneven", "pairs of a tenth of the entities with refusals of their own, SD 3 log-odds", replace(
+            main, quirks=3.0, uneven=0.1)),
         ("noise", "preferences with an SD of 52 Elo points", replace(
             main, preferences=replace(preferences, strengths=Strengths(36, 0.7, 0.3)))),
     ):  # fmt: skip

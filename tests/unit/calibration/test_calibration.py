@@ -8,8 +8,8 @@ import pytest
 
 from pytest_llmpref.calibration import running
 from pytest_llmpref.calibration.findings import CalibrationError, claim_kinds, matching, scenarios
+from pytest_llmpref.calibration.rows import rows
 from pytest_llmpref.calibration.running import calibrate
-from pytest_llmpref.calibration.table import rows
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal
 from pytest_llmpref.cli import main
@@ -64,6 +64,30 @@ def test_an_interval_of_half_the_width_is_caught(monkeypatch, tmp_path):
 
 def test_an_interval_of_twice_the_width_is_caught(monkeypatch, tmp_path):
     assert "intervals too wide" in by_kind(monkeypatch, tmp_path, Means(width=2.0))["spearman >"].misses
+
+
+def test_a_cell_ends_where_its_rows_are_settled(monkeypatch, tmp_path):
+    """Half the width is settled as wrong after 250 studies; the right width must not be called settled as soon."""
+    wrong, right = (by_kind(monkeypatch, tmp_path, Means(width), studies=1200) for width in (0.5, 1.0))
+    assert {row.studies for row in wrong.values()} == {250}
+    assert {row.studies for row in right.values()} == {1200}
+
+
+class Nominal(Means):
+    """Studies of which the valid alone raise false alarms: as many as all others together should."""
+
+    def findings(self, rng):
+        valid = rng.random() < 0.3
+        value = 3.0 if valid and rng.random() < 0.1 else 0.0
+        estimate = Estimate(value, 40, "entities", "mean", Normal(value, 1.0))
+        yield Finding("spearman >", estimate if valid else estimate.marked(["broken"]), 0.0, 0.0)
+
+
+def test_false_alarms_of_valid_studies_are_counted_apart(monkeypatch, tmp_path):
+    row = by_kind(monkeypatch, tmp_path, Nominal(), studies=500)["spearman >"]
+    assert row.false_alarms == pytest.approx(0.03, abs=0.02)
+    assert row.false_alarms_of_valid == pytest.approx(0.1, abs=0.05)
+    assert row.false_alarms_of_valid > 2 * row.false_alarms
 
 
 def test_the_command_writes_the_table_and_resumes_where_it_was_killed(tmp_path, capsys, monkeypatch):

@@ -13,13 +13,13 @@ from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal
 from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.stats.arrays import explained_by_groups
-from pytest_llmpref.stats.association import (
-    spearman,
-    spearman_estimate,
+from pytest_llmpref.stats.association import spearman, spearman_estimate
+from pytest_llmpref.stats.grouped import (
+    unbiased_rank_correlation,
+    unbiased_variance,
     within_group_spearman,
     within_groups,
 )
-from pytest_llmpref.stats.ranks import unbiased_rank_correlation, unbiased_variance
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,77 @@ def test_rho_is_that_of_scipy_ties_included():
 
 @pytest.mark.parametrize("extra", [0.0, 0.02])
 def test_from_either_end_of_the_interval_the_estimate_is_just_within_reach(extra):
-    """The error is that of Bonett and Wright (2000), at the end itself."""
+    """The error is that of Bonett and Wright (2000) at the end itself, times what the jackknife finds."""
     x, y = bivariate(np.random.default_rng(2), 0.6, 72)
     estimate = spearman_estimate(x, y, extra=extra)
     interval = estimate.interval()
+    effect = jackknifed(x, y, np.arange(72)) * 69 / (1 + estimate.value**2 / 2)
     for end in (interval.low, interval.high):
-        error = math.sqrt((1 + end**2 / 2) / 69 + extra)
-        assert abs(math.atanh(estimate.value) - math.atanh(end)) == pytest.approx(1.959964 * error)
+        error = math.sqrt(effect * (1 + end**2 / 2) / 69 + extra)
+        assert abs(math.atanh(estimate.value) - math.atanh(end)) == pytest.approx(stats.t.ppf(0.975, 71) * error)
+
+
+def jackknifed(x, y, part):
+    """Variance of Fisher's z by hand, a part left out at a time."""
+    left = [math.atanh(stats.spearmanr(x[part != one], y[part != one]).statistic) for one in np.unique(part)]
+    return (len(left) - 1) / len(left) * np.sum((np.array(left) - np.mean(left)) ** 2)
+
+
+def test_rho_over_groups_leaves_out_one_group_at_a_time():
+    x, y = bivariate(np.random.default_rng(2), 0.6, 40)
+    group = np.arange(40) % 8
+    estimate = spearman_estimate(x, y, groups=[f"g{one}" for one in group])
+    effect = jackknifed(x, y, group) * 37 / (1 + estimate.value**2 / 2)
+    for end in limits(estimate):
+        error = math.sqrt(effect * (1 + end**2 / 2) / 37)
+        assert abs(math.atanh(estimate.value) - math.atanh(end)) == pytest.approx(stats.t.ppf(0.975, 7) * error)
+    assert "8 groups" in estimate.method
+    assert "it holds for other groups" in estimate.method
+
+
+def limits(estimate):
+    return estimate.interval().low, estimate.interval().high
+
+
+def test_groups_as_given_are_strata():
+    """Entities are drawn anew within each group: Satterthwaite aside, the sum of the groups' own sample variances."""
+    x, y = bivariate(np.random.default_rng(4), 0.5, 24)
+    group = np.repeat(np.arange(6), 4)
+    left = np.array([math.atanh(stats.spearmanr(np.delete(x, i), np.delete(y, i)).statistic) for i in range(24)])
+    variance = sum(4 * np.var(left[group == one], ddof=1) for one in range(6)) * (23 / 24) ** 2
+    estimate = spearman_estimate(x, y, groups=[str(one) for one in group], given="given")
+    scatter = estimate.interval_method.scatter
+    assert scatter.design_effect == pytest.approx(variance * 21 / (1 + estimate.value**2 / 2))
+    assert scatter.df == 18
+    assert "within 6 groups as given" in estimate.method
+
+
+def grouped_measures(count, n=40):
+    x, y = bivariate(np.random.default_rng(2), 0.6, n)
+    ids, groups = [f"e{i}" for i in range(n)], {f"e{i}": f"g{i % count}" for i in range(n)}
+    return tuple(
+        Values(name, dict(zip(ids, column, strict=True)), groups=groups) for name, column in (("x", x), ("y", y))
+    )
+
+
+def test_few_groups_say_nothing_of_others():
+    few, enough = (spearman(*grouped_measures(count)) for count in (4, 5))
+    assert few.label == "rho(x, y; these entities only)"
+    assert "for these entities only, since 4 groups are too few to tell of others" in few.method
+    assert few.interval_method.scatter.df == 39
+    assert enough.label == "rho(x, y)"
+    assert enough.interval_method.scatter.df == 4
+    given = spearman(*grouped_measures(8), groups="given")
+    assert given.label == "rho(x, y; groups as given)"
+    with pytest.raises(ValueError, match='groups are a "sample" of their kind, or as "given"'):
+        spearman(*grouped_measures(8), groups="fixed")
+
+
+def test_fewer_than_eight_entities_have_the_error_of_normal_values():
+    for n, df in ((7, math.inf), (8, 7)):
+        estimate = spearman_estimate(*bivariate(np.random.default_rng(1), 0.5, n), groups=[str(i) for i in range(n)])
+        assert estimate.interval_method.scatter.df == df
+        assert ("Bonett and Wright" in estimate.method) == (n == 7)
 
 
 def test_claims_below_and_above_the_true_rho_are_supported_alike_seldom():

@@ -293,3 +293,17 @@ def test_strengths_go_together_as_a_dense_sandwich_says():
     together = sum(one[pair] * other[pair] for pair in one.keys() & other.keys())
     apart = np.sqrt(sum(row**2 for row in one.values()) * sum(row**2 for row in other.values()))
     assert strength_correlations(new, old)[:5] == pytest.approx((together / apart)[:5], abs=1e-5)
+
+
+def test_the_difference_of_two_rhos_scatters_as_its_jackknife_says():
+    rng = np.random.default_rng(3)
+    columns = rng.multivariate_normal(np.zeros(4), np.full((4, 4), 0.5) + 0.5 * np.eye(4), size=40).T
+    group = np.arange(40) % 8
+    new, old = (
+        np.array([np.arctanh(stats.spearmanr(a[group != k], b[group != k]).statistic) for k in range(8)])
+        for a, b in (columns[:2], columns[2:])
+    )
+    found = rho_correlation(*columns, sampled=group)
+    assert found == pytest.approx(np.corrcoef(new, old)[0, 1])
+    assert np.var(new) + np.var(old) - 2 * found * np.std(new) * np.std(old) == pytest.approx(np.var(new - old))
+    assert rho_correlation(columns[0], columns[0], columns[1], columns[1], sampled=group) == 0

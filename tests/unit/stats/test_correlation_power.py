@@ -7,7 +7,7 @@ import pytest
 
 from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.stats.association import spearman_estimate
-from pytest_llmpref.stats.ranks import correlation_power
+from pytest_llmpref.stats.power import correlation_power
 
 
 @pytest.mark.parametrize(("n", "rho"), [(10, 0.80), (20, 0.60), (30, 0.50), (50, 0.40), (72, 0.33)])

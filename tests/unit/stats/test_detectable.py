@@ -80,7 +80,7 @@ def test_a_plan_says_of_every_kind_of_claim_what_it_could_detect(capsys):
     text = capsys.readouterr().out
     assert max(map(len, text.splitlines())) <= 80
     for line in (
-        "correlations: |rho| 0.33 over 72 entities",
+        "correlations: |rho| 0.37 over 72 entities in 8 groups",
         "preference, one entity: 122 Elo points",
         "refusals, one entity: a margin above 0.07",
         "reading, the extremes: 6.5 points",
@@ -94,6 +94,14 @@ def test_detectable_effects_by_hand():
     assert detectable_arm_difference(100, 0.05) == pytest.approx(ERRORS * math.sqrt(0.25 / 100 + 0.25 / 100))
     strict = special.ndtri(1 - 0.01 / 2) + special.ndtri(0.8)
     assert detectable_rho(30, 0.01) == pytest.approx(math.tanh(strict / math.sqrt(27)))
+
+
+@pytest.mark.parametrize("groups", [5, 8, 12, 72])
+@pytest.mark.parametrize("alpha", [0.05, 0.01])
+def test_the_smallest_rho_over_groups_has_the_quantile_of_students_t(groups, alpha):
+    exact = math.tanh((special.stdtrit(groups - 1, 1 - alpha / 2) + special.ndtri(POWER)) / math.sqrt(69))
+    assert detectable_rho(72, alpha, groups) == pytest.approx(exact, abs=0.005)
+    assert detectable_rho(72, alpha, 4) == detectable_rho(72, alpha)
 
 
 def test_a_strength_has_the_variance_of_a_balanced_design():

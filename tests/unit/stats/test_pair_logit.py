@@ -7,7 +7,7 @@ from scipy import special
 from simulated_comparisons import drawn, every_ordered_pair
 
 from pytest_llmpref.stats.pair_logit import PairRegression
-from pytest_llmpref.stats.rating import fit_strengths
+from pytest_llmpref.stats.rating import NUISANCE_SD, fit_strengths
 
 
 @pytest.mark.parametrize("sign", [-1.0, 1.0])
@@ -70,7 +70,7 @@ def test_the_sandwich_is_near_to_that_of_whole_matrices_of_leverage():
 
 
 def test_errors_are_the_posteriors_where_trials_are_independent_and_effects_as_large_as_the_prior_says():
-    """Sampling and the prior's shrinkage add up to it (Nychka 1988)."""
+    """Sampling and the prior's shrinkage add up to it (Nychka 1988); an effect shrunk by more has a larger error."""
     rng = np.random.default_rng(5)
     comparisons = drawn(rng, rng.normal(0, 2, 16))
     fits, model = fit_strengths(comparisons, np.ones((len(comparisons), 1)), prior_sd=0.5)
@@ -81,8 +81,28 @@ def test_errors_are_the_posteriors_where_trials_are_independent_and_effects_as_l
     errors, _ = model.errors(
         np.zeros(len(comparisons)), variance, pair_of, np.eye(18), parameters=fits.parameters[:, 0], drawn=True
     )
-    posterior = np.sqrt(np.diag(np.linalg.inv(model.information(variance[:, None])[0])))
-    np.testing.assert_allclose(errors, posterior, rtol=1e-9)
+    bread = np.linalg.inv(model.information(variance[:, None])[0])
+    precision = np.r_[np.full(16, 0.5**-2), np.full(2, NUISANCE_SD**-2)]
+    own = (bread @ (precision * fits.parameters[:, 0])) ** 2
+    usual = bread**2 @ precision
+    assert 3 < np.sum(own > usual) < 16
+    np.testing.assert_allclose(errors**2, np.diag(bread) + np.maximum(own - usual, 0), rtol=1e-9)
+
+
+def test_effects_are_as_large_as_found_and_as_not_known():
+    """The size that shrinkage is taken from is found from shrunk effects, so the posterior's variance is added."""
+    rng = np.random.default_rng(5)
+    comparisons = drawn(rng, rng.normal(0, 0.1, 16))
+    fits, model = fit_strengths(comparisons, np.ones((len(comparisons), 1)), prior_sd=3.0)
+    variance = (fits.chances * (1 - fits.chances))[:, 0]
+    errors, _ = model.errors(
+        np.zeros(len(comparisons)), variance, comparisons.pairs[1], np.eye(18), parameters=np.zeros(18), drawn=True
+    )
+    bread = np.linalg.inv(model.information(variance[:, None])[0])
+    sampling = np.diag(bread @ model.information(variance[:, None], with_prior=False)[0] @ bread)
+    size = np.r_[np.full(16, np.diag(bread)[:16].mean()), np.full(2, NUISANCE_SD**2)]
+    precision = np.r_[np.full(16, 3.0**-2), np.full(2, NUISANCE_SD**-2)]
+    np.testing.assert_allclose(errors**2, sampling + bread**2 @ (precision**2 * size), rtol=1e-9)
 
 
 def test_the_errors_of_a_sandwich_are_added_up_by_cluster():

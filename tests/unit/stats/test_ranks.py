@@ -7,16 +7,9 @@ import pytest
 from scipy import optimize, stats
 
 from pytest_llmpref.stats.arrays import explained_by_groups, means_by, normal_scores, quartiles, ranks
-from pytest_llmpref.stats.ranks import (
-    FEWEST,
-    RhoInterval,
-    correlation_power,
-    largest_rho,
-    rank_correlation,
-    shared_variance,
-    unbiased_rank_correlation,
-    unbiased_variance,
-)
+from pytest_llmpref.stats.grouped import unbiased_rank_correlation, unbiased_variance
+from pytest_llmpref.stats.power import correlation_power
+from pytest_llmpref.stats.ranks import FEWEST, RhoInterval, largest_rho, rank_correlation, shared_variance
 
 
 def z_of(x, y):
