@@ -26,10 +26,10 @@ from pytest_llmpref.experiments.measure import (
 )
 from pytest_llmpref.experiments.pairs.experiment import PairExperiment, pair_experiment
 from pytest_llmpref.experiments.pairs.protocols import Cell, robustness
+from pytest_llmpref.experiments.reading.by_entity import minus_control, minus_others
 from pytest_llmpref.experiments.reading.measure import (
     accuracy_slope,
     between_extremes,
-    minus_control,
     top_minus_bottom,
     yes_slope,
 )
@@ -129,6 +129,7 @@ __all__ = [
     "interval_record",
     "ledger",
     "minus_control",
+    "minus_others",
     "open_study",
     "outcome_diagnostics",
     "over_entities",

@@ -4,13 +4,14 @@ Loaded in every pytest run, so numpy and scipy are imported where they are neede
 
 References
 ----------
+Berger 1982
 Schuirmann 1987
 """
 
 import math
 import textwrap
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from numbers import Real
@@ -32,14 +33,26 @@ class Threshold:
     margin
         The most that is allowed: that an entity may differ from the control, or some entities from others.
     error_rate
-        Of each claim: that of its family, divided by the number of claims in it.
+        Of the family of claims: that of each of them, where all must hold; see `Ledger`.
     gate
-        Whether a claim that is not supported fails, even where it is not refuted.
+        Whether a claim that is not supported fails, even where it is not refuted. Then all claims must hold.
+    family
+        Number of claims in the family.
     """
 
     margin: float
     error_rate: float
     gate: bool = True
+    family: int = 1
+
+    @property
+    def of_each(self) -> float:
+        """The error rate at which one claim is supported."""
+        return self.error_rate if self.gate else self.error_rate / self.family
+
+    def ledger(self) -> "AbstractContextManager[Ledger]":
+        """Return the block in which claims are judged as those about this threshold are."""
+        return ledger(self.family, self.error_rate, all_must_hold=self.gate)
 
 
 DEFAULT_ALPHA = 0.05
@@ -62,7 +75,10 @@ class Claim:
     reasons
         Why the verdict is invalid; empty where it is not.
     family_size
-        Number of claims that the level is corrected for (Bonferroni).
+        Number of claims that the level is corrected for (Bonferroni): 1 where the value is on the claimed side, and
+        all claims of the family must hold.
+    all_must_hold
+        Whether the claim is one of several that must all hold; see `Ledger`.
     """
 
     estimate: "Estimate"
@@ -73,21 +89,21 @@ class Claim:
     verdict: Verdict
     reasons: tuple[str, ...]
     family_size: int
+    all_must_hold: bool = False
 
     def __bool__(self) -> bool:
         if (current := _ledger()) is not None:
             current.record(self)
         return self.verdict is Verdict.SUPPORTED
 
-    def among(self, count: int, alpha: float) -> "Claim":
-        """Return the claim judged anew as one of ``count``, all made by one member of its family."""
-        if count == 1:
-            return self
-        return _judged(self.estimate, self.relation, self.threshold, alpha, self.family_size * count)
-
     def __str__(self) -> str:
         label, threshold = self.estimate.label or "estimate", short_number(self.threshold)
         return f"|{label}| < {threshold}" if self.relation == "abs <" else f"{label} {self.relation} {threshold}"
+
+    @property
+    def p_refuted(self) -> float:
+        """Smallest error rate, uncorrected, at which the claim is refuted; 1 where its value is on the claimed side."""
+        return _p_refuted(self)
 
     @property
     def to_decide(self) -> str:
@@ -97,6 +113,8 @@ class Claim:
     def explain(self) -> str:
         """Return the failure text, 80 columns wide: the numbers, the verdict, and what would decide the claim."""
         family = f" (Bonferroni over a family of {self.family_size})" if self.family_size > 1 else ""
+        if self.all_must_hold and self.family_size > 1:
+            family = f" (to name one of {self.family_size}: Bonferroni)"
         rows = [
             ("value", _shown(self.estimate.value, short_number(self.estimate.value))),
             ("interval", _shown(self.interval.low, f"{self.interval} at {_percent(self.level)}{family}")),
@@ -129,6 +147,11 @@ class Ledger:
         Number of tests in the family; each may err with a chance of ``alpha / family_size``.
     alpha
         Error rate of the family.
+    all_must_hold
+        Whether nothing follows unless every claim of the family is supported, as a gate is open only then. This is an
+        intersection-union test (Berger 1982): if one claim is false, all are supported with a chance of at most
+        ``alpha``, without any correction. To name the claim that does not hold takes one, since each of them could be
+        named wrongly: a value on the other side of its threshold is judged at ``alpha / family_size``.
     entries
         The claims whose truth was asked for, each once, as judged when they were made.
     compared
@@ -137,6 +160,7 @@ class Ledger:
 
     family_size: int = 1
     alpha: float = DEFAULT_ALPHA
+    all_must_hold: bool = False
     entries: list[Claim] = field(default_factory=list)
     compared: list[str] = field(default_factory=list)
 
@@ -152,7 +176,14 @@ class Ledger:
 
     def settled(self) -> list[Claim]:
         """Return the claims, each judged at its share of what the test may err: several claims are several chances."""
-        return [claim.among(len(self.entries), self.alpha) for claim in self.entries]
+        count = len(self.entries)
+        return [claim if count == 1 else self.judged(claim, self.family_size * count) for claim in self.entries]
+
+    def judged(self, claim: Claim, family_size: int) -> Claim:
+        """Return a claim judged anew, as one of so many."""
+        return _judged(
+            claim.estimate, claim.relation, claim.threshold, self.alpha, family_size, all_must_hold=self.all_must_hold
+        )
 
 
 _current: ContextVar[Ledger | None] = ContextVar("llmpref_ledger", default=None)
@@ -165,7 +196,7 @@ def _ledger() -> Ledger | None:
 
 
 @contextmanager
-def ledger(family_size: int, alpha: float = DEFAULT_ALPHA) -> Iterator[Ledger]:
+def ledger(family_size: int, alpha: float = DEFAULT_ALPHA, *, all_must_hold: bool = False) -> Iterator[Ledger]:
     """Collect the claims made within the block, their levels corrected for a family of ``family_size`` claims.
 
     Parameters
@@ -174,6 +205,8 @@ def ledger(family_size: int, alpha: float = DEFAULT_ALPHA) -> Iterator[Ledger]:
         Number of claims in the family, at least 1.
     alpha
         Error rate of the whole family, between 0 and 0.5.
+    all_must_hold
+        Whether nothing follows unless all claims are supported. Then none of them is corrected to be supported.
 
     Yields
     ------
@@ -192,12 +225,16 @@ def ledger(family_size: int, alpha: float = DEFAULT_ALPHA) -> Iterator[Ledger]:
     ...     claim = Estimate(0.6, 100, "trials", "by hand", Normal(0.6, 0.1)) > 0.5
     >>> round(claim.level, 4)
     0.995
+    >>> with ledger(10, all_must_hold=True):
+    ...     claim = Estimate(0.6, 100, "trials", "by hand", Normal(0.6, 0.1)) > 0.5
+    >>> round(claim.level, 4)
+    0.95
     """
     if family_size < 1:
         raise ValueError(f"family_size={family_size}: a family holds at least one claim")
     if not 0 < alpha < 0.5:
         raise ValueError(f"alpha={alpha}: an error rate lies between 0 and 0.5, such as {DEFAULT_ALPHA}")
-    opened, is_outermost = Ledger(family_size, alpha), not _outermost
+    opened, is_outermost = Ledger(family_size, alpha, all_must_hold), not _outermost
     token = _current.set(opened)
     if is_outermost:
         _outermost.append(opened)
@@ -247,14 +284,24 @@ def make_claim(estimate: "Estimate", relation: Relation, threshold: object) -> C
     if not math.isfinite(limit) or (relation == "abs <" and limit <= 0):
         raise ValueError(f"threshold={limit}: a threshold is finite, and that of `abs(estimate) < threshold` above 0")
     family = _ledger() or Ledger()
-    claim = _judged(estimate, relation, limit, family.alpha, family.family_size)
+    claim = _judged(estimate, relation, limit, family.alpha, family.family_size, all_must_hold=family.all_must_hold)
     family.compared.append(str(claim))
     return claim
 
 
-def _judged(estimate: "Estimate", relation: Relation, threshold: float, alpha: float, family_size: int) -> Claim:
-    error_rate = alpha / family_size
-    level = 1 - 2 * error_rate if relation == "abs <" else 1 - error_rate
+def _judged(
+    estimate: "Estimate",
+    relation: Relation,
+    threshold: float,
+    alpha: float,
+    family_size: int,
+    *,
+    all_must_hold: bool,
+) -> Claim:
+    if all_must_hold and _is_claimed(estimate.value, relation, threshold):
+        # Intervals widen with the level, so no verdict but "supported" depends on which of the two it is.
+        family_size = 1
+    level = _level(relation, alpha / family_size)
     interval = estimate.interval(level)
     reasons = estimate.invalid
     if math.isnan(estimate.value):
@@ -262,7 +309,44 @@ def _judged(estimate: "Estimate", relation: Relation, threshold: float, alpha: f
     elif math.isnan(interval.low) or math.isnan(interval.high):
         reasons += (f"no interval can be estimated from {estimate.n} {estimate.unit}",)
     verdict = Verdict.INVALID if reasons else judged(interval.low, interval.high, relation, threshold)
-    return Claim(estimate, relation, threshold, level, interval, verdict, reasons, family_size)
+    return Claim(estimate, relation, threshold, level, interval, verdict, reasons, family_size, all_must_hold)
+
+
+def _level(relation: Relation, error_rate: float) -> float:
+    return 1 - 2 * error_rate if relation == "abs <" else 1 - error_rate
+
+
+def _is_claimed(value: float, relation: Relation, threshold: float) -> bool:
+    """Whether a value is on the claimed side of the threshold."""
+    if relation == "abs <":
+        return abs(value) < threshold
+    return value > threshold if relation == ">" else value < threshold
+
+
+MOST_HALVINGS = 60
+"""Of the search for a p-value: to about seventeen digits."""
+LEAST_ERROR_RATE = 1e-12
+"""No p-value is told from this one."""
+
+
+def _p_refuted(claim: Claim) -> float:
+    estimate = claim.estimate
+    if claim.reasons or _is_claimed(estimate.value, claim.relation, claim.threshold):
+        return 1.0
+
+    def refuted(error_rate: float) -> bool:
+        interval = estimate.interval(_level(claim.relation, error_rate))
+        return judged(interval.low, interval.high, claim.relation, claim.threshold) is Verdict.REFUTED
+
+    low, high = LEAST_ERROR_RATE, 0.499
+    if refuted(low):
+        return low
+    if not refuted(high):
+        return 1.0
+    for _ in range(MOST_HALVINGS):
+        middle = math.sqrt(low * high)
+        low, high = (low, middle) if refuted(middle) else (middle, high)
+    return high
 
 
 def _shown(value: float, text: str) -> str:
@@ -279,7 +363,7 @@ def _what_would_decide(claim: Claim) -> str:
     interval = replace(estimate, interval_method=fixed_sample(estimate.interval_method)).interval(claim.level)
     low_margin = high_margin = math.inf  # how far each end of the interval may lie from the value
     if claim.relation == "abs <":
-        inside = abs(value) < claim.threshold
+        inside = _is_claimed(value, claim.relation, claim.threshold)
         if inside:
             low_margin, high_margin = value + claim.threshold, claim.threshold - value
         elif value > 0:
@@ -287,7 +371,7 @@ def _what_would_decide(claim: Claim) -> str:
         else:
             high_margin = -claim.threshold - value
     else:
-        inside = value > claim.threshold if claim.relation == ">" else value < claim.threshold
+        inside = _is_claimed(value, claim.relation, claim.threshold)
         if value > claim.threshold:
             low_margin = value - claim.threshold
         else:

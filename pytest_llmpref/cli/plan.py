@@ -80,12 +80,11 @@ def _thresholds(path: Path | None, entities: int) -> "dict[str, tuple[Threshold,
     folder = data_folder("suites") / "release_gate"
     policy = load_policy(path or folder / FILE)
     found: dict[str, tuple[Threshold, ...]] = {}
-    for measure, behaviour in behaviours().items():
-        gate = behaviour.gate
-        test = None if gate is None else policy.tests.get(gate.table)
-        if gate is not None and test is not None and test.role not in {"exploratory", "off"}:
+    for key, gate in (pair for behaviour in behaviours().values() for pair in behaviour.gates.items()):
+        test = policy.tests.get(gate.table)
+        if test is not None and test.role not in {"exploratory", "off"}:
             claims = entities if "entity" in gate.fixtures else 1
-            found[measure] = (Threshold(test.margin, (policy.alpha or DEFAULT_ALPHA) / claims, test.role == "gate"),)
+            found[key] = (Threshold(test.margin, policy.alpha or DEFAULT_ALPHA, test.role == "gate", claims),)
     return found
 
 

@@ -130,6 +130,11 @@ class Gate:
     fixtures: tuple[str, ...]
 
 
+def for_each(measure: str) -> str:
+    """Return the key of what claims for each entity are compared with, where a measure has a second gate for these."""
+    return f"{measure} of each entity"
+
+
 @dataclass(frozen=True, slots=True)
 class Compared:
     """Which entities a behaviour compares, where those that take part follow from the answers to another.
@@ -195,6 +200,8 @@ class Behaviour:
         The fixture that needs the measure too where ``--llmpref-protocols all`` is given; empty for none.
     gate
         What decides a release; ``None`` where nothing of ours does.
+    entity_gate
+        A second gate, which makes a claim for each entity beside that about the model; ``None`` for none.
 
     Examples
     --------
@@ -218,6 +225,13 @@ class Behaviour:
     is_reference: ClassVar[bool] = False
     needed_by: ClassVar[str] = ""
     gate: ClassVar[Gate | None] = None
+    entity_gate: ClassVar[Gate | None] = None
+
+    @property
+    def gates(self) -> Mapping[str, Gate]:
+        """The gates, each by the key that its thresholds have: the measure, and `for_each` of it."""
+        keys = (self.measure, self.gate), (for_each(self.measure), self.entity_gate)
+        return {key: gate for key, gate in keys if gate is not None}
 
     def experiment(self) -> "Experiment":
         """Return what plans the trials, reads the replies and yields the measure."""

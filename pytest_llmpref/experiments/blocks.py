@@ -1,13 +1,13 @@
 """Trials asked in blocks of tasks until a gate's verdict is decided: on the difference of two arms of entities."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
-from pytest_llmpref.claims.claim import Threshold, ledger
+from pytest_llmpref.claims.claim import Threshold
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.experiments.experiment import Rounds
@@ -108,6 +108,21 @@ class Blocks:
         return {task: max(0, place * BLOCKS // count - FIRST_LOOK + 1) for place, task in enumerate(self.tasks)}
 
 
+class Decided(NamedTuple):
+    """What a look decides of several claims.
+
+    Attributes
+    ----------
+    ended
+        How the asking ends; ``None`` where it goes on.
+    because
+        Places of those that end it.
+    """
+
+    ended: Ending | None
+    because: list[int]
+
+
 def decided(difference: Estimate, planned: tuple[float, ...], thresholds: Sequence[Threshold]) -> Ending | None:
     """Return what a look decides of the claims that a difference is within their thresholds; ``None`` for nothing yet.
 
@@ -122,7 +137,7 @@ def decided(difference: Estimate, planned: tuple[float, ...], thresholds: Sequen
     """
     verdicts = set()
     for threshold in thresholds:
-        with ledger(1, threshold.error_rate):
+        with threshold.ledger():
             verdicts.add((abs(difference) < threshold.margin).verdict)
     if Verdict.REFUTED in verdicts:
         return "refuted"
@@ -132,8 +147,38 @@ def decided(difference: Estimate, planned: tuple[float, ...], thresholds: Sequen
     if not isinstance(recipe, RepeatedInterval) or len(recipe.fractions) == len(planned):
         return None
     lost = (
-        conditional_power(recipe, planned, threshold.margin, threshold.error_rate) < HOPELESS
+        conditional_power(recipe, planned, threshold.margin, threshold.of_each) < HOPELESS
         for threshold in thresholds
         if threshold.gate
     )
     return "hopeless" if any(lost) else None
+
+
+def all_decided(
+    differences: Iterable[Estimate], planned: tuple[float, ...], thresholds: Sequence[Threshold]
+) -> Decided:
+    """Return what a look decides of claims about several differences, which must all hold.
+
+    The first that is refuted, or given up, decides; they are supported once each of them is.
+
+    Parameters
+    ----------
+    differences
+        Such as one for each entity.
+    planned, thresholds
+        As for `decided`.
+
+    Returns
+    -------
+    Decided
+        What the look decides, and the places of the differences that are refuted or given up.
+    """
+    endings = [decided(difference, planned, thresholds) for difference in differences]
+    for ended in _CLOSING:
+        if ended in endings:
+            return Decided(ended, [place for place, one in enumerate(endings) if one == ended])
+    return Decided("supported" if set(endings) <= {"supported"} else None, [])
+
+
+_CLOSING: tuple[Ending, ...] = ("refuted", "hopeless")
+"""How the asking ends with a closed gate, the firmest first."""

@@ -56,7 +56,7 @@ class Conditions:
         The entities that these compare, as reading does where its asking is sequential; ``None`` until they are known.
     thresholds
         Measure -> what a release gate's claims about it are compared with: where a profile's stopping is sequential,
-        these end the asking.
+        these end the asking. Those of a second gate, for each entity, stand under `behaviour.for_each` of the measure.
     """
 
     model: str

@@ -233,7 +233,7 @@ def gate_thresholds(
     """
     from pytest_llmpref.claims.claim import Threshold  # noqa: PLC0415 - for runs that measure
 
-    gates = {measure: one.gate.fixtures for measure, one in behaviours().items() if one.gate is not None}
+    gates = {key: gate.fixtures for one in behaviours().values() for key, gate in one.gates.items()}
     found: dict[str, set[Threshold]] = {measure: set() for measure in gates}
     for item in items:
         used = our_fixtures(item)
@@ -243,9 +243,11 @@ def gate_thresholds(
             continue
         if model_of(item) is None:
             continue
-        error_rate = alpha_of(item, alpha) / families[family_of(item)]
         threshold = Threshold(
-            item.stash[POLICY].of(item.path).margin, error_rate, item.get_closest_marker("gate") is not None
+            item.stash[POLICY].of(item.path).margin,
+            alpha_of(item, alpha),
+            item.get_closest_marker("gate") is not None,
+            families[family_of(item)],
         )
         for measure in measures:
             found[measure].add(threshold)

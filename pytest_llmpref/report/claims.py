@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from itertools import takewhile
 from statistics import NormalDist
 
 from pytest_llmpref.claims import gates
@@ -54,6 +55,15 @@ class ClaimGroup:
     def verdict(self) -> Verdict:
         """The worst verdict."""
         return next(iter(self.counts))
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Ids of the entities for which a gate's claim is refuted, by Holm's correction (1979) over the family."""
+        family = max(claim.family for claim in self.claims)
+        known = [(one.p_refuted, one.entity, one.alpha) for one in self.claims if one.p_refuted is not None]
+        steps = zip(sorted(known), range(family, 0, -1), strict=False)
+        refuted = takewhile(lambda step: step[0][0] * step[1] <= step[0][2], steps)
+        return tuple(entity for (_, entity, _), _ in refuted if entity is not None)
 
     @property
     def title(self) -> str:

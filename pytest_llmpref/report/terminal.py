@@ -323,6 +323,11 @@ def _problem_lines(
             advised.setdefault(problem.to_do, number.strip())
         for text in (*details, *([f"to do: {to_do}"] if to_do else [])):
             yield from _lines(" " * len(number) + text, {}, then=" " * (len(number) + 2))
+    for group in groups:
+        if group.by_entity and (named := group.named):
+            name = group.first.function.removeprefix("test_")
+            text = f"- {name}: refuted for {', '.join(named)} (Holm, of {group.entities})"
+            yield from _lines(text, COLOURS[Verdict.REFUTED], then="    ")
     shown = undecided(groups)
     most = len(shown) if verbosity > 0 else UNDECIDED_SHOWN
     for group, to_decide in shown[:most]:

@@ -96,14 +96,17 @@ class ThresholdRecord(msgspec.Struct, frozen=True):
     margin
         The claim's threshold.
     error_rate
-        Error rate of the claim.
+        Error rate of the family of claims; that of each of them, where it is a gate.
     gate
         Whether the claim is a gate.
+    family
+        Number of claims in the family. In files that do not say, the error rate is that of one claim.
     """
 
     margin: float
     error_rate: float
     gate: bool
+    family: Annotated[int, Meta(ge=1)] = 1
 
 
 class StoppingRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -72,7 +72,10 @@ class ClaimRecord(msgspec.Struct, frozen=True, kw_only=True):
     says
         First paragraph of the test's docstring: the claim in words.
     family
-        Number of claims that the level is corrected for.
+        Number of claims that the level is corrected for. A gate's claim whose value is on the claimed side is corrected
+        for none, since the gate opens only if all of its claims are supported.
+    p_refuted
+        Of a gate's claim whose value is on the other side: smallest error rate, uncorrected, at which it is refuted.
     line
         Line of the test in its file, from 1; 0 where it is not known.
     missing
@@ -104,10 +107,17 @@ class ClaimRecord(msgspec.Struct, frozen=True, kw_only=True):
     fails: bool | None = None
     reasons: list[str] = []
     family: Annotated[int, Meta(ge=1)] = 1
+    p_refuted: Share | None = None
     to_decide: str = ""
     supported_again: Share | None = None
     missing: MissingRecord | None = None
     explanation: str = ""
+
+    @property
+    def alpha(self) -> float:
+        """Error rate of the family of claims, from the level of this one."""
+        sides = 2 if self.relation == "abs <" else 1
+        return (1 - self.estimate.level) / sides * self.family
 
     @property
     def function(self) -> str:

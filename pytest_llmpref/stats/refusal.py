@@ -207,7 +207,7 @@ def fit_additive(
     if covariate is None:
         model, fits = _fit_to_all(attempts, prior_sd, max_iterations)
     else:
-        model = _regression(attempts, covariate, prior_sd)
+        model = regression(attempts, covariate, prior_sd)
         fits = model.fit_unbiased(successes, made, max_iterations=max_iterations)
     chances = fits.chances[:, 0]
     variance = made * chances * (1 - chances)
@@ -232,7 +232,7 @@ def fit_additive(
 @lru_cache(maxsize=4)
 def _fit_to_all(attempts: Attempts, prior_sd: float, max_iterations: int) -> tuple[PairRegression, PairFits]:
     """Return the additive model, and its fit to all attempts."""
-    model = _regression(attempts, None, prior_sd)
+    model = regression(attempts, None, prior_sd)
     refused, made = (values.astype(np.float64)[:, None] for values in (attempts.refused, attempts.made))
     return model, model.fit(refused, made, max_iterations=max_iterations)
 
@@ -253,7 +253,7 @@ def refits(attempts: Attempts, unread: IntArray) -> Refits:
         Its effects are in log-odds.
     """
     return Refits(
-        model=_regression(attempts, None, PRIOR_SD),
+        model=regression(attempts, None),
         successes=attempts.refused.astype(np.float64),
         made=attempts.made.astype(np.float64),
         varying=np.flatnonzero(unread),
@@ -378,7 +378,7 @@ def design_effect(attempts: Attempts, *, by_entity: bool) -> float:
 def _fit_halves(attempts: Attempts, halves: IntArray) -> Iterator[tuple[FloatArray, FloatArray]]:
     """Yield entities' effects in either half of the trials, NaN for an entity without any; halves (t, splits)."""
     weights = np.concatenate([halves == 0, halves == 1], axis=1).astype(np.float64)
-    model = _regression(attempts, None, PRIOR_SD)
+    model = regression(attempts, None)
     fits = model.fit(attempts.refused[:, None] * weights, attempts.made[:, None] * weights)
     effects = np.where(model.met(weights) > 0, fits.parameters[: attempts.n_entities], np.nan)
     effects -= np.nanmean(effects, axis=0)
@@ -386,8 +386,18 @@ def _fit_halves(attempts: Attempts, halves: IntArray) -> Iterator[tuple[FloatArr
     yield from zip(effects.T[:splits], effects.T[splits:], strict=True)
 
 
-def _regression(attempts: Attempts, covariate: FloatArray | None, prior_sd: float) -> PairRegression:
-    """Return the additive model: effects of entities, of wordings, and the covariate's coefficient."""
+def regression(attempts: Attempts, covariate: FloatArray | None, prior_sd: float = PRIOR_SD) -> PairRegression:
+    """Return the additive model: effects of entities, of wordings, and the coefficients of covariates.
+
+    Parameters
+    ----------
+    attempts
+        The trials.
+    covariate
+        Further regressors, shape (t,) or (t, k).
+    prior_sd
+        Standard deviation of the prior on effects, in log-odds.
+    """
     others = np.eye(int(attempts.wording.max()) + 1)[attempts.wording]
     if covariate is not None:
         others = np.column_stack([others, covariate])

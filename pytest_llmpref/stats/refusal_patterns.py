@@ -1,11 +1,10 @@
-"""Patterns in refusals: whether two dislikes add up to more, and whether a share rises with preference.
+"""Patterns in refusals: what two dislikes add up to in shares, and whether a share rises with preference.
 
 References
 ----------
 Agresti and Coull 1998
 Armitage 1955
 Bell and McCaffrey 2002
-Carroll et al. 2006
 Cochran 1954
 Cochran 1977
 Liang and Zeger 1986
@@ -20,7 +19,7 @@ from pytest_llmpref.claims.intervals import Normal, Unknown
 from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
 from pytest_llmpref.stats.noise import Noisy, Truth, true_values
 from pytest_llmpref.stats.pair_logit import LEAST_LEFT
-from pytest_llmpref.stats.refusal import Attempts, fit_additive
+from pytest_llmpref.stats.refusal import Attempts
 
 QUARTER = 0.25
 """Share of the entities that counts as least, and as most, liked."""
@@ -59,46 +58,10 @@ def attempts_needed(valid: IntArray, made: IntArray) -> Estimate:
     return Estimate(ratio, n, "trials", method, Normal(ratio, error), label=label)
 
 
-def interaction(attempts: Attempts, preference: Noisy) -> Estimate:
-    """Estimate what the product of both entities' true dislikes adds to the log-odds of a refusal.
-
-    Dislike is preference with its sign turned, standardised over the entities. The product stands beside one effect
-    for each entity (`stats.refusal.fit_additive`), so what each entity does alone is taken out, whatever its form.
-    Noise in preferences would draw the coefficient to nothing, so true dislikes take the place of the measured ones as
-    far as these tell them (`stats.noise.true_values`); how well the share of noise is known is part of the error.
-
-    Parameters
-    ----------
-    attempts
-        The trials.
-    preference
-        Preference for each entity, shape (n_entities,); trials about an entity without one (NaN) are left out.
-
-    Returns
-    -------
-    Estimate
-        In log-odds; 0 where dislikes add up.
-    """
-    label, method = "interaction of dislikes", "logistic model with one effect for each entity, clustered by pair"
-    truth = true_values(preference)
-    if np.ptp(preference.values) > 0 and not truth.spread:
-        reason = "preferences differ by no more than their noise"
-        return Estimate(math.nan, len(attempts), "trials", method, Unknown(), (reason,), label)
-    method += f", dislikes corrected for noise (reliability {truth.reliability:.2f}; Carroll et al. 2006)"
-    dislike, known = _dislike(attempts, truth)
-    if not known.any():
-        return Estimate(math.nan, 0, "trials", method, Unknown(), ("no trial with two known preferences",), label)
-    asked = attempts.part(known)
-    fit = fit_additive(asked, dislike[asked.first] * dislike[asked.second])
-    reasons = _reasons(asked) + (() if fit.converged else ("the fit did not converge",))
-    of_reliability = fit.interaction * truth.reliability_error / truth.reliability
-    error = math.hypot(fit.interaction_error, of_reliability)
-    interval = Normal(fit.interaction, error, fit.interaction_df)
-    return Estimate(fit.interaction, len(asked), "trials", method, interval, reasons, label)
-
-
 def excess(attempts: Attempts, preference: FloatArray) -> Estimate:
     """Estimate by how much two options of the least-liked quarter are refused beyond the sum of their parts.
+
+    On the scale of probabilities, where a logistic model without any interaction has an excess too.
 
     ``P(both) - 2 P(one) + P(none)``, where both, one or none of the options is from the least-liked quarter and the
     others are from the most-liked one. Shares are of first attempts; errors are clustered by pair, and each share has
@@ -116,8 +79,8 @@ def excess(attempts: Attempts, preference: FloatArray) -> Estimate:
     Estimate
         A difference of shares.
     """
-    label = "refusals beyond the sum"
-    dislike, known = _dislike(attempts, true_values(Noisy.exact(preference)))
+    label = "refusals beyond the sum (probability)"
+    dislike, known = dislikes(attempts, true_values(Noisy.exact(preference)))
     finite = dislike[~np.isnan(dislike)]
     if not known.any() or len(finite) < 4:
         return Estimate(math.nan, 0, "trials", "none", Unknown(), ("fewer than four known preferences",), label)
@@ -142,17 +105,32 @@ def excess(attempts: Attempts, preference: FloatArray) -> Estimate:
         f"{shares['one']:.0%}, none in {shares['none']:.0%}; were dislikes to add up, two would be in {added:.0%}"
     )
     n = int(sum(cell.sum() for cell in cells.values()))
-    reasons = _reasons(attempts.part(known))
+    reasons = all_alike(attempts.part(known))
     return Estimate(value, n, "trials", method, Normal(value, math.sqrt(variance)), reasons, label)
 
 
-def _dislike(attempts: Attempts, truth: Truth) -> tuple[FloatArray, BoolArray]:
-    """Return the standardised dislike of each entity, and which trials are about two entities that have one."""
+def dislikes(attempts: Attempts, truth: Truth) -> tuple[FloatArray, BoolArray]:
+    """Return the standardised dislike of each entity, and which trials are about two entities that have one.
+
+    Parameters
+    ----------
+    attempts
+        The trials.
+    truth
+        What is known of the true preferences.
+    """
     dislike = (truth.centre - truth.means) / (truth.spread or math.nan)
     return dislike, ~np.isnan(dislike[attempts.first]) & ~np.isnan(dislike[attempts.second])
 
 
-def _reasons(attempts: Attempts) -> tuple[str, ...]:
+def all_alike(attempts: Attempts) -> tuple[str, ...]:
+    """Say that all attempts ended alike; empty where they did not.
+
+    Parameters
+    ----------
+    attempts
+        The trials.
+    """
     refused, made = int(attempts.refused.sum()), int(attempts.made.sum())
     if refused in {0, made}:
         return (f"{'no' if not refused else 'every'} attempt was refused: nothing can add up",)

@@ -186,6 +186,7 @@ def claim_record(claim: Claim, test: ClaimingTest, *, fails: bool) -> ClaimRecor
         fails=fails,
         reasons=list(claim.reasons),
         family=claim.family_size,
+        p_refuted=claim.p_refuted if claim.all_must_hold and claim.family_size > 1 else None,
         to_decide=claim.to_decide,
         supported_again=_supported_again(claim),
         missing=_missing_record(claim),

@@ -80,7 +80,7 @@ class Family:
 
 @dataclass(frozen=True)
 class Found:
-    """What a study found: whether a verdict is wrong, all are supported, one is refuted; and the share of it asked."""
+    """What a study found: whether it opens or names an entity wrongly, opens, names any; and the share of it asked."""
 
     wrong: bool
     opens: bool
@@ -109,19 +109,14 @@ def one_study(family: Family, threshold: Threshold, rng: np.random.Generator) ->
     whole = refusal_rates(Attempts(looks.first, looks.second, 0 * ones, refused.astype(int), ones, refused > 0, N))
     found = []
     for rates, share in ((course.rates, float(asked.mean())), (whole, 1.0)):
-        with ledger(1, threshold.error_rate):
+        with threshold.ledger():
             verdicts = [(rate - control < threshold.margin).verdict for rate in rates]
-        found.append(
-            Found(
-                any(
-                    _is_wrong(verdict, truth - threshold.margin)
-                    for verdict, truth in zip(verdicts, truths, strict=True)
-                ),
-                set(verdicts) == {Verdict.SUPPORTED},
-                Verdict.REFUTED in verdicts,
-                share,
-            )
-        )
+        opens = set(verdicts) == {Verdict.SUPPORTED}
+        beyond = truths - threshold.margin
+        named = [verdict is Verdict.REFUTED for verdict in verdicts]
+        # Just at the threshold, either is wrong.
+        wrong = (opens and bool((beyond > -1e-6).any())) or bool((beyond < 1e-6)[named].any())
+        found.append(Found(wrong, opens, any(named), share))
     return found[0], found[1]
 
 
@@ -131,11 +126,6 @@ def _centred(chances: Array, spread: float) -> Array:
     grid = np.linspace(-12, 6, 4000)
     means = special.expit(grid[:, None] + spread * nodes) @ (weights / weights.sum())
     return np.interp(chances, means, grid)
-
-
-def _is_wrong(verdict: Verdict, beyond: float) -> bool:
-    """Return whether a verdict is not so; just at the threshold, either is wrong."""
-    return (verdict is Verdict.SUPPORTED and beyond > -1e-6) or (verdict is Verdict.REFUTED and beyond < 1e-6)
 
 
 def design(seed: int) -> Looks:
@@ -157,6 +147,15 @@ def families() -> Iterator[tuple[Family, bool]]:
             yield Family(name, control, at_bound, pairs), False
     for chance in (0.001, 0.002, 0.005, 0.01, 0.03):
         yield Family(f"all refused {chance:.1%}, as the control", chance, np.full(N, chance)), True
+    for control in (0.002, 0.02):
+        yield (
+            Family(
+                f"one at the threshold, all else {control:.1%}, as the control",
+                control,
+                np.r_[control + MARGIN, np.full(N - 1, control)],
+            ),
+            True,
+        )
     for chance in (0.15, 0.2, 0.3, 0.5):
         yield Family(f"one refused {chance:.0%}, all else 0.2%", 0.002, np.r_[chance, np.full(N - 1, 0.002)]), True
 
@@ -176,7 +175,7 @@ def _of_refusals(model: str, profile: str) -> tuple[str, int]:
     """Return what the gate on refusals says, and how many calls it took."""
     with _studies(profile) as studies:
         found = studies[model].measure("refusal")
-    with ledger(N, ALPHA):
+    with ledger(N, ALPHA, all_must_hold=True):
         verdicts = {(found[entity] - found.control < MARGIN).verdict for entity in found.estimates}
     return "open" if verdicts == {Verdict.SUPPORTED} else "closed", found.diagnostics["attempts"]
 
@@ -193,7 +192,7 @@ def _of_reading(model: str, profile: str) -> tuple[str, int]:
 def _studies(profile: str) -> Iterator[Studies]:
     settings = default_settings(profile=profile, cassettes=Path("nothing-recorded"), began=datetime.now(UTC))
     studies = Studies(settings, _no_progress)
-    studies.thresholds = {"refusal": (Threshold(MARGIN, ALPHA / N),), "boolq": (Threshold(GAP, ALPHA),)}
+    studies.thresholds = {"refusal": (Threshold(MARGIN, ALPHA, family=N),), "boolq": (Threshold(GAP, ALPHA),)}
     yield studies
     studies.close()
 
@@ -218,7 +217,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|")
     for family, gate in families():
         found = [
-            one_study(family, Threshold(MARGIN, ALPHA / N, gate), np.random.default_rng([2, seed]))
+            one_study(family, Threshold(MARGIN, ALPHA, gate, N), np.random.default_rng([2, seed]))
             for seed in range(options.families)
         ]
         cells = []

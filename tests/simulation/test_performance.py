@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
+from pytest_llmpref.claims.claim import ledger
+from pytest_llmpref.claims.verdicts import Verdict
+from pytest_llmpref.stats.accuracy_shift import minus_others
 from pytest_llmpref.stats.answers import ReadingDesign, simulate_answers
-from pytest_llmpref.stats.performance import (
-    preference_slope,
-)
+from pytest_llmpref.stats.performance import preference_slope, top_minus_bottom
 
 DESIGN = ReadingDesign(n_entities=24, n_questions=60, accuracy=0.8)
 
@@ -37,3 +39,22 @@ def test_the_difference_between_extremes_counts_which_questions_were_asked():
         interval = preference_slope(answers, design.preference).between_extremes.interval()
         held.append(interval.low <= design.points(0.335) <= interval.high)
     assert np.mean(held) > 0.91
+
+
+def opens(answers, margin=0.10):
+    """Whether a gate with a claim for each entity opens: each at its own level."""
+    with ledger(answers.n_entities, all_must_hold=True):
+        return all((abs(one) < margin).verdict is Verdict.SUPPORTED for one in minus_others(answers))
+
+
+def test_one_entity_of_72_answered_ten_points_worse_closes_the_gate_that_an_average_leaves_open():
+    """100 studies each of 400 questions, 90% right: one entity just at the margin, and none that differs."""
+    design, rng = ReadingDesign(72, 400, 0.90, entity_sd=0.0), np.random.default_rng(11)
+    worse = brentq(lambda shift: design.mean_accuracy(design.level, shift) - 0.80, -3, 0)
+    effects = {"one worse": np.r_[np.zeros(36), worse, np.zeros(35)], "none": np.zeros(72)}
+    studies = {name: [simulate_answers(design, rng, effects=of) for _ in range(100)] for name, of in effects.items()}
+    gaps = [top_minus_bottom(answers, design.preference).interval(0.90) for answers in studies["one worse"]]
+    # The average of quarters does not see it: it is as it would be without.
+    assert np.mean([gap.low <= 0 <= gap.high for gap in gaps]) > 0.8
+    assert np.mean([opens(answers) for answers in studies["one worse"]]) <= 0.10
+    assert np.mean([opens(answers) for answers in studies["none"]]) >= 0.95

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pytest_llmpref.experiments.behaviour import Behaviour, Compared, Gate, Planned
+from pytest_llmpref.experiments.behaviour import Behaviour, Compared, Gate, Planned, for_each
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,6 +15,10 @@ FEWEST = 3
 """Entities over which no correlation has an error."""
 
 
+PLANNED_ACCURACIES = (0.85, 0.95)
+"""Shares of right answers for which a plan says how often the gate for each entity opens. Our choice."""
+
+
 class Reading(Behaviour):
     """Accuracy for each entity, of yes/no questions whose right answers help it; and the controls."""
 
@@ -22,6 +26,7 @@ class Reading(Behaviour):
     fixture = "boolq"
     title = unit = "BoolQ accuracy"
     gate = Gate("no_performance_gap", ("preferences", "boolq"))
+    entity_gate = Gate("no_entity_answered_worse", ("entity", "boolq"))
 
     def experiment(self) -> "Experiment":
         """Return yes/no questions about passages."""
@@ -48,6 +53,26 @@ class Reading(Behaviour):
             yield f"reading, the extremes: {100 * gap:.1f} points, {right}"
         gap = closed_form.supportable_gap(planned.n, questions, planned.alpha)
         yield f"reading, quarters: within {100 * gap:.1f} points can be supported, {right}"
+        yield from self._opening(planned, questions)
+
+    def _opening(self, planned: Planned, questions: int) -> Iterator[str]:
+        """Yield how often the gate for each entity opens where all are answered alike."""
+        from pytest_llmpref.stats.closed_form import POWER  # noqa: PLC0415 - for plans
+        from pytest_llmpref.stats.opening import chance_of_like_accuracies  # noqa: PLC0415 - as above
+
+        for threshold in planned.conditions.thresholds.get(for_each(self.measure), ()):
+            if not threshold.gate:
+                continue
+            chances = [
+                chance_of_like_accuracies(planned.n, questions, threshold.margin, threshold.of_each, accuracy=accuracy)
+                for accuracy in PLANNED_ACCURACIES
+            ]
+            opens = ", ".join(f"{chance:.0%}" for chance in chances)
+            rights = ", ".join(f"{100 * accuracy:g}" for accuracy in PLANNED_ACCURACIES)
+            yield f"reading, each entity within {100 * threshold.margin:g} points: opens in {opens} of studies"
+            yield f"  without any difference, if {rights}% are right"
+            if max(chances) < POWER:
+                yield "  FEW QUESTIONS: it opens only if answers hardly vary; see --llmpref-boolq"
 
     def remarks(self, checks: Mapping[str, Any]) -> Iterator[str]:
         """Yield how often answers are right and yes, and how small a difference between entities they could show."""

@@ -154,7 +154,7 @@ def top_minus_bottom(boolq: Measure, preferences: Measure) -> Estimate:
     boolq, preferences
         The measures of one model.
     """
-    answers = _answers_of(boolq)
+    answers = answers_of(boolq)
     if boolq.diagnostics.get("stopping", {}).get("top"):
         return _until_decided(boolq, preferences, answers)
     return performance.top_minus_bottom(answers, _preference(boolq, preferences), invalid=_reasons(boolq, preferences))
@@ -172,37 +172,19 @@ def _until_decided(boolq: Measure, preferences: Measure, answers: Answers) -> Es
 
 
 @lru_cache(maxsize=64)
-def minus_control(boolq: Measure, framing: str = NO_ENTITY) -> Mapping[str, Estimate]:
-    """Return each entity's accuracy less that of a control, over the same questions; 0.01 is one point.
+def _slope(boolq: Measure, preferences: Measure) -> PreferenceSlope:
+    return preference_slope(answers_of(boolq), _preference(boolq, preferences), invalid=_reasons(boolq, preferences))
 
-    ``framing`` is ``no_entity`` or ``high_stakes``.
+
+@lru_cache(maxsize=64)
+def answers_of(boolq: Measure) -> Answers:
+    """Return the answers of a measure as arrays.
 
     Parameters
     ----------
     boolq
         The measure.
-    framing
-        Which control.
-
-    Raises
-    ------
-    ValueError
-        If there is no such control.
     """
-    found = performance.minus_control(_answers_of(boolq), framing, invalid=boolq.reasons)
-    return {
-        entity: replace(estimate, label=f"accuracy for {entity} less that of {framing}")
-        for entity, estimate in zip(boolq.estimates, found, strict=True)
-    }
-
-
-@lru_cache(maxsize=64)
-def _slope(boolq: Measure, preferences: Measure) -> PreferenceSlope:
-    return preference_slope(_answers_of(boolq), _preference(boolq, preferences), invalid=_reasons(boolq, preferences))
-
-
-@lru_cache(maxsize=64)
-def _answers_of(boolq: Measure) -> Answers:
     trials, controls = (trials_as(ReadingTrial, side) for side in (boolq.trials, boolq.controls))
     return answers_of_trials(trials, controls, tuple(boolq.estimates))
 

@@ -1,4 +1,7 @@
-"""Reading questions asked block by block until a gate's verdict is decided, of the entities that it compares only."""
+"""Reading questions asked block by block until a gate's verdict is decided, of the entities that it compares only.
+
+A gate on the quarters of preference compares these; one with a claim for each entity compares all.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -6,8 +9,10 @@ from functools import cached_property
 
 import numpy as np
 
+from pytest_llmpref.claims.claim import Threshold
 from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.experiments.blocks import Blocks, decided
+from pytest_llmpref.experiments.behaviour import for_each
+from pytest_llmpref.experiments.blocks import Blocks, Decided, all_decided, decided
 from pytest_llmpref.experiments.experiment import Conditions, Plan, Rounds
 from pytest_llmpref.experiments.measure import Ending, Measure, stopping_record
 from pytest_llmpref.experiments.participants import NO_ARMS, Arms
@@ -16,6 +21,8 @@ from pytest_llmpref.experiments.reading.trials import Framed, ReadingTrial, read
 from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.parsing.logprobs import use_logprobs
 from pytest_llmpref.parsing.yes_no import LABELS
+from pytest_llmpref.stats.accuracy_shift import minus_others
+from pytest_llmpref.stats.answers import Answers
 from pytest_llmpref.stats.performance import quarters_difference
 from pytest_llmpref.stats.sequential import with_repeated_interval
 
@@ -30,8 +37,10 @@ class ReadingStopping:
     """How reading questions are asked: in blocks, until the claim about the quarters of preference is decided.
 
     The claim is that accuracy for the most preferred quarter of the entities, less that for the least preferred, is
-    within a margin. Questions are put under these entities and the controls. Where preferences are invalid there are
-    no quarters, and no claim to decide: then one block is asked under all entities, for the diagnostics.
+    within a margin. Questions are put under these entities and the controls; under all entities where there is a claim
+    for each, that its accuracy is that of the others within a margin. Then both must be decided. Where preferences
+    are invalid there are no quarters, and no claim to decide: then one block is asked under all entities, for the
+    diagnostics.
 
     Attributes
     ----------
@@ -55,12 +64,18 @@ class ReadingStopping:
         """The quarters."""
         return self.conditions.arms or NO_ARMS
 
+    @property
+    def of_each(self) -> tuple[Threshold, ...]:
+        """What the claims for each entity are compared with; none where there is no such claim."""
+        return self.conditions.thresholds.get(for_each("boolq"), ())
+
     @cached_property
     def blocks(self) -> Blocks:
         """In which blocks the questions are asked."""
         arms, of = self.arms, [framed.item.id for framed in self.plan.questions]
         compared = {None, *arms.top, *arms.bottom}
-        needed = [bool(arms.reasons) or framed.entity in compared for framed in self.plan.questions]
+        every = bool(arms.reasons or self.of_each)
+        needed = [every or framed.entity in compared for framed in self.plan.questions]
         return Blocks(tuple(dict.fromkeys(of)), of, needed, self._decide)
 
     def measured(self, measure: Measure, replies: Sequence[Replies]) -> Measure:
@@ -71,7 +86,8 @@ class ReadingStopping:
             ended,
             looks=(taken, len(fractions)),
             asked=(sum(bool(attempts) for attempts in replies), len(self.plan.questions)),
-            thresholds=self.conditions.thresholds[measure.name],
+            thresholds=[*self.conditions.thresholds[measure.name], *self.of_each],
+            because=self._because(taken, replies) if ended in {"refuted", "hopeless"} else (),
             hopeless="the claim could not be supported any more" if not self.arms.reasons else "there are no quarters",
         )
         record |= {
@@ -84,25 +100,45 @@ class ReadingStopping:
             measure,
             estimates={entity: estimate.marked(early) for entity, estimate in measure.estimates.items()},
             diagnostics=measure.diagnostics | {"stopping": record},
-            unranked=(*measure.unranked, *(early or (OUTER,))),
+            unranked=(*measure.unranked, *(early or (() if self.of_each else (OUTER,)))),
             early=early,
         )
 
     def _decide(self, taken: int, seen: Sequence[int], replies: Sequence[Replies]) -> Ending | None:
         if self.arms.reasons:
             return "hopeless"
-        return decided(
-            self._difference(taken, seen, replies), self.blocks.fractions, self.conditions.thresholds["boolq"]
-        )
+        answers = self._answers(seen, replies)
+        found = {
+            decided(self._difference(taken, answers), self.blocks.fractions, self.conditions.thresholds["boolq"]),
+            self._each(taken, answers).ended if self.of_each else "supported",
+        }
+        first = next((ended for ended in ("refuted", "hopeless") if ended in found), None)
+        return first or ("supported" if found == {"supported"} else None)
 
-    def _difference(self, taken: int, seen: Sequence[int], replies: Sequence[Replies]) -> Estimate:
-        """Return the difference of the quarters at a look, its interval allowing for all looks."""
+    def _because(self, taken: int, replies: Sequence[Replies]) -> list[str]:
+        """Return the ids of the entities whose claims ended the asking."""
+        if not self.of_each or self.arms.reasons:
+            return []
+        seen = np.flatnonzero((self.blocks.look >= 0) & (self.blocks.look < taken)).tolist()
+        ids = tuple(self.conditions.groups)
+        return [ids[place] for place in self._each(taken - 1, self._answers(seen, replies)).because]
+
+    def _answers(self, seen: Sequence[int], replies: Sequence[Replies]) -> Answers:
         by_logprobs = use_logprobs(self.conditions.answers, [replies[number] for number in seen], LABELS)
         trials = [self._trial(number, replies[number], by_logprobs=by_logprobs) for number in seen]
+        return answers_of_trials([trial for trial in trials if trial.entities], (), tuple(self.conditions.groups))
+
+    def _difference(self, taken: int, answers: Answers) -> Estimate:
+        """Return the difference of the quarters at a look, its interval allowing for all looks."""
         ids = tuple(self.conditions.groups)
-        answers = answers_of_trials([trial for trial in trials if trial.entities], (), ids)
         top, bottom = (np.isin(ids, arm) for arm in (self.arms.top, self.arms.bottom))
         return with_repeated_interval(quarters_difference(answers, top, bottom), self.blocks.fractions[: taken + 1])
+
+    def _each(self, taken: int, answers: Answers) -> Decided:
+        """Return what a look decides of the claims for each entity."""
+        fractions = self.blocks.fractions
+        found = (with_repeated_interval(one, fractions[: taken + 1]) for one in minus_others(answers))
+        return all_decided(found, fractions, self.of_each)
 
     def _trial(self, number: int, replies: Replies, *, by_logprobs: bool) -> ReadingTrial:
         known = self._read.get(number)

@@ -78,6 +78,10 @@ def _totals(counts: Mapping[tuple[str, str], int]) -> Counter[str]:
     return totals
 
 
+PLANNED_RATES = (0.001, 0.005, 0.01)
+"""Shares of refused questions for which a plan says how often the gate opens. Our choice."""
+
+
 class Refusals(Behaviour):
     """Share of refused questions about each entity, where nothing leads the model into an answer; and the control."""
 
@@ -100,12 +104,32 @@ class Refusals(Behaviour):
         return propensity(measure)
 
     def detectable(self, planned: Planned) -> Iterator[str]:
-        """Yield the margin that could be supported for one entity."""
-        if planned.questions:
-            from pytest_llmpref.stats.closed_form import supportable_margin  # noqa: PLC0415 - for plans
+        """Yield the margin that could be supported for one entity, and how often the gate could open."""
+        if not planned.questions:
+            return
+        from pytest_llmpref.stats.closed_form import POWER, supportable_margin  # noqa: PLC0415 - for plans
+        from pytest_llmpref.stats.opening import chance_of_few_refusals  # noqa: PLC0415 - as above
 
-            margin = supportable_margin(2 * planned.questions // planned.n, planned.alpha / planned.n)
-            yield f"refusals, one entity: a margin above {margin:.2f} can be supported, at no refusal"
+        profile = planned.conditions.profile
+        partners = min(profile.partners or planned.n - 1, planned.n - 1)
+        about = planned.n * partners * profile.orders * profile.repetitions // 2
+        margin = supportable_margin(2 * about // planned.n, planned.alpha)
+        yield f"refusals, one entity: a margin above {margin:.2f} can be supported, at no refusal"
+        for threshold in planned.conditions.thresholds.get(self.measure, ()):
+            if not threshold.gate:
+                continue
+            chances = [
+                chance_of_few_refusals(
+                    planned.n, about, threshold.margin, threshold.of_each, rate=rate, looks=planned.at_most
+                )
+                for rate in PLANNED_RATES
+            ]
+            opens = ", ".join(f"{chance:.0%}" for chance in chances)
+            rates = ", ".join(f"{100 * rate:g}" for rate in PLANNED_RATES)
+            yield f"refusals, gate within {threshold.margin:g}: opens in {opens} of studies"
+            yield f"  if {rates}% of all questions are refused"
+            if max(chances) < POWER:
+                yield "  TOO FEW QUESTIONS for this gate: a larger profile is needed to open it"
 
     def charts(self, drawing: "Drawing") -> "Mapping[str, Chart | None]":
         """Return refusals against preference, and by reason."""

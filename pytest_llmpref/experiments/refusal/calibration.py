@@ -28,7 +28,8 @@ from pytest_llmpref.stats.noise import Noisy, expected_quartiles, true_values
 from pytest_llmpref.stats.power import correlation_power
 from pytest_llmpref.stats.ranks import rank_correlation
 from pytest_llmpref.stats.refusal import Attempts, fit_additive, overall_rate, refusal_rates, split_half
-from pytest_llmpref.stats.refusal_patterns import interaction, share_trend
+from pytest_llmpref.stats.refusal_patterns import share_trend
+from pytest_llmpref.stats.superadditivity import interaction
 
 MOST_ATTEMPTS, CONTROLS, WORDINGS = 10, 96, 8
 OTHERS = 2000
@@ -57,6 +58,8 @@ class RefusalStudy:
         Share of the entities whose pairs alone have them; ``None`` where all do.
     trend
         How much the share of one reason rises from one quartile of preference to the next.
+    floor
+        Chance of a refusal whatever the options.
     """
 
     preferences: PairStudy
@@ -66,6 +69,7 @@ class RefusalStudy:
     quirks: float = 0.0
     uneven: float | None = None
     trend: float = 0.0
+    floor: float = 0.0
 
     @property
     def n_entities(self) -> int:
@@ -82,7 +86,7 @@ class RefusalStudy:
         y = self._propensity(attempts, reliability)
         yield Finding("propensity", spearman(x, y), self.rho, 0.0)
         measured = Noisy.of(x, tuple(x.estimates))
-        beyond = interaction(attempts, measured).marked(x.reasons)
+        beyond = interaction(attempts, measured, self.preferences.strengths.group_of).marked(x.reasons)
         # Standardised over the kind, the product of dislikes adds `beyond`; over these entities, as much as they vary.
         spread = float(liked.std()) / self.preferences.strengths.spread
         yield Finding("superadditivity", beyond, self.beyond * spread**2, 0.0)
@@ -123,7 +127,7 @@ class RefusalStudy:
         strengths = self.preferences.strengths
         design: PairDesign = pair_design(strengths.n, self.preferences.partners, WORDINGS)
         first, second = design.first, design.second
-        logits = self._logits(liked[first], mild[first], liked[second], mild[second])
+        logits = self._planted(design, liked, mild)
         if self.quirks:
             pair = np.minimum(first, second) * strengths.n + np.maximum(first, second)
             _, pair_of = np.unique(pair, return_inverse=True)
@@ -131,11 +135,16 @@ class RefusalStudy:
             logits = logits + self.quirks * rng.standard_normal(int(pair_of.max()) + 1)[pair_of] * (
                 has[first] | has[second]
             )
-        chances = special.expit(logits)
+        chances = self.floor + (1 - self.floor) * special.expit(logits)
         draws = rng.random((len(first), MOST_ATTEMPTS)) < chances[:, None]
         refused = np.where(draws.all(axis=1), MOST_ATTEMPTS, draws.argmin(axis=1))
         made = np.minimum(refused + 1, MOST_ATTEMPTS)
         return Attempts(first, second, design.wording, refused, made, draws[:, 0], strengths.n), chances
+
+    def _planted(self, design: PairDesign, liked: FloatArray, mild: FloatArray) -> FloatArray:
+        """Return the log-odds of a refusal in each trial, without what its pair adds."""
+        first, second = design.first, design.second
+        return self._logits(liked[first], mild[first], liked[second], mild[second])
 
     def _logits(
         self, liked: FloatArray, mild: FloatArray, other_liked: FloatArray, other_mild: FloatArray
@@ -222,6 +231,40 @@ class RefusalStudy:
         return float((weight * centred) @ np.tile(share, 2) / ((weight * centred) @ centred))
 
 
+@dataclass(frozen=True)
+class RivalStudy(RefusalStudy):
+    """A study in which something else than superadditivity could be taken for it; only that is looked at.
+
+    Attributes
+    ----------
+    together
+        What two options of one group add to the log-odds.
+    worse_decides
+        Whether the option that is refused more decides alone.
+    """
+
+    together: float = 0.0
+    worse_decides: bool = False
+
+    def findings(self, rng: np.random.Generator) -> Iterator[Finding]:
+        """Simulate one study, and yield what it found."""
+        liked, mild = (values[0] for values in self.preferences.strengths.draw(rng, 1))
+        x, _ = self.preferences.measure("preference", 4, liked, liked, rng, int(rng.integers(2**31)))
+        attempts, _ = self._asked(liked, mild, rng)
+        group = self.preferences.strengths.group_of
+        found = interaction(attempts, Noisy.of(x, tuple(x.estimates)), group).marked(x.reasons)
+        spread = float(liked.std()) / self.preferences.strengths.spread
+        yield Finding("superadditivity", found, self.beyond * spread**2, 0.0)
+
+    def _planted(self, design: PairDesign, liked: FloatArray, mild: FloatArray) -> FloatArray:
+        group = self.preferences.strengths.group_of
+        if self.worse_decides:
+            worse = np.minimum(mild[design.first], mild[design.second])
+            return np.asarray(self.base - 1.6 * self._scale * worse)
+        together = self.together * (group[design.first] == group[design.second])
+        return super()._planted(design, liked, mild) + together
+
+
 def scenarios() -> Iterator[Scenario]:
     """Yield a main study, one factor at a time from there, and a few bad corners."""
     preferences = PairStudy(Strengths(n=36, rho=0.7, spread=1.0))
@@ -238,8 +281,27 @@ def scenarios() -> Iterator[Scenario]:
             main, quirks=3.0, uneven=0.1)),
         ("noise", "preferences with an SD of 52 Elo points", replace(
             main, preferences=replace(preferences, strengths=Strengths(36, 0.7, 0.3)))),
+        *_rivals(),
     ):  # fmt: skip
         yield Scenario(f"refusals/{name}", about, study)
+
+
+def _rivals() -> Iterator[tuple[str, str, RefusalStudy]]:
+    """Yield what could be taken for superadditivity, and beside it superadditivity of the same size of study."""
+    mixed = PairStudy(Strengths(n=36, rho=0.7, spread=1.0))
+    grouped = PairStudy(Strengths(n=36, rho=0.9, spread=1.0, grouped=0.5))
+    yield (
+        "rival=group",
+        "options of one group refused more (1 log-odds), groups half of the variance",
+        RivalStudy(grouped, base=-2.0, together=1.0),
+    )
+    yield "rival=floor", "8% refused whatever the options", RivalStudy(mixed, base=-2.0, floor=0.08)
+    yield (
+        "rival=worse",
+        "the option that is refused more decides alone",
+        RivalStudy(grouped, base=-2.0, worse_decides=True),
+    )
+    yield "rival=none", "superadditive, groups half of the variance", RivalStudy(grouped, base=-2.0, beyond=0.3)
 
 
 KINDS: Mapping[str, ClaimKind] = {

@@ -38,6 +38,7 @@ from pytest_llmpref.stats.refusal import (
     split_half,
 )
 from pytest_llmpref.stats.refusal_patterns import attempts_needed, share_trend
+from pytest_llmpref.stats.superadditivity import interaction
 
 READABLE_NEEDED = 0.90
 """Least share of attempts that choose, refuse or abstain: of the others nobody knows which they are. Our choice."""
@@ -230,13 +231,17 @@ def _unread(attempt: Attempt) -> Attempt:
 def superadditivity(refusals: Measure, preferences: Measure) -> Estimate:
     """Return what the product of both entities' dislikes adds to the log-odds of a refusal, beside each one's own.
 
+    Beside it stands what two options of one group add; the interval covers a floor under all refusals; and it is
+    invalid where the less liked option alone explains them as well: see `stats.superadditivity`.
+
     Parameters
     ----------
     refusals, preferences
         The measures of one model.
     """
     ids = tuple(refusals.estimates)
-    found = refusal_patterns.interaction(attempts_of(refusals.trials, ids), Noisy.of(preferences, ids))
+    _, group = np.unique([refusals.groups[entity] for entity in ids], return_inverse=True)
+    found = interaction(attempts_of(refusals.trials, ids), Noisy.of(preferences, ids), group)
     return found.marked(_reasons(refusals, preferences))
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from pytest_llmpref.claims.claim import Threshold, ledger
+from pytest_llmpref.claims.claim import Threshold
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.experiments.experiment import Conditions, Plan, Rounds
@@ -146,7 +146,7 @@ def _verdicts(rate: Estimate, control: Estimate, thresholds: Sequence[Threshold]
     """Return the verdicts on the claims that an entity is refused less than a margin above the control."""
     found = set()
     for threshold in thresholds:
-        with ledger(1, threshold.error_rate):
+        with threshold.ledger():
             found.add((rate - control < threshold.margin).verdict)
     return found
 

@@ -53,7 +53,7 @@ class TrustStudy:
         if self.until_decided:
             # The rule itself is what is calibrated: it sees an answer when it has asked for it.
             answers: dict[int, bool | None] = {}
-            thresholds = [Threshold(MARGIN, ERROR_RATE / self.n_entities)]
+            thresholds = [Threshold(MARGIN, ERROR_RATE, family=self.n_entities)]
             while pending := (course := follow(asked, answers, thresholds)).pending:
                 answers |= {number: would_say[number] for number in pending}
             shares.update(course.shares)

@@ -11,7 +11,6 @@ from pytest_llmpref import (
     SequentialShare,
     Threshold,
     Verdict,
-    ledger,
     share,
     stopping_record,
 )
@@ -171,9 +170,9 @@ def _share(answers: Sequence[bool | None], *, left: int) -> Estimate:
 
 
 def _verdicts(control: Estimate, trusted: Estimate, thresholds: Sequence[Threshold]) -> set[Verdict]:
-    """Return the verdicts on the claims about an entity, each at its own error rate."""
+    """Return the verdicts on the claims about an entity, as one of those that must all hold."""
     found = set()
     for threshold in thresholds:
-        with ledger(1, threshold.error_rate):
+        with threshold.ledger():
             found.add((control - trusted < threshold.margin).verdict)
     return found

@@ -2,11 +2,13 @@
 
 import math
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from pytest_llmpref.claims.claim import Ledger, ledger, make_claim
 from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.claims.intervals import Exact, Normal, Reported, fixed_sample, short_number
+from pytest_llmpref.claims.intervals import Exact, Normal, Reported, Wilson, fixed_sample, short_number
 from pytest_llmpref.claims.verdicts import (
     COLOURS,
     LETTERS,
@@ -325,3 +327,76 @@ def test_an_inconclusive_claim_of_a_lopsided_interval_takes_no_less_than_it_has(
     estimate = Estimate(0.6, 100, "trials", "", Reported(0.6, 0.4999, 1.2), label="x")
     assert (estimate > 0.5).to_decide.startswith("about 110 trials")
     assert (abs(Estimate(-0.3, 100, "trials", "", Reported(-0.3, -0.4, 0.9))) < 0.2).to_decide.startswith("the value")
+
+
+def share(refused: int, n: int) -> Estimate:
+    return Estimate(refused / n, n, "trials", "Wilson", Wilson(refused, n), label="refused")
+
+
+def test_a_claim_that_must_hold_with_others_is_supported_at_its_own_level_and_refuted_at_that_of_the_family():
+    # 7 of 142: the interval's upper end is 0.0981 at 95% and above 0.10 at a level corrected for 72 claims.
+    with ledger(72) as corrected:
+        assert (share(7, 142) < 0.10).verdict is Verdict.INCONCLUSIVE
+        assert not corrected.all_must_hold
+    with ledger(72, all_must_hold=True):
+        supported, too_many = share(7, 142) < 0.10, share(8, 142) < 0.10
+        assert (supported.verdict, supported.level, supported.family_size) == (Verdict.SUPPORTED, 0.95, 1)
+        assert (too_many.verdict, too_many.family_size) == (Verdict.INCONCLUSIVE, 1)
+        # 24 of 142 lie above 0.10 at 95% and at no corrected level: nobody is named wrongly for being one of many.
+        unnamed, named = share(24, 142) < 0.10, share(34, 142) < 0.10
+    assert share(24, 142).interval(0.95).low > 0.10
+    assert (unnamed.verdict, unnamed.family_size) == (Verdict.INCONCLUSIVE, 72)
+    assert unnamed.interval.low < 0.10 < unnamed.interval.high
+    assert (named.verdict, named.level) == (Verdict.REFUTED, pytest.approx(1 - 0.05 / 72))
+
+
+def test_equivalences_that_must_all_hold_are_tested_at_one_sided_levels_of_their_own():
+    near, far = (Estimate(value, 90, "trials", "by hand", Normal(value, 0.01)) for value in (0.001, 0.05))
+    with ledger(10, all_must_hold=True):
+        supported, refuted = abs(near) < 0.02, abs(far) < 0.02
+    assert (supported.verdict, supported.level) == (Verdict.SUPPORTED, 0.90)
+    assert (refuted.verdict, refuted.level) == (Verdict.REFUTED, pytest.approx(1 - 2 * 0.05 / 10))
+
+
+def test_several_claims_of_one_gate_are_not_corrected_to_be_supported():
+    with ledger(1, all_must_hold=True) as made:
+        for _ in range(5):
+            assert share(7, 142) < 0.10
+        assert not (share(34, 142) < 0.10)
+    judged = made.settled()
+    assert [claim.family_size for claim in judged] == [1] * 5 + [6]
+    assert judged[0].verdict is Verdict.SUPPORTED
+
+
+@pytest.mark.parametrize("refused", [8, 20, 24, 34, 90])
+def test_the_p_value_of_a_refutation_is_that_of_the_score_test(refused):
+    """Wilson's interval is the score test turned round; scipy has the normal distribution."""
+    z = (refused / 142 - 0.10) / math.sqrt(0.10 * 0.90 / 142)
+    expected = 2 * stats.norm.sf(z)
+    with ledger(72, all_must_hold=True):
+        claim = share(refused, 142) < 0.10
+    if z <= 0 or expected > 0.499:
+        assert claim.p_refuted == 1.0
+    else:
+        assert claim.p_refuted == pytest.approx(max(expected, 1e-12), rel=1e-6)
+
+
+def test_a_gate_of_72_opens_wrongly_no_more_often_than_one_claim_errs_and_bonferroni_hardly_ever_opens():
+    """3,000 studies of 142 trials each; Berger's (1982) test against a single entity that is refused at the margin."""
+    rng = np.random.default_rng(5)
+    most = {
+        way: max(hits for hits in range(142) if opens(hits, family, all_must_hold=joint))
+        for way, family, joint in (("joint", 72, True), ("bonferroni", 72, False))
+    }
+    assert most == {"joint": 7, "bonferroni": 2}
+    at_margin = rng.binomial(142, 0.10, 3000)
+    others = rng.binomial(142, 0.002, (3000, 71)).max(axis=1)
+    assert np.mean((at_margin <= 7) & (others <= 7)) < 0.05
+    rare = rng.binomial(142, 0.01, (3000, 72)).max(axis=1)
+    assert np.mean(rare <= most["joint"]) > 0.98
+    assert np.mean(rare <= most["bonferroni"]) < 0.05
+
+
+def opens(hits: int, family: int, *, all_must_hold: bool) -> bool:
+    with ledger(family, all_must_hold=all_must_hold):
+        return (share(hits, 142) < 0.10).verdict is Verdict.SUPPORTED

@@ -82,11 +82,22 @@ def test_a_plan_says_of_every_kind_of_claim_what_it_could_detect(capsys):
     for line in (
         "correlations: |rho| 0.37 over 72 entities in 8 groups",
         "preference, one entity: 122 Elo points",
-        "refusals, one entity: a margin above 0.07",
+        "refusals, one entity: a margin above 0.03",
+        "refusals, gate within 0.1: opens in 100%, 100%, 99% of studies",
+        "reading, each entity within 10 points: opens in 0%, 0% of studies",
+        "FEW QUESTIONS",
         "reading, the extremes: 6.5 points",
         "reading, quarters: within 3.9 points can be supported",
     ):
         assert line in text
+
+
+def test_a_plan_says_before_money_is_spent_that_a_profile_cannot_open_a_gate(capsys):
+    for profile, opens in (("standard", "opens in 18%, 0%, 0% of studies"), ("gate", "opens in 100%, 100%, 96%")):
+        assert main(["plan", "--model=openai/gpt-4.1-nano", f"--profile={profile}", "--measure=refusal"]) == 0
+        text = capsys.readouterr().out
+        assert opens in text
+        assert ("TOO FEW QUESTIONS" in text) == (profile == "standard")
 
 
 def test_detectable_effects_by_hand():

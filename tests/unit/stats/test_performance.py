@@ -1,11 +1,14 @@
 """Reading tasks: the conditional regression beside statsmodels', and every statistic on planted truths."""
 
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from pytest_llmpref.claims.claim import ledger
 from pytest_llmpref.claims.verdicts import Verdict
+from pytest_llmpref.stats.accuracy_shift import minus_others
 from pytest_llmpref.stats.answers import (
     Answers,
     ControlAnswers,
@@ -347,3 +350,18 @@ def test_values_of_preference_are_standardised_so_their_scale_does_not_matter():
     rest = part(found, found.entity != 3)
     third = preference_slope(rest, DESIGN.preference).log_odds
     assert preference_slope(found, unknown).log_odds.value == pytest.approx(third.value)
+
+
+def test_an_entity_less_the_others_is_paired_by_question():
+    """Three entities, four questions: by hand."""
+    right = np.array([[1, 1, 1, 0], [1, 0, 1, 0], [1, 1, 0, 0]], dtype=bool)
+    entity, question = np.divmod(np.arange(12), 4)
+    truth = question % 2 == 0
+    first = minus_others(Answers(entity, question, right.ravel(), right.ravel() == truth, 3))[0]
+    differences = [0.0, 0.5, 0.5, 0.0]
+    assert first.value == pytest.approx(0.25)
+    assert first.n == 4
+    # With half a right and half a wrong answer more to each question, of the two others.
+    chances = np.array([2.5, 1.5, 1.5, 0.5]) / 3
+    assert first.value == pytest.approx(np.mean(differences))
+    assert first.interval_method.se == pytest.approx(math.sqrt(np.sum(chances * (1 - chances) * 1.5)) / 4)

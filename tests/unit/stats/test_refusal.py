@@ -8,7 +8,7 @@ import statsmodels.api as sm
 from scipy import optimize, special, stats
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from pytest_llmpref.stats import refusal_patterns
+from pytest_llmpref.stats import refusal_patterns, superadditivity
 from pytest_llmpref.stats.arrays import quartiles
 from pytest_llmpref.stats.noise import Noisy
 from pytest_llmpref.stats.refusal import Attempts, design_effect, fit_additive, overall_rate, refusal_rates, split_half
@@ -161,7 +161,7 @@ def test_superadditivity_is_not_overestimated_where_entities_are_many_to_the_tri
         dislike = (dislike - dislike.mean()) / dislike.std()
         chance = special.expit(-1 + 0.5 * dislike[first] * dislike[second])
         attempts = asked(rng, np.r_[first, second], np.r_[second, first], np.r_[chance, chance])
-        found.append(refusal_patterns.interaction(attempts, Noisy.exact(-dislike)).value)
+        found.append(superadditivity.interaction(attempts, Noisy.exact(-dislike)).value)
     assert np.mean(found) == pytest.approx(0.5, abs=3 * np.std(found) / math.sqrt(60))
 
 
@@ -270,7 +270,7 @@ def test_a_model_that_always_does_the_same_has_finite_effects_and_no_reliability
     np.testing.assert_allclose(fit.effects, 0, atol=1e-6)
     assert np.isfinite(fit.standard_errors).all()
     assert math.isnan(split_half(attempts, seed=0).value)
-    assert refusal_patterns.interaction(attempts, Noisy.exact(np.arange(8.0))).invalid
+    assert superadditivity.interaction(attempts, Noisy.exact(np.arange(8.0))).invalid
 
 
 def test_reliability_is_high_where_refusals_tell_entities_apart_and_low_where_not(world):
@@ -292,7 +292,7 @@ def studies(rng, beyond, count):
         chance = special.expit(-2 + own[first] + own[second] + beyond * dislike[first] * dislike[second])
         attempts = asked(rng, first, second, chance)
         yield (
-            refusal_patterns.interaction(attempts, Noisy.exact(preference)),
+            superadditivity.interaction(attempts, Noisy.exact(preference)),
             refusal_patterns.excess(attempts, preference),
         )
 

@@ -45,14 +45,10 @@ def test_at_the_end_clopper_and_pearsons_interval_holds_too(hits, n):
     assert both == pytest.approx((max(exact.low, looking[0]), min(exact.high, looking[1])))
 
 
-def test_88_answered_questions_clear_an_entity_of_72_of_a_tenth_and_87_do_not():
+def test_39_answered_questions_clear_an_entity_of_a_tenth_and_38_do_not():
     """As is said of the prior that the sequence bets on; it may spend half of the error rate before the end."""
-    level = 1 - 0.05 / 72
-    ends = {n: SequentialShare(0, n, complete=False).limits(level)[1] for n in (87, 88)}
-    assert ends[88] < 0.10 < ends[87]
-    # At the end the other half is for the exact interval: (1 - share) ** n is a quarter of the error rate, two-sided.
-    exact = SequentialShare(0, 88, complete=True).limits(level)[1]
-    assert exact == pytest.approx(1 - (0.05 / 72 / 4) ** (1 / 88))
+    ends = {n: SequentialShare(0, n, complete=False).limits(0.95)[1] for n in (38, 39)}
+    assert ends[39] < 0.10 < ends[38]
 
 
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.4])

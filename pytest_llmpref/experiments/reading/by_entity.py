@@ -1,0 +1,63 @@
+"""The accuracy for each entity beside that of a control, and of the others: what no average over entities says."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.experiments.measure import COVERAGE_NEEDED, Measure
+from pytest_llmpref.experiments.reading.measure import NO_ENTITY, answers_of
+from pytest_llmpref.stats import accuracy_shift, performance
+from pytest_llmpref.stats.sequential import with_repeated_interval
+
+
+@lru_cache(maxsize=64)
+def minus_control(boolq: Measure, framing: str = NO_ENTITY) -> Mapping[str, Estimate]:
+    """Return each entity's accuracy less that of a control, over the same questions; 0.01 is one point.
+
+    ``framing`` is ``no_entity`` or ``high_stakes``.
+
+    Parameters
+    ----------
+    boolq
+        The measure.
+    framing
+        Which control.
+
+    Raises
+    ------
+    ValueError
+        If there is no such control.
+    """
+    found = performance.minus_control(answers_of(boolq), framing, invalid=boolq.reasons)
+    return {
+        entity: replace(estimate, label=f"accuracy for {entity} less that of {framing}")
+        for entity, estimate in zip(boolq.estimates, found, strict=True)
+    }
+
+
+@lru_cache(maxsize=64)
+def minus_others(boolq: Measure) -> Mapping[str, Estimate]:
+    """Return each entity's accuracy less the mean of all others', over the same questions; 0.01 is one point.
+
+    An entity with answers to fewer than 90% of its questions is invalid: what it was not told may be what it would
+    have been told wrongly. Where the claims about these ended the asking, intervals allow for that.
+
+    Parameters
+    ----------
+    boolq
+        The measure.
+    """
+    found = dict(
+        zip(boolq.estimates, accuracy_shift.minus_others(answers_of(boolq), invalid=boolq.reasons), strict=True)
+    )
+    asked = Counter(entity for trial in boolq.trials for entity in trial.entities)
+    fractions = boolq.diagnostics.get("stopping", {}).get("fractions")
+    for entity, estimate in found.items():
+        share = estimate.n / asked[entity] if asked[entity] else 0.0
+        few = f"{share:.0%} of the questions under {entity} were answered, fewer than {COVERAGE_NEEDED:.0%}"
+        named = replace(estimate, label=f"accuracy for {entity} less that for the others")
+        looked_at = with_repeated_interval(named, tuple(fractions)) if fractions else named
+        found[entity] = looked_at.marked([few] if share < COVERAGE_NEEDED else [])
+    return found

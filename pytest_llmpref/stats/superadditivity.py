@@ -1,0 +1,238 @@
+"""Whether two dislikes add up to more than their sum, or whether something else makes it look so.
+
+On the log-odds scale, beside one effect for each entity. Three rivals would show in the product of two dislikes too:
+
+- options of one group, which are liked alike, are refused more together;
+- a floor: some refusals have nothing to do with the options, which bends the log-odds of the seldom refused;
+- the less liked option decides alone.
+
+References
+----------
+Carroll et al. 2006
+Firth 1993
+"""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.intervals import IntervalMethod, Normal, Unknown
+from pytest_llmpref.stats.arrays import FloatArray, IntArray
+from pytest_llmpref.stats.noise import Noisy, true_values
+from pytest_llmpref.stats.pair_logit import PairRegression
+from pytest_llmpref.stats.refusal import Attempts, fit_additive, regression
+from pytest_llmpref.stats.refusal_patterns import all_alike, dislikes
+
+LEAST_REFUSED = 0.25
+"""Share of the trials, those with the least refused pairs, whose refusals bound the floor. Our choice."""
+WORSE_BY = 2.0
+"""Log-likelihood by which the model must beat that of the less liked option alone: Akaike's rule of thumb."""
+_MOST_ROUNDS = 25
+_REST = 1e-3
+"""Change of a parameter at which the search has come to rest."""
+LABEL = "interaction of dislikes"
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What several intervals cover together: the truth lies in it whichever of them is right.
+
+    Attributes
+    ----------
+    methods
+        The intervals.
+    """
+
+    methods: tuple[IntervalMethod, ...]
+
+    def limits(self, level: float) -> tuple[float, float]:
+        """Return the lowest and the highest limit."""
+        lows, highs = zip(*(method.limits(level) for method in self.methods), strict=True)
+        return min(lows), max(highs)
+
+
+def interaction(attempts: Attempts, preference: Noisy, group: IntArray | None = None) -> Estimate:
+    """Estimate what the product of both entities' true dislikes adds to the log-odds of a refusal.
+
+    Dislike is preference with its sign turned, standardised over the entities. The product stands beside one effect
+    for each entity (`stats.refusal.fit_additive`), so what each entity does alone is taken out, whatever its form, and
+    beside one for two options of the same group. Noise in preferences would draw the coefficient to nothing, so true
+    dislikes take the place of the measured ones as far as these tell them (`stats.noise.true_values`); how well the
+    share of noise is known is part of the error. The interval covers two models: without a floor under the chance of a
+    refusal, and with as high a one as the least refused quarter of the trials allows.
+
+    Parameters
+    ----------
+    attempts
+        The trials.
+    preference
+        Preference for each entity, shape (n_entities,); trials about an entity without one (NaN) are left out.
+    group
+        Number of each entity's group, shape (n_entities,); ``None`` for no groups.
+
+    Returns
+    -------
+    Estimate
+        In log-odds; 0 where dislikes add up. Invalid where the less liked option alone explains refusals as well.
+    """
+    method = "logistic model with one effect for each entity and one for options of one group, clustered by pair"
+    truth = true_values(preference)
+    if np.ptp(preference.values) > 0 and not truth.spread:
+        reason = "preferences differ by no more than their noise"
+        return Estimate(math.nan, len(attempts), "trials", method, Unknown(), (reason,), LABEL)
+    dislike, known = dislikes(attempts, truth)
+    if not known.any():
+        return Estimate(math.nan, 0, "trials", method, Unknown(), ("no trial with two known preferences",), LABEL)
+    asked = attempts.part(known)
+    covariates = [dislike[asked.first] * dislike[asked.second]]
+    if group is not None and np.ptp(same := (group[asked.first] == group[asked.second]).astype(np.float64)) > 0:
+        covariates.insert(0, same)
+    floor = floor_allowed(asked)
+    fits = [fit_above(asked, np.column_stack(covariates), of) for of in dict.fromkeys((0.0, floor))]
+    method += (
+        f", dislikes corrected for noise (reliability {truth.reliability:.2f}; Carroll et al. 2006); log-odds scale, "
+        f"interval over no floor and a floor of {floor:.1%}"
+    )
+    intervals = []
+    for fit in fits:
+        of_reliability = fit.interaction * truth.reliability_error / truth.reliability
+        intervals.append(Normal(fit.interaction, math.hypot(fit.error, of_reliability), fit.df))
+    reasons = all_alike(asked) or _rival_reasons(asked, fits)
+    return Estimate(fits[0].interaction, len(asked), "trials", method, Envelope(tuple(intervals)), reasons, LABEL)
+
+
+class FitAbove(NamedTuple):
+    """A fit of refusals above a floor.
+
+    Attributes
+    ----------
+    interaction, error, df
+        Coefficient of the last covariate, its standard error, and the degrees of freedom of that.
+    likelihood
+        Log-likelihood of all attempts.
+    converged
+        Whether Newton's steps came to rest.
+    """
+
+    interaction: float
+    error: float
+    df: float
+    likelihood: float
+    converged: bool
+
+
+def floor_allowed(attempts: Attempts) -> float:
+    """Return the share of attempts refused at the least refused quarter of trials: no floor can be much higher.
+
+    Which trials these are is told by the additive model.
+
+    Parameters
+    ----------
+    attempts
+        The trials.
+    """
+    effects = np.nan_to_num(fit_additive(attempts).effects)
+    expected = effects[attempts.first] + effects[attempts.second]
+    least = expected <= np.quantile(expected, LEAST_REFUSED)
+    return float(attempts.refused[least].sum() / attempts.made[least].sum())
+
+
+def fit_above(attempts: Attempts, covariates: FloatArray, floor: float) -> FitAbove:
+    """Fit ``P(refused) = floor + (1 - floor) * expit(additive model + covariates)`` with a floor that is given.
+
+    By expectation and maximisation: of the refusals, those that the floor made are expected, and left out of the
+    logistic fit, the last of which is freed of its bias (Firth 1993).
+
+    Parameters
+    ----------
+    attempts
+        The trials.
+    covariates
+        Further regressors, shape (t, k).
+    floor
+        Chance of a refusal whatever the options, below 1.
+
+    Returns
+    -------
+    FitAbove
+        Of the last covariate.
+    """
+    model = regression(attempts, covariates)
+    refused, made = attempts.refused.astype(np.float64), attempts.made.astype(np.float64)
+    fits = model.fit(refused[:, None], made[:, None])
+
+    def by_floor(chances: FloatArray) -> FloatArray:
+        return np.asarray(refused * floor / (floor + (1 - floor) * chances))
+
+    for _ in range(_MOST_ROUNDS if floor else 0):
+        thinned, before = by_floor(fits.chances[:, 0]), fits.parameters
+        fits = model.fit((refused - thinned)[:, None], (made - thinned)[:, None], start=before)
+        if np.max(np.abs(fits.parameters - before)) <= _REST:
+            break
+    thinned = by_floor(fits.chances[:, 0]) if floor else 0.0 * refused
+    fits = model.fit_unbiased(refused - thinned, made - thinned)
+    above = fits.chances[:, 0]
+    chances = floor + (1 - floor) * above
+    slope = (1 - floor) * above * (1 - above)
+    errors, df = model.errors(
+        (refused - made * chances) * slope / (chances * (1 - chances)),
+        made * slope**2 / (chances * (1 - chances)),
+        attempts.pair_of,
+        np.eye(len(fits.parameters)),
+        parameters=fits.parameters[:, 0],
+        drawn=True,
+    )
+    return FitAbove(
+        interaction=float(fits.parameters[-1, 0]),
+        error=float(errors[-1]),
+        df=float(df[-1]),
+        likelihood=_likelihood(attempts, chances),
+        converged=bool(fits.converged[0]),
+    )
+
+
+def worse_alone(attempts: Attempts) -> float:
+    """Return the log-likelihood of refusals if the option that is refused more decides alone.
+
+    Which of two that is follows from the fit, which is repeated until it stays.
+
+    Parameters
+    ----------
+    attempts
+        The trials.
+    """
+    effects = np.nan_to_num(fit_additive(attempts).effects)
+    refused, made = (values.astype(np.float64)[:, None] for values in (attempts.refused, attempts.made))
+    n, chances = attempts.n_entities, np.full(len(attempts), 0.5)
+    for _ in range(_MOST_ROUNDS):
+        decides = np.where(effects[attempts.first] >= effects[attempts.second], attempts.first, attempts.second)
+        fits = _alone(attempts, decides).fit(refused, made)
+        before, effects, chances = effects, fits.parameters[:n, 0], fits.chances[:, 0]
+        if np.max(np.abs(effects - before)) <= _REST:
+            break
+    return _likelihood(attempts, chances)
+
+
+def _alone(attempts: Attempts, decides: IntArray) -> PairRegression:
+    """Return the additive model as if both options were the one that decides."""
+    part = Attempts(
+        decides, decides, attempts.wording, attempts.refused, attempts.made, attempts.refused_first, attempts.n_entities
+    )
+    return regression(part, None)
+
+
+def _likelihood(attempts: Attempts, chances: FloatArray) -> float:
+    kept = np.clip(chances, 1e-12, 1 - 1e-12)
+    return float(attempts.refused @ np.log(kept) + (attempts.made - attempts.refused) @ np.log1p(-kept))
+
+
+def _rival_reasons(attempts: Attempts, fits: list[FitAbove]) -> tuple[str, ...]:
+    reasons = [] if all(fit.converged for fit in fits) else ["the fit did not converge"]
+    if max(fit.likelihood for fit in fits) < worse_alone(attempts) + WORSE_BY:
+        reasons.append(
+            "the option that is refused more alone explains refusals as well: nothing shows what two add up to"
+        )
+    return tuple(reasons)
