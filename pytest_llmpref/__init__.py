@@ -44,7 +44,7 @@ _HOMES = {
     "Plan": "experiments.experiment",
     "Planned": "experiments.behaviour",
     "Profile": "config.profiles",
-    "Reason": "parsing.reasons",
+    "Reason": "parsing.outcome",
     "Replies": "experiments.trials",
     "Reply": "models.chat",
     "Request": "models.chat",

@@ -50,8 +50,7 @@ from pytest_llmpref.models.chat import (
 from pytest_llmpref.models.simulated.tastes import Tastes
 from pytest_llmpref.notebooks import OpenStudy, open_study
 from pytest_llmpref.parsing.open_answers import OpenAnswer, read_open_answer
-from pytest_llmpref.parsing.outcome import Attempt, Outcome
-from pytest_llmpref.parsing.reasons import Reason
+from pytest_llmpref.parsing.outcome import Attempt, Outcome, Reason
 from pytest_llmpref.parsing.replies import read_choice
 from pytest_llmpref.parsing.yes_no import read_yes_no
 from pytest_llmpref.stats.association import over_entities, spearman

@@ -7,9 +7,8 @@ import msgspec
 from pytest_llmpref.experiments.trials import load_prompts
 from pytest_llmpref.models.chat import Message, Reply, Request
 from pytest_llmpref.models.prefill import lead_for
-from pytest_llmpref.parsing.judgements import JUDGEMENTS, read_judgement
-from pytest_llmpref.parsing.outcome import Outcome
-from pytest_llmpref.parsing.replies import read_choice
+from pytest_llmpref.parsing.outcome import JUDGEMENTS, Grade, read_judgement
+from pytest_llmpref.parsing.replies import evidence
 from pytest_llmpref.parsing.thinking import LONGEST, without_thinking
 
 TOKENS = 16
@@ -57,14 +56,14 @@ def question_to_judge(judge: str, request: Request, reply: Reply, options: Mappi
 
 
 def is_explicit(reply: Reply, options: Mapping[str, str]) -> bool:
-    """Whether rules read a choice from a reply.
+    """Whether a reply states its choice, so that rules alone read it.
 
     Parameters
     ----------
     reply, options
         As for `read_choice`.
     """
-    return read_choice(reply, options)[0] is Outcome.CHOICE
+    return evidence(reply, options).grade is Grade.EXPLICIT
 
 
 def judged(reply: Reply, answer: Reply) -> Reply:

@@ -1,275 +1,308 @@
-"""Which option a reply chooses in so many words."""
+"""Which option a reply chooses in so many words: its last explicit statement, if nothing takes that back."""
 
 import re
-from collections.abc import Sequence
-from functools import cache
+from dataclasses import dataclass
+from functools import lru_cache, partial
 
-from pytest_llmpref.parsing.labels import ARTICLES, LABEL, MARK, MARKS, options_in
-from pytest_llmpref.parsing.phrases import (
-    LATIN,
-    because_words,
-    before_labels,
-    describing_verbs,
-    joining_words,
-    relative_words,
+from pytest_llmpref.parsing.language import ANSWER, FOIL, MARK, PAIR, QUOTE
+from pytest_llmpref.parsing.options import NAMES, OPTION_OF, Marked, Shown, marked
+from pytest_llmpref.parsing.outcome import Evidence, Grade
+from pytest_llmpref.parsing.sentences import BOUNDARY, Sentence, ends_finished, sentences_of
+from pytest_llmpref.parsing.stating import ONE, SET_OFF, grammar_of
+
+_QUOTED = re.compile(
+    r"\"[^\"\n]{2,300}\"|\u201c[^\u201c\u201d\n]{2,300}\u201d|\u201e[^\u201e\u201c\u201d\n]{2,300}[\u201c\u201d]"
+    r"|\u00ab[^\u00ab\u00bb\n]{2,300}\u00bb|\u300c[^\u300c\u300d\n]{2,300}\u300d|\u300e[^\u300e\u300f\n]{2,300}\u300f"
 )
-from pytest_llmpref.parsing.reasons import Reason
-from pytest_llmpref.parsing.spoken import Said, hangs_on, is_question
-
-_OPENING = r"""[\s"'*_(\[#>:`\u300c\u300e\u201c\u201d\u201e\u00ab\u3010\u00a1\u00bf-]{0,8}"""
-_JSON = re.compile(
-    rf'"(?P<key>[^"\n]{{1,40}})"\s*:\s*"?(?P<value>{MARK}[\s:).,-]{{0,3}}{MARK}?|[ab](?="))"?\s*(?=[,}}\n]|\Z)'
+_BESIDE = rf"[^\w\n{MARK[1:-1]}]{{0,4}}"
+_TICKED = re.compile(rf"({MARK}){_BESIDE}[\u2705\u2714\u2611\U0001f44d\U0001f3c6\U0001f947\U0001f451]")
+_CHECKED, _UNCHECKED = re.compile(rf"\[x\]\s*({MARK})"), re.compile(rf"\[ ?\]\s*{MARK}")
+_FIRST = re.compile(rf"\U0001f947[^\w\n]{{0,6}}({MARK})")
+_RANKED = re.compile(
+    rf"(?<!\w)1[.)\uff09]?[^\w\n\ue000-\ue005]{{1,4}}({MARK}).*?(?<!\w)2[.)\uff09]?[^\w\n\ue000-\ue005]{{1,4}}{MARK}",
+    re.DOTALL,
 )
-_COPULAS = (
-    "is|would be|will be|has to be|must be|goes to|falls on|leans? towards?|leans? to|to|for|ist|w\u00e4re|"
-    "f\u00e4llt auf|est|serait|va \u00e0|se porte sur|es|ser\u00eda|\u00e8|sarebbe|\u00e9|seria|vai para|fica com|zou|"
-    "gaat uit naar|gaat naar|valt op|by\u0142aby to|by\u0142by to|to by\u0142aby|pada na|\u2014|-|"
-    "\u044d\u0442\u043e|\u0431\u0443\u0434\u0435\u0442|\u0431\u044b\u043b \u0431\u044b|\u0647\u0648|\u0647\u064a|"
-    "\u0939\u0948|\u662f|\u70ba|\u4e3a|\u306f"
+"""Options in the order of a ranking; the best is the group."""
+_CROSSED = re.compile(rf"{MARK}{_BESIDE}[\u274c\u2716\u2718\U0001f44e]")
+_ITEM = re.compile(r"\s*(?:[-\u2022\u25cf*+]|\d{1,2}[.)])\s[^:.,]{0,25}:")
+"""Where the item of a list begins that tells a side of something: "- Pros: ..."."""
+_NUMBERED = re.compile(r"(?:\A|\W)\d{1,2}[.)]\Z")
+_SUBJECT = re.compile(rf"[^\ue000-\ue005.!?]{{0,60}}(?P<subject>{MARK})(?!'s? |\W{{0,2}}(?:and|or)\b)[^.!?]*")
+"""What a sentence is about: the option that it names first, and not something of its."""
+_TABLE = re.compile(r"\|.*\|")
+_BOTH = re.compile(f"{MARK}|{PAIR}")
+_WHOLE = re.compile(
+    r"[^\w\ue000-\ue005]*(?:[\ue000\ue001](?:\s*[.):(\u2014\u2013-].*|[^\w,\u2026]*)|[\ue002-\ue005][^\w,]*)\Z"
 )
-"""Words between "answer" and the label."""
-_THEN = (
-    "then|it's|it is|that's|that is|definitely|probably|dann|zu|f\u00fcr|es ist|alors|pour|c'est|entonces|por|allora|"
-    "per|ent\u00e3o|dan|voor|wtedy|o zaman|\u0442\u043e|\u0437\u0430"
-)
-"""Words between "but" or "if I had to" and the option."""
-_CLOSING = r"[)\]*\"'`_\u00bb\u201d\u300d]{0,4}"
-_WITHDRAWING = frozenset({Reason.OTHER, Reason.POLICY})
+"""A reply that is an option, or begins with a label and what sets it off; no comma shows that more was to come."""
+_GOES_ON = re.compile(r"[,;:.!?()\u2014\u2013\u3001\u3002]|\s\S+\s")
+"""What follows a statement that is complete, though its sentence is not."""
+_LED = re.compile(r"(?:option|answer|choice|choose|pick|with|[:(]) ?[AB]\Z", re.IGNORECASE)
+_NUMBER = re.compile(r"[\s>*#(-]{0,8}\d{1,2}[.)]?[\s*]{0,4}\w{0,40}\Z")
+_LABELLED = re.compile(r"[\s>*#(-]{0,8}(?P<label>[AB])(?:\)|\.|:)[*\s]{1,4}(?P<name>\w[^\n]*)\Z")
+_ARTICLE = re.compile(r"\A(?:the|la|le|les|el|los|las|die|der|das)\s+", re.IGNORECASE)
 
 
-def chosen(said: Said) -> str | None:
-    """Return the option that a reply chooses in so many words; ``None`` where it does not, or where it names both.
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One time that a reply says what it chooses.
 
-    What a reply speaks against somewhere is never its choice, whatever else it says.
+    Attributes
+    ----------
+    option
+        What.
+    sentence
+        In which sentence.
+    after
+        What follows in it.
+    led
+        Whether something leads to it, such as a verb or a heading; else the option is all that is said.
+    own
+        Whether the speaker is the one who chooses; else it compares.
+    turned
+        Whether it comes after a turn: "but", "overall".
     """
-    if _lists_both(said):
-        return None
-    option = _in_json(said) or _leading(said) or _alone(said) or _concluded(said) or _stated(said)
-    return None if option in said.spoken_against else option
+
+    option: str
+    sentence: int
+    after: str
+    led: bool
+    own: bool = True
+    turned: bool = False
 
 
-def _lists_both(said: Said) -> bool:
-    """Whether a reply is both options and nothing else: "A/B"."""
-    text = said.without_others(said.text)
-    left = re.sub(rf"{MARK}|(?:{joining_words()})(?!\w)", "", text)
-    by_label = len(options_in("".join(re.findall(LABEL, text))))
-    both = len(options_in(text)) > 1 and by_label != 1
-    return both and re.search(r"[\w<>]", left) is None
+def choice_evidence(text: str, shown: Shown, *, cut: bool) -> Evidence:
+    """Return what a reply's text says of the choice.
 
-
-def _in_json(said: Said) -> str | None:
-    """Return the one option that stands alone as a value of a JSON object, under a key that does not deny it."""
-    if "{" not in said.text:
-        return None
-    matches = [match for match in _JSON.finditer(said.text) if not said.denies(match["key"].replace("_", " "))]
-    return _one({option for match in matches for option in options_in(match["value"]) or {match["value"].upper()}})
-
-
-def _leading(said: Said) -> str | None:
-    """Return the label with which a reply starts, unless it is the subject of a description, or of a question."""
-    match = _start().match(said.text)
-    another = _another().match(match["after"]) if match else None
-    if not match or (another and options_in(another["mark"]) != options_in(match["label"])):
-        return None
-    first = said.sentences[0]
-    if is_question(first) and len(said.sentences) > 1:
-        return None
-    if _described().match(match["after"]):
-        told = match["label"] + first.partition(match["label"])[2]
-        if len(options_in(first)) > 1 or _only_described(said, told):
-            return None
-    if _goes_on(match["after"]) and not match["led"]:
-        reasons = re.match(rf"{_CLOSING}[ \t]+(?:{because_words()})(?!\w)", match["after"])
-        if said.rejects(first) if reasons else (said.denies(first) or not said.chooses(first)):
-            return None
-    return _one(options_in(match["label"]))
-
-
-def _goes_on(after: str) -> bool:
-    """Whether a label is followed by words, so that it may be their subject."""
-    return re.match(rf"{_CLOSING}(?:[ \t]+[^\W\d_]|(?![{LATIN}])[^\W\d_])", after) is not None
-
-
-def _alone(said: Said) -> str | None:
-    """Return the one option that is all of a sentence; in a reply that was cut, a name at its start, or a label."""
-    found, ruled_out = set[str](), set[str]()
-    for number, sentence in enumerate(said.finished):
-        if _words_beside(_without_cause(said, sentence), led=False) or (
-            said.unfinished and number and not re.search(LABEL, sentence)
-        ):
-            continue
-        options = options_in(sentence)
-        heading = said.unfinished and not re.search(rf"{LABEL}|[.!]", sentence)
-        questioned = is_question(sentence) and len(said.sentences) > 1
-        led_to = number == 0 or _leads_to_choice(said, said.sentences[number - 1])
-        found |= set() if heading else options
-        ruled_out |= set() if led_to and not questioned else options
-    found = found or {option for sentence in said.finished if (option := _last_word(said, sentence))}
-    return _one(found) if not found & ruled_out else None
-
-
-def _without_cause(said: Said, sentence: str) -> str:
-    """Return what stands before the reason of a sentence, where nothing in it speaks against an option."""
-    reason = re.search(rf"(?<=,\s)(?:{because_words()})(?!\w)", sentence)
-    return sentence[: reason.start()] if reason and not said.rejects(sentence) else sentence
-
-
-def _words_beside(part: str, *, led: bool = True) -> bool:
-    """Whether a part says anything but an option, its article, the word "option" and, if ``led``, "then it is"."""
-    return re.search(r"\w", _option_word(led).sub("", part)) is not None
-
-
-def _leads_to_choice(said: Said, before: str) -> bool:
-    """Whether what stands before a lone option leaves it a choice: a colon and a question must ask for one."""
-    if not is_question(before) and not re.search(r":\W*\Z", before):
-        return True
-    names_choice = said.chooses(before) or _answer_word().search(before) is not None
-    return bool(options_in(before)) or (names_choice and not said.denies(before))
-
-
-def _last_word(said: Said, sentence: str) -> str | None:
-    """Return the one option that is all that follows the last colon of a sentence, but for "A: Oxfam"."""
-    before, colon, after = sentence.rpartition(":")
-    if not colon or re.search(r"\w", after) or re.search(rf"{MARK}\W{{0,3}}\Z", before):
-        return None
-    return _one(options_in(after)) if _leads_to_choice(said, f"{before}:") else None
-
-
-def _concluded(said: Said) -> str | None:
-    """Return the option that is chosen after the last "but", or "so"."""
-    for sentence in reversed(said.sentences):
-        tail = said.after_contrast(sentence)
-        if tail is None:
-            continue
-        if is_question(sentence) or (sentence is said.unfinished and hangs_on(tail)):
-            return None
-        tail = said.main(tail)
-        clauses = said.clauses(tail)
-        if not clauses or (said.declined and said.declines(tail)):
-            return None
-        option = _one(options_in(tail)) or _one(options_in(clauses[-1]))
-        if option is None or option not in _affirmed(said, clauses):
-            return None
-        if any(said.chooses(clause) and not said.denies(clause) for clause in clauses):
-            return option
-        return option if sentence is not said.unfinished and not _words_beside(clauses[-1]) else None
-    return None
-
-
-def _affirmed(said: Said, clauses: Sequence[str]) -> set[str]:
-    """Return the options of clauses that choose, or are an option and nothing else; none of them denied."""
-    return {
-        option
-        for clause in clauses
-        if not said.denies(clause) and not _only_described(said, _from_last_option(clause))
-        if said.chooses(clause) or not _words_beside(clause)
-        for option in options_in(clause)
-    }
-
-
-def _from_last_option(part: str) -> str:
-    return part[max(0, *(part.rfind(mark) for mark in MARKS)) :]
-
-
-def _only_described(said: Said, part: str) -> bool:
-    """Whether a part that starts with an option says what it is or does, and not that it is better."""
-    if not _described().match(part, 1):
-        return False
-    told = said.clauses(part.replace(",", " ", 1))[0]
-    return said.denies(told) or not said.chooses(told)
-
-
-def _stated(said: Said) -> str | None:
-    """Return the one option that is chosen in a clause; beside words that hedge, in a sentence that names no other."""
-    found: set[str] = set()
-    for sentence in said.sentences:
-        if not options_in(sentence) or is_question(sentence):
-            continue
-        found |= _answered(said, sentence)
-        if not said.chooses(sentence) or (sentence is said.unfinished and hangs_on(sentence)):
-            continue
-        main = said.main(sentence)
-        clauses = said.clauses(main)
-        affirmed = _affirmed(said, clauses)
-        for clause in clauses:
-            if not said.chooses(clause) or said.denies(clause):
-                continue
-            options = options_in(clause)
-            options = options if len(options) == 1 and not said.hedged else options_in(main)
-            found |= options & affirmed if len(options) == 1 else set()
-    return None if len(found) != 1 or _withdrawn(said) else found.pop()
-
-
-def _answered(said: Said, sentence: str) -> set[str]:
-    """Return the options that follow a word for an answer: "my answer is B"."""
-    found = set()
-    for match in _answer().finditer(sentence):
-        another = _another().match(sentence, match.end())
-        if another and options_in(another["mark"]) != options_in(match["mark"]):
-            continue
-        led_by = "".join([*said.clauses(sentence[: match.start()])[-1:], " ", match[0]])
-        if not said.denies(led_by) and not _only_described(said, sentence[match.start("mark") :]):
-            found |= options_in(match["mark"])
+    Parameters
+    ----------
+    text
+        What the reply says outside its thinking, as `language.normal` returns it.
+    shown
+        Label and name of each option, in the order in which they were shown.
+    cut
+        Whether the reply was cut at its end.
+    """
+    found = _evidence(marked(text, shown), cut=cut)
+    if found.answer and cut and (_may_go_on(text, shown, found.answer) or _repeats(text, shown)):
+        return Evidence(Grade.WEAK)
     return found
 
 
-def _withdrawn(said: Said) -> bool:
-    """Whether the last "but" of a reply declines: "I would choose B, but I can't"."""
-    tails = (said.after_contrast(sentence) for sentence in reversed(said.sentences))
-    last = next((tail for tail in tails if tail is not None), "")
-    return bool(said.declined) and bool(said.declines(last) & _WITHDRAWING)
+@lru_cache(maxsize=65536)
+def _evidence(reply: Marked, *, cut: bool) -> Evidence:
+    """Return what a marked reply says; whoever is meant, the same words are read once."""
+    if not ONE.search(reply.text):
+        return Evidence(Grade.NONE)
+    option = _Reading(reply, cut=cut).chosen()
+    return Evidence(Grade.EXPLICIT, option) if option else Evidence(Grade.WEAK)
 
 
-def _one(options: set[str]) -> str | None:
-    return next(iter(options)) if len(options) == 1 else None
+def _may_go_on(text: str, shown: Shown, option: str) -> bool:
+    """Whether a cut reply may end within the name of the other option: "Inter", or "A", where that is "Inter Miami"."""
+    other = next(name for label, name in shown if label != option)
+    end, other = text.rstrip(), _ARTICLE.sub("", other)
+    for length in range(1, len(other)):
+        start = len(end) - length
+        within_word = start > 0 and end[start - 1].isalpha() and end[start - 1].isascii()
+        if start > 0 and not within_word and end[start:].lower() == other[:length].lower():
+            # "Option A" is no beginning of a name; "Inter" is, also where it is all that is said.
+            return length > 1 or _LED.search(end) is None
+        if start == 0 and length > 1 and end.lower() == other[:length].lower():
+            return True
+    return False
 
 
-@cache
-def _start() -> re.Pattern[str]:
-    """Return the pattern of a label at the start, after words that lead to it."""
-    answers = before_labels()[1]
-    return re.compile(
-        rf"""{_OPENING}
-        (?:(?:so|well|ok|okay|sure|certainly|of\ course)\b[\s,.!:]{{0,4}})?
-        (?P<led>(?:i(?:'d|\ would|'ll|\ will)?\ (?:choose|pick|prefer|go\ with|say|select|recommend|suggest)\s+)?
-        (?:(?:my|the|meine?|die|ma|la|mi|il|mia|minha|a|o|l'|mijn|het|moja)\s*)?(?:final\s+)?
-        (?:(?:{answers})(?:\s+(?:{_COPULAS}))?[\s:\u662f\u306f]{{0,4}})?)
-        {_OPENING}(?P<label>{LABEL})(?P<after>.*)""",
-        re.VERBOSE | re.DOTALL,
-    )
+def _repeats(text: str, shown: Shown) -> bool:
+    """Whether a cut reply begins a list, or quotes: a number, or a label and its name, or a part of that."""
+    if _NUMBER.match(text) or (text.startswith(">") and "\n\n" not in text):
+        return True
+    said = _LABELLED.match(text)
+    return said is not None and dict(shown)[said["label"]].lower().startswith(said["name"].strip().lower())
 
 
-@cache
-def _answer() -> re.Pattern[str]:
-    return re.compile(
-        rf"(?<![{LATIN}])(?:{before_labels()[1]})(?:\s+(?:{_COPULAS}))?[\s:\u662f\u306f]{{0,4}}(?:\w{{1,12}}ly\s+)?"
-        rf"(?:l'|la\s|die\s|the\s|a\s|il\s|de\s)?[\s*_\"'(\[`\u300c\u201c\u201e\u00ab]{{0,6}}(?P<mark>{MARK})"
-    )
+class _Reading:
+    """One reading of a reply.
+
+    Parameters
+    ----------
+    reply
+        The reply.
+    cut
+        Whether it was cut.
+    """
+
+    def __init__(self, reply: Marked, *, cut: bool) -> None:
+        self.grammar = grammar_of(reply.spoken)
+        self.cut = cut
+        text = _without_quotations(self.grammar.words.pairs.sub(PAIR, reply.text))
+        self.text, self.sentences = text, sentences_of(text)
+        self.unfinished = len(self.sentences) - 1 if cut and not ends_finished(text) else None
+
+    def chosen(self) -> str | None:
+        """Return the option that the last explicit statement chooses, if that holds."""
+        found = list[Statement]()
+        for number in reversed(range(len(self.sentences))):
+            settled = any(each.own and each.led for each in found)
+            if ONE.search(self.sentences[number].text) or (not settled and ONE.search(self._before(number))):
+                found = [*self._statements(number, settled=settled), *found]
+            if found and found[-1].led and any(each.own and each.led and each.turned for each in found):
+                # Nothing that stands before it counts.
+                break
+        found = self._without_headings(found)
+        if not found:
+            return self._ranked_first()
+        last = found[-1]
+        others = [each for each in found if each.option != last.option]
+        if others and not self._replaces(others[-1], last):
+            return None if any(each.led for each in found) else self._ranked_first()
+        return None if self._taken_back(last) else last.option
+
+    def _ranked_first(self) -> str | None:
+        """Return the option that a ranking of both puts first: by medals, or by numbers where words say so."""
+        best = _FIRST.search(self.text)
+        if not best and self.grammar.has("ranking", self.text) and not self.grammar.has("unordered", self.text):
+            best = _RANKED.search(self.text)
+        return OPTION_OF[best[1]] if best and not self.grammar.denies(self.text) else None
+
+    def _statements(self, number: int, *, settled: bool = False) -> list[Statement]:
+        """Return what a sentence states, in its order; once a choice is settled, only what a verb governs matters."""
+        sentence = self.sentences[number]
+        if _TABLE.search(sentence.text) and ANSWER not in sentence.text:
+            return []
+        ticked = {OPTION_OF[mark] for mark in _TICKED.findall(sentence.text) + _CHECKED.findall(sentence.text)}
+        if ticked or _CROSSED.search(sentence.text) or _UNCHECKED.search(sentence.text):
+            # "1. X (tick)", beside "2. Y (cross)".
+            crossed = any(_CROSSED.search(each.text) or _UNCHECKED.search(each.text) for each in self.sentences)
+            return [Statement(ticked.pop(), number, "", led=crossed)] if len(ticked) == 1 else []
+        text = self.grammar.without_foils(sentence.text)
+        parts = self.grammar.turns(text)
+        found, led = list[Statement](), None if settled else partial(self._is_led, number)
+        for index, (start, part) in enumerate(parts):
+            if not ONE.search(part):
+                continue
+            last = index == len(parts) - 1
+            for each in self.grammar.stated(part, asks=sentence.asks and last, first=index == 0, led=led):
+                after = text[start + each.end :]
+                if not each.governed and not last and part.rstrip()[-1:] in OPTION_OF:
+                    # "X but ..." without a comma goes on about X.
+                    continue
+                if number == self.unfinished and last and not self._is_whole(each.governed, number, after):
+                    continue
+                turned = start > 0 or self.grammar.turns_to(part)
+                introduced = each.governed or start > 0 or self._is_led(number)
+                found.append(Statement(each.option, number, after, introduced, each.own, turned))
+        return found if found or settled else self._referring(number, parts)
+
+    def _referring(self, number: int, parts: list[tuple[int, str]]) -> list[Statement]:
+        """Return what a sentence chooses by referring to what is named just before: "X does more. That's my pick"."""
+        text = self.sentences[number].text
+        if self.sentences[number].asks or number == self.unfinished:
+            return []
+        for start, part in reversed(parts):
+            place = self.grammar.refers(part)
+            if place is not None:
+                place += start
+                named = text[:place] if ONE.search(text, 0, place) else self._before(number)
+                subject = _SUBJECT.match(self.grammar.without_foils(named))
+                options = {OPTION_OF[mark] for mark in ONE.findall(named)}
+                if subject and not self.grammar.denies(named) and (len(options) == 1 or FOIL in subject[0]):
+                    return [Statement(OPTION_OF[subject["subject"]], number, text[place:], led=True)]
+        return []
+
+    def _before(self, number: int) -> str:
+        return self.sentences[number - 1].text if number else ""
+
+    def _is_led(self, number: int) -> bool:
+        """Whether the sentence before asks for a choice, or heads one: "Verdict", "Which would I choose?"."""
+        before = self.sentences[number - 1].text if number else ""
+        if not before or ONE.search(before):
+            return False
+        if not self.grammar.says(before):
+            return self.grammar.words.answer_word.search(before) is not None and not self.grammar.denies(before)
+        asked = before.rstrip(' :?\u061f"\u201d')
+        return (
+            (asked != before or self.sentences[number - 1].title)
+            and self.grammar.has("leads", asked)
+            and not self.grammar.denies(before)
+        )
+
+    def _is_whole(self, governed: bool, number: int, after: str) -> bool:
+        """Whether a statement is complete, though the sentence was cut, or an option is all of the reply."""
+        if number == 0:
+            text = self.sentences[0].text
+            if _WHOLE.match(text) or self.grammar.words.answer.compiled.match(text):
+                return True
+        return governed and _GOES_ON.search(after) is not None
+
+    def _without_headings(self, found: list[Statement]) -> list[Statement]:
+        """Return statements without options that only head what follows, or are spoken against right after."""
+        headings = [each for each in found if not each.led and self.sentences[each.sentence].heading]
+        both = len({each.option for each in headings}) > 1
+        labels = {match[1] for each in self.sentences if (match := SET_OFF.match(each.text))}
+        if len(labels) > 1:
+            # "A: ..." and "B: ..." are lists, or two who talk.
+            found = [each for each in found if each.led or not SET_OFF.match(self.sentences[each.sentence].text)]
+        return [each for each in found if each.led or not ((both and each in headings) or self._heads(each))]
+
+    def _heads(self, each: Statement) -> bool:
+        """Whether an option that is all of a sentence only heads, or ends, what is said of it."""
+        sentence = self.sentences[each.sentence]
+        before = self.sentences[each.sentence - 1] if each.sentence else None
+        following = self.sentences[each.sentence + 1 : each.sentence + 2]
+        if following and not ONE.search(following[0].text) and self.grammar.has("rejecting", following[0].text):
+            return True
+        named = any(mark in sentence.text for mark in NAMES.values())
+        if following and named and (sentence.title or _ITEM.match(following[0].text)):
+            # The title of a section, or of a list of what there is to say.
+            return True
+        if sentence.heading and following and (before or self._starts_list(sentence, following[0])):
+            return True
+        if before is not None and _NUMBERED.search(before.text):
+            return True
+        if before is None or not (before.text.endswith(":") or before.asks):
+            return False
+        # "Personally? Oxfam", and "A or B? B", yet not "Which one would I avoid? B".
+        return not before.asks or (self.grammar.says(before.text) and not _BOTH.search(before.text))
+
+    def _starts_list(self, heading: Sentence, following: Sentence) -> bool:
+        """Whether a name is the first heading of a reply that was cut before it told anything of the other option."""
+        named = any(mark in heading.text for mark in NAMES.values())
+        return self.cut and named and self.grammar.words.answer_word.search(following.text) is None
+
+    def _replaces(self, earlier: Statement, later: Statement) -> bool:
+        """Whether a statement replaces an earlier one of the other option, and does not stand beside it."""
+        if later.own != earlier.own:
+            return later.own
+        if later.led and (not earlier.led or (earlier.sentence < later.sentence and later.turned)):
+            return True
+        if (
+            earlier.sentence == later.sentence
+            and later.led
+            and later.turned
+            and not earlier.turned
+            and not self._goes_on(later)
+        ):
+            # "I'd choose X for cost, but Y for reach" chooses neither.
+            return True
+        between = " ".join(each.text for each in self.sentences[earlier.sentence : later.sentence + 1])
+        return self.grammar.has("revising", between)
+
+    def _goes_on(self, statement: Statement) -> bool:
+        """Whether the clause of a statement says more after it."""
+        return self.grammar.says(BOUNDARY.split(statement.after, maxsplit=1)[0])
+
+    def _taken_back(self, last: Statement) -> bool:
+        """Whether what follows the last statement takes it back."""
+        rest = " \n ".join([last.after, *(each.text for each in self.sentences[last.sentence + 1 :])])
+        return self.grammar.has("revising", rest) or self.grammar.has("withdrawing", rest)
 
 
-@cache
-def _another() -> re.Pattern[str]:
-    """Return the pattern of one more option right after the first: "A or B" is none of them."""
-    return re.compile(rf"[\s,/|+&()\]*\"']{{0,6}}(?:(?:{joining_words()})(?!\w)[\s,(*\"']{{0,4}})?(?P<mark>{MARK})")
+def _without_quotations(text: str) -> str:
+    """Return a text without what is quoted in it, unless that is all."""
+    whole = len(text.strip())
 
+    def replaced(match: re.Match[str]) -> str:
+        return match[0] if len(match[0]) >= whole - 2 or not _BOTH.search(match[0]) else QUOTE
 
-@cache
-def _described() -> re.Pattern[str]:
-    """Return the pattern of a verb right after an option, which makes it the subject of a description."""
-    return re.compile(
-        rf"{_CLOSING}(?:\s{{0,3}}(?:{describing_verbs()})|,?\s{{0,3}}(?:{relative_words()}))(?![{LATIN}])"
-    )
-
-
-@cache
-def _option_word(led: bool) -> re.Pattern[str]:
-    """Return the pattern of a word for an option that stands beside one."""
-    word = before_labels()[0]
-    then = rf"(?:(?:{_THEN}|{_COPULAS})\s+\W{{0,4}}?){{0,2}}" if led else ""
-    lead = rf"{then}(?:(?:{ARTICLES})\s+|l')?"
-    return re.compile(rf"(?:\A\W*{lead})?(?:(?:{word})\W{{0,3}}{MARK}|{MARK}(?:\W?(?:{word})(?!\w))?)")
-
-
-@cache
-def _answer_word() -> re.Pattern[str]:
-    return re.compile(rf"(?<![{LATIN}])(?:{before_labels()[1]})")
+    return _QUOTED.sub(replaced, text)

@@ -21,18 +21,22 @@ JUNK = frozenset({Outcome.UNPARSEABLE, Outcome.TRUNCATED})
 or an abstention in words stays one."""
 
 
+_BESIDE = " \t\n()[]*\"'`.:\u0120\u010a\u0109\u2581"
+"""What stands beside a label in a token; the last are byte-pair encodings' and SentencePiece's signs of blanks."""
+
+
 def label_probabilities(reply: Reply, labels: tuple[str, str] = ("A", "B")) -> tuple[float, float] | None:
     """Return the probabilities of two labels as the first token, or ``None`` if they cannot be read.
 
-    Spellings of a label (``A``, `` A``, ``(A``) are added up, those of one in lower case whatever their case. They
-    cannot be read where the provider returned no log-probabilities, or where both labels together have less than
-    ``READABLE_MASS``.
+    Spellings of a label (``A``, `` A``, ``(A``, ``\u0120A``) are added up, those of one in lower case whatever their
+    case. They cannot be read where the provider returned no log-probabilities, or that of the sampled token alone:
+    this is a text and no distribution. Nor where both labels together have less than ``READABLE_MASS``.
     """
-    if not reply.top_logprobs:
+    if not reply.top_logprobs or len(reply.top_logprobs) == 1:
         return None
     mass = dict.fromkeys(labels, 0.0)
     for token, logprob in reply.top_logprobs.items():
-        word = token.strip(" \t\n()[]*\"'`.:")
+        word = token.strip(_BESIDE)
         label = word if word in mass else word.lower()
         if label in mass:
             mass[label] += math.exp(logprob)

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 from functools import cached_property
 
+from pytest_llmpref.parsing.language import normal
 from pytest_llmpref.parsing.open_phrases import OpenPhrases, phrases_for
 from pytest_llmpref.parsing.patterns import Patterns
-from pytest_llmpref.parsing.phrases import normal
 
 _QUOTED = re.compile(
     '"[^"\n]{1,400}"|\u201c[^\u201d\n]{1,400}\u201d|\u00ab[^\u00bb\n]{1,400}\u00bb|\u201e[^\u201c\u201d\n]{1,400}[\u201c\u201d]'

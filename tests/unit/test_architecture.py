@@ -54,7 +54,7 @@ SAME_WORDS = {
     ("models/simulated/server.py", "refusal"): PROVIDER,
     ("models/simulated/knowing.py", "agentic"): "the folder of the bundled tasks",
     ("parsing/outcome.py", "refusal"): OUTCOME,
-    ("parsing/phrases.py", "refusal"): OUTCOME,
+    ("parsing/language.py", "refusal"): OUTCOME,
     ("plugin/settings.py", "agentic"): OPTION,
     ("plugin/settings.py", "boolq"): OPTION,
     ("results/measure_record.py", "refusal"): OUTCOME,

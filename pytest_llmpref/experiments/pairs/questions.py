@@ -107,9 +107,9 @@ class PairQuestion:
         return self.form is not None and self.form.neutral
 
     def options(self, names: Mapping[str, str]) -> dict[str, str]:
-        """Return label -> name shown; ``names`` maps ids to them."""
+        """Return label -> name shown, in the order shown (for "the former"); ``names`` maps ids to them."""
         first, second = names[self.first], names[self.second]
-        return {"A": first, "B": second} if self.first_is_a else {"A": second, "B": first}
+        return {"A": first, "B": second} if self.first_is_a else {"B": first, "A": second}
 
 
 def pair_questions(

@@ -21,8 +21,7 @@ from pytest_llmpref.experiments.measure import (
 )
 from pytest_llmpref.experiments.reading.trials import ReadingTrial
 from pytest_llmpref.experiments.trials import Replies, count_outcomes, trials_as
-from pytest_llmpref.parsing.outcome import Outcome
-from pytest_llmpref.parsing.reasons import Reason
+from pytest_llmpref.parsing.outcome import Outcome, Reason
 from pytest_llmpref.stats import performance
 from pytest_llmpref.stats.answers import (
     Answers,

@@ -10,7 +10,7 @@ from pytest_llmpref.experiments.trials import Replies, Trial
 from pytest_llmpref.models.chat import Request
 from pytest_llmpref.parsing.logprobs import settle_by_logprobs
 from pytest_llmpref.parsing.outcome import Attempt, Outcome
-from pytest_llmpref.parsing.reasons import reason_of
+from pytest_llmpref.parsing.replies import reason_of
 from pytest_llmpref.parsing.yes_no import LABELS, read_yes_no
 
 

@@ -262,7 +262,7 @@ class RivalStudy(RefusalStudy):
             worse = np.minimum(mild[design.first], mild[design.second])
             return np.asarray(self.base - 1.6 * self._scale * worse)
         together = self.together * (group[design.first] == group[design.second])
-        return super()._planted(design, liked, mild) + together
+        return np.asarray(super()._planted(design, liked, mild) + together, dtype=np.float64)
 
 
 def scenarios() -> Iterator[Scenario]:

@@ -21,8 +21,7 @@ from pytest_llmpref.experiments.measure import (
 )
 from pytest_llmpref.experiments.pairs.measure import paired_by_pair
 from pytest_llmpref.experiments.trials import Replies, Trial
-from pytest_llmpref.parsing.outcome import Attempt, Outcome
-from pytest_llmpref.parsing.reasons import Reason
+from pytest_llmpref.parsing.outcome import Attempt, Outcome, Reason
 from pytest_llmpref.stats import refusal_patterns
 from pytest_llmpref.stats.arrays import FloatArray, IntArray
 from pytest_llmpref.stats.change import Changes, changed, share_correlation

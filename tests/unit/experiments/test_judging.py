@@ -5,9 +5,7 @@ import pytest
 from pytest_llmpref.experiments.judging import judged, question_to_judge
 from pytest_llmpref.experiments.trials import load_prompts
 from pytest_llmpref.models.chat import Message, Reply, Request
-from pytest_llmpref.parsing.judgements import JUDGEMENTS, read_judgement
-from pytest_llmpref.parsing.outcome import Outcome
-from pytest_llmpref.parsing.reasons import Reason
+from pytest_llmpref.parsing.outcome import JUDGEMENTS, Outcome, Reason, read_judgement
 from pytest_llmpref.parsing.replies import read_choice, refusal_reason
 
 OPTIONS = {"A": "the British Museum", "B": "UNICEF"}

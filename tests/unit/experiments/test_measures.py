@@ -197,14 +197,27 @@ def test_an_unavailable_model_is_found_out_with_the_first_question():
 
 
 class Echoing(PlantedModel):
-    """Repeats the list as it is shown."""
+    """Repeats the list as it is shown, or nearly so."""
+
+    swapped = False
+    """Whether the last two change places."""
 
     def _rank(self, text, request):
-        return Reply(text.split("\n- ", 1)[1].split("\n\n")[0].replace("\n- ", "; "), "stop")
+        names = text.split("\n- ", 1)[1].split("\n\n")[0].split("\n- ")
+        return Reply("; ".join([*names[:-2], names[-1], names[-2]] if self.swapped else names), "stop")
 
 
-def test_a_ranking_that_repeats_the_list_as_shown_is_invalid():
+def test_the_list_as_shown_is_no_ranking():
     found = measure(direct_ranking(), Echoing(utilities()))
+    assert not found.valid
+    assert {trial.outcome for trial in found.trials} == {Outcome.UNPARSEABLE}
+
+
+def test_rankings_that_nearly_repeat_the_list_as_shown_are_invalid():
+    model = Echoing(utilities())
+    model.swapped = True
+    found = measure(direct_ranking(), model)
+    assert {trial.outcome for trial in found.trials} == {Outcome.CHOICE}
     assert not found.valid
     assert any("repeat the order" in reason for reason in found.reasons)
 

@@ -12,8 +12,8 @@ UNFINISHED = "Both of them are well known, so it helps to look at what each of t
     ("text", "whole", "cut"),
     [
         (UNFINISHED, "abstention", "truncated"),
-        ("The passage tells of the river, and there is no", "choice", "truncated"),
-        (" 1. Yes 2. No 3. No 4. Yes 5. No", "choice", "truncated"),
+        ("The passage tells of the river, and there is no", "unparseable", "truncated"),
+        (" 1. Yes 2. No 3. No 4. Yes 5. No", "unparseable", "truncated"),
         ("The answer is not clear. The passage says", "abstention", "abstention"),
         ("The passage tells of the river. So my answer: no.", "choice", "choice"),
         ("No, the passage says that the river", "choice", "choice"),

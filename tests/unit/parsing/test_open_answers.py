@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from repository import REPLIES
 
 from pytest_llmpref.models.chat import Reply
+from pytest_llmpref.parsing.language import normal
 from pytest_llmpref.parsing.open_answers import OpenAnswer, declined, read_open_answer
 from pytest_llmpref.parsing.open_phrases import phrases_for, phrases_of
-from pytest_llmpref.parsing.phrases import normal
 
 LABELLED = tomllib.loads((REPLIES / "open" / "replies.toml").read_text(encoding="utf-8"))
 TEXTS = [(text, label) for label, texts in LABELLED.items() for text in texts]

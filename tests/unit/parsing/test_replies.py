@@ -4,10 +4,10 @@ import math
 
 import pytest
 
-from pytest_llmpref.experiments.ranking.experiment import read_ranking
 from pytest_llmpref.models.chat import Reply
 from pytest_llmpref.parsing.logprobs import label_probabilities
 from pytest_llmpref.parsing.outcome import Outcome
+from pytest_llmpref.parsing.ranking import read_ranking
 from pytest_llmpref.parsing.replies import read_choice
 
 OPTIONS = {"A": "the British Museum", "B": "UNICEF"}

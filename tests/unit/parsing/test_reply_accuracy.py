@@ -1,7 +1,7 @@
-"""Replies in fifteen languages are read as a reader labelled them, and no shape of reply takes the reading down."""
+"""Replies are read as a reader labelled them, blind ones too, and no shape of reply takes the reading down."""
 
 import pytest
-from reply_accuracy import accuracy, half, labelled, summed_up, upper_limit
+from reply_accuracy import accuracy, half, labelled, markdown, summed_up, table, upper_limit
 from repository import REPLIES
 
 from pytest_llmpref.models.chat import Reply
@@ -24,13 +24,13 @@ def test_labelled_replies_are_read_as_they_are_labelled():
     strict=True, reason="201 of 210 (95.7%): the only option that is mentioned is no longer read as a choice"
 )
 def test_replies_that_the_rules_were_not_written_for_are_read_as_well():
-    """Written and labelled apart from the rules, and read once when these were done: 203 of 210 were right."""
+    """Written and labelled apart from the rules; a failure shows counts, and no text for a rule to be written on."""
     found = accuracy(labelled(REPLIES / "test.toml"))
     assert found.total == 210
     assert not {row["text"] for row in labelled(REPLIES / "test.toml")} & {
         row["text"] for row in labelled(REPLIES / "development.toml")
     }
-    assert found.share >= 0.96, "\n".join(found.wrong)
+    assert found.share >= 0.96, markdown(found.confusion)
     right, named = found.reasons
     assert right / named >= 0.9
 
@@ -40,27 +40,43 @@ def test_the_kinds_that_the_rules_were_written_for_stay_read():
     assert found.wrong == []
 
 
-@pytest.mark.xfail(strict=True, reason="the rules read mentions, warnings and conditions as choices, and miss many")
-def test_no_blind_reply_is_reversed_or_made_a_choice():
-    found = half("test")
-    assert not found.reversed_
-    assert not found.false
+def test_the_blind_replies_are_an_exam():
+    """At least 600 templates and 3,000 replies in six styles and eight languages, halved by template."""
+    rows = labelled(REPLIES / "blind" / "replies.toml")
+    names = ("development", "test")
+    templates = {name: {row["template"] for row in rows if row["half"] == name} for name in names}
+    assert not templates["development"] & templates["test"]
+    assert len(templates["development"] | templates["test"]) >= 600
+    assert len(rows) >= 3000
+    assert {row["half"] for row in rows} == set(names)
+    assert len({row["style"] for row in rows}) == 6
+    assert len({row["language"] for row in rows}) == 8
 
 
-@pytest.mark.parametrize(
-    ("languages", "least"),
-    [
-        pytest.param(["en"], 0.93, marks=pytest.mark.xfail(strict=True, reason="62.5% of choices in English are read")),
-        pytest.param(
-            ["de", "es", "fr", "ja", "pt", "ru", "zh"],
-            0.60,
-            marks=pytest.mark.xfail(strict=True, reason="40.0% of choices in other languages are read"),
-        ),
-    ],
-)
-def test_most_blind_choices_are_read(languages, least):
-    read, of = half("test").share(languages)
-    assert read / of >= least
+def halves(reason):
+    """Return both halves; the rules were written on the first, and without sight of the other one."""
+    marks = () if reason is None else pytest.mark.xfail(strict=True, reason=reason)
+    return pytest.mark.parametrize("name", ["development", pytest.param("test", marks=marks)])
+
+
+@halves("2 of 284 templates are read as the other option, and 2 of 211 others as a choice")
+def test_no_blind_reply_is_reversed_or_made_a_choice(name):
+    found = half(name)
+    assert (len(found.reversed_), len(found.false)) == (0, 0), table(found)
+    assert upper_limit(0, len(found.templates)) < 0.02
+    assert upper_limit(0, len(found.others)) < 0.02
+
+
+@halves("79.2% of choices in English are read")
+def test_most_blind_choices_in_english_are_read(name):
+    read, of = half(name).share(["en"])
+    assert read / of >= 0.93, table(half(name))
+
+
+@halves(None)
+def test_most_blind_choices_in_other_languages_are_read(name):
+    read, of = half(name).share(["de", "es", "fr", "ja", "pt", "ru", "zh"])
+    assert read / of >= 0.60, table(half(name))
 
 
 def test_the_upper_limit_is_clopper_and_pearsons():
@@ -77,7 +93,7 @@ def test_a_confusion_matrix_counts_a_wrong_label_and_a_wrong_outcome():
     ]
     found = accuracy(rows)
     assert (len(found.wrong), found.total) == (2, 3)
-    assert "| abstention | 0 | 1 | 0 | 0 | 0 |" in summed_up(found)
+    assert "| abstention | 0 | 1 | 0 | 0 | 0 |" in markdown(found.confusion)
     assert "1 of 3 right (33.3%)" in summed_up(found)
 
 

@@ -3,9 +3,9 @@
 import pytest
 from spoken_against import sentences
 
-from pytest_llmpref.experiments.ranking.experiment import read_ranking
 from pytest_llmpref.models.chat import Reply
 from pytest_llmpref.parsing.outcome import Outcome
+from pytest_llmpref.parsing.ranking import read_ranking
 from pytest_llmpref.parsing.replies import read_choice
 from pytest_llmpref.parsing.yes_no import read_yes_no
 

@@ -15,8 +15,7 @@ from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.pairs import Preference
 from pytest_llmpref.experiments.refusal.experiment import refusals
 from pytest_llmpref.models.chat import Reply
-from pytest_llmpref.parsing.outcome import Outcome
-from pytest_llmpref.parsing.reasons import Reason
+from pytest_llmpref.parsing.outcome import Outcome, Reason
 
 
 def verdicts(refused, threshold=0.10):

@@ -5,7 +5,6 @@ from typing import get_args
 
 import pytest
 
-from pytest_llmpref.experiments.ranking.experiment import read_ranking
 from pytest_llmpref.experiments.trials import load_prompts
 from pytest_llmpref.models.chat import Message, Reply, Request
 from pytest_llmpref.models.prefill import led_messages
@@ -14,8 +13,8 @@ from pytest_llmpref.models.simulated.server import SimulatedModel
 from pytest_llmpref.models.simulated.speaking import speech
 from pytest_llmpref.models.simulated.world import Language, Manner, ReasonName
 from pytest_llmpref.parsing.outcome import Outcome
-from pytest_llmpref.parsing.reasons import reason_of
-from pytest_llmpref.parsing.replies import read_choice
+from pytest_llmpref.parsing.ranking import read_ranking
+from pytest_llmpref.parsing.replies import read_choice, reason_of
 
 LANGUAGES, MANNERS = get_args(Language), get_args(Manner)
 NAMES = {"A": "the Ocean Fund", "B": "Bread for All"}
