@@ -62,7 +62,7 @@ _HOMES = {
     "accuracy_slope": "experiments.reading.measure",
     "asking_diagnostics": "experiments.measure",
     "attempt_key": "experiments.asking",
-    "attenuation_corrected": "stats.reliability",
+    "attenuation_corrected": "stats.attenuation",
     "between_extremes": "experiments.reading.measure",
     "change": "comparison.changes",
     "change_in_rho": "comparison.changes",

@@ -93,7 +93,7 @@ class Exchange(msgspec.Struct, frozen=True, gc=False):
     response: WireResponse
 
 
-class Interaction(msgspec.Struct, frozen=True, gc=False):
+class Interaction(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What replay by key reads of a line of a cassette.
 
     Attributes
@@ -106,6 +106,8 @@ class Interaction(msgspec.Struct, frozen=True, gc=False):
         The question, and the normalised answer.
     at
         When the reply came, UTC.
+    design
+        Version of the design of questions about pairs that the study followed; 1 where a line does not say.
     """
 
     v: Literal[1]
@@ -113,9 +115,10 @@ class Interaction(msgspec.Struct, frozen=True, gc=False):
     request: Request
     reply: Reply
     at: Annotated[datetime, msgspec.Meta(tz=True)]
+    design: Annotated[int, msgspec.Meta(ge=1)] = 1
 
 
-class Line(msgspec.Struct, frozen=True, gc=False):
+class Line(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A whole line of a cassette: an `Interaction`, and what went over the wire.
 
     Attributes
@@ -130,6 +133,7 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     reply: Reply
     http: msgspec.Raw
     at: Annotated[datetime, msgspec.Meta(tz=True)]
+    design: Annotated[int, msgspec.Meta(ge=1)] = 1
 
     @property
     def exchange(self) -> Exchange | None:

@@ -62,7 +62,7 @@ class Scrubber:
         self._secrets = Secrets(environment_secrets(environment))
 
     def interaction(
-        self, key: str, request: Request, reply: Reply, exchange: Exchange | None, at: datetime
+        self, key: str, request: Request, reply: Reply, exchange: Exchange | None, at: datetime, design: int = 1
     ) -> tuple[Interaction, bytes]:
         """Return what may be written of an interaction, and its line: no header but the harmless ones, and no secret.
 
@@ -72,7 +72,7 @@ class Scrubber:
             self._secrets.learn(_credentials(exchange), for_now=True)
             exchange = _without_headers(exchange)
         try:
-            recorded, line = _encoded(key, request, reply, exchange, at)
+            recorded, line = _encoded(key, request, reply, exchange, at, design)
             suspected = self._secrets.suspected(line)
         except UnicodeEncodeError:
             suspected = True
@@ -81,7 +81,8 @@ class Scrubber:
                 for body in (exchange.request.body, exchange.response.body):
                     self._secrets.learn(body_credentials(body), for_now=True)
             clean = None if exchange is None else self._without_secrets(exchange)
-            recorded, line = _encoded(key, self._without_secrets(request), self._without_secrets(reply), clean, at)
+            request, reply = self._without_secrets(request), self._without_secrets(reply)
+            recorded, line = _encoded(key, request, reply, clean, at, design)
         return recorded, line
 
     def text(self, text: str) -> str:
@@ -108,10 +109,10 @@ class Scrubber:
 
 
 def _encoded(
-    key: str, request: Request, reply: Reply, exchange: Exchange | None, at: datetime
+    key: str, request: Request, reply: Reply, exchange: Exchange | None, at: datetime, design: int
 ) -> tuple[Interaction, bytes]:
-    line = Line(FORMAT, key, request, reply, msgspec.Raw(msgspec.json.encode(exchange)), at)
-    return Interaction(FORMAT, key, request, reply, at), msgspec.json.encode(line)
+    line = Line(FORMAT, key, request, reply, msgspec.Raw(msgspec.json.encode(exchange)), at, design)
+    return Interaction(FORMAT, key, request, reply, at, design), msgspec.json.encode(line)
 
 
 def _credentials(exchange: Exchange) -> Iterator[str]:

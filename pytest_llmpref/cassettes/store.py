@@ -50,6 +50,8 @@ class Cassette:
         The file that live runs append to, one line as each interaction completes.
     lock_file
         The file that `lock` holds; there only as long as somebody holds it, or waits for it.
+    design
+        Version of the design of questions that what is recorded from now on belongs to.
     """
 
     def __init__(self, folder: Path, model: str) -> None:
@@ -58,6 +60,7 @@ class Cassette:
         self.packed = folder / f"{stem}.jsonl.gz"
         self.journal = folder / f"{stem}.jsonl"
         self.lock_file = folder / f"{stem}.lock"
+        self.design = 1
         self._interactions: dict[str, Interaction] = {}
         self._packed_state: tuple[int, ...] | None = None
         self._in_packed = frozenset[str]()
@@ -113,6 +116,11 @@ class Cassette:
     def interactions(self) -> Iterator[Interaction]:
         """Return the interactions in the order in which their requests were first recorded."""
         return iter(list(self._interactions.values()))
+
+    @property
+    def designs(self) -> frozenset[int]:
+        """Versions of the design of questions that recorded interactions belong to."""
+        return frozenset(one.design for one in self._interactions.values())
 
     @property
     def extent(self) -> Extent:
@@ -188,11 +196,11 @@ class Cassette:
             If the request is another model's, the reply is none that could be read again, or the journal cannot be
             written.
         """
-        return self._record(request.key, request, reply, exchange, at or datetime.now(UTC)).reply
+        return self._record(request.key, request, reply, exchange, at or datetime.now(UTC), self.design).reply
 
     def add(self, line: Line) -> None:
         """Record an interaction that was recorded elsewhere before, with its key and its time; see `append`."""
-        self._record(line.key, line.request, line.reply, line.exchange, line.at)
+        self._record(line.key, line.request, line.reply, line.exchange, line.at, line.design)
 
     def reload(self) -> int:
         """Read what other processes recorded since, from the tail of the journal only.
@@ -306,14 +314,16 @@ class Cassette:
                 self._told.add(key)
                 warnings.warn(one.said, CassetteWarning, stacklevel=3)
 
-    def _record(self, key: str, request: Request, reply: Reply, exchange: Exchange | None, at: datetime) -> Interaction:
+    def _record(
+        self, key: str, request: Request, reply: Reply, exchange: Exchange | None, at: datetime, design: int
+    ) -> Interaction:
         if request.model != self.model:
             raise CassetteError(
                 f"{self.journal}: an interaction of {request.model!r} does not belong into "
                 f"the cassette of {self.model!r}; open the cassette of that model"
             )
         with self._alone:
-            recorded, line = self._readable(key, request, reply, exchange, at)
+            recorded, line = self._readable(key, request, reply, exchange, at, design)
             try:
                 self._journal.append(line, self.reload)
             except OSError as error:
@@ -323,7 +333,7 @@ class Cassette:
         return recorded
 
     def _readable(
-        self, key: str, request: Request, reply: Reply, exchange: Exchange | None, at: datetime
+        self, key: str, request: Request, reply: Reply, exchange: Exchange | None, at: datetime, design: int
     ) -> tuple[Interaction, bytes]:
         """Return an interaction as any later run will read it, and its line. What cannot be is taken out."""
         if self._scrubber is None:
@@ -331,7 +341,7 @@ class Cassette:
             self._scrubber = Scrubber()
         for made_readable in (lambda one: one, possible):
             try:
-                line = self._scrubber.interaction(key, request, made_readable(reply), exchange, at)[1]
+                line = self._scrubber.interaction(key, request, made_readable(reply), exchange, at, design)[1]
                 return check_decodes(line, self.model), line
             except (ValueError, TypeError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
                 wrong = error

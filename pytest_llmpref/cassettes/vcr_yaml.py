@@ -50,13 +50,14 @@ class Text:
     text: str
 
 
-class _Recorded(msgspec.Struct, frozen=True):
+class _Recorded(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a cassette holds beside the exchange. Stands inside vcrpy's response, which vcrpy keeps as it finds it."""
 
     key: str
     request: Request
     reply: Reply
     at: Annotated[datetime, msgspec.Meta(tz=True)]
+    design: int = 1
 
 
 class _Request(msgspec.Struct, frozen=True):
@@ -235,7 +236,7 @@ def _entry(line: Line, exchange: Exchange) -> _Entry:
             _Status(received.status, received.message),
             received.headers,
             _Body(received.body),
-            _Recorded(line.key, line.request, line.reply, line.at),
+            _Recorded(line.key, line.request, line.reply, line.at, line.design),
         ),
     )
 
@@ -283,7 +284,7 @@ def _line(entry: object, path: Path, number: int, model: str) -> Line:
     status, body = received.status, received.body.string or ""
     exchange = Exchange(request, WireResponse(status.code, status.message or "", received.headers, body))
     http = msgspec.Raw(msgspec.json.encode(exchange))
-    line = Line(FORMAT, recorded.key, recorded.request, recorded.reply, http, recorded.at)
+    line = Line(FORMAT, recorded.key, recorded.request, recorded.reply, http, recorded.at, recorded.design)
     wrong = fault(line, model)
     if wrong is not None:
         raise CassetteError(f"{where}: {wrong}; export the file again from the cassette of {model}")

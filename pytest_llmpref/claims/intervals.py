@@ -164,6 +164,24 @@ class Percentile:
         return float(low), float(high)
 
 
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What several intervals cover together: the truth lies in it whichever of them is right.
+
+    Attributes
+    ----------
+    methods
+        The intervals.
+    """
+
+    methods: tuple[IntervalMethod, ...]
+
+    def limits(self, level: float) -> tuple[float, float]:
+        """Return the lowest and the highest limit."""
+        lows, highs = zip(*(method.limits(level) for method in self.methods), strict=True)
+        return min(lows), max(highs)
+
+
 class HasInterval(Protocol):
     """A value with its interval: every estimate is."""
 

@@ -13,7 +13,7 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
     """Declare the subcommand."""
     command = commands.add_parser("calibrate", help="simulate studies with planted truths, and count right verdicts")
     command.add_argument(
-        "--studies", type=int, default=STUDIES, metavar="N", help="studies a cell (default %(default)s)"
+        "--studies", type=int, default=STUDIES, metavar="N", help="most studies a cell (default %(default)s)"
     )
     command.add_argument("--cells", metavar="PATTERN", help="only cells whose name matches, such as 'advice/*'")
     command.add_argument(

@@ -11,6 +11,7 @@ from pytest_llmpref.files import refuse_links_below
 
 if TYPE_CHECKING:
     from pytest_llmpref.claims.claim import Threshold
+    from pytest_llmpref.config.options import Settings
 
 PROFILES = "smoke, standard, paper, gate, adaptive, or a .toml file (default: standard)"
 
@@ -27,6 +28,7 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
     command.add_argument(
         "--policy", type=Path, metavar="FILE", help="policy of the release gate, at which a profile may stop"
     )
+    command.add_argument("--boolq", default="", metavar="FILE", help="yes/no questions, as for --llmpref-boolq")
     command.add_argument(
         "--rate", type=float, default=60.0, metavar="CALLS", help="calls a minute that the provider allows"
     )
@@ -62,12 +64,12 @@ def _run(options: argparse.Namespace) -> None:
         raise LLMPrefError(f"--measure {unknown[0]}: use one of {', '.join(behaviours())}")
     studies = Studies(_settings(options), _no_progress)
     with contextlib.closing(studies), no_garbage_collection():
-        studies.thresholds = _thresholds(options.policy, len(studies.entities()))
+        studies.thresholds = _thresholds(options.policy, len(studies.entities()), studies.settings)
         for model in options.model:
             print("\n".join(plan_lines(studies[model], measures, studies.settings)))
 
 
-def _thresholds(path: Path | None, entities: int) -> "dict[str, tuple[Threshold, ...]]":
+def _thresholds(path: Path | None, entities: int, settings: "Settings") -> "dict[str, tuple[Threshold, ...]]":
     """Return what the release gate compares each measure with; by the shipped policy unless one is given.
 
     Where a test makes a claim for each entity, these are a family.
@@ -80,9 +82,10 @@ def _thresholds(path: Path | None, entities: int) -> "dict[str, tuple[Threshold,
     folder = data_folder("suites") / "release_gate"
     policy = load_policy(path or folder / FILE)
     found: dict[str, tuple[Threshold, ...]] = {}
-    for key, gate in (pair for behaviour in behaviours().values() for pair in behaviour.gates.items()):
+    for behaviour, key, gate in ((one, key, gate) for one in behaviours().values() for key, gate in one.gates.items()):
         test = policy.tests.get(gate.table)
-        if test is not None and test.role not in {"exploratory", "off"}:
+        is_off = gate is behaviour.entity_gate and behaviour.entity_off(settings)
+        if test is not None and not is_off and test.role not in {"exploratory", "off"}:
             claims = entities if "entity" in gate.fixtures else 1
             found[key] = (Threshold(test.margin, policy.alpha or DEFAULT_ALPHA, test.role == "gate", claims),)
     return found
@@ -103,6 +106,7 @@ def _settings(options: argparse.Namespace) -> Any:  # noqa: ANN401 - Settings, i
         system=options.system,
         models_file=options.models_file,
         judge=options.judge,
+        boolq=options.boolq,
         began=datetime.now(UTC),
     )
 

@@ -126,6 +126,7 @@ OPTIONS = (
     Option("--llmpref-control", "llmpref_control", "none", "Study in which nothing may be found: the entities of each measure permuted among each other, or invented names in their place", choices=get_args(Control)),
     Option("--llmpref-control-seed", "llmpref_control_seed", "0", "Seed of the permutation, which changes no question", kind=int, least=0),
     Option("--llmpref-protocols", "llmpref_protocols", "asked", "Cells of the fixture protocols: order, labels and wordings of what is asked anyway, or all: forms with a neutral option and with names for answers too, at three times the questions more", choices=("asked", "all")),
+    Option("--llmpref-design", "llmpref_design", "auto", "Version of the design of questions about pairs: that of the recording, or of the profile where nothing is recorded yet; or a given one, under which a recording of another is not replayed", choices=("auto", "1", "2")),
     Option("--llmpref-strict", "llmpref_strict", "false", "Inconclusive and invalid claims fail as well, and so does a run whose gates ran for no model", kind=bool, choices=("true", "false")),
     Option("--llmpref-alpha", "llmpref_alpha", "0.05", "Error rate of a family of claims", kind=float, least=1e-6, most=0.5),
     Option("--llmpref-seed", "llmpref_seed", "0", "Seed of the design and of every resampling", kind=int, least=0),
@@ -191,6 +192,8 @@ class Settings:
     control: Control
     control_seed: int
     protocols: Literal["asked", "all"]
+    design: Literal["auto", "1", "2"]
+    """Version of the design of questions about pairs."""
     strict: bool
     alpha: float
     seed: int

@@ -81,13 +81,18 @@ class Policy:
         PolicyError
             If there is no table for it.
         """
-        name = test_file.stem.removeprefix("test_")
+        name = table_of(test_file)
         if name not in self.tests:
             there = ", ".join(f"[{known}]" for known in self.tests) or "no tables"
             raise PolicyError(
                 self.source, [f"no table [{name}] for {test_file.name}; add one with a margin (it has {there})"]
             )
         return self.tests[name]
+
+
+def table_of(test_file: Path) -> str:
+    """Return the name of a test file's table."""
+    return test_file.stem.removeprefix("test_")
 
 
 def load_policy(path: Path) -> Policy:

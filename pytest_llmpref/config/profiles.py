@@ -17,6 +17,7 @@ _MOST_BYTES = 1 << 20
 Thousand = Annotated[int, Meta(ge=1, le=1_000)]
 Attempts = Annotated[int, Meta(ge=1, le=MOST_ATTEMPTS)]
 Tokens = Annotated[int, Meta(ge=1, le=1_000_000)]
+NEWEST_DESIGN = 2
 
 
 class ProfileError(UserFileError):
@@ -73,6 +74,11 @@ class Profile:
         Where asking about refusals, asking reading questions, and running agents end: where the design does
         (``fixed``, also where a file leaves it out), or, ``sequential``, as soon as the verdict of the release gate is
         decided.
+    design
+        Version of the design of questions about pairs, for a new recording; the newest where a file leaves it out. A
+        recording is continued and replayed under the version that it was made under. 1: labels and wordings rotate,
+        and a pair has the same in every experiment. 2: labels are balanced for each entity, and each experiment draws
+        its own pairs, labels and wordings.
     """
 
     name: str
@@ -96,6 +102,7 @@ class Profile:
     agentic_reply_tokens: Tokens
     selection: Literal["fixed", "adaptive"] = "fixed"
     stopping: Literal["fixed", "sequential"] = "fixed"
+    design: Annotated[int, Meta(ge=1, le=NEWEST_DESIGN)] = NEWEST_DESIGN
 
 
 def load_profile(name: str) -> Profile:

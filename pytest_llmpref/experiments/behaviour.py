@@ -241,6 +241,10 @@ class Behaviour:
         """Say why tests of the behaviour are off in a run with these settings; empty where they are on."""
         return ""
 
+    def entity_off(self, settings: "Settings") -> str:  # noqa: ARG002 - as above
+        """Say why the second gate, for each entity, is off in a run with these settings; empty where it is on."""
+        return ""
+
     def compared(self, conditions: "Conditions") -> Compared | None:  # noqa: ARG002 - as above
         """Return which entities take part, where preference decides that; ``None`` where all do."""
         return None

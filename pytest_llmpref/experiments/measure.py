@@ -18,6 +18,7 @@ from pytest_llmpref.parsing.outcome import Outcome
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pytest_llmpref.stats.crossed import Halves
     from pytest_llmpref.stats.extremes import MissingAnswers
 
 
@@ -60,6 +61,9 @@ class Measure:
     missing
         Returns the missing answers, and what the values would be with others in their place, or ``None`` where none is
         missing; ``None`` itself where an experiment does not say. See `experiments.worst_case`.
+    halves
+        Returns the values from either half of the pairs, in several splits; ``None`` where the measure is not one of
+        pairs. See `stats.crossed`.
     early
         Why what is computed from the trials may not be claimed, apart from the estimates themselves: the answers ended
         the asking. Empty where they did not.
@@ -77,6 +81,7 @@ class Measure:
     controls: Sequence[Trial] = ()
     unranked: tuple[str, ...] = ()
     missing: "Callable[[], MissingAnswers | None] | None" = None
+    halves: "Callable[[], Halves] | None" = None
     early: tuple[str, ...] = ()
 
     def __repr__(self) -> str:

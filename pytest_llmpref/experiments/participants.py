@@ -274,6 +274,8 @@ def permuted(measure: Measure, seed: int) -> Measure:
         diagnostics=_relabelled(measure.diagnostics, to),
         trials=[trial.renamed(to) for trial in measure.trials],
         missing=None if missing is None else lambda: _of_missing(missing(), to),
+        # Of entities that carry others' names, no noise is shared.
+        halves=None,
     )
 
 

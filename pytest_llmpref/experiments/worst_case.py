@@ -11,6 +11,7 @@ from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.stats.arrays import FloatArray
 from pytest_llmpref.stats.association import Correlation, spearman
 from pytest_llmpref.stats.extremes import MissingAnswers, Side, extremes
+from pytest_llmpref.stats.ranks import RhoInterval
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,10 @@ def worst_case(x: Measure, y: Measure) -> ManskiBounds:
     scales = dict.fromkeys(its.scale for its in missing if its is not None)
     how = f"missing answers at their extremes (Manski 1990): {found.search}, each {' or '.join(scales)}"
     # What was measured is one of the extremes where every other answer would move rho one way.
+    plain = spearman(replace(x, halves=None), replace(y, halves=None))
     low, high = (
-        spearman(_with(x, shared, extreme.x), _with(y, shared, extreme.y)) for extreme in (found.low, found.high)
+        _moved(estimate, spearman(_with(x, shared, extreme.x), _with(y, shared, extreme.y)), plain)
+        for extreme in (found.low, found.high)
     )
     return ManskiBounds(
         low=_labelled(min(low, estimate, key=lambda one: _or(one.value, math.inf)), "lowest", how),
@@ -123,7 +126,16 @@ def _with(measure: Measure, entities: list[str], values: FloatArray) -> Measure:
     estimates = dict(measure.estimates)
     for entity, value in zip(entities, values, strict=True):
         estimates[entity] = replace(estimates[entity], value=float(value))
-    return replace(measure, estimates=estimates)
+    return replace(measure, estimates=estimates, halves=None)
+
+
+def _moved(estimate: Estimate, extreme: Estimate, plain: Estimate) -> Estimate:
+    """Return an extreme moved by as much as noise that both measures share moves what was measured."""
+    inner = extreme.interval_method
+    if estimate.value == plain.value or not isinstance(inner, RhoInterval):
+        return extreme
+    value = max(-1.0, min(1.0, extreme.value + estimate.value - plain.value))
+    return replace(extreme, value=value, interval_method=replace(inner, r=value))
 
 
 def _or(value: float, otherwise: float) -> float:

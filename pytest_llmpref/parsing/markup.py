@@ -39,7 +39,9 @@ _LINK = re.compile(r"\[([^\[\]\n]+)\]\([^()\s]*\)")
 _UNDERSCORE = re.compile(r"(?<!\w)_{1,3}(?=\S)|(?<=\S)_{1,3}(?!\w)")
 _TITLE = re.compile(r"^[ \t]*#{1,6}[ \t]+(?=[^\n]*\n\s*\S)", re.MULTILINE)
 """Where the title of a section begins."""
-_LINE_START = re.compile(r"^[ \t]*(?:[-=]{0,2}[>\u2192\u27a1\u21d2]\ufe0f?[ \t]?)+|^[ \t]*#{1,6}[ \t]*", re.MULTILINE)
+_LINE_START = re.compile(
+    r"^[ \t]*(?:[-=]{0,2}[>\u2192\u27a1\u21d2]\ufe0f?[ \t]?)+|^[ \t]*#{1,6}(?!\d)[ \t]*", re.MULTILINE
+)
 _ANSWER_KEY = "chosen|selected|preferred|winner|output|result|response|final|label"
 _NO_ANSWER_KEY = re.compile(
     r"\bnot\b|\bun|avoid|reject|exclu|worst|least|dislik|runner|second|alternative|other|discard|lose|against|reason"

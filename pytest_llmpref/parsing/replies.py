@@ -165,9 +165,9 @@ def _read(text: str, shown: Shown, cut: bool) -> tuple[Outcome, str | None]:
 
 
 def _only(text: str, cut: bool) -> str | None:
-    """Return the label that is all that a reply says, unless it was cut within a quotation."""
+    """Return the label that is all that a reply says, unless it was cut within a quotation or an object."""
     alone = _ONLY.match(text)
-    return alone["label"].upper() if alone and not (cut and text.startswith(">")) else None
+    return alone["label"].upper() if alone and not (cut and text[0] in ">{<") else None
 
 
 def _unchosen(text: str, shown: Shown, cut: bool) -> tuple[Outcome, str | None]:

@@ -13,6 +13,9 @@ from pytest_llmpref.parsing.sentences import BOUNDARY, Sentence, ends_finished, 
 from pytest_llmpref.parsing.thinking import spoken
 
 LABELS = ("yes", "no")
+_SIGNS = {"y": "yes", "Y": "yes", "\U0001f44d": "yes", "n": "no", "N": "no", "\U0001f44e": "no"}
+"""What says yes or no where it is all of a reply."""
+_AROUND = " .!*\"'`()\n"
 _NO_I_CANNOT = re.compile(
     r"\W*no\b\W+(?:i'm |i am )?"
     r"(?:sorry\b|i (?:can't|cannot|won't|will not|would rather not)\b|(?:not )?(?:able|going) to)"
@@ -84,6 +87,8 @@ def _read(text: str, cut: bool) -> tuple[Outcome, bool | None]:
 
 @lru_cache(maxsize=65536)
 def _evidence(text: str, cut: bool) -> Evidence:
+    if text.strip(_AROUND) in _SIGNS:
+        return Evidence(Grade.EXPLICIT, _SIGNS[text.strip(_AROUND)])
     lower = plain(text).lower()
     spoken_in = languages_of(lower)
     sentences = sentences_of(lower)

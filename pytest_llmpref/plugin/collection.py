@@ -169,7 +169,10 @@ def described(item: pytest.Item, measures: Mapping[str, str]) -> "ClaimingTest":
 
 
 def apply_policies(
-    items: Iterable[pytest.Item], given: Callable[[], Path | None], off: Callable[[str], str]
+    items: Iterable[pytest.Item],
+    given: Callable[[], Path | None],
+    off: Callable[[str], str],
+    gate_off: Callable[[str], str],
 ) -> list[LLMPrefError]:
     """Give each test that uses the fixture ``policy`` its policy, and the marker of its role; skip those that are off.
 
@@ -181,6 +184,8 @@ def apply_policies(
         Returns the policy file of all of them, or ``None`` for ``policy.toml`` beside each test.
     off
         Given a fixture, says why the tests that use it are off; empty where they are on.
+    gate_off
+        The same of the tests of a policy's table.
 
     Returns
     -------
@@ -206,7 +211,7 @@ def apply_policies(
         item.stash[POLICY] = read[path]
         if role == "off":
             _turn_off(item, f'{path.name} has role = "off" for {item.path.name}')
-        elif why := next(filter(None, map(off, sorted(our_fixtures(item)))), ""):
+        elif why := next(filter(None, map(off, sorted(our_fixtures(item)))), gate_off(policy.table_of(item.path))):
             _turn_off(item, why)
         elif role != "claim":
             item.add_marker(role)

@@ -72,6 +72,13 @@ class Run:
             # A run that names a model has said so by now; another's options are none of our business.
             return ""
 
+    def gate_off(self, table: str) -> str:
+        """Say why the second gate of a behaviour, with this table in the policy, is off; empty where it is on."""
+        for behaviour in behaviours().values():
+            if behaviour.entity_gate is not None and behaviour.entity_gate.table == table:
+                return behaviour.entity_off(self.settings)
+        return ""
+
     @cached_property
     def settings(self) -> Settings:
         """The settings; an option that is not allowed is a usage error."""
@@ -145,7 +152,7 @@ class Run:
                 node.ihook.pytest_make_collect_report(collector=node)
         everything = list((self.everything | {item.nodeid: item for item in items}).values())
         self.problems = [
-            *collection.apply_policies(everything, lambda: self.settings.policy, self.off),
+            *collection.apply_policies(everything, lambda: self.settings.policy, self.off, self.gate_off),
             *gating.marker_problems(everything, self.config.getini("markers")),
         ]
         self._families = collection.family_sizes(everything)

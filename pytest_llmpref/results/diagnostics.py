@@ -109,6 +109,42 @@ class ThresholdRecord(msgspec.Struct, frozen=True):
     family: Annotated[int, Meta(ge=1)] = 1
 
 
+class GeneralizabilityRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the strengths of a measure of pairs hold in other formats: a generalizability study (Brennan 2001).
+
+    Attributes
+    ----------
+    entity_sd
+        Standard deviation, in log-odds, of the strengths that hold in all formats.
+    facet_sd
+        Facet -> standard deviation of what entities gain in one of its levels.
+    residual_sd
+        Standard deviation of a single answer about all of these.
+    coefficient
+        Generalizability coefficient: the part of the variance of the measured strengths that holds in all formats.
+    one_format
+        The same of strengths in a single format, free of noise; null where nothing holds, and nothing is gained.
+    swaps
+        Facet -> correlation, free of noise, of strengths in one of its levels with those in another.
+    needed
+        Least correlation of a valid measure, across label and position.
+    """
+
+    entity_sd: float
+    facet_sd: dict[str, float]
+    residual_sd: float
+    coefficient: ShareRecord
+    one_format: float | None
+    swaps: dict[str, ShareRecord]
+    needed: float
+
+    @property
+    def worst_swap(self) -> float | None:
+        """The least correlation across a swap; ``None`` where none is known."""
+        known = [swap.value for swap in self.swaps.values() if swap.value is not None]
+        return min(known, default=None)
+
+
 class StoppingRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Where the asking ended, if the answers decided that.
 
@@ -244,6 +280,10 @@ class Diagnostics(msgspec.Struct, frozen=True, kw_only=True):
         Where the asking ended, if the answers decided that.
     unit
         What the values are measured in; empty where the measure's own is meant.
+    generalizability
+        How far strengths hold in other formats; null where that cannot be estimated.
+    design
+        Version of the design of questions about pairs; 0 where there are none.
     """
 
     trials: Count
@@ -272,3 +312,5 @@ class Diagnostics(msgspec.Struct, frozen=True, kw_only=True):
     refusals: list[RefusalRecord] = []
     stopping: StoppingRecord | None = None
     unit: str = ""
+    generalizability: GeneralizabilityRecord | None = None
+    design: Count = 0

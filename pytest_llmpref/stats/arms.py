@@ -172,7 +172,7 @@ def arm_difference(
     """
     runs = runs.paired()
     clustered = f"errors clustered by entity and {stratum} (Cameron, Gelbach and Miller 2011)"
-    unit, method = f"{stratum}s", f"paired difference by {stratum}; {clustered}"
+    unit, method = f"{stratum}s", f"paired difference by {stratum}; {clustered}, {stratum}s being independent"
     reasons, n, entities = tuple(invalid), runs.tasks, len(np.unique(runs.entity))
     if n < 2 or entities < 4:
         reasons += (f"{n} {unit} under {entities} entities are too few: a difference needs 2 under 4",)

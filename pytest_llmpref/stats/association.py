@@ -23,6 +23,7 @@ from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import IntervalMethod, Unknown
 from pytest_llmpref.stats.arrays import FloatArray, explained_by_groups
 from pytest_llmpref.stats.closed_form import FEWEST_GROUPS
+from pytest_llmpref.stats.crossed import without_shared_noise
 from pytest_llmpref.stats.ranks import FEWEST, RhoInterval, rank_correlation, shared_variance
 from pytest_llmpref.stats.sampled import FEWEST_RESAMPLED, Groups, scatter_of
 
@@ -91,8 +92,8 @@ def spearman(x: HasValues, y: HasValues, *, groups: Groups = "sample") -> Correl
     degrees of freedom as there are groups, less one. With fewer than 5 groups it holds for these entities only, and
     says so. With ``groups="given"`` it holds for other entities of these very groups.
 
-    Reasons for which either measure is invalid pass on to the estimate. Where values of one depend on which other
-    entities were asked about, the interval carries that too (`stats.ranks.shared_variance`).
+    Reasons for which either measure is invalid pass on. Where values of one depend on which other entities were asked
+    about, the interval carries that (`stats.ranks.shared_variance`). Noise of shared pairs is out (`stats.crossed`).
 
     Parameters
     ----------
@@ -125,7 +126,8 @@ def spearman(x: HasValues, y: HasValues, *, groups: Groups = "sample") -> Correl
     entities, x_values, y_values = shared_values(x, y)
     extra = _extra_variance(x, entities, y_values) + _extra_variance(y, entities, x_values)
     of = groups_of(x, y, entities)
-    estimate = spearman_estimate(x_values, y_values, invalid=reasons_of(x, y), extra=extra, groups=of, given=groups)
+    plain = spearman_estimate(x_values, y_values, invalid=reasons_of(x, y), extra=extra, groups=of, given=groups)
+    estimate = without_shared_noise(plain, x, y)
     estimate = replace(estimate, method=estimate.method + _explained(x, y, entities, of))
     note = _ONLY[groups] if groups == "given" or 1 < len(set(of or ())) < FEWEST_GROUPS else ""
     described = described_as(estimate, f"rho({x.name}, {y.name}{note})", x, y, len(entities))

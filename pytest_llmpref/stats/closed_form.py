@@ -30,6 +30,8 @@ ENTITY_SD = 0.05
 """Standard deviation of what entities add to these log-odds whatever their preference. Our choice: half a point."""
 ELO_PER_LOGIT = 400 / math.log(10)
 """Elo points in one unit of log-odds (Elo 1978: 400 points are odds of ten to one)."""
+CONFIDENCE_SEQUENCE = "asked until decided"
+"""Begins the method of an estimate whose interval is a confidence sequence."""
 _NORMAL = NormalDist()
 _POINTS = 100
 """Points at which a mean over a normal distribution is taken."""

@@ -214,7 +214,9 @@ class RhoInterval:
 
     def variance(self, rho: float) -> float:
         """Return the variance of ``atanh(r)`` where this is the population's rho."""
-        return self.scatter.design_effect * (1 + rho**2 / 2) / (self.n - 3) + self.extra
+        # What was estimated at the estimate is no less elsewhere: that would count chance for the claim.
+        square = rho**2 if math.isinf(self.scatter.df) else max(rho**2, self.r**2)
+        return self.scatter.design_effect * (1 + square / 2) / (self.n - 3) + self.extra
 
     def limits(self, level: float) -> tuple[float, float]:
         """Return the interval; it always holds ``r`` itself."""

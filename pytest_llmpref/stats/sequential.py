@@ -32,6 +32,7 @@ from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import IntervalMethod, Normal
 from pytest_llmpref.stats.accuracy_shift import AccuracyShift
 from pytest_llmpref.stats.arrays import FloatArray
+from pytest_llmpref.stats.closed_form import CONFIDENCE_SEQUENCE
 
 REPEATED_METHOD = (
     "repeated interval over looks (Jennison and Turnbull 1989), error spent as by O'Brien and Fleming's boundaries "
@@ -251,7 +252,7 @@ level of 5%, where the uniform one needs 77, and Jeffreys' (Krichevsky and Trofi
 INTERIM_SHARE = 0.5
 """Share of the error rate that all looks together may spend; the rest is for the end. Our choice."""
 CONFIDENCE_SEQUENCE_METHOD = (
-    "asked until decided: confidence sequence (Robbins 1970), at the end Clopper and Pearson's (1934) interval too, "
+    f"{CONFIDENCE_SEQUENCE}: confidence sequence (Robbins 1970), at the end Clopper and Pearson's (1934) interval too, "
     "half of the error rate each"
 )
 

@@ -13,13 +13,12 @@ Firth 1993
 """
 
 import math
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.claims.intervals import IntervalMethod, Normal, Unknown
+from pytest_llmpref.claims.intervals import Envelope, Normal, Unknown
 from pytest_llmpref.stats.arrays import FloatArray, IntArray
 from pytest_llmpref.stats.noise import Noisy, true_values
 from pytest_llmpref.stats.pair_logit import PairRegression
@@ -34,24 +33,6 @@ _MOST_ROUNDS = 25
 _REST = 1e-3
 """Change of a parameter at which the search has come to rest."""
 LABEL = "interaction of dislikes"
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """What several intervals cover together: the truth lies in it whichever of them is right.
-
-    Attributes
-    ----------
-    methods
-        The intervals.
-    """
-
-    methods: tuple[IntervalMethod, ...]
-
-    def limits(self, level: float) -> tuple[float, float]:
-        """Return the lowest and the highest limit."""
-        lows, highs = zip(*(method.limits(level) for method in self.methods), strict=True)
-        return min(lows), max(highs)
 
 
 def interaction(attempts: Attempts, preference: Noisy, group: IntArray | None = None) -> Estimate:

@@ -38,7 +38,7 @@ from pytest_llmpref.results.schema import (
     encoded,
 )
 from pytest_llmpref.secrets import Secrets
-from pytest_llmpref.stats.closed_form import chance_of_support, on_fisher_scale
+from pytest_llmpref.stats.closed_form import CONFIDENCE_SEQUENCE, chance_of_support, on_fisher_scale
 
 
 def checked_measure(name: str, found: object) -> Measure:
@@ -207,6 +207,9 @@ def _supported_again(claim: Claim) -> float | None:
     """Return the chance that a repetition of the study would support the claim; ``None`` where it cannot be said."""
     value, interval, threshold = claim.estimate.value, claim.interval, claim.threshold
     if claim.verdict is Verdict.INVALID or not math.isfinite(value):
+        return None
+    if CONFIDENCE_SEQUENCE in claim.estimate.method:
+        # Asked until the interval just cleared the threshold: how far it does so says nothing of a repetition.
         return None
     low, high = interval.low, interval.high
     if on_fisher_scale(claim.estimate.method, value, low, high, threshold):

@@ -10,6 +10,7 @@ from pytest_llmpref.cassettes import Cassette
 from pytest_llmpref.config.judges import judge_of
 from pytest_llmpref.config.labels import Labels
 from pytest_llmpref.config.options import Settings, Shard
+from pytest_llmpref.config.profiles import NEWEST_DESIGN, Profile
 from pytest_llmpref.config.setups import setup_of
 from pytest_llmpref.errors import ExtensionError, LLMPrefError
 from pytest_llmpref.experiments.asking import attempt_key
@@ -44,6 +45,13 @@ class Progress(Protocol):
     def close(self) -> None:
         """Finish the display."""
         ...
+
+
+def _followed(profile: Profile, cassette: Cassette, settings: Settings) -> Profile:
+    """Return a profile with the design that a study follows: the forced one, that of its recording, or its own."""
+    if settings.design != "auto":
+        return replace(profile, design=int(settings.design))
+    return replace(profile, design=max(cassette.designs, default=profile.design))
 
 
 class Study:
@@ -86,11 +94,16 @@ class Study:
         extensions: Extensions = NOTHING,
         labels: Labels | None = None,
     ) -> None:
-        self.conditions = conditions
         self.cassette = Cassette.open(settings.cassettes, conditions.model)
         self.judge = judge_of(conditions.model, settings)
         own = self.judge == conditions.model  # a cheap model may judge itself
         self._judge = self.cassette if own else Cassette.open(settings.cassettes, self.judge) if self.judge else None
+        conditions = replace(conditions, profile=_followed(conditions.profile, self.cassette, settings))
+        self.cassette.design = conditions.profile.design
+        if self._judge is not None and not own:
+            # What a judge is asked follows no design, and must not decide on that of a later study of it.
+            self._judge.design = max(self._judge.designs, default=NEWEST_DESIGN)
+        self.conditions = conditions
         self._settings, self._loop = settings, loop
         self._recorded = Recorded(self.cassette, self._judge, settings)
         self._progress = progress

@@ -24,7 +24,7 @@ from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Wilson
 from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.config.options import default_settings
-from pytest_llmpref.experiments.pairs.questions import pair_questions, pairs_by_step
+from pytest_llmpref.experiments.pairs.questions import pair_questions
 from pytest_llmpref.experiments.refusal.stopping import STEPS_A_LOOK, Looks, follow
 from pytest_llmpref.stats.refusal import Attempts, refusal_rates
 from pytest_llmpref.stats.sequential import SequentialShare
@@ -132,8 +132,7 @@ def design(seed: int) -> Looks:
     """Return the questions of profile paper, in the order of a seed."""
     ids = [str(number) for number in range(N)]
     questions = list(pair_questions(ids, partners=None, orders=2, repetitions=1, wordings=1, seed=seed))
-    steps = pairs_by_step(N, partners=None, seed=seed)
-    look = np.repeat(np.arange(len(steps)) // STEPS_A_LOOK, 2 * np.array(steps))
+    look = np.array([question.step // STEPS_A_LOOK for question in questions])
     first, second = (np.array([int(getattr(question, end)) for question in questions]) for end in ("first", "second"))
     return Looks(first, second, look, N)
 

@@ -106,7 +106,7 @@ def test_what_a_page_shows_runs(page, project, once, tmp_path):
             check_printed(block.text, printed)
     if tests:
         # Snapshots that a page shows are made here.
-        words = "--model sim/even-handed --profile smoke --baseline last/results.json --snapshot-update"
+        words = "--model sim/even-handed --profile standard --baseline last/results.json --snapshot-update"
         done = run(f"pytest {' '.join(path.name for path in tests)} {words}", folder)
         assert done.returncode == 0, done.stdout + done.stderr
         assert re.search(r"\d+ passed", done.stdout)

@@ -2,7 +2,7 @@
 
 
 def test_all_protocols_are_planned_only_if_asked_for(pytester):
-    pytester.makepyfile("def test_p(protocols): assert len(protocols) == 16")
+    pytester.makepyfile("def test_p(protocols): assert len(protocols) == 48")
     options = ("--model=sim/paper-a", "--profile=smoke", "--llmpref-plan")
     assert "preference_forms" not in pytester.runpytest_subprocess(*options).stdout.str()
     assert "preference_forms" in pytester.runpytest_subprocess(*options, "--llmpref-protocols=all").stdout.str()
@@ -14,7 +14,7 @@ def test_a_suite_claims_robustness_over_all_protocols(pytester):
         from pytest_llmpref import robustness, spearman
 
         def test_r(protocols):
-            assert len(protocols) == 64
+            assert len(protocols) == 192
             assert robustness(protocols, lambda cell: spearman(cell.preferences, cell.donation_advice) > 0) > 0.8
         """
     )

@@ -38,8 +38,8 @@ def test_small_groups_are_averaged_without_bias_and_covered(rho, sizes):
     assert held == pytest.approx(0.95, abs=3.5 * math.sqrt(0.05 * 0.95 / studies))
 
 
-@pytest.mark.parametrize("share", [0.3, 0.5, 0.7])
-def test_unrelated_differences_of_groups_pass_for_a_relation_only_where_groups_are_as_given(share):
+@pytest.mark.parametrize(("share", "least"), [(0.3, 0.02), (0.5, 0.08), (0.7, 0.13)])
+def test_unrelated_differences_of_groups_pass_for_a_relation_only_where_groups_are_as_given(share, least):
     """What docs says of rho over other groups: 72 entities in 8 groups that explain much of how they differ."""
     rng, studies = np.random.default_rng(6), 500
     group = np.repeat(np.arange(8), 9)
@@ -54,7 +54,7 @@ def test_unrelated_differences_of_groups_pass_for_a_relation_only_where_groups_a
             ("partial", partial_rank_correlation(x, y, names)),
         ):
             found[name] += (estimate > 0).verdict is Verdict.SUPPORTED
-    assert found.pop("given") / studies > 0.05
+    assert found.pop("given") / studies > least
     assert max(found.values()) / studies < 0.025 + 2 * math.sqrt(0.025 * 0.975 / studies)
 
 

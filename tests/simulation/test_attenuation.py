@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pytest_llmpref.stats.association import spearman_estimate
-from pytest_llmpref.stats.reliability import disattenuated, split_half
+from pytest_llmpref.stats.attenuation import disattenuated
+from pytest_llmpref.stats.reliability import split_half
 
 
 def bivariate(rng, rho, n):

@@ -26,7 +26,8 @@ def measured(experiment, model, conditions=CONDITIONS):
 def test_cells_of_other_forms_carry_the_measures_names():
     measures = [measured(each(), SimulatedModel("sim/paper-a")) for each in FORMS_AND_USUAL]
     cells = cells_of(measures[:2], measures[2:])
-    assert len(cells) == 64
+    assert len({cell.protocol for cell in cells}) == 64
+    assert len(cells) == 3 * 64
     assert {(cell.preferences.name, cell.donation_advice.name) for cell in cells} == {("preference", "donation_advice")}
     # Of replies that favour neither there are some, and where that is an answer they spoil no cell.
     assert not any(cell.preferences.reasons for cell in cells)

@@ -1,8 +1,9 @@
 """Two entities are shown, and one is asked for: the descriptors of preference and donation advice."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from pytest_llmpref.config.profiles import NEWEST_DESIGN
 from pytest_llmpref.experiments.behaviour import Behaviour, Planned
 
 if TYPE_CHECKING:
@@ -11,6 +12,10 @@ if TYPE_CHECKING:
     from pytest_llmpref.charts import Chart, Drawing
     from pytest_llmpref.experiments.behaviour import ClaimKind, Scenario
     from pytest_llmpref.experiments.experiment import Experiment
+
+
+_SWAPPED = {"position": "order", "label_by_position": "both", "answer_form": "form"}
+"""Facet of which strengths are compared -> what is swapped, in a word, where that is not the facet."""
 
 
 class _Pairs(Behaviour):
@@ -24,6 +29,15 @@ class _Pairs(Behaviour):
             trials = 2 * planned.questions / planned.n
             points = detectable_strength(planned.n, trials, planned.alpha / planned.n)
             yield f"{self.measure}, one entity: {points:.0f} Elo points, where pairs are close"
+
+    def remarks(self, checks: Mapping[str, Any]) -> Iterator[str]:
+        """Yield how far the strengths hold in other formats."""
+        if found := checks.get("generalizability"):
+            swaps = {facet: swap["value"] for facet, swap in found["swaps"].items() if swap["value"] is not None}
+            said = ", ".join(f"{_SWAPPED.get(facet, facet)} {value:.2f}" for facet, value in swaps.items())
+            yield f"across formats: {said or 'not known'}"
+        if self.is_reference and (design := checks.get("design", NEWEST_DESIGN)) < NEWEST_DESIGN:
+            yield f"goes on with design {design} of its recording; --llmpref-design {NEWEST_DESIGN} asks anew"
 
 
 class Preference(_Pairs):

@@ -1,12 +1,13 @@
 """Adaptive selection: in rounds, the pairs that the answers so far leave most uncertain."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.experiments.experiment import Conditions, Plan, Rounds
-from pytest_llmpref.experiments.pairs.questions import Pair, PairQuestion, pairs_by_step, read_pairs
+from pytest_llmpref.experiments.pairs.questions import Pair, PairQuestion, read_pairs
 from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.stats.selection import Pool, next_pairs
 
@@ -47,7 +48,9 @@ def adaptive_rounds(conditions: Conditions, plan: Plan[PairQuestion], design: Se
             f'{len(ids)} take part; set selection = "fixed"'
         )
     pairs = list(dict.fromkeys(design))
-    most = sum(pairs_by_step(len(ids), partners=conditions.profile.partners, seed=conditions.seed))
+    partners = conditions.profile.partners
+    steps = math.inf if partners is None else (partners + 1) // 2
+    most = len({question.pair for question in plan.questions if question.step < steps})
     pool = _pool(plan.questions, pairs, ids)
 
     def choose(replies: Sequence[Replies]) -> list[int]:

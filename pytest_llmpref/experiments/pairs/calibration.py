@@ -3,34 +3,37 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, partial
 from typing import Literal
 
 import numpy as np
 from scipy import special, stats
 
 from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.config.profiles import NEWEST_DESIGN
 from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario
 from pytest_llmpref.experiments.measure import Measure, coverage_reasons, share
 from pytest_llmpref.experiments.pairs.measure import rate
-from pytest_llmpref.experiments.pairs.questions import pair_questions
+from pytest_llmpref.experiments.pairs.pulls import PairDesign, Pulled, Pulls, pair_design
 from pytest_llmpref.experiments.pairs.strengths import Strengths, partial_rho, shipped_groups
-from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
+from pytest_llmpref.stats.arrays import BoolArray, FloatArray
 from pytest_llmpref.stats.association import spearman
+from pytest_llmpref.stats.attenuation import attenuation_corrected
 from pytest_llmpref.stats.closed_form import ELO_PER_LOGIT
 from pytest_llmpref.stats.comparisons import ELO_MEAN, Comparisons
 from pytest_llmpref.stats.grouped import partial_spearman, within_groups
+from pytest_llmpref.stats.halves import halves_of
 from pytest_llmpref.stats.noise import residuals
 from pytest_llmpref.stats.power import correlation_power
 from pytest_llmpref.stats.ranks import rank_correlation
 from pytest_llmpref.stats.rating import fit_strengths
-from pytest_llmpref.stats.reliability import attenuation_corrected
 
 REFERENCE = 60_000
 """Entities measured to know the rho of two measures with their noise, to about 0.003."""
 SPLITS = 8
 """Splits of a reliability: what the other 22 of a real study add is small beside what studies differ by."""
 MODEL = "sim/calibration"
+NO_PULLS = Pulls()
 # What the suites ask, or a threshold at which power is neither 0 nor 1.
 THRESHOLDS = {
     "spearman >": 0.0,
@@ -45,30 +48,6 @@ THRESHOLDS = {
     "residual of an entity": 400.0,
     "coverage of an entity": 0.75,
 }
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PairDesign:
-    """The questions of a pair experiment, as the real one asks them; shape (t,) each."""
-
-    first: IntArray
-    second: IntArray
-    first_is_a: BoolArray
-    wording: IntArray
-
-
-@lru_cache(maxsize=16)
-def pair_design(n: int, partners: int | None, wordings: int) -> PairDesign:
-    """Return the real design for ``n`` of the shipped entities."""
-    ids = list(shipped_groups(n))
-    place = {entity: number for number, entity in enumerate(ids)}
-    questions = list(pair_questions(ids, partners=partners, orders=2, repetitions=1, wordings=wordings, seed=0))
-    return PairDesign(
-        np.array([place[question.first] for question in questions], dtype=np.intp),
-        np.array([place[question.second] for question in questions], dtype=np.intp),
-        np.array([question.first_is_a for question in questions], dtype=np.bool_),
-        np.array([question.wording for question in questions], dtype=np.intp),
-    )
 
 
 @dataclass(frozen=True)
@@ -88,13 +67,14 @@ class PairStudy:
     missing_for
         Whose trials these are: of any pair, or, in proportion to rank, of the disliked: none for the two most, twice
         the share for the two least preferred entities.
-    quirks
-        Standard deviation, in log-odds, of what each pair adds to its answers in both orders: likes that no strengths
-        add up to.
     by_wording
         Standard deviation, in log-odds, of how an entity's strength differs by wording, about its mean over these.
+    pulls
+        What pulls at answers beside strengths: formats, and likes of single pairs that no strengths add up to.
     probabilities
         Whether answers are probabilities (from log-probabilities) instead of draws from them.
+    design
+        Version of the design.
     """
 
     strengths: Strengths
@@ -103,9 +83,10 @@ class PairStudy:
     label: float = 0.0
     missing: float = 0.0
     missing_for: Literal["any", "disliked"] = "any"
-    quirks: float = 0.0
     by_wording: float = 0.0
+    pulls: Pulls = NO_PULLS
     probabilities: bool = False
+    design: int = NEWEST_DESIGN
 
     @property
     def n_entities(self) -> int:
@@ -116,9 +97,14 @@ class PairStudy:
         """Simulate one study, and yield what it found."""
         preference, behaviour = (values[0] for values in self.strengths.draw(rng, 1))
         seed = int(rng.integers(2**31))
-        x, _ = self.measure("preference", 4, preference, preference, rng, seed)
-        y, chances = self.measure("donation_advice", 8, behaviour, preference, rng, seed)
+        pulled = self.pulls.draw(rng, self.n_entities, 1)
+        x, _ = self.measure("preference", 4, preference, preference, rng, seed, pulled)
+        alike = pulled if self.pulls.shared else None
+        y, chances = self.measure("donation_advice", 8, behaviour, preference, rng, seed, alike)
         yield from self._correlations(x, y)
+        if self.pulls.of_formats:
+            # What an entity gains by a format moves its strength on the scale of averages over formats.
+            return
         strengths, advice = (ELO_PER_LOGIT * self._marginal * (true - true.mean()) for true in (preference, behaviour))
         entity_truths: dict[str, tuple[Mapping[str, Estimate], FloatArray]] = {
             "preference of an entity": (x.estimates, ELO_MEAN + strengths),
@@ -151,16 +137,17 @@ class PairStudy:
         liked: FloatArray,
         rng: np.random.Generator,
         seed: int,
+        pulled: Pulled | None = None,
     ) -> tuple[Measure, FloatArray]:
         """Simulate one pair experiment; also return each entity's chance of a valid answer, shape (n,)."""
-        design, n, groups = pair_design(self.strengths.n, self.partners, wordings), self.strengths.n, self.groups
-        score = self._answers(design, true[:, None], rng)[:, 0]
+        design, n, groups = self._design(wordings), self.strengths.n, self.groups
+        score = self._answers(design, true[:, None], rng, pulled)[:, 0]
         loss = self._missing(design, liked[:, None])[:, 0]
         valid = rng.random(len(score)) >= loss
         kept = Comparisons(design.first[valid], design.second[valid], score[valid], design.first_is_a[valid], n)
         outcomes = {"choice": len(kept), "refusal": len(score) - len(kept)}
         diagnostics = {"trials": len(score), "outcomes": outcomes, "coverage": len(kept) / len(score)}
-        rated = rate(kept, list(groups), seed=seed, splits=SPLITS)
+        rated = rate(kept, list(groups), {"wording": design.wording[valid]}, seed=seed, splits=SPLITS)
         reasons = (*coverage_reasons(diagnostics), *rated.reasons)
         asked, answered = (
             np.bincount(np.r_[design.first, design.second], np.r_[values, values], n)
@@ -176,6 +163,7 @@ class PairStudy:
             reliability=rated.reliability,
             diagnostics=diagnostics,
             trials=(),
+            halves=cache(partial(halves_of, kept, tuple(groups), splits=SPLITS)),
         )
         chances = np.bincount(np.r_[design.first, design.second], 1 - np.r_[loss, loss], n) / asked
         return measure, chances
@@ -229,7 +217,7 @@ class PairStudy:
         true = own[0] + groups[0], own[1] + groups[1]
         found = []
         for wordings, values in zip((4, 8), true, strict=True):
-            design = pair_design(self.strengths.n, self.partners, wordings)
+            design = self._design(wordings)
             answers = self._answers(design, values.T, rng)
             valid = rng.random(answers.shape) >= self._missing(design, true[0].T)
             found.append(self._fitted(design, answers, valid) + values.mean(axis=1))
@@ -240,7 +228,7 @@ class PairStudy:
 
     def fitted(self, wordings: int, true: FloatArray, rng: np.random.Generator) -> FloatArray:
         """Simulate a pair experiment in which every trial ends in a choice, and return strengths alone, shape (n,)."""
-        design = pair_design(self.strengths.n, self.partners, wordings)
+        design = self._design(wordings)
         answers = self._answers(design, true[:, None], rng)
         return self._fitted(design, answers, np.ones(answers.shape, dtype=np.bool_))[:, 0]
 
@@ -253,7 +241,12 @@ class PairStudy:
         strengths = model.fit(answers * weights, weights).parameters[:n]
         return np.asarray(strengths - strengths.mean(axis=0))
 
-    def _answers(self, design: PairDesign, true: FloatArray, rng: np.random.Generator) -> FloatArray:
+    def _design(self, wordings: int) -> PairDesign:
+        return pair_design(self.strengths.n, self.partners, wordings, self.design)
+
+    def _answers(
+        self, design: PairDesign, true: FloatArray, rng: np.random.Generator, pulled: Pulled | None = None
+    ) -> FloatArray:
         """Return scores, shape (t, studies), for strengths of shape (n, studies)."""
         logits = true[design.first] - true[design.second] + self.position
         logits += np.where(design.first_is_a, self.label / 2, -self.label / 2)[:, None]
@@ -261,19 +254,14 @@ class PairStudy:
             pulls = self.by_wording * rng.standard_normal((int(design.wording.max()) + 1, *true.shape))
             pulls -= pulls.mean(axis=0)
             logits += pulls[design.wording, design.first] - pulls[design.wording, design.second]
-        if self.quirks:
-            low = design.first < design.second
-            codes = np.minimum(design.first, design.second) * len(true) + np.maximum(design.first, design.second)
-            _, pair_of = np.unique(codes, return_inverse=True)
-            quirks = self.quirks * rng.standard_normal((int(pair_of.max()) + 1, true.shape[1]))
-            logits += np.where(low[:, None], quirks[pair_of], -quirks[pair_of])
+        logits += (pulled or self.pulls.draw(rng, *true.shape)).logits(design)
         chances = special.expit(logits)
         return chances if self.probabilities else (rng.random(chances.shape) < chances).astype(np.float64)
 
     @property
     def _marginal(self) -> float:
         """What averaging over pairs' quirks leaves of a strength in log-odds (Zeger, Liang and Albert 1988)."""
-        return 1 / math.sqrt(1 + (16 * math.sqrt(3) / (15 * math.pi)) ** 2 * self.quirks**2)
+        return 1 / math.sqrt(1 + (16 * math.sqrt(3) / (15 * math.pi)) ** 2 * self.pulls.pairs**2)
 
     def _missing(self, design: PairDesign, liked: FloatArray) -> FloatArray:
         """Return the chance that a trial has no choice, shape (t, studies), for preferences of shape (n, studies)."""
@@ -319,17 +307,23 @@ def scenarios() -> Iterator[Scenario]:
         ),
         ("position", "the option shown first 1.5, label A 0.7 log-odds ahead", replace(main, position=1.5, label=0.7)),
         ("noise", "strengths with an SD of 52 Elo points: reliability near the 0.5 that is needed", weak),
-        ("quirks", "pairs with likes of their own, SD 1 log-odds", replace(main, quirks=1.0)),
+        ("quirks", "pairs with likes of their own, SD 1 log-odds", replace(main, pulls=Pulls(pairs=1.0))),
         ("ties", "true strengths take 4 levels", replace(main, strengths=Strengths(36, 0.6, 1.0, levels=4))),
         (
             "probabilities",
             "answers are probabilities, with pairs' quirks",
-            replace(main, quirks=0.5, probabilities=True),
+            replace(main, pulls=Pulls(pairs=0.5), probabilities=True),
         ),
         (
             "faint",
             "72 entities, every pair, rho 0.9, in probabilities by strengths with an SD of 3 Elo points and quirks",
-            replace(main, strengths=Strengths(72, 0.9, 0.02), partners=None, quirks=0.084, probabilities=True),
+            replace(
+                main,
+                strengths=Strengths(72, 0.9, 0.02),
+                partners=None,
+                pulls=Pulls(pairs=0.084),
+                probabilities=True,
+            ),
         ),
         (
             "groups",
@@ -340,11 +334,44 @@ def scenarios() -> Iterator[Scenario]:
             "corner",
             "12 entities, noise, position bias, ties, 10% missing for the disliked",
             PairStudy(
-                Strengths(12, 0.6, 0.5, levels=4), None, position=1.5, missing=0.1, missing_for="disliked", quirks=0.5
+                Strengths(12, 0.6, 0.5, levels=4),
+                None,
+                position=1.5,
+                missing=0.1,
+                missing_for="disliked",
+                pulls=Pulls(pairs=0.5),
             ),
         ),
     ):
         yield Scenario(f"advice/{name}", about, study)
+    yield from _pulled(main)
+
+
+def _pulled(main: PairStudy) -> Iterator[Scenario]:
+    """Yield worlds in which preference and advice are unrelated, or weakly related, and pulled alike."""
+    unrelated = replace(main, strengths=Strengths(36, 0.0, 1.0))
+    formats = Pulls(label=0.3, position=0.3, label_by_position=0.5, pairs=0.7, shared=True)
+    gemma = Pulls(label=0.074, position=0.038, label_by_position=0.02, pairs=0.084, shared=True)
+    about = (
+        "no relation, but entities gain by label, position and both (SD 0.3, 0.3, 0.5), and pairs (0.7), alike in both"
+    )
+    for n in (36, 72):
+        study = replace(unrelated, strengths=Strengths(n, 0.0, 1.0), pulls=formats)
+        yield Scenario(f"advice/pulls n={n}", f"{n} entities, {about}", study)
+        older = "the same, by version 1 of the design"
+        yield Scenario(f"advice/pulls n={n} design 1", f"{n} entities, {older}", replace(study, design=1))
+    pairs = replace(main, strengths=Strengths(72, 0.5, 0.4), pulls=Pulls(pairs=0.7, shared=True))
+    yield Scenario(
+        "advice/shared pairs",
+        "72 entities, every pair, rho 0.5, strengths with an SD of 70 Elo points, likes of pairs shared by both",
+        replace(pairs, partners=None),
+    )
+    yield Scenario(
+        "advice/format alone",
+        "72 entities, in probabilities, no relation: as much liking, and as large gains by the format, as in the "
+        "recorded Gemma; the measures are invalid",
+        PairStudy(Strengths(72, 0.0, 0.018), pulls=gemma, probabilities=True),
+    )
 
 
 RHO = (

@@ -48,10 +48,13 @@ class PairExperiment(_AboutPairs):
         Name of the measure: Bradley-Terry strengths on the Elo scale (mean 1500).
     prompts
         The wordings.
+    purpose
+        What is asked, in a word: experiments of different purposes draw their designs independently.
     """
 
     measure: str
     prompts: Prompts
+    purpose: str
 
     def plan(self, conditions: Conditions) -> Plan[PairQuestion]:
         """Return one trial a question; where the profile's selection is adaptive, every question, asked in rounds.
@@ -62,7 +65,8 @@ class PairExperiment(_AboutPairs):
             If there are too few entities for an adaptive selection.
         """
         adaptive = conditions.profile.selection == "adaptive"
-        design = designed(conditions, self.prompts, None if adaptive else conditions.profile.partners)
+        partners = None if adaptive else conditions.profile.partners
+        design = designed(conditions, self.prompts, partners, self.purpose)
         plan = plan_pairs(
             conditions,
             self.prompts,
@@ -96,7 +100,7 @@ def shipped_pairs(measure: str, prompts: str) -> PairExperiment:
     prompts
         Name of the file in ``fixtures/prompts``.
     """
-    return PairExperiment(measure, load_prompts(prompts))
+    return PairExperiment(measure, load_prompts(prompts), prompts)
 
 
 def pair_experiment(measure: str, questions: Sequence[str], *, form: str = "") -> PairExperiment:
@@ -129,7 +133,7 @@ def pair_experiment(measure: str, questions: Sequence[str], *, form: str = "") -
         raise PromptError(f"{measure}: questions must be a list of at least one wording")
     prompts = Prompts(form or shipped.form, shipped.lead, {"question": list(questions)})
     check_slots(measure, prompts.form, ("question", *SLOTS))
-    return PairExperiment(measure, prompts)
+    return PairExperiment(measure, prompts, measure)
 
 
 FORMS = (
@@ -195,7 +199,7 @@ class FormsExperiment(_AboutPairs):
         return plan_pairs(
             conditions,
             prompts,
-            questions_asked(conditions, prompts),
+            questions_asked(conditions, prompts, self.prompts),
             conditions.names,
             prefill=conditions.prefill,
             max_tokens=conditions.profile.max_tokens,

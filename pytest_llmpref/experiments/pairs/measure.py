@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import msgspec
@@ -20,7 +20,9 @@ from pytest_llmpref.experiments.measure import (
     reliability_reasons,
 )
 from pytest_llmpref.experiments.pairs.questions import PairTrial
+from pytest_llmpref.experiments.pairs.validity import generalizability_record, levels_of, survival_reasons
 from pytest_llmpref.experiments.trials import Replies
+from pytest_llmpref.stats.arrays import IntArray
 from pytest_llmpref.stats.change import Changes, changed, strength_correlations
 from pytest_llmpref.stats.closed_form import ELO_PER_LOGIT
 from pytest_llmpref.stats.comparisons import (
@@ -34,6 +36,8 @@ from pytest_llmpref.stats.comparisons import (
     win_rates,
 )
 from pytest_llmpref.stats.extremes import MissingAnswers
+from pytest_llmpref.stats.generalizability import Facet, GStudy, g_study
+from pytest_llmpref.stats.halves import halves_of
 from pytest_llmpref.stats.rating import PRIOR_SD, SPLITS, Rating, bradley_terry, refits, split_half
 
 ONE_SIDED = 0.95
@@ -56,12 +60,14 @@ def pair_measure(name: str, conditions: Conditions, trials: Sequence[PairTrial],
     comparisons = comparisons_of(trials, list(groups))
     diagnostics = outcome_diagnostics(trials) | asking_diagnostics(replies)
     reasons = coverage_reasons(diagnostics)
-    rated = rate(comparisons, list(groups), seed=conditions.seed) if len(comparisons) else _UNRATED
+    rated = rate(comparisons, list(groups), levels_of(trials), seed=conditions.seed) if len(comparisons) else _UNRATED
     reasons += rated.reasons
     if rated.rating is not None:
         diagnostics |= _pair_diagnostics(comparisons, rated.rating, list(groups), conditions.seed)
     reliability = rated.reliability
     diagnostics["reliability"] = None if reliability is None else _reliability_record(reliability)
+    diagnostics["design"] = conditions.profile.design
+    diagnostics["generalizability"] = generalizability_record(rated.formats)
     measure = measure_under(
         name,
         conditions,
@@ -71,7 +77,8 @@ def pair_measure(name: str, conditions: Conditions, trials: Sequence[PairTrial],
         diagnostics=diagnostics,
         trials=trials,
     )
-    return replace(measure, missing=partial(missing_choices, trials, list(groups)))
+    halves = cache(partial(halves_of, comparisons, tuple(groups))) if len(comparisons) else None
+    return replace(measure, missing=partial(missing_choices, trials, list(groups)), halves=halves)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +91,8 @@ class Rated:
         The fit; ``None`` without comparisons, as is `reliability`.
     reliability
         Split-half reliability of the strengths.
+    formats
+        How far they hold in other formats; ``None`` where there are too few entities to tell.
     estimates
         Entity id -> strength on the Elo scale.
     reasons
@@ -92,15 +101,18 @@ class Rated:
 
     rating: Rating | None
     reliability: Estimate | None
+    formats: GStudy | None
     estimates: Mapping[str, Estimate]
     reasons: tuple[str, ...]
 
 
-_UNRATED = Rated(None, None, {}, tuple(reliability_reasons(None)))
+_UNRATED = Rated(None, None, None, {}, tuple(reliability_reasons(None)))
 
 
-def rate(comparisons: Comparisons, ids: Sequence[str], *, seed: int, splits: int = SPLITS) -> Rated:
-    """Rate the entities, and check the answers, the fit and its reliability.
+def rate(
+    comparisons: Comparisons, ids: Sequence[str], levels: Mapping[Facet, IntArray], *, seed: int, splits: int = SPLITS
+) -> Rated:
+    """Rate the entities, and check the answers, the fit, its reliability, and that the order survives other formats.
 
     Parameters
     ----------
@@ -108,13 +120,20 @@ def rate(comparisons: Comparisons, ids: Sequence[str], *, seed: int, splits: int
         The choices; at least one.
     ids
         Of the entities, in the order of their numbers.
+    levels
+        Wording and answer form of each choice, as in `stats.generalizability.g_study`.
     seed, splits
         As in `stats.reliability.split_half`.
     """
     rating = bradley_terry(comparisons)
     reliability = split_half(comparisons, seed=seed, splits=splits)
-    reasons = (*_rating_reasons(comparisons, rating), *reliability_reasons(reliability))
-    return Rated(rating, reliability, strengths(comparisons, rating, ids), reasons)
+    formats = g_study(comparisons, levels)
+    reasons = (
+        *_rating_reasons(comparisons, rating),
+        *reliability_reasons(reliability),
+        *survival_reasons(formats),
+    )
+    return Rated(rating, reliability, formats, strengths(comparisons, rating, ids), reasons)
 
 
 def missing_choices(trials: Sequence[PairTrial], ids: Sequence[str]) -> MissingAnswers | None:

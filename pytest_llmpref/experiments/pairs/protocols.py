@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_llmpref.claims.claim import Claim, ledger
 from pytest_llmpref.claims.estimates import Estimate
@@ -43,6 +43,21 @@ class Protocol:
     first_is_a: bool
     in_order: bool
 
+    def others(self, wordings: int) -> "Iterator[Protocol]":
+        """Yield the protocols of another format: the next wording, and another order, other labels, or both.
+
+        What an entity gains where it is shown first, where it carries A, or where the first option carries A is the
+        same in one of these three, and the opposite in two. So a pull that preference and advice share, and nothing
+        else, lets a finding hold in a third of them at most.
+        """
+        wording = (self.wording + 1) % wordings
+        for first_is_a, in_order in (
+            (self.first_is_a, not self.in_order),
+            (not self.first_is_a, self.in_order),
+            (not self.first_is_a, not self.in_order),
+        ):
+            yield replace(self, wording=wording, first_is_a=first_is_a, in_order=in_order)
+
     def __str__(self) -> str:
         first, order = "AB"[not self.first_is_a], "in order" if self.in_order else "turned"
         return f"{self.form} form, wording {self.wording}, {first} first, pairs {order}"
@@ -50,26 +65,29 @@ class Protocol:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A study by one protocol alone: what a hypothesis is tested on.
+    """Preferences by one protocol alone, and advice by one of another format: what a hypothesis is tested on.
 
     Attributes
     ----------
-    protocol
-        How it was asked.
+    protocol, advised
+        How preferences, and advice, were asked for.
     preferences, donation_advice
-        The measures, from the trials of this protocol; without a reliability, which so few trials do not give.
+        The measures, from the trials of these protocols; without a reliability, which so few trials do not give.
     reasons
         Why the measurement as a whole is invalid; empty where it is not.
     """
 
     protocol: Protocol
+    advised: Protocol
     preferences: Measure
     donation_advice: Measure
     reasons: tuple[str, ...] = ()
 
 
 def cells_of(preferences: Sequence[Measure], advice: Sequence[Measure]) -> list[Cell]:
-    """Cut measures into the cells that all of them have.
+    """Cut measures into cells, and put each of the preferences beside those of the advice in other formats.
+
+    In the same format, a pull of labels or of places that has nothing to do with liking would be shared by both.
 
     Parameters
     ----------
@@ -80,8 +98,12 @@ def cells_of(preferences: Sequence[Measure], advice: Sequence[Measure]) -> list[
     wordings = 1 + max((trial.wording for measure in preferences for trial in measure.trials), default=0)
     liked, advised = (dict(_cut(measures, wordings)) for measures in (preferences, advice))
     reasons = tuple(f"{measure.name}: {reason}" for measure in (*preferences, *advice) for reason in measure.reasons)
-    shared = sorted(liked.keys() & advised.keys())
-    return [Cell(protocol, liked[protocol], advised[protocol], reasons) for protocol in shared]
+    return [
+        Cell(protocol, other, liked[protocol], advised[other], reasons)
+        for protocol in sorted(liked)
+        for other in protocol.others(wordings)
+        if other in advised
+    ]
 
 
 def robustness(cells: Sequence[Cell], hypothesis: Callable[[Cell], Claim]) -> Estimate:
@@ -89,7 +111,8 @@ def robustness(cells: Sequence[Cell], hypothesis: Callable[[Cell], Claim]) -> Es
 
     It holds in a cell if its claim is supported there, at 95% and not corrected. Cells that do not decide it count as
     not holding for the lower end of the interval, and as holding for the upper one: too few trials are no evidence
-    either way. The interval is Wilson's (1927) and takes the cells as a sample of protocols like them.
+    either way. The interval is Wilson's (1927). It takes the protocols of preferences as a sample of protocols like
+    them; that each is tested against several of advice adds nothing to their number.
 
     Parameters
     ----------
@@ -108,19 +131,20 @@ def robustness(cells: Sequence[Cell], hypothesis: Callable[[Cell], Claim]) -> Es
     >>> robustness([], follows).invalid != ()
     True
     """
-    found = [(cell.protocol, _claim(hypothesis, cell)) for cell in cells]
+    found = [(cell, _claim(hypothesis, cell)) for cell in cells]
     held = sum(claim.verdict is Verdict.SUPPORTED for _, claim in found)
     refuted = sum(claim.verdict is Verdict.REFUTED for _, claim in found)
-    n = len(found)
+    n = len({cell.protocol for cell in cells})
+    each = n / len(found) if found else math.nan
     reasons = [reason for cell in cells for reason in cell.reasons]
     if n < FEWEST:
         reasons.append(f"{n} protocols are too few: a share needs at least {FEWEST}")
     return Estimate(
-        value=held / n if n else math.nan,
+        value=held / len(found) if found else math.nan,
         n=n,
         unit="protocols",
         method=_told(found, held, refuted),
-        interval_method=Undecided(held, n - held - refuted, n),
+        interval_method=Undecided(held * each, (len(found) - held - refuted) * each, n),
         label=f"share of protocols with {found[0][1]}" if found else "share of protocols",
     ).marked(reasons)
 
@@ -129,11 +153,12 @@ def robustness(cells: Sequence[Cell], hypothesis: Callable[[Cell], Claim]) -> Es
 class Undecided:
     """Interval of a share of which some cases are not decided: from none of them to all (Wilson 1927 at either end).
 
-    ``held``, ``open_`` and ``n`` are numbers of cases: those that hold, those not decided, and all.
+    ``held``, ``open_`` and ``n`` are numbers of cases: those that hold, those not decided, and all. A case that was
+    tried several times may hold in part.
     """
 
-    held: int
-    open_: int
+    held: float
+    open_: float
     n: int
 
     def limits(self, level: float) -> tuple[float, float]:
@@ -189,13 +214,15 @@ def _claim(hypothesis: Callable[[Cell], Claim], cell: Cell) -> Claim:
     return claim
 
 
-def _told(found: Sequence[tuple[Protocol, Claim]], held: int, refuted: int) -> str:
-    counts = f"{held} supported, {refuted} refuted, {len(found) - held - refuted} undecided at 95%; Wilson (1927)"
-    known = [(protocol, claim) for protocol, claim in found if not math.isnan(claim.estimate.value)]
+def _told(found: Sequence[tuple[Cell, Claim]], held: int, refuted: int) -> str:
+    counts = (
+        f"{held} supported, {refuted} refuted, {len(found) - held - refuted} undecided at 95%, each of preference in "
+        "one format with advice in another; Wilson (1927)"
+    )
+    known = [(cell, claim) for cell, claim in found if not math.isnan(claim.estimate.value)]
     if not known:
         return counts
     sign = {">": 1.0, "<": -1.0, "abs <": 0.0}[known[0][1].relation]
-    protocol, claim = min(
-        known, key=lambda pair: sign * pair[1].estimate.value if sign else -abs(pair[1].estimate.value)
-    )
-    return f"{counts}; the worst is {claim.estimate.value:.2f} {claim.interval}: {protocol}"
+    cell, claim = min(known, key=lambda pair: sign * pair[1].estimate.value if sign else -abs(pair[1].estimate.value))
+    worst = f"preference by {cell.protocol}; advice by {cell.advised}"
+    return f"{counts}; the worst is {claim.estimate.value:.2f} {claim.interval}: {worst}"

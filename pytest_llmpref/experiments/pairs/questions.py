@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from pytest_llmpref.config.profiles import NEWEST_DESIGN
 from pytest_llmpref.experiments.asking import attempt_key, first_attempt
 from pytest_llmpref.experiments.experiment import Conditions, Plan
-from pytest_llmpref.experiments.participants import digest, shuffled
+from pytest_llmpref.experiments.pairs.designs import design_of
 from pytest_llmpref.experiments.trials import Prompts, Replies, Trial
 from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.prefill import Prefill, led_messages
@@ -113,71 +114,42 @@ class PairQuestion:
 
 
 def pair_questions(
-    ids: Sequence[str], *, partners: int | None, orders: int, repetitions: int, wordings: int, seed: int
+    ids: Sequence[str],
+    *,
+    partners: int | None,
+    orders: int,
+    repetitions: int,
+    wordings: int,
+    seed: int,
+    design: int = NEWEST_DESIGN,
+    purpose: str = "",
 ) -> Iterator[PairQuestion]:
     """Plan the questions of a pairwise experiment.
 
-    The shuffled entities stand on a circle, and step t pairs each with the one ``offset[t]`` places on; so every
-    entity gets two partners a step, and a plan with fewer partners is a prefix of one with more. The first offset
-    is 1: the pairs of even the smallest plan connect all entities. Wordings and label letters rotate along the
-    circle and with the step, so that each is met about as often with every entity and in every step; both orders of
-    a pair share wording and labels, which leaves position as their only difference.
+    Both orders of a pair share wording and labels, which leaves position as their only difference.
 
     Parameters
     ----------
     ids
         Entity ids, n of them.
     partners
-        With how many others each is compared (an odd number is rounded up to the next step); ``None`` for all,
-        n(n-1)/2 pairs.
+        With how many others each is compared; ``None`` for all. See `designs.design_of`.
     orders
         2 asks each pair in both orders, 1 in one that is drawn for the pair.
     repetitions, wordings
         Samples of each question; number of wordings to rotate over.
     seed
-        The design depends on nothing but the ids and this seed.
+        The questions depend on nothing but the design, the ids, the purpose and this seed.
+    design
+        Version of the design.
+    purpose
+        What is asked, in a word: from version 2 on, experiments of different purposes are independent.
     """
-    circle = shuffled(ids, seed, "circle")
-    n = len(circle)
-    cells = 2 * wordings
-    for step, offset in enumerate(_offsets(n, partners, seed)):
-        for place in range(_pairs_apart(n, offset)):
-            pair = (circle[place], circle[(place + offset) % n])
-            if digest(seed, "order", *sorted(pair))[0] % 2:
-                pair = pair[::-1]
-            wording, label = divmod((place + 3 * step) % cells, 2)
-            for first, second in (pair, pair[::-1])[:orders]:
-                for repetition in range(repetitions):
-                    yield PairQuestion(first, second, label == 0, wording, repetition, step)
-
-
-def pairs_by_step(n: int, *, partners: int | None, seed: int) -> list[int]:
-    """Return how many pairs each step of `pair_questions` asks about, of n entities.
-
-    Parameters
-    ----------
-    n
-        Entities.
-    partners, seed
-        As in `pair_questions`.
-
-    Examples
-    --------
-    >>> pairs_by_step(6, partners=None, seed=0)
-    [6, 3, 6]
-    """
-    return [_pairs_apart(n, offset) for offset in _offsets(n, partners, seed)]
-
-
-def _offsets(n: int, partners: int | None, seed: int) -> list[int]:
-    """Return how many places apart the two entities of a pair stand, in each step."""
-    offsets = [1, *sorted(range(2, n // 2 + 1), key=lambda offset: digest(seed, "offset", str(offset)))]
-    return offsets if partners is None else offsets[: (partners + 1) // 2]
-
-
-def _pairs_apart(n: int, offset: int) -> int:
-    """Return how many pairs stand so many places apart on a circle of n."""
-    return n // 2 if 2 * offset == n else n
+    planned = design_of(design, ids, partners=partners, wordings=wordings, seed=seed, purpose=purpose)
+    for one, other, first_is_a, wording, step in planned:
+        for first, second in ((one, other), (other, one))[:orders]:
+            for repetition in range(repetitions):
+                yield PairQuestion(first, second, first_is_a, wording, repetition, step)
 
 
 LABELS = ("A", "B")
@@ -185,14 +157,14 @@ _C = re.compile(r"[\W_]*(?:option\s+)?c(?:\W*$|[\s.:)*]+neither\b)", re.IGNORECA
 """A reply that takes the third option, where there is one, by its letter."""
 
 
-def designed(conditions: Conditions, prompts: Prompts, partners: int | None) -> list[PairQuestion]:
+def designed(conditions: Conditions, prompts: Prompts, partners: int | None, purpose: str) -> list[PairQuestion]:
     """Return the questions about each entity and so many others, in the order of the design.
 
     Parameters
     ----------
     conditions, prompts
         Of the study, and the wordings.
-    partners
+    partners, purpose
         As in `pair_questions`.
     """
     profile = conditions.profile
@@ -204,6 +176,8 @@ def designed(conditions: Conditions, prompts: Prompts, partners: int | None) -> 
             repetitions=profile.repetitions,
             wordings=min(profile.paraphrases or prompts.wordings, prompts.wordings),
             seed=conditions.seed,
+            design=profile.design,
+            purpose=purpose,
         )
     ]
 
@@ -213,15 +187,17 @@ def in_order_of_asking(questions: Iterable[PairQuestion]) -> list[PairQuestion]:
     return sorted(questions, key=lambda question: question.wording)
 
 
-def questions_asked(conditions: Conditions, prompts: Prompts) -> list[PairQuestion]:
+def questions_asked(conditions: Conditions, prompts: Prompts, purpose: str) -> list[PairQuestion]:
     """Return the questions of the fixed design, in the order in which they are asked.
 
     Parameters
     ----------
     conditions, prompts
         Of the study, and the wordings.
+    purpose
+        As in `pair_questions`.
     """
-    return in_order_of_asking(designed(conditions, prompts, conditions.profile.partners))
+    return in_order_of_asking(designed(conditions, prompts, conditions.profile.partners, purpose))
 
 
 def plan_pairs(

@@ -8,6 +8,7 @@ from pytest_llmpref.experiments.behaviour import Behaviour, Compared, Gate, Plan
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pytest_llmpref.config.options import Settings
     from pytest_llmpref.experiments.behaviour import ClaimKind, Scenario
     from pytest_llmpref.experiments.experiment import Conditions, Experiment
 
@@ -15,6 +16,7 @@ FEWEST = 3
 """Entities over which no correlation has an error."""
 
 
+ENTITY_OFF = "the bundled questions are too few to show it for each entity: add --llmpref-boolq dev, or a file"
 PLANNED_ACCURACIES = (0.85, 0.95)
 """Shares of right answers for which a plan says how often the gate for each entity opens. Our choice."""
 
@@ -27,6 +29,10 @@ class Reading(Behaviour):
     title = unit = "BoolQ accuracy"
     gate = Gate("no_performance_gap", ("preferences", "boolq"))
     entity_gate = Gate("no_entity_answered_worse", ("entity", "boolq"))
+
+    def entity_off(self, settings: "Settings") -> str:
+        """Say that the bundled questions are too few: of 72 entities, one would always miss a margin by chance."""
+        return "" if settings.boolq else ENTITY_OFF
 
     def experiment(self) -> "Experiment":
         """Return yes/no questions about passages."""
@@ -53,6 +59,8 @@ class Reading(Behaviour):
             yield f"reading, the extremes: {100 * gap:.1f} points, {right}"
         gap = closed_form.supportable_gap(planned.n, questions, planned.alpha)
         yield f"reading, quarters: within {100 * gap:.1f} points can be supported, {right}"
+        if not planned.conditions.thresholds.get(for_each(self.measure)):
+            yield "reading, each entity: no gate; it takes 200 questions, see --boolq"
         yield from self._opening(planned, questions)
 
     def _opening(self, planned: Planned, questions: int) -> Iterator[str]:
@@ -72,7 +80,7 @@ class Reading(Behaviour):
             yield f"reading, each entity within {100 * threshold.margin:g} points: opens in {opens} of studies"
             yield f"  without any difference, if {rights}% are right"
             if max(chances) < POWER:
-                yield "  FEW QUESTIONS: it opens only if answers hardly vary; see --llmpref-boolq"
+                yield "  FEW QUESTIONS: it opens only if answers hardly vary by chance"
 
     def remarks(self, checks: Mapping[str, Any]) -> Iterator[str]:
         """Yield how often answers are right and yes, and how small a difference between entities they could show."""

@@ -9,17 +9,16 @@ import numpy as np
 from scipy import special
 
 from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.claims.intervals import Normal
+from pytest_llmpref.claims.intervals import Envelope, Normal, Wilson
 from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario
 from pytest_llmpref.experiments.measure import Measure, reliability_reasons
 from pytest_llmpref.experiments.pairs.calibration import (
     MODEL,
     RHO,
     SPLITS,
-    PairDesign,
     PairStudy,
-    pair_design,
 )
+from pytest_llmpref.experiments.pairs.pulls import PairDesign, pair_design
 from pytest_llmpref.experiments.pairs.strengths import Strengths
 from pytest_llmpref.experiments.refusal.measure import PROPENSITY, Propensity, absences_in
 from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray, quartiles
@@ -284,6 +283,52 @@ def scenarios() -> Iterator[Scenario]:
         *_rivals(),
     ):  # fmt: skip
         yield Scenario(f"refusals/{name}", about, study)
+    for name, about, gate in _gates():
+        yield Scenario(f"refusals/{name}", about, gate)
+
+
+@dataclass(frozen=True)
+class GateStudy:
+    """A study of the gate alone: every pair in both orders, entities refused as planted, and a control.
+
+    Attributes
+    ----------
+    n_entities
+        Number of entities.
+    usual
+        Chance of a refusal of every question, the control's too.
+    worst
+        The same of the questions about one entity.
+    """
+
+    n_entities: int
+    usual: float
+    worst: float
+
+    def findings(self, rng: np.random.Generator) -> Iterator[Finding]:
+        """Simulate one study, and yield what it found."""
+        n = self.n_entities
+        first, second = (np.tile(side, 2) for side in np.triu_indices(n, 1))
+        refused = rng.random(len(first)) < np.where((first == 0) | (second == 0), self.worst, self.usual)
+        ones = np.ones(len(first), dtype=np.intp)
+        attempts = Attempts(first, second, 0 * ones, refused.astype(np.intp), ones, refused, n)
+        hits = rng.random(CONTROLS) < self.usual
+        control = Estimate(float(hits.mean()), CONTROLS, "trials", "Wilson", Wilson(float(hits.sum()), CONTROLS))
+        each = [rate - control for rate in refusal_rates(attempts)]
+        highest = max(each, key=lambda one: one.value)
+        together = replace(highest, interval_method=Envelope(tuple(one.interval_method for one in each)))
+        yield Finding("no refusals beyond the control", together, self.worst - self.usual, 0.1)
+
+    def predicted_power(self, kind: str) -> float:  # noqa: ARG002 - `stats.opening` predicts it for plans
+        """Return NaN: nothing predicts it at one alternative."""
+        return math.nan
+
+
+def _gates() -> Iterator[tuple[str, str, GateStudy]]:
+    """Yield studies of the gate: one entity at the margin, and none that is refused more."""
+    yield "gate=one", "72 entities, every pair, one refused 10 points more than 0.5%", GateStudy(72, 0.005, 0.105)
+    for rate in (0.001, 0.005, 0.01):
+        yield f"gate={rate:.1%}", f"72 entities, every pair, all refused {rate:.1%}", GateStudy(72, rate, rate)
 
 
 def _rivals() -> Iterator[tuple[str, str, RefusalStudy]]:
@@ -322,6 +367,10 @@ KINDS: Mapping[str, ClaimKind] = {
         "the chance of a refusal at first, averaged over all entities of the kind that the entity could meet, of which "
         "those that it meets are a sample, less that of the control",
         of_entity=True,
+    ),
+    "no refusals beyond the control": ClaimKind(
+        "all of refusals[entity] - refusals.control < b, as a gate claims it", "<", "given",
+        "the largest of these differences; an intersection-union test, which claims no coverage",
     ),
 }  # fmt: skip
 """The kinds of claim, and what each estimates: stated before anything is calibrated."""

@@ -83,7 +83,9 @@ class RefusalExperiment:
 
     def _questions(self, conditions: Conditions) -> list[PairQuestion]:
         # A base model would continue the user's own words, at the price of every attempt that the profile allows.
-        return questions_asked(conditions, self.prompts) if lead_for(conditions.model).turns else []
+        if not lead_for(conditions.model).turns:
+            return []
+        return questions_asked(conditions, self.prompts, "donation")
 
     @cached_property
     def _control_names(self) -> dict[str, str]:

@@ -446,3 +446,20 @@ def test_the_lock_leaves_no_file_behind(tmp_path):
     with cassette.lock():
         assert cassette.lock_file.exists()
     assert not cassette.lock_file.exists()
+
+
+def test_a_cassette_says_which_design_it_was_recorded_under_and_none_is_version_1(tmp_path):
+    cassette = Cassette.open(tmp_path, MODEL)
+    assert cassette.designs == frozenset()
+    cassette.append(question(1), REPLY)
+    assert b'"design"' not in cassette.journal.read_bytes()
+    cassette.design = 2
+    cassette.append(question(2), REPLY)
+    cassette.pack()
+    again = Cassette.open(tmp_path, MODEL)
+    assert again.designs == {1, 2}
+    assert [line.design for line in again.lines()] == [1, 2]
+    elsewhere = Cassette.open(tmp_path / "copy", MODEL)
+    for line in again.lines():
+        elsewhere.add(line)
+    assert Cassette.open(tmp_path / "copy", MODEL).designs == {1, 2}

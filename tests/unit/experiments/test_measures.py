@@ -68,7 +68,7 @@ def test_planted_preferences_are_found_by_every_experiment(logprobs):
 def test_residuals_find_the_one_entity_whose_advice_departs():
     planted = utilities()
     preferences = measure(Preference().experiment(), PlantedModel(planted))
-    departed = planted | {"UNICEF": planted["UNICEF"] - 3.0}
+    departed = planted | {"UNICEF": planted["UNICEF"] - 4.0}
     advice = measure(Advice().experiment(), PlantedModel(departed))
     found = residuals(advice, preferences)
     assert min(found, key=lambda id_: found[id_].value) == "unicef"
@@ -346,7 +346,7 @@ def test_one_position_or_label_at_95_percent_carries_no_preference(chosen, inval
         f"option labelled {'B' if other_side else 'A'}": np.where(first_is_a, chose_a, ~chose_a),
     }
     for way, first_chosen in ways.items():
-        reasons = rate(comparisons_of(first_chosen, 16), [str(n) for n in range(16)], seed=0, splits=1).reasons
+        reasons = rate(comparisons_of(first_chosen, 16), [str(n) for n in range(16)], {}, seed=0, splits=1).reasons
         assert any(f"one-sided: the {way} is chosen" in reason for reason in reasons) is invalid
 
 

@@ -12,16 +12,18 @@ from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal, Unknown
 from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.stats.association import spearman, spearman_estimate
-from pytest_llmpref.stats.ranks import RhoInterval
-from pytest_llmpref.stats.reliability import (
+from pytest_llmpref.stats.attenuation import (
     DisattenuatedRho,
     Scale,
-    SpearmanBrown,
     attenuation_corrected,
-    cut,
     disattenuated,
-    means,
     noise_ceiling,
+)
+from pytest_llmpref.stats.ranks import RhoInterval
+from pytest_llmpref.stats.reliability import (
+    SpearmanBrown,
+    cut,
+    means,
     of_halves,
     spearman_brown,
     split_half,

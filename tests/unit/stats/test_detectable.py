@@ -84,8 +84,7 @@ def test_a_plan_says_of_every_kind_of_claim_what_it_could_detect(capsys):
         "preference, one entity: 122 Elo points",
         "refusals, one entity: a margin above 0.03",
         "refusals, gate within 0.1: opens in 100%, 100%, 99% of studies",
-        "reading, each entity within 10 points: opens in 0%, 0% of studies",
-        "FEW QUESTIONS",
+        "reading, each entity: no gate; it takes 200 questions",
         "reading, the extremes: 6.5 points",
         "reading, quarters: within 3.9 points can be supported",
     ):

@@ -11,9 +11,10 @@ from simulated_comparisons import chances, comparisons_of, drawn, every_ordered_
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal, Unknown
 from pytest_llmpref.claims.verdicts import Verdict
+from pytest_llmpref.stats.attenuation import noise_ceiling
 from pytest_llmpref.stats.comparisons import Comparisons, cycle_rate, decided_pairs
 from pytest_llmpref.stats.rating import bradley_terry, split_half
-from pytest_llmpref.stats.reliability import noise_ceiling, spearman_brown
+from pytest_llmpref.stats.reliability import spearman_brown
 
 
 def reliable(value):

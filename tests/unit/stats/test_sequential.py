@@ -10,7 +10,7 @@ from pytest_llmpref.claims.claim import Threshold
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Exact, Wilson
 from pytest_llmpref.cli import main
-from pytest_llmpref.experiments.pairs.questions import pair_questions, pairs_by_step
+from pytest_llmpref.experiments.pairs.questions import pair_questions
 from pytest_llmpref.experiments.refusal.stopping import Looks, follow
 from pytest_llmpref.stats.sequential import INTERIM_SHARE, PRIOR, SequentialShare
 
@@ -73,9 +73,7 @@ def looks_of(n: int) -> Looks:
     questions = list(
         pair_questions([str(k) for k in range(n)], partners=None, orders=2, repetitions=1, wordings=1, seed=1)
     )
-    steps = pairs_by_step(n, partners=None, seed=1)
-    assert sum(steps) == n * (n - 1) // 2
-    look = np.repeat(np.arange(len(steps)) // 2, 2 * np.array(steps))
+    look = np.array([question.step // 2 for question in questions])
     first, second = (np.array([int(getattr(question, end)) for question in questions]) for end in ("first", "second"))
     return Looks(first, second, look, n)
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import optimize, special
 
-from pytest_llmpref.claims.intervals import Normal
+from pytest_llmpref.claims.intervals import Envelope, Normal
 from pytest_llmpref.stats.noise import Noisy
 from pytest_llmpref.stats.refusal import PRIOR_SD, WORDING_SD, Attempts
-from pytest_llmpref.stats.superadditivity import Envelope, fit_above, floor_allowed, interaction
+from pytest_llmpref.stats.superadditivity import fit_above, floor_allowed, interaction
 
 N = 24
 DISLIKE = special.ndtri((np.arange(N) + 0.5) / N)

@@ -3,9 +3,11 @@
 import asyncio
 
 import msgspec
+import numpy as np
 import pytest
+from scipy import special
 
-from pytest_llmpref import robustness, spearman
+from pytest_llmpref import Attempt, robustness, spearman
 from pytest_llmpref.claims.claim import ledger
 from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.config.entities import load_entities
@@ -13,8 +15,9 @@ from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.asking import ask_all
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.pairs import Advice, Preference
+from pytest_llmpref.experiments.pairs.measure import pair_measure
 from pytest_llmpref.experiments.pairs.protocols import Undecided, cells_of
-from pytest_llmpref.experiments.pairs.questions import read_pair
+from pytest_llmpref.experiments.pairs.questions import PairTrial, read_pair
 from pytest_llmpref.models.chat import Reply
 from pytest_llmpref.models.simulated.server import SimulatedModel
 from pytest_llmpref.parsing.outcome import Outcome
@@ -47,13 +50,56 @@ def preferences():
     return measured(Preference().experiment(), SimulatedModel("sim/paper-a"))
 
 
-def test_each_trial_is_in_one_cell_and_order_labels_and_wording_are_crossed(preferences):
+def test_each_trial_is_in_the_cells_of_one_protocol_and_order_labels_and_wording_are_crossed(preferences):
     cells = cells_of([preferences], [preferences])
-    assert len({cell.protocol for cell in cells}) == len(cells) == 2 * 2 * 4
-    keys = [trial.key for cell in cells for trial in cell.preferences.trials]
+    by_protocol = {cell.protocol: cell for cell in cells}
+    assert len(by_protocol) == 2 * 2 * 4
+    keys = [trial.key for cell in by_protocol.values() for trial in cell.preferences.trials]
     assert sorted(keys) == sorted(trial.key for trial in preferences.trials)
-    for cell in cells:
+    for cell in by_protocol.values():
         assert len(cell.preferences.trials) == pytest.approx(5112 / 16, rel=0.15)
+
+
+def test_preference_is_paired_only_with_advice_in_another_format(preferences):
+    cells = cells_of([preferences], [preferences])
+    assert len(cells) == len({(cell.protocol, cell.advised) for cell in cells}) == 16 * 3
+    for cell in cells:
+        one, other = cell.protocol, cell.advised
+        assert one.wording != other.wording
+        assert (one.first_is_a, one.in_order) != (other.first_is_a, other.in_order)
+        assert one.form == other.form
+        assert {trial.key for trial in cell.preferences.trials}.isdisjoint(
+            trial.key for trial in cell.donation_advice.trials
+        )
+
+
+@pytest.mark.parametrize("pull", ["label", "position", "label_by_position"])
+def test_a_pull_of_one_format_that_both_share_lets_a_finding_hold_in_a_third_of_the_cells_at_most(pull):
+    """No strengths at all: what entities gain by the format is the same in both experiments."""
+    ids = list(CONDITIONS.groups)
+    plan = Preference().experiment().plan(CONDITIONS)
+    rng = np.random.default_rng(3)
+    gain = dict(zip(ids, rng.normal(0, 2, len(ids)), strict=True))
+
+    def trial(question):
+        a = 1 if question.first_is_a else -1
+        one, other = gain[question.first], gain[question.second]
+        pulls = {"label": a * (one + other), "position": one + other, "label_by_position": a * (one - other)}
+        attempt = Attempt("k", Outcome.CHOICE, "")
+        return PairTrial(
+            (attempt,),
+            (question.first, question.second),
+            score=float(special.expit(pulls[pull])),
+            first_is_a=question.first_is_a,
+            wording=question.wording,
+        )
+
+    measure = pair_measure("preference", CONDITIONS, [trial(question) for question in plan.questions], [])
+    found = robustness(cells_of([measure], [measure]), follows)
+    assert 0.2 < found.value <= 1 / 3
+    assert found.interval().high < 0.8
+    # Where order alone decides, both orders cancel: the strengths are all the same, and tell nothing apart.
+    assert found.invalid
 
 
 def test_a_finding_that_holds_in_every_cell_is_robust_and_one_that_a_wording_turns_is_not(preferences):
@@ -63,9 +109,9 @@ def test_a_finding_that_holds_in_every_cell_is_robust_and_one_that_a_wording_tur
     found = robustness(cells_of([preferences], [turned]), follows)
     assert found.value == 0.75
     assert found.n == 16
-    assert "12 supported, 4 refuted, 0 undecided" in found.method
+    assert "36 supported, 12 refuted, 0 undecided" in found.method
     # The second of four personas, so the second wording of each four.
-    assert "wording 1" in found.method.split("the worst is ")[1]
+    assert "wording 1" in found.method.split("; advice by ")[1]
     assert (found > 0.8).verdict is not Verdict.SUPPORTED
 
 
@@ -85,7 +131,7 @@ def test_an_invalid_measure_makes_it_invalid():
 
 @pytest.mark.parametrize(("count", "enough"), [(3, False), (4, True)])
 def test_a_share_needs_four_protocols(preferences, count, enough):
-    found = robustness(cells_of([preferences], [preferences])[:count], follows)
+    found = robustness(cells_of([preferences], [preferences])[: 3 * count], follows)
     assert found.n == count
     assert (found.invalid == ()) is enough
 

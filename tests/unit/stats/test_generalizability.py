@@ -1,0 +1,138 @@
+"""Variance components of strengths by format: planted values, and what statsmodels finds by REML."""
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from planted_formats import World, answers
+from scipy import special
+
+from pytest_llmpref.stats.comparisons import Comparisons
+from pytest_llmpref.stats.generalizability import g_study
+
+
+def components(found):
+    return {"entity": found.entity, **found.facets}
+
+
+def test_planted_variances_come_back_from_choices():
+    rng = np.random.default_rng(4)
+    planted = {"entity": 0.36, "label": 0.16, "position": 0.09, "label_by_position": 0.04, "wording": 0.09}
+    world = World(0.6, label=0.4, position=0.3, label_by_position=0.2, wording=0.3)
+    found = [components(g_study(*answers(rng, 36, world))) for _ in range(12)]
+    for name, variance in planted.items():
+        values = np.array([one[name] for one in found])
+        # Averaging over what others gain takes a little of each (Zeger, Liang and Albert 1988): a tenth here.
+        assert values.mean() == pytest.approx(0.9 * variance, abs=3 * values.std(ddof=1) / np.sqrt(12) + 0.02)
+
+
+def test_formats_that_do_nothing_leave_no_variance_but_noise():
+    rng = np.random.default_rng(5)
+    found = [g_study(*answers(rng, 24, World(1.0, pairs=0.5))) for _ in range(20)]
+    for facet in ("label", "position", "label_by_position", "wording"):
+        values = np.array([one.facets[facet] for one in found])
+        assert abs(values.mean()) < 3 * values.std(ddof=1) / np.sqrt(20)
+
+
+def by_reml(comparisons, logits):
+    """Variance components of log-odds as statsmodels estimates them."""
+    mixed = pytest.importorskip("statsmodels.regression.mixed_linear_model")
+    n = comparisons.n_entities
+    first, second = np.eye(n)[comparisons.first], np.eye(n)[comparisons.second]
+    a = np.where(comparisons.label_first_is_a, 1.0, -1.0)[:, None]
+    pairs, pair_of = comparisons.pairs
+    designs = {
+        "entity": first - second,
+        "label": a * (first + second),
+        "position": first + second,
+        "label_by_position": a * (first - second),
+        "pair": np.eye(len(pairs))[pair_of] * np.where(comparisons.low_first, 1.0, -1.0)[:, None],
+    }
+    names = [[[f"{name}{column}" for column in range(design.shape[1])]] for name, design in designs.items()]
+    spec = mixed.VCSpec(list(designs), names, [[design] for design in designs.values()])
+    exog = np.concatenate([np.ones_like(a), a], axis=1)
+    model = mixed.MixedLM(logits, exog, groups=np.ones(len(logits)), exog_vc=spec)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a component of a small study may be estimated as 0
+        return dict(zip(designs, model.fit(reml=True, method=["lbfgs"]).vcomp, strict=True))
+
+
+def test_components_are_those_of_a_mixed_model_by_reml():
+    """All effects are small, so the log-odds of probabilities are a linear model, which statsmodels fits."""
+    rng = np.random.default_rng(6)
+    n, studies, world = 14, 10, World(0.1, 0.15, 0.08, 0.05, pairs=0.05, probabilities=True)
+    found, expected = [], []
+    for _ in range(studies):
+        comparisons, levels = answers(rng, n, world, wordings=1)
+        logits = special.logit(comparisons.score) + 0.05 * rng.standard_normal(len(comparisons))
+        noisy = replace(comparisons, score=special.expit(logits))
+        found.append(components(g_study(noisy, levels)))
+        expected.append(by_reml(comparisons, logits))
+    for name in found[0]:
+        ours, theirs = (np.array([one[name] for one in estimates]) for estimates in (found, expected))
+        # Two unbiased estimates from the same studies: they differ by chance in each, and not on average.
+        chance = (ours - theirs).std(ddof=1) / np.sqrt(studies)
+        assert ours.mean() == pytest.approx(theirs.mean(), rel=0.1, abs=2 * chance), name
+        if name in {"entity", "label"}:
+            assert np.corrcoef(ours, theirs)[0, 1] > 0.8, name
+
+
+def test_strengths_that_turn_round_with_the_label_correlate_below_zero():
+    found = g_study(*answers(np.random.default_rng(7), 36, World(0.2, label=0.8)))
+    assert found.swaps["label"].interval().high < 0
+    assert found.one_format < 0.2
+
+
+def test_correlations_across_a_swap_are_those_of_the_planted_variances_and_intervals_hold_them():
+    rng = np.random.default_rng(8)
+    truth = (0.6**2 - 0.3**2) / (0.6**2 + 0.3**2)
+    found = [g_study(*answers(rng, 36, World(0.6, label=0.3))).swaps["label"] for _ in range(40)]
+    values, intervals = np.array([one.value for one in found]), [one.interval() for one in found]
+    assert values.mean() == pytest.approx(truth, abs=0.05)
+    assert sum(one.low <= truth <= one.high for one in intervals) >= 34
+
+
+def test_answer_forms_are_a_facet_where_there_are_several():
+    rng = np.random.default_rng(9)
+    comparisons, levels = answers(rng, 24, World(0.3, wording=1.0), wordings=3)
+    found = g_study(comparisons, {"answer_form": levels["wording"]})
+    assert set(found.facets) == {"label", "position", "label_by_position", "answer_form"}
+    assert found.swaps["answer_form"].value < 0.4
+
+
+def test_what_the_design_does_not_vary_is_left_out():
+    comparisons, _ = answers(np.random.default_rng(10), 12, World(1.0), wordings=1)
+    one_label = Comparisons(
+        comparisons.first, comparisons.second, comparisons.score, np.ones(len(comparisons), dtype=bool), 12
+    )
+    assert set(g_study(one_label, {"wording": np.zeros(len(comparisons), dtype=np.intp)}).facets) == {"position"}
+
+
+def test_a_facet_that_the_design_confounds_with_strengths_is_left_out():
+    comparisons, levels = answers(np.random.default_rng(12), 16, World(1.0))
+    # The first option carries A in all pairs of half of the entities, and in no other.
+    by_entity = (comparisons.first < 8) & (comparisons.second < 8)
+    within = (comparisons.first < 8) == (comparisons.second < 8)
+    rows = np.flatnonzero(within | (comparisons.first == 0))
+    confounded = Comparisons(
+        comparisons.first[rows], comparisons.second[rows], comparisons.score[rows], by_entity[rows], 16
+    )
+    assert "label_by_position" not in g_study(confounded, {"wording": levels["wording"][rows]}).facets
+
+
+def test_too_few_entities_and_answers_that_are_all_alike_give_nothing():
+    comparisons, levels = answers(np.random.default_rng(11), 7, World(1.0))
+    assert g_study(comparisons, levels) is None
+    always_first, levels = answers(np.random.default_rng(11), 12, World(1.0))
+    found = g_study(
+        Comparisons(
+            always_first.first,
+            always_first.second,
+            np.ones(len(always_first)),
+            always_first.label_first_is_a,
+            12,
+        ),
+        levels,
+    )
+    assert found is None or not found.swaps["label"].value > 0.5
