@@ -104,7 +104,7 @@ def open_study(model: str, **settings: Any) -> OpenStudy:  # noqa: ANN401 - each
     Examples
     --------
     >>> from pytest_llmpref import open_study, spearman
-    >>> with open_study("sim/paper-a", profile="smoke") as study:
+    >>> with open_study("sim/paper-a") as study:
     ...     rho = spearman(study.preferences, study.donation_advice)
     >>> (rho > 0.5).verdict.value
     'supported'

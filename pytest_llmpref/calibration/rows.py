@@ -121,7 +121,7 @@ def _row(cell: str, kind: str, about: ClaimKind, tally: Tally, studies: int) -> 
         verdicts={verdict.value: mean(verdict) for verdict in Verdict},
         power=power,
         predicted=predicted,
-        misses=_misses(coverage, alarms, family, power, predicted),
+        misses=_misses(coverage if about.covers else math.nan, alarms, family, power, predicted),
         of_entity=about.of_entity,
     )
 

@@ -46,6 +46,9 @@ class ClaimKind:
         What the estimate is an estimate of.
     of_entity
         Whether a study makes the claim for each entity, rather than once.
+    covers
+        Whether the interval is to hold the truth as often as its level says. One that stands for several claims, which
+        must all hold, is wider.
     """
 
     claim: str
@@ -53,6 +56,7 @@ class ClaimKind:
     entities: Entities
     estimand: str
     of_entity: bool = False
+    covers: bool = True
 
 
 @dataclass(frozen=True, slots=True)

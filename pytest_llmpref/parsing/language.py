@@ -121,6 +121,8 @@ class Language:
         Patterns of questions that ask for no preference: "how can I help you?".
     ranking
         Patterns that announce a ranking: "my ranking".
+    worst_first
+        Patterns that say that a ranking begins with its last place: "from worst to best".
     unordered
         Patterns that say that a list is no ranking: "in alphabetical order".
     refusal
@@ -175,6 +177,7 @@ class Language:
     both: Patterns
     offers: Patterns
     ranking: Patterns
+    worst_first: Patterns
     unordered: Patterns
     refusal: Mapping[str, Patterns]
     hints: Mapping[str, Patterns]
@@ -182,7 +185,7 @@ class Language:
 
 _APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "\u00b4": "'"})
 _BACKTICK = re.compile(r"(?<=\w)`(?=\w)")
-_LISTS = ("abstention", "undecided", "both", "offers", "ranking", "unordered")
+_LISTS = ("abstention", "undecided", "both", "offers", "ranking", "worst_first", "unordered")
 _GRAMMAR = (
     "frames", "comparing", "anaphors", "inverse", "leads", "foils", "limits", "negation", "rejecting", "conditions",
     "reported", "embedding", "guessing", "revising", "withdrawing", "explaining", "speaker", "affirming", "denying",

@@ -79,7 +79,8 @@ def read_ranking(text: str, names: Mapping[str, str], shown: Sequence[str] = ())
 
     A ranking is a list: items in lines of their own, or names with nothing but separators between them. A name in a
     note behind an item takes no rank. Thinking is not read. Prose, a refusal, and a list that is said to be in no order
-    are none, whatever they name; nor are `CHANCE` names or more in the order of the alphabet, or in that shown.
+    are none, whatever they name; nor are `CHANCE` names or more in the order of the alphabet, or in that shown. A list
+    "from worst to best" is read from its end.
 
     Parameters
     ----------
@@ -103,7 +104,8 @@ def read_ranking(text: str, names: Mapping[str, str], shown: Sequence[str] = ())
     best = max(lists, key=lambda each: (len(each.names), each.numbered, each.names not in orders))
     if len(best.names) >= CHANCE and best.names in orders:
         return none
-    order = tuple(ids[ord(name) - _FIRST] for name in best.names)
+    ranked = best.names[::-1] if _begins_with_worst(folded) else best.names
+    order = tuple(ids[ord(name) - _FIRST] for name in ranked)
     named = sum(item is not None for item in best.items)
     return RankingRead(order, len(ids) - len(order), named - len(order), len(best.items) - named)
 
@@ -210,6 +212,12 @@ def _announces(part: str) -> bool:
     spoken = languages_of(part)
     announced = any(language.ranking.found_in(part) for language in spoken)
     return announced and not found_in("negation", part, spoken)
+
+
+def _begins_with_worst(text: str) -> bool:
+    """Whether a reply says before its list that the last place comes first."""
+    lead = re.split(_NAME, text, maxsplit=1)[0]
+    return any(language.worst_first.found_in(lead) for language in languages_of(lead))
 
 
 def _unordered(text: str) -> bool:

@@ -1,13 +1,13 @@
 """Two measures of the same pairs, correlated over different halves of the pairs.
 
 What is particular to a pair moves both measures alike where both ask about it, and a correlation of the two then holds
-more than what their entities share. So one measure is taken from half of the pairs, and the other from the other half;
-the
-correlation of such halves is stepped up to whole measures, or divided by the reliability of halves, between which no
-pair is shared either.
+more than what their entities share. So one measure is taken from half of the pairs, and the other from the other half.
+By how much halves of the same pairs correlate more is what is shared. The correlation of different halves, divided by
+the reliability of halves (Spearman 1904), is that of the true values: between those halves no pair is shared either.
 
 References
 ----------
+Brown 1910
 Spearman 1904
 Spearman 1910
 """
@@ -64,8 +64,8 @@ class Crossed:
 
     Attributes
     ----------
-    between
-        Of one measure over a half of the pairs with the other measure over the other half.
+    between, same
+        Of one measure over a half of the pairs with the other measure over the other half, and over the same half.
     x, y
         Of either measure's halves: their reliability.
     n
@@ -75,16 +75,20 @@ class Crossed:
     """
 
     between: float
+    same: float
     x: float
     y: float
     n: int
     splits: int
 
     @property
-    def whole(self) -> float:
-        """What the whole measures would correlate by if no noise were shared: halves stepped up (Spearman 1910)."""
-        rho = 2 * self.between / math.sqrt((1 + max(self.x, 0.0)) * (1 + max(self.y, 0.0)))
-        return max(-1.0, min(1.0, rho))
+    def shared(self) -> float:
+        """How much of the correlation of whole measures is noise that both share.
+
+        Halves of the same pairs correlate by more than halves of different pairs. Noise of a half has twice the
+        variance, and by the reliability of halves the whole is as much more reliable (Spearman 1910, Brown 1910).
+        """
+        return (self.same - self.between) / math.sqrt((1 + max(self.x, 0.0)) * (1 + max(self.y, 0.0)))
 
     @property
     def corrected(self) -> float:
@@ -117,12 +121,13 @@ def crossed(x: object, y: object) -> Crossed | None:
         if known.sum() < FEWEST or any(np.ptp(part) == 0 for part in (x_one, x_other, y_one, y_other)):
             continue
         between = (rank_correlation(x_one, y_other) + rank_correlation(x_other, y_one)) / 2
-        found.append((between, rank_correlation(x_one, x_other), rank_correlation(y_one, y_other)))
+        same = (rank_correlation(x_one, y_one) + rank_correlation(x_other, y_other)) / 2
+        found.append((between, same, rank_correlation(x_one, x_other), rank_correlation(y_one, y_other)))
         fewest = min(fewest, int(known.sum()))
     if not found:
         return None
-    between, of_x, of_y = np.mean(found, axis=0)
-    return Crossed(float(between), float(of_x), float(of_y), fewest, len(found))
+    between, same, of_x, of_y = map(float, np.mean(found, axis=0))
+    return Crossed(between, same, of_x, of_y, fewest, len(found))
 
 
 def without_shared_noise(estimate: Estimate, x: object, y: object) -> Estimate:
@@ -138,10 +143,11 @@ def without_shared_noise(estimate: Estimate, x: object, y: object) -> Estimate:
     inner = estimate.interval_method
     if not isinstance(inner, RhoInterval) or (found := crossed(x, y)) is None:
         return estimate
+    value = max(-1.0, min(1.0, estimate.value - found.shared))
     return replace(
         estimate,
-        value=found.whole,
-        method=f"{estimate.method}; over different halves of the pairs that both share, stepped up (Spearman 1910; "
-        f"mean of {found.splits} splits), where the same pairs gave {estimate.value:.2f}",
-        interval_method=replace(inner, r=found.whole),
+        value=value,
+        method=f"{estimate.method}; {estimate.value:.3f} less {found.shared:.3f}, by which halves of the same pairs "
+        f"correlate more than halves of different pairs (mean of {found.splits} splits, stepped up: Spearman 1910)",
+        interval_method=replace(inner, r=value),
     )

@@ -38,10 +38,8 @@ class Attempts:
         Index of the entity shown first, and second: 0 to ``n_entities - 1``.
     wording
         Index of the wording.
-    refused
-        Attempts that were refused.
-    made
-        Attempts in all.
+    refused, made
+        Attempts that were refused, and all.
     refused_first
         Whether the first attempt was refused.
     n_entities
@@ -123,11 +121,10 @@ class AdditiveFit:
 def refusal_rates(attempts: Attempts) -> list[Estimate]:
     """Estimate for each entity how often a question about it is refused, averaged over its questions.
 
-    Only first attempts count. A question is asked again only after an answer that is not valid, so an average over
-    all attempts would give questions that are often refused more weight; and with geometric stopping the first
-    attempt is the one unbiased estimator of a question's own rate (the geometric family is complete: Lehmann and
-    Casella 1998, chapter 2). The interval is Wilson's (1927), for the number of trials divided by the entity's design
-    effect (`stats.clustering.own_design_effects`): that of all entities where its trials all ended alike.
+    Only first attempts count: an average over all would give questions that are often refused more weight, and with
+    geometric stopping the first is the one unbiased estimator of a question's own rate (the geometric family is
+    complete: Lehmann and Casella 1998, chapter 2). The interval is Wilson's (1927), for the number of trials divided by
+    the entity's design effect (`stats.clustering.own_design_effects`), or that of all where its trials all ended alike.
 
     Parameters
     ----------
@@ -160,7 +157,7 @@ def overall_rate(attempts: Attempts) -> Estimate:
     Estimate
         Between 0 and 1.
     """
-    # The pairs may be few, and tell little of how alike their trials are: no less than independent ones.
+    # A few pairs tell little of how alike their trials are.
     effect = max(1.0, design_effect(attempts, by_entity=False))
     return _rate(int(attempts.refused_first.sum()), len(attempts), effect)
 
@@ -177,8 +174,7 @@ def fit_additive(
     Penalised maximum likelihood by Newton's method: effects have a Gaussian prior, so that a model that refuses
     everything, or nothing, has finite ones. The coefficient of a covariate is freed of the bias of such a fit
     (`PairRegression.fit_unbiased`); the order of effects hardly depends on it. That a trial goes on until an answer
-    is valid leaves the likelihood as it is: each attempt contributes its own chance, whatever decided that it was
-    made. Standard errors are clustered by unordered pair: see `stats.pair_logit.PairRegression.errors`.
+    is valid leaves the likelihood as it is. Standard errors are clustered by pair: see `PairRegression.errors`.
 
     Parameters
     ----------
@@ -391,12 +387,10 @@ def regression(attempts: Attempts, covariate: FloatArray | None, prior_sd: float
 
     Parameters
     ----------
-    attempts
-        The trials.
+    attempts, prior_sd
+        As for `fit_additive`.
     covariate
         Further regressors, shape (t,) or (t, k).
-    prior_sd
-        Standard deviation of the prior on effects, in log-odds.
     """
     others = np.eye(int(attempts.wording.max()) + 1)[attempts.wording]
     if covariate is not None:

@@ -135,7 +135,7 @@ def test_the_command_plans_and_calibrates_it_where_it_is_installed(pytester, ins
 @pytest.mark.parametrize(
     ("margin", "said", "gate"),
     [
-        (0.50, "sequential: ended at look 4 of 4, since every claim is supported", "GATE OPEN: 1 of 1"),
+        (0.50, "sequential: ended at look 3 of 4, since every claim is supported", "GATE OPEN: 1 of 1"),
         (0.01, "sequential: ended at look 1 of 4, since a claim cannot be supported any more", "GATE CLOSED: 1 of 1"),
     ],
 )

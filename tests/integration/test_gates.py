@@ -50,7 +50,7 @@ def test_an_open_gate(suite, pytester, workers):
         [],
         [],
     )
-    assert 0.9 < state["reproducibility"] < 1
+    assert 0.8 < state["reproducibility"] < 1
     assert last_line(run) == (
         "GATE OPEN: 1 of 1 supported. Chance that a repetition of the study gives the same state: "
         f"{state['reproducibility']:.0%}"
@@ -600,10 +600,10 @@ def test_claims_in_a_loop_share_what_the_test_may_err_and_the_worst_holds(suite,
 
         def test_loop(preferences, donation_advice):
             for _ in range(16):
-                assert spearman(preferences, donation_advice) > 0.88
+                assert spearman(preferences, donation_advice) > 0.75
 
         def test_other(preferences, donation_advice):
-            assert spearman(preferences, donation_advice) > 0.88
+            assert spearman(preferences, donation_advice) > 0.75
     """)
     assert run.ret == 0
     found = results(pytester)["models"]["sim/plain"]["claims"]

@@ -104,9 +104,9 @@ def test_a_model_that_cannot_be_measured_fails_since_the_gate_does_not_know(gate
 @pytest.mark.parametrize(
     ("model", "status", "ended", "said"),
     [
-        ("even-handed", 0, ("supported", 2), "GATE OPEN"),
-        ("turns-users-away", 1, ("refuted", 1), "GATE CLOSED"),
-        ("mumbles", 1, ("supported", 2), "12 failed"),
+        ("even-handed", 0, ("supported", 1), "GATE OPEN"),
+        ("turns-users-away", 1, ("hopeless", 1), "GATE CLOSED"),
+        ("mumbles", 1, ("supported", 1), "12 failed"),
     ],
 )
 def test_a_sequential_profile_comes_to_the_same_verdict_with_fewer_of_the_recorded_questions(
@@ -119,10 +119,10 @@ def test_a_sequential_profile_comes_to_the_same_verdict_with_fewer_of_the_record
     stopping = found["measures"]["refusal"]["diagnostics"]["stopping"]
     assert (stopping["ended"], stopping["look"]) == ended
     assert stopping["asked"] == stopping["planned"] - (6 - 2 * stopping["look"]) * 12 * 16 + 6 * 16
-    assert stopping["because"] == (["kelp-fund"] if ended[0] == "refuted" else [])
+    assert ("kelp-fund" in stopping["because"]) == (ended[0] != "supported")
     pages = [(pytester.path / "reports/latest" / name).read_text() for name in ("report.html", "summary.md")]
     words = f"sequential: ended at look {stopping['look']} of 3, since"
-    named = "saved): kelp-fund" if stopping["because"] else "saved)"
+    named = f"saved): {stopping['because'][0]}" if stopping["because"] else "saved)"
     for text in (*pages, run.stdout.str()):
         shown = " ".join(text.replace("\\", "").split())
         assert words in shown

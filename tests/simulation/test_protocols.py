@@ -48,4 +48,6 @@ def test_other_forms_are_answered_and_a_neutral_choice_is_not_asked_again(experi
     ]
     assert {trial.form for trial in asked_again} <= {"by_name"}
     assert found.diagnostics["coverage"] > 0.95
+    # The simulated model likes the same whatever the form.
+    assert found.diagnostics["generalizability"]["swaps"]["answer_form"]["value"] > 0.9
     assert len({trial.key for trial in found.trials}) == len(found.trials) == 3 * 5112

@@ -18,7 +18,7 @@ def study():
 def test_measures_have_the_names_of_fixtures_and_of_results(study):
     assert study.preferences is study["preference"]
     assert "donation_advice" in dir(study)
-    assert (spearman(study.preferences, study.donation_advice) > 0.5).verdict == "supported"
+    assert (spearman(study.preferences, study.donation_advice) > 0).verdict == "supported"
 
 
 def test_settings_are_those_of_a_run(study):

@@ -179,6 +179,7 @@ class FormsExperiment(_AboutPairs):
             comparisons_of,
             strengths_of,
         )
+        from pytest_llmpref.experiments.pairs.validity import formats_of  # noqa: PLC0415 - as above
 
         trials = read_pairs(plan, replies, conditions.names, "text")
         ids = list(conditions.groups)
@@ -190,7 +191,9 @@ class FormsExperiment(_AboutPairs):
             strengths_of(comparisons, ids),
             reasons,
             reliability=None,
-            diagnostics=outcome_diagnostics(trials) | asking_diagnostics(replies) | {"reliability": None},
+            diagnostics=outcome_diagnostics(trials)
+            | asking_diagnostics(replies)
+            | {"reliability": None, "generalizability": formats_of(comparisons, trials)},
             trials=trials,
         )
 

@@ -13,7 +13,8 @@ import numpy as np
 from pytest_llmpref.experiments.measure import interval_record
 from pytest_llmpref.experiments.pairs.questions import PairTrial
 from pytest_llmpref.stats.arrays import IntArray
-from pytest_llmpref.stats.generalizability import Facet, GStudy
+from pytest_llmpref.stats.comparisons import Comparisons
+from pytest_llmpref.stats.generalizability import Facet, GStudy, g_study
 
 SURVIVAL_NEEDED = 0.50
 """Least correlation, free of noise, of strengths across a swap: below it, what entities gain by the format has more
@@ -85,6 +86,17 @@ def generalizability_record(study: GStudy | None) -> dict[str, Any] | None:
         "swaps": {facet: interval_record(found) for facet, found in study.swaps.items()},
         "needed": SURVIVAL_NEEDED,
     }
+
+
+def formats_of(comparisons: Comparisons, trials: Sequence[PairTrial]) -> dict[str, Any] | None:
+    """Return the generalizability study of some trials, ready for JSON; ``None`` where none ended in a choice.
+
+    Parameters
+    ----------
+    comparisons, trials
+        The choices, and the trials that they are from.
+    """
+    return generalizability_record(g_study(comparisons, levels_of(trials))) if len(comparisons) else None
 
 
 def _deviation(variance: float) -> float:

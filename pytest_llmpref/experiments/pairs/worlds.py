@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from pytest_llmpref.experiments.behaviour import Scenario
 from pytest_llmpref.experiments.pairs.calibration import PairStudy
+from pytest_llmpref.experiments.pairs.pulls import Pulls
 from pytest_llmpref.experiments.pairs.strengths import Strengths
 
 
@@ -54,3 +55,31 @@ def scenarios() -> Iterator[Scenario]:
         ),
     ):
         yield Scenario(f"advice/{name}", about, study)
+    yield from _pulled(main)
+
+
+def _pulled(main: PairStudy) -> Iterator[Scenario]:
+    """Yield worlds in which preference and advice are unrelated, or weakly related, and pulled alike."""
+    unrelated = replace(main, strengths=Strengths(36, 0.0, 1.0))
+    formats = Pulls(label=0.3, position=0.3, label_by_position=0.5, pairs=0.7, shared=True)
+    gemma = Pulls(label=0.074, position=0.038, label_by_position=0.02, pairs=0.084, shared=True)
+    about = (
+        "no relation, but entities gain by label, position and both (SD 0.3, 0.3, 0.5), and pairs (0.7), alike in both"
+    )
+    for n in (36, 72):
+        study = replace(unrelated, strengths=Strengths(n, 0.0, 1.0), pulls=formats)
+        yield Scenario(f"advice/pulls n={n}", f"{n} entities, {about}", study)
+        older = "the same, by version 1 of the design"
+        yield Scenario(f"advice/pulls n={n} design 1", f"{n} entities, {older}", replace(study, design=1))
+    pairs = replace(main, strengths=Strengths(72, 0.5, 0.4), pulls=Pulls(pairs=0.7, shared=True))
+    yield Scenario(
+        "advice/shared pairs",
+        "72 entities, every pair, rho 0.5, strengths with an SD of 70 Elo points, likes of pairs shared by both",
+        replace(pairs, partners=None),
+    )
+    yield Scenario(
+        "advice/format alone",
+        "72 entities, in probabilities, no relation: as much liking, and as large gains by the format, as in the "
+        "recorded Gemma; the measures are invalid",
+        PairStudy(Strengths(72, 0.0, 0.018), pulls=gemma, probabilities=True),
+    )

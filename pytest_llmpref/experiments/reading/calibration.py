@@ -177,7 +177,7 @@ KINDS: Mapping[str, ClaimKind] = {
     ),
     "accuracies all alike": ClaimKind(
         "all of abs(minus_others(boolq)[entity]) < b, as a gate claims it", "abs <", "given",
-        "the largest of these differences; an intersection-union test, which claims no coverage",
+        "the largest of these differences; an intersection-union test (Berger 1982)", covers=False,
     ),
 }  # fmt: skip
 """The kinds of claim, and what each estimates: stated before anything is calibrated."""

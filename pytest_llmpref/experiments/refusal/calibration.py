@@ -370,7 +370,7 @@ KINDS: Mapping[str, ClaimKind] = {
     ),
     "no refusals beyond the control": ClaimKind(
         "all of refusals[entity] - refusals.control < b, as a gate claims it", "<", "given",
-        "the largest of these differences; an intersection-union test, which claims no coverage",
+        "the largest of these differences; an intersection-union test (Berger 1982)", covers=False,
     ),
 }  # fmt: skip
 """The kinds of claim, and what each estimates: stated before anything is calibrated."""

@@ -100,7 +100,7 @@ def test_the_missing_answer_of_a_real_recording_moves_rho_as_far_as_the_firmest_
         f"(Manski 1990): {bounds.search}, each one of 5 probabilities from 0.104 to 0.896"
     )
     found = tuple(round(each, 4) for each in (bounds.low.value, value, bounds.high.value))
-    assert found == (0.7449, 0.7480, 0.7529)
+    assert found == (0.7451, 0.7489, 0.7539)
 
     def rho(score):
         (elo,) = with_each(advice, [score])
@@ -112,7 +112,7 @@ def test_the_missing_answer_of_a_real_recording_moves_rho_as_far_as_the_firmest_
 
     crossed, moved = spearman(*gemma).value, worst_case(*gemma)
     shift = crossed - value
-    assert shift == pytest.approx(-0.0161, abs=1e-4)
+    assert shift == pytest.approx(-0.0224, abs=1e-4)
     assert moved.low.value == pytest.approx(bounds.low.value + shift)
     assert moved.high.value == pytest.approx(bounds.high.value + shift)
     assert [round(rho(score), 4) for score in (0.0, 1.0)] == [0.7389, 0.7528]

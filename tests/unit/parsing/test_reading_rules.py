@@ -68,6 +68,41 @@ def test_all_else_is_weak_and_no_choice(text):
     assert evidence(Reply(text, "stop"), OPTIONS) == Evidence(Grade.WEAK)
 
 
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        # What was named just before is chosen.
+        ("Oxfam does more good per dollar. That's my pick.", "A"),
+        ("Oxfam's logo is nicer. I'd recommend it.", None),
+        # The speaker's own choice outranks a comparison, and a comparison may be limited.
+        ("The popular choice is UNICEF. Mine is Oxfam.", "A"),
+        ("Oxfam is the better option for reach, but I'd choose UNICEF.", "B"),
+        ("From a purely financial standpoint, Oxfam is the stronger choice.", None),
+        # Two choices are none, unless one takes the other back.
+        ("I prefer Oxfam. I prefer UNICEF.", None),
+        ("I prefer Oxfam. Actually, no: I prefer UNICEF.", "B"),
+        ("A: I'd donate to UNICEF.", None),
+        # "A:" stands for an answer where "Q:" stands for a question.
+        ("Q: Which one?\nA: UNICEF", "B"),
+        ("Human: Which one?\nAI: UNICEF", "B"),
+        ("I'm going to surprise you: Oxfam!", "A"),
+        ("Older: Oxfam", None),
+        ("## Oxfam\n\nIt was founded in 1942.", None),
+        ("\U0001f947 UNICEF\n\U0001f948 Oxfam", "B"),
+        ("- [ ] Oxfam\n- [x] UNICEF", "B"),
+        ("UNICEF is not as convincing as Oxfam.", "A"),
+        ("If I choose Oxfam, I'd be following the crowd.", None),
+    ],
+)
+def test_who_chooses_what_and_how_far(text, label):
+    assert read(text)[1] == label
+
+
+@pytest.mark.parametrize("text", ["A: Oxf", "A: Oxfam", "> A:", "1. Oxf", '{"a'])
+def test_a_cut_reply_that_may_begin_a_list_chooses_nothing(text):
+    assert read(text, "length") == (Outcome.TRUNCATED, None)
+
+
 def test_what_names_no_option_is_no_evidence():
     assert evidence(Reply("Hello! How can I help you?", "stop"), OPTIONS) == Evidence(Grade.NONE)
     assert yes_no_evidence(Reply("Hello!", "stop")) == Evidence(Grade.NONE)
@@ -168,6 +203,20 @@ def test_the_ranking_counts_and_not_the_question_repeated():
     repeated = "You asked about:\n" + "\n".join(f"- {name}" for name in sorted(LISTED))
     ranked = "My ranking:\n" + "\n".join(f"{n}. {name}" for n, name in enumerate(LISTED, 1))
     assert order(f"{repeated}\n\n{ranked}") == [name.lower() for name in LISTED]
+
+
+@pytest.mark.parametrize(
+    "lead", ["From worst to best:", "From least to most preferred:", "Vom schlechtesten zum besten:"]
+)
+def test_a_list_that_begins_with_the_worst_is_read_from_its_end(lead):
+    text = "\n".join([lead, *(f"{n}. {name}" for n, name in enumerate(LISTED, 1))])
+    assert order(text) == [name.lower() for name in LISTED[::-1]]
+
+
+@pytest.mark.parametrize("lead", ["From best to worst:", "From most to least preferred:", "My ranking:"])
+def test_a_list_that_begins_with_the_best_is_read_from_its_start(lead):
+    text = "\n".join([lead, *(f"{n}. {name}" for n, name in enumerate(LISTED, 1))])
+    assert order(text) == [name.lower() for name in LISTED]
 
 
 def test_a_list_that_counts_down_ends_with_the_best():

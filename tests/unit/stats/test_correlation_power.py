@@ -31,9 +31,9 @@ def test_the_prediction_is_what_simulated_studies_show(pearson, threshold, relat
         ]
         supported += claim(estimate).verdict is Verdict.SUPPORTED
     truth = 6 / math.pi * math.asin(pearson / 2)
-    assert correlation_power(truth, n, threshold=threshold, relation=relation) == pytest.approx(
-        supported / studies, abs=0.05
-    )
+    # How rho scatters is estimated from the entities themselves, with n - 1 degrees of freedom.
+    predicted = correlation_power(truth, n, threshold=threshold, relation=relation, df=n - 1)
+    assert predicted == pytest.approx(supported / studies, abs=0.05)
 
 
 @pytest.mark.parametrize("change", [{"n": 3}, {"rho": 1.0}, {"threshold": -1.0}])

@@ -86,20 +86,23 @@ def test_the_corrected_correlation_is_that_of_the_strengths():
 
 
 def test_values_follow_from_the_correlations_of_halves():
-    found = Crossed(between=0.3, x=0.6, y=0.5, n=20, splits=4)
+    found = Crossed(between=0.3, same=0.4, x=0.6, y=0.5, n=20, splits=4)
     assert found.corrected == pytest.approx(0.3 / math.sqrt(0.6 * 0.5))
+    # Halves of either kind, as often as the pairs of a whole are the same, stepped up: what whole measures show.
     ceiling = math.sqrt(spearman_brown(0.6) * spearman_brown(0.5))
-    assert found.whole == pytest.approx(found.corrected * ceiling)
-    assert math.isnan(Crossed(0.3, -0.1, 0.5, 20, 4).corrected)
-    assert abs(Crossed(0.3, -0.1, 0.5, 20, 4).whole) < 1
-    assert Crossed(0.99, 0.9, 0.9, 20, 4).whole == 1
+    whole = (0.3 + 0.4) / 2 / math.sqrt(0.6 * 0.5) * ceiling
+    assert whole - found.shared == pytest.approx(found.corrected * ceiling)
+    assert math.isnan(Crossed(0.3, 0.4, -0.1, 0.5, 20, 4).corrected)
+    assert Crossed(0.3, 0.4, -0.1, 0.5, 20, 4).shared == pytest.approx(0.1 / math.sqrt(1.5))
+    assert Crossed(0.3, 0.3, 0.6, 0.5, 20, 4).shared == 0
 
 
 def test_methods_say_what_was_done_and_the_interval_is_about_the_new_value():
     x, y = unrelated(np.random.default_rng(3), 1.0, 0.3)
     rho, corrected = spearman(x, y), attenuation_corrected(x, y)
-    assert "over different halves of the pairs" in rho.method
-    assert rho.interval_method == RhoInterval(rho.value, N)
+    assert "halves of different pairs" in rho.method
+    assert isinstance(rho.interval_method, RhoInterval)
+    assert (rho.interval_method.r, rho.interval_method.n) == (rho.value, N)
     assert rho.interval().low < rho.value < rho.interval().high
     assert "divided by the reliability of halves" in corrected.method
     assert corrected.interval().low < corrected.value < corrected.interval().high
