@@ -22,6 +22,8 @@ from pytest_llmpref.parsing.yes_no import read_yes_no
 
 OUTCOMES = [Outcome.CHOICE, Outcome.REFUSAL, Outcome.ABSTENTION, Outcome.UNPARSEABLE, Outcome.TRUNCATED]
 BLIND = Path(__file__).parents[1] / "replies" / "blind" / "replies.toml"
+SECOND = BLIND.with_name("second.toml")
+"""Written by others, later: whoever wrote the rules of then saw one half of these alone, and the other half decided."""
 
 
 @dataclass(frozen=True)
@@ -108,9 +110,9 @@ def accuracy(rows: list[dict[str, Any]]) -> Accuracy:
 
 
 @cache
-def half(name: str) -> Half:
+def half(name: str, replies: Path = BLIND) -> Half:
     """Read a half of the blind replies, ``development`` or ``test``."""
-    rows = [row for row in labelled(BLIND) if row["half"] == name]
+    rows = [row for row in labelled(replies) if row["half"] == name]
     confusion: Counter[tuple[str, str]] = Counter()
     choices, read, reversed_, false = (Counter[str]() for _ in range(4))
     for row in rows:
@@ -184,7 +186,7 @@ def table(found: Half) -> str:
 
 if __name__ == "__main__":
     if sys.argv[1] in {"development", "test"}:
-        print(table(half(sys.argv[1])))
+        print(table(half(sys.argv[1], SECOND if sys.argv[2:] == ["second"] else BLIND)))
     else:
         of_file = accuracy(labelled(Path(sys.argv[1])))
         print(summed_up(of_file), *of_file.wrong, sep="\n")

@@ -1,7 +1,7 @@
 """Replies are read as a reader labelled them, blind ones too, and no shape of reply takes the reading down."""
 
 import pytest
-from reply_accuracy import accuracy, half, labelled, markdown, summed_up, table, upper_limit
+from reply_accuracy import BLIND, SECOND, accuracy, half, labelled, markdown, summed_up, table, upper_limit
 from repository import REPLIES
 
 from pytest_llmpref.models.chat import Reply
@@ -40,9 +40,10 @@ def test_the_kinds_that_the_rules_were_written_for_stay_read():
     assert found.wrong == []
 
 
-def test_the_blind_replies_are_an_exam():
+@pytest.mark.parametrize("replies", [BLIND, SECOND], ids=["first", "second"])
+def test_the_blind_replies_are_an_exam(replies):
     """At least 600 templates and 3,000 replies in six styles and eight languages, halved by template."""
-    rows = labelled(REPLIES / "blind" / "replies.toml")
+    rows = labelled(replies)
     names = ("development", "test")
     templates = {name: {row["template"] for row in rows if row["half"] == name} for name in names}
     assert not templates["development"] & templates["test"]
@@ -77,6 +78,22 @@ def test_most_blind_choices_in_english_are_read(name):
 def test_most_blind_choices_in_other_languages_are_read(name):
     read, of = half(name).share(["de", "es", "fr", "ja", "pt", "ru", "zh"])
     assert read / of >= 0.60, table(half(name))
+
+
+def test_no_choice_of_the_second_set_is_reversed_and_most_are_read():
+    """Its half ``test`` was first read when the rules were done."""
+    found = half("test", SECOND)
+    assert not found.reversed_, table(found)
+    read, of = found.share(["de", "es", "fr", "ja", "pt", "ru", "zh"])
+    assert read / of >= 0.60, table(found)
+
+
+@pytest.mark.xfail(strict=True, reason="78.1% of choices in English are read, and 5 of 162 others as a choice")
+def test_the_second_set_is_read_as_well_as_asked():
+    found = half("test", SECOND)
+    read, of = found.share(["en"])
+    assert read / of >= 0.93
+    assert not found.false
 
 
 def test_the_upper_limit_is_clopper_and_pearsons():
