@@ -19,6 +19,7 @@ COMMANDS = {
     "diff": "results",
     "paper-table": "results",
     "cassettes": "cassettes",
+    "batches": "batches",
     "serve": "serve",
     "calibrate": "calibrate",
 }
