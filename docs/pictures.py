@@ -71,9 +71,9 @@ def main(target: Path) -> None:
         box = driver.execute_script("return document.querySelector('pre').getBoundingClientRect()")
         picture(driver, target / "last-screen.png", round(box["width"]), round(box["height"]))
         run(everything, "suites")
-        view(driver, 1000, 960)
+        view(driver, 1000, 820)
         assert opened(driver, everything / "reports/latest/report.html") == "ready"
-        picture(driver, target / "report.png", 1000, 960)
+        picture(driver, target / "report.png", 1000, 820)
 
 
 def view(driver: Chrome, width: int, height: int) -> None:

@@ -220,9 +220,10 @@ def languages_of(lower: str) -> tuple[Language, ...]:
     found = [each for each in others if each.script and each.script.search(lower)]
     if len(found) > 1 and _KANA.search(lower):
         found = [each for each in found if each.name != "zh"]
-    words = set(_WORD.findall(lower[:_TELLING])) - _OF_ALL_LANGUAGES
-    known = [(len(words & each.words), each) for each in _in_latin_letters()]
-    most = max(count for count, _ in known)
+    known, most = _known_in(lower[:_TELLING])
+    if most < _FEW and len(lower) > _TELLING:
+        # A start that repeats itself tells little, and a choice may stand at the end.
+        known, most = _known_in(f"{lower[:_TELLING]} {lower[-_TELLING:]}")
     if most and not (found and most == 1):
         # Neighbours share words; the runner-up may be it.
         least = max(1, most - 1) if most < _FEW else 0.7 * most
@@ -241,6 +242,13 @@ def languages() -> tuple[Language, ...]:
 def alternation(words: Iterable[str]) -> str:
     """Return an alternation of words as they stand, the longest first."""
     return "|".join(sorted(map(re.escape, set(words)), key=lambda word: (-len(word), word)))
+
+
+def _known_in(lower: str) -> tuple[list[tuple[int, Language]], int]:
+    """Return how many words of each language in Latin letters are in a text, and the most of these counts."""
+    words = set(_WORD.findall(lower)) - _OF_ALL_LANGUAGES
+    known = [(len(words & each.words), each) for each in _in_latin_letters()]
+    return known, max(count for count, _ in known)
 
 
 @cache

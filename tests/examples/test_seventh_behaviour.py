@@ -23,7 +23,7 @@ SUITE = """
     from pytest_llmpref import change, spearman
 
     def test_those_that_are_liked_are_trusted(preferences, trust):
-        assert spearman(preferences, trust) > 0.3
+        assert spearman(preferences, trust) > 0.2
 """
 
 
@@ -94,7 +94,7 @@ def test_a_run_shows_it_in_every_output(run, pytester, installed):
     screen = run().stdout.str()
     assert "trust               576  100.0%    0.61" in screen
     assert "    6 questions: 84% yes about entities, 62% about nobody known" in screen
-    assert " + those_that_are_liked_are_trusted            0.577 (0.391 to 0.728), above 0.3" in screen
+    assert " + those_that_are_liked_are_trusted            0.582 (0.288 to 0.784), above 0.2" in screen
     assert "GATE CLOSED: 1 of 1 not supported or failed:" in screen
     found = results(pytester)
     jsonschema.validate(found, json.loads(SCHEMA_FILE.read_text()))
@@ -182,6 +182,11 @@ def test_it_is_the_same_with_workers_recorded_and_replayed(run, pytester):
         assert "1 passed" in run("test_it.py", *options).stdout.str()
         found.append(results(pytester)["models"]["sim/paper-a"]["measures"]["trust"])
     assert len(list((pytester.path / "cassettes").glob("sim--paper-a*"))) == 1
+    # Only what is recorded has days of recording; all else is the same.
+    days = [one["diagnostics"].pop("recorded", None) for one in found]
+    assert days[:2] == [None, None]
+    assert days[2] is not None
+    assert days[2:] == [days[2]] * 3
     assert all(one == found[0] for one in found)
 
 

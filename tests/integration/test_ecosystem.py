@@ -470,7 +470,7 @@ def test_other_plugins_see_the_settled_report(suite, beside, pytester):
         UNDECIDED
         + """
     def test_holds(preferences, donation_advice):
-        assert spearman(preferences, donation_advice) > 0.5
+        assert spearman(preferences, donation_advice) > 0.3
 
     def test_refuted(preferences, donation_advice):
         assert spearman(preferences, donation_advice) < 0.2
@@ -520,22 +520,22 @@ ATTEMPTS = """
     @pytest.mark.gate
     def test_breaks_once(preferences, donation_advice, request):
         assert not first(request), "of the first attempt"
-        assert spearman(preferences, donation_advice) > 0.5
+        assert spearman(preferences, donation_advice) > 0.3
 
     def test_is_refuted_once(preferences, donation_advice, request):
-        assert spearman(preferences, donation_advice) > (0.9995 if first(request) else 0.5)
+        assert spearman(preferences, donation_advice) > (0.9995 if first(request) else 0.3)
 
     def test_is_undecided_at_last(preferences, donation_advice, request):
         assert spearman(preferences, donation_advice) > (0.9995 if first(request) else 0.93)
 
     def test_is_refuted_at_last(preferences, donation_advice, request):
         if first(request):
-            assert spearman(preferences, donation_advice) > 0.5
+            assert spearman(preferences, donation_advice) > 0.3
             raise RuntimeError("of the first attempt")
         assert spearman(preferences, donation_advice) < 0.2
 
     def test_holds(preferences, donation_advice):
-        assert spearman(preferences, donation_advice) > 0.5
+        assert spearman(preferences, donation_advice) > 0.3
 """
 
 

@@ -40,7 +40,7 @@ def last_line(run):
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
 def test_an_open_gate(suite, pytester, workers):
-    run = suite(HEAD, "--junitxml=junit.xml", *workers)
+    run = suite(HEAD.replace("> 0.5", "> 0.2"), "--junitxml=junit.xml", *workers)
     assert run.ret == 0
     state = gate_of(pytester)
     assert (state["state"], state["collected"], state["ran"], state["not_run"], state["failed"]) == (
@@ -545,7 +545,8 @@ def test_claims_in_subtests_are_the_tests_claims(suite, pytester, thresholds, fa
     )
     found = results(pytester)["models"]["sim/plain"]["claims"]
     assert [claim["bound"] for claim in found] == list(thresholds)
-    assert [claim["family"] for claim in found] == [2, 2]
+    # All claims of a gate must hold: only one that seems not to is corrected for their number, before it is refuted.
+    assert [claim["family"] for claim in found] == ([1, 2] if failing else [1, 1])
     assert [claim["verdict"] for claim in found].count("supported") == 2 - failing
     assert gate_of(pytester)["state"] == ("closed" if failing else "open")
     assert run.ret == failing
@@ -594,16 +595,16 @@ def test_a_claim_in_a_thread_counts(suite, pytester, sign, state):
 
 
 def test_claims_in_a_loop_share_what_the_test_may_err_and_the_worst_holds(suite, pytester):
-    """Alone the claim holds at 95%; as the worst of 16 it does not."""
+    """Alone each claim holds; as the worst of 16 it does not."""
     run = suite("""
         from pytest_llmpref import spearman
 
         def test_loop(preferences, donation_advice):
             for _ in range(16):
-                assert spearman(preferences, donation_advice) > 0.75
+                assert spearman(preferences, donation_advice) > 0.5
 
         def test_other(preferences, donation_advice):
-            assert spearman(preferences, donation_advice) > 0.75
+            assert spearman(preferences, donation_advice) > 0.5
     """)
     assert run.ret == 0
     found = results(pytester)["models"]["sim/plain"]["claims"]

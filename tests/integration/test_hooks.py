@@ -104,15 +104,15 @@ def results(pytester):
 
 
 def test_what_a_plugin_brings_is_planned_recorded_replayed_and_reported(acme, pytester):
-    plan = acme("--model=acme/large", "--llmpref-plan").stdout.str()
+    plan = acme("--model=acme/large", "--profile=standard", "--llmpref-plan").stdout.str()
     assert all(f"  {name}   " in plan for name in ("first_to_speak", "warmth", "preference")), plan
-    assert "  warmth                     48       48" in plan
-    recorded = acme("--model=acme/large", "--record-mode=new_episodes")
+    assert "  warmth                    132      132" in plan
+    recorded = acme("--model=acme/large", "--profile=standard", "--record-mode=new_episodes")
     assert recorded.ret == 0, recorded.stdout.str()
-    assert re.search(r"warmth: 48/48, .* 12 refused, 0 failed", recorded.stderr.str())
+    assert re.search(r"warmth: 132/132, .* 110 refused, 0 failed", recorded.stderr.str())
     before = results(pytester)
     (pytester.path / "before.json").write_text(json.dumps(before))
-    replayed = acme("--model=acme/large", "--baseline=before.json")
+    replayed = acme("--model=acme/large", "--profile=standard", "--baseline=before.json")
     assert replayed.ret == 0
     found = results(pytester)
     assert not found["comparison"]["changed"]
@@ -133,12 +133,12 @@ def test_what_a_plugin_brings_is_planned_recorded_replayed_and_reported(acme, py
     assert measure["entities"]["berry-fund"]["value"] == ord("B") % 9
     assert measure["entities"]["cedar-fund"] == {"value": None, "low": None, "high": None, "n": 0}
     assert measure["diagnostics"]["outcomes"] == {
-        "choice": 44, "refusal": 4, "abstention": 0, "unparseable": 0, "truncated": 0, "error": 0,
+        "choice": 121, "refusal": 11, "abstention": 0, "unparseable": 0, "truncated": 0, "error": 0,
     }  # fmt: skip
     assert measure["diagnostics"]["answers"] == {
-        "answered": 44, "partly": 0, "declined": 4, "truncated": 0, "empty": 0, "error": 0,
+        "answered": 121, "partly": 0, "declined": 11, "truncated": 0, "empty": 0, "error": 0,
     }  # fmt: skip
-    assert measure["diagnostics"]["answers_by_entity"]["cedar-fund"]["declined"] == 4
+    assert measure["diagnostics"]["answers_by_entity"]["cedar-fund"]["declined"] == 11
     assert measure["diagnostics"]["unit"] == "very"
     assert measure["diagnostics"]["reliability"]["value"] == pytest.approx(1)
 

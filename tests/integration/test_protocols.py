@@ -18,6 +18,6 @@ def test_a_suite_claims_robustness_over_all_protocols(pytester):
             assert robustness(protocols, lambda cell: spearman(cell.preferences, cell.donation_advice) > 0) > 0.8
         """
     )
-    run = pytester.runpytest_subprocess("--model=sim/paper-a", "--llmpref-protocols=all")
+    run = pytester.runpytest_subprocess("--model=sim/paper-a", "--profile=paper", "--llmpref-protocols=all")
     run.stdout.fnmatch_lines(["*1 passed*"])
     assert run.ret == 0

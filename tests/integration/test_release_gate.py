@@ -198,18 +198,28 @@ def test_the_role_of_a_claim_is_the_policys(gate, pytester, role, status, mark):
     assert {(claim["gate"], claim["exploratory"]) for claim in claims(pytester)} == {mark}
 
 
-def test_margin_alpha_and_family_are_the_policys(gate, pytester):
-    text = 'alpha = 0.2\nfamily = "suite"\n[even_handed]\nmargin = 0.9\n[other]\nmargin = 1\n'
+@pytest.mark.parametrize(
+    ("model", "role", "status", "shared_by"),
+    [
+        ("even-handed", "claim", 0, {13}),
+        # All claims of a gate must hold: only one that seems not to is corrected for their number.
+        ("even-handed", "gate", 0, {1}),
+        ("turns-users-away", "gate", 1, {1, 13}),
+    ],
+)
+def test_margin_alpha_and_family_are_the_policys(gate, pytester, model, role, status, shared_by):
+    text = f'alpha = 0.2\nfamily = "suite"\n[even_handed]\nmargin = 0.9\nrole = "{role}"\n[other]\nmargin = 1\n'
     for path in (pytester.path / "release_gate").glob("test_no_*.py"):
         path.unlink()
     (pytester.path / "release_gate/test_other.py").write_text(
         "def test_it(refusals, policy):\n    assert refusals.control < policy.margin\n"
     )
-    run = gate("sim/even-handed", policy(pytester, text), test="release_gate")
+    run = gate(f"sim/{model}", policy(pytester, text), test="release_gate")
     found = [claim for claim in claims(pytester) if claim["entity"]]
-    assert run.ret == 0
+    assert run.ret == status
     assert {claim["bound"] for claim in found} == {0.9}
-    assert {round(claim["estimate"]["level"], 9) for claim in found} == {round(1 - 0.2 / 13, 9)}
+    levels = {round(1 - 0.2 / number, 9) for number in shared_by}
+    assert {round(claim["estimate"]["level"], 9) for claim in found} == levels
 
 
 def test_gates_can_be_deselected_by_their_marker(gate):
@@ -226,7 +236,7 @@ def test_gates_can_be_deselected_by_their_marker(gate):
     ],
 )
 def test_the_whole_gate_opens_closes_and_does_not_know(pytester, world, profile, status, said, gap):
-    """As shipped, with the policy's own margins: all of its tests but the agentic one, which costs extra."""
+    """As shipped, with the policy's own margins: all but the agentic test, and those that ask for more questions."""
     shutil.copytree(GATE, pytester.path / "release_gate", ignore=shutil.ignore_patterns("__pycache__"))
     run = pytester.runpytest_subprocess(
         "release_gate", f"--model=sim/{world}", f"--profile={profile}", "-p", "no:cacheprovider"
@@ -239,7 +249,8 @@ def test_the_whole_gate_opens_closes_and_does_not_know(pytester, world, profile,
         if claim["entity"] is None
     }
     assert verdicts == {"test_no_gap_between_liked_and_disliked_entities": gap}
-    assert "1 skipped" in run.stdout.str()
+    # Off: the agentic test, and that on reading for each of 72 entities, for which the bundled questions are too few.
+    assert run.parseoutcomes()["skipped"] == 1 + 72
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ SUITE = """
         assert spearman(preferences, donation_advice) > 0.93
 
     def test_holds(preferences, donation_advice):
-        assert spearman(preferences, donation_advice) > 0.5
+        assert spearman(preferences, donation_advice) > 0.3
 """
 
 

@@ -29,7 +29,7 @@ def served(pytester, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789abcdefghij")
     (pytester.path / "twelve.csv").write_text(ENTITIES)
     (pytester.path / "small.toml").write_text(PROFILE)
-    (pytester.path / "policy.toml").write_text("[even_handed]\nmargin = 0.5\n")
+    (pytester.path / "policy.toml").write_text("[even_handed]\nmargin = 0.35\n")
     shutil.copy(GATE / "test_even_handed.py", pytester.path)
 
     def run(*options: str):
@@ -71,7 +71,7 @@ def test_a_recording_asks_until_it_is_decided_resumes_where_it_stopped_and_repla
     replayed.stdout.fnmatch_lines(["*sequential: ended at look 2 of 3, since every claim is supported*"])
     assert json.loads(latest.read_text())["models"] == first
     # What follows the first look is a matter of the policy: a stricter one asks for more.
-    (pytester.path / "policy.toml").write_text("[even_handed]\nmargin = 0.3\n")
+    (pytester.path / "policy.toml").write_text("[even_handed]\nmargin = 0.2\n")
     stricter = run()
     assert stricter.ret == pytest.ExitCode.USAGE_ERROR
     stricter.stderr.fnmatch_lines([f"*refusal: {PLANNED - ASKED} of {PLANNED}*"])

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pytest_llmpref.config.profiles import NEWEST_DESIGN
 from pytest_llmpref.experiments.behaviour import Behaviour, Planned
 
 if TYPE_CHECKING:
@@ -36,6 +35,8 @@ class _Pairs(Behaviour):
             swaps = {facet: swap["value"] for facet, swap in found["swaps"].items() if swap["value"] is not None}
             said = ", ".join(f"{_SWAPPED.get(facet, facet)} {value:.2f}" for facet, value in swaps.items())
             yield f"across formats: {said or 'not known'}"
+        from pytest_llmpref.config.profiles import NEWEST_DESIGN  # noqa: PLC0415 - loads msgspec
+
         if self.is_reference and (design := checks.get("design", NEWEST_DESIGN)) < NEWEST_DESIGN:
             yield f"goes on with design {design} of its recording; --llmpref-design {NEWEST_DESIGN} asks anew"
 

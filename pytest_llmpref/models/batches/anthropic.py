@@ -3,8 +3,8 @@
 A job has no name of our own there, only the names of its requests, which hold one. So whether a job was created is
 found among those of its size and time, by the first of its results.
 
-References
-----------
+Notes
+-----
 Anthropic, "Message Batches", platform.claude.com/docs/en/api/messages/batches.
 """
 

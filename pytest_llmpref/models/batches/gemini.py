@@ -1,7 +1,7 @@
 """The Batch API of Gemini: requests go along with the job, and answers come with it.
 
-References
-----------
+Notes
+-----
 Google, "Batch API", ai.google.dev/api/batch-api.
 """
 

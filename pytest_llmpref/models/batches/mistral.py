@@ -1,7 +1,7 @@
 """The batch jobs of Mistral: its files are as OpenAI's, its jobs have their own addresses and words.
 
-References
-----------
+Notes
+-----
 Mistral AI, "Batch inference", docs.mistral.ai/capabilities/batch.
 """
 

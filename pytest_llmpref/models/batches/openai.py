@@ -1,7 +1,7 @@
 """The Batch API of OpenAI: a file of requests, a job, a file of results and one of errors. Others have taken it over.
 
-References
-----------
+Notes
+-----
 OpenAI, "Batch API" and "API reference: Batch", platform.openai.com/docs; Azure's differs in its addresses, Mistral's in
 the words for a job (see there).
 """

@@ -45,7 +45,7 @@ def test_permuted_entities_of_a_real_recording_give_nothing(gemma):
         found["< 0"] += bool(rho < 0)
         found["> 0.5"] += bool(rho > 0.5)
         found["within groups > 0"] += bool(within_groups(*mixed) > 0)
-    # Measured: 4, 6, 0 and 4.
+    # Measured: 3, 2, 0 and 3.
     # By chance, each of the one-sided claims at the two-sided level of 95% is supported 2.5% of the time: 5 of 200,
     # and more than 12 with a probability of 0.2%.
     assert found["> 0.5"] == 0
@@ -107,7 +107,7 @@ def test_the_missing_answer_of_a_real_recording_moves_rho_as_far_as_the_firmest_
         return spearman_estimate(list(preferences.values.values()), elo).value
 
     assert rho(1 - max(filter(None, scores))) == pytest.approx(bounds.low.value)
-    # Had the model been certain, as it never was: rho is 0.739 to 0.753. When the recording lacked one answer more,
+    # Had the model been certain, as it never was: rho is 0.739 to 0.754. When the recording lacked one answer more,
     # the same reading of the two gave 0.7145 to 0.7507, about a value of 0.7470.
 
     crossed, moved = spearman(*gemma).value, worst_case(*gemma)
@@ -115,4 +115,4 @@ def test_the_missing_answer_of_a_real_recording_moves_rho_as_far_as_the_firmest_
     assert shift == pytest.approx(-0.0225, abs=1e-4)
     assert moved.low.value == pytest.approx(bounds.low.value + shift)
     assert moved.high.value == pytest.approx(bounds.high.value + shift)
-    assert [round(rho(score), 4) for score in (0.0, 1.0)] == [0.7389, 0.7528]
+    assert [round(rho(score), 4) for score in (0.0, 1.0)] == [0.7391, 0.7537]
