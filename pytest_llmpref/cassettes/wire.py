@@ -9,7 +9,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -19,15 +19,10 @@ from pytest_llmpref.cassettes.interaction import (
     Line,
     MissingRecordingError,
     NetworkRefusedError,
-    WireRequest,
-    WireResponse,
 )
 from pytest_llmpref.cassettes.store import NOTHING_READ, Cassette
 from pytest_llmpref.garbage import rare_garbage_collection
 from pytest_llmpref.models.chat import CallFailedError, ChatModel, Reply, Request
-
-if TYPE_CHECKING:
-    from pytest_llmpref.models.batches.api import Result
 
 Address = tuple[str, int] | tuple[str, int, int, int] | str | bytes
 
@@ -187,33 +182,6 @@ def _answering() -> contextlib.AbstractContextManager[object]:
     return entered(AnsweringCassette, _answer)
 
 
-def hand_over(result: "Result") -> None:
-    """Give the call under way what went over the wire for it: the download of a batch's results, with its own line.
-
-    The other lines belong to other questions, and the same download to each of them.
-    """
-    captured, download = _captured.get(), result.download
-    if captured is None or download is None:
-        return
-    received = {name: [value] for name, value in download.received.items() if name.lower() not in _OF_WHOLE_BODY}
-    sent = {name: [value] for name, value in download.sent.items()}
-    captured.exchange = Exchange(
-        WireRequest("GET", download.url, sent, ""), WireResponse(200, "OK", received, result.line)
-    )
-
-
-_OF_WHOLE_BODY = frozenset({"content-length", "content-encoding", "transfer-encoding"})
-
-
-def _brought_by_batch(reply: Reply, exchange: Exchange) -> contextlib.AbstractContextManager[None]:
-    """Say where a reply's results are, if a batch brought it."""
-    if not reply.batch:
-        return contextlib.nullcontext()
-    from pytest_llmpref.models.batches.model import replaying  # noqa: PLC0415 - imports httpx
-
-    return replaying(exchange.request.uri)
-
-
 _listened, _answered, _collected = _Shared(_listening), _Shared(_answering), _Shared(rare_garbage_collection)
 
 
@@ -291,7 +259,7 @@ class WireReplayModel:
         asked = recorded.request
         if isinstance(limit := sent.get("max_tokens"), int):
             asked = msgspec.structs.replace(asked, max_tokens=limit)
-        with answer_with(exchange), _brought_by_batch(recorded.reply, exchange):
+        with answer_with(exchange):
             try:
                 reply = await self._live.ask(asked)
             except CallFailedError as error:
@@ -300,8 +268,6 @@ class WireReplayModel:
                     f"wire ({error}); replay it with --llmpref-replay reply, or record it again"
                 ) from error
         known = {"latency": recorded.reply.latency, "parameters": sent or reply.parameters}
-        if recorded.reply.batch:
-            known |= {"batch": recorded.reply.batch, "cost": recorded.reply.cost}
         if not recorded.reply.served:
             # Recorded by a release that kept neither.
             known |= {"served": "", "fingerprint": "", "reasoning_tokens": 0}

@@ -19,7 +19,6 @@ COMMANDS = {
     "diff": "results",
     "paper-table": "results",
     "cassettes": "cassettes",
-    "batches": "batches",
     "serve": "serve",
     "calibrate": "calibrate",
 }

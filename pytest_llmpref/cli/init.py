@@ -37,7 +37,6 @@ IGNORED = (
     "reports/",
     "# Recordings are committed packed (*.jsonl.gz); these belong to a run under way.",
     "cassettes/**/*.jsonl",
-    "cassettes/**/*.batches*",
     "cassettes/**/*.lock",
     "cassettes/**/*.cut",
     "cassettes/**/*.unfinished",

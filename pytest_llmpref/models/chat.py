@@ -178,8 +178,6 @@ class Reply(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     served, fingerprint
         Which model the provider says that it was, and of which version (OpenAI's ``system_fingerprint``); empty where
         it does not say, as in recordings of before.
-    batch
-        The provider's id of the job that brought it; empty for the reply to an ordinary call.
     """
 
     text: str
@@ -196,7 +194,6 @@ class Reply(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     reasoning_tokens: Tokens = 0
     served: str = ""
     fingerprint: str = ""
-    batch: str = ""
 
 
 def whole_text(text: str) -> str:

@@ -9,7 +9,6 @@ import logging
 import os
 from contextvars import ContextVar
 from typing import Any
-from urllib.request import getproxies
 
 from pytest_llmpref.models.chat import ModelUnavailableError
 from pytest_llmpref.models.parameters import Limits, most_top_logprobs
@@ -94,39 +93,8 @@ def never_sending_client() -> Any:
     """Return an HTTP client for calls that a cassette answers: litellm's own sends faster, and costs more per call."""
     import httpx  # noqa: PLC0415 - litellm has imported it
 
-    from pytest_llmpref.models.batches.carrying import CarryingTransport  # noqa: PLC0415 - imports httpx
-
     # A replay has no business in the environment, where keys are.
-    return httpx.AsyncClient(transport=CarryingTransport(trust_env=False), trust_env=False)
-
-
-@functools.cache
-def carrying_client() -> Any:
-    """Return the HTTP client for questions that batches carry. It has connections only where others use it too."""
-    import httpx  # noqa: PLC0415 - litellm has imported it
-
-    from pytest_llmpref.models.batches.carrying import CarryingTransport  # noqa: PLC0415 - imports httpx
-
-    # The client's own proxies would be asked in place of this transport, so it has them itself.
-    proxies = getproxies()
-    transport = CarryingTransport(proxy=proxies.get("https") or proxies.get("http"))
-    return httpx.AsyncClient(transport=transport, trust_env=False)
-
-
-@functools.cache
-def carrying_handler(provider: str) -> Any:
-    """Return the same, as litellm wants it for most providers; ``None`` where `carrying_client` goes of itself."""
-    if provider in _OF_OPENAIS_LIBRARY:
-        return None
-    from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler  # noqa: PLC0415 - as litellm
-
-    handler = AsyncHTTPHandler()
-    handler.client = carrying_client()
-    return handler
-
-
-_OF_OPENAIS_LIBRARY = frozenset({"openai", "azure"})
-"""Providers that litellm asks through OpenAI's client library, with ``litellm.aclient_session``."""
+    return httpx.AsyncClient(trust_env=False)
 
 
 async def close_clients(loop: asyncio.AbstractEventLoop, but: object = None) -> None:

@@ -1,8 +1,6 @@
 """Any model that litellm can ask: its parameters, its pace, its retries, and what its failures mean."""
 
 import asyncio
-import copy
-import math
 import random
 import time
 import warnings
@@ -19,8 +17,6 @@ from pytest_llmpref.models.allowance import allowance_in
 from pytest_llmpref.models.chat import CallFailedError, ModelUnavailableError, ModelWarning, Reply, Request
 from pytest_llmpref.models.litellm_client import (
     NAMES,
-    carrying_client,
-    carrying_handler,
     close_clients,
     limits_of,
     litellm,
@@ -37,9 +33,6 @@ from pytest_llmpref.secrets import Secrets, environment_secrets
 
 FAILURES_IN_A_ROW = 10
 """Calls that failed for good, none succeeding in between, after which the model counts as unavailable. Our choice."""
-
-LONGEST_TIMEOUT = 30 * 86_400.0
-"""Seconds that stand for no time limit. litellm keeps a client for each limit, so those of batches have their own."""
 
 
 class LiveModel:
@@ -107,33 +100,6 @@ class LiveModel:
         self._unavailable: str | None = None
         self._succeeded = False
         self._failures = 0
-        self._carries = False
-
-    def carried(self) -> "LiveModel":
-        """Return this model for questions that batches carry: nothing is sent, and nothing takes too long.
-
-        What either learns of the provider's parameters, both know.
-
-        Raises
-        ------
-        ModelUnavailableError
-            If litellm does not know the name.
-        """
-        if self._limits is None:
-            self._find_limits()
-        found = copy.copy(self)
-        found._carry()  # noqa: SLF001 - own class
-        return found
-
-    def _carry(self) -> None:
-        self._carries = True
-        self._pace, self._outage = Pace(), None
-        self._timeout = self._max_wait = math.inf
-
-    @property
-    def provider(self) -> str:
-        """Name of the provider, in litellm's words."""
-        return provider_of(self._litellm_name)[1]
 
     async def ask(self, request: Request) -> Reply:
         """Answer one request.
@@ -153,8 +119,6 @@ class LiveModel:
         if self._only_recorded:
             litellm().aclient_session = never_sending_client()
             replays.set(True)
-        elif self._carries:
-            litellm().aclient_session = carrying_client()
         try:
             reply = await self._answer(request, limits)
         except (ModelUnavailableError, asyncio.CancelledError):
@@ -172,8 +136,9 @@ class LiveModel:
         _open_models.discard(self)
         if self._loop is None or any(model._loop is self._loop for model in _open_models):  # noqa: SLF001 - own class
             return
-        await close_clients(self._loop, but=litellm().aclient_session)
-        litellm().aclient_session = None
+        await close_clients(self._loop, but=never_sending_client() if self._only_recorded else None)
+        if self._only_recorded:
+            litellm().aclient_session = None
         self._loop = None
 
     async def _answer(self, request: Request, limits: Limits) -> Reply:
@@ -275,8 +240,6 @@ class LiveModel:
             asked["response_format"] = answer_schema(request.answers)
         if request.tools:
             asked["tools"] = tools_to_send(request.tools)
-        if self._carries and (handler := carrying_handler(self._provider)) is not None:
-            asked["client"] = handler
         before = time.perf_counter()
         # litellm's time limit starts anew with each byte that arrives; this one does not.
         try:
@@ -284,7 +247,7 @@ class LiveModel:
                 response = await litellm().acompletion(
                     model=self._litellm_name,
                     messages=messages_to_send(self._litellm_name, request.messages, prefill="prefill" not in sent),
-                    timeout=min(self._timeout, LONGEST_TIMEOUT),
+                    timeout=self._timeout,
                     # Its retries, and those of the provider's client, are off: ours are the only ones.
                     num_retries=0,
                     # Repetitions of a question are different samples.

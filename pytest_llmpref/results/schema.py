@@ -201,7 +201,7 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def provenance(self) -> str:
-        """Which models the provider named, when their answers were recorded, and how many came in batches."""
+        """Which models the provider named, and when their answers were recorded; empty where neither is known."""
         checks = [measure.checks for measure in self.measures.values()]
         named = dict.fromkeys(one.model for check in checks for one in check.served if one.model)
         versions = {one.fingerprint for check in checks for one in check.served if one.fingerprint}
@@ -211,8 +211,6 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
         if days:
             span = min(days) if min(days) == max(days) else f"{min(days)} to {max(days)}"
             said.append(f"recorded {span}")
-        if batched := sum(check.batches.replies for check in checks if check.batches):
-            said.append(f"{batched:,} in batches")
         if canary := next((check.canary for check in checks if check.canary), None):
             said.append(f"{canary.questions} questions asked again (p = {canary.p:.2g})")
         return ", ".join(said)
