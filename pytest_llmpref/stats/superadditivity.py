@@ -4,7 +4,7 @@ On the log-odds scale, beside one effect for each entity. Three rivals would sho
 
 - options of one group, which are liked alike, are refused more together;
 - a floor: some refusals have nothing to do with the options, which bends the log-odds of the seldom refused;
-- the less liked option decides alone.
+- the option that is refused more decides alone.
 
 References
 ----------
@@ -28,7 +28,7 @@ from pytest_llmpref.stats.refusal_patterns import all_alike, dislikes
 LEAST_REFUSED = 0.25
 """Share of the trials, those with the least refused pairs, whose refusals bound the floor. Our choice."""
 WORSE_BY = 2.0
-"""Log-likelihood by which the model must beat that of the less liked option alone: Akaike's rule of thumb."""
+"""Log-likelihood by which the model must beat that of the option refused more alone: Akaike's rule of thumb."""
 _MOST_ROUNDS = 25
 _REST = 1e-3
 """Change of a parameter at which the search has come to rest."""
@@ -57,7 +57,8 @@ def interaction(attempts: Attempts, preference: Noisy, group: IntArray | None = 
     Returns
     -------
     Estimate
-        In log-odds; 0 where dislikes add up. Invalid where the less liked option alone explains refusals as well.
+        In log-odds; 0 where dislikes add up. Invalid where the option that is refused more, alone, explains refusals
+        as well.
     """
     method = "logistic model with one effect for each entity and one for options of one group, clustered by pair"
     truth = true_values(preference)

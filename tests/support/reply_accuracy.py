@@ -1,7 +1,8 @@
 """How often replies are read as a reader labelled them.
 
 ``python tests/support/reply_accuracy.py FILE.toml`` prints a matrix and what is read otherwise. With ``development`` or
-``test`` instead of a file, it prints those of a half of the blind replies, and none of its texts.
+``test`` instead of a file, it prints those of a half of the blind replies, and none of its texts; with ``second`` after
+that, those of the second set.
 """
 
 import sys
