@@ -65,7 +65,8 @@ def _served(measure: Measure) -> Counter[str]:
 
 
 def _named(served: Counter[str]) -> str:
-    return ", ".join(f"{name} ({count:,} times)" for name, count in served.items())
+    """Say which models answered, and how many of the replies that name one each gave."""
+    return ", ".join(f"{name} ({count:,} of {served.total():,} replies)" for name, count in served.items())
 
 
 def invalidated(measure: Measure, reasons: Sequence[str]) -> Measure:

@@ -82,7 +82,7 @@ def test_an_alias_that_moves_between_two_measures_spoils_their_comparison(run, p
     server.moved_at = 132
     assert run("--record-mode=new_episodes").parseoutcomes() == {"invalid": 1}
     (reason,) = results(pytester)["donation_advice"]["reasons"]
-    assert "aliased-2026-08-01 (132 times) answered here, and aliased-2026-03-01 (132 times) in preference" in reason
+    assert "aliased-2026-08-01 (132 of 132 replies) answered here" in reason
 
 
 def test_diff_names_who_answered_on_either_side(run, pytester, server, capsys):

@@ -110,9 +110,8 @@ def test_ctrl_c_before_a_coroutine_is_handed_over_leaves_none_that_nobody_awaits
     loop.close()
 
 
-def test_a_coroutine_that_a_thread_makes_for_a_cancelled_call_is_closed():
-    """litellm makes a call's coroutine in a thread; Ctrl-C meanwhile left it to be warned of as never awaited."""
-    loop, begun, go, made = BackgroundLoop(), threading.Event(), threading.Event(), []
+def made_in_a_thread(begun: threading.Event, go: threading.Event, made: list):
+    """Return a call whose coroutine a thread makes, once it may go on; it is never to run."""
 
     async def request():
         raise AssertionError
@@ -125,6 +124,15 @@ def test_a_coroutine_that_a_thread_makes_for_a_cancelled_call_is_closed():
 
     async def call():
         await (await asyncio.get_running_loop().run_in_executor(None, make))
+
+    return call
+
+
+def test_a_coroutine_that_a_thread_makes_for_a_cancelled_call_is_closed():
+    """litellm makes a call's coroutine in a thread; Ctrl-C meanwhile left it to be warned of as never awaited."""
+    loop, begun, go, made = BackgroundLoop(), threading.Event(), threading.Event(), []
+
+    call = made_in_a_thread(begun, go, made)
 
     interrupted(loop, call(), begun)
     go.set()
@@ -137,17 +145,7 @@ def test_a_call_that_is_cancelled_just_as_its_thread_ends_leaves_no_coroutine_th
     """It never sees what its thread made. "never awaited" then stood in the output of one run in many."""
     loop, begun, go, made = BackgroundLoop(), threading.Event(), threading.Event(), []
 
-    async def request():
-        raise AssertionError
-
-    def make():
-        begun.set()
-        assert go.wait(60)
-        made.append(request())
-        return made[0]
-
-    async def call():
-        await (await asyncio.get_running_loop().run_in_executor(None, make))
+    call = made_in_a_thread(begun, go, made)
 
     async def cancels_just_then():
         calling = asyncio.create_task(call())

@@ -46,7 +46,7 @@ def test_two_served_models_make_all_of_a_measure_invalid_unless_allowed(cassette
     mixed = measure(Reply("A", "stop", served="gpt-x-0301"), Reply("A", "stop", served="gpt-x-0613"))
     found = with_provenance(mixed, (), cassette, "one")
     (reason,) = found.reasons
-    assert "2 models answered: gpt-x-0301 (1 times), gpt-x-0613 (1 times)" in reason
+    assert "2 models answered: gpt-x-0301 (1 of 2 replies), gpt-x-0613 (1 of 2 replies)" in reason
     assert "--llmpref-served any" in reason
     for estimate in (found["unicef"], found.control, found.reliability):
         assert estimate.invalid == (reason,)
@@ -78,7 +78,7 @@ def test_a_measure_says_on_which_days_its_answers_were_recorded(cassette):
 def test_a_measure_that_another_model_answered_than_the_one_before_is_invalid(cassette):
     before, now = (measure(*[Reply("A", "stop", served=name)] * 2) for name in ("gpt-x-0301", "gpt-x-0613"))
     (reason,) = with_provenance(now, (before,), cassette, "one").reasons
-    assert "gpt-x-0613 (2 times) answered here, and gpt-x-0301 (2 times) in m;" in reason
+    assert "gpt-x-0613 (2 of 2 replies) answered here, and gpt-x-0301 (2 of 2 replies) in m;" in reason
     assert with_provenance(now, (now,), cassette, "one").valid
     assert with_provenance(now, (before,), cassette, "any").valid
 
