@@ -70,6 +70,19 @@ def test_the_error_rate_decides_on_both_sides():
     assert Canary(50, 10, 0.0099).reasons
 
 
+def test_a_canary_without_any_answer_is_no_good_sign(recorded):
+    plan, model = pair_plan(), PlantedModel(LIKED)
+    cassette = recorded(plan, model)
+
+    class Down(PlantedModel):
+        async def ask(self, request):
+            raise CallFailedError("HTTP 500")
+
+    found = asked_again(cassette, plan, Down(LIKED), calls=4)
+    assert (found.questions, found.p) == (0, 1.0)
+    assert "no question that the canary asked again was answered" in found.reasons[0]
+
+
 def test_each_question_is_asked_in_new_samples_with_keys_of_their_own(recorded):
     plan, model = pair_plan(2), PlantedModel(LIKED)
     cassette = recorded(plan, model)
