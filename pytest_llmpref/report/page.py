@@ -4,13 +4,9 @@ import base64
 import contextlib
 import gzip
 import hashlib
-import importlib.metadata
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import platformdirs
 
 from pytest_llmpref.charts import Names
 from pytest_llmpref.claims import verdicts
@@ -38,41 +34,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-SNIPPET = "window.vegaEmbed = vegaEmbed;"
-"""What the bundle leaves for a page's own script."""
-
-
-def vega_script() -> bytes:
-    """Return the script that a page embeds, in UTF-8; empty where vl-convert-python is not installed.
-
-    It has no release for some systems, such as Alpine and Windows on ARM. The page shows its tables then.
-    Bundling it takes about a second, so a copy is kept in the user's cache folder, for each release of vl-convert.
-    """
-    try:
-        version = importlib.metadata.version("vl-convert-python")
-    except importlib.metadata.PackageNotFoundError:
-        return b""
-    kept = platformdirs.user_cache_path("pytest-llmpref") / f"vega-{version}.js"
-    with contextlib.suppress(OSError):
-        return kept.read_bytes()
-    import vl_convert  # noqa: PLC0415 - 90 MB to map
-
-    script = str(vl_convert.javascript_bundle(SNIPPET)).encode()
-    # A home that cannot be written costs a second for each report, and nothing else.
-    with contextlib.suppress(OSError):
-        _keep(script, kept)
-    return script
-
-
-def _keep(script: bytes, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # A draft of its own, since several runs may bundle at once.
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.stem, suffix=".part", delete=False) as draft:
-        draft.write(script)
-    Path(draft.name).replace(path)
-
-
 ASSETS = Path(__file__).with_name("assets")
+VEGA = ASSETS / "vega.js.gz"
+"""The script that draws charts; its licences are beside it, and ``tests/support/vega_bundle.py`` makes it."""
 LARGEST = 2_900_000
 """Bytes of a page: trials are clipped and thinned out, and said to be, where they would take more."""
 
@@ -82,7 +46,7 @@ def page(results: Results) -> str:
     names = Names(results)
     models = model_views(results, names)
     all_models = together(results, models, names)
-    vega, comparison = vega_script(), results.comparison
+    vega, comparison = VEGA.read_bytes(), results.comparison
     script, style = (_asset(name) for name in ("report.js", "report.css"))
     view = {
         "results": results,
@@ -94,11 +58,11 @@ def page(results: Results) -> str:
         "compared": []
         if comparison is None
         else [compared_model(name, model, names) for name, model in comparison.models.items()],
-        "vega": base64.b64encode(gzip.compress(vega, 6, mtime=0)).decode(),
+        "vega": base64.b64encode(vega).decode(),
         "shown": packed(_shown(models, all_models, names)),
         "script": script.decode(),
         "style": style.decode(),
-        "policy": _policy([script, vega], [style]),
+        "policy": _policy([script, gzip.decompress(vega)], [style]),
     }
     template = _template()
     without = len(template.render(**view, trials="").encode())

@@ -21,7 +21,7 @@ from pytest_llmpref.report.page import ReportError, write_reports
 from pytest_llmpref.results.loading import load_results
 
 POSIX_ONLY = {"fcntl", "grp", "posix", "pty", "pwd", "readline", "resource", "syslog", "termios", "tty"}
-OFTEN_ABSENT = ("ahocorasick_rs", "isal", "vl_convert")
+OFTEN_ABSENT = ("ahocorasick_rs", "isal")
 
 # Takes modules away from pytest_llmpref alone: the libraries below it have their own ways for each system.
 BLOCKER = """
@@ -93,8 +93,6 @@ def test_a_replay_without_them_gives_the_same_results(suite, pytester, without, 
     expected = results(pytester)
     assert suite(CLAIMS, without(*blocked)).ret == 0
     assert results(pytester) == expected
-    page = (pytester.path / "reports/latest/report.html").read_bytes()
-    assert (len(page) < 400_000) == ("vl_convert" in blocked)
 
 
 @pytest.mark.parametrize("depth", ["reply", "wire"])

@@ -26,7 +26,6 @@ ONLY = {
     "xdist": {"plugin/distribution.py"},
     "syrupy": {"plugin/snapshots.py"},
     "tqdm": {"report/progress.py"},
-    "vl_convert": {"report/page.py"},
     "jinja2": {"report/page.py"},
     "inspect_ai": {"experiments/agents/"},
     "inspect_evals": {"experiments/agents/"},

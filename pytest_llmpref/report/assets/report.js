@@ -225,13 +225,7 @@ async function start() {
   for (const link of document.querySelectorAll("a[data-measures]")) {
     link.addEventListener("click", (event) => { event.preventDefault(); filterBy({ ...link.dataset }); });
   }
-  const vega = await unpack("vega-packed");
-  if (!vega) {
-    find("trouble").hidden = false;
-    find("trouble").textContent = "Drawn without charts, since vl-convert-python is not installed where this report was made. The tables below hold the same numbers.";
-    return;
-  }
-  document.head.append(element("script", vega));
+  document.head.append(element("script", await unpack("vega-packed")));
   await draw(shown.charts, (entity) => filterBy({ entity }));
 }
 

@@ -1,5 +1,7 @@
 """report.html in a real browser: charts drawn, filters, themes, hostile names and replies, nothing loaded."""
 
+import gzip
+
 import msgspec
 import pytest
 from hostile_results import compared_record, hostile_record
@@ -7,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_llmpref.report.claims import could_be
-from pytest_llmpref.report.page import page
+from pytest_llmpref.report.page import VEGA, page
 from pytest_llmpref.results.loading import parse_results
 from pytest_llmpref.results.schema import MissingRecord
 
@@ -75,3 +77,13 @@ def test_simulated_models_are_labelled_in_headings_tables_and_charts(report):
 def test_the_same_results_make_the_same_page():
     results = parse_results(hostile_record(), "hostile")
     assert page(results) == page(results)
+
+
+def test_the_committed_script_is_what_the_bundler_makes():
+    vega_bundle = pytest.importorskip("vega_bundle", reason="vl-convert-python has no release for this system")
+    assert gzip.decompress(VEGA.read_bytes()) == vega_bundle.bundled()
+
+
+def test_the_script_travels_with_its_licences():
+    licences = VEGA.with_name("vega-licenses.txt").read_text(encoding="utf-8")
+    assert all(f"\n{name} " in licences or f", {name} " in licences for name in ("vega", "vega-lite", "vega-embed"))
