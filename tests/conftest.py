@@ -6,10 +6,11 @@ import os
 import sys
 import textwrap
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from fork_server import LIVE, PLUGIN, ForkServer, at_start
 from planted import PlantedModel
 from planted_server import SUITE, PlantedServer
 from simulated_recordings import ENTITIES, record
@@ -19,6 +20,10 @@ from pytest_llmpref.models.simulated.server import Server, SimulatedModel
 
 # Else litellm looks its price list up at an address outside, while a unit test may reach nobody.
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+# Else each process multiplies small matrices on all processors, and processes side by side wait for each other: with
+# two on two processors, the fits of a mixed model take 15 times as long. Set before anything here imports numpy.
+for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(threads, "1")
 
 pytest_plugins = ["pytester"]
 collect_ignore = ["examples/trust"]  # packages as others would write them, which tests run by themselves
@@ -78,6 +83,35 @@ def pytester(pytester, monkeypatch) -> pytest.Pytester:
 
 
 @pytest.fixture(scope="session")
+def fork_servers() -> Iterator[Callable[[Sequence[str]], ForkServer | None]]:
+    """Return a process that has imported some modules, the same one each time; ``None`` where none can be copied."""
+    servers: dict[Sequence[str], ForkServer] = {}
+
+    def server(modules: Sequence[str]) -> ForkServer | None:
+        if modules not in servers and hasattr(os, "fork"):
+            servers[modules] = ForkServer(modules)
+        return servers.get(modules)
+
+    yield server
+    for one in servers.values():
+        one.stop()
+
+
+@pytest.fixture
+def forked(pytester, fork_servers) -> Callable[..., pytest.RunResult]:
+    """Run pytest in a process that begins with some modules imported, where nothing set for it counts at the start."""
+
+    def run(*options: str, modules: Sequence[str]) -> pytest.RunResult:
+        server = fork_servers(modules)
+        with pytest.MonkeyPatch.context() as patch:
+            if server and server.variables == at_start(os.environ):
+                patch.setattr(pytester, "popen", server.popen)
+            return pytester.runpytest_subprocess(*options)
+
+    return run
+
+
+@pytest.fixture(scope="session")
 def recorded(tmp_path_factory) -> Path:
     """A folder with an entity set of 12, and the recordings of two simulated models: one plain, one one-sided."""
     folder = tmp_path_factory.mktemp("recorded")
@@ -90,19 +124,20 @@ def recorded(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def suite(pytester, recorded):
+def suite(pytester, recorded, forked):
     """Write a test file, run it in a process of its own against the recordings, and return the result."""
 
     def run(source: str, *options: str, model: str = "sim/plain"):
         pytester.makepyfile(test_it=textwrap.dedent(source))
         named = ["--model", model] if model else []
-        return pytester.runpytest_subprocess(
+        return forked(
             *named,
             f"--llmpref-cassettes={recorded / 'cassettes'}",
             f"--llmpref-entities={recorded / 'twelve.csv'}",
             "-p",
             "no:cacheprovider",
             *options,
+            modules=PLUGIN,
         )
 
     return run
@@ -118,19 +153,20 @@ def server(recorded) -> Iterator[PlantedServer]:
 
 
 @pytest.fixture
-def live(pytester, recorded, server, monkeypatch):
+def live(pytester, recorded, server, monkeypatch, forked):
     """Run a test file against the server, in a process of its own with a folder of cassettes that stays."""
     monkeypatch.setenv("OPENAI_API_BASE", server.api_base)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789abcdefghij")
 
     def run(*options: str, source: str = SUITE):
         pytester.makepyfile(test_it=textwrap.dedent(source))
-        return pytester.runpytest_subprocess(
+        return forked(
             "--model=openai/served",
             f"--llmpref-entities={recorded / 'twelve.csv'}",
             "-p",
             "no:cacheprovider",
             *options,
+            modules=LIVE,
         )
 
     return run

@@ -5,6 +5,7 @@ import contextlib
 import gzip
 import hashlib
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,9 +65,8 @@ def page(results: Results) -> str:
         "style": style.decode(),
         "policy": _policy([script, gzip.decompress(vega)], [style]),
     }
-    template = _template()
-    without = len(template.render(**view, trials="").encode())
-    return str(template.render(**view, trials=packed_trials(results, LARGEST - without)))
+    without = len(template().render(**view, trials="").encode())
+    return str(template().render(**view, trials=packed_trials(results, LARGEST - without)))
 
 
 def _asset(name: str) -> bytes:
@@ -79,7 +79,9 @@ def _measured(models: Sequence[ModelView]) -> list[str]:
     return in_order(sorted({name for model in models for name in model.record.measures}))
 
 
-def _template() -> Any:  # noqa: ANN401 - jinja2's, imported here
+@cache
+def template() -> Any:  # noqa: ANN401 - jinja2's, imported here
+    """Return the page's template, which takes a tenth of a second to compile."""
     import jinja2  # noqa: PLC0415 - for runs that measure
 
     environment = jinja2.Environment(
