@@ -20,9 +20,8 @@ from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Difference
 from pytest_llmpref.stats.arrays import FloatArray, IntArray
 from pytest_llmpref.stats.comparisons import Comparisons
-from pytest_llmpref.stats.ranks import rank_correlation
+from pytest_llmpref.stats.ranks import rank_correlation, z_without_each
 from pytest_llmpref.stats.rating import fit_to_all
-from pytest_llmpref.stats.sampled import without_each
 
 Changes = tuple[dict[str, Estimate], Estimate | None]
 """What changed between two releases: by entity, and the mean over all questions, or ``None``."""
@@ -206,7 +205,7 @@ def rho_correlation(
 ) -> float:
     """Return how the errors of Spearman's rho of two pairs of variables over the same entities go together.
 
-    From both rhos without each sampled part in turn (`stats.sampled.without_each`), so that their difference scatters
+    From both rhos without each sampled part in turn (`stats.ranks.z_without_each`), so that their difference scatters
     as the jackknife of it says. Where nothing says what is sampled: `correlation_of_correlations`, applied to ranks.
 
     Parameters
@@ -225,7 +224,8 @@ def rho_correlation(
     if any(np.ptp(values) == 0 for values in ranked):
         return 0.0
     if sampled is not None:
-        new, old = without_each(new_x, new_y, sampled), without_each(old_x, old_y, sampled)
+        n = len(new_x)
+        new, old = z_without_each(new_x, new_y, sampled, n), z_without_each(old_x, old_y, sampled, n)
         new, old = new - new.mean(), old - old.mean()
         apart = math.sqrt(float(new @ new) * float(old @ old))
         return max(-1.0, min(1.0, float(new @ old) / apart)) if apart > 0 else 0.0

@@ -23,7 +23,7 @@ from statistics import NormalDist
 import numpy as np
 from scipy import special
 
-from pytest_llmpref.stats.arrays import FloatArray, ranks
+from pytest_llmpref.stats.arrays import FloatArray, IntArray, ranks
 
 
 def shared_variance(x: FloatArray, y: FloatArray, changes: FloatArray) -> float:
@@ -56,7 +56,7 @@ def shared_variance(x: FloatArray, y: FloatArray, changes: FloatArray) -> float:
         return 0.0
     moved = _gradient(x, y)[:, None] * _beyond_a_line(y, changes)
     by_others = moved.sum(axis=0) - moved.sum() / n
-    by_itself = np.array([fisher_z(np.delete(x, i), np.delete(y, i), n - 1) for i in range(n)])
+    by_itself = z_without_each(x, y, np.arange(n), n - 1)
     own = by_itself - by_itself.mean()
     added = float(by_others @ by_others + 2 * own @ by_others - np.sum(moved**2))
     return max(0.0, (n - 1) / n * added)
@@ -119,12 +119,47 @@ def _beyond_a_line(y: FloatArray, changes: FloatArray) -> FloatArray:
     return np.asarray((held - held.sum(axis=0) / count - slope * centred) * others)
 
 
-def fisher_z(x: FloatArray, y: FloatArray, n: int) -> float:
-    """Return Fisher's z of rho, which is taken to be as large at most as with ``n`` values."""
-    if np.ptp(x) == 0 or np.ptp(y) == 0:
-        return 0.0
-    largest = largest_rho(n)
-    return math.atanh(max(-largest, min(largest, rank_correlation(x, y))))
+def z_without_each(x: FloatArray, y: FloatArray, sampled: IntArray, n: int) -> FloatArray:
+    """Return Fisher's z of Spearman's rho without each sampled part in turn; 0 where what is left has no spread.
+
+    The rank of a value without others is its rank among all, less one for each smaller one that is gone, and half of
+    one for each that is equal.
+
+    Parameters
+    ----------
+    x, y
+        Shape (n,) each.
+    sampled
+        Number of the part that each value belongs to, shape (n,).
+    n
+        Sample size whose `largest_rho` no rho exceeds.
+
+    Returns
+    -------
+    FloatArray
+        Shape (parts,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pytest_llmpref.stats.ranks import z_without_each
+    >>> np.tanh(z_without_each(np.arange(5.0), np.array([1.0, 0.0, 3.0, 2.0, 4.0]), np.arange(5), 5)).round(3)
+    array([0.8, 0.8, 0.8, 0.8, 0.6])
+    """
+    gone = (sampled[:, None] == np.unique(sampled)).astype(np.float64)
+    left = 1 - gone
+    middle = (left.sum(axis=0) + 1) / 2
+    a, b = (((ranks(values)[:, None] - _at_most(values) @ gone) - middle) * left for values in (x, y))
+    together, square = np.sum(a * b, axis=0), np.sum(a**2, axis=0) * np.sum(b**2, axis=0)
+    rho = np.divide(together, np.sqrt(square), out=np.zeros_like(together), where=square > 0)
+    # Rounded as by `rank_correlation`.
+    clipped = np.clip(np.round(rho, 12), -largest_rho(n), largest_rho(n))
+    return np.array([math.atanh(one) for one in clipped])
+
+
+def _at_most(values: FloatArray) -> FloatArray:
+    """Return what each value adds to each other's rank: 1 where it is smaller, and half where they are equal."""
+    return np.asarray((values < values[:, None]) + (values == values[:, None]) / 2)
 
 
 FEWEST = 4

@@ -13,7 +13,7 @@ import numpy as np
 
 from pytest_llmpref.stats.arrays import FloatArray, IntArray
 from pytest_llmpref.stats.closed_form import FEWEST_GROUPS
-from pytest_llmpref.stats.ranks import RhoInterval, Scatter, fisher_z, least_design_effect, rank_correlation
+from pytest_llmpref.stats.ranks import RhoInterval, Scatter, least_design_effect, rank_correlation, z_without_each
 
 Groups = Literal["sample", "given"]
 """Whether groups are a sample of their kind, or as given."""
@@ -89,24 +89,6 @@ def _numbers(groups: Sequence[str] | None, n: int) -> IntArray:
     return np.asarray(np.unique(names, return_inverse=True)[1], dtype=np.intp)
 
 
-def without_each(x: FloatArray, y: FloatArray, sampled: IntArray) -> FloatArray:
-    """Return Fisher's z of Spearman's rho without each sampled part in turn.
-
-    Parameters
-    ----------
-    x, y
-        Shape (n,) each.
-    sampled
-        Number of the part that each value belongs to, shape (n,).
-
-    Returns
-    -------
-    FloatArray
-        Shape (parts,).
-    """
-    return np.array([fisher_z(x[sampled != part], y[sampled != part], len(x)) for part in np.unique(sampled)])
-
-
 def jackknife(x: FloatArray, y: FloatArray, sampled: IntArray, strata: IntArray | None = None) -> Scatter:
     """Return how Spearman's rho scatters over samples, from leaving out one sampled part at a time, on Fisher's z.
 
@@ -138,7 +120,7 @@ def jackknife(x: FloatArray, y: FloatArray, sampled: IntArray, strata: IntArray 
     0.31
     """
     parts, first = np.unique(sampled, return_index=True)
-    left = without_each(x, y, sampled)
+    left = z_without_each(x, y, sampled, len(x))
     apart = np.zeros(len(parts), dtype=np.intp) if strata is None else strata[first]
     variance = 0.0
     for stratum in np.unique(apart):

@@ -9,7 +9,14 @@ from scipy import optimize, stats
 from pytest_llmpref.stats.arrays import explained_by_groups, means_by, normal_scores, quartiles, ranks
 from pytest_llmpref.stats.grouped import unbiased_rank_correlation, unbiased_variance
 from pytest_llmpref.stats.power import correlation_power
-from pytest_llmpref.stats.ranks import FEWEST, RhoInterval, largest_rho, rank_correlation, shared_variance
+from pytest_llmpref.stats.ranks import (
+    FEWEST,
+    RhoInterval,
+    largest_rho,
+    rank_correlation,
+    shared_variance,
+    z_without_each,
+)
 
 
 def z_of(x, y):
@@ -180,3 +187,25 @@ def test_means_quartiles_and_normal_scores_by_hand():
     assert scores / scores[2] == pytest.approx([-1, 0, 1], abs=1e-12)
     assert scores.std(ddof=1) == pytest.approx(1)
     assert normal_scores(4)[3] / normal_scores(4)[2] == pytest.approx(stats.norm.ppf(7 / 8) / stats.norm.ppf(5 / 8))
+
+
+@pytest.mark.parametrize("parts", [20, 6])
+def test_without_each_part_rho_is_that_of_the_rest(parts):
+    """Values with ties, and one variable that has no spread without one of the parts."""
+    rng = np.random.default_rng(3)
+    sampled = np.arange(20) % parts
+    x, y = rng.integers(0, 8, (2, 20)).astype(float)
+    alike = np.where(sampled == 2, x, 1.0)
+    for other in (y, alike):
+        expected = [
+            np.arctanh(np.clip(rank_correlation(x[kept], other[kept]), -largest_rho(15), largest_rho(15)))
+            if np.ptp(other[kept])
+            else 0.0
+            for kept in (sampled != part for part in range(parts))
+        ]
+        assert z_without_each(x, other, sampled, 15) == pytest.approx(expected, abs=1e-12)
+    assert z_without_each(x, alike, sampled, 15)[2] == 0
+
+
+def test_without_each_part_perfect_agreement_is_as_large_as_is_believed():
+    assert np.tanh(z_without_each(np.arange(6.0), np.arange(6.0), np.arange(6), 6)) == pytest.approx(largest_rho(6))
