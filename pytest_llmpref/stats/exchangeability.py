@@ -4,9 +4,12 @@ The statistic is the energy distance of Szekely and Rizzo (2013), the p-value th
 """
 
 from collections.abc import Hashable, Sequence
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
+
+from pytest_llmpref.stats.arrays import FloatArray
 
 Answers = Sequence[Hashable]
 """What a question was answered with, time after time. Only whether two answers are equal counts."""
@@ -68,8 +71,15 @@ def drift_p_value(recorded: Sequence[Answers], again: Sequence[Answers], *, seed
     return float((1 + (drawn >= observed - 1e-9).sum()) / (DRAWS + 1))
 
 
-def _distances(answers: Answers, first: int) -> np.ndarray:
+def _distances(answers: Answers, first: int) -> FloatArray:
     """Return the energy distance for each way to call ``first`` of the answers recorded; the true one comes first."""
+    # Only which answers are equal counts, and few patterns of that come again and again.
+    number = {answer: place for place, answer in enumerate(dict.fromkeys(answers))}
+    return _distances_of_pattern(tuple(number[answer] for answer in answers), first)
+
+
+@lru_cache(maxsize=1024)
+def _distances_of_pattern(answers: tuple[int, ...], first: int) -> FloatArray:
     unequal = np.array([[one != other for other in answers] for one in answers], dtype=float)
     everyone = np.arange(len(answers))
     found = []
@@ -83,7 +93,7 @@ def _distances(answers: Answers, first: int) -> np.ndarray:
     return np.array(found)
 
 
-def _within(unequal: np.ndarray) -> float:
+def _within(unequal: FloatArray) -> float:
     """Return the share of unequal pairs among some answers; 0 of a single one, which has no pair."""
     n = len(unequal)
     return float(unequal.sum() / (n * (n - 1))) if n > 1 else 0.0
