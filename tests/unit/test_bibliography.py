@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,11 @@ CITING = ("stats", "claims", "calibration", "comparison")
 """Folders whose prose is read for citations; elsewhere, years are those of models and dates."""
 
 
+@cache
 def docstrings(path):
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and (text := ast.get_docstring(node)):
-            yield text
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    documented = [node for node in nodes if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)]
+    return list(filter(None, map(ast.get_docstring, documented)))
 
 
 def listed(text):
@@ -31,6 +32,7 @@ def listed(text):
     return [line.strip() for line in found[1].splitlines()] if found else []
 
 
+@cache
 def prose(path):
     """The strings of a module, without their sections References, as one line."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
