@@ -70,27 +70,17 @@ def _http_is_patched() -> bool:
     return httpx.HTTPTransport.handle_request is not patches._HttpxHttpTransport_handle_request
 
 
-@pytest.fixture
-def pytester(pytester, monkeypatch) -> pytest.Pytester:
-    """Pytest's own, whose runs leave out two plugins that nothing here uses: 0.6 of 2 seconds of a start.
-
-    They print the same wherever they run: where a variable says so (as most CI sets it), pytest shortens no line.
-    """
-    for name in ("CI", "BUILD_NUMBER"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest -p no:anyio")
-    return pytester
-
-
 @pytest.fixture(scope="session")
-def fork_servers() -> Iterator[Callable[[Sequence[str]], ForkServer | None]]:
-    """Return a process that has imported some modules, the same one each time; ``None`` where none can be copied."""
+def fork_server() -> Iterator[Callable[[Sequence[str]], ForkServer | None]]:
+    """Return a process that has imported some modules; ``None`` where a copy would not begin as a new one would."""
     servers: dict[Sequence[str], ForkServer] = {}
 
     def server(modules: Sequence[str]) -> ForkServer | None:
-        if modules not in servers and hasattr(os, "fork"):
+        if not (modules and hasattr(os, "fork")):
+            return None
+        if modules not in servers:
             servers[modules] = ForkServer(modules)
-        return servers.get(modules)
+        return servers[modules] if servers[modules].variables == at_start(os.environ) else None
 
     yield server
     for one in servers.values():
@@ -98,17 +88,25 @@ def fork_servers() -> Iterator[Callable[[Sequence[str]], ForkServer | None]]:
 
 
 @pytest.fixture
-def forked(pytester, fork_servers) -> Callable[..., pytest.RunResult]:
-    """Run pytest in a process that begins with some modules imported, where nothing set for it counts at the start."""
+def pytester(pytester, monkeypatch, fork_server) -> pytest.Pytester:
+    """Pytest's own, whose runs leave out two plugins that nothing here uses: 0.6 of 2 seconds of a start.
 
-    def run(*options: str, modules: Sequence[str]) -> pytest.RunResult:
-        server = fork_servers(modules)
-        with pytest.MonkeyPatch.context() as patch:
-            if server and server.variables == at_start(os.environ):
-                patch.setattr(pytester, "popen", server.popen)
-            return pytester.runpytest_subprocess(*options)
+    They print the same wherever they run: where a variable says so (as most CI sets it), pytest shortens no line.
 
-    return run
+    They begin with some modules imported; a test sets ``pytester.imported`` to others, or to none.
+    """
+    for name in ("CI", "BUILD_NUMBER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest -p no:anyio")
+    pytester.imported, new = PLUGIN, pytester.popen
+
+    def popen(command, **how):
+        plain = command[1] == "-mpytest" and how["stdin"] is pytester.CLOSE_STDIN
+        server = fork_server(pytester.imported) if plain else None
+        return (server.popen if server else new)(command, **how)
+
+    monkeypatch.setattr(pytester, "popen", popen)
+    return pytester
 
 
 @pytest.fixture(scope="session")
@@ -124,20 +122,19 @@ def recorded(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def suite(pytester, recorded, forked):
+def suite(pytester, recorded):
     """Write a test file, run it in a process of its own against the recordings, and return the result."""
 
     def run(source: str, *options: str, model: str = "sim/plain"):
         pytester.makepyfile(test_it=textwrap.dedent(source))
         named = ["--model", model] if model else []
-        return forked(
+        return pytester.runpytest_subprocess(
             *named,
             f"--llmpref-cassettes={recorded / 'cassettes'}",
             f"--llmpref-entities={recorded / 'twelve.csv'}",
             "-p",
             "no:cacheprovider",
             *options,
-            modules=PLUGIN,
         )
 
     return run
@@ -153,20 +150,20 @@ def server(recorded) -> Iterator[PlantedServer]:
 
 
 @pytest.fixture
-def live(pytester, recorded, server, monkeypatch, forked):
+def live(pytester, recorded, server, monkeypatch):
     """Run a test file against the server, in a process of its own with a folder of cassettes that stays."""
     monkeypatch.setenv("OPENAI_API_BASE", server.api_base)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789abcdefghij")
+    pytester.imported = LIVE
 
     def run(*options: str, source: str = SUITE):
         pytester.makepyfile(test_it=textwrap.dedent(source))
-        return forked(
+        return pytester.runpytest_subprocess(
             "--model=openai/served",
             f"--llmpref-entities={recorded / 'twelve.csv'}",
             "-p",
             "no:cacheprovider",
             *options,
-            modules=LIVE,
         )
 
     return run

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from documents import PAGES, blocks
+from fork_server import PLUGIN
 from open_accuracy import IS_THERE, NOT_THERE, of_choices, of_judge, of_people
 from repository import ROOT
 
@@ -45,7 +46,23 @@ pages_that_run = [
 
 
 @pytest.fixture(scope="session")
-def project(tmp_path_factory):
+def run(fork_server):
+    """Return what runs a command of a page, in a folder, by this Python."""
+
+    def run(command: str, folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
+        program, *words = shlex.split(command)
+        if program == "pytest":
+            more = ("-p", "no:cacheprovider", *more)
+        if server := fork_server(PLUGIN):
+            return server.run(PROGRAMS[program], [*words, *more], folder)
+        line = [sys.executable, "-m", PROGRAMS[program], *words, *more]
+        return subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory, run):
     """A project as `llmpref init` makes it, with a recording and the results of two runs."""
     folder = tmp_path_factory.mktemp("project")
     assert run("llmpref init .", folder).returncode == 0
@@ -63,15 +80,6 @@ def once():
     return {}
 
 
-def run(command: str, folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of a page by this Python."""
-    program, *words = shlex.split(command)
-    if program == "pytest":
-        more = ("-p", "no:cacheprovider", *more)
-    line = [sys.executable, "-m", PROGRAMS[program], *words, *more]
-    return subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False)
-
-
 def check_printed(text: str, printed: str) -> None:
     """Check that the lines of a text are printed, in this order; a line `...` stands for any lines."""
     for part in filter(None, (part.strip("\n") for part in text.split("\n...\n"))):
@@ -80,7 +88,7 @@ def check_printed(text: str, printed: str) -> None:
 
 
 @pytest.mark.parametrize("page", pages_that_run, ids=named)
-def test_what_a_page_shows_runs(page, project, once, tmp_path):
+def test_what_a_page_shows_runs(page, project, once, run, tmp_path):
     folder = tmp_path / "project"
     shutil.copytree(project, folder)
     printed, tests = "", []
@@ -116,7 +124,7 @@ def test_what_a_page_shows_runs(page, project, once, tmp_path):
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if any(one.mark.startswith("printed") for one in blocks(page))], ids=named
 )
-def test_a_page_shows_what_a_checkout_prints(page, tmp_path):
+def test_a_page_shows_what_a_checkout_prints(page, run, tmp_path):
     for block in blocks(page):
         if block.mark.startswith("printed by: "):
             done = run(block.mark.removeprefix("printed by: "), ROOT, "--report-dir", str(tmp_path))

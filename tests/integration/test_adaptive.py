@@ -5,6 +5,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from fork_server import LIVE
 from forty_entities import ASKED, N, write_forty
 from planted import PlantedModel
 from planted_server import PlantedServer
@@ -34,6 +35,7 @@ def served(forty, pytester, monkeypatch):
     monkeypatch.setenv("OPENAI_API_BASE", server.api_base)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789abcdefghij")
     pytester.makepyfile(test_it=SUITE)
+    pytester.imported = LIVE
 
     def run(*options: str):
         given = [f"--llmpref-entities={forty / 'forty.csv'}", f"--profile={forty / 'few.toml'}"]

@@ -3,7 +3,6 @@
 import os
 
 import pytest
-from fork_server import PLUGIN
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no process can be copied here")
 SHOWN = """
@@ -19,29 +18,31 @@ def shown(run: pytest.RunResult) -> list[str]:
     return [line for line in run.outlines if line.startswith(("folder", "imported"))]
 
 
-def test_a_copy_has_the_folder_the_path_and_the_variables_of_its_own_run(pytester, forked, monkeypatch):
+def test_a_copy_has_the_folder_the_path_and_the_variables_of_its_own_run(pytester, monkeypatch):
     pytester.makepyfile(SHOWN)
     for number in ("one", "two"):
         monkeypatch.setenv("OURS", number)
-        copy = shown(forked("-s", "-q", modules=PLUGIN))
-        fresh = shown(pytester.runpytest_subprocess("-s", "-q"))
-        assert copy[0].replace("runpytest-0", "runpytest-1").endswith(f" {number}")
+        copy = shown(pytester.runpytest_subprocess("-s", "-q"))
+        with monkeypatch.context() as patch:
+            patch.setattr(pytester, "imported", ())
+            fresh = shown(pytester.runpytest_subprocess("-s", "-q"))
+        assert copy[0].endswith(f" {number}")
         assert copy[0].partition("[")[0] == fresh[0].partition("[")[0]
         assert (copy[1], fresh[1]) == ("imported True", "imported False")
 
 
-def test_how_a_copy_ended_is_told_and_the_next_begins_anew(pytester, forked):
+def test_how_a_copy_ended_is_told_and_the_next_begins_anew(pytester):
     pytester.makepyfile("import os, sys\n\ndef test_it():\n    os.environ['OURS'] = sys.here = 'set'\n    os._exit(7)")
-    assert forked(modules=PLUGIN).ret == 7
+    assert pytester.runpytest_subprocess().ret == 7
     pytester.makepyfile("import os\n\ndef test_it():\n    os.abort()")
-    assert forked("-p", "no:faulthandler", modules=PLUGIN).ret == -6
+    assert pytester.runpytest_subprocess("-p", "no:faulthandler").ret == -6
     pytester.makepyfile(
         "import os, sys\n\ndef test_it():\n    assert not ('OURS' in os.environ or hasattr(sys, 'here'))"
     )
-    forked(modules=PLUGIN).assert_outcomes(passed=1)
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)
 
 
-def test_what_counts_when_a_process_starts_gives_it_one_begun_anew(pytester, forked, monkeypatch):
+def test_what_counts_when_a_process_starts_gives_it_one_begun_anew(pytester, monkeypatch):
     monkeypatch.setenv("PYTHONOPTIMIZE", "1")
     pytester.makepyfile(SHOWN)
-    assert shown(forked("-s", "-q", modules=PLUGIN))[1] == "imported False"
+    assert shown(pytester.runpytest_subprocess("-s", "-q"))[1] == "imported False"

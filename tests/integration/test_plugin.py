@@ -373,6 +373,7 @@ def test_a_run_that_does_not_measure_imports_nothing_heavy(pytester):
         def test_it():
             assert [name for name in {heavy} if name in sys.modules] == []
     """)
+    pytester.imported = ()
     # pytest-recording, which the tests bring, imported vcrpy itself up to 0.13.0.
     pytester.runpytest_subprocess("-p", "no:hypothesispytest", "-p", "no:recording").assert_outcomes(passed=1)
 

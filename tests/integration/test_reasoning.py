@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
+from fork_server import LIVE
 from loopback import Answer, Loopback, completion, serving
 
 from pytest_llmpref.cassettes import Cassette, RecordingModel, ReplayModel
@@ -230,6 +231,7 @@ def reasoning(server, pytester, recorded, monkeypatch):
     monkeypatch.setenv("OPENAI_API_BASE", server.api_base)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789abcdefghij")
     pytester.makepyfile(test_it="def test_it(preferences):\n    assert preferences.valid")
+    pytester.imported = LIVE
 
     def run(*options: str):
         return pytester.runpytest_subprocess(

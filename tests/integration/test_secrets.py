@@ -4,6 +4,7 @@ import json
 import textwrap
 
 import pytest
+from fork_server import LIVE
 from loopback import Answer, Loopback, completion, failure
 from made_up_keys import KEYS, SHAPELESS
 
@@ -42,6 +43,7 @@ def leaky(pytester, recorded, monkeypatch):
     shown = KEYS | {"cohere": SHAPELESS}
     (pytester.path / "keys.txt").write_text(json.dumps(shown))
     pytester.makepyfile(test_it=textwrap.dedent(SUITE))
+    pytester.imported = LIVE
     server.script(Answer(completion("A")))
     for number, key in enumerate(shown.values()):
         server.script(failure(400, f"bad request with key={key} and {key}"))
@@ -100,6 +102,8 @@ WATCH = """
 
 def test_a_replay_never_reads_the_users_key(pytester, leaky, recorded):
     leaky("-k", "test_calls")
+    # Keys are watched while the modules of a replay are imported, too.
+    pytester.imported = ()
     pytester.makeconftest(textwrap.dedent(WATCH))
     for depth in ("reply", "wire"):
         run = pytester.runpytest_subprocess(

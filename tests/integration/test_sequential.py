@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+from fork_server import LIVE
 from planted import PlantedModel
 from planted_server import PlantedServer
 from simulated_recordings import ENTITIES
@@ -31,6 +32,7 @@ def served(pytester, monkeypatch):
     (pytester.path / "small.toml").write_text(PROFILE)
     (pytester.path / "policy.toml").write_text("[even_handed]\nmargin = 0.35\n")
     shutil.copy(GATE / "test_even_handed.py", pytester.path)
+    pytester.imported = LIVE
 
     def run(*options: str):
         given = ["--llmpref-entities=twelve.csv", "--profile=small.toml", "-p", "no:cacheprovider"]

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from fork_server import LIVE
 from loopback import Answer
 from planted import PlantedModel
 from planted_server import SUITE, PlantedServer
@@ -45,6 +46,7 @@ def server(recorded, monkeypatch):
 @pytest.fixture
 def run(pytester, recorded, server):
     pytester.makepyfile(SUITE)
+    pytester.imported = LIVE
 
     def run(*options: str):
         return pytester.runpytest_subprocess(

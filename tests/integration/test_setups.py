@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from fork_server import LIVE
 from loopback import Answer, Loopback, completion, failure
 
 from pytest_llmpref.config.options import default_settings
@@ -57,6 +58,7 @@ def run(pytester, recorded, monkeypatch):
     monkeypatch.setenv("STAGING", KEY)
     monkeypatch.setenv("TEAM", TEAM)
     pytester.makepyfile(test_it=SUITE)
+    pytester.imported = LIVE
     pytester.path.joinpath("system.txt").write_text("You are Ada, who helps shoppers.")
     pytester.path.joinpath("models.toml").write_text(
         f'[staging]\nmodel = "openai/m1"\napi_base = "{server.api_base}"\nkey = "STAGING"\n'

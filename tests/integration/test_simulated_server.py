@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 
 import pytest
+from fork_server import LIVE
 
 from pytest_llmpref.models.chat import Message, Request
 from pytest_llmpref.models.simulated.server import HEADER, SimulatedModel
@@ -43,6 +44,7 @@ def test_recorded_over_http_and_replayed_at_both_depths_it_measures_what_it_does
     monkeypatch.setenv("OPENAI_API_BASE", address)
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     pytester.makepyfile(test_it=SUITE)
+    pytester.imported = LIVE
 
     def measures(model, *options):
         run = pytester.runpytest_subprocess(

@@ -1,4 +1,4 @@
-"""Run pytest in processes that begin as copies of one that has imported what they need.
+"""Run pytest, and the command llmpref, in processes that begin as copies of one that has imported what they need.
 
 A run of a test's own takes a second of computing, most of it for imports, and three where litellm is among them. There
 are hundreds of such runs. Each copy is a process of its own still: it has its own folder, variables and output, and may
@@ -42,11 +42,13 @@ LIVE = (*PLUGIN, "litellm", "vcr", "pytest_llmpref.models.litellm_client", "pyte
 """What a run that asks a provider imports."""
 _AT_START = ("PYTHON", "LC_", "LANG", "COVERAGE", "OPENBLAS")
 """What variables begin with that a process reads when it starts, and never again."""
+_GIVEN = {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE"}
+"""Those of them that a copy heeds."""
 
 
 def at_start(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that count when a process starts, but for the path, which a copy is given."""
-    return {name: said for name, said in variables.items() if name.startswith(_AT_START) and name != "PYTHONPATH"}
+    """Return the variables that count when a process starts, but for those that a copy heeds."""
+    return {name: said for name, said in variables.items() if name.startswith(_AT_START) and name not in _GIVEN}
 
 
 class ForkServer:
@@ -67,14 +69,23 @@ class ForkServer:
     def popen(self, command: Sequence[str], *, stdin: object, stdout: TextIO, stderr: TextIO) -> "Run":
         """Start pytest as `pytest.Pytester.popen` does, whose place this takes; its input is empty."""
         folders = [str(Path.cwd()), *_folders(os.environ)]
-        order = {
-            "arguments": command[2:],
-            "variables": os.environ | {"PYTHONPATH": os.pathsep.join(folders)},
-            "folder": folders[0],
-            "stdout": stdout.name,
-            "stderr": stderr.name,
-        }
-        self._process.stdin.write(json.dumps(order) + "\n")
+        variables = os.environ | {"PYTHONPATH": os.pathsep.join(folders)}
+        return self._start("pytest", command[2:], variables, folders[0], stdout.name, stderr.name)
+
+    def run(self, module: str, arguments: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
+        """Run a module in a folder as ``python -m`` does."""
+        printed = [Path(self._folder.name) / name for name in ("stdout", "stderr")]
+        for path in printed:
+            path.write_text("")
+        status = self._start(module, arguments, os.environ, str(folder), *map(str, printed)).wait()
+        stdout, stderr = (path.read_text(encoding="utf-8") for path in printed)
+        return subprocess.CompletedProcess([module, *arguments], status, stdout, stderr)
+
+    def _start(
+        self, module: str, arguments: Sequence[str], variables: Mapping[str, str], folder: str, stdout: str, stderr: str
+    ) -> "Run":
+        order = {"module": module, "arguments": list(arguments), "variables": dict(variables), "folder": folder}
+        self._process.stdin.write(json.dumps(order | {"stdout": stdout, "stderr": stderr}) + "\n")
         return Run(int(self._answer()), self._answer)
 
     def _answer(self, timeout: float | None = None) -> str:
@@ -145,8 +156,10 @@ def _import_all(modules: Sequence[str]) -> None:
     gc.freeze()
 
 
-def _run(*, arguments: list[str], variables: dict[str, str], folder: str, stdout: str, stderr: str) -> None:
-    """Become a process as ``python -m pytest`` starts it."""
+def _run(
+    *, module: str, arguments: list[str], variables: dict[str, str], folder: str, stdout: str, stderr: str
+) -> None:
+    """Become a process as ``python -m`` starts it."""
     for number, path, how in ((0, os.devnull, os.O_RDONLY), (1, stdout, os.O_WRONLY), (2, stderr, os.O_WRONLY)):
         opened = os.open(path, how | os.O_APPEND)
         os.dup2(opened, number)
@@ -156,12 +169,18 @@ def _run(*, arguments: list[str], variables: dict[str, str], folder: str, stdout
     os.environ.update(variables)
     os.chdir(folder)
     sys.path[:] = [folder, *_folders(variables), *(path for path in sys.path if path not in given)]
+    # xdist hands its workers the path as it was when xdist was imported.
+    sys.modules["xdist.plugin"]._sys_path[:] = sys.path
+    sys.dont_write_bytecode = bool(variables.get("PYTHONDONTWRITEBYTECODE"))
     importlib.invalidate_caches()
-    sys.argv = ["pytest", *arguments]
+    sys.argv = [module, *arguments]
     try:
-        runpy.run_module("pytest", run_name="__main__", alter_sys=True)
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
     except SystemExit as ended:
-        _end(int(ended.code or 0))
+        if isinstance(ended.code, str):
+            print(ended.code, file=sys.stderr)
+        _end(1 if isinstance(ended.code, str) else int(ended.code or 0))
+    _end(0)
 
 
 def _folders(variables: Mapping[str, str]) -> list[str]:
