@@ -14,7 +14,10 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 def has_example(path):
-    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    text = path.read_text(encoding="utf-8")
+    if ">>> " not in text:
+        return False
+    nodes = ast.walk(ast.parse(text))
     kinds = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
     return any(">>> " in (ast.get_docstring(node) or "") for node in nodes if isinstance(node, kinds))
 
