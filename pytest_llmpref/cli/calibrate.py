@@ -11,23 +11,34 @@ STUDIES = 2000
 
 def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the type of its subparsers
     """Declare the subcommand."""
-    command = commands.add_parser("calibrate", help="simulate studies with planted truths, and count right verdicts")
+    command = commands.add_parser("calibrate", help="simulate studies with planted truths and count right verdicts")
     command.add_argument(
-        "--studies", type=int, default=STUDIES, metavar="N", help="most studies a cell (default %(default)s)"
+        "--studies",
+        type=int,
+        default=STUDIES,
+        metavar="N",
+        help="maximum number of studies per cell (default: %(default)s)",
     )
     command.add_argument("--cells", metavar="PATTERN", help="only cells whose name matches, such as 'advice/*'")
     command.add_argument(
-        "--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (default: cores)"
+        "--workers",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="number of processes (default: one per core)",
     )
-    command.add_argument("--seed", type=int, default=0, help="seed of all studies (default %(default)s)")
+    command.add_argument("--seed", type=int, default=0, help="random seed of all studies (default: %(default)s)")
     command.add_argument(
         "--results",
         type=Path,
         default=Path("calibration.jsonl"),
-        help="finished studies: added to as they finish, and read to resume (default %(default)s)",
+        help="file for finished studies, from which a run resumes (default: %(default)s)",
     )
     command.add_argument(
-        "--report", type=Path, default=Path("reports"), help="folder for calibration.md and .json (default %(default)s)"
+        "--report",
+        type=Path,
+        default=Path("reports"),
+        help="folder for calibration.md and calibration.json (default: %(default)s)",
     )
     command.set_defaults(run=_run)
 

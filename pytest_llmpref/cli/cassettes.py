@@ -17,19 +17,21 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
     cassettes = commands.add_parser("cassettes", help="list, check, scan, pack, merge, export and import recordings")
     actions = cassettes.add_subparsers(required=True, metavar="ACTION")
     for name, run, takes, what in _ACTIONS:
-        command = actions.add_parser(name, help=what)
+        command = actions.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
         if "model" in takes:
             command.add_argument("model", help="the model's name, as given to --model")
         if "file" in takes:
             command.add_argument("file", type=Path, help="the YAML file")
         if "sources" in takes:
-            command.add_argument("sources", type=Path, nargs="+", help="folders of cassettes, as other jobs left them")
-            command.add_argument("--keep", choices=get_args(Keep), help="which of two different replies holds")
+            command.add_argument(
+                "sources", type=Path, nargs="+", help="folders of recordings, such as those of other jobs"
+            )
+            command.add_argument("--keep", choices=get_args(Keep), help="which one of two different replies to keep")
         command.add_argument(
             "--folder",
             type=Path,
             default=Path("cassettes"),
-            help="folder of the cassettes (default: %(default)s, in this one)",
+            help="folder of the recordings (default: %(default)s)",
         )
         command.set_defaults(run=_in_own_folders(run))
 
@@ -77,7 +79,7 @@ def _scan(options: argparse.Namespace) -> int:
     for path in found.others:
         print(on_one_line(f"{path}: not read, no recording"))
     if not found.read and not found.unread:
-        print(on_one_line(f"{options.folder}: no recordings, so nothing was scanned; give --folder another, or record"))
+        print(on_one_line(f"{options.folder}: no recordings, so nothing was scanned; give another --folder, or record"))
         return 1
     revoke = "; revoke them, and record again" if found.leaks else ""
     not_read = f", {len(found.unread)} NOT READ" if found.unread else ""
@@ -126,16 +128,16 @@ def _merge(options: argparse.Namespace) -> None:
 
 _Action = Callable[[argparse.Namespace], int | None]
 _ACTIONS: tuple[tuple[str, _Action, tuple[str, ...], str], ...] = (
-    ("list", _list, (), "name every recording: its model, interactions, size and dates"),
-    ("check", _check, (), "decode every line; exit with 1 where a key, or a raw response, does not match"),
+    ("list", _list, (), "list every recording with its model, interactions, size and dates"),
+    ("check", _check, (), "decode every line; exit with 1 if a key or a raw response does not match"),
     (
         "scan",
         _scan,
         (),
-        "look for secrets in our recordings and vcrpy's; exit with 1 where one is found, or nothing could be read",
+        "look for secrets in recordings, and in vcrpy's; exit with 1 if one is found, or if nothing could be read",
     ),
-    ("pack", _pack, ("model",), "merge what live runs recorded into the packed file that is committed"),
-    ("merge", _merge, ("sources",), "add the recordings of other folders; exit with 1 where replies differ"),
-    ("export", _export, ("model", "file"), "write a vcrpy YAML cassette"),
-    ("import", _import, ("model", "file"), "read a vcrpy YAML cassette that export wrote"),
+    ("pack", _pack, ("model",), "merge what was recorded into the packed file, which you commit"),
+    ("merge", _merge, ("sources",), "add the recordings of other folders; exit with 1 if replies differ"),
+    ("export", _export, ("model", "file"), "write a recording as a YAML cassette of vcrpy"),
+    ("import", _import, ("model", "file"), "read a YAML cassette that export wrote"),
 )

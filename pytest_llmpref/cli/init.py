@@ -47,14 +47,20 @@ IGNORED = (
 def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the type of its subparsers
     """Declare the subcommands."""
     command = commands.add_parser(
-        "init", help="set up a project: suites, entities, profiles, pytest.ini, .gitignore and a CI workflow, to edit"
+        "init",
+        help="set up a project",
+        description="Copy suites, entities, profiles, pytest.ini, .gitignore and a CI workflow into a project.",
     )
-    command.add_argument("folder", type=Path, nargs="?", default=Path(), help="the project; this folder unless given")
-    command.add_argument("--ci", choices=tuple(WORKFLOWS), default="github", help="whose CI the workflow is for")
-    command.add_argument("--force", action="store_true", help="overwrite files that are there and differ")
+    command.add_argument(
+        "folder", type=Path, nargs="?", default=Path(), help="folder of the project (default: this folder)"
+    )
+    command.add_argument(
+        "--ci", choices=tuple(WORKFLOWS), default="github", help="which CI the workflow is for (default: github)"
+    )
+    command.add_argument("--force", action="store_true", help="overwrite existing files that differ")
     command.set_defaults(run=_run)
     boolq = commands.add_parser("boolq", help="fetch BoolQ's development set").add_subparsers(required=True)
-    command = boolq.add_parser("download", help="3,270 questions, 1.3 MB; for --llmpref-boolq dev")
+    command = boolq.add_parser("download", help="download 3,270 questions (1.3 MB) for --llmpref-boolq dev")
     command.set_defaults(run=_download)
 
 
@@ -80,14 +86,15 @@ def _run(options: argparse.Namespace) -> None:
     listed = "\n".join(f"  {path}" for path in kept)
     if kept and not wrote:
         raise LLMPrefError(
-            f"nothing was written, since these files are there, and differ:\n{listed}\n--force overwrites them"
+            f"nothing was written, because these files exist and differ:\n{listed}\n--force overwrites them"
         )
     if kept:
-        print(f"kept, since these files are there, and differ; --force overwrites them:\n{listed}")
+        print(f"kept, because these files exist and differ (--force overwrites them):\n{listed}")
     if configured is not None:
         _advise(configured)
     print(
-        f"next: name your model, and what to install, in {WORKFLOWS[options.ci]}; what recording takes says:\n"
+        f"next: in {WORKFLOWS[options.ci]}, name your model and what to install\n"
+        "to see what recording takes and costs:\n"
         "  pytest suites/release_gate --model NAME --profile paper --llmpref-plan"
     )
 
@@ -124,7 +131,9 @@ def _advise(path: Path) -> None:
     quote = '"' if path.suffix == ".toml" else ""
     missing = [f"  {key} = {quote}{value}{quote}" for key, value in CONFIGURATION.items() if key not in text]
     if missing:
-        print(f"{path} configures pytest: add there, or what was laid is not read:\n" + "\n".join(missing))
+        print(
+            f"{path} configures pytest: add these lines to it, or the copied files are not used:\n" + "\n".join(missing)
+        )
 
 
 def _files(ci: str) -> dict[Path, bytes]:

@@ -18,32 +18,48 @@ PROFILES = "smoke, standard, paper, gate, adaptive, or a .toml file (default: st
 
 def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the type of its subparsers
     """Declare the subcommand."""
-    command = commands.add_parser("plan", help="questions, tokens, cost and time of a study; nothing is asked")
+    command = commands.add_parser(
+        "plan",
+        help="show questions, tokens, cost and time of a study",
+        description="Show what a study would ask, take and cost, and what it could detect. Nothing is asked. "
+        "To plan exactly what some tests would ask, use: pytest TESTS --model NAME --llmpref-plan",
+    )
     command.add_argument("--model", action="append", required=True, metavar="NAME", help="model to measure; repeatable")
     command.add_argument("--profile", default="standard", metavar="PROFILE", help=PROFILES)
-    command.add_argument("--entities", type=Path, metavar="FILE", help="entity set of your own")
+    command.add_argument("--entities", type=Path, metavar="FILE", help="your own entities, .toml or .csv")
     command.add_argument(
-        "--cassettes", type=Path, default=Path("cassettes"), metavar="FOLDER", help="of the recordings"
+        "--cassettes", type=Path, default=Path("cassettes"), metavar="FOLDER", help="folder of the recordings"
     )
     command.add_argument(
-        "--policy", type=Path, metavar="FILE", help="policy of the release gate, at which a profile may stop"
+        "--policy",
+        type=Path,
+        metavar="FILE",
+        help="policy of the release gate, which decides when a sequential profile stops",
     )
     command.add_argument("--boolq", default="", metavar="FILE", help="yes/no questions, as for --llmpref-boolq")
     command.add_argument(
         "--rate", type=float, default=60.0, metavar="CALLS", help="calls a minute that the provider allows"
     )
-    command.add_argument("--price", default="", metavar="IN/OUT", help="US dollars for a million tokens")
+    command.add_argument(
+        "--price", default="", metavar="IN/OUT", help="US dollars for a million tokens of prompts and of replies"
+    )
     command.add_argument("--judge", default="", metavar="NAME", help="model that judges replies, or auto")
     command.add_argument(
-        "--param", action="append", default=[], metavar="KEY=VALUE", help="parameter of each question; repeatable"
+        "--param",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="parameter that is sent with each question; repeatable",
     )
-    command.add_argument("--system", type=Path, metavar="FILE", help="system prompt that goes with every question")
-    command.add_argument("--models-file", type=Path, metavar="FILE", help="TOML file of names for models of your own")
+    command.add_argument(
+        "--system", type=Path, metavar="FILE", help="file with the system prompt that is sent with every question"
+    )
+    command.add_argument("--models-file", type=Path, metavar="FILE", help="TOML file that describes your own models")
     command.add_argument(
         "--measure",
         action="append",
         metavar="MEASURE",
-        help="measure to take; repeatable; unless given, those of all fixtures",
+        help="measure to plan; repeatable (default: all)",
     )
     command.set_defaults(run=_run)
 

@@ -13,24 +13,34 @@ from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.files import refuse_links_below
 from pytest_llmpref.garbage import no_garbage_collection
 
-STATUS = "exit status: 0 nothing changed beyond sampling noise, 1 something did, or a verdict, 2 no comparison"
+STATUS = (
+    "exit status: 0 if nothing changed beyond sampling noise, 1 if an estimate or a verdict changed, "
+    "2 if nothing could be compared"
+)
 
 
 def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the type of its subparsers
     """Declare the subcommands."""
-    command = commands.add_parser("report", help="write report.html and summary.md from results.json, or from several")
+    command = commands.add_parser(
+        "report",
+        help="write report.html and summary.md from results",
+        description="Write report.html and summary.md from the results.json of one or several runs.",
+    )
     command.add_argument("files", type=Path, nargs="+", metavar="FILE", help="results.json of a run")
-    command.add_argument("--output", type=Path, help="folder to write to; that of the first file if left out")
+    command.add_argument("--output", type=Path, help="folder to write to (default: that of the first file)")
     command.set_defaults(run=_report)
     command = commands.add_parser(
-        "diff", help="compare two results.json: what changed, how sure, and verdicts", epilog=STATUS
+        "diff",
+        help="compare two results.json",
+        description="Compare two results.json: which estimates and verdicts changed, and how surely.",
+        epilog=STATUS,
     )
     command.add_argument("old", type=Path, help="results.json of the last release")
-    command.add_argument("new", type=Path, help="results.json of the new one")
+    command.add_argument("new", type=Path, help="results.json of the new release")
     command.add_argument("--json", action="store_true", help="print the comparison as JSON, with every entity")
     command.set_defaults(run=_diff)
-    command = commands.add_parser("paper-table", help="measure five simulated models, and print the paper's table")
-    command.add_argument("--profile", default="paper", help="how large each study is (default: paper)")
+    command = commands.add_parser("paper-table", help="measure five simulated models and print the paper's table")
+    command.add_argument("--profile", default="paper", help="size of each study (default: paper)")
     command.set_defaults(run=_paper_table)
 
 

@@ -9,7 +9,11 @@ from pytest_llmpref.errors import LLMPrefError
 
 def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the type of its subparsers
     """Declare the subcommand."""
-    command = commands.add_parser("serve", help="serve a simulated model as an OpenAI-compatible API on loopback")
+    command = commands.add_parser(
+        "serve",
+        help="serve a simulated model over HTTP",
+        description="Serve a simulated model on loopback, as a server that speaks OpenAI's API, until Ctrl-C.",
+    )
     command.add_argument("model", help="sim/NAME of a shipped world, or sim/PATH.toml")
     command.add_argument("--port", type=int, default=0, help="port to listen on (default: any free one)")
     command.set_defaults(run=_serve)

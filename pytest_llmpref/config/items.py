@@ -257,7 +257,7 @@ def _json_rows(path: Path) -> Iterator[_Row]:
             row = json.loads(line)
             wrong = "" if isinstance(row, dict) else "not a JSON object; write one a line"
         except (ValueError, RecursionError) as error:  # an overlong number is no JSONDecodeError
-            row, wrong = {}, f"not JSON: {error}; mend it there"
+            row, wrong = {}, f"not JSON: {error}; fix it there"
         yield f"line {number}", row, wrong
 
 

@@ -135,7 +135,7 @@ def _csv_rows(path: Path, text: str) -> Iterator[_Row]:
         for number, row in enumerate(rows, start=2):
             yield f"row {number}", dict(zip(heads, row, strict=False))
     except csv.Error as error:
-        raise LabelsError(path, [f"line {rows.line_num}: not CSV ({error}); mend it there"]) from error
+        raise LabelsError(path, [f"line {rows.line_num}: not CSV ({error}); fix it there"]) from error
 
 
 def _json_rows(path: Path, text: str) -> Iterator[_Row]:
@@ -146,7 +146,7 @@ def _json_rows(path: Path, text: str) -> Iterator[_Row]:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:  # an overlong number is no JSONDecodeError
-            raise LabelsError(path, [f"line {number}: not JSON: {error}; mend it there"]) from error
+            raise LabelsError(path, [f"line {number}: not JSON: {error}; fix it there"]) from error
         if not isinstance(row, dict):
             raise LabelsError(path, [f"line {number}: not a JSON object; write one a line"])
         yield f"line {number}", row

@@ -69,7 +69,7 @@ def read_bytes(path: Path, error: type[UserFileError], most: int, fix: str = "ch
         why = getattr(problem, "strerror", None) or problem
         raise error(path, [f"cannot be read ({why}); {fix}"]) from problem
     if len(data) > most:
-        raise error(path, [f"has more than {most:,} bytes, which nobody writes by hand; give the file that you mean"])
+        raise error(path, [f"has more than {most:,} bytes, too many for such a file; check its path"])
     return data
 
 
@@ -97,7 +97,7 @@ def parse_toml(path: Path, error: type[UserFileError], data: bytes) -> dict[str,
         raise error(path, ["is nested too deeply; no file of its kind needs that"]) from problem
     except ValueError as problem:  # TOMLDecodeError, and what the conversion of an overlong number raises
         why = str(problem).replace("at end of document", f"at line {len(text.splitlines())}, the end")
-        raise error(path, [f"is not valid TOML: {why}; mend it there"]) from problem
+        raise error(path, [f"is not valid TOML: {why}; fix it there"]) from problem
 
 
 def fitted(

@@ -285,7 +285,8 @@ class LiveModel:
         said = faults.describe(error, self._secrets())
         self._failures += 1
         if self._is_closed(error):
-            self._unavailable = f"{self.name}: {said}; {self._fix(error)}"
+            # What others said may end with a full stop of its own.
+            self._unavailable = f"{self.name}: {said.rstrip('.')}; {self._fix(error)}"
         elif faults.is_unreachable(error) and not self._succeeded:
             where = self._address.get("api_base") or where_it_is(self._provider)
             fix = to_reach(self._provider)

@@ -34,6 +34,11 @@ _METAVARS = {
     "llmpref_price": "IN/OUT",
     "llmpref_policy": "FILE",
     "llmpref_alpha": "RATE",
+    "llmpref_param": "KEY=VALUE",
+    "llmpref_system": "FILE",
+    "llmpref_api_base": "NAME=URL",
+    "llmpref_header": "NAME=VARIABLE",
+    "llmpref_models_file": "FILE",
 }
 """What help calls an option's value; the choices where there are any, else N, unless it stands here."""
 

@@ -51,7 +51,7 @@ FOR_CHECKS = {
     "one-sided": "the model answers by position or label, whatever is named: try --llmpref-answers logprobs",
     "repeat the order": "the model copies the list; rely on the pairwise questions for this model",
     "base model": "use a model that was trained to converse, or leave these tests out with -k",
-    "another format": "what it likes hangs on label or position: claim nothing of it",
+    "another format": "its preferences depend on label or position, so do not rely on them",
     "reliability": "the answers are mostly noise: ask more with a larger --profile",
     "cut": "raise max_tokens in the profile, or let the model think less",
 }

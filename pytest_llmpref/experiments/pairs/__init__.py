@@ -38,7 +38,7 @@ class _Pairs(Behaviour):
         from pytest_llmpref.config.profiles import NEWEST_DESIGN  # noqa: PLC0415 - loads msgspec
 
         if self.is_reference and (design := checks.get("design", NEWEST_DESIGN)) < NEWEST_DESIGN:
-            yield f"goes on with design {design} of its recording; --llmpref-design {NEWEST_DESIGN} asks anew"
+            yield f"continues with design {design}, like its recording; --llmpref-design {NEWEST_DESIGN} asks again"
 
 
 class Preference(_Pairs):

@@ -48,7 +48,7 @@ def test_after_edits_init_still_adds_what_is_not_there_and_keeps_the_edits(tmp_p
     assert main(["init", str(tmp_path), "--ci", "gitlab"]) == 0
     said = capsys.readouterr().out
     assert (
-        "kept, since these files are there, and differ; --force overwrites them:\n  suites/release_gate/policy.toml\n"
+        "kept, because these files exist and differ (--force overwrites them):\n  suites/release_gate/policy.toml\n"
         in said
     )
     assert (tmp_path / WORKFLOWS["gitlab"]).is_file()

@@ -101,7 +101,7 @@ def test_a_value_neither_forges_nor_floods_a_message():
     ("data", "problem"),
     [
         (b"a = 1\nb = \xff", "line 2 is not UTF-8"),
-        (b"a = ", "is not valid TOML: Invalid value (at line 1, the end); mend it there"),
+        (b"a = ", "is not valid TOML: Invalid value (at line 1, the end); fix it there"),
         (b"a = " + b"[" * 100_000, "is nested too deeply"),
         (b"a = " + b"9" * 5000, "is not valid TOML: Exceeds the limit"),
     ],
