@@ -44,8 +44,9 @@ class Studies:
 
     Raises
     ------
-    ProfileError, EntityFileError, ItemFileError, ArmsError, LabelsError
-        If the profile, the entity set, the yes/no questions, arms or labels of the user's cannot be used.
+    ProfileError, EntityFileError, ItemFileError, ArmsError, LabelsError, SetupError
+        If the profile, the entity set, the yes/no questions, arms, labels or a model's setup of the user's cannot be
+        used.
     """
 
     def __init__(
@@ -62,6 +63,9 @@ class Studies:
             check_new(settings.to_label)
         self._labels = load_labels(settings.labels) if settings.labels is not None else None
         self._arms = named_arms(settings.arms, self.entity_set) if settings.arms else None
+        for model in settings.models:
+            # Each study reads it again. Read late, what is wrong with it would end the run with a traceback.
+            setup_of(model, settings)
         self._progress = progress
         self._extensions = extensions
         self.thresholds: Mapping[str, tuple[Threshold, ...]] = {}

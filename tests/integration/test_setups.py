@@ -107,3 +107,18 @@ def test_a_model_behind_ones_own_endpoint_is_measured_and_replayed(run, pytester
     # Another prompt is another question.
     pytester.path.joinpath("system.txt").write_text("You are Bob.")
     assert run().ret != 0
+
+
+@pytest.mark.parametrize("named", ["in the file", "by the option"])
+def test_a_setup_that_cannot_be_used_ends_the_run_with_the_fix_and_no_traceback(run, pytester, named):
+    pytester.path.joinpath("system.txt").unlink()
+    options = []
+    if named == "by the option":
+        pytester.path.joinpath("models.toml").write_text('[staging]\nmodel = "openai/m1"\n')
+        options = ["--llmpref-system=system.txt"]
+    found = run("--record-mode=new_episodes", *options)
+    said = found.stdout.str() + found.stderr.str()
+    assert found.ret == pytest.ExitCode.USAGE_ERROR
+    assert "system.txt: cannot be read (No such file or directory); check its path and permissions" in said
+    assert "Traceback" not in said
+    assert not run.server.received
