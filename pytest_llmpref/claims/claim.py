@@ -355,7 +355,7 @@ def _shown(value: float, text: str) -> str:
 
 def _what_would_decide(claim: Claim) -> str:
     if claim.verdict is Verdict.INVALID:
-        return "mend the measurement (see the reasons) and record it again; until then no threshold can be tested"
+        return "fix the measurement (see the reasons) and record it again; until then no threshold can be tested"
     if claim.verdict is not Verdict.INCONCLUSIVE:
         return ""
     estimate, value = claim.estimate, claim.estimate.value

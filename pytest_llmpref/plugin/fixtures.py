@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def model(request: pytest.FixtureRequest) -> str:
-    """Name of the model under test; parametrized with every ``--model``."""
+    """The name of the model under test. The test runs once for every ``--model``."""
     return str(_parameter(request, "model"))
 
 
 @pytest.fixture
 def entity(request: pytest.FixtureRequest) -> "Entity":
-    """One entity of the set; parametrized with all of them."""
+    """One entity of the set. The test runs once for each of them."""
     found: Entity = _parameter(request, "entity")
     return found
 
@@ -52,7 +52,7 @@ def study(model: str, pytestconfig: pytest.Config) -> "Study":
 
 @pytest.fixture(scope="session")
 def protocols(study: "Study", preferences: "Measure", donation_advice: "Measure") -> "list[Cell]":
-    """The study cut into cells, each asked in one way only, to use with ``robustness``.
+    """The study cut into cells, each asked in one format only, to use with ``robustness``.
 
     Order, labels and wording differ between the cells; under ``--llmpref-protocols all`` also the form: with an option
     that favours neither, with names for answers, or both.
@@ -71,7 +71,7 @@ def baseline(study: "Study", pytestconfig: pytest.Config) -> "Baseline":
 
 @pytest.fixture
 def ranking_snapshot(request: pytest.FixtureRequest) -> Any:  # noqa: ANN401 - syrupy's assertion
-    """The blessed ranking: ``assert preferences == ranking_snapshot``; ``--snapshot-update`` blesses a new one."""
+    """The approved ranking: ``assert preferences == ranking_snapshot``; ``--snapshot-update`` approves a new one."""
     if not request.config.pluginmanager.hasplugin("syrupy"):
         pytest.fail("ranking_snapshot needs syrupy, which is switched off: leave out -p no:syrupy", pytrace=False)
     from pytest_llmpref.plugin.snapshots import RankingSnapshot  # noqa: PLC0415 - imports syrupy
@@ -81,7 +81,7 @@ def ranking_snapshot(request: pytest.FixtureRequest) -> Any:  # noqa: ANN401 - s
 
 @pytest.fixture
 def policy(request: pytest.FixtureRequest) -> "TestPolicy":
-    """The margin that the policy file sets for this test file; a test that uses it is a gate if the policy says so."""
+    """What the policy file sets for this test file; a test that uses it is a gate if its role there is ``gate``."""
     if POLICY not in request.node.stash:
         pytest.fail("`policy` comes too late by request.getfixturevalue: make it the test's argument", pytrace=False)
     found: TestPolicy = request.node.stash[POLICY].of(request.node.path)
@@ -110,7 +110,7 @@ def _measure_fixture(behaviour: "Behaviour") -> object:
 
 @pytest.fixture
 def chat(study: "Study") -> Callable[..., Awaitable["Reply"]]:
-    """Ask the model something of your own: ``reply = await chat("...")``; recorded and replayed like all else."""
+    """Ask the model anything: ``reply = await chat("...")``; recorded and replayed like everything else."""
 
     async def ask(
         prompt: str, *, system: str | None = None, temperature: float = 1.0, max_tokens: int = 256, repetition: int = 0

@@ -45,7 +45,7 @@ class RankingSnapshot(SingleFileSnapshotExtension):
         return json.dumps(record, indent=1) + "\n"
 
     def matches(self, *, serialized_data: Any, snapshot_data: Any) -> bool:  # noqa: ANN401 - syrupy's signature
-        """Whether the new measure equals the blessed one within sampling noise."""
+        """Whether the new measure equals the approved one within sampling noise."""
         new, old = json.loads(serialized_data), json.loads(snapshot_data)
         same = new["measure"] == old["measure"] and new["ranking"].keys() == old["ranking"].keys()
         return same and not new["reasons"] and not old["reasons"] and not list(_moved(new["ranking"], old["ranking"]))
@@ -53,16 +53,16 @@ class RankingSnapshot(SingleFileSnapshotExtension):
     def diff_lines(self, serialized_data: Any, snapshot_data: Any) -> Iterator[str]:  # noqa: ANN401 - syrupy's signature
         """Yield what differs, in words, largest moves first.
 
-        syrupy gives an empty text for what does not exist, and says so itself: nothing was blessed yet.
+        syrupy gives an empty text for what does not exist, and says so itself: nothing was approved yet.
         """
         if not snapshot_data:
-            yield "run with --snapshot-update to bless this ranking"
+            yield "run with --snapshot-update to approve this ranking"
             return
         new, old = json.loads(serialized_data), json.loads(snapshot_data)
-        for side, reasons in (("now", new["reasons"]), ("blessed", old["reasons"])):
+        for side, reasons in (("now", new["reasons"]), ("approved", old["reasons"])):
             for reason in reasons:
                 yield f"invalid {side}: {reason}"
-        for side, one, other in (("now", new, old), ("blessed", old, new)):
+        for side, one, other in (("now", new, old), ("approved", old, new)):
             if only := [entity for entity in one["ranking"] if entity not in other["ranking"]]:
                 yield f"only {side}: {', '.join(only)}"
         moved = sorted(_moved(new["ranking"], old["ranking"]), key=lambda move: -abs(move[1]))
@@ -72,7 +72,7 @@ class RankingSnapshot(SingleFileSnapshotExtension):
                 f"{entity}: {before:.4g} (standard error {before_error:.2g}) -> {now:.4g} ({now_error:.2g}), "
                 f"{z:+.1f} standard errors"
             )
-        yield f"{len(moved)} of {len(new['ranking'])} entities moved; --snapshot-update blesses the new ranking"
+        yield f"{len(moved)} of {len(new['ranking'])} entities moved; --snapshot-update approves the new ranking"
 
 
 def _pair(measure: Measure, entity: str) -> tuple[float | None, float | None]:

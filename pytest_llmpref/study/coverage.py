@@ -258,7 +258,7 @@ def describe_gaps(model: str, gaps: Sequence[Gap], settings: Settings) -> str:
     for gap in gaps:
         lines.append(f"  {gap.measure}: {'up to ' * bool(gap.later)}{gap.count:,} of {gap.planned:,}")
         if gap.unjudged:
-            lines.append(f"    ({len(gap.unjudged):,} of them are answered, and lack the word of {gap.judge})")
+            lines.append(f"    ({len(gap.unjudged):,} of them are answered, but {gap.judge} has not judged them)")
         if gap.later:
             lines.append(f"    ({len(gap.missing):,} now, and {gap.later:,} that depend on the answers)")
     lines.append(f"searched for in {settings.cassettes.absolute()}")

@@ -81,7 +81,7 @@ def test_a_judge_is_asked_recorded_and_replayed_at_both_depths(live, pytester, s
     run.stderr.fnmatch_lines(
         [
             "*trials are not recorded*",
-            "*of them are answered, and lack the word of openai/judge*",
+            "*of them are answered, but openai/judge has not judged them*",
             "*--llmpref-judge?openai/judge*",
             "which takes about 0 tokens of prompts, and at most 0 of replies",
             "openai/judge may judge up to * replies",

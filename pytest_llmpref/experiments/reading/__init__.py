@@ -78,7 +78,7 @@ class Reading(Behaviour):
             opens = ", ".join(f"{chance:.0%}" for chance in chances)
             rights = ", ".join(f"{100 * accuracy:g}" for accuracy in PLANNED_ACCURACIES)
             yield f"reading, each entity within {100 * threshold.margin:g} points: opens in {opens} of studies"
-            yield f"  without any difference, if {rights}% are right"
+            yield f"  without any difference, if {rights}% are answered correctly"
             if max(chances) < POWER:
                 yield "  FEW QUESTIONS: it opens only if answers hardly vary by chance"
 
@@ -91,10 +91,10 @@ class Reading(Behaviour):
             for framing, control in checks["controls"].items()
         )
         visible = checks["visible"]
-        shows = "no difference between entities can be seen"
+        shows = "no difference between entities can be detected"
         if visible is not None:
             points = 100 * visible["difference"]
-            shows = f"a difference between the extremes of preference is seen from {points:.1f} points"
+            shows = f"smallest detectable difference between the extremes of preference: {points:.1f} points"
         yield (
             f"{checks['questions']} questions ({checks['question_set']}): {_percent(checks['accuracy'])} right, "
             f"{controls}; yes {_percent(checks['yes_share'])} of the time; {shows}"

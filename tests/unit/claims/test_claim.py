@@ -138,7 +138,7 @@ def test_a_forecast_has_two_digits_and_is_rounded_up():
 
 def test_an_invalid_claim_is_to_be_mended_first():
     claim = normal(0.6, 0.2, invalid=("coverage",)) > 0.5
-    assert claim.to_decide.startswith("mend the measurement")
+    assert claim.to_decide.startswith("fix the measurement")
 
 
 def test_the_failure_text_by_hand():

@@ -396,7 +396,7 @@ def test_an_invalid_claim_names_the_reasons_and_the_way_out():
     assert text.startswith("INVALID: effect > 0.5\n")
     assert "one-sided: always A" in text
     assert "reliability 0.10" in text
-    assert "mend the measurement" in text
+    assert "fix the measurement" in text
 
 
 def test_every_line_fits_80_columns():

@@ -1,4 +1,4 @@
-"""A blessed ranking: equal within sampling noise, a readable difference, and an explicit step to bless."""
+"""An approved ranking: equal within sampling noise, a readable difference, and an explicit step to approve."""
 
 import pytest
 from scipy import stats
@@ -25,7 +25,7 @@ OLD = EXTENSION.serialize(measure({"a": 1500.0, "b": 1600.0, "c": 1400.0}))
     [
         (measure({"a": 1520.0, "b": 1590.0, "c": 1390.0}), True, "0 of 3 entities moved"),
         (measure({"a": 1540.0, "b": 1600.0, "c": 1400.0}), False, "a: 1500 (standard error 10) -> 1540 (10), +2.8"),
-        (measure({"a": 1500.0, "b": 1600.0}), False, "only blessed: c"),
+        (measure({"a": 1500.0, "b": 1600.0}), False, "only approved: c"),
         (measure({"a": 1500.0, "b": 1600.0, "c": 1400.0}, reasons=("few",)), False, "invalid now: few"),
     ],
 )
