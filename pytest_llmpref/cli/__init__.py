@@ -19,6 +19,7 @@ COMMANDS = {
     "diff": "results",
     "paper-table": "results",
     "cassettes": "cassettes",
+    "import": "imports",
     "serve": "serve",
     "calibrate": "calibrate",
 }

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_llmpref.models.addresses import NOWHERE
-from pytest_llmpref.models.chat import ChatModel
+from pytest_llmpref.models.chat import ChatModel, ModelUnavailableError
 from pytest_llmpref.models.setup import AS_IS, Setup
 
 if TYPE_CHECKING:
@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 def is_simulated(name: str) -> bool:
     """Whether a name means a simulated model, in this process or, like ``openai/sim/NAME``, over HTTP."""
     return "/sim/" in f"/{name}"
+
+
+def is_imported(name: str) -> bool:
+    """Whether a name means data that were imported: such a model is never asked."""
+    return name.startswith("imported/")
 
 
 def answers_in_process(name: str) -> bool:
@@ -63,6 +68,10 @@ def open_model(  # noqa: PLR0913 - each is a setting, and most go by keyword
     WorldError, EntityFileError
         If a simulated model's file cannot be used.
     """
+    if is_imported(name):
+        raise ModelUnavailableError(
+            f"{name} is imported data, and is never asked; leave out what asks it, or name the model itself by --model"
+        )
     if answers_in_process(name):
         from pytest_llmpref.models.simulated.server import SimulatedModel  # noqa: PLC0415 - only what is used is imported
 

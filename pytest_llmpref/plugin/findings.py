@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_llmpref.plugin.preparing import Preparation
     from pytest_llmpref.plugin.run import Run
     from pytest_llmpref.results.comparison_record import ComparisonRecord
+    from pytest_llmpref.results.import_record import ImportRecord
     from pytest_llmpref.results.labels_record import ToLabel
     from pytest_llmpref.results.measure_record import MeasureRecord
     from pytest_llmpref.results.schema import ClaimRecord, EntityRecord, Part, Results, RunRecord, TestClaims
@@ -36,6 +37,7 @@ class Findings:
         self._gates = gating.GateKeeper()
         self._measures: dict[str, dict[str, MeasureRecord]] = {}
         self._judges: dict[str, str] = {}
+        self._imported: dict[str, ImportRecord] = {}
         self._run_record: RunRecord | None = None
         self._entities: dict[str, EntityRecord] = {}
         self._to_label: dict[str, ToLabel] = {}  # by key
@@ -61,6 +63,7 @@ class Findings:
         if part.run is not None:
             self._run_record, self._entities = part.run, part.entities
         self._judges |= part.judges
+        self._imported |= part.imported
         self._to_label |= {one.key: one for one in part.to_label}
         for model, measures in part.measures.items():
             self._measures.setdefault(model, {}).update(measures)
@@ -216,6 +219,7 @@ class Findings:
             {model: gating.as_record(state) for model, state in self._gate_states.items()},
             self._run.secrets,
             self._judges,
+            self._imported,
         )
         if self._run.earlier is None:
             return found

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmpref.errors import LLMPrefError, MissingError
+from pytest_llmpref.models.opening import is_imported
 from pytest_llmpref.plugin import collection
 from pytest_llmpref.plugin.distribution import share_to_prepare
 from pytest_llmpref.plugin.settings import names_model, spelled
@@ -75,7 +76,17 @@ class Preparation:
             return self._missing[model]
         if self._run.earlier is None and "baseline" in collection.our_fixtures(item):
             return self._spelled(_NO_BASELINE)
-        return ""
+        return self._why_absent(item)
+
+    def _why_absent(self, item: pytest.Item) -> str:
+        """Say which measure of a test imported data cannot give; empty where they give all."""
+        model = collection.model_of(item)
+        if model is None or not is_imported(model):
+            return ""
+        try:
+            return str(self._run.study(model).imported.plans.why_absent(self._measures_needed([item])[model]))
+        except LLMPrefError:
+            return ""  # the test's own error
 
     def _prepare_model(self, model: str) -> None:
         measures = self._unprepared.pop(model)

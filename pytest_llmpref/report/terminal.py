@@ -209,6 +209,8 @@ def measure_lines(measures: Mapping[str, MeasureRecord], numbers: Mapping[str, i
         )
         for remark in behaviour_of(name).remarks(measure.diagnostics):
             yield from wrapped(remark, "    ", "      ")
+        for untestable in checks.untestable:
+            yield from wrapped(untestable, "    ", "      ")
         yield from wrapped(where_it_ended(checks), "    ", "      ")
 
 

@@ -233,6 +233,24 @@ class CanaryRecord(msgspec.Struct, frozen=True):
     p: Share
 
 
+class ReadersRecord(msgspec.Struct, frozen=True):
+    """How often imported data and our reader say the same of a reply.
+
+    Attributes
+    ----------
+    both
+        Replies of which both say how they ended.
+    same
+        Those of which they say the same.
+    read_by
+        Which of them holds: ``given`` or ``rules``.
+    """
+
+    both: Count
+    same: Count
+    read_by: str
+
+
 class Diagnostics(msgspec.Struct, frozen=True, kw_only=True):
     """The checks of a measure that reports and comparisons read; a measure may add its own.
 
@@ -284,6 +302,10 @@ class Diagnostics(msgspec.Struct, frozen=True, kw_only=True):
         How far strengths hold in other formats; null where that cannot be estimated.
     design
         Version of the design of questions about pairs; 0 where there are none.
+    untestable
+        Checks that imported data do not support, in words: they were not passed.
+    readers
+        How far imported data and our reader agree; null where none of the replies has a text and an outcome.
     """
 
     trials: Count
@@ -314,3 +336,5 @@ class Diagnostics(msgspec.Struct, frozen=True, kw_only=True):
     unit: str = ""
     generalizability: GeneralizabilityRecord | None = None
     design: Count = 0
+    untestable: list[str] = []
+    readers: ReadersRecord | None = None

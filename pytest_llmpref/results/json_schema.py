@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from pytest_llmpref.results import comparison_record, diagnostics, labels_record, measure_record, schema
+from pytest_llmpref.results import comparison_record, diagnostics, import_record, labels_record, measure_record, schema
 from pytest_llmpref.results.diagnostics import Diagnostics
 from pytest_llmpref.results.measure_record import TrialColumns
 from pytest_llmpref.results.schema import SCHEMA, Results
@@ -55,7 +55,7 @@ def schema_text() -> str:
 
 
 def _structs() -> Iterator[type[msgspec.Struct]]:
-    for module in (schema, measure_record, diagnostics, labels_record, comparison_record):
+    for module in (schema, measure_record, diagnostics, labels_record, comparison_record, import_record):
         for kind in vars(module).values():
             if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind.__module__ == module.__name__:
                 yield kind

@@ -13,6 +13,7 @@ from pytest_llmpref.claims.gates import State, function_of
 from pytest_llmpref.claims.verdicts import Relation, Verdict
 from pytest_llmpref.results.comparison_record import ComparisonRecord
 from pytest_llmpref.results.diagnostics import Count, Share
+from pytest_llmpref.results.import_record import ImportRecord
 from pytest_llmpref.results.labels_record import ToLabel
 from pytest_llmpref.results.measure_record import EstimateRecord, MeasureRecord
 
@@ -187,6 +188,8 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
         The state of its gates; null where it has none.
     judge
         Model that judged its replies; null where none did.
+    imported
+        Where its replies come from, if they were imported; null for a model that this tool asked.
     measures
         By name: the shipped ones, and those that other packages add.
     claims
@@ -196,17 +199,19 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
     simulated: bool
     gate: GateRecord | None = None
     judge: str | None = None
+    imported: ImportRecord | None = None
     measures: dict[str, MeasureRecord]
     claims: list[ClaimRecord]
 
     @property
     def provenance(self) -> str:
-        """Which models the provider named, and when their answers were recorded; empty where neither is known."""
+        """Whence answers come, which models the provider named, and when they were recorded; empty if all unknown."""
         checks = [measure.checks for measure in self.measures.values()]
         named = dict.fromkeys(one.model for check in checks for one in check.served if one.model)
         versions = {one.fingerprint for check in checks for one in check.served if one.fingerprint}
         days = [day for check in checks if check.recorded for day in (check.recorded.first, check.recorded.last)]
-        said = [f"served by {', '.join(named)}"] if named else []
+        said = [self.imported.said] if self.imported is not None else []
+        said += [f"served by {', '.join(named)}"] if named else []
         said += [f"{len(versions)} fingerprints"] if len(versions) > 1 else [f"fingerprint {one}" for one in versions]
         if days:
             span = min(days) if min(days) == max(days) else f"{min(days)} to {max(days)}"
@@ -349,6 +354,8 @@ class Part(msgspec.Struct, kw_only=True):
         Model -> its measures, by name.
     judges
         Model -> the model that judged its replies.
+    imported
+        Model -> where its replies come from, of those that were imported.
     to_label
         Replies for people to label.
     """
@@ -358,6 +365,7 @@ class Part(msgspec.Struct, kw_only=True):
     entities: dict[str, EntityRecord] = {}
     measures: dict[str, dict[str, MeasureRecord]] = {}
     judges: dict[str, str] = {}
+    imported: dict[str, ImportRecord] = {}
     to_label: list[ToLabel] = []
 
 

@@ -23,6 +23,7 @@ from pytest_llmpref.experiments.trials import Trial, column
 from pytest_llmpref.files import NotAFileError, explained, refuse_linked_folder, write_whole
 from pytest_llmpref.models.chat import whole_text
 from pytest_llmpref.models.opening import is_simulated
+from pytest_llmpref.results.import_record import ImportRecord
 from pytest_llmpref.results.loading import ResultsFileError, check_measure, parse_results
 from pytest_llmpref.results.measure_record import EstimateRecord, MeasureRecord, TrialColumns, written
 from pytest_llmpref.results.schema import (
@@ -225,6 +226,7 @@ def results_record(
     gates: Mapping[str | None, GateRecord],
     secrets: Secrets,
     judges: Mapping[str, str] = MappingProxyType({}),
+    imported: Mapping[str, ImportRecord] = MappingProxyType({}),
 ) -> Results:
     """Put the results of a run together, without any secrets, and check them as a reader would.
 
@@ -242,6 +244,8 @@ def results_record(
         What the results may not hold.
     judges
         Model -> the model that judged its replies.
+    imported
+        Model -> where its replies come from, of those that were imported.
 
     Raises
     ------
@@ -253,6 +257,7 @@ def results_record(
             simulated=is_simulated(model),
             gate=gates.get(model),
             judge=judges.get(model),
+            imported=imported.get(model),
             measures=_in_order(measures.get(model, {})),
             claims=sorted(claims.get(model, []), key=_place),
         )

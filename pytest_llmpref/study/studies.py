@@ -21,6 +21,7 @@ from pytest_llmpref.models.prefill import lead_for
 from pytest_llmpref.results.schema import EntityRecord, Part, RunRecord
 from pytest_llmpref.study.answering import BackgroundLoop
 from pytest_llmpref.study.extensions import NOTHING, Extensions
+from pytest_llmpref.study.imported import entities_of
 from pytest_llmpref.study.records import measure_record
 from pytest_llmpref.study.study import Progress, Study
 
@@ -58,7 +59,8 @@ class Studies:
         if settings.entities is not None and settings.control == FICTITIOUS:
             raise EntityFileError(settings.entities, [f"--llmpref-control {FICTITIOUS} has a set of its own; drop one"])
         path = data_folder("fixtures") / "entities" / "fictitious.toml"
-        self.entity_set: EntitySet = load_entities(path if settings.control == FICTITIOUS else settings.entities)
+        given = load_entities(path if settings.control == FICTITIOUS else settings.entities)
+        self.entity_set: EntitySet = entities_of(settings, given)
         if settings.to_label is not None:
             check_new(settings.to_label)
         self._labels = load_labels(settings.labels) if settings.labels is not None else None
@@ -137,6 +139,7 @@ class Studies:
                 if study.measures
             },
             judges={model: study.judge for model, study in self._opened.items() if study.judge},
+            imported={name: one.imported.record for name, one in self._opened.items() if one.imported is not None},
             to_label=[one for study in self._opened.values() for one in study.labelling.to_label],
         )
 

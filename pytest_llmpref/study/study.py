@@ -20,12 +20,13 @@ from pytest_llmpref.experiments.participants import permuted
 from pytest_llmpref.experiments.registry import is_shipped, reference
 from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.models.chat import Reply, Request
-from pytest_llmpref.models.opening import is_simulated
+from pytest_llmpref.models.opening import is_imported, is_simulated
 from pytest_llmpref.models.setup import dressed
 from pytest_llmpref.study.answering import Answerers, BackgroundLoop
 from pytest_llmpref.study.canary import Canary, ask_again, recorded_again
 from pytest_llmpref.study.coverage import Gap, NotRecordedError, Plans, Recorded, describe_gaps
 from pytest_llmpref.study.extensions import NOTHING, Extensions
+from pytest_llmpref.study.imported import ImportedStudy
 from pytest_llmpref.study.labelling import Labelling
 from pytest_llmpref.study.provenance import invalidated, with_provenance
 from pytest_llmpref.study.records import checked_measure
@@ -76,6 +77,8 @@ class Study:
     ----------
     judge
         Name of the model that judges the replies; empty where rules alone read them.
+    imported
+        What was imported, and stands in the place of recordings; ``None`` of a model that can be asked.
     labelling
         What people's labels say of the replies, and which replies people are to label.
 
@@ -95,9 +98,13 @@ class Study:
         labels: Labels | None = None,
     ) -> None:
         self.cassette = Cassette.open(settings.cassettes, conditions.model)
-        self.judge = judge_of(conditions.model, settings)
+        self.imported = ImportedStudy(conditions, settings.cassettes) if is_imported(conditions.model) else None
+        # What others asked is read as they, or rules, read it.
+        self.judge = "" if self.imported is not None else judge_of(conditions.model, settings)
         own = self.judge == conditions.model  # a cheap model may judge itself
         self._judge = self.cassette if own else Cassette.open(settings.cassettes, self.judge) if self.judge else None
+        if self.imported is not None:
+            conditions = self.imported.conditions
         conditions = replace(conditions, profile=_followed(conditions.profile, self.cassette, settings))
         self.cassette.design = conditions.profile.design
         if self._judge is not None and not own:
@@ -105,11 +112,17 @@ class Study:
             self._judge.design = max(self._judge.designs, default=NEWEST_DESIGN)
         self.conditions = conditions
         self._settings, self._loop = settings, loop
-        self._recorded = Recorded(self.cassette, self._judge, settings)
+        self._recorded = (
+            Recorded(self.cassette, self._judge, settings) if self.imported is None else self.imported.recorded
+        )
         self._progress = progress
         self._display: Progress | None = None
         self._setup = setup_of(conditions.model, settings)
-        self._plans = Plans(conditions, lambda: self.measure(reference().measure), self._setup)
+        self._plans = (
+            Plans(conditions, lambda: self.measure(reference().measure), self._setup)
+            if self.imported is None
+            else self.imported.plans
+        )
         self._answerers = Answerers(self.cassette, self._judge, settings, extensions, self._tell)
         self.labelling = Labelling(settings, labels)
         self._measures: dict[str, Measure] = {}
@@ -128,14 +141,16 @@ class Study:
 
     def gaps(self, measures: Iterable[str]) -> list[Gap]:
         """Return what is planned for these measures and has to be asked."""
-        if self._answerers.in_process:
+        if self._answerers.in_process or self.imported is not None:
             return []
         return [gap for name in measures if (gap := self._gap(name)) is not None]
 
     def answered(self, keys: Iterable[str], measures: Iterable[str]) -> set[str]:
         """Return those of some keys of which there is a reply; from a model in this process, there may be one."""
-        if not self._answerers.in_process:
+        if not self._answerers.in_process and self.imported is None:
             return {key for key in keys if self.cassette.interaction(key) is not None}
+        if self.imported is not None:
+            measures = [name for name in measures if not self.imported.plans.why_absent([name])]
         plans = [self._plans[name] for name in measures]
         attempts = (
             attempt_key(request, number)
@@ -173,6 +188,8 @@ class Study:
         WorldError, EntityFileError
             If a simulated model's file cannot be used.
         """
+        if self.imported is not None:
+            return
         in_process = self._answerers.in_process
         if in_process:
             self._answerers.to_ask(live=False)
@@ -204,6 +221,8 @@ class Study:
             return self._measures[name]
         if failure := self._failures.get(None) or self._failures.get(name):
             raise failure
+        if self.imported is not None and (why := self.imported.plans.why_absent([name])):
+            raise NotRecordedError(why)  # which says nothing of other measures
         try:
             self._measures[name] = self._compute(name)
         except LLMPrefError as error:
@@ -252,7 +271,8 @@ class Study:
                 raise NotRecordedError(describe_gaps(self.cassette.model, gaps, self._settings))
             self._ask_rounds(name)
         # Live or not, what is analysed is what the cassette holds, where there is one.
-        replies = None if self._settings.replay == "wire" else self._recorded.complete(name, plan)
+        by_wire = self._settings.replay == "wire" and self.imported is None
+        replies = None if by_wire else self._recorded.complete(name, plan)
         if replies is None:
             replies = list[Replies]([()] * len(plan.requests))
             while numbers := plan.next_round(replies):
@@ -263,6 +283,8 @@ class Study:
         measure = self._plans.experiment(name).analyse(self._plans.conditions(name), plan, replies)
         if not is_shipped(name):
             measure = checked_measure(name, measure)
+        if self.imported is not None:
+            measure = self.imported.found(name, measure)
         measure = with_provenance(measure, self._measures.values(), self.cassette, self._settings.served)
         if self._canary is not None:
             measure = replace(measure, diagnostics=measure.diagnostics | {"canary": self._canary.record})

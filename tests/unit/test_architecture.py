@@ -14,7 +14,7 @@ FLOORS = {
     "report": 6,
     "comparison": 5, "study": 5,
     "experiments": 4,
-    "cassettes": 3, "charts": 3, "parsing": 3, "stats": 3,
+    "imports": 3, "cassettes": 3, "charts": 3, "parsing": 3, "stats": 3,
     "models": 2, "config": 2, "claims": 2, "results": 2,
     "characters": 1, "errors": 1, "files": 1, "garbage": 1, "secrets": 1,
 }  # fmt: skip
@@ -33,6 +33,7 @@ ONLY = {
     "psutil": {"experiments/agents/bubblewrap.py"},
     "ahocorasick_rs": {"secrets/writings.py"},
     "isal": {"cassettes/decoding.py"},
+    "pyarrow": {"imports/"},
 }
 
 NAMES = frozenset(one.measure for one in SHIPPED) | frozenset(one.fixture for one in SHIPPED if one.fixture)
@@ -46,6 +47,9 @@ SAME_WORDS = {
     ("config/items.py", "boolq"): DATA_SET,
     ("config/labels.py", "refusal"): OUTCOME,
     ("config/options.py", "agentic"): OPTION,
+    ("experiments/imported.py", "refusal"): OUTCOME,
+    ("imports/choices.py", "refusal"): OUTCOME,
+    ("imports/rows.py", "refusal"): OUTCOME,
     ("models/litellm_client.py", "refusal"): PROVIDER,
     ("models/responses.py", "refusal"): PROVIDER,
     ("models/simulated/deciding.py", "refusal"): "what a draw is for, which is a part of its seed",

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_llmpref.experiments.experiment import Conditions, Plan, measure_under
+from pytest_llmpref.experiments.imported import ImportedRows, ImportedTrials, Takes
 from pytest_llmpref.experiments.measure import Measure, asking_diagnostics, outcome_diagnostics
 from pytest_llmpref.experiments.pairs.questions import (
     Form,
@@ -52,6 +53,7 @@ class PairExperiment(_AboutPairs):
         What is asked, in a word: experiments of different purposes draw their designs independently.
     """
 
+    takes: ClassVar[Takes] = "choices"
     measure: str
     prompts: Prompts
     purpose: str
@@ -88,6 +90,12 @@ class PairExperiment(_AboutPairs):
         asked, replies = plan.asked(replies)
         trials = read_pairs(asked, replies, conditions.names, conditions.answers)
         return pair_measure(self.measure, conditions, trials, replies)
+
+    def imported(self, conditions: Conditions, data: ImportedRows) -> ImportedTrials:
+        """Return imported choices as the plan that others asked."""
+        from pytest_llmpref.experiments.pairs.imported import imported_pairs  # noqa: PLC0415 - for imported models
+
+        return imported_pairs(conditions, data)
 
 
 def shipped_pairs(measure: str, prompts: str) -> PairExperiment:

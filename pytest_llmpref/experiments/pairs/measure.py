@@ -60,10 +60,15 @@ def pair_measure(name: str, conditions: Conditions, trials: Sequence[PairTrial],
     comparisons = comparisons_of(trials, list(groups))
     diagnostics = outcome_diagnostics(trials) | asking_diagnostics(replies)
     reasons = coverage_reasons(diagnostics)
-    rated = rate(comparisons, list(groups), levels_of(trials), seed=conditions.seed) if len(comparisons) else _UNRATED
+    labelled = all(trial.first_is_a is not None for trial in trials)
+    rated = _UNRATED
+    if len(comparisons):
+        rated = rate(comparisons, list(groups), levels_of(trials), seed=conditions.seed, labelled=labelled)
     reasons += rated.reasons
     if rated.rating is not None:
         diagnostics |= _pair_diagnostics(comparisons, rated.rating, list(groups), conditions.seed)
+    if not labelled:
+        diagnostics["label_bias"] = None
     reliability = rated.reliability
     diagnostics["reliability"] = None if reliability is None else _reliability_record(reliability)
     diagnostics["design"] = conditions.profile.design
@@ -110,7 +115,13 @@ _UNRATED = Rated(None, None, None, {}, tuple(reliability_reasons(None)))
 
 
 def rate(
-    comparisons: Comparisons, ids: Sequence[str], levels: Mapping[Facet, IntArray], *, seed: int, splits: int = SPLITS
+    comparisons: Comparisons,
+    ids: Sequence[str],
+    levels: Mapping[Facet, IntArray],
+    *,
+    seed: int,
+    splits: int = SPLITS,
+    labelled: bool = True,
 ) -> Rated:
     """Rate the entities, and check the answers, the fit, its reliability, and that the order survives other formats.
 
@@ -124,12 +135,14 @@ def rate(
         Wording and answer form of each choice, as in `stats.generalizability.g_study`.
     seed, splits
         As in `stats.reliability.split_half`.
+    labelled
+        Whether it is known which option carried which label.
     """
     rating = bradley_terry(comparisons)
     reliability = split_half(comparisons, seed=seed, splits=splits)
     formats = g_study(comparisons, levels)
     reasons = (
-        *_rating_reasons(comparisons, rating),
+        *_rating_reasons(comparisons, rating, labelled=labelled),
         *reliability_reasons(reliability),
         *survival_reasons(formats),
     )
@@ -201,7 +214,8 @@ def comparisons_of(trials: Sequence[PairTrial], ids: Sequence[str]) -> Compariso
         first=np.array([index[trial.entities[0]] for trial in chosen], dtype=np.intp),
         second=np.array([index[trial.entities[1]] for trial in chosen], dtype=np.intp),
         score=np.array([trial.score for trial in chosen], dtype=np.float64),
-        label_first_is_a=np.array([trial.first_is_a for trial in chosen], dtype=np.bool_),
+        # Labels that are not known are as if each stood with one position: then nothing is said of them.
+        label_first_is_a=np.array([trial.first_is_a is not False for trial in chosen], dtype=np.bool_),
         n_entities=len(ids),
     )
 
@@ -292,13 +306,13 @@ def _pair_diagnostics(comparisons: Comparisons, rating: Rating, ids: list[str], 
     }
 
 
-def _rating_reasons(comparisons: Comparisons, rating: Rating) -> list[str]:
+def _rating_reasons(comparisons: Comparisons, rating: Rating, *, labelled: bool) -> list[str]:
     """Say why the answers' biases, or the fit, make a measure invalid; empty where they do not."""
     reasons = []
-    for bias, ways in (
-        (position_bias(comparisons), ("option shown first", "option shown second")),
-        (label_bias(comparisons), ("option labelled A", "option labelled B")),
-    ):
+    biases = [(position_bias(comparisons), ("option shown first", "option shown second"))]
+    if labelled:
+        biases.append((label_bias(comparisons), ("option labelled A", "option labelled B")))
+    for bias, ways in biases:
         for value, way in ((bias.value, ways[0]), (1 - bias.value, ways[1])):
             if value >= ONE_SIDED:
                 reasons.append(f"one-sided: the {way} is chosen {value:.1%} of the time, whatever it names")

@@ -32,7 +32,7 @@ class Protocol:
     wording
         Index of the wording.
     first_is_a
-        Whether the option shown first is labelled A.
+        Whether the option shown first is labelled A; ``None`` where that is not known.
     in_order
         Whether the entity whose id comes first in the alphabet is shown first: each pair is shown once so, and once
         the other way.
@@ -40,7 +40,7 @@ class Protocol:
 
     form: str
     wording: int
-    first_is_a: bool
+    first_is_a: bool | None
     in_order: bool
 
     def others(self, wordings: int) -> "Iterator[Protocol]":
@@ -59,7 +59,8 @@ class Protocol:
             yield replace(self, wording=wording, first_is_a=first_is_a, in_order=in_order)
 
     def __str__(self) -> str:
-        first, order = "AB"[not self.first_is_a], "in order" if self.in_order else "turned"
+        first = "no label" if self.first_is_a is None else "AB"[not self.first_is_a]
+        order = "in order" if self.in_order else "turned"
         return f"{self.form} form, wording {self.wording}, {first} first, pairs {order}"
 
 

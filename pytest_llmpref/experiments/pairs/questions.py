@@ -24,6 +24,7 @@ from pytest_llmpref.parsing.outcome import Attempt, Outcome
 from pytest_llmpref.parsing.replies import read_choice, refusal_reason
 from pytest_llmpref.parsing.thinking import without_thinking
 
+LABELS = ("A", "B")
 Pair = frozenset[str]
 """Two entity ids, whichever is shown first."""
 
@@ -53,14 +54,14 @@ class PairTrial(Trial, frozen=True, gc=False):
     Attributes
     ----------
     first_is_a
-        Whether the first option carried label A.
+        Whether the first option carried label A; ``None`` where that is not known, as of imported trials.
     form
         Name of the question's form; ``None`` for the usual one.
     """
 
     columns: ClassVar[Mapping[str, str]] = {"first_is_a": "first_is_a", "framing": "form"}
 
-    first_is_a: bool = True
+    first_is_a: bool | None = True
     form: str | None = None
 
     @property
@@ -78,7 +79,8 @@ class PairQuestion:
     first, second
         Entity ids in the order in which they are shown.
     first_is_a
-        Whether the option shown first carries the label A (else B): labels are crossed with position.
+        Whether the option shown first carries the label A (else B): labels are crossed with position. ``None`` where
+        that is not known, as of imported questions.
     wording
         Index of the wording, below the number of wordings of the experiment's prompts.
     repetition
@@ -91,7 +93,7 @@ class PairQuestion:
 
     first: str
     second: str
-    first_is_a: bool
+    first_is_a: bool | None
     wording: int
     repetition: int
     step: int = 0
@@ -107,10 +109,15 @@ class PairQuestion:
         """Whether a third option favours neither."""
         return self.form is not None and self.form.neutral
 
+    @property
+    def labels(self) -> tuple[str, str]:
+        """The labels of the first and the second option; A and B where they are not known."""
+        return LABELS[::-1] if self.first_is_a is False else LABELS
+
     def options(self, names: Mapping[str, str]) -> dict[str, str]:
         """Return label -> name shown, in the order shown (for "the former"); ``names`` maps ids to them."""
-        first, second = names[self.first], names[self.second]
-        return {"A": first, "B": second} if self.first_is_a else {"B": first, "A": second}
+        first, second = self.labels
+        return {first: names[self.first], second: names[self.second]}
 
 
 def pair_questions(
@@ -152,7 +159,6 @@ def pair_questions(
                 yield PairQuestion(first, second, first_is_a, wording, repetition, step)
 
 
-LABELS = ("A", "B")
 _C = re.compile(r"[\W_]*(?:option\s+)?c(?:\W*$|[\s.:)*]+neither\b)", re.IGNORECASE)
 """A reply that takes the third option, where there is one, by its letter."""
 
@@ -233,11 +239,10 @@ def plan_pairs(
     by_text = conditions.answers == "text" or prefill in {"schema", "off"} or form is not None
 
     def request(question: PairQuestion) -> Request:
-        labels = LABELS if question.first_is_a else LABELS[::-1]
         prompt = prompts.render(
             question.wording,
-            first_label=labels[0],
-            second_label=labels[1],
+            first_label=question.labels[0],
+            second_label=question.labels[1],
             first=names[question.first],
             second=names[question.second],
         )
@@ -315,9 +320,9 @@ def _trial(
         attempts.append(Attempt(attempt_key(request, number), outcome, reply.text or reply.refusal or "", reason))
     answered_by = score = None
     if by_logprobs and (probabilities := settle_by_logprobs(attempts, replies, LABELS)):
-        answered_by, score = "logprobs", probabilities[0 if question.first_is_a else 1]
+        answered_by, score = "logprobs", probabilities[LABELS.index(question.labels[0])]
     elif attempts[-1].outcome is Outcome.CHOICE:
-        answered_by, score = "text", float(label == (LABELS if question.first_is_a else LABELS[::-1])[0])
+        answered_by, score = "text", float(label == question.labels[0])
     return PairTrial(
         attempts=tuple(attempts),
         entities=(question.first, question.second),

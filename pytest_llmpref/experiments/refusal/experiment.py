@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_llmpref.experiments.experiment import Conditions, Plan
+from pytest_llmpref.experiments.imported import NOT_TESTABLE, ImportedRows, ImportedTrials, Takes
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.pairs.questions import PairQuestion, PairTrial, plan_pairs, questions_asked, read_pairs
 from pytest_llmpref.experiments.trials import Prompts, Replies, Trial, load_prompts
@@ -38,6 +39,7 @@ class RefusalExperiment:
     """
 
     trial: ClassVar[type[Trial]] = PairTrial
+    takes: ClassVar[Takes] = "choices"
     prompts: Prompts
     controls: tuple[tuple[str, str], ...]
     measure: str = "refusal"
@@ -80,6 +82,13 @@ class RefusalExperiment:
         from pytest_llmpref.experiments.refusal.measure import changed_refusals  # noqa: PLC0415 - imports numpy
 
         return changed_refusals(new, old, ids)
+
+    def imported(self, conditions: Conditions, data: ImportedRows) -> ImportedTrials:
+        """Return imported choices, and refusals to choose, as the plan that others asked; they have no control."""
+        from pytest_llmpref.experiments.pairs.imported import imported_pairs  # noqa: PLC0415 - for imported models
+
+        found = imported_pairs(conditions, data)
+        return replace(found, untestable=(*found.untestable, f"control {NOT_TESTABLE}: the data have none"))
 
     def _questions(self, conditions: Conditions) -> list[PairQuestion]:
         # A base model would continue the user's own words, at the price of every attempt that the profile allows.
