@@ -20,6 +20,7 @@ COMMANDS = {
     "paper-table": "results",
     "cassettes": "cassettes",
     "import": "imports",
+    "export": "export",
     "serve": "serve",
     "calibrate": "calibrate",
 }
