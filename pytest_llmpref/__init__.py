@@ -68,6 +68,7 @@ _HOMES = {
     "change_in_rho": "comparison.changes",
     "changed": "stats.change",
     "coverage_reasons": "experiments.measure",
+    "declined_minus_others": "experiments.replies.measure",
     "effort_gap": "experiments.agents.measure",
     "entity_experiment": "experiments.scoring",
     "excess_refusals": "experiments.refusal.measure",

@@ -34,6 +34,7 @@ from pytest_llmpref.experiments.reading.measure import (
     yes_slope,
 )
 from pytest_llmpref.experiments.refusal.measure import excess_refusals, propensity, reason_trends, superadditivity
+from pytest_llmpref.experiments.replies.measure import declined_minus_others
 from pytest_llmpref.experiments.scoring import EntityExperiment, entity_experiment
 from pytest_llmpref.experiments.trials import Replies, Trial
 from pytest_llmpref.experiments.worst_case import worst_case
@@ -122,6 +123,7 @@ __all__ = [
     "change_in_rho",
     "changed",
     "coverage_reasons",
+    "declined_minus_others",
     "effort_gap",
     "entity_experiment",
     "excess_refusals",

@@ -239,6 +239,38 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class MeanOf:
+    """Interval of the mean of independent estimates from their own intervals (MOVER, Zou and Donner 2008).
+
+    Attributes
+    ----------
+    parts
+        The estimates.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import Estimate, Wilson
+    >>> from pytest_llmpref.claims.intervals import MeanOf
+    >>> parts = [Estimate(x / 50, 50, "trials", "Wilson", Wilson(x, 50)) for x in (5, 10, 15)]
+    >>> low, high = MeanOf(tuple(parts)).limits(0.95)
+    >>> round(low, 3), round(high, 3)
+    (0.147, 0.273)
+    """
+
+    parts: tuple[HasInterval, ...]
+
+    def limits(self, level: float) -> tuple[float, float]:
+        """Return the interval of the mean; NaN for none."""
+        if not (k := len(self.parts)):
+            return math.nan, math.nan
+        mean = sum(part.value for part in self.parts) / k
+        found = [(part.value, part.interval(level)) for part in self.parts]
+        low = math.sqrt(sum((value - interval.low) ** 2 for value, interval in found)) / k
+        high = math.sqrt(sum((interval.high - value) ** 2 for value, interval in found)) / k
+        return mean - low, mean + high
+
+
+@dataclass(frozen=True, slots=True)
 class Reported:
     """The interval that a report gives at one level, widened or narrowed to others as a normal one is.
 

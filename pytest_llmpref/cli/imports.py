@@ -19,6 +19,12 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
     kinds = command.add_subparsers(required=True, metavar="KIND")
     what = "choices between two entities: a table with first, second and what was chosen"
     _declare(kinds.add_parser("choices", help=what, description=what), _choices)
+    what = "replies to open questions about one entity each: a table, an Inspect log, or the result file of a batch"
+    replies = kinds.add_parser("replies", help=what, description=what)
+    _declare(replies, _replies)
+    replies.add_argument(
+        "--questions", type=Path, metavar="FILE", help="table that says by id what was asked, such as whom it is about"
+    )
 
 
 def _declare(command: argparse.ArgumentParser, run: Any) -> None:  # noqa: ANN401 - a function of the options
@@ -78,6 +84,20 @@ def _choices(options: argparse.Namespace) -> None:
     show(import_choices(options.file, _wanted(options, measures), measures))
 
 
+def _replies(options: argparse.Namespace) -> None:
+    from pytest_llmpref.imports.replies import import_replies  # noqa: PLC0415 - only this command needs them
+    from pytest_llmpref.imports.tables import by_id  # noqa: PLC0415
+    from pytest_llmpref.study.extensions import register_installed  # noqa: PLC0415
+    from pytest_llmpref.study.imported import importable  # noqa: PLC0415
+
+    register_installed()
+    measures = importable("replies")
+    if not options.measure and len(measures) == 1:
+        options.measure = measures
+    about = None if options.questions is None else by_id(options.questions)
+    show(import_replies(options.file, _wanted(options, measures), measures, about))
+
+
 def _wanted(options: argparse.Namespace, measures: Iterable[str]) -> "Wanted":
     from pytest_llmpref.config.entities import load_entities  # noqa: PLC0415 - as above
     from pytest_llmpref.imports.intake import MappingFile, Wanted, load_mapping  # noqa: PLC0415
@@ -134,7 +154,7 @@ def show(writers: "Iterable[Writer]") -> None:
         for measure, count in writer.counts.items():
             entities = plural(len(header.entities), "entity", "entities")
             known = writer.labelled[measure]
-            labels = "" if known == count else f"; labels of {known:,} are known" if known else "; no labels"
+            labels = f"; labels of {known:,} are known" if known and known < count else ""
             print(f"  {measure}: {count:,} trials about {entities}{labels}")
         print(on_one_line(f"  in {writer.path}"))
     words = " ".join(f"--model {name}" for name in models[:3])

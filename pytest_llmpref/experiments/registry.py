@@ -13,6 +13,7 @@ from pytest_llmpref.experiments.pairs import Advice, AdviceForms, Preference, Pr
 from pytest_llmpref.experiments.ranking import DirectRanking
 from pytest_llmpref.experiments.reading import Reading
 from pytest_llmpref.experiments.refusal import Refusals
+from pytest_llmpref.experiments.replies import OpenRefusals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,17 @@ if TYPE_CHECKING:
     from pytest_llmpref.models.simulated.server import Answer
     from pytest_llmpref.stats.change import Changes
 
-SHIPPED = (Preference(), DirectRanking(), Advice(), Refusals(), Reading(), Agents(), PreferenceForms(), AdviceForms())
+SHIPPED = (
+    Preference(),
+    DirectRanking(),
+    Advice(),
+    Refusals(),
+    Reading(),
+    Agents(),
+    OpenRefusals(),
+    PreferenceForms(),
+    AdviceForms(),
+)
 """In the order in which plans and reports show them."""
 _known: dict[str, Behaviour] = {one.measure: one for one in SHIPPED}
 

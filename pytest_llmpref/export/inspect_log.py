@@ -6,7 +6,7 @@ varied is metadata. Questions and replies are whole where the cassette is there,
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,19 @@ from pytest_llmpref.results.schema import Results
 MESSAGES = {"system": ChatMessageSystem, "user": ChatMessageUser, "assistant": ChatMessageAssistant}
 STOPS: Mapping[str, StopReason] = {"stop": "stop", "length": "max_tokens", "content_filter": "content_filter"}
 """Our finish reason -> Inspect's; any other is ``unknown``."""
-_DETAILS = ("control", "attempts", "course", "first_is_a", "wording", "repetition", "framing", "correct")
+_DETAILS = (
+    "key",
+    "entity_1",
+    "entity_2",
+    "control",
+    "attempts",
+    "course",
+    "first_is_a",
+    "wording",
+    "repetition",
+    "framing",
+    "correct",
+)
 
 
 def write_logs(results: Results, folder: Path, recorded: Mapping[str, Mapping[str, Interaction]]) -> list[Path]:
@@ -103,7 +115,7 @@ def log_of(results: Results, model: str, measure: str, recorded: Mapping[str, In
             task_id=identity,
             created=run.began,
             task=task,
-            dataset=EvalDataset(name=run.entities, samples=len(samples)),
+            dataset=EvalDataset(name=run.entities, samples=len(samples), sample_ids=_ids(samples)),
             model=model,
             config=EvalConfig(epochs=max((sample.epoch for sample in samples), default=1)),
             packages={"pytest-llmpref": run.version},
@@ -124,6 +136,10 @@ def log_of(results: Results, model: str, measure: str, recorded: Mapping[str, In
         stats=EvalStats(started_at=run.began, completed_at=run.began),
         samples=samples,
     )
+
+
+def _ids(samples: Sequence[EvalSample]) -> list[str]:
+    return list(dict.fromkeys(str(sample.id) for sample in samples))
 
 
 def samples_of(results: Results, record: MeasureRecord, recorded: Mapping[str, Interaction]) -> Iterator[EvalSample]:
@@ -172,7 +188,8 @@ def _sample(
         messages=[*messages, answer],
         output=ModelOutput(model="" if recorded is None else recorded.reply.served, choices=[choice], usage=usage),
         scores=_scores(trial),
-        metadata={"key": trial["key"], "entities": ids, **{name: trial[name] for name in _DETAILS}},
+        metadata={name: trial[name] for name in _DETAILS},
+        model_usage={} if recorded is None or usage is None else {recorded.request.model: usage},
         uuid=trial["key"][:22],
     )
 

@@ -5,16 +5,17 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import msgspec
 
 from pytest_llmpref.config.entities import EntitySet
 from pytest_llmpref.config.reading import parse_toml, read_bytes, shown
+from pytest_llmpref.imports.cells import Cells, ImportFileError, TableRow
 from pytest_llmpref.imports.naming import Names
 from pytest_llmpref.imports.rows import Given, Row
 from pytest_llmpref.imports.store import FOLDER, Writer
-from pytest_llmpref.imports.tables import ImportFileError, TableRow, sha256_of
+from pytest_llmpref.imports.tables import sha256_of
 
 ALL = "all"
 """What ``--model`` says for every model of a file."""
@@ -90,55 +91,6 @@ def load_mapping(path: Path) -> MappingFile:
         return msgspec.convert(table, MappingFile)
     except msgspec.ValidationError as error:
         raise ImportFileError(path, [f"{error}; write the tables columns, values and measures, of texts"]) from None
-
-
-class Cells:
-    """The cells of a row, under our names of the columns.
-
-    Parameters
-    ----------
-    source
-        The file.
-    columns
-        Our name -> the data's.
-    """
-
-    def __init__(self, source: Path, columns: Mapping[str, str], known: Iterable[str]) -> None:
-        known = tuple(known)
-        self.place, self._row = "", dict[str, Any]()
-        self._columns = {name: columns.get(name, name) for name in known}
-        self._wanted = [theirs for ours, theirs in columns.items() if ours in known]
-        self._source = source
-        if wrong := sorted(columns.keys() - set(known)):
-            raise ImportFileError(
-                source, [f"--column {wrong[0]}: there is no such column; ours are {', '.join(known)}"]
-            )
-
-    def put(self, row: TableRow) -> None:
-        """Look at another row."""
-        self.place, self._row = row.place, dict(row.cells)
-        for theirs in self._wanted:
-            if theirs not in self._row:
-                columns = ", ".join(shown(name, quoted=False) for name in self._row)
-                raise ImportFileError(self._source, [f"{row.place}: no column {shown(theirs)}; there are {columns}"])
-
-    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - whatever the data hold
-        """Return a cell; ``None`` where the column is not there, or the cell is empty."""
-        found = self._row.get(self._columns[name])
-        return None if isinstance(found, str) and not found.strip() else found
-
-    def text(self, name: str) -> str:
-        """Return a cell as text; empty where there is none."""
-        found = self[name]
-        return "" if found is None else found.strip() if isinstance(found, str) else str(found)
-
-    def has(self, name: str) -> bool:
-        """Whether the row has the column."""
-        return self._columns[name] in self._row
-
-    def error(self, said: str) -> ImportFileError:
-        """Return an error about the row."""
-        return ImportFileError(self._source, [f"{self.place}: {said}"])
 
 
 class Left(Exception):  # noqa: N818 - no error: the row is counted, and left out

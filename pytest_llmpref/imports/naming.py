@@ -7,8 +7,8 @@ from pathlib import Path
 from pytest_llmpref.characters import unseen_problem
 from pytest_llmpref.config.entities import Entity, EntitySet, slug
 from pytest_llmpref.config.reading import shown
+from pytest_llmpref.imports.cells import ImportFileError
 from pytest_llmpref.imports.rows import ImportedEntity
-from pytest_llmpref.imports.tables import ImportFileError
 
 MOST_ENTITIES = 10_000
 """As many as a study may have (`config.profiles.Profile.entities`)."""

@@ -21,8 +21,8 @@ from pytest_llmpref.cassettes.files import slug
 from pytest_llmpref.config.entities import Entity, EntitySet
 from pytest_llmpref.errors import LLMPrefError, MissingError
 from pytest_llmpref.files import NotAFileError, explained, open_to_read, refuse_others
+from pytest_llmpref.imports.cells import ImportFileError
 from pytest_llmpref.imports.rows import Header, ImportedEntity, Row
-from pytest_llmpref.imports.tables import ImportFileError
 from pytest_llmpref.results.import_record import ImportRecord, SourceRecord
 from pytest_llmpref.secrets import Secrets, environment_secrets
 

@@ -1,4 +1,4 @@
-"""Tables of the user's, row by row: CSV, JSON lines and Parquet, of any size in bounded memory."""
+"""Tables of the user's, row by row, in bounded memory: CSV, JSON lines, Parquet, results of batches, Inspect's logs."""
 
 import csv
 import gzip
@@ -7,39 +7,22 @@ import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 import msgspec
 
-from pytest_llmpref.config.reading import UserFileError, shown
+from pytest_llmpref.config.reading import shown
 from pytest_llmpref.files import open_given
+from pytest_llmpref.imports.batches import batch_row, is_batch_line
+from pytest_llmpref.imports.cells import ImportFileError, TableRow
 
 LONGEST_LINE = 16 << 20
 """Bytes of one row; more is no row. Our choice."""
 BATCH = 4096
 """Rows of a Parquet file that are read at a time."""
-SUFFIXES = (".csv", ".jsonl", ".ndjson", ".parquet")
+SUFFIXES = (".csv", ".jsonl", ".ndjson", ".parquet", ".eval")
 """Kinds of tables; the first three may be packed with gzip, as in ``votes.csv.gz``."""
 _BLOCK = 1 << 20
-
-
-class ImportFileError(UserFileError):
-    """Data that cannot be imported as they are."""
-
-
-class TableRow(NamedTuple):
-    """One row.
-
-    Attributes
-    ----------
-    place
-        Where it stands, for messages: "line 17".
-    cells
-        Column -> value; ``None`` and empty texts are no values.
-    """
-
-    place: str
-    cells: Mapping[str, Any]
 
 
 def rows_of(path: Path) -> Iterator[TableRow]:
@@ -60,6 +43,8 @@ def rows_of(path: Path) -> Iterator[TableRow]:
     kind = (suffixes[:-1] if packed else suffixes)[-1:]
     if kind == [".parquet"] and not packed:
         yield from _parquet_rows(path)
+    elif kind == [".eval"] and not packed:
+        yield from _inspect_rows(path)
     elif kind and kind[0] in SUFFIXES[:3]:
         read = _csv_rows if kind == [".csv"] else _json_rows
         with _opened(path, packed=packed) as file:
@@ -70,6 +55,29 @@ def rows_of(path: Path) -> Iterator[TableRow]:
     else:
         known = ", ".join(SUFFIXES)
         raise ImportFileError(path, [f"unknown suffix; name a file that ends in one of {known}, or in .gz after them"])
+
+
+def by_id(path: Path) -> dict[str, Mapping[str, Any]]:
+    """Return the rows of a table by their ids.
+
+    Parameters
+    ----------
+    path
+        The file; one of its columns is ``id``.
+
+    Raises
+    ------
+    ImportFileError
+        If it has no such column, or an id twice.
+    """
+    found: dict[str, Mapping[str, Any]] = {}
+    for row in rows_of(path):
+        if not (given := str(row.cells.get("id") or "")):
+            raise ImportFileError(path, [f"{row.place}: no id; the column id says which reply a row is about"])
+        if given in found:
+            raise ImportFileError(path, [f"{row.place}: id {shown(given)} twice; keep one"])
+        found[given] = row.cells
+    return found
 
 
 def sha256_of(path: Path) -> str:
@@ -149,7 +157,17 @@ def _json_rows(path: Path, file: IO[bytes]) -> Iterator[TableRow]:
             raise ImportFileError(path, [f"line {number}: not JSON: {error}; mend it there"]) from error
         if not isinstance(row, dict):
             raise ImportFileError(path, [f"line {number}: {shown(row)}; write one JSON object a line"])
-        yield TableRow(f"line {number}", row)
+        yield TableRow(f"line {number}", batch_row(row) if is_batch_line(row) else row)
+
+
+def _inspect_rows(path: Path) -> Iterator[TableRow]:
+    with _opened(path, packed=False):
+        pass  # says so where it is no file
+    try:
+        from pytest_llmpref.imports.inspect_log import inspect_rows  # noqa: PLC0415 - imports Inspect
+    except ImportError:
+        raise ImportFileError(path, ['Inspect logs need inspect-ai: pip install "pytest-llmpref[agentic]"']) from None
+    yield from inspect_rows(path)
 
 
 def _parquet_rows(path: Path) -> Iterator[TableRow]:

@@ -119,7 +119,8 @@ class ImportedStudy:
         diagnostics = measure.diagnostics | {
             "judged": 0,
             "untestable": list(trials.untestable),
-            "readers": self._readers(trials, self.record.read_by),
+            # A measure that reads in its own way compares in its own way too.
+            "readers": measure.diagnostics.get("readers") or self._readers(trials, self.record.read_by),
         }
         return invalidated(replace(measure, diagnostics=diagnostics), trials.reasons)
 

@@ -7,6 +7,8 @@ ONLY_IN_INTEGRATION = {
     "experiments/agents/inspecting.py": "stands between Inspect and a sandbox",
     "experiments/agents/running.py": "runs agents in a sandbox",
     "experiments/agents/supervisor.py": "runs as a file of its own, inside a sandbox",
+    "export/inspect_log.py": "imports Inspect, which takes seconds",
+    "imports/inspect_log.py": "the same",
     "cli/calibrate.py": "starts processes",
     "models/llama_server.py": "runs as a file of its own, in a process of llama.cpp's",
     "models/server_process.py": "starts and ends a process",

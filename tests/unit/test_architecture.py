@@ -38,7 +38,7 @@ ONLY = {
 
 NAMES = frozenset(one.measure for one in SHIPPED) | frozenset(one.fixture for one in SHIPPED if one.fixture)
 """What the shipped measures and their fixtures are called."""
-SLICES = tuple(f"experiments/{name}/" for name in ("agents", "pairs", "ranking", "reading", "refusal"))
+SLICES = tuple(f"experiments/{name}/" for name in ("agents", "pairs", "ranking", "reading", "refusal", "replies"))
 OUTCOME, PROVIDER = "an outcome of a trial", "a field of a provider's reply"
 DATA_SET, OPTION = "a data set", "an option of the command line"
 SAME_WORDS = {
@@ -48,6 +48,7 @@ SAME_WORDS = {
     ("config/labels.py", "refusal"): OUTCOME,
     ("config/options.py", "agentic"): OPTION,
     ("experiments/imported.py", "refusal"): OUTCOME,
+    ("imports/batches.py", "refusal"): PROVIDER,
     ("imports/choices.py", "refusal"): OUTCOME,
     ("imports/rows.py", "refusal"): OUTCOME,
     ("models/litellm_client.py", "refusal"): PROVIDER,

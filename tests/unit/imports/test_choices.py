@@ -21,10 +21,11 @@ from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.experiments.pairs.measure import comparisons_of
 from pytest_llmpref.experiments.pairs.questions import PairTrial
 from pytest_llmpref.experiments.trials import trials_as
+from pytest_llmpref.imports.cells import ImportFileError
 from pytest_llmpref.imports.choices import import_choices
 from pytest_llmpref.imports.intake import Wanted, load_mapping
 from pytest_llmpref.imports.store import StoredImportError, entity_set, imported_names, load_import, path_of
-from pytest_llmpref.imports.tables import ImportFileError, rows_of
+from pytest_llmpref.imports.tables import rows_of
 from pytest_llmpref.models.chat import ModelUnavailableError
 from pytest_llmpref.models.opening import open_model
 from pytest_llmpref.stats.closed_form import ELO_PER_LOGIT
