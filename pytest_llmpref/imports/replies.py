@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from pytest_llmpref.imports.cells import TableRow
 from pytest_llmpref.imports.intake import Intake, Left, Wanted
 from pytest_llmpref.imports.rows import Given, Row
 from pytest_llmpref.imports.store import Writer
-from pytest_llmpref.imports.tables import TableRow, rows_of
+from pytest_llmpref.imports.tables import rows_of
 
 COLUMNS = (
     "model",

@@ -139,12 +139,14 @@ class Findings:
             ledger_of(settings).unlink(missing_ok=True)
 
     def _write(self) -> None:
-        from pytest_llmpref.report.page import write_reports  # noqa: PLC0415 - see the class
+        from pytest_llmpref.plugin.telling import tell  # noqa: PLC0415 - see the class
+        from pytest_llmpref.report.page import write_reports  # noqa: PLC0415
         from pytest_llmpref.study.records import write_results  # noqa: PLC0415
 
         try:
             path = write_results(self.results, self._run.settings.report_dir)
             write_reports(self.results, path.parent)
+            tell(self._run.config, self.results, path.parent)
         except (LLMPrefError, OSError) as error:
             self._unwritten = str(error)
         except Exception as error:  # noqa: BLE001 - pytest would end in a traceback, and show no verdict and no gate

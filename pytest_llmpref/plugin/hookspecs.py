@@ -1,8 +1,10 @@
-"""What other packages, and a user's conftest.py, may add to every run: models, entity sets, behaviours.
+"""What other packages, and a user's conftest.py, may add to every run, and what they are told of it.
 
-pytest calls a hook once in each process, when it configures. So a conftest.py that implements one must be beside the
-tests that are named on the command line, or above them. What is slow to import waits until a test, or an option, asks
-for it by name.
+pytest calls those that add models, entity sets or behaviours once in each process, when it configures. So a conftest.py
+that implements one must be beside the tests that are named on the command line, or above them. What is slow to import
+waits until a test, or an option, asks for it by name.
+
+Those that tell of results are called once in a run, at its end; with pytest-xdist by the controller alone.
 """
 
 from typing import TYPE_CHECKING
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
     from pytest_llmpref.experiments.behaviour import Behaviour
     from pytest_llmpref.models.chat import ChatModel
+    from pytest_llmpref.results.schema import ClaimRecord, Results
 
 
 def pytest_llmpref_models() -> "Mapping[str, Callable[[str], ChatModel]]":  # type: ignore[empty-body]
@@ -39,4 +42,19 @@ def pytest_llmpref_behaviours() -> "Sequence[Behaviour]":  # type: ignore[empty-
     replayed, reported and compared like the shipped ones. `pytest_llmpref.pair_experiment` and
     `pytest_llmpref.entity_experiment` make most experiments. Any object with the methods of
     `pytest_llmpref.Experiment` works as well. Import slow modules inside ``Behaviour.experiment()``.
+    """
+
+
+def pytest_llmpref_claim(model: str, claim: "ClaimRecord") -> None:
+    """Take notice of a claim and its verdict, once the run has ended; called for each, before `run_finished`.
+
+    ``claim`` is what results.json holds of it: ``claim.nodeid``, ``claim.verdict``, ``claim.estimate.value``.
+    """
+
+
+def pytest_llmpref_run_finished(results: "Results", folder: "Path") -> None:
+    """Take notice of a run's results, which are written: ``folder`` holds results.json and the reports.
+
+    ``results`` is what results.json holds: ``results.models[NAME].measures[MEASURE]``, ``results.gate.state``. A hook
+    that raises an error is named in a warning, and changes neither verdicts nor the exit status.
     """

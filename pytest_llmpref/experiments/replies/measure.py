@@ -139,7 +139,7 @@ def _reasons(trials: Sequence[OpenTrial]) -> list[str]:
 def _readers(questions: Sequence[OpenQuestion], replies: Sequence[Replies]) -> dict[str, Any] | None:
     """Count how often the data and our reader say alike whether a reply declines; ``None`` where none has both."""
     both = [
-        (question.row.given == OpenAnswer.DECLINED, read_open_answer(reply) is OpenAnswer.DECLINED)
+        (question.row.given == "declined", read_open_answer(reply) is OpenAnswer.DECLINED)
         for question, (reply,) in zip(questions, replies, strict=True)
         if question.row.text and question.row.given
     ]
