@@ -37,7 +37,13 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
     )
     command.add_argument("old", type=Path, help="results.json of the last release")
     command.add_argument("new", type=Path, help="results.json of the new release")
-    command.add_argument("--json", action="store_true", help="print the comparison as JSON, with every entity")
+    command.add_argument(
+        "--format",
+        choices=("text", "markdown", "json"),
+        default="text",
+        help="of what is printed: for a terminal, for a pull request, or every entity for a program",
+    )
+    command.add_argument("--json", action="store_const", const="json", dest="format", help="the same as --format json")
     command.set_defaults(run=_diff)
     command = commands.add_parser("paper-table", help="measure five simulated models and print the paper's table")
     command.add_argument("--profile", default="paper", help="size of each study (default: paper)")
@@ -61,6 +67,7 @@ def _diff(options: argparse.Namespace) -> int:
     from pytest_llmpref.characters import in_json  # noqa: PLC0415
     from pytest_llmpref.comparison.comparing import compare_results  # noqa: PLC0415 - imports the statistics
     from pytest_llmpref.report.comparison import comparison_lines  # noqa: PLC0415
+    from pytest_llmpref.report.summary import comparison_summary  # noqa: PLC0415
     from pytest_llmpref.results.loading import load_results  # noqa: PLC0415
     from pytest_llmpref.study.extensions import register_installed  # noqa: PLC0415
 
@@ -68,12 +75,15 @@ def _diff(options: argparse.Namespace) -> int:
         register_installed()
         # Hundreds of thousands of trials are built, and none is dropped before the end.
         with no_garbage_collection():
-            comparison = compare_results(load_results(options.old), load_results(options.new), str(options.old))
+            new = load_results(options.new)
+            comparison = compare_results(load_results(options.old), new, str(options.old))
     except LLMPrefError as error:
         print(f"llmpref: {error}", file=sys.stderr)
         return 2
-    if options.json:
+    if options.format == "json":
         print(in_json(msgspec.json.encode(comparison).decode()))
+    elif options.format == "markdown":
+        print(comparison_summary(new, comparison), end="")
     else:
         print("\n".join(comparison_lines(comparison)))
     if not comparison.models:

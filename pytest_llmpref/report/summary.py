@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from textwrap import wrap
 
+import msgspec
+
 from pytest_llmpref.characters import in_code, in_markdown, on_one_line
 from pytest_llmpref.charts import Names
 from pytest_llmpref.claims.verdicts import MARKS, Verdict
@@ -12,6 +14,7 @@ from pytest_llmpref.report.comparison import ComparedModel, compared_model
 from pytest_llmpref.report.labels import label_lines
 from pytest_llmpref.report.views import ClaimView, ModelView, model_views
 from pytest_llmpref.report.wording import WIDTH, judge_sentence, short_name, where_it_ended
+from pytest_llmpref.results.comparison_record import ComparisonRecord
 from pytest_llmpref.results.schema import AbsentGateRecord, Results
 
 SUMMARY_LIMIT = 1_000_000
@@ -114,6 +117,20 @@ def summary(results: Results) -> str:
     """Return the summary as Markdown: a table of models, then each model's claims, gates first."""
     models = model_views(results, Names(results))
     return "\n".join(_lines(results, models)) + "\n"
+
+
+def comparison_summary(results: Results, comparison: ComparisonRecord) -> str:
+    """Return a comparison as Markdown, as the summary of the new release has it: for a pull request.
+
+    Parameters
+    ----------
+    results
+        Of the new release.
+    comparison
+        With the last one.
+    """
+    lines = list(_compared(msgspec.structs.replace(results, comparison=comparison)))
+    return "\n".join(lines[1:]) + "\n"
 
 
 def _lines(results: Results, models: list[ModelView]) -> Iterator[str]:

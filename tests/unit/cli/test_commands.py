@@ -34,6 +34,21 @@ def test_init_lays_what_users_edit_and_never_overwrites_unasked(tmp_path, capsys
     assert policy.read_text() != "# ours\n"
 
 
+def test_a_comparison_is_printed_as_text_markdown_and_json(tmp_path, capsys):
+    whole = str(ROOT / "tests/fuzz/corpus/results/whole.json")
+    printed = {}
+    for name in ("text", "markdown", "json"):
+        status = main(["diff", whole, whole, "--format", name])
+        printed[name] = capsys.readouterr().out
+        assert status == 0
+    assert printed["markdown"].startswith("## Compared with the last release\n\n")
+    assert "Nothing changed beyond noise." in " ".join(printed["markdown"].split())
+    assert "\n- **" in printed["markdown"]
+    assert json.loads(printed["json"])["models"]
+    assert main(["diff", whole, whole, "--json"]) == 0
+    assert capsys.readouterr().out == printed["json"]
+
+
 @pytest.mark.parametrize("service", ["github", "gitlab"])
 def test_init_lays_the_workflow_that_is_shipped(tmp_path, service):
     assert main(["init", str(tmp_path), "--ci", service]) == 0
