@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmpref.errors import LLMPrefError, MissingError
-from pytest_llmpref.models.opening import is_imported
 from pytest_llmpref.plugin import collection
 from pytest_llmpref.plugin.distribution import share_to_prepare
 from pytest_llmpref.plugin.settings import names_model, spelled
@@ -81,7 +80,11 @@ class Preparation:
     def _why_absent(self, item: pytest.Item) -> str:
         """Say which measure of a test imported data cannot give; empty where they give all."""
         model = collection.model_of(item)
-        if model is None or not is_imported(model):
+        if model is None:
+            return ""
+        from pytest_llmpref.models.opening import is_imported  # noqa: PLC0415 - for runs that measure
+
+        if not is_imported(model):
             return ""
         try:
             return str(self._run.study(model).imported.plans.why_absent(self._measures_needed([item])[model]))
