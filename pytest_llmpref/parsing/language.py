@@ -99,6 +99,8 @@ class Language:
         Words between "answer" and the option: "is", "would be".
     contrast
         Patterns after which comes what counts: "but", "therefore".
+    consequence
+        Those of them that turn against nothing: "therefore".
     turning
         Pattern of a beginning that sums up: "overall".
     because
@@ -164,6 +166,7 @@ class Language:
     certain: Pattern
     copula: Pattern
     contrast: Pattern
+    consequence: Pattern
     turning: Pattern
     because: Pattern
     yes: Pattern
@@ -190,7 +193,7 @@ _GRAMMAR = (
     "frames", "comparing", "anaphors", "inverse", "leads", "foils", "limits", "negation", "rejecting", "conditions",
     "reported", "embedding", "guessing", "revising", "withdrawing", "explaining", "speaker", "affirming", "denying",
 )  # fmt: skip
-_WORDS = ("fillers", "described", "copula", "certain", "contrast", "because", "yes", "no", "follows")
+_WORDS = ("fillers", "described", "copula", "certain", "contrast", "consequence", "because", "yes", "no", "follows")
 """Tables whose phrases begin and end where a word does."""
 _OF_ALL_LANGUAGES = frozenset({"a", "b", "option"})
 """Words that tell no language, since the question is answered with them: "a" is Portuguese, and a label."""

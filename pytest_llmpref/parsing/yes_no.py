@@ -1,13 +1,14 @@
 """Read a reply to a yes/no question: which outcome, which answer. Evidence is graded as for two options."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 from pytest_llmpref.models.chat import Reply
 from pytest_llmpref.parsing.language import ANSWER, LATIN, PAIR, Language, alternation, languages_of, normal
 from pytest_llmpref.parsing.markup import plain
-from pytest_llmpref.parsing.outcome import Evidence, Grade, Outcome
+from pytest_llmpref.parsing.outcome import Evidence, Grade, Outcome, Reason
 from pytest_llmpref.parsing.replies import DECLINING, reasons_in
 from pytest_llmpref.parsing.sentences import BOUNDARY, Sentence, ends_finished, found_in, sentences_of
 from pytest_llmpref.parsing.thinking import spoken
@@ -16,22 +17,54 @@ LABELS = ("yes", "no")
 _SIGNS = {"y": "yes", "Y": "yes", "\U0001f44d": "yes", "n": "no", "N": "no", "\U0001f44e": "no"}
 """What says yes or no where it is all of a reply."""
 _AROUND = " .!*\"'`()\n"
-_NO_I_CANNOT = re.compile(
-    r"\W*no\b\W+(?:i'm |i am )?"
-    r"(?:sorry\b|i (?:can't|cannot|won't|will not|would rather not)\b|(?:not )?(?:able|going) to)"
-)
 _NUMBERED = re.compile(r"\w\W+\d{1,3}[.)]\Z")
 _GOES_ON = re.compile(r"\W{0,3}(?:\Z|[,;:.!?()\u2014\u2013\u3001\u3002\n|]|-\s|[^\w\s]|[\u3040-\u9fff])")
 
 
+_WITHHOLDING = DECLINING | {Reason.PERSONAL_DECISION, Reason.LACK_OF_INFORMATION}
+"""Reasons for which a speaker answers neither yes nor no."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """Yes or no in a part of a sentence: which, where, whether words lead to it, and whether the word is all of it."""
+
+    answer: str
+    start: int
+    end: int
+    led: bool
+    bare: bool
+
+
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """One time that a reply says yes or no: which, in which sentence, where, and whether words lead to it."""
+    """One time that a reply says yes or no.
+
+    Attributes
+    ----------
+    answer
+        Which.
+    sentence
+        In which sentence.
+    led
+        Whether words lead to it: "I'd say".
+    bare
+        Whether it is nothing but the word, which may as well be said of something else: "No, I can't answer that".
+    opposed
+        Whether it comes after a turn against what was said before: "but".
+    beside
+        What else its sentence says, without what it turns against; and after a turn only beside a bare word.
+    after
+        What its sentence says after it.
+    """
 
     answer: str
     sentence: int
-    end: int
     led: bool
+    bare: bool
+    opposed: bool
+    beside: str
+    after: str
 
 
 def read_yes_no(reply: Reply) -> tuple[Outcome, bool | None]:
@@ -69,12 +102,12 @@ def yes_no_evidence(reply: Reply) -> Evidence:
 @lru_cache(maxsize=65536)
 def _read(text: str, cut: bool) -> tuple[Outcome, bool | None]:
     text = normal(text).strip()
+    found = _evidence(text, cut)
+    if found.answer:
+        return Outcome.CHOICE, found.answer == "yes"
     lower = plain(text).lower()
     spoken_in = languages_of(lower)
     given = reasons_in(lower, spoken_in)
-    found = _evidence(text, cut)
-    if found.answer and not (given & DECLINING and _declines_with(found.answer, lower, spoken_in)):
-        return Outcome.CHOICE, found.answer == "yes"
     if given & DECLINING:
         return Outcome.REFUSAL, None
     sentences = [each.text for each in sentences_of(lower)]
@@ -100,7 +133,7 @@ def _evidence(text: str, cut: bool) -> Evidence:
     ]
     # "1. Yes 2. No" answers other questions.
     said = [each for each in said if not (each.sentence and _NUMBERED.search(sentences[each.sentence - 1].text))]
-    answer = _last(said, sentences, spoken_in)
+    answer = _last([each for each in said if not _withheld(each, sentences, spoken_in)], sentences, spoken_in)
     if answer:
         return Evidence(Grade.EXPLICIT, answer)
     mentioned = any(each.yes.search(lower) or each.no.search(lower) for each in spoken_in)
@@ -110,50 +143,90 @@ def _evidence(text: str, cut: bool) -> Evidence:
 def _said(sentence: Sentence, number: int, spoken_in: tuple[Language, ...], unfinished: bool) -> list[_Said]:
     """Return what a sentence says, in its order."""
     words = _words(spoken_in)
-    text, found, start = sentence.text, list[_Said](), 0
+    text, found = sentence.text, list[_Said]()
     turns = [*words.turn.finditer(text)]
-    for begin, end in zip(
-        [0, *(turn.end() for turn in turns)], [*(turn.start() for turn in turns), len(text)], strict=True
-    ):
-        part, start = text[begin:end], begin
-        last = end == len(text)
-        part = words.either_way.sub(PAIR, part)
+    ends = [*(turn.start() for turn in turns), len(text)]
+    for turn, end in zip([None, *turns], ends, strict=True):
+        begin, last = turn.end() if turn else 0, end == len(text)
+        part = words.either_way.sub(PAIR, text[begin:end])
+        opposed = turn is not None and not words.consequence.fullmatch(turn[0])
         if found_in("conditions", part, spoken_in):
             continue
         if last and sentence.asks and not found_in("guessing", part, spoken_in):
             continue
-        for answer, place, led in _answers(part, words, spoken_in):
-            if not (unfinished and last and not part[place:].strip()) or (number == 0 and begin == 0 and not led):
-                found.append(_Said(answer, number, start + place, led or begin > 0))
+        for each in _answers(part, words, spoken_in):
+            whole = number == 0 and begin == 0 and not each.led
+            if whole or not (unfinished and last and not part[each.end :].strip()):
+                before = part[: each.start] if opposed else text[:begin] + part[: each.start]
+                rest, later = part[each.end :], text[end:]
+                beside = f"{before} {rest}{later if each.bare else ''}"
+                led = each.led or begin > 0
+                found.append(_Said(each.answer, number, led, each.bare, opposed, beside, rest + later))
     return found
 
 
-def _answers(part: str, words: "_Words", spoken_in: tuple[Language, ...]) -> list[tuple[str, int, bool]]:
-    """Return yes and no where they stand first in a part, are all of a clause, or are stated; each with its place."""
-    found = dict[int, tuple[str, int, bool]]()
+def _withheld(said: _Said, sentences: list[Sentence], spoken_in: tuple[Language, ...]) -> bool:
+    """Whether an answer only declines, or is polite to somebody who then declines.
+
+    "No, I can't answer that" and "Sure! But I don't give recommendations" answer neither way, and nor does "As an AI,
+    I can't recommend it"; "As an AI I have no opinions, but no" does.
+    """
+    if _declines(said.beside, spoken_in, sentences[said.sentence].text):
+        return True
+    following = [each.text for each in sentences[said.sentence + 1 :]]
+    if not said.bare:
+        taken_back = " \n ".join([said.after, *following])
+        return found_in("withdrawing", taken_back, spoken_in) and found_in("speaker", taken_back, spoken_in)
+    before = sentences[said.sentence - 1].text if said.sentence and not said.opposed and said.answer == "no" else ""
+    return any(_declines(each, spoken_in) for each in (before, *following))
+
+
+def _declines(text: str, spoken_in: tuple[Language, ...], sentence: str = "") -> bool:
+    """Whether the speaker declines in a text; what others may not do is no reason: "No, the rules do not allow it"."""
+    given = reasons_in(text, spoken_in) & _WITHHOLDING
+    if not given and not found_in("withdrawing", text, spoken_in):
+        return False
+    if Reason.PERSONAL_DECISION in given or found_in("speaker", sentence or text, spoken_in):
+        return True
+    return _words(spoken_in).answering.search(sentence or text) is not None
+
+
+def _answers(part: str, words: "_Words", spoken_in: tuple[Language, ...]) -> list[_Answer]:
+    """Return yes and no where they stand first in a part, are all of a clause, or are stated."""
+    found = dict[int, _Answer]()
     clauses = [0, *(match.end() for match in BOUNDARY.finditer(part))]
     for index, start in enumerate(clauses):
         opening = words.opening.match(part, start)
         match = words.answer.match(part, opening.end() if opening else start)
         if not match or not (_GOES_ON.match(part, match.end()) or words.follows.match(part, match.end())):
             continue
+        if found_in("reported", part[start : match.end()], spoken_in):
+            continue
         end = clauses[index + 1] if index + 1 < len(clauses) else len(part)
         alone = not re.search(r"[^\W_]", part[match.end() : end])
         if index == 0 or alone:
-            found.setdefault(match.start(), (_which(match), match.end(), False))
+            found.setdefault(match.start(), _Answer(_which(match), match.start(), match.end(), led=False, bare=True))
     for match in words.stated.finditer(part):
         goes_on = _GOES_ON.match(part, match.end()) or words.follows.match(part, match.end())
         if goes_on and not found_in("reported", part[: match.end()], spoken_in):
-            found[match.start("said")] = (_which(match), match.end(), True)
+            place = match.start("said")
+            lead = part[match.start() : place]
+            # "But no" adds nothing to "no"; "I'd say no" and "that's a no" do.
+            bare = not (found_in("speaker", lead, spoken_in) or words.stating.search(lead))
+            found[place] = _Answer(_which(match), place, match.end(), led=True, bare=bare)
+    for each in _by_verb(part, words, spoken_in, clauses):
+        if not any(said.start <= each.start < said.end for said in found.values()):
+            found.setdefault(each.start, each)
+    return [found[start] for start in sorted(found)]
+
+
+def _by_verb(part: str, words: "_Words", spoken_in: tuple[Language, ...], clauses: list[int]) -> Iterator[_Answer]:
+    """Yield what verbs say of the one who is asked about: "I'd recommend it"."""
     for key, answer in (("denying", "no"), ("affirming", "yes")):
         for match in (match for each in spoken_in for match in getattr(each, key).finditer(part)):
             clause = max((start for start in clauses if start <= match.start()), default=0)
-            denied = found_in("negation", words.certain.sub(" ", part[clause : match.start()]), spoken_in)
-            if not any(start <= match.start() < end for start, (_, end, _) in found.items()) and not denied:
-                negated = answer == "yes" or found_in("negation", match[0], spoken_in) or key == "denying"
-                if negated:
-                    found.setdefault(match.start(), (answer, match.end(), False))
-    return [found[start] for start in sorted(found)]
+            if not found_in("negation", words.certain.sub(" ", part[clause : match.start()]), spoken_in):
+                yield _Answer(answer, match.start(), match.end(), led=False, bare=False)
 
 
 def _which(match: re.Match[str]) -> str:
@@ -176,17 +249,6 @@ def _last(said: list[_Said], sentences: list[Sentence], spoken_in: tuple[Languag
     return last.answer
 
 
-def _declines_with(answer: str, lower: str, spoken_in: tuple[Language, ...]) -> bool:
-    """Whether "no" only declines: "No, I can't help you with a quiz"; "No, the ferry does not" answers."""
-    if answer == "yes":
-        return False
-    head = lower[:120]
-    first = re.split(r"[.!\n\u3002]", head)[0]
-    # "No, I wouldn't recommend it" answers whether to.
-    declines = found_in("withdrawing", first, spoken_in) and not found_in("denying", first, spoken_in)
-    return bool(_NO_I_CANNOT.match(head)) or declines
-
-
 @dataclass(frozen=True, slots=True)
 class _Words:
     """Patterns over the words of all languages that a reply may be in."""
@@ -196,6 +258,9 @@ class _Words:
     stated: re.Pattern[str]
     follows: re.Pattern[str]
     turn: re.Pattern[str]
+    consequence: re.Pattern[str]
+    answering: re.Pattern[str]
+    stating: re.Pattern[str]
     certain: re.Pattern[str]
     either_way: re.Pattern[str]
 
@@ -216,6 +281,9 @@ def _words(spoken_in: tuple[Language, ...]) -> _Words:
         stated=re.compile(rf"{led}[\s:,\"'(\u201c\u300c\u00ab\u2014-]{{0,4}}{either}"),
         follows=re.compile(rf"\s*(?:{union('follows')}|{union('yes')}|{union('no')})"),
         turn=re.compile(union("contrast")),
+        consequence=re.compile(union("consequence")),
+        answering=re.compile(answer),
+        stating=re.compile(rf"{answer}|(?<![{LATIN}])(?:{union('copula')})(?![{LATIN}])"),
         certain=re.compile(union("certain")),
         either_way=re.compile(
             rf"(?:{union('yes')}|{union('no')})[\W_]{{0,3}}(?:{joining}|/)[\W_]{{0,4}}(?:{union('no')}|{union('yes')})"
