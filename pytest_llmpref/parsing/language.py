@@ -55,6 +55,10 @@ class Language:
         Words for "and" and "or".
     positions
         Patterns of the option that was shown first, and of the second: "the former".
+    other_one
+        Patterns of the option that was not mentioned, where one was: "the other one".
+    misspelt
+        How noisy models write a word -> how the phrases do.
     frames
         Patterns of a statement in which the speaker chooses; the first option in it is chosen: "I'd choose @".
     comparing
@@ -143,6 +147,8 @@ class Language:
     answers: Sequence[str]
     joining: Sequence[str]
     positions: tuple[Patterns, Patterns]
+    other_one: Patterns
+    misspelt: Mapping[str, str]
     frames: Patterns
     comparing: Patterns
     anaphors: Patterns
@@ -188,10 +194,12 @@ class Language:
 
 _APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "\u00b4": "'"})
 _BACKTICK = re.compile(r"(?<=\w)`(?=\w)")
+_SWAPPED = 5
+"""Letters of a word from which on two neighbours may be swapped, and it is still none but that word."""
 _LISTS = ("abstention", "undecided", "both", "offers", "ranking", "worst_first", "unordered")
 _GRAMMAR = (
     "frames", "comparing", "anaphors", "inverse", "leads", "foils", "limits", "negation", "rejecting", "conditions",
-    "reported", "embedding", "guessing", "revising", "withdrawing", "explaining", "speaker", "affirming", "denying",
+    "reported", "other_one", "embedding", "guessing", "revising", "withdrawing", "explaining", "speaker", "affirming", "denying",
 )  # fmt: skip
 _WORDS = ("fillers", "described", "copula", "certain", "contrast", "consequence", "because", "yes", "no", "follows")
 """Tables whose phrases begin and end where a word does."""
@@ -293,6 +301,7 @@ def _read(path: Path) -> Language:
         answers=table["answer"],
         joining=table["joining"],
         positions=(Patterns(map(Pattern, table["first"])), Patterns(map(Pattern, table["second"]))),
+        misspelt=_misspelt(table.get("misspelt", {})),
         refusal={reason: _patterns(patterns) for reason, patterns in table["refusal"].items()},
         hints={reason: _patterns(patterns) for reason, patterns in table["hints"].items()},
         **lists,
@@ -300,6 +309,16 @@ def _read(path: Path) -> Language:
         **words,
         **others,
     )
+
+
+def _misspelt(table: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return wrong spellings with the right one; also those in which two neighbouring letters within a word are swapped."""
+    found = {wrong: right for right, wrongs in table.items() for wrong in wrongs}
+    for right in table:
+        for place in range(1, len(right) - 1) if len(right) >= _SWAPPED else ():
+            swapped = f"{right[:place]}{right[place + 1]}{right[place]}{right[place + 2 :]}"
+            found.setdefault(swapped, right)
+    return {wrong: right for wrong, right in found.items() if wrong not in table}
 
 
 def _phrase(text: str, parts: Mapping[str, str]) -> str:

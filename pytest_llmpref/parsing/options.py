@@ -42,6 +42,8 @@ _SAID = re.compile(
     r"(?:answer:?|answer is|choose|pick|select|go(?:ing)? with|prefer|say|definitely|it's) \Z", re.IGNORECASE
 )
 """What stands before a label in lower case, too."""
+_DROPPED, _SPELT = re.compile(r"(?<=[a-z][a-z]in)'(?=[\s,.!?]|\Z)"), re.compile(r"[a-z]+")
+"""What stands for a "g" that is not spoken: "choosin'"; and words."""
 _THE = re.compile(r"[Tt]he (?=[\ue002\ue003])(?<![A-Za-z][Tt]he )")
 _QUOTES = '"\u00ab\u00bb\u201c\u201d\u201e\u2039\u203a\u300c\u300d\u300e\u300f\u300a\u300b'
 _UNSPACED = "\u0900-\u0dff\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
@@ -111,11 +113,33 @@ def marked(text: str, shown: Shown) -> Marked:
     spoken = languages_of(text.lower())
     if any(language.inflects for language in spoken):
         text = _with_names(text, shown, declined=True)
-    text = _with_labels(text, spoken).lower()
+    text = _spelt(_with_labels(text, spoken).lower(), spoken)
     for language in spoken:
         for pattern, (label, _) in zip(language.positions, shown, strict=True):
             text = pattern.sub(POSITIONS[label], text)
+        text = _with_the_other(text, language)
     return Marked(_tidy(text, spoken), spoken)
+
+
+def _spelt(text: str, spoken: Sequence[Language]) -> str:
+    """Return a text in lower case with the words that noisy models misspell as the phrases have them."""
+    if "in'" in text:
+        text = _DROPPED.sub("g", text)
+    for language in spoken:
+        wrong = language.misspelt.keys() & _SPELT.findall(text) if language.misspelt else ()
+        for word in wrong:
+            text = re.sub(rf"(?<![{LATIN}]){word}(?![{LATIN}])", language.misspelt[word], text)
+    return text
+
+
+def _with_the_other(text: str, language: Language) -> str:
+    """Mark "the other one" where only one option was mentioned before it."""
+    for match in reversed([*language.other_one.finditer(text)]):
+        before = options_in(text[: match.start()])
+        if len(before) == 1:
+            other = "B" if before == {"A"} else "A"
+            text = f"{text[: match.start()]}{POSITIONS[other]}{text[match.end() :]}"
+    return text
 
 
 def options_in(text: str) -> set[str]:

@@ -18,6 +18,7 @@ _END = re.compile(
 )
 """Where a sentence ends."""
 _ENDED = re.compile(r"[.!?\u2026\u3002\u061f\u0964~][\"')*_\]\u00bb\u201d\u300d\s]*\Z")
+_SAYS = re.compile(r"[^\W_]|[\ue000-\ue005]")
 _APART = r"[^\w\ue000-\ue005]"
 _QUESTION = re.compile(r"[?\u061f][^\w\ue000-\ue005]*\Z")
 
@@ -53,6 +54,9 @@ def sentences_of(text: str) -> list[Sentence]:
         title, done = line.startswith(TITLE), len(TITLE) if line.startswith(TITLE) else 0
         parts = []
         for end in _END.finditer(line, done):
+            if not _SAYS.search(line, done, end.start()) and end[0] not in ".!?\u3002\u061f\u0964":
+                # A picture before the words, such as a medal.
+                continue
             parts.append(line[done : end.end()].strip())
             done = end.end()
         parts = [part for part in (*parts, line[done:].strip()) if part]
