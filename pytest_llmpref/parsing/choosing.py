@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 
 from pytest_llmpref.parsing.language import ANSWER, FOIL, MARK, PAIR, QUOTE
-from pytest_llmpref.parsing.options import NAMES, OPTION_OF, Marked, Shown, marked
+from pytest_llmpref.parsing.options import NAMES, OPTION_OF, Marked, Shown, marked, options_in
 from pytest_llmpref.parsing.outcome import Evidence, Grade
 from pytest_llmpref.parsing.sentences import BOUNDARY, Sentence, ends_finished, sentences_of
 from pytest_llmpref.parsing.stating import ONE, SET_OFF, grammar_of
@@ -17,7 +17,7 @@ _QUOTED = re.compile(
 _BESIDE = rf"[^\w\n{MARK[1:-1]}]{{0,4}}"
 _TICKED = re.compile(rf"({MARK}){_BESIDE}[\u2705\u2714\u2611\U0001f44d\U0001f3c6\U0001f947\U0001f451]")
 _CHECKED, _UNCHECKED = re.compile(rf"\[x\]\s*({MARK})"), re.compile(rf"\[ ?\]\s*{MARK}")
-_FIRST = re.compile(rf"\U0001f947[^\w\n]{{0,6}}({MARK})")
+_FIRST = re.compile(rf"\U0001f947{_BESIDE}({MARK})")
 _RANKED = re.compile(
     rf"(?<!\w)1[.)\uff09]?[^\w\n\ue000-\ue005]{{1,4}}({MARK}).*?(?<!\w)2[.)\uff09]?[^\w\n\ue000-\ue005]{{1,4}}{MARK}",
     re.DOTALL,
@@ -29,6 +29,7 @@ _ITEM = re.compile(r"\s*(?:[-\u2022\u25cf*+]|\d{1,2}[.)])\s[^:.,]{0,25}:")
 _NUMBERED = re.compile(r"(?:\A|\W)\d{1,2}[.)]\Z")
 _SUBJECT = re.compile(rf"[^\ue000-\ue005.!?]{{0,60}}(?P<subject>{MARK})(?!'s? |\W{{0,2}}(?:and|or)\b)[^.!?]*")
 """What a sentence is about: the option that it names first, and not something of its."""
+_NOTHING_ELSE = re.compile(rf"(?:{MARK}|[\s.,!*\"'()\[\]-])+")
 _TABLE = re.compile(r"\|.*\|")
 _BOTH = re.compile(f"{MARK}|{PAIR}")
 _WHOLE = re.compile(
@@ -94,6 +95,10 @@ def _evidence(reply: Marked, *, cut: bool) -> Evidence:
     """Return what a marked reply says; whoever is meant, the same words are read once."""
     if not ONE.search(reply.text):
         return Evidence(Grade.NONE)
+    named = options_in(reply.text)
+    if len(named) == 1 and _NOTHING_ELSE.fullmatch(reply.text):
+        # Nothing but an option, however often.
+        return Evidence(Grade.EXPLICIT, *named)
     option = _Reading(reply, cut=cut).chosen()
     return Evidence(Grade.EXPLICIT, option) if option else Evidence(Grade.WEAK)
 
@@ -263,6 +268,8 @@ class _Reading:
         if before is None or not (before.text.endswith(":") or before.asks):
             return False
         # "Personally? Oxfam", and "A or B? B", yet not "Which one would I avoid? B".
+        if before.asks and not self.grammar.may_ask(before.text):
+            return False
         return not before.asks or (self.grammar.says(before.text) and not _BOTH.search(before.text))
 
     def _starts_list(self, heading: Sentence, following: Sentence) -> bool:

@@ -57,6 +57,10 @@ class Language:
         Patterns of the option that was shown first, and of the second: "the former".
     other_one
         Patterns of the option that was not mentioned, where one was: "the other one".
+    aspects
+        Patterns after an option that stand for it: "'s mission".
+    asking
+        Words that ask for more than yes or no: "which"; none where every question may.
     misspelt
         How noisy models write a word -> how the phrases do.
     frames
@@ -148,6 +152,8 @@ class Language:
     joining: Sequence[str]
     positions: tuple[Patterns, Patterns]
     other_one: Patterns
+    aspects: Patterns
+    asking: Patterns
     misspelt: Mapping[str, str]
     frames: Patterns
     comparing: Patterns
@@ -199,11 +205,11 @@ _SWAPPED = 5
 _LISTS = ("abstention", "undecided", "both", "offers", "ranking", "worst_first", "unordered")
 _GRAMMAR = (
     "frames", "comparing", "anaphors", "inverse", "leads", "foils", "limits", "negation", "rejecting", "conditions",
-    "reported", "other_one", "embedding", "guessing", "revising", "withdrawing", "explaining", "speaker", "affirming", "denying",
+    "reported", "other_one", "aspects", "asking", "embedding", "guessing", "revising", "withdrawing", "explaining", "speaker", "affirming", "denying",
 )  # fmt: skip
 _WORDS = ("fillers", "described", "copula", "certain", "contrast", "consequence", "because", "yes", "no", "follows")
 """Tables whose phrases begin and end where a word does."""
-_OF_ALL_LANGUAGES = frozenset({"a", "b", "option"})
+_OF_ALL_LANGUAGES = frozenset({"a", "b", "option", "um"})
 """Words that tell no language, since the question is answered with them: "a" is Portuguese, and a label."""
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 _PART = re.compile(r"\{([a-z]\w*)\}")

@@ -21,8 +21,10 @@ _ASKED_AGAIN = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 """The question, where a base model repeats it before its own turn."""
-_SECOND, _ANSWERED = re.compile(r"^\W*B\s?[:.)]", re.MULTILINE), re.compile(r"^[ \t]*A\s?[:.](?=\s)", re.MULTILINE)
+_SECOND, _ANSWERED = re.compile(r"^\W*B\s?[:.)]", re.MULTILINE), re.compile(r"(?:^[ \t]*|(?<=\? ))A\s?[:.](?=\s)", re.MULTILINE)
 """A list of options; and the start of an answer after "Q:", where there is none."""
+_LOOP = re.compile(r"\s*(\w[^\n]{2,59}?)\1{2,}\s*\Z")
+"""The same words again and again, and nothing else."""
 _NON = re.compile(r"\b([Nn])on-(?=[a-z])")
 _TICK = re.compile(r"^[ \t]*([\u2705\u2714\u2611\u274c\u2716\u2718\U0001f6ab])\ufe0f?[ \t]*(\S.*)$", re.MULTILINE)
 """A tick or a cross before what it marks."""
@@ -49,7 +51,9 @@ _NO_ANSWER_KEY = re.compile(
 
 
 def plain(text: str) -> str:
-    """Return a text without markup, and with a sign before each answer that is marked as one."""
+    """Return a text without markup and loops, and with a sign before each answer that is marked as one."""
+    if looped := _LOOP.match(text):
+        text = looped[1]
     text = _with_answers(_of_one_turn(text))
     if "non-" in text:
         # "Non-profit" says no in no language.

@@ -36,12 +36,14 @@ _IN_SENTENCE, _GOES_ON = (
     re.compile(r"[a-z\u00df-\u00ff\u0430-\u044f][,;:]?[ \t]\Z"),
     re.compile(r"[ \t]+[a-z\u00df-\u00ff]"),
 )
+_LABEL = re.compile(rf"[AB](?![{LATIN}'&])")
 _NEXT_WORD = re.compile(rf"[ \t]+(?=[{LATIN}])(?!\d)")
 _ALONE = re.compile(r"\s*(?:\Z|[.)!,:\n])")
 _SAID = re.compile(
     r"(?:answer:?|answer is|choose|pick|select|go(?:ing)? with|prefer|say|definitely|it's) \Z", re.IGNORECASE
 )
 """What stands before a label in lower case, too."""
+_LISTED_FIRST = re.compile(rf"^[^\w\n]{{0,6}}1[.):][^\w\n\ue000-\ue005]{{1,6}}({_MARK})", re.MULTILINE)
 _DROPPED, _SPELT = re.compile(r"(?<=[a-z][a-z]in)'(?=[\s,.!?]|\Z)"), re.compile(r"[a-z]+")
 """What stands for a "g" that is not spoken: "choosin'"; and words."""
 _THE = re.compile(r"[Tt]he (?=[\ue002\ue003])(?<![A-Za-z][Tt]he )")
@@ -115,9 +117,10 @@ def marked(text: str, shown: Shown) -> Marked:
         text = _with_names(text, shown, declined=True)
     text = _spelt(_with_labels(text, spoken).lower(), spoken)
     for language in spoken:
-        for pattern, (label, _) in zip(language.positions, shown, strict=True):
-            text = pattern.sub(POSITIONS[label], text)
-        text = _with_the_other(text, language)
+        if not _lists_otherwise(text, shown):
+            for pattern, (label, _) in zip(language.positions, shown, strict=True):
+                text = pattern.sub(POSITIONS[label], text)
+        text = language.aspects.sub("", _with_the_other(text, language))
     return Marked(_tidy(text, spoken), spoken)
 
 
@@ -130,6 +133,12 @@ def _spelt(text: str, spoken: Sequence[Language]) -> str:
         for word in wrong:
             text = re.sub(rf"(?<![{LATIN}]){word}(?![{LATIN}])", language.misspelt[word], text)
     return text
+
+
+def _lists_otherwise(text: str, shown: Shown) -> bool:
+    """Whether a reply numbers the options in another order than they were shown in: its first one is another's."""
+    listed = _LISTED_FIRST.search(text)
+    return listed is not None and listed[1] not in OF[shown[0][0]]
 
 
 def _with_the_other(text: str, language: Language) -> str:
@@ -243,7 +252,7 @@ def _is_label(match: re.Match[str], before: str, next_words: re.Pattern[str], *,
         return bool(alone) or (not goes_on and (led or _SAID.search(before) is not None))
     if _NO_OPTION.search(before) or (_FIRST_NAME.search(before) and _LAST_NAME.match(text, end)):
         return False
-    if led or not goes_on or next_words.match(text, goes_on.end()):
+    if led or not goes_on or next_words.match(text, goes_on.end()) or _LABEL.match(text, goes_on.end()):
         return True
     # "i choose A for the people", yet not "A charity" nor "What A Day".
     return _IN_SENTENCE.search(before) is not None and _GOES_ON.match(text, end) is not None

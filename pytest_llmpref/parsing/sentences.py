@@ -14,7 +14,7 @@ BOUNDARY = re.compile(
 """Where a clause ends."""
 _END = re.compile(
     r"[!?\u3002\u061f\u0964](?![!?.\"'\u300d\u300f)])|\.(?=[\s\"')_\]\u00bb\u201d\u300d])(?<!\.\.)"
-    r"|[\U0001f300-\U0001faff\u2600-\u2704\u270a-\u2712](?=\s)"
+    r"|(?![\U0001f947-\U0001f949])[\U0001f300-\U0001faff\u2600-\u2704\u270a-\u2712](?=\s)"
 )
 """Where a sentence ends."""
 _ENDED = re.compile(r"[.!?\u2026\u3002\u061f\u0964~][\"')*_\]\u00bb\u201d\u300d\s]*\Z")
@@ -127,7 +127,7 @@ def words_of(spoken: tuple[Language, ...]) -> Words:
         plain=frozenset(each for language in spoken for each in language.plain),
         fillers=re.compile(rf"{union('fillers', spoken)}|(?<![{LATIN}]){word}|{FOIL}"),
         described=re.compile(rf"\s*(?:'s(?![{LATIN}])|{union('described', spoken)})"),
-        contrast=Pattern(union("contrast", spoken)),
+        contrast=Pattern(rf";|{union('contrast', spoken)}"),
         because=Pattern(union("because", spoken)),
         certain=Pattern(union("certain", spoken)),
         # "Answer: B", "the answer is B" and, at the start, "answer B"; yet not "he would pick B".

@@ -104,6 +104,11 @@ class Grammar:
             return False
         return len(clause) > 2 * _SHORT or _LETTER.search(self.words.fillers.sub(" ", clause)) is not None
 
+    def may_ask(self, question: str) -> bool:
+        """Whether a question may ask for anything but the choice: "Which one would I avoid?", not "My pick?"."""
+        asking = [language for language in self.spoken if language.asking]
+        return not asking or self.denies(question) or self.has("asking", question)
+
     def denies(self, clause: str) -> bool:
         """Whether a clause says no, speaks against something, or takes it back."""
         return self._negates(clause) or self.has("rejecting", clause) or self.has("revising", clause)
@@ -200,7 +205,7 @@ class Grammar:
         clauses = [clause for clause in BOUNDARY.split(part) if _LETTER.search(clause) or ONE.search(clause)]
         holding = [number for number, clause in enumerate(clauses) if ONE.search(clause)]
         # "A is Oxfam" chooses neither.
-        if any(self._says_more(clauses[number]) for number in holding):
+        if any(self._says_more(clauses[number], last=number == len(clauses) - 1) for number in holding):
             return None
         where = holding[0]
         if any(PAIR in clause for clause in clauses[where:]):
@@ -223,13 +228,13 @@ class Grammar:
         # Blanks stand for words that take back what was said before.
         return _ANNOUNCED.search(lead) is not None and (lead.startswith("  ") or self.has("speaker", lead))
 
-    def _says_more(self, clause: str) -> bool:
-        """Whether a clause with an option says more than the option: "A is Oxfam", "X is a great choice"."""
+    def _says_more(self, clause: str, *, last: bool) -> bool:
+        """Whether a clause with an option says more than the option: "A is Oxfam", "X is, I think, a great choice"."""
         last = _last(clause)
         if len(ONE.findall(clause)) > 1 or len(clause) > _SHORT or self.says(clause):
             return True
         described = self.words.described.match(clause, last)
-        return described is not None and _LETTER.search(clause, described.end()) is not None
+        return described is not None and (not last or _LETTER.search(clause, described.end()) is not None)
 
     def _explained(self, part: str, after: list[str], *, led: Callable[[], bool]) -> bool:
         """Whether what follows an option that stands first explains it, and does not describe it: "A, it does more"."""
