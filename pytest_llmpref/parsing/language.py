@@ -59,6 +59,9 @@ class Language:
         Patterns of the option that was not mentioned, where one was: "the other one".
     aspects
         Patterns after an option that stand for it: "'s mission".
+    restated
+        Patterns that choose their last option by two negations, and what says the same without: "I can't see anybody
+        choose anything but @" -> "I choose @".
     asking
         Words that ask for more than yes or no: "which"; none where every question may.
     misspelt
@@ -152,6 +155,7 @@ class Language:
     joining: Sequence[str]
     positions: tuple[Patterns, Patterns]
     other_one: Patterns
+    restated: Sequence[tuple[Pattern, str]]
     aspects: Patterns
     asking: Patterns
     misspelt: Mapping[str, str]
@@ -307,6 +311,7 @@ def _read(path: Path) -> Language:
         answers=table["answer"],
         joining=table["joining"],
         positions=(Patterns(map(Pattern, table["first"])), Patterns(map(Pattern, table["second"]))),
+        restated=[(Pattern(_phrase(text, parts)), plain) for text, plain in table.get("restated", ())],
         misspelt=_misspelt(table.get("misspelt", {})),
         refusal={reason: _patterns(patterns) for reason, patterns in table["refusal"].items()},
         hints={reason: _patterns(patterns) for reason, patterns in table["hints"].items()},

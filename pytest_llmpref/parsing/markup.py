@@ -21,7 +21,10 @@ _ASKED_AGAIN = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 """The question, where a base model repeats it before its own turn."""
-_SECOND, _ANSWERED = re.compile(r"^\W*B\s?[:.)]", re.MULTILINE), re.compile(r"(?:^[ \t]*|(?<=\? ))A\s?[:.](?=\s)", re.MULTILINE)
+_SECOND, _ANSWERED = (
+    re.compile(r"^\W*B\s?[:.)]", re.MULTILINE),
+    re.compile(r"(?:^[ \t]*|(?<=\? ))A\s?[:.](?=\s)", re.MULTILINE),
+)
 """A list of options; and the start of an answer after "Q:", where there is none."""
 _LOOP = re.compile(r"\s*(\w[^\n]{2,59}?)\1{2,}\s*\Z")
 """The same words again and again, and nothing else."""

@@ -44,6 +44,7 @@ _SAID = re.compile(
 )
 """What stands before a label in lower case, too."""
 _LISTED_FIRST = re.compile(rf"^[^\w\n]{{0,6}}1[.):][^\w\n\ue000-\ue005]{{1,6}}({_MARK})", re.MULTILINE)
+_STRETCHED = re.compile(r"([a-z])\1{2,}")
 _DROPPED, _SPELT = re.compile(r"(?<=[a-z][a-z]in)'(?=[\s,.!?]|\Z)"), re.compile(r"[a-z]+")
 """What stands for a "g" that is not spoken: "choosin'"; and words."""
 _THE = re.compile(r"[Tt]he (?=[\ue002\ue003])(?<![A-Za-z][Tt]he )")
@@ -121,7 +122,22 @@ def marked(text: str, shown: Shown) -> Marked:
             for pattern, (label, _) in zip(language.positions, shown, strict=True):
                 text = pattern.sub(POSITIONS[label], text)
         text = language.aspects.sub("", _with_the_other(text, language))
-    return Marked(_tidy(text, spoken), spoken)
+    return Marked(_restated(_tidy(text, spoken), spoken), spoken)
+
+
+def _restated(text: str, spoken: Sequence[Language]) -> str:
+    """Return a marked text in which no choice is made by two negations."""
+    for language in spoken:
+        for pattern, said in language.restated:
+            for match in reversed([*pattern.finditer(text)]):
+                option = _ANY.findall(match[0])[-1]
+                text = f"{text[: match.start()]}{said.replace('@', option)}{text[match.end() :]}"
+    return text
+
+
+def options_in(text: str) -> set[str]:
+    """Return the options that a marked text mentions."""
+    return {option for mark, option in OPTION_OF.items() if mark in text}
 
 
 def _spelt(text: str, spoken: Sequence[Language]) -> str:
@@ -129,6 +145,8 @@ def _spelt(text: str, spoken: Sequence[Language]) -> str:
     if "in'" in text:
         text = _DROPPED.sub("g", text)
     for language in spoken:
+        if language.misspelt:
+            text = _STRETCHED.sub(r"\1", text)
         wrong = language.misspelt.keys() & _SPELT.findall(text) if language.misspelt else ()
         for word in wrong:
             text = re.sub(rf"(?<![{LATIN}]){word}(?![{LATIN}])", language.misspelt[word], text)
@@ -149,11 +167,6 @@ def _with_the_other(text: str, language: Language) -> str:
             other = "B" if before == {"A"} else "A"
             text = f"{text[: match.start()]}{POSITIONS[other]}{text[match.end() :]}"
     return text
-
-
-def options_in(text: str) -> set[str]:
-    """Return the options that a marked text mentions."""
-    return {option for mark, option in OPTION_OF.items() if mark in text}
 
 
 def is_part_of_one(text: str, shown: Shown) -> str | None:
