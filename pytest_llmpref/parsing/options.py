@@ -118,7 +118,7 @@ def marked(text: str, shown: Shown) -> Marked:
         text = _with_names(text, shown, declined=True)
     text = _spelt(_with_labels(text, spoken).lower(), spoken)
     for language in spoken:
-        if not _lists_otherwise(text, shown):
+        if not (_lists_otherwise(text, shown) or _named_by_place(shown, language)):
             for pattern, (label, _) in zip(language.positions, shown, strict=True):
                 text = pattern.sub(POSITIONS[label], text)
         text = language.aspects.sub("", _with_the_other(text, language))
@@ -151,6 +151,12 @@ def _spelt(text: str, spoken: Sequence[Language]) -> str:
         for word in wrong:
             text = re.sub(rf"(?<![{LATIN}]){word}(?![{LATIN}])", language.misspelt[word], text)
     return text
+
+
+@lru_cache(maxsize=4096)
+def _named_by_place(shown: Shown, language: Language) -> bool:
+    """Whether a name sounds like a position: "the second charity on my list" may be the first that was shown."""
+    return any(patterns.found_in(name.lower()) for patterns in language.positions for _, name in shown)
 
 
 def _lists_otherwise(text: str, shown: Shown) -> bool:
