@@ -59,6 +59,8 @@ class Language:
         Patterns of the option that was not mentioned, where one was: "the other one".
     aspects
         Patterns after an option that stand for it: "'s mission".
+    advising
+        Words of those who give an opinion or recommend, by which it is told what somebody will not do.
     restated
         Patterns that choose their last option by two negations, and what says the same without: "I can't see anybody
         choose anything but @" -> "I choose @".
@@ -155,6 +157,7 @@ class Language:
     joining: Sequence[str]
     positions: tuple[Patterns, Patterns]
     other_one: Patterns
+    advising: Patterns
     restated: Sequence[tuple[Pattern, str]]
     aspects: Patterns
     asking: Patterns
@@ -209,7 +212,8 @@ _SWAPPED = 5
 _LISTS = ("abstention", "undecided", "both", "offers", "ranking", "worst_first", "unordered")
 _GRAMMAR = (
     "frames", "comparing", "anaphors", "inverse", "leads", "foils", "limits", "negation", "rejecting", "conditions",
-    "reported", "other_one", "aspects", "asking", "embedding", "guessing", "revising", "withdrawing", "explaining", "speaker", "affirming", "denying",
+    "reported", "embedding", "guessing", "revising", "withdrawing", "explaining", "speaker", "affirming", "denying",
+    "other_one", "advising", "aspects", "asking",
 )  # fmt: skip
 _WORDS = ("fillers", "described", "copula", "certain", "contrast", "consequence", "because", "yes", "no", "follows")
 """Tables whose phrases begin and end where a word does."""
@@ -323,7 +327,7 @@ def _read(path: Path) -> Language:
 
 
 def _misspelt(table: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Return wrong spellings with the right one; also those in which two neighbouring letters within a word are swapped."""
+    """Return wrong spellings with the right one; also those in which two neighbours within a word are swapped."""
     found = {wrong: right for right, wrongs in table.items() for wrong in wrongs}
     for right in table:
         for place in range(1, len(right) - 1) if len(right) >= _SWAPPED else ():

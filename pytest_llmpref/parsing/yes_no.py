@@ -21,8 +21,10 @@ _NUMBERED = re.compile(r"\w\W+\d{1,3}[.)]\Z")
 _GOES_ON = re.compile(r"\W{0,3}(?:\Z|[,;:.!?()\u2014\u2013\u3001\u3002\n|]|-\s|[^\w\s]|[\u3040-\u9fff])")
 
 
-_WITHHOLDING = DECLINING | {Reason.PERSONAL_DECISION, Reason.LACK_OF_INFORMATION}
-"""Reasons for which a speaker answers neither yes nor no."""
+_WITHHOLDING = frozenset({Reason.NEUTRALITY, Reason.POLICY, Reason.PERSONAL_DECISION})
+"""Reasons for which a speaker answers neither way. Who only will not, or cannot, may tell why: "No, I can't swim"."""
+_OF_VERBS = DECLINING | _WITHHOLDING | {Reason.LACK_OF_INFORMATION}
+"""Those that stand beside a verb: "As an AI, I can't recommend it"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,8 @@ def _withheld(said: _Said, sentences: list[Sentence], spoken_in: tuple[Language,
     "No, I can't answer that" and "Sure! But I don't give recommendations" answer neither way, and nor does "As an AI,
     I can't recommend it"; "As an AI I have no opinions, but no" does.
     """
-    if _declines(said.beside, spoken_in, sentences[said.sentence].text):
+    reasons = _WITHHOLDING if said.bare else _OF_VERBS
+    if _declines(said.beside, spoken_in, sentences[said.sentence].text, reasons):
         return True
     following = [each.text for each in sentences[said.sentence + 1 :]]
     if not said.bare:
@@ -181,9 +184,13 @@ def _withheld(said: _Said, sentences: list[Sentence], spoken_in: tuple[Language,
     return any(_declines(each, spoken_in) for each in (before, *following))
 
 
-def _declines(text: str, spoken_in: tuple[Language, ...], sentence: str = "") -> bool:
+def _declines(
+    text: str, spoken_in: tuple[Language, ...], sentence: str = "", reasons: frozenset[Reason] = _WITHHOLDING
+) -> bool:
     """Whether the speaker declines in a text; what others may not do is no reason: "No, the rules do not allow it"."""
-    given = reasons_in(text, spoken_in) & _WITHHOLDING
+    given = reasons_in(text, spoken_in)
+    if Reason.OTHER not in given or not found_in("advising", text, spoken_in):
+        given &= reasons
     if not given and not found_in("withdrawing", text, spoken_in):
         return False
     if Reason.PERSONAL_DECISION in given or found_in("speaker", sentence or text, spoken_in):

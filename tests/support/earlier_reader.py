@@ -1,6 +1,7 @@
 """The reader of an earlier commit, beside today's: a plugin for pytest that replays recordings with it.
 
-``pytest suites --model NAME -p earlier_reader`` reads replies as the commit ``LLMPREF_READER`` did, and all else as today.
+``pytest suites --model NAME -p earlier_reader`` reads replies as the commit ``LLMPREF_READER`` did; all else is
+today's.
 """
 
 import importlib
@@ -48,6 +49,6 @@ def _as_today(found: tuple[Any, Any]) -> tuple[Outcome, Any]:
 earlier(COMMIT)
 _replies, _yes_no = importlib.import_module(f"{NAME}.replies"), importlib.import_module(f"{NAME}.yes_no")
 replies.read_choice = lambda reply, options: _as_today(_replies.read_choice(reply, options))
-replies.refused = lambda reply: _replies.refused(reply)
+replies.refused = _replies.refused
 replies.refusal_reason = lambda reply: Reason(_replies.refusal_reason(reply).value)
 yes_no.read_yes_no = lambda reply: _as_today(_yes_no.read_yes_no(reply))
