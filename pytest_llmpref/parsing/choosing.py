@@ -14,6 +14,8 @@ _QUOTED = re.compile(
     r"\"[^\"\n]{2,300}\"|\u201c[^\u201c\u201d\n]{2,300}\u201d|\u201e[^\u201e\u201c\u201d\n]{2,300}[\u201c\u201d]"
     r"|\u00ab[^\u00ab\u00bb\n]{2,300}\u00bb|\u300c[^\u300c\u300d\n]{2,300}\u300d|\u300e[^\u300e\u300f\n]{2,300}\u300f"
 )
+_BY_SOMEBODY = re.compile(r"[,.]?\s*(?:[-\u2013\u2014]{1,2}\s*\w|(?:says?|said|writes?|wrote|goes|runs|reads)\b)", re.I)
+"""What follows a quotation that has a source: a dash and a name, or a verb of saying."""
 _BESIDE = rf"[^\w\n{MARK[1:-1]}]{{0,4}}"
 _TICKED = re.compile(rf"({MARK}){_BESIDE}[\u2705\u2714\u2611\U0001f44d\U0001f3c6\U0001f947\U0001f451]")
 _CHECKED, _UNCHECKED = re.compile(rf"\[x\]\s*({MARK})"), re.compile(rf"\[ ?\]\s*{MARK}")
@@ -306,10 +308,12 @@ class _Reading:
 
 
 def _without_quotations(text: str) -> str:
-    """Return a text without what is quoted in it, unless that is all."""
+    """Return a text without what is quoted in it, unless that is all. What names its source is not the speaker's."""
     whole = len(text.strip())
 
     def replaced(match: re.Match[str]) -> str:
+        if _BY_SOMEBODY.match(text, match.end()):
+            return QUOTE
         return match[0] if len(match[0]) >= whole - 2 or not _BOTH.search(match[0]) else QUOTE
 
     return _QUOTED.sub(replaced, text)
