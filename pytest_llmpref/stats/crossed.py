@@ -15,6 +15,7 @@ Spearman 1910
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -112,6 +113,12 @@ def crossed(x: object, y: object) -> Crossed | None:
     if not isinstance(x, HasHalves) or not isinstance(y, HasHalves) or x.halves is None or y.halves is None:
         return None
     a, b = x.halves(), y.halves()
+    return _crossed(a, b)
+
+
+@lru_cache(maxsize=8)
+def _crossed(a: Halves, b: Halves) -> Crossed | None:
+    # Kept, since every correlation of the same two measures takes it into account.
     if a.ids != b.ids or np.sum(a.asked & b.asked) < LEAST_SHARED * min(a.asked.sum(), b.asked.sum()):
         return None
     found, fewest = [], len(a.ids)

@@ -16,6 +16,7 @@ Rao 1971
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -122,7 +123,7 @@ def g_study(comparisons: Comparisons, levels: Mapping[Facet, IntArray]) -> GStud
     if len(fit.compared) < FEWEST or np.ptp(fit.strengths) == 0:
         return None
     varied = {facet: _Facet(fit, *made) for facet, made in _varied(comparisons, levels).items()}
-    facets = {name: facet for name, facet in varied.items() if _told_apart(fit, facet)}
+    facets = {name: facet for name, facet in varied.items() if facet.told_apart}
     gains = _gains(fit, list(facets.values()))
     leaks = np.array([fit.leak(facet) for facet in facets.values()])
     # Strengths lie about their mean, not about that of all entities of the kind.
@@ -242,7 +243,7 @@ class _Fit:
 
     def _scatter_of(self, facet: "_Facet") -> float:
         """Return what a unit of a facet's variance adds to the sum of squared residuals."""
-        taken = self.bread @ facet.on_fit.T
+        taken = facet.taken
         weighted = csr_array(self.design.multiply(self.variance[:, None]))
         within = (weighted.T @ weighted) @ taken - 2 * (weighted.T @ facet.weighted).toarray()
         return float(facet.weighted.power(2).sum() + np.sum(taken * within))
@@ -277,6 +278,8 @@ class _Facet:
         The same, by pair and column, shape (rows, t).
     entity, entity_by_pair
         Entity of each column, and of each row.
+    taken
+        What the fit takes for other effects where there are gains, shape (p, columns).
     """
 
     def __init__(self, fit: _Fit, levels: int, level: IntArray, first: FloatArray, second: FloatArray) -> None:
@@ -284,13 +287,35 @@ class _Facet:
         columns = np.r_[comparisons.first * levels + level, comparisons.second * levels + level]
         trials, values, width = np.tile(np.arange(t), 2), np.r_[first, second], comparisons.n_entities * levels
         self.design = csr_array(coo_array((values, (trials, columns)), (t, width)))
+        self.turned = csr_array(self.design.T)
         codes, rows = np.unique(np.tile(fit.pair_of, 2) * width + columns, return_inverse=True)
         self.by_pair = csr_array(coo_array((values, (rows, trials)), (len(codes), t)))
         self.entity, self.entity_by_pair = np.arange(width) // levels, codes % width // levels
         weighted = csr_array(self.design.multiply(fit.variance[:, None]))
         self.weighted = weighted
         self.on_fit = (weighted.T @ fit.design).toarray()
+        self.taken = fit.bread @ self.on_fit.T
         self.by_pair_on_fit = csr_array(self.by_pair.multiply(fit.variance) @ fit.design)
+        self._by_pair_on_fit_turned = csr_array(self.by_pair_on_fit.T)
+        self._met_by_pair = (self._by_pair_on_fit_turned @ self.by_pair_on_fit).toarray()
+
+    def expected(self, other: "_Facet") -> float:
+        """Return what a unit of the other's variance adds to the quadratic form of this facet, over different pairs."""
+        whole = (self.turned @ other.weighted).toarray() - self.on_fit @ other.taken
+        pairs = csr_array(self.by_pair @ other.weighted)
+        met = self._met_by_pair @ other.taken - 2 * (self._by_pair_on_fit_turned @ pairs).toarray()
+        return float(np.sum(whole**2)) - float(pairs.power(2).sum()) - float(np.sum(other.taken * met))
+
+    @cached_property
+    def own(self) -> float:
+        """What a unit of its own variance adds."""
+        return self.expected(self)
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether the design tells what entities gain in the facet from their strengths."""
+        alone = (self.turned @ self.weighted).power(2).sum() - (self.by_pair @ self.weighted).power(2).sum()
+        return self.own >= LEAST_TOLD * float(alone) > 0
 
 
 def _biases(comparisons: Comparisons, levels: Mapping[Facet, IntArray]) -> FloatArray:
@@ -311,31 +336,14 @@ def _gains(fit: _Fit, facets: list[_Facet]) -> FloatArray:
     found = np.empty((len(facets), size))
     expected = np.empty((len(facets), len(facets)))
     for row, facet in enumerate(facets):
-        sums, pair_sums = facet.design.T @ fit.residuals, facet.by_pair @ fit.residuals
+        sums, pair_sums = facet.turned @ fit.residuals, facet.by_pair @ fit.residuals
         own = _diagonal(facet.on_fit, fit.bread), _diagonal(facet.by_pair_on_fit, fit.bread)
         # The fit follows the noise of all trials, so residuals of different pairs are not quite independent.
         found[row] = np.bincount(facet.entity, sums**2 + scatter * own[0], size) - np.bincount(
             facet.entity_by_pair, pair_sums**2 + scatter * own[1], size
         )
-        expected[row] = [_expected(fit, facet, other) for other in facets]
+        expected[row] = [facet.own if other is facet else facet.expected(other) for other in facets]
     return np.asarray(n * np.linalg.lstsq(expected, found[:, fit.compared], rcond=1e-9)[0])
-
-
-def _expected(fit: _Fit, facet: _Facet, other: _Facet) -> float:
-    """Return what a unit of the other facet's variance adds to the quadratic form of a facet, over different pairs."""
-    taken = fit.bread @ other.on_fit.T
-    whole = (facet.design.T @ other.weighted).toarray() - facet.on_fit @ taken
-    pairs, on_fit = csr_array(facet.by_pair @ other.weighted), facet.by_pair_on_fit
-    of_pairs = float(pairs.power(2).sum()) + float(
-        np.sum(taken * ((on_fit.T @ on_fit) @ taken - 2 * (on_fit.T @ pairs).toarray()))
-    )
-    return float(np.sum(whole**2)) - of_pairs
-
-
-def _told_apart(fit: _Fit, facet: _Facet) -> bool:
-    """Tell whether the design tells what entities gain in a facet from their strengths."""
-    alone = (facet.design.T @ facet.weighted).power(2).sum() - (facet.by_pair @ facet.weighted).power(2).sum()
-    return _expected(fit, facet, facet) >= LEAST_TOLD * float(alone) > 0
 
 
 def _diagonal(left: FloatArray | csr_array, middle: FloatArray) -> FloatArray:
