@@ -10,6 +10,7 @@ References
 ----------
 Carroll et al. 2006
 Firth 1993
+Vuong 1989
 """
 
 import math
@@ -18,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.claims.intervals import Envelope, Normal, Unknown
+from pytest_llmpref.claims.intervals import Envelope, Normal, Unknown, Wilson
 from pytest_llmpref.stats.arrays import FloatArray, IntArray
 from pytest_llmpref.stats.noise import Noisy, true_values
 from pytest_llmpref.stats.pair_logit import PairRegression
@@ -27,9 +28,17 @@ from pytest_llmpref.stats.refusal_patterns import all_alike, dislikes
 
 LEAST_REFUSED = 0.25
 """Share of the trials, those with the least refused pairs, whose refusals bound the floor. Our choice."""
-WORSE_BY = 2.0
-"""Log-likelihood by which the model must beat that of the option refused more alone: Akaike's rule of thumb."""
+FLOOR_LEVEL = 0.90
+"""Level of the interval of that share, whose upper end the floor may reach: 95% on one side."""
+LEAST_LIKELY = 0.82
+"""Log-likelihood that a floor may lie below the best: half of the 80% quantile of chi-square, so 90% on one side. Our
+choice: with floors that a claim of no floor would deny, superadditivity is then claimed in fewer than 2.5%."""
+BETTER_BY = 1.96
+"""Standard errors by which the model must fit better than that of the option refused more alone (Vuong 1989)."""
 _MOST_ROUNDS = 25
+_WORSE_ROUNDS = 10
+"""Most rounds in which it is told anew which option of a pair is refused more. It goes to and fro where two are alike,
+so the best fit counts."""
 _REST = 1e-3
 """Change of a parameter at which the search has come to rest."""
 LABEL = "interaction of dislikes"
@@ -43,7 +52,7 @@ def interaction(attempts: Attempts, preference: Noisy, group: IntArray | None = 
     beside one for two options of the same group. Noise in preferences would draw the coefficient to nothing, so true
     dislikes take the place of the measured ones as far as these tell them (`stats.noise.true_values`); how well the
     share of noise is known is part of the error. The interval covers two models: without a floor under the chance of a
-    refusal, and with as high a one as the least refused quarter of the trials allows.
+    refusal, and with the highest that agrees with the answers (`fits_above`).
 
     Parameters
     ----------
@@ -57,8 +66,8 @@ def interaction(attempts: Attempts, preference: Noisy, group: IntArray | None = 
     Returns
     -------
     Estimate
-        In log-odds; 0 where dislikes add up. Invalid where the option that is refused more, alone, explains refusals
-        as well.
+        In log-odds; 0 where dislikes add up. Invalid unless this explains refusals better than the option that is
+        refused more does alone, by more than pairs differ by chance (Vuong 1989, 2.5% on one side).
     """
     method = "logistic model with one effect for each entity and one for options of one group, clustered by pair"
     truth = true_values(preference)
@@ -72,11 +81,10 @@ def interaction(attempts: Attempts, preference: Noisy, group: IntArray | None = 
     covariates = [dislike[asked.first] * dislike[asked.second]]
     if group is not None and np.ptp(same := (group[asked.first] == group[asked.second]).astype(np.float64)) > 0:
         covariates.insert(0, same)
-    floor = floor_allowed(asked)
-    fits = [fit_above(asked, np.column_stack(covariates), of) for of in dict.fromkeys((0.0, floor))]
+    fits = fits_above(asked, np.column_stack(covariates))
     method += (
         f", dislikes corrected for noise (reliability {truth.reliability:.2f}; Carroll et al. 2006); log-odds scale, "
-        f"interval over no floor and a floor of {floor:.1%}"
+        f"interval over no floor and a floor of {fits[-1].floor:.1%}, the highest that agrees with the answers"
     )
     intervals = []
     for fit in fits:
@@ -91,25 +99,61 @@ class FitAbove(NamedTuple):
 
     Attributes
     ----------
+    floor
+        Chance of a refusal whatever the options.
     interaction, error, df
         Coefficient of the last covariate, its standard error, and the degrees of freedom of that.
     likelihood
-        Log-likelihood of all attempts.
+        Log-likelihood of each trial, shape (t,).
+    scatter
+        How far pairs scatter about the fit, at least 1: that of independent attempts.
     converged
         Whether Newton's steps came to rest.
     """
 
+    floor: float
     interaction: float
     error: float
     df: float
-    likelihood: float
+    likelihood: FloatArray
+    scatter: float
     converged: bool
 
 
-def floor_allowed(attempts: Attempts) -> float:
-    """Return the share of attempts refused at the least refused quarter of trials: no floor can be much higher.
+def fits_above(attempts: Attempts, covariates: FloatArray) -> list[FitAbove]:
+    """Fit refusals without a floor, and above the highest that agrees with the answers.
 
-    Which trials these are is told by the additive model.
+    It agrees with the least refused trials (`floor_allowed`), and with all: its log-likelihood, a parabola over floors,
+    is below the best by no more than chance (90% on one side). Pairs count as what they scatter.
+
+    Parameters
+    ----------
+    attempts
+        The trials.
+    covariates
+        Further regressors, shape (t, k).
+
+    Returns
+    -------
+    list of FitAbove
+        One where no floor agrees, else two.
+    """
+    allowed = floor_allowed(attempts)
+    tried = [fit_above(attempts, covariates, floor) for floor in (0.0, allowed / 2, allowed)]
+    losses = np.array([float(fit.likelihood.sum()) for fit in tried])
+    losses = (losses.max() - losses) / tried[0].scatter
+    if losses[-1] <= LEAST_LIKELY:
+        return [tried[0], tried[-1]]
+    curve = np.polynomial.Polynomial.fit([0.0, allowed / 2, allowed], losses, 2)
+    reached = [root.real for root in (curve - LEAST_LIKELY).roots() if not root.imag and 0 < root.real < allowed]
+    return [tried[0], fit_above(attempts, covariates, max(reached))] if reached else [tried[0], tried[-1]]
+
+
+def floor_allowed(attempts: Attempts) -> float:
+    """Return how many attempts may be refused at the least refused quarter of trials: no floor can be higher.
+
+    That is the upper end of the interval of this share (Wilson 1927), since the share itself falls short of the floor
+    by chance in some studies. Which trials these are is told by the additive model.
 
     Parameters
     ----------
@@ -119,7 +163,8 @@ def floor_allowed(attempts: Attempts) -> float:
     effects = np.nan_to_num(fit_additive(attempts).effects)
     expected = effects[attempts.first] + effects[attempts.second]
     least = expected <= np.quantile(expected, LEAST_REFUSED)
-    return float(attempts.refused[least].sum() / attempts.made[least].sum())
+    refused, made = float(attempts.refused[least].sum()), float(attempts.made[least].sum())
+    return Wilson(refused, made).limits(FLOOR_LEVEL)[1]
 
 
 def fit_above(attempts: Attempts, covariates: FloatArray, floor: float) -> FitAbove:
@@ -158,9 +203,12 @@ def fit_above(attempts: Attempts, covariates: FloatArray, floor: float) -> FitAb
     fits = model.fit_unbiased(refused - thinned, made - thinned)
     above = fits.chances[:, 0]
     chances = floor + (1 - floor) * above
+    residuals = refused - made * chances
+    by_pair = np.bincount(attempts.pair_of, residuals)
+    left = max(len(by_pair) - len(fits.parameters), 1)
     slope = (1 - floor) * above * (1 - above)
     errors, df = model.errors(
-        (refused - made * chances) * slope / (chances * (1 - chances)),
+        residuals * slope / (chances * (1 - chances)),
         made * slope**2 / (chances * (1 - chances)),
         attempts.pair_of,
         np.eye(len(fits.parameters)),
@@ -168,16 +216,18 @@ def fit_above(attempts: Attempts, covariates: FloatArray, floor: float) -> FitAb
         drawn=True,
     )
     return FitAbove(
+        floor=floor,
         interaction=float(fits.parameters[-1, 0]),
         error=float(errors[-1]),
         df=float(df[-1]),
         likelihood=_likelihood(attempts, chances),
+        scatter=max(1.0, len(by_pair) / left * float(by_pair @ by_pair / (made @ (chances * (1 - chances))))),
         converged=bool(fits.converged[0]),
     )
 
 
-def worse_alone(attempts: Attempts) -> float:
-    """Return the log-likelihood of refusals if the option that is refused more decides alone.
+def worse_alone(attempts: Attempts) -> FloatArray:
+    """Return the log-likelihood of each trial if the option that is refused more decides alone, shape (t,).
 
     Which of two that is follows from the fit, which is repeated until it stays.
 
@@ -188,14 +238,16 @@ def worse_alone(attempts: Attempts) -> float:
     """
     effects = np.nan_to_num(fit_additive(attempts).effects)
     refused, made = (values.astype(np.float64)[:, None] for values in (attempts.refused, attempts.made))
-    n, chances = attempts.n_entities, np.full(len(attempts), 0.5)
-    for _ in range(_MOST_ROUNDS):
+    start, decided, best = None, None, np.full(len(attempts), -np.inf)
+    for _ in range(_WORSE_ROUNDS):
         decides = np.where(effects[attempts.first] >= effects[attempts.second], attempts.first, attempts.second)
-        fits = _alone(attempts, decides).fit(refused, made)
-        before, effects, chances = effects, fits.parameters[:n, 0], fits.chances[:, 0]
-        if np.max(np.abs(effects - before)) <= _REST:
+        if decided is not None and np.array_equal(decides, decided):
             break
-    return _likelihood(attempts, chances)
+        fits = _alone(attempts, decides).fit(refused, made, start=start)
+        start, decided, effects = fits.parameters, decides, fits.parameters[: attempts.n_entities, 0]
+        found = _likelihood(attempts, fits.chances[:, 0])
+        best = found if found.sum() > best.sum() else best
+    return best
 
 
 def _alone(attempts: Attempts, decides: IntArray) -> PairRegression:
@@ -206,14 +258,30 @@ def _alone(attempts: Attempts, decides: IntArray) -> PairRegression:
     return regression(part, None)
 
 
-def _likelihood(attempts: Attempts, chances: FloatArray) -> float:
+def _likelihood(attempts: Attempts, chances: FloatArray) -> FloatArray:
     kept = np.clip(chances, 1e-12, 1 - 1e-12)
-    return float(attempts.refused @ np.log(kept) + (attempts.made - attempts.refused) @ np.log1p(-kept))
+    return np.asarray(attempts.refused * np.log(kept) + (attempts.made - attempts.refused) * np.log1p(-kept))
+
+
+def better_by(attempts: Attempts, one: FloatArray, other: FloatArray) -> float:
+    """Return by how many standard errors one model's log-likelihood is above another's (Vuong 1989), pairs apart.
+
+    Parameters
+    ----------
+    attempts
+        The trials.
+    one, other
+        Log-likelihood of each trial, shape (t,).
+    """
+    by_pair = np.bincount(attempts.pair_of, one - other)
+    error = math.sqrt(len(by_pair)) * float(by_pair.std())
+    return float(by_pair.sum()) / error if error > 0 else 0.0
 
 
 def _rival_reasons(attempts: Attempts, fits: list[FitAbove]) -> tuple[str, ...]:
     reasons = [] if all(fit.converged for fit in fits) else ["the fit did not converge"]
-    if max(fit.likelihood for fit in fits) < worse_alone(attempts) + WORSE_BY:
+    best = max((fit.likelihood for fit in fits), key=lambda likelihood: float(likelihood.sum()))
+    if better_by(attempts, best, worse_alone(attempts)) < BETTER_BY:
         reasons.append(
             "the option that is refused more alone explains refusals as well: nothing shows what two add up to"
         )

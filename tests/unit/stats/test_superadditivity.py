@@ -7,9 +7,17 @@ import pytest
 from scipy import optimize, special
 
 from pytest_llmpref.claims.intervals import Envelope, Normal
+from pytest_llmpref.stats import superadditivity
 from pytest_llmpref.stats.noise import Noisy
 from pytest_llmpref.stats.refusal import PRIOR_SD, WORDING_SD, Attempts
-from pytest_llmpref.stats.superadditivity import fit_above, floor_allowed, interaction
+from pytest_llmpref.stats.superadditivity import (
+    BETTER_BY,
+    better_by,
+    fit_above,
+    floor_allowed,
+    interaction,
+    worse_alone,
+)
 
 N = 24
 DISLIKE = special.ndtri((np.arange(N) + 0.5) / N)
@@ -61,8 +69,11 @@ def test_the_fit_above_a_floor_is_where_the_penalised_likelihood_is_highest():
 
 
 def test_the_least_refused_bound_the_floor():
-    assert 0.08 <= floor_allowed(world(2, floor=0.08)) < 0.14
-    assert floor_allowed(world(2)) < 0.05
+    assert floor_allowed(world(2)) < 0.07
+    allowed = [floor_allowed(world(seed, floor=0.08)) for seed in range(20)]
+    # The quarter that is fitted as least refused was so by chance too, so this is less sure than 95%.
+    assert np.mean(np.array(allowed) >= 0.08) >= 0.8
+    assert np.mean(allowed) < 0.16
 
 
 @pytest.mark.parametrize("planted", [{"together": 1.0}, {"floor": 0.08}])
@@ -79,9 +90,34 @@ def test_options_of_one_group_would_be_called_so_without_a_term_for_them():
 
 def test_where_the_worse_option_decides_nothing_is_said_of_what_two_add_up_to():
     estimates = [found(seed, worse=True) for seed in range(40)]
-    negative = [not one.invalid and one.interval(0.95).high < 0 for one in estimates]
-    assert np.mean(negative) <= 0.10
-    assert sum("alone explains" in " ".join(one.invalid) for one in estimates) > 30
+    assert sum("alone explains" in " ".join(one.invalid) for one in estimates) >= 38
+
+
+def test_the_worse_option_alone_is_fitted_as_well_as_the_model_that_planted_it():
+    """Beside the likelihood at the planted chances, which a fit with 24 effects exceeds."""
+    attempts = world(3, worse=True)
+    effect = 0.7 * DISLIKE + 0.5 * np.random.default_rng(3).standard_normal(N)
+    chances = special.expit(-2.0 + 1.6 * np.maximum(effect[FIRST], effect[SECOND]))
+    planted = attempts.refused * np.log(chances) + (attempts.made - attempts.refused) * np.log1p(-chances)
+    fitted = worse_alone(attempts)
+    assert fitted.shape == planted.shape
+    assert 0 < fitted.sum() - planted.sum() < 40
+
+
+def test_a_model_is_better_by_how_far_pairs_agree_that_it_is():
+    """Two trials of a pair are one voice: the statistic is that of pairs, z = sum / (sqrt(k) * sd) (Vuong 1989)."""
+    attempts, rng = world(4), np.random.default_rng(4)
+    gain = rng.standard_normal(len(attempts.first))
+    sums = np.bincount(attempts.pair_of, gain)
+    expected = sums.sum() / (np.sqrt(len(sums)) * sums.std())
+    assert better_by(attempts, gain, np.zeros(len(gain))) == pytest.approx(expected)
+    assert better_by(attempts, gain, gain) == 0.0
+
+
+@pytest.mark.parametrize(("z", "valid"), [(BETTER_BY + 0.01, True), (BETTER_BY - 0.01, False)])
+def test_superadditivity_is_claimed_only_where_the_rival_fits_worse_by_more_than_chance(monkeypatch, z, valid):
+    monkeypatch.setattr(superadditivity, "better_by", lambda *_: z)
+    assert bool(found(5, product=0.4).invalid) is not valid
 
 
 def test_planted_superadditivity_is_still_found():
