@@ -378,6 +378,8 @@ def _what_would_decide(claim: Claim) -> str:
             high_margin = claim.threshold - value
     if min(low_margin, high_margin) <= 0:
         return "nothing at the present value, which equals the threshold: no n would settle it"
+    if math.isinf(interval.low) or math.isinf(interval.high):
+        return "more trials: nearly all went one way, so how far the value may lie on that side is not known"
     shrink = max((value - interval.low) / low_margin, (interval.high - value) / high_margin, 1.0)
     needed = f"about {_round_up(estimate.n * shrink**2)} {estimate.unit} (now {estimate.n}) at the present value"
     return needed if inside else f"the value is on the wrong side: {needed} would refute the claim, not support it"

@@ -13,7 +13,7 @@ Zou and Donner 2008
 
 import math
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +142,34 @@ class Normal:
 
 
 @dataclass(frozen=True, slots=True)
+class OneSided:
+    """An interval with one end: how far the truth may lie on the other side is not known.
+
+    Attributes
+    ----------
+    inner
+        The interval of which the end is, and the standard error.
+    end
+        Which end is known.
+
+    Examples
+    --------
+    >>> from pytest_llmpref.claims.intervals import Normal, OneSided
+    >>> low, high = OneSided(Normal(0.0, 1.0), "low").limits(0.95)
+    >>> round(low, 3), high
+    (-1.96, inf)
+    """
+
+    inner: Normal
+    end: Literal["low", "high"]
+
+    def limits(self, level: float) -> tuple[float, float]:
+        """Return the interval, infinite to one side."""
+        low, high = self.inner.limits(level)
+        return (low, math.inf) if self.end == "low" else (-math.inf, high)
+
+
+@dataclass(frozen=True, slots=True)
 class Percentile:
     """Percentile interval of resampled values (Efron 1979).
 
@@ -233,6 +261,8 @@ class Difference:
         return value - low, value + high
 
     def _reach(self, a: float, b: float) -> float:
+        if math.isinf(a) or math.isinf(b):
+            return math.inf
         square = a**2 + b**2 - 2 * self.correlation * a * b
         # Rounding may leave less than nothing; NaN stays NaN.
         return 0.0 if square < 0 else math.sqrt(square)

@@ -115,13 +115,13 @@ def measure_of(name: str, model: str, record: MeasureRecord, groups: Mapping[str
 
 
 def _estimate(record: EstimateRecord, label: str) -> Estimate:
-    value, low, high = (math.nan if one is None else one for one in (record.value, record.low, record.high))
+    value = math.nan if record.value is None else record.value
     return Estimate(
         value=value,
         n=record.n,
         unit=record.unit or "trials",
         method=record.method or "as reported",
-        interval_method=Reported(value, low, high, record.level),
+        interval_method=Reported(value, *record.ends, record.level),
         label=label,
     )
 

@@ -76,8 +76,10 @@ class RankingSnapshot(SingleFileSnapshotExtension):
 
 
 def _pair(measure: Measure, entity: str) -> tuple[float | None, float | None]:
-    interval = measure[entity].interval()
-    return written(measure[entity].value), written((interval.high - interval.low) / (2 * _Z95))
+    value, interval = measure[entity].value, measure[entity].interval()
+    # Of an interval with one end, that end tells the error.
+    reaches = [reach for reach in (value - interval.low, interval.high - value) if not math.isinf(reach)]
+    return written(value), written(sum(reaches) / max(len(reaches), 1) / _Z95)
 
 
 def _moved(new: dict[str, Any], old: dict[str, Any]) -> Iterator[tuple[str, float]]:

@@ -241,12 +241,16 @@ def _outward(value: float, direction: str) -> float:
 
 
 def interval(claim: ClaimRecord) -> str:
-    """Return value and interval: ``0.75 (0.56 to 0.86)``."""
+    """Return value and interval: ``0.75 (0.56 to 0.86)``, or ``1720 (at least 1650)`` where it has one end."""
     estimate = claim.estimate
     if estimate.value is None:
         return "no estimate"
-    if estimate.low is None or estimate.high is None:
+    if estimate.low is None and estimate.high is None:
         return f"{number(estimate.value)} (no interval)"
+    if estimate.high is None:
+        return f"{number(estimate.value)} (at least {number(estimate.low)})"
+    if estimate.low is None:
+        return f"{number(estimate.value)} (at most {number(estimate.high)})"
     return f"{number(estimate.value)} ({number(estimate.low)} to {number(estimate.high)})"
 
 

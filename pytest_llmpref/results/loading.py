@@ -243,11 +243,12 @@ def _check_form(column: Sequence[str], form: str, name: str, at: _Place) -> None
 
 def _check_verdict(claim: ClaimRecord, at: _Place) -> None:
     """Check that the verdict is what the interval says."""
-    low, high, threshold = claim.estimate.low, claim.estimate.high, claim.threshold
+    estimate, threshold = claim.estimate, claim.threshold
     if claim.verdict is Verdict.INVALID:
         return
-    if low is None or high is None:
+    if estimate.low is None and estimate.high is None:
         raise at.error(f"it is {claim.verdict.value!r} without an interval", "verdict")
+    low, high = estimate.ends
     above, below = sides(low, high, claim.relation, threshold)
     possible = {
         Verdict.SUPPORTED: above > -ROUNDING,

@@ -38,7 +38,7 @@ def written(value: float) -> float | None:
 
 
 class EstimateRecord(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A value with its interval; null where it cannot be estimated.
+    """A value with its interval; null where it cannot be estimated, and for the end that an interval does not have.
 
     Attributes
     ----------
@@ -66,6 +66,13 @@ class EstimateRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     unit: str = ""
     method: str = ""
     label: str = ""
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The limits as numbers: infinite for the end that an interval does not have, NaN where there is none."""
+        if self.low is None and self.high is None:
+            return math.nan, math.nan
+        return -math.inf if self.low is None else self.low, math.inf if self.high is None else self.high
 
 
 class TrialColumns(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ import numpy as np
 from scipy import special
 
 from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.claims.intervals import Normal
+from pytest_llmpref.claims.intervals import Normal, OneSided
 from pytest_llmpref.stats.arrays import FloatArray
 from pytest_llmpref.stats.roots import root
 
@@ -233,7 +233,8 @@ def _limit(means: FloatArray, deviations: FloatArray, share: float) -> float:
 
 
 def _noisy(estimate: Estimate) -> tuple[float, float, float]:
-    if isinstance(method := estimate.interval_method, Normal):
+    method = estimate.interval_method
+    if isinstance(method := method.inner if isinstance(method, OneSided) else method, Normal):
         return estimate.value, method.se**2, method.df
     interval = estimate.interval(_ONE_SIGMA)
     return estimate.value, ((interval.high - interval.low) / 2) ** 2, math.inf

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.claims.intervals import Normal
+from pytest_llmpref.claims.intervals import Normal, OneSided
 from pytest_llmpref.experiments.experiment import Conditions, measure_under
 from pytest_llmpref.experiments.measure import (
     Measure,
@@ -241,8 +241,10 @@ def strengths(comparisons: Comparisons, rating: Rating, ids: Sequence[str]) -> d
             n=int(trials),
             unit="trials",
             method="Bradley-Terry on the Elo scale over these wordings, standard error clustered by pair"
-            + _one_sided(wins, trials),
-            interval_method=Normal(float(elo), float(error), float(df)),
+            + _on_prior(wins, trials, drawn=comparisons.drawn),
+            interval_method=_interval(
+                Normal(float(elo), float(error), float(df)), wins, trials - wins, drawn=comparisons.drawn
+            ),
             label=f"Elo of {entity}",
         )
         for entity, trials, wins, elo, error, df in zip(
@@ -255,14 +257,28 @@ FEWEST_OF_EITHER = 5
 """Fewest wins, and fewest losses, that tell how far an entity is from those that it meets. Our choice."""
 
 
-def _one_sided(wins: float, trials: float) -> str:
+FEWEST_TO_BOUND = 2
+"""Fewest wins, or losses, with which an interval has an end on that side. Our choice: with fewer, 4 partners and sharp
+strengths, the most and the least preferred of 72 were held in 68%, and are in 96% (80 studies)."""
+
+
+def _on_prior(wins: float, trials: float, *, drawn: bool) -> str:
     """Say that an interval rests on the prior, where nearly all of an entity's trials went one way; empty elsewhere."""
     if min(wins, trials - wins) >= FEWEST_OF_EITHER:
         return ""
-    return (
+    told = (
         f"; chosen in {wins:g} of {trials:g} trials, so how far it lies from the others rests on the prior (standard "
         f"deviation {ELO_PER_LOGIT * PRIOR_SD:.0f} points), and it may lie further"
     )
+    one_ended = drawn and wins != trials - wins and min(wins, trials - wins) < FEWEST_TO_BOUND
+    return f"{told}: the interval has no end there" if one_ended else told
+
+
+def _interval(inner: Normal, wins: float, losses: float, *, drawn: bool) -> Normal | OneSided:
+    """Return the interval of a strength: without an end where only the prior keeps it from lying further."""
+    if not drawn or wins == losses or min(wins, losses) >= FEWEST_TO_BOUND:
+        return inner
+    return OneSided(inner, "low" if wins > losses else "high")
 
 
 def strengths_of(comparisons: Comparisons, ids: Sequence[str]) -> dict[str, Estimate]:

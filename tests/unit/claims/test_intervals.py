@@ -5,7 +5,7 @@ import math
 import pytest
 
 from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.claims.intervals import Difference, Exact, Normal, Wilson
+from pytest_llmpref.claims.intervals import Difference, Exact, Normal, OneSided, Wilson
 
 
 @pytest.mark.parametrize("level", [0.5, 0.9, 0.95, 0.999, 0.9993])
@@ -41,3 +41,23 @@ def test_errors_that_go_together_never_leave_less_than_nothing():
 def test_what_has_no_interval_has_no_difference():
     missing = Estimate(0.5, 3, "trials", "", Normal(0.5, math.nan))
     assert all(map(math.isnan, Difference(missing, Estimate(0.1, 3, "trials", "", Exact(0.1))).limits(0.95)))
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.4, 1.0])
+def test_a_difference_has_no_end_where_either_side_has_none_there(correlation):
+    above = Estimate(1.0, 9, "trials", "", OneSided(Normal(1.0, 0.1), "low"))
+    below = Estimate(0.0, 9, "trials", "", OneSided(Normal(0.0, 0.1), "high"))
+    plain = Estimate(0.0, 9, "trials", "", Normal(0.0, 0.1))
+    low, high = Difference(above, plain, correlation).limits(0.95)
+    assert math.isfinite(low)
+    assert high == math.inf
+    assert Difference(plain, above, correlation).limits(0.95)[0] == -math.inf
+    assert Difference(above, below, correlation).limits(0.95)[1] == math.inf
+    assert Difference(above, above, correlation).limits(0.95) == (-math.inf, math.inf)
+
+
+def test_an_interval_with_one_end_has_that_of_the_inner_one_at_each_level():
+    for level in (0.5, 0.95, 0.999):
+        low, high = Normal(2.0, 0.5).limits(level)
+        assert OneSided(Normal(2.0, 0.5), "low").limits(level) == (low, math.inf)
+        assert OneSided(Normal(2.0, 0.5), "high").limits(level) == (-math.inf, high)
