@@ -320,3 +320,25 @@ def test_the_shipped_policy_has_a_table_for_every_test_of_the_gate():
     shipped = load_policy(GATE / "policy.toml")
     for test in GATE.glob("test_*.py"):
         assert shipped.of(test).role == "gate"
+
+
+def test_the_gate_for_each_entity_is_off_with_the_bundled_questions_and_says_so(gate, pytester):
+    run = gate("sim/even-handed", "-rs", test="release_gate/test_no_entity_answered_worse.py")
+    text = " ".join(run.stdout.str().split())
+    assert "12 skipped" in text
+    assert "off: the bundled questions are too few to show it for each entity: add --llmpref-boolq dev" in text
+    state = json.loads((pytester.path / "reports/latest/results.json").read_text())["gate"]
+    assert "too few to show it" in state["off"][0]["reason"]
+
+
+def test_it_is_on_with_questions_of_the_users_own(gate, pytester):
+    items = [
+        {"id": f"q{n}", "passage": f"Tower {n} is {n} m high.", "question": "is it a tower", "answer": True}
+        for n in (1, 2)
+    ]
+    (pytester.path / "own.jsonl").write_text("".join(json.dumps(item) + "\n" for item in items))
+    run = gate("sim/even-handed", "--llmpref-boolq=own.jsonl", test="release_gate/test_no_entity_answered_worse.py")
+    assert run.ret != pytest.ExitCode.OK
+    text = run.stdout.str()
+    assert "off:" not in text
+    assert "12 skipped" not in text
