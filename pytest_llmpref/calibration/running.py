@@ -57,9 +57,10 @@ class Calibration:
     tallies
         Cell -> kind of claim -> tally.
     studies
-        The most studies of a cell.
+        The most studies of a cell that were asked for.
     taken
-        Studies of each cell: fewer where all of its rows were settled before (`calibration.stopping`).
+        Studies of each cell: fewer where all of its rows were settled before (`calibration.stopping`), and more where
+        an earlier run had done more.
     seed
         Random seed of them all.
     cpu_seconds
@@ -88,6 +89,8 @@ def calibrate(
 ) -> Calibration:
     """Run what the results file lacks, and return the tallies of all: of each cell until its rows are settled.
 
+    Studies beyond ``studies`` that the file holds of a cell that is not settled count too.
+
     Raises
     ------
     CalibrationError
@@ -109,6 +112,8 @@ def calibrate(
                 journal.add(done)
                 on_done(done.chunk)
         ran += len(missing)
+        if most == studies:
+            planned += [chunk for name in going for chunk in _further(journal.done, name, most)]
         for chunk in planned:
             taken[chunk.cell] += chunk.studies
             of_cell = tallies[chunk.cell]
@@ -126,6 +131,14 @@ def _chunks(cell: str, taken: int, most: int) -> Iterator[Chunk]:
     """Yield the chunks of a cell from one number of studies to another."""
     for number in range(taken // CHUNK, -(-most // CHUNK)):
         yield Chunk(cell, number, min(CHUNK, most - number * CHUNK))
+
+
+def _further(done: Mapping[Chunk, Done], cell: str, most: int) -> Iterator[Chunk]:
+    """Yield the chunks of a cell beyond those asked for that an earlier run has done: none is thrown away."""
+    number = -(-most // CHUNK)
+    while most % CHUNK == 0 and (chunk := Chunk(cell, number, CHUNK)) in done:
+        yield chunk
+        number += 1
 
 
 def _within(chunk: Chunk, taken: Mapping[str, int]) -> bool:

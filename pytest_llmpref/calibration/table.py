@@ -26,8 +26,9 @@ time; a few corners change several.
   in each study. *Given*: the claim is about these very entities; the truth shown is the mean over them.
 - **coverage**: share of the 95% intervals that hold the truth, of measurements valid or not. Target: 95% within 1.5.
   **of valid**: of valid measurements alone, which are those that a claim can be made of.
-- **studies**: 2,000, or 250, 500 or 1,000 where every row of the cell was settled by then: each coverage two standard
-  errors to one side of 93.5% and of 96.5%, each rate of false alarms of what is promised and a point.
+- **studies**: as many as asked for, or 250, 500 or 1,000 where every row of the cell was settled by then: each coverage
+  two standard errors to one side of 93.5% and of 96.5%, each rate of false alarms of what is promised and a point. More
+  where an earlier run of the same code took more.
 - **false alarms**: how often a claim whose threshold is the truth itself is supported, which is the hardest null; of
   all studies, and **of valid** ones alone. Target: at most 5% and two standard errors; **promised** is what the method
   promises. **family**: how
@@ -53,8 +54,8 @@ WHY_WIDE: Mapping[str, str] = {
     "attenuation_corrected": _FEW,
     "attenuation_corrected equivalence": _FEW,
     "coverage of an entity": "Wilson's interval of few trials",
-    "superadditivity": f"{_NO_LESS}; without that, 94.3% where it is 99.4%, yet 83% where refusals are rare (400 "
-    "studies each). Where preferences are noisy, probably since how noisy is itself known badly, which was not tested",
+    "superadditivity": "they cover every model from no floor under the chance of a refusal to as high a one as the "
+    f"least refused trials allow, of which one is right; and {_NO_LESS}",
     "reason trend": "errors are never taken to be smaller than those of independent refusals; without that, 94.6 and "
     "94.3% where it is 96.7 and 97.3%, yet 93.0% where preferences are noisy (800 studies each)",
     "refusals beyond the control": "Wilson's interval where a share is near 0: it reaches further up than it must",
@@ -99,9 +100,9 @@ def write(calibration: Calibration, folder: Path, command: str) -> int:
 def _markdown(calibration: Calibration, found: Sequence[Row], command: str) -> Iterator[str]:
     yield "# Calibration: how often verdicts are right (simulated models)\n"
     if calibration.studies < FULL:
-        yield f"**A short run: {calibration.studies:,} studies a cell instead of {FULL:,}.** A coverage near 95% is "
+        yield f"**A short run: {calibration.studies:,} studies a cell or more, not {FULL:,}.** A coverage near 95% is "
         points = 196 * math.sqrt(0.95 * 0.05 / calibration.studies)
-        yield f"known to {points:.1f} points only, so rows can miss by chance.\n"
+        yield f"known to {points:.1f} points only with so many, so rows can miss by chance.\n"
     yield f"`{command}`, {', '.join(f'{name} {number}' for name, number in versions().items())}."
     yield _time(calibration) + "\n"
     yield _PREFACE

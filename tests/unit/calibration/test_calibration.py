@@ -73,6 +73,15 @@ def test_a_cell_ends_where_its_rows_are_settled(monkeypatch, tmp_path):
     assert {row.studies for row in right.values()} == {1200}
 
 
+def test_what_an_earlier_run_did_of_a_cell_counts_though_fewer_studies_are_asked_for(monkeypatch, tmp_path):
+    more = by_kind(monkeypatch, tmp_path, Means(), studies=200)
+    again = by_kind(monkeypatch, tmp_path, Means(), studies=100)
+    assert again == more
+    assert {row.studies for row in again.values()} == {200}
+    # A number that is no whole number of chunks is taken at its word: its last chunk is another one.
+    assert {row.studies for row in by_kind(monkeypatch, tmp_path, Means(), studies=110).values()} == {110}
+
+
 class Nominal(Means):
     """Studies of which the valid alone raise false alarms: as many as all others together should."""
 
