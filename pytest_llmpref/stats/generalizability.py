@@ -315,7 +315,7 @@ class _Facet:
     def told_apart(self) -> bool:
         """Whether the design tells what entities gain in the facet from their strengths."""
         alone = (self.turned @ self.weighted).power(2).sum() - (self.by_pair @ self.weighted).power(2).sum()
-        return self.own >= LEAST_TOLD * float(alone) > 0
+        return bool(self.own >= LEAST_TOLD * float(alone) > 0)
 
 
 def _biases(comparisons: Comparisons, levels: Mapping[Facet, IntArray]) -> FloatArray:

@@ -147,3 +147,15 @@ def test_a_half_that_tells_nothing_gives_no_corrected_correlation():
     assert any("do not agree" in reason for reason in found.invalid)
     same = replace(x, halves=lambda: Halves(IDS, np.zeros_like(noise), noise, flat.asked))
     assert crossed(same, y) is None
+
+
+@pytest.mark.parametrize(("shared", "taken"), [(2, True), (1, False)])
+def test_halves_are_taken_from_a_tenth_of_shared_pairs_on(shared, taken):
+    """Each measure is of 20 pairs."""
+    rng, pairs = np.random.default_rng(4), np.arange(40)
+    strengths = [rng.standard_normal((8, 3)) for _ in range(4)]
+    ids = tuple("abcdefgh")
+    x = Halves(ids, *strengths[:2], pairs < 20)
+    y = Halves(ids, *strengths[2:], (pairs >= 20 - shared) & (pairs < 40 - shared))
+    one, other = (Measured(name, {}, None, lambda halves=halves: halves) for name, halves in (("x", x), ("y", y)))
+    assert (crossed(one, other) is not None) is taken

@@ -9,7 +9,7 @@ from planted_formats import World, answers
 from scipy import special
 
 from pytest_llmpref.stats.comparisons import Comparisons
-from pytest_llmpref.stats.generalizability import g_study
+from pytest_llmpref.stats.generalizability import FEWEST, LEAST_TOLD, _Facet, _Fit, _varied, g_study
 
 
 def components(found):
@@ -136,3 +136,21 @@ def test_too_few_entities_and_answers_that_are_all_alike_give_nothing():
         levels,
     )
     assert found is None or not found.swaps["label"].value > 0.5
+
+
+@pytest.mark.parametrize("n", [FEWEST - 1, FEWEST])
+def test_variances_are_estimated_from_eight_entities_on(n):
+    comparisons, levels = answers(np.random.default_rng(11), n, World(1.0))
+    assert (g_study(comparisons, levels) is None) is (n < FEWEST)
+
+
+@pytest.mark.parametrize(("beyond", "told"), [(1e-9, True), (-1e-9, False)])
+def test_a_facet_counts_from_a_quarter_of_what_it_does_to_answers_on(beyond, told):
+    comparisons, levels = answers(np.random.default_rng(13), 12, World(1.0))
+    fit = _Fit(comparisons, levels)
+    facet = _Facet(fit, *_varied(comparisons, levels)["label"])
+    # What gains of unit variance do to answers, had strengths and biases not been fitted.
+    weighted, by_pair = facet.weighted.toarray(), facet.by_pair.toarray()
+    alone = np.sum((facet.design.toarray().T @ weighted) ** 2) - np.sum((by_pair @ weighted) ** 2)
+    facet.__dict__["own"] = (LEAST_TOLD + beyond) * alone
+    assert facet.told_apart is told

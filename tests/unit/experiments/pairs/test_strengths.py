@@ -8,7 +8,7 @@ from scipy import special
 
 from pytest_llmpref.claims.intervals import Normal, OneSided
 from pytest_llmpref.claims.verdicts import Verdict
-from pytest_llmpref.experiments.pairs.measure import FEWEST_TO_BOUND, strengths
+from pytest_llmpref.experiments.pairs.measure import FEWEST_OF_EITHER, FEWEST_TO_BOUND, strengths
 from pytest_llmpref.stats.comparisons import Comparisons
 from pytest_llmpref.stats.noise import Noisy, residuals
 from pytest_llmpref.stats.rating import bradley_terry
@@ -93,3 +93,9 @@ def test_noise_is_that_of_the_fit_whether_or_not_the_interval_has_an_end():
     assert isinstance(inner, OneSided)
     assert noisy.variances[0] == pytest.approx(inner.inner.se**2)
     assert all(math.isfinite(one.interval().high) for one in residuals(Measured(found), Measured(found)).values())
+
+
+@pytest.mark.parametrize("losses", [FEWEST_OF_EITHER - 1, FEWEST_OF_EITHER, 10 - FEWEST_OF_EITHER + 1])
+def test_fewer_than_five_wins_or_losses_are_said_to_leave_it_to_the_prior(losses):
+    said = "rests on the prior" in rated(losses)["a"].method
+    assert said is (losses != FEWEST_OF_EITHER)
