@@ -156,7 +156,8 @@ def _rate(refused: float, n: int, effect: float, *, complete: bool) -> Estimate:
         value=float(refused) / n if n else math.nan,
         n=n,
         unit="trials",
-        method=f"share of first attempts, {CONFIDENCE_SEQUENCE_METHOD}, design effect {effect:.2f} (Kish 1965)",
+        method=f"share of first attempts, {CONFIDENCE_SEQUENCE_METHOD}, design effect {effect:.2f} (Kish 1965), "
+        "that of all entities: one whose trials about a pair are more alike may be cleared too early",
         interval_method=SequentialShare(float(refused) / effect, n / effect, complete),
     )
 
