@@ -45,7 +45,7 @@ def test_fields_of_a_later_release_are_let_be():
         ((*CLAIM, "verdict"), "passed", 'field models."sim/plain".claims[0].verdict: Invalid enum value'),
         ((*CLAIM, "verdict"), "refuted", ".verdict: 'refuted' is not what 0.6 to 0.9 says of > 0.5"),
         ((*CLAIM, "bound"), 0.7, ".verdict: 'supported' is not what 0.6 to 0.9 says of > 0.7"),
-        ((*CLAIM, "estimate", "low"), None, ".verdict: it is 'supported' without an interval"),
+        ((*CLAIM, "estimate", "low"), None, ".verdict: 'supported' is not what -inf to 0.9 says of > 0.5"),
         ((*MEASURE, "valid"), GONE, 'field models."sim/plain".measures.preference.valid: it is missing'),
         ((*MEASURE, "entities", "apple", "value"), "x", ".measures.preference.entities.apple.value: Expected `float"),
         ((*MEASURE, "diagnostics", "coverage"), GONE, ".preference.diagnostics.coverage: it is missing"),
