@@ -9,6 +9,7 @@ Wilson 1927
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from scipy import special
@@ -23,7 +24,7 @@ _FARTHEST = 12.0
 """Log-odds by which questions are at most made harder, or easier: what is left of any chance is nothing."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class AccuracyShift:
     """Interval of the mean difference between an entity's accuracy and that of the others.
 
@@ -48,8 +49,20 @@ class AccuracyShift:
 
     def limits(self, level: float) -> tuple[float, float]:
         """Return the interval, within what the questions allow."""
-        reach = float(special.ndtri((1 + level) / 2))
-        return self._limit(reach), self._limit(-reach)
+        # Claims, their families and reports ask for the same few levels again and again.
+        if level not in self._known:
+            reach = float(special.ndtri((1 + level) / 2))
+            self._known[level] = self._limit(reach), self._limit(-reach)
+        return self._known[level]
+
+    @cached_property
+    def _known(self) -> dict[float, tuple[float, float]]:
+        """Level -> limits, as far as they were asked for."""
+        return {}
+
+    @cached_property
+    def _log_odds(self) -> FloatArray:
+        return np.asarray(special.logit(self.chances))
 
     @property
     def se(self) -> float:
@@ -71,7 +84,7 @@ class AccuracyShift:
 
     def _moments(self, shift: float) -> tuple[float, float]:
         """Return the mean difference if the entity's log-odds are shifted, and the standard error of the value."""
-        shifted = special.expit(special.logit(self.chances) + shift)
+        shifted = special.expit(self._log_odds + shift)
         moved = shifted - self.chances
         noise = shifted * (1 - shifted) + self.chances * (1 - self.chances) / self.others
         n = len(moved)

@@ -136,7 +136,7 @@ def fits_above(attempts: Attempts, covariates: FloatArray) -> list[FitAbove]:
     Returns
     -------
     list of FitAbove
-        One where no floor agrees, else two.
+        Two.
     """
     allowed = floor_allowed(attempts)
     tried = [fit_above(attempts, covariates, floor) for floor in (0.0, allowed / 2, allowed)]
@@ -144,9 +144,11 @@ def fits_above(attempts: Attempts, covariates: FloatArray) -> list[FitAbove]:
     losses = (losses.max() - losses) / tried[0].scatter
     if losses[-1] <= LEAST_LIKELY:
         return [tried[0], tried[-1]]
-    curve = np.polynomial.Polynomial.fit([0.0, allowed / 2, allowed], losses, 2)
-    reached = [root.real for root in (curve - LEAST_LIKELY).roots() if not root.imag and 0 < root.real < allowed]
-    return [tried[0], fit_above(attempts, covariates, max(reached))] if reached else [tried[0], tried[-1]]
+    # The parabola through the three, and where it rises to that.
+    rise, bend = (4 * losses[1] - 3 * losses[0] - losses[2]) / 2, (losses[0] - 2 * losses[1] + losses[2]) / 2
+    missing = LEAST_LIKELY - float(losses[0])
+    steps = 2 * missing / float(rise + np.sqrt(rise**2 + 4 * bend * missing))
+    return [tried[0], fit_above(attempts, covariates, steps * allowed / 2)]
 
 
 def floor_allowed(attempts: Attempts) -> float:
