@@ -93,12 +93,16 @@ def never_sending_client() -> Any:
     """Return an HTTP client for calls that a cassette answers: litellm's own sends faster, and costs more per call."""
     import httpx  # noqa: PLC0415 - litellm has imported it
 
+    class NeverSending(httpx.AsyncClient):
+        async def aclose(self) -> None:
+            """Nothing is open, and others use it still: litellm closes what it is given when it likes."""
+
     # A replay has no business in the environment, where keys are.
-    return httpx.AsyncClient(trust_env=False)
+    return NeverSending(trust_env=False)
 
 
-async def close_clients(loop: asyncio.AbstractEventLoop, but: object = None) -> None:
-    """Close the HTTP clients that litellm keeps for one event loop, but one that other loops use too.
+async def close_clients(loop: asyncio.AbstractEventLoop) -> None:
+    """Close the HTTP clients that litellm keeps for one event loop.
 
     litellm's own ``close_litellm_async_clients`` closes those of all event loops, other models' in the middle of a
     call among them.
@@ -108,7 +112,7 @@ async def close_clients(loop: asyncio.AbstractEventLoop, but: object = None) -> 
         client = clients.cache_dict.pop(key)
         clients.ttl_dict.pop(key, None)
         client = getattr(client, "_client", None) or getattr(client, "client", None) or client
-        if client is not but and (close := getattr(client, "aclose", None)) is not None:
+        if (close := getattr(client, "aclose", None)) is not None:
             await close()
 
 

@@ -136,7 +136,7 @@ class LiveModel:
         _open_models.discard(self)
         if self._loop is None or any(model._loop is self._loop for model in _open_models):  # noqa: SLF001 - own class
             return
-        await close_clients(self._loop, but=never_sending_client() if self._only_recorded else None)
+        await close_clients(self._loop)
         if self._only_recorded:
             litellm().aclient_session = None
         self._loop = None

@@ -138,6 +138,25 @@ def test_models_that_only_replay_share_a_client_that_no_close_takes_from_another
     assert litellm.aclient_session is None
 
 
+def test_a_replay_goes_on_after_litellm_closed_the_clients_that_it_knows(tmp_path):
+    import litellm
+
+    async def record():
+        async with Server() as server:
+            await ask_all(RecordingModel(Live(server.url), Cassette.open(tmp_path, MODEL)), [question(1), question(2)])
+
+    async def replay():
+        live = LiveModel(MODEL, api_base="http://127.0.0.1:9/v1", api_key="recorded", only_recorded=True)
+        model = WireReplayModel(live, Cassette.open(tmp_path, MODEL))
+        await model.ask(question(1))
+        await litellm.close_litellm_async_clients()
+        return (await ask_all(model, [question(2)]))[0].text
+
+    asyncio.run(record())
+    with refuse_sockets():
+        assert [asyncio.run(replay()) for _ in range(2)] == ["Question 2 é"] * 2
+
+
 def test_of_several_tries_the_exchange_that_gave_the_reply_is_kept(tmp_path, transport):
     async def record():
         async with Server(failures=1) as server:
