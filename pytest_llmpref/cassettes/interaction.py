@@ -4,6 +4,8 @@ A run holds tens of thousands of these for as long as it lasts. So they are stru
 references leaves out (``gc=False``): they hold none.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
@@ -91,6 +93,25 @@ class Exchange(msgspec.Struct, frozen=True, gc=False):
 
     request: WireRequest
     response: WireResponse
+
+
+@dataclass(slots=True)
+class Answers:
+    """What answers at the wire.
+
+    Attributes
+    ----------
+    exchanges
+        The recorded exchanges, in the order in which they went over the wire.
+    segments
+        How many of a path's last segments have to be those recorded.
+    played
+        Numbers of the exchanges that were played. Of several to one address, those come later.
+    """
+
+    exchanges: Sequence[Exchange]
+    segments: int = 2
+    played: set[int] = field(default_factory=set)
 
 
 class Interaction(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

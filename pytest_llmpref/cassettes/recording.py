@@ -120,6 +120,7 @@ class BudgetedModel:
             reply = await self._inner.ask(request)
             took_tokens = reply.prompt_tokens + reply.completion_tokens
             known = self._price.of(reply.prompt_tokens, reply.completion_tokens)
+            known *= self._price.batch if reply.batch else 1.0
             took_dollars = known if self._price is not FREE else reply.cost or 0.0
             return reply
         finally:

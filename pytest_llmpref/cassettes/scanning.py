@@ -22,8 +22,8 @@ from pytest_llmpref.secrets.shapes import unlike_words
 
 _NO_FILE = {stat.S_IFLNK: "a symbolic link", stat.S_IFIFO: "a named pipe"}
 _YAML = frozenset({".yaml", ".yml"})
-_TEXT = frozenset({".json", ".cut"})
-"""vcrpy's cassettes in JSON, and lines that a killed run left unfinished."""
+_TEXT = frozenset({".json", ".cut", ".batches"})
+"""vcrpy's cassettes in JSON, lines that a killed run left unfinished, and the jobs of batches."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """vcrpy's cassette, without its scans and its file: the one module that subclasses vcrpy."""
 
 import contextlib
+import itertools
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextvars import ContextVar
 
+    from pytest_llmpref.cassettes.interaction import Answers
     from pytest_llmpref.cassettes.wire import Captured
 
 VCRResponse = dict[str, Any]
@@ -35,10 +37,6 @@ def entered(kind: type[VCRCassette], current: "ContextVar[Any]") -> contextlib.A
         path="llmpref", skip_patchers=skipped, current=current
     )
     return patches
-
-
-_OWN_SEGMENTS = 2
-"""Of a path, those that say what is asked for, such as ``chat/completions``; those before are the server's own."""
 
 
 class _NoFile(VCRCassette):  # type: ignore[misc]
@@ -81,30 +79,38 @@ class ListeningCassette(_NoFile):
 
 
 class AnsweringCassette(_NoFile):
-    """Answers each call from the exchange that belongs to it; lets nothing through to a server."""
+    """Answers each call from the exchanges that belong to it; lets nothing through to a server."""
 
-    current: "ContextVar[Exchange | None]"
+    current: "ContextVar[Answers | None]"
 
-    def __init__(self, *, current: "ContextVar[Exchange | None]", **options: object) -> None:
+    def __init__(self, *, current: "ContextVar[Answers | None]", **options: object) -> None:
         super().__init__(current=current, record_mode=RecordMode.NONE, **options)
 
     def can_play_response_for(self, request: VCRRequest) -> bool:
         """Whether the call in progress was recorded sending this request. Its server may be elsewhere since."""
-        exchange = self.current.get()
-        return _is_aside(request) or (
-            exchange is not None
-            and request.method == exchange.request.method
-            and _is_path(request.path, urlsplit(exchange.request.uri).path)
-        )
+        return _is_aside(request) or self._found(request) is not None
 
     def play_response(self, request: VCRRequest) -> VCRResponse:
         """Return the recorded response."""
         if _is_aside(request):
             return to_vcr(WireResponse(200, "OK", {"content-type": ["application/json"]}, _NOTHING_KNOWN))
-        exchange = self.current.get()
-        if exchange is None:
+        answers, number = self.current.get(), self._found(request)
+        if answers is None or number is None:
             raise UnhandledHTTPRequestError(f"{request} does not belong to a recorded call of a model")
-        return to_vcr(exchange.response)
+        answers.played.add(number)
+        return to_vcr(answers.exchanges[number].response)
+
+    def _found(self, request: VCRRequest) -> int | None:
+        """Return the number of the exchange whose path is most alike, from its end: the server is another."""
+        if (answers := self.current.get()) is None:
+            return None
+        alike = [
+            (_alike(request.path, urlsplit(one.request.uri).path), number not in answers.played, -number)
+            for number, one in enumerate(answers.exchanges)
+            if one.request.method == request.method
+        ]
+        most, _, number = max(alike, default=(0, False, 0))
+        return -number if most >= answers.segments else None
 
 
 _NOTHING_KNOWN = '{"template": "", "model_info": {}, "capabilities": ["completion"]}'
@@ -115,15 +121,19 @@ def _is_aside(request: VCRRequest) -> bool:
     return bool(request.path.endswith("/api/show"))
 
 
-def _is_path(sent: str, recorded: str) -> bool:
-    """Tell whether a path was sent then, below whatever folder its server has.
+def _alike(sent: str, recorded: str) -> int:
+    """Return how many of a path's last segments are those of another.
 
-    Where a secret was taken out of it, another may stand now.
+    Where a secret was taken out of one, another may stand now.
     """
-    sent, recorded = ("/".join(path.split("/")[-_OWN_SEGMENTS:]) for path in (sent, recorded))
+    pairs = zip(reversed(sent.split("/")), reversed(recorded.split("/")), strict=False)
+    return sum(1 for _ in itertools.takewhile(lambda pair: _is_segment(*pair), pairs))
+
+
+def _is_segment(sent: str, recorded: str) -> bool:
     if SCRUBBED not in recorded:
         return sent == recorded
-    return re.fullmatch("[^/]*".join(map(re.escape, recorded.split(SCRUBBED))), sent) is not None
+    return re.fullmatch(".*".join(map(re.escape, recorded.split(SCRUBBED))), sent) is not None
 
 
 def from_vcr(request: VCRRequest, response: VCRResponse) -> Exchange:

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from pytest_llmpref.cassettes.interaction import (
+    Answers,
     CassetteError,
     Exchange,
     Line,
@@ -113,7 +114,7 @@ class Captured:
 
 
 _captured: ContextVar[Captured | None] = ContextVar("llmpref_captured", default=None)
-_answer: ContextVar[Exchange | None] = ContextVar("llmpref_answer", default=None)
+_answers: ContextVar[Answers | None] = ContextVar("llmpref_answers", default=None)
 
 
 @contextlib.contextmanager
@@ -130,14 +131,20 @@ def capture() -> Iterator[Captured]:
         _captured.reset(token)
 
 
+def hand_over(exchange: Exchange) -> None:
+    """Give the enclosing `capture` an exchange that went another way than through vcrpy."""
+    if (captured := _captured.get()) is not None:
+        captured.exchange = exchange
+
+
 @contextlib.contextmanager
-def answer_with(exchange: Exchange) -> Iterator[None]:
-    """Answer what the enclosed call of a model sends with a recorded exchange, while inside `replaying_wire`."""
-    token = _answer.set(exchange)
+def answer_with(answers: Answers) -> Iterator[None]:
+    """Answer what the enclosed call of a model sends with recorded exchanges, while inside `replaying_wire`."""
+    token = _answers.set(answers)
     try:
         yield
     finally:
-        _answer.reset(token)
+        _answers.reset(token)
 
 
 class _Shared:
@@ -179,7 +186,7 @@ def _listening() -> contextlib.AbstractContextManager[object]:
 def _answering() -> contextlib.AbstractContextManager[object]:
     from pytest_llmpref.cassettes.vcr_bridge import AnsweringCassette, entered  # noqa: PLC0415 - loads vcrpy
 
-    return entered(AnsweringCassette, _answer)
+    return entered(AnsweringCassette, _answers)
 
 
 _listened, _answered, _collected = _Shared(_listening), _Shared(_answering), _Shared(rare_garbage_collection)
@@ -259,7 +266,7 @@ class WireReplayModel:
         asked = recorded.request
         if isinstance(limit := sent.get("max_tokens"), int):
             asked = msgspec.structs.replace(asked, max_tokens=limit)
-        with answer_with(exchange):
+        with self._answering(recorded.reply, exchange):
             try:
                 reply = await self._live.ask(asked)
             except CallFailedError as error:
@@ -268,10 +275,21 @@ class WireReplayModel:
                     f"wire ({error}); replay it with --llmpref-replay reply, or record it again"
                 ) from error
         known = {"latency": recorded.reply.latency, "parameters": sent or reply.parameters}
+        if recorded.reply.batch:
+            known |= {"batch": recorded.reply.batch, "cost": recorded.reply.cost}
         if not recorded.reply.served:
             # Recorded by a release that kept neither.
             known |= {"served": "", "fingerprint": "", "reasoning_tokens": 0}
         return msgspec.structs.replace(reply, **known)
+
+    @staticmethod
+    def _answering(reply: Reply, exchange: Exchange) -> contextlib.AbstractContextManager[None]:
+        """Answer with the exchange of a call, or say which batch brought the reply: its job answers for all of them."""
+        if not reply.batch:
+            return answer_with(Answers((exchange,)))
+        from pytest_llmpref.models.batches.replaying import brought_by  # noqa: PLC0415 - imports httpx
+
+        return brought_by(reply.batch, exchange.response.body)
 
     async def close(self) -> None:
         """Close the live model, and let HTTP through again."""

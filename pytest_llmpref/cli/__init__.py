@@ -19,6 +19,7 @@ COMMANDS = {
     "diff": "results",
     "paper-table": "results",
     "cassettes": "cassettes",
+    "batches": "batches",
     "import": "imports",
     "export": "export",
     "serve": "serve",

@@ -37,6 +37,7 @@ IGNORED = (
     "reports/",
     "# Recordings are committed packed (*.jsonl.gz); these belong to a run under way.",
     "cassettes/**/*.jsonl",
+    "cassettes/**/*.batches*",
     "cassettes/**/*.lock",
     "cassettes/**/*.cut",
     "cassettes/**/*.unfinished",

@@ -16,6 +16,7 @@ from pytest_llmpref.errors import LLMPrefError
 RecordMode = Literal["none", "new_episodes", "all"]
 Replay = Literal["reply", "wire"]
 Served = Literal["one", "any"]
+Batch = Literal["off", "wait", "submit"]
 Control = Literal["none", "permuted-entities", "fictitious-entities"]
 AUTO = "auto"
 """The judge's name that stands for a cheap model of the measured model's provider."""
@@ -113,6 +114,8 @@ OPTIONS = (
     Option("--llmpref-agentic", "llmpref_agentic", "", "Agentic tasks to run: bundled, gaia, gaia:FOLDER, cybench, or cybench-wheel; repeatable; without it, none", many=True),
     Option("--llmpref-arms", "llmpref_arms", "", "Entities that agentic tasks compare, as in 'id,id:id,id'; without it, the most and the least preferred"),
     Option("--llmpref-sandbox", "llmpref_sandbox", "auto", "What confines agents: Docker, bubblewrap, or (auto) the first of them that works on this machine", choices=("auto", "docker", "bubblewrap")),
+    Option("--llmpref-batch", "llmpref_batch", "off", "Record through the provider's batch API, at about half the price: wait for its jobs, or submit them and end with status 75; the same command collects them later", choices=get_args(Batch)),
+    Option("--llmpref-batch-least", "llmpref_batch_least", "50", "Minimum number of questions that go as a batch; fewer are asked one by one, and 1 sends all as batches", kind=int, least=1),
     Option("--llmpref-in-flight", "llmpref_in_flight", "16", "Maximum number of questions under way at once", kind=int, least=1),
     Option("--llmpref-timeout", "llmpref_timeout", "120", "Seconds that one call may take", kind=float, least=0.1),
     Option("--llmpref-max-tries", "llmpref_max_tries", "6", "Maximum number of tries for one call, after errors and rate limits", kind=int, least=1),
@@ -178,6 +181,8 @@ class Settings:
     arms: str
     """Entities that these compare; empty for the most and the least preferred."""
     sandbox: Literal["auto", "docker", "bubblewrap"]
+    batch: Batch
+    batch_least: int
     in_flight: int
     timeout: float
     max_tries: int

@@ -110,10 +110,12 @@ async def ask_all(
     judge: ChatModel | None = None,
     on_reply: Callable[[Reply, bool], None] = lambda _reply, _ended: None,
     first: FirstReplies | None = None,
+    alone: bool = True,
 ) -> list[Replies]:
     """Ask trials until their answers are valid, and return the replies to each, in the order of ``numbers``.
 
-    The first trial is asked alone: a model that is unavailable says so before any other question is sent.
+    Unless the caller forbids it, the first trial is asked alone: a model that is unavailable says so before any other
+    question is sent.
     A call that failed for good becomes a reply whose finish is ``error``.
 
     Parameters
@@ -132,6 +134,8 @@ async def ask_all(
         Called with each reply as it arrives, and with whether it ends its trial.
     first
         What ends a study of which no reply is whole; ``None`` for a replay, which asks nobody.
+    alone
+        Whether the first trial is asked alone.
 
     Raises
     ------
@@ -147,7 +151,7 @@ async def ask_all(
         for number in queue:
             found[number] = await trial.ask(number)
 
-    for number in queue:
+    for number in queue if alone else ():
         found[number] = await trial.ask(number)
         break
     try:

@@ -224,6 +224,8 @@ def asking_diagnostics(replies: Sequence[Replies]) -> dict[str, Any]:
     ``judged`` counts the replies that a judge decided on; tokens and cost include what the judge took.
     ``cost`` is the sum of the known prices; ``unpriced`` counts the replies whose price is not known, which is not
     zero. ``served`` is what the provider says of the model that answered; it is empty where it says nothing.
+    ``batches`` counts the replies that the provider's batch API brought, and names its jobs; it is left out where none
+    did.
 
     Parameters
     ----------
@@ -240,7 +242,7 @@ def asking_diagnostics(replies: Sequence[Replies]) -> dict[str, Any]:
     answered = [reply for attempts in replies for reply in attempts if reply.finish != "error"]
     sent = Counter(tuple(sorted(reply.parameters.items())) for reply in answered)
     served = Counter((reply.served, reply.fingerprint) for reply in answered if reply.served or reply.fingerprint)
-    return {
+    found: dict[str, Any] = {
         "attempts": sum(len(attempts) for attempts in replies),
         "prompt_tokens": sum(reply.prompt_tokens for reply in answered),
         "completion_tokens": sum(reply.completion_tokens for reply in answered),
@@ -253,6 +255,9 @@ def asking_diagnostics(replies: Sequence[Replies]) -> dict[str, Any]:
             for (model, fingerprint), count in served.items()
         ],
     }
+    if jobs := Counter(reply.batch for reply in answered if reply.batch):
+        found["batches"] = {"replies": jobs.total(), "jobs": list(jobs)}
+    return found
 
 
 def coverage_reasons(diagnostics: Mapping[str, Any]) -> list[str]:

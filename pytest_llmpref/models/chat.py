@@ -98,10 +98,11 @@ class Request(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
     tools
         The tools that the model may call.
     asked
-        Who is asked: the ``model``; the whole ``agent`` around it, whose reply sums up a run of many requests; or a
-        ``tool`` that it called in such a run. The last two are recorded beside what they are about, and never sent.
+        Who is asked: the ``model``; the whole ``agent`` around it, whose reply sums up a run of many requests; a
+        ``tool`` that it called in such a run; or the provider's ``batch`` API, for a job of many requests. All but the
+        first are recorded beside what they are about, and never sent.
     run
-        Key of the agent's request in whose run a tool was called.
+        Key of the agent's request in whose run a tool was called, or our own name of a job.
     parameters
         What the user wants to be sent with it, in litellm's words; objects and lists as JSON.
     """
@@ -114,7 +115,7 @@ class Request(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
     top_logprobs: Whole = 0
     answers: tuple[str, ...] = ()
     tools: tuple[Tool, ...] = ()
-    asked: Literal["model", "agent", "tool"] = "model"
+    asked: Literal["model", "agent", "tool", "batch"] = "model"
     run: str = ""
     parameters: dict[str, str | Whole | float | bool] = {}
 
@@ -178,6 +179,8 @@ class Reply(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     served, fingerprint
         Which model the provider says that it was, and of which version (OpenAI's ``system_fingerprint``); empty where
         it does not say, as in recordings of before.
+    batch
+        The provider's id of the job that brought it; empty for the reply to an ordinary call.
     """
 
     text: str
@@ -194,6 +197,7 @@ class Reply(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     reasoning_tokens: Tokens = 0
     served: str = ""
     fingerprint: str = ""
+    batch: str = ""
 
 
 def whole_text(text: str) -> str:

@@ -1,6 +1,7 @@
 """Any model that litellm can ask: its parameters, its pace, its retries, and what its failures mean."""
 
 import asyncio
+import copy
 import random
 import time
 import warnings
@@ -100,6 +101,31 @@ class LiveModel:
         self._unavailable: str | None = None
         self._succeeded = False
         self._failures = 0
+        self._carries = False
+
+    def carried(self) -> "LiveModel":
+        """Return this model for questions that batches carry: nothing is sent, and nothing takes too long.
+
+        What either learns of the provider's parameters, both know. Whoever calls this closes what it returns.
+
+        Raises
+        ------
+        ModelUnavailableError
+            If litellm does not know the name.
+        """
+        if self._limits is None:
+            self._find_limits()
+        found = copy.copy(self)
+        found._carry()  # noqa: SLF001 - own class
+        return found
+
+    def _carry(self) -> None:
+        self._carries, self._pace, self._outage = True, Pace(), None
+
+    @property
+    def provider(self) -> str:
+        """Name of the provider, in litellm's words."""
+        return provider_of(self._litellm_name)[1]
 
     async def ask(self, request: Request) -> Reply:
         """Answer one request.
@@ -243,7 +269,7 @@ class LiveModel:
         before = time.perf_counter()
         # litellm's time limit starts anew with each byte that arrives; this one does not.
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(None if self._carries else self._timeout):
                 response = await litellm().acompletion(
                     model=self._litellm_name,
                     messages=messages_to_send(self._litellm_name, request.messages, prefill="prefill" not in sent),

@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_llmpref.models.addresses import NOWHERE
+from pytest_llmpref.models.batches import PROVIDERS
 from pytest_llmpref.models.chat import ChatModel, ModelUnavailableError
+from pytest_llmpref.models.parameters import listed_entry
 from pytest_llmpref.models.setup import AS_IS, Setup
 
 if TYPE_CHECKING:
@@ -24,6 +26,27 @@ def is_imported(name: str) -> bool:
 def answers_in_process(name: str) -> bool:
     """Whether a name means a simulated model in this process: a pure function of what it is asked."""
     return name.startswith("sim/")
+
+
+def asked_through_litellm(name: str, others: Mapping[str, object], setup: Setup = AS_IS) -> bool:
+    """Whether a name means a model of litellm's: none that runs here, or that another package makes.
+
+    Parameters
+    ----------
+    name, others, setup
+        As for `open_model`.
+    """
+    prefix, slash, _ = name.partition("/")
+    of_others = bool(slash) and prefix in others and not setup.model
+    return not (answers_in_process(name) or name.startswith("local/") or of_others)
+
+
+def has_batch_api(name: str) -> bool:
+    """Whether we know the batch API of a model's provider, as far as its name and litellm's list tell."""
+    if answers_in_process(name) or name.startswith("local/"):
+        return False
+    prefix, slash, _ = name.partition("/")
+    return (prefix if slash else str((listed_entry(name) or {}).get("litellm_provider"))) in PROVIDERS
 
 
 def open_model(  # noqa: PLR0913 - each is a setting, and most go by keyword

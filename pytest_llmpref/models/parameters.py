@@ -91,16 +91,21 @@ def most_top_logprobs(provider: str, supported: frozenset[str], *, reasons: bool
 PRICE_LIST = "model_prices_and_context_window_backup.json"
 
 
+HALF = 0.5
+"""What providers ask for batches of what they ask for calls, as all of them say; litellm's list has few of them."""
+
+
 class PriceError(LLMPrefError):
     """A price that cannot be used, or that is needed and unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars for one token of a prompt, and of a reply."""
+    """US dollars for one token of a prompt, and of a reply; and what a batch costs of that."""
 
     prompt: float
     reply: float
+    batch: float = HALF
 
     def of(self, prompt_tokens: int, reply_tokens: int) -> float:
         """Return what so many tokens cost."""
@@ -149,7 +154,9 @@ def _listed(name: str) -> Price | None:
     prompt, reply = entry.get("input_cost_per_token"), entry.get("output_cost_per_token")
     if not isinstance(prompt, int | float) or not isinstance(reply, int | float) or not prompt + reply > 0:
         return None
-    return Price(float(prompt), float(reply))
+    batch = entry.get("input_cost_per_token_batches")
+    known = isinstance(batch, int | float) and prompt > 0
+    return Price(float(prompt), float(reply), float(batch) / float(prompt) if known and batch else HALF)
 
 
 @cache

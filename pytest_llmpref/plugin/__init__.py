@@ -151,6 +151,9 @@ class RunHooks:
             session.shouldfail = str(error)
             session.config.workeroutput["llmpref_usage_error"] = str(error)  # type: ignore[attr-defined]
             session.config.pluginmanager.register(RunsNothing())
+        if self._preparation.under_way:
+            self._preparation.show_under_way()
+            return True
         return None
 
     @pytest.hookimpl(wrapper=True)

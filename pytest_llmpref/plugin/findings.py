@@ -113,6 +113,10 @@ class Findings:
             return int(pytest.ExitCode.USAGE_ERROR)
         if self._unwritten:
             return int(pytest.ExitCode.INTERNAL_ERROR)
+        if self._preparation.under_way:
+            from pytest_llmpref.study.batching import UNDER_WAY  # noqa: PLC0415 - see the class
+
+            return UNDER_WAY
         if self._run.is_worker or not self._runs_tests:
             return status
         strict = names_strict(self._run.config)
@@ -126,6 +130,7 @@ class Findings:
             or self._run.config.getoption("setuponly", False)
             or self._preparation.plans
             or self._preparation.is_shard
+            or self._preparation.under_way
             or self.usage_error
         )
 

@@ -30,6 +30,8 @@ class Preparation:
         self._run = run
         self._unprepared: dict[str, list[str]] = {}
         self._missing: dict[str, str] = {}
+        self.under_way: list[str] = []
+        """What is to be said of batches that were submitted, and that the run does not wait for."""
 
     def prepare(self, items: list[pytest.Item]) -> None:
         """Make sure that every measure can be had, before the first question and before the first test.
@@ -42,6 +44,7 @@ class Preparation:
             If a policy cannot be used, or a model cannot be asked; or if every selected test is ours, and no model was
             named, or one cannot be replayed.
         """
+        self._check_batches()
         wrong, alone = list[str](), all(collection.is_ours(item) for item in items)
         needed = self._measures_needed(items)
         if needed and names_model(self._run.config) and self._run.settings.labels is not None:
@@ -50,11 +53,9 @@ class Preparation:
             except LLMPrefError as error:
                 wrong.append(self._spelled(error))
         self._unprepared = {model: list[str]() for model in collection.unnamed(items)} | needed
-        for model in share_to_prepare(self._unprepared, lambda: self._run.settings.models, self._run.config):
-            try:
-                self._prepare_model(model)
-            except LLMPrefError as error:
-                wrong.append(self._spelled(error))
+        wrong += self._prepare_models(
+            list(share_to_prepare(self._unprepared, lambda: self._run.settings.models, self._run.config))
+        )
         missing = list(self._missing.values())
         if self._run.earlier is None and any("baseline" in collection.our_fixtures(item) for item in items):
             missing.insert(0, self._spelled(_NO_BASELINE))
@@ -91,17 +92,61 @@ class Preparation:
         except LLMPrefError:
             return ""  # the test's own error
 
+    def _prepare_models(self, models: list[str]) -> list[str]:
+        """Prepare each, and return what is wrong. Batches of all models are waited for at once."""
+
+        def wrong_with(model: str) -> str:
+            try:
+                self._prepare_model(model)
+            except LLMPrefError as error:
+                return self._spelled(error)
+            return ""
+
+        if len(models) > 1 and names_model(self._run.config) and self._run.settings.batch != "off":
+            with self._run.uncaptured():
+                found = self._run.studies.at_once(wrong_with, models)
+        else:
+            found = list(map(wrong_with, models))
+        return list(filter(None, found))
+
     def _prepare_model(self, model: str) -> None:
         measures = self._unprepared.pop(model)
         try:
             self._run.study(model).prepare(measures)
         except MissingError as error:
             self._missing[model] = self._spelled(error)
-        except LLMPrefError:
-            raise
+        except LLMPrefError as error:
+            if not self._notes_under_way(error):
+                raise
         except Exception:  # noqa: BLE001, S110 - a fault in an experiment of another package
             # Each test that needs the measure meets it again, and shows the traceback.
             pass
+
+    def _check_batches(self) -> None:
+        if not names_model(self._run.config) or (settings := self._run.settings).batch != "submit":
+            return
+        if self._run.is_worker or not self._run.config.getoption("dist", "no") == "no":
+            raise pytest.UsageError("--llmpref-batch submit asks without workers: leave out -n")
+        if settings.record_mode == "all":
+            raise pytest.UsageError(
+                "--llmpref-batch submit collects in a later run, which --record-mode all would ask anew: use "
+                "--record-mode new_episodes, and move the cassette away before"
+            )
+
+    def _notes_under_way(self, error: LLMPrefError) -> bool:
+        """Keep what is to be said of batches under way, if that is what ended the asking."""
+        if type(error).__name__ != "BatchesUnderWayError":
+            return False
+        self.under_way.append(self._spelled(error))
+        return True
+
+    def show_under_way(self) -> None:
+        """Print which batches were submitted, and what to do next."""
+        reporter: Any = self._run.config.pluginmanager.getplugin("terminalreporter")
+        reporter.section("llmpref: batches under way; no test is run", sep="=", bold=True)
+        for text in self.under_way:
+            for line in text.splitlines():
+                reporter.write_line(line)
 
     def _measures_needed(self, items: list[pytest.Item]) -> dict[str, list[str]]:
         wanted = names_model(self._run.config) and self._run.settings.protocols == "all"
@@ -158,6 +203,9 @@ class Preparation:
                     asked, share = self._run.study(model).ask_share(name, shard)
                     reporter.write_line(f"{model} {name}: {asked:,} asked of the {share:,} trials of this share")
         except LLMPrefError as error:
+            if self._notes_under_way(error):
+                self.show_under_way()
+                return
             raise pytest.UsageError(str(error)) from None
         reporter.write_line(
             "a share has no verdict: merge the cassettes of all shares by `llmpref cassettes merge FOLDER ...`, "

@@ -4,7 +4,7 @@ import sys
 from collections import Counter
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -211,10 +211,10 @@ class Run:
     def _progress(self, title: str, total: int) -> "Progress":
         from pytest_llmpref.report.progress import AskingProgress  # noqa: PLC0415 - see the class
 
-        return AskingProgress(title, total, partial(_uncaptured, self.config))
+        return AskingProgress(title, total, self.uncaptured)
 
-
-def _uncaptured(config: pytest.Config) -> AbstractContextManager[Any]:
-    capture = config.pluginmanager.getplugin("capturemanager")
-    sys.stderr.flush()
-    return nullcontext() if capture is None else capture.global_and_fixture_disabled()
+    def uncaptured(self) -> AbstractContextManager[Any]:
+        """Return a context in which standard error is really shown."""
+        capture = self.config.pluginmanager.getplugin("capturemanager")
+        sys.stderr.flush()
+        return nullcontext() if capture is None else capture.global_and_fixture_disabled()

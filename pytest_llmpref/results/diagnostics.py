@@ -215,6 +215,21 @@ class DaysRecord(msgspec.Struct, frozen=True):
     last: str
 
 
+class BatchesRecord(msgspec.Struct, frozen=True):
+    """Replies that the provider's batch API brought.
+
+    Attributes
+    ----------
+    replies
+        How many.
+    jobs
+        The provider's ids of the jobs.
+    """
+
+    replies: Count
+    jobs: list[str]
+
+
 class CanaryRecord(msgspec.Struct, frozen=True):
     """Recorded questions that were asked again.
 
@@ -278,6 +293,8 @@ class Diagnostics(msgspec.Struct, frozen=True, kw_only=True):
         Parameters that were sent, each set with the number of its replies.
     served
         Which models answered, as far as the provider says.
+    batches
+        The answers that came in batches, at the price of batches; null where none did.
     recorded
         When the answers were recorded; null where a simulated model gave them in the run.
     canary
@@ -323,6 +340,7 @@ class Diagnostics(msgspec.Struct, frozen=True, kw_only=True):
     judged: Count = 0
     parameters: list[dict[str, Any]] = []
     served: list[ServedRecord] = []
+    batches: BatchesRecord | None = None
     recorded: DaysRecord | None = None
     canary: CanaryRecord | None = None
     reliability: ShareRecord | None = None

@@ -205,7 +205,7 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def provenance(self) -> str:
-        """Whence answers come, which models the provider named, and when they were recorded; empty if all unknown."""
+        """Whence answers come, which models the provider named, when they were recorded, and how many in batches."""
         checks = [measure.checks for measure in self.measures.values()]
         named = dict.fromkeys(one.model for check in checks for one in check.served if one.model)
         versions = {one.fingerprint for check in checks for one in check.served if one.fingerprint}
@@ -216,6 +216,8 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
         if days:
             span = min(days) if min(days) == max(days) else f"{min(days)} to {max(days)}"
             said.append(f"recorded {span}")
+        if batched := sum(check.batches.replies for check in checks if check.batches):
+            said.append(f"{batched:,} in batches")
         if canary := next((check.canary for check in checks if check.canary), None):
             said.append(f"{canary.questions} questions asked again (p = {canary.p:.2g})")
         return ", ".join(said)

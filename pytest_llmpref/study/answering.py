@@ -24,11 +24,12 @@ from pytest_llmpref.experiments.experiment import AgentExperiment, Around, Plan
 from pytest_llmpref.experiments.registry import simulated_answers
 from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.models.chat import ChatModel, Reply
-from pytest_llmpref.models.opening import answers_in_process, open_model
+from pytest_llmpref.models.opening import answers_in_process, asked_through_litellm, open_model
 from pytest_llmpref.models.parameters import PriceError
 from pytest_llmpref.models.reasoning import RoomForReasoning
 from pytest_llmpref.models.setup import DressedModel
 from pytest_llmpref.parsing.thinking import without_thinking
+from pytest_llmpref.study.batching import as_recorded, in_batches, replayed_in_batches
 from pytest_llmpref.study.coverage import Plans
 from pytest_llmpref.study.extensions import Extensions
 
@@ -96,9 +97,17 @@ class Answerers:
         """Whether the model answers by itself in a run that records nothing."""
         return self._in_process(self._cassette)
 
-    def to_ask(self, *, live: bool) -> ChatModel:
-        """Return whom to ask: if ``live``, the model itself, and all that it answers is recorded."""
-        return self._live(self._cassette) if live else self._answering(self._cassette)
+    def to_ask(self, *, live: bool, singly: bool = False) -> ChatModel:
+        """Return whom to ask.
+
+        Parameters
+        ----------
+        live
+            Whether the model itself is asked, and all that it answers recorded.
+        singly
+            Whether each question waits for the answer to another, so that no batch may hold it up.
+        """
+        return self._live(self._cassette, singly=singly) if live else self._answering(self._cassette)
 
     def _to_judge(self, plan: Plan[Any], *, live: bool) -> ChatModel | None:
         """Return who judges the replies to a plan's questions; ``None`` where nobody does, or could."""
@@ -120,7 +129,7 @@ class Answerers:
         ``on_reply`` is told of each reply, and whether its trial ended with it.
         """
         plan, settings, experiment = plans[measure], self._settings, plans.experiment(measure)
-        model = self.to_ask(live=live)
+        model = self.to_ask(live=live, singly=isinstance(experiment, AgentExperiment))
         tell = on_reply or _tell_nobody
         # A replay by key finds what a run came to beside its requests; one at the wire makes it again from these.
         if isinstance(experiment, AgentExperiment) and (live or self.in_process or settings.replay == "wire"):
@@ -128,9 +137,12 @@ class Answerers:
             around = Around(settings.sandbox, settings.in_flight, folder, tell)
             asked = DressedModel(model, setup_of(self._cassette.model, settings))
             return experiment.run_all(plans.conditions(measure), plan, numbers, asked, self._deeds(live=live), around)
-        first = self._first if live else None
+        first, batched = self._first if live else None, live and self._goes_in_batches(self._cassette.model)
+        # All questions of a round go together. A first question alone would be a job alone, where all go as jobs.
+        in_flight = len(numbers) if batched else settings.in_flight
+        alone = not batched or settings.batch_least > 1
         judge = self._to_judge(plan, live=live)
-        return ask_all(model, plan, numbers, in_flight=settings.in_flight, judge=judge, on_reply=tell, first=first)
+        return ask_all(model, plan, numbers, in_flight=in_flight, judge=judge, on_reply=tell, first=first, alone=alone)
 
     def _deeds(self, *, live: bool) -> Deeds:
         """Return where the deeds of agents are recorded, or found."""
@@ -148,21 +160,42 @@ class Answerers:
     def canary(self) -> ChatModel:
         """Return the model itself, all that it answers in this run being recorded apart from its recordings."""
         folder = self._settings.cassettes / "canary"
-        return self._live(Cassette.open(folder, self._cassette.model), "canary")
+        return self._live(Cassette.open(folder, self._cassette.model), "canary", singly=True)
 
-    def _live(self, cassette: Cassette, mode: Literal["recording", "canary"] = "recording") -> ChatModel:
+    def collecting(self) -> ChatModel:
+        """Return the model as earlier batches answered it: what these brought is recorded, and nothing is asked."""
+        return self._live(self._cassette, "collecting")
+
+    def _live(
+        self,
+        cassette: Cassette,
+        mode: Literal["recording", "canary", "collecting"] = "recording",
+        *,
+        singly: bool = False,
+    ) -> ChatModel:
         """Return the model of a cassette itself, everything that it answers being recorded there."""
-        key = f"{mode} {cassette.model}"
+        batched = self._goes_in_batches(cassette.model) and not singly
+        key = f"{mode} {'in batches' * batched} {cassette.model}"
         if key not in self._opened:
             settings = self._settings
             anew = mode == "canary" or settings.record_mode == "all"
             setup = setup_of(cassette.model, settings)
-            model = within_budget(self._open(cassette), settings)
+            model = self._open(cassette)
+            if batched:
+                model = in_batches(model, cassette, settings, self._tell, only_collect=mode == "collecting")
+            model = within_budget(model, settings)
             if not setup.limits_replies:
                 # Each call that reasoning makes longer, or makes again, counts.
                 model = RoomForReasoning(model, without_thinking, setup.model)
+            if batched:
+                model = as_recorded(model)
             self._opened[key] = RecordingModel(model, cassette, "all" if anew else "new_episodes", settings.began)
         return self._opened[key]
+
+    def _goes_in_batches(self, model: str) -> bool:
+        """Whether a model's questions go in batches: they do not where it runs here, or comes from a package."""
+        setup = setup_of(model, self._settings)
+        return self._settings.batch != "off" and asked_through_litellm(model, self._extensions.models, setup)
 
     def _in_process(self, cassette: Cassette) -> bool:
         """Whether the model of a cassette answers by itself in a run that records nothing.
@@ -187,7 +220,8 @@ class Answerers:
             if self._settings.replay == "wire":
                 from pytest_llmpref.cassettes.wire import WireReplayModel  # noqa: PLC0415 - imports vcr
 
-                self._opened[key] = WireReplayModel(self._open(cassette, only_recorded=True), cassette)
+                model = self._open(cassette, only_recorded=True)
+                self._opened[key] = WireReplayModel(replayed_in_batches(model, cassette), cassette)
             else:
                 self._opened[key] = ReplayModel(cassette)
         return self._opened[key]
@@ -245,11 +279,15 @@ class BackgroundLoop:
         except KeyboardInterrupt:
             if _is_new(coroutine):
                 coroutine.close()
-            self._ping()
-            # Once: a second cancellation would break off the cleaning up. And all of them: what still runs would be cut
-            # off from connections that are closed meanwhile, and try again.
-            self._cancel_all()
+            self.interrupt()
             raise
+
+    def interrupt(self) -> None:
+        """Cancel all that runs, after Ctrl-C; see `run`."""
+        self._ping()
+        # Once: a second cancellation would break off the cleaning up. And all of them: what still runs would be cut off
+        # from connections that are closed meanwhile, and try again.
+        self._cancel_all()
 
     def clean_up(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine that closes something; give it up after Ctrl-C where the loop is stuck."""

@@ -9,6 +9,9 @@ from pytest_llmpref.config.options import Settings
 from pytest_llmpref.config.setups import price_under, setup_of
 from pytest_llmpref.experiments.behaviour import Planned
 from pytest_llmpref.experiments.registry import behaviour_of, in_order
+from pytest_llmpref.models.batches import LONGEST_WAIT
+from pytest_llmpref.models.opening import has_batch_api
+from pytest_llmpref.models.parameters import Price
 from pytest_llmpref.models.reasoning import REASONING_ALLOWANCE, reasons
 from pytest_llmpref.stats import closed_form
 from pytest_llmpref.study.study import Study
@@ -92,6 +95,8 @@ def plan_lines(study: Study, measures: Sequence[str], settings: Settings) -> Ite
         yield "    --llmpref-price IN/OUT, US dollars for a million tokens"
     else:
         yield f"  cost: at most about ${price.of(prompt, reply):,.4f}, with one attempt at each question"
+    if calls and has_batch_api(setup.model or model):
+        yield from _batches(study, measures, steps, price)
     if calls and not setup.limits_replies and reasons(setup.model or model) == "unknown":
         more = f", which cost ${price.of(0, calls * REASONING_ALLOWANCE):,.4f}" if price else ""
         yield f"    if it reasons before it answers: at most {calls * REASONING_ALLOWANCE:,} tokens more{more}"
@@ -119,6 +124,25 @@ def _judging(judge: str, steps: Sequence[Step], settings: Settings) -> Iterator[
         "at an unknown price, which is not zero" if price is None else f"at most about ${price.of(prompt, reply):,.4f}"
     )
     yield f"    {prompt:,} prompt tokens and {reply:,} reply tokens; {cost}"
+
+
+def _batches(study: Study, measures: Sequence[str], steps: Sequence[Step], price: Price | None) -> Iterator[str]:
+    """Yield what the same costs by the provider's batch API, and how long it may take."""
+    rounds = study.rounds_of_batches(measures)
+    batched = {name for names in rounds for name in names}
+    cost = ""
+    if price is not None:
+        dollars = (
+            price.of(step.prompt_tokens, step.reply_tokens) * (price.batch if step.measure in batched else 1.0)
+            for step in steps
+        )
+        cost = f"at most about ${sum(dollars):,.4f}, "
+    yield f"    in batches (--llmpref-batch wait): {cost}within {len(rounds) * LONGEST_WAIT} h"
+    more = ["where answers are not valid"]
+    if any(step.at_most and step.missing for step in steps):
+        more.append("where answers choose the next questions")
+    counted = "1 round" if len(rounds) == 1 else f"{len(rounds)} rounds"
+    yield f"      {counted} of {LONGEST_WAIT} h at the most, more {' or '.join(more)}"
 
 
 def _effects(study: Study, measures: Sequence[str], settings: Settings) -> Iterator[str]:

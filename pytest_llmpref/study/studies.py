@@ -1,9 +1,12 @@
 """The studies of one run: one for each model, opened when first needed, and closed together."""
 
+import asyncio
 import importlib.metadata
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -28,6 +31,7 @@ from pytest_llmpref.study.study import Progress, Study
 if TYPE_CHECKING:
     from pytest_llmpref.claims.claim import Threshold
 
+T = TypeVar("T")
 FICTITIOUS = "fictitious-entities"
 
 
@@ -94,6 +98,28 @@ class Studies:
             self._opened[model] = study
             self._closing.callback(study.close)
         return self._opened[model]
+
+    def at_once(self, do: Callable[[str], T], models: Sequence[str]) -> list[T]:
+        """Do something for several models, each in a thread of its own, and return what came of it in their order.
+
+        For what waits long, such as batches. Ctrl-C cancels all that is asked meanwhile.
+
+        Parameters
+        ----------
+        do, models
+            What is done for each of these models.
+        """
+        # The thread of the loop starts before any of these, which would start one each.
+        self._loop.run(asyncio.sleep(0))
+        found = [Future[T]() for _ in models]
+        for model, future in zip(models, found, strict=True):
+            # A daemon: what is stuck after Ctrl-C must not hold up the end of the process.
+            threading.Thread(target=_do, args=(do, model, future), name=f"llmpref {model}", daemon=True).start()
+        try:
+            return [future.result() for future in found]
+        except KeyboardInterrupt:
+            self._loop.interrupt()
+            raise
 
     def check_labels(self, needed: Mapping[str, Sequence[str]]) -> None:
         """Make sure that every label is of a reply of one of the models.
@@ -187,3 +213,10 @@ class Studies:
             self._arms,
             self.thresholds,
         )
+
+
+def _do(do: Callable[[str], T], model: str, future: "Future[T]") -> None:
+    try:
+        future.set_result(do(model))
+    except BaseException as error:  # noqa: BLE001 - whoever waits for it gets it
+        future.set_exception(error)

@@ -1,10 +1,10 @@
 """One model x one profile: opens the model and its cassette, computes each measure once, and keeps it."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from pytest_llmpref.cassettes import Cassette
 from pytest_llmpref.config.judges import judge_of
@@ -23,6 +23,7 @@ from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.opening import is_imported, is_simulated
 from pytest_llmpref.models.setup import dressed
 from pytest_llmpref.study.answering import Answerers, BackgroundLoop
+from pytest_llmpref.study.batching import all_of, in_order_of_need
 from pytest_llmpref.study.canary import Canary, ask_again, recorded_again
 from pytest_llmpref.study.coverage import Gap, NotRecordedError, Plans, Recorded, describe_gaps
 from pytest_llmpref.study.extensions import NOTHING, Extensions
@@ -125,6 +126,8 @@ class Study:
         )
         self._answerers = Answerers(self.cassette, self._judge, settings, extensions, self._tell)
         self.labelling = Labelling(settings, labels)
+        self.all_protocols = settings.protocols == "all"
+        """Whether pairs are also asked about in forms that no measure but robustness needs."""
         self._measures: dict[str, Measure] = {}
         self._canary: Canary | None = None
         self._failures: dict[str | None, LLMPrefError] = {}  # under None what ends all of them
@@ -133,11 +136,6 @@ class Study:
     def measures(self) -> dict[str, Measure]:
         """The measures computed so far, by name."""
         return dict(self._measures)
-
-    @property
-    def all_protocols(self) -> bool:
-        """Whether pairs are also asked about in forms that no measure but robustness needs."""
-        return self._settings.protocols == "all"
 
     def gaps(self, measures: Iterable[str]) -> list[Gap]:
         """Return what is planned for these measures and has to be asked."""
@@ -168,6 +166,13 @@ class Study:
         """Whether that is the most, since the answers may end the asking before."""
         rounds = self._plans[measure].rounds
         return rounds is not None and rounds.at_most
+
+    def rounds_of_batches(self, measures: Sequence[str]) -> list[list[str]]:
+        """Return what is asked together in batches, round by round, if every answer is valid and chooses no question.
+
+        Agents are in none.
+        """
+        return [names for names in in_order_of_need(measures, self._plans, self.conditions) if self.gaps(names)]
 
     def only_plan(self) -> None:
         """Count from now on what a run would ask: preferences that are not recorded are not asked for."""
@@ -203,6 +208,9 @@ class Study:
             return
         if self._settings.record_mode == "none":
             raise NotRecordedError(describe_gaps(self.cassette.model, gaps, self._settings))
+        if self._settings.batch != "off":
+            self._record_together(measures)
+            return
         with self._recording():
             self._ask(
                 gaps[0].measure, list(self._recorded.missing(self._plans[gaps[0].measure], list(gaps[0].missing)[:1]))
@@ -257,7 +265,7 @@ class Study:
 
     async def ask(self, request: Request) -> Reply:
         """Ask one question of a test's own, recorded and replayed like all else; for use in any event loop."""
-        model = self._answerers.to_ask(live=self._settings.record_mode != "none")
+        model = self._answerers.to_ask(live=self._settings.record_mode != "none", singly=True)
         return await asyncio.wrap_future(self._loop.submit(model.ask(dressed(request, self._setup))))
 
     def close(self) -> None:
@@ -292,11 +300,33 @@ class Study:
         permute = self._settings.control == "permuted-entities"
         return permuted(measure, self._settings.control_seed) if permute else measure
 
+    def _record_together(self, measures: Sequence[str]) -> None:
+        """Ask all that is missing of these measures, together, so that each round of batches has all its questions.
+
+        Agents wait for their tests.
+        """
+        for names in in_order_of_need(measures, self._plans, self.conditions):
+            # Planned before the recording begins: a plan may need a measure.
+            planned = {name: self._plans[name] for name in names}
+            total = sum(gap.count for gap in self.gaps(names))
+            with self._recording(), self._shown(self._title("in batches"), total) as display:
+                done = set[tuple[str, int]]()
+                while gaps := [gap for name in planned if (gap := self._gap(name)) is not None]:
+                    new = {(gap.measure, number) for gap in gaps for number in gap.missing} - done
+                    if not new:
+                        break
+                    done |= new
+                    self._loop.run(all_of([self._asking(gap.measure, list(gap.missing), display) for gap in gaps]))
+
     def _ask_canary(self, measures: Sequence[str]) -> None:
         """Ask recorded questions again, where that is wanted. Among workers, the first asks."""
         if self._canary is not None or not self._settings.canary or self._answerers.in_process:
             return
-        plans = {name: self._plans[name] for name in measures if not self._is_agents(name)}
+        plans = {
+            name: self._plans[name]
+            for name in measures
+            if not isinstance(self._plans.experiment(name), AgentExperiment)
+        }
         questions = recorded_again(plans, self.cassette, self._settings.canary, self.conditions.seed)
         if questions:
             with self.cassette.lock():
@@ -307,9 +337,6 @@ class Study:
                     seed=self.conditions.seed,
                 )
                 self._canary = self._loop.run(asking)
-
-    def _is_agents(self, name: str) -> bool:
-        return isinstance(self._plans.experiment(name), AgentExperiment)
 
     def _title(self, name: str) -> str:
         model = self.conditions.model
@@ -339,14 +366,20 @@ class Study:
 
     def _ask(self, name: str, numbers: list[int], display: Progress | None = None) -> None:
         """Ask trials, and record them."""
+        if numbers:
+            self._loop.run(self._asking(name, numbers, display))
+
+    def _asking(
+        self, name: str, numbers: Sequence[int], display: Progress | None
+    ) -> Coroutine[Any, Any, list[Replies]]:
+        """Return what asks trials, and records and shows them."""
         is_refusal = self._plans[name].is_refusal
 
         def on_reply(reply: Reply, ended: bool) -> None:
             if display is not None:
                 display(reply, ended, is_refusal(reply))
 
-        if numbers:
-            self._loop.run(self._answerers.replies(self._plans, name, numbers, live=True, on_reply=on_reply))
+        return self._answerers.replies(self._plans, name, numbers, live=True, on_reply=on_reply)
 
     @contextmanager
     def _recording(self) -> Iterator[None]:

@@ -1,5 +1,7 @@
 """Before and while money is spent: the plan, prices as litellm has them, and limits that hold for a whole run."""
 
+import re
+
 import pytest
 from loopback import completion
 
@@ -40,6 +42,25 @@ def test_the_command_plans_without_pytest(recorded, capsys):
     assert "no judge is known for sim/plain" in capsys.readouterr().err
     assert main([*given, "--measure=luck"]) == 1
     assert "--measure luck: use one of preference" in capsys.readouterr().err
+
+
+def test_a_plan_shows_the_price_of_batches_and_the_longest_wait(recorded, tmp_path, capsys):
+    given = ["plan", f"--entities={recorded / 'twelve.csv'}", f"--cassettes={tmp_path}", "--profile=smoke"]
+
+    def planned(*settings: str) -> str:
+        assert main([*given, *settings]) == 0
+        return capsys.readouterr().out
+
+    text = planned("--model=openai/gpt-4.1-nano", "--price=1000/1000", "--measure=preference")
+    ordinary = float(re.search(r"cost: at most about \$([\d.]+)", text)[1])
+    in_batches = re.search(
+        r"in batches \(--llmpref-batch wait\): at most about \$([\d.]+), within 24 h\n +1 round of", text
+    )
+    assert float(in_batches[1]) == pytest.approx(ordinary / 2)
+    assert "in batches" in planned("--model=claude-sonnet-4-5", "--measure=preference")
+    for without in ("sim/plain", "deepseek/deepseek-chat"):
+        assert "in batches" not in planned(f"--model={without}", "--measure=preference")
+    assert "within" in planned("--model=openai/served", "--measure=preference")
 
 
 def test_the_command_plans_with_the_settings_of_a_run(recorded, tmp_path, capsys):

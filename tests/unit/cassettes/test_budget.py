@@ -4,6 +4,7 @@ import asyncio
 import math
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from pytest_llmpref.cassettes.recording import Budget, BudgetedModel, BudgetSpentError, Spent
@@ -106,3 +107,13 @@ def test_a_limit_of_costs_needs_a_price(tmp_path):
     dear = within_budget(Model(), settings(tmp_path, max_cost=10.0, price="900000/900000"))
     with pytest.raises(BudgetSpentError, match="--llmpref-max-cost 10"):
         asyncio.run(dear.ask(ASKED))
+
+
+def test_a_reply_that_a_batch_brought_counts_at_the_price_of_batches(tmp_path):
+    class Batched(Model):
+        async def ask(self, request):
+            return msgspec.structs.replace(await super().ask(request), batch="batch_1")
+
+    budget = Budget(tmp_path / "x.spent", 1.0, math.inf)
+    asyncio.run(BudgetedModel(Batched(), budget, Price(0.01, 0.02, 0.4)).ask(ASKED))
+    assert budget.spent().dollars == pytest.approx(0.4 * (8 * 0.01 + 2 * 0.02))

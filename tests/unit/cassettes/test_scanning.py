@@ -36,6 +36,12 @@ def scanned(tmp_path, capsys):
     return run
 
 
+def test_the_jobs_of_batches_are_read_too(scanned):
+    status, said = scanned("m.batches", f'{{"line": "submitted", "job": "a", "id": "{KEY}"}}\n')
+    assert status == 1
+    assert "m.batches:1: " in said
+
+
 def recorded(folder, body: str = "{}") -> Cassette:
     cassette = Cassette.open(folder, "m")
     exchange = Exchange(WireRequest("POST", "https://a.example/v1", {}, ""), WireResponse(200, "OK", {}, body))

@@ -378,16 +378,17 @@ def test_a_found_secret_is_shown_where_it_stands():
 def test_a_replay_at_the_wire_finds_an_address_whose_path_held_a_secret(tmp_path):
     from vcr.request import Request as VCRRequest
 
+    from pytest_llmpref.cassettes.interaction import Answers
     from pytest_llmpref.cassettes.vcr_bridge import AnsweringCassette
-    from pytest_llmpref.cassettes.wire import _answer, answer_with
+    from pytest_llmpref.cassettes.wire import _answers, answer_with
 
     cassette = Cassette.open(tmp_path, "m")
     uri = f"https://a.example/token/{PLAIN}/chat"
     cassette.append(ASKED, ANSWERED, Exchange(WireRequest("POST", uri, {}, ""), WireResponse(200, "OK", {}, "A")))
     (line,) = Cassette.open(tmp_path, "m").lines()
     assert PLAIN not in line.exchange.request.uri
-    answering = AnsweringCassette(path="x", current=_answer)
-    with answer_with(line.exchange):
+    answering = AnsweringCassette(path="x", current=_answers)
+    with answer_with(Answers((line.exchange,))):
         assert answering.can_play_response_for(VCRRequest("POST", "http://127.0.0.1/token/recorded/chat", "", {}))
         assert not answering.can_play_response_for(VCRRequest("POST", "http://127.0.0.1/token/recorded/other", "", {}))
 

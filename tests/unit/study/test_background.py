@@ -2,11 +2,14 @@
 
 import asyncio
 import threading
+from datetime import UTC, datetime
 
 import pytest
 
+from pytest_llmpref.config.options import default_settings
 from pytest_llmpref.study import answering
 from pytest_llmpref.study.answering import BackgroundLoop
+from pytest_llmpref.study.studies import Studies
 
 
 class Interrupted:
@@ -161,3 +164,32 @@ def test_a_call_that_is_cancelled_just_as_its_thread_ends_leaves_no_coroutine_th
     loop.submit(cancels_just_then()).result()
     assert made[0].cr_frame is None
     loop.close()
+
+
+def test_several_models_are_seen_to_at_once_and_ctrl_c_cancels_the_calls_of_all(tmp_path):
+    studies = Studies(default_settings(cassettes=tmp_path, began=datetime.now(UTC)), lambda _title, _total: None)
+    both, cleaned = threading.Barrier(2), threading.Event()
+
+    def together(model: str) -> str:
+        both.wait(30)
+        return model.upper()
+
+    assert studies.at_once(together, ["a", "b"]) == ["A", "B"]
+
+    async def call():
+        both.wait(30)
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            cleaned.set()
+
+    def interrupted_or_asking(model: str) -> None:
+        if model == "interrupted":
+            both.wait(30)
+            raise KeyboardInterrupt
+        studies._loop.run(call())
+
+    with pytest.raises(KeyboardInterrupt):
+        studies.at_once(interrupted_or_asking, ["interrupted", "asking"])
+    assert cleaned.wait(30)
+    studies.close()
