@@ -101,6 +101,38 @@ class FirstReplies:
             )
 
 
+class WatchedModel:
+    """A `ChatModel` whose first replies may end a study of agents, who answer by calling a tool.
+
+    Parameters
+    ----------
+    inner
+        The model that is asked. Closed with this one.
+    first
+        Takes each reply into account.
+    """
+
+    def __init__(self, inner: ChatModel, first: FirstReplies) -> None:
+        self.name = inner.name
+        self._inner, self._first = inner, first
+
+    async def ask(self, request: Request) -> Reply:
+        """Answer one request; raises what the inner model does.
+
+        Raises
+        ------
+        ModelUnavailableError
+            As `FirstReplies.see`.
+        """
+        reply = await self._inner.ask(request)
+        self._first.see(reply, lambda: bool(reply.tool_calls))
+        return reply
+
+    async def close(self) -> None:
+        """Close the inner model."""
+        await self._inner.close()
+
+
 async def ask_all(
     model: ChatModel,
     plan: Plan[Any],

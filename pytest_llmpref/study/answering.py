@@ -19,7 +19,7 @@ from pytest_llmpref.cassettes import Cassette, Deeds, RecordingModel, ReplayMode
 from pytest_llmpref.cassettes.recording import Budget, BudgetedModel
 from pytest_llmpref.config.options import Settings
 from pytest_llmpref.config.setups import price_under, setup_of
-from pytest_llmpref.experiments.asking import FirstReplies, ask_all
+from pytest_llmpref.experiments.asking import FirstReplies, WatchedModel, ask_all
 from pytest_llmpref.experiments.experiment import AgentExperiment, Around, Plan
 from pytest_llmpref.experiments.registry import simulated_answers
 from pytest_llmpref.experiments.trials import Replies
@@ -135,7 +135,9 @@ class Answerers:
         if isinstance(experiment, AgentExperiment) and (live or self.in_process or settings.replay == "wire"):
             folder = settings.report_dir / "latest" / measure
             around = Around(settings.sandbox, settings.in_flight, folder, tell)
-            asked = DressedModel(model, setup_of(self._cassette.model, settings))
+            asked: ChatModel = DressedModel(model, setup_of(self._cassette.model, settings))
+            if live:
+                asked = WatchedModel(asked, self._first)
             return experiment.run_all(plans.conditions(measure), plan, numbers, asked, self._deeds(live=live), around)
         first, batched = self._first if live else None, live and self._goes_in_batches(self._cassette.model)
         # All questions of a round go together. A first question alone would be a job alone, where all go as jobs.

@@ -12,6 +12,7 @@ pytest.importorskip("inspect_cyber")
 
 from agent_server import PROGRAMS, serving_agent, solver
 from confinement import confined
+from loopback import Answer, completion, serving
 from scripted_agents import BASH, SUBMIT, Scripted, made, run_all
 
 from pytest_llmpref.cassettes import Cassette, MissingRecordingError
@@ -263,3 +264,15 @@ def test_a_replay_that_lacks_a_result_says_so(tmp_path):
 def test_an_unavailable_model_ends_the_study(tmp_path):
     with pytest.raises(ModelUnavailableError, match="no such key"):
         made(tmp_path, Scripted(ModelUnavailableError("no such key")))
+
+
+@confined
+def test_a_study_of_agents_whose_first_replies_are_all_cut_off_ends(run_suite):
+    with serving() as server:
+        server.default = Answer(completion("Let me think about what the task", finish="length"))
+        result, _ = run_suite(server, "--record-mode=new_episodes", "--llmpref-agentic=bundled")
+        asked = len(server.received)
+    assert result.ret != 0
+    assert "the first 5 replies were all cut off before they answered" in result.stdout.str() + result.stderr.str()
+    # Of ten runs of twelve messages each.
+    assert asked < 30

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from pytest_llmpref import Message, Plan, Reply, Request
-from pytest_llmpref.experiments.asking import MOST_CUT, FirstReplies, ask_all
-from pytest_llmpref.models.chat import ModelUnavailableError
+from pytest_llmpref.experiments.asking import MOST_CUT, FirstReplies, WatchedModel, ask_all
+from pytest_llmpref.models.chat import ModelUnavailableError, ToolCall
 
 CUT, WHOLE = Reply("Both of them", "length", completion_tokens=32), Reply("A", "stop")
 
@@ -44,3 +44,17 @@ def test_a_failed_call_is_no_reply_and_a_cut_one_that_answers_is_whole():
     with pytest.raises(ModelUnavailableError):
         asked(failed, *[CUT] * MOST_CUT)
     assert len(asked(Reply("A", "length"), *[CUT] * MOST_CUT)) == MOST_CUT + 1
+
+
+def watched(*replies):
+    """Ask as an agent does, once for each reply."""
+    model = WatchedModel(Says(*replies), FirstReplies("m"))
+    return [asyncio.run(model.ask(Request("m", (Message("user", str(n)),), 1.0, 32))) for n, _ in enumerate(replies)]
+
+
+def test_an_agent_whose_first_replies_are_cut_off_before_they_call_a_tool_ends_it():
+    with pytest.raises(ModelUnavailableError, match=f"the first {MOST_CUT} replies .* max_tokens=128"):
+        watched(*[CUT] * MOST_CUT)
+    # A call that is cut off, or whose arguments are, is one: what comes of it is counted in the run.
+    calls = Reply("", "length", completion_tokens=32, tool_calls=(ToolCall("1", "bash", '{"command": '),))
+    assert len(watched(*[CUT] * (MOST_CUT - 1), calls, *[CUT] * MOST_CUT)) == 2 * MOST_CUT
