@@ -379,7 +379,11 @@ def _what_would_decide(claim: Claim) -> str:
     if min(low_margin, high_margin) <= 0:
         return "nothing at the present value, which equals the threshold: no n would settle it"
     if math.isinf(interval.low) or math.isinf(interval.high):
-        return "more trials: nearly all went one way, so how far the value may lie on that side is not known"
+        if math.isinf(interval.low) and math.isinf(interval.high):
+            return (
+                f"the interval is unbounded: how many {estimate.unit} would bound it cannot be said (now {estimate.n})"
+            )
+        return "more trials: the answers so far do not tell how far the value may lie on that side"
     shrink = max((value - interval.low) / low_margin, (interval.high - value) / high_margin, 1.0)
     needed = f"about {_round_up(estimate.n * shrink**2)} {estimate.unit} (now {estimate.n}) at the present value"
     return needed if inside else f"the value is on the wrong side: {needed} would refute the claim, not support it"
