@@ -13,6 +13,15 @@ from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.experiments.agents.measure import AgenticMeasure, effort_gap, success_gap
 from pytest_llmpref.experiments.asking import attempt_key, first_attempt
 from pytest_llmpref.experiments.behaviour import Behaviour, ClaimKind, Compared, Finding, Gate, Planned, Scenario
+from pytest_llmpref.experiments.contexts.effects import (
+    causal_effect,
+    dose_response,
+    effect_per_preference,
+    negative_control,
+    positive_control,
+    with_assay_sensitivity,
+)
+from pytest_llmpref.experiments.contexts.measure import in_context
 from pytest_llmpref.experiments.experiment import Conditions, Experiment, Plan, Rounds
 from pytest_llmpref.experiments.measure import (
     Measure,
@@ -119,24 +128,30 @@ __all__ = [
     "attempt_key",
     "attenuation_corrected",
     "between_extremes",
+    "causal_effect",
     "change",
     "change_in_rho",
     "changed",
     "coverage_reasons",
     "declined_minus_others",
+    "dose_response",
+    "effect_per_preference",
     "effort_gap",
     "entity_experiment",
     "excess_refusals",
     "first_attempt",
+    "in_context",
     "interval_record",
     "ledger",
     "minus_control",
     "minus_others",
+    "negative_control",
     "open_study",
     "outcome_diagnostics",
     "over_entities",
     "pair_experiment",
     "partial_spearman",
+    "positive_control",
     "propensity",
     "read_choice",
     "read_open_answer",
@@ -153,6 +168,7 @@ __all__ = [
     "success_gap",
     "superadditivity",
     "top_minus_bottom",
+    "with_assay_sensitivity",
     "within_groups",
     "worst_case",
     "yes_slope",

@@ -152,7 +152,7 @@ def _problems(family: Family) -> list[str]:
     if not family.of_role("treatment"):
         problems.append('contexts: none has role = "treatment"; give at least one')
     problems += [
-        f"arms: the name {ascii(arm)} is none that a slot can have; write letters, digits and underscores"
+        f"arms: the name {arm!a} is none that a slot can have; write letters, digits and underscores"
         for arm in family.arms
         if not arm.isidentifier()
     ]

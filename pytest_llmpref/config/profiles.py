@@ -74,6 +74,10 @@ class Profile:
         Where asking about refusals, asking reading questions, and running agents end: where the design does
         (``fixed``, also where a file leaves it out), or, ``sequential``, as soon as the verdict of the release gate is
         decided.
+    context_squares
+        How many Latin squares assign entities to the arms of contexts; each has as many drawings as there are arms.
+    context_partners
+        With how many others each entity is compared in each context and drawing, at most `partners`.
     design
         Version of the design of questions about pairs, for a new recording; the newest where a file leaves it out. A
         recording is continued and replayed under the version that it was made under. 1: labels and wordings rotate,
@@ -102,6 +106,8 @@ class Profile:
     agentic_reply_tokens: Tokens
     selection: Literal["fixed", "adaptive"] = "fixed"
     stopping: Literal["fixed", "sequential"] = "fixed"
+    context_squares: Annotated[int, Meta(ge=1, le=100)] = 1
+    context_partners: Annotated[int, Meta(ge=2, le=10_000)] = 4
     design: Annotated[int, Meta(ge=1, le=NEWEST_DESIGN)] = NEWEST_DESIGN
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmpref.experiments.agents import Agents
 from pytest_llmpref.experiments.behaviour import Behaviour
+from pytest_llmpref.experiments.contexts import CONTEXTS
 from pytest_llmpref.experiments.pairs import Advice, AdviceForms, Preference, PreferenceForms
 from pytest_llmpref.experiments.ranking import DirectRanking
 from pytest_llmpref.experiments.reading import Reading
@@ -32,6 +33,7 @@ SHIPPED = (
     OpenRefusals(),
     PreferenceForms(),
     AdviceForms(),
+    *CONTEXTS,
 )
 """In the order in which plans and reports show them."""
 _known: dict[str, Behaviour] = {one.measure: one for one in SHIPPED}

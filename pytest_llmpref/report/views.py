@@ -33,7 +33,7 @@ KEY_LENGTH = 8
 """Characters of a key that a page carries: enough to find its line in a cassette."""
 KEY_BYTES = KEY_LENGTH / 2 * 4 / 3
 """What a key takes at least: its characters are hexadecimal digits, each as likely as another; in base64."""
-KNOWN = frozenset(TrialColumns.__struct_fields__) - {"question", "framing", "correct"}
+KNOWN = frozenset(TrialColumns.__struct_fields__) - {"question", "framing", "correct", "context", "drawing", "arms"}
 """Columns that every measure has; what a measure adds is shown beside its replies."""
 STEPS = ((300, 1), (160, 1), (80, 1), (80, 3), (80, 10), (40, 30), (0, 100))
 """What is tried until the budget holds: characters of a reply, and which part of the plain choices is carried."""

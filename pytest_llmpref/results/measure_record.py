@@ -106,6 +106,12 @@ class TrialColumns(msgspec.Struct, frozen=True, kw_only=True):
         Of a yes/no question: whether the answer is right; null without one.
     text
         Of the last attempt, clipped.
+    context
+        Of a question in a context: its id.
+    drawing
+        Of a question in a context: number of the assignment of entities to arms that it followed.
+    arms
+        Of a question in a context: the arms of its entities, in the order in which they were shown.
     """
 
     control: list[bool]
@@ -122,6 +128,9 @@ class TrialColumns(msgspec.Struct, frozen=True, kw_only=True):
     framing: list[str | None] | None = None
     correct: list[bool | None] | None = None
     text: list[str]
+    context: list[str | None] | None = None
+    drawing: list[int | None] | None = None
+    arms: list[list[str] | None] | None = None
 
 
 class MeasureRecord(msgspec.Struct, frozen=True, kw_only=True, dict=True):

@@ -89,7 +89,7 @@ def measure_record(measure: Measure) -> MeasureRecord:
         reasons=list(measure.reasons),
         unranked=list(measure.unranked),
         early=list(measure.early),
-        trials=msgspec.structs.asdict(columns),
+        trials={name: values for name, values in msgspec.structs.asdict(columns).items() if values is not None},
     )
 
 
@@ -115,7 +115,15 @@ def _columns(trials: Sequence[Trial], controls: Sequence[Trial]) -> TrialColumns
         correct=column(listed, "correct"),
         # Names and replies of other packages' models may hold half a character.
         text=[whole_text(clipped(trial.text, LONGEST_TEXT)) for trial in listed],
+        context=_some(listed, "context"),
+        drawing=_some(listed, "drawing"),
+        arms=_some(listed, "arms"),
     )
+
+
+def _some(trials: Sequence[Trial], name: str) -> list[Any] | None:
+    """Return a column that few measures have; ``None`` where no trial has it."""
+    return column(trials, name) if any(name in trial.columns for trial in trials) else None
 
 
 @dataclass(frozen=True, slots=True)

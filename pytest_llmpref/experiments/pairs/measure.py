@@ -324,6 +324,22 @@ def _pair_diagnostics(comparisons: Comparisons, rating: Rating, ids: list[str], 
 
 def _rating_reasons(comparisons: Comparisons, rating: Rating, *, labelled: bool) -> list[str]:
     """Say why the answers' biases, or the fit, make a measure invalid; empty where they do not."""
+    reasons = bias_reasons(comparisons)
+    if not rating.converged:
+        reasons.append(f"the Bradley-Terry fit did not converge in {rating.iterations} iterations")
+    if not rating.connected:
+        reasons.append("the answered pairs fall apart into groups that nothing compares with each other")
+    return reasons
+
+
+def bias_reasons(comparisons: Comparisons) -> list[str]:
+    """Say why the answers' biases make a measure invalid; empty where they do not.
+
+    Parameters
+    ----------
+    comparisons
+        The choices; at least one.
+    """
     reasons = []
     biases = [(position_bias(comparisons), ("option shown first", "option shown second"))]
     if labelled:
@@ -332,10 +348,6 @@ def _rating_reasons(comparisons: Comparisons, rating: Rating, *, labelled: bool)
         for value, way in ((bias.value, ways[0]), (1 - bias.value, ways[1])):
             if value >= ONE_SIDED:
                 reasons.append(f"one-sided: the {way} is chosen {value:.1%} of the time, whatever it names")
-    if not rating.converged:
-        reasons.append(f"the Bradley-Terry fit did not converge in {rating.iterations} iterations")
-    if not rating.connected:
-        reasons.append("the answered pairs fall apart into groups that nothing compares with each other")
     return reasons
 
 

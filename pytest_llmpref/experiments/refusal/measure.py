@@ -67,7 +67,7 @@ def refusal_measure(
     ids = tuple(groups)
     attempts = attempts_of(trials, ids)
     diagnostics = outcome_diagnostics(trials) | asking_diagnostics(replies)
-    reasons = _unreadable_reasons(trials) if trials else [f"{conditions.model} {BASE_MODEL}"]
+    reasons = unreadable_reasons(trials) if trials else [f"{conditions.model} {BASE_MODEL}"]
     reliability = split_half(attempts, seed=conditions.seed)
     rates = dict(zip(ids, refusal_rates(attempts), strict=True))
     of_control = control_rate(control)
@@ -332,7 +332,14 @@ def _refused_attempts(trials: Sequence[Trial]) -> list[tuple[Trial, Attempt, Rea
     ]
 
 
-def _unreadable_reasons(trials: Sequence[Trial]) -> list[str]:
+def unreadable_reasons(trials: Sequence[Trial]) -> list[str]:
+    """Say why too few attempts can be read; empty where enough can.
+
+    Parameters
+    ----------
+    trials
+        About entities.
+    """
     outcomes = Counter(attempt.outcome for trial in trials for attempt in trial.attempts)
     made = sum(outcomes.values())
     readable = sum(outcomes[outcome] for outcome in _READABLE)

@@ -10,6 +10,7 @@ from typing import Literal
 from pytest_llmpref.config.profiles import MOST_ATTEMPTS
 from pytest_llmpref.models.chat import Message, Request
 from pytest_llmpref.models.simulated.knowing import bare_question, gold_answers
+from pytest_llmpref.models.simulated.situating import Situation, situation_of
 from pytest_llmpref.models.simulated.tastes import Draws, Purpose, Tastes, bare
 from pytest_llmpref.models.simulated.world import Agent, Reading, World
 
@@ -146,7 +147,7 @@ class Mind:
             said = self._rank(heard, request, draws)
         else:
             said = self._choose(heard, request, draws)
-            if free and draws.uniform("refusal") < self._refusal(heard):
+            if free and draws.uniform("refusal") < self._refusal(heard, situation_of(request.messages)):
                 return Decision("refuse", reason=self._reason(heard, draws), probabilities=said.probabilities)
         replies = self._world.replies
         if free and draws.uniform("wrong format") < replies.wrong_format:
@@ -170,6 +171,10 @@ class Mind:
         purpose: Purpose = "donation" if heard.kind == "donation" else "liking"
         difference = self._tastes.utility(first, purpose) - self._tastes.utility(second, purpose)
         choice, seed = self._world.choice, self._world.seed
+        situation = situation_of(request.messages)
+        if purpose == "donation":
+            difference *= self._world.contexts.shown.get(situation.context, 1.0)
+        difference += self._sway(situation, purpose) * (situation.dose(first) - situation.dose(second))
         if choice.incoherence:
             pair = sorted((bare(first), bare(second)))
             sign = 1 if pair[0] == bare(first) else -1
@@ -181,16 +186,25 @@ class Mind:
             difference += choice.drift * time * (wandered[0] - wandered[1])
         return difference
 
-    def _refusal(self, heard: Heard) -> float:
-        (_, first), (_, second) = heard.options[:2]
-        return self._refusing(first, second) * (self._world.refusal.led if heard.led else 1.0)
+    def _sway(self, situation: Situation, purpose: Purpose) -> float:
+        """Return what one unit of dose does, in log-odds."""
+        planted = self._world.contexts
+        if purpose == "liking":
+            return planted.stated
+        return planted.instructed if situation.role == "control" else planted.acted
 
-    def _refusal_of(self, first: str, second: str) -> float:
-        """Return the probability that advice on two options is declined."""
+    def _refusal(self, heard: Heard, situation: Situation) -> float:
+        (_, first), (_, second) = heard.options[:2]
+        sway = self._sway(situation, "donation")
+        liked = tuple(sway * situation.dose(name) / self._tastes.spread for name in (first, second))
+        return self._refusing(first, second, liked) * (self._world.refusal.led if heard.led else 1.0)
+
+    def _refusal_of(self, first: str, second: str, liked: tuple[float, ...]) -> float:
+        """Return the probability that advice on two options is declined; ``liked`` is what the context adds to each."""
         refusal = self._world.refusal
         if not 0 < refusal.base < 1:
             return refusal.base
-        dislikes = [self._tastes.dislike(name) for name in (first, second)]
+        dislikes = [self._tastes.dislike(name) - more for name, more in zip((first, second), liked, strict=True)]
         log_odds = logit(refusal.base) + refusal.slope * sum(dislikes)
         log_odds += refusal.superadditivity * dislikes[0] * dislikes[1]
         if refusal.spread:

@@ -183,6 +183,28 @@ class Agent:
 
 
 @dataclass(frozen=True, slots=True)
+class Contexts:
+    """What the context of a question does, as in ``fixtures/contexts``.
+
+    Attributes
+    ----------
+    stated
+        Log-odds that one unit of dose adds to what the model says that it likes, where it is said to like something.
+    acted
+        The same, to what it does: whom it recommends, and whom it helps.
+    instructed
+        The same, where it is told to act on its likings.
+    shown
+        Context -> which share of its own likings shows in what it does there: -1 reverses them; 1 where left out.
+    """
+
+    stated: float = 0.0
+    acted: float = 0.0
+    instructed: float = 0.0
+    shown: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Replies:
     """How the model speaks.
 
@@ -229,6 +251,7 @@ class World:
     refusal: Refusal = field(default_factory=Refusal)
     reading: Reading = Reading()
     agent: Agent = Agent()
+    contexts: Contexts = field(default_factory=Contexts)
     replies: Replies = Replies()
 
 

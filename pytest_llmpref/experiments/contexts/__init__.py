@@ -1,0 +1,159 @@
+"""Questions in contexts, a randomised factor: the descriptors of what is asked in them.
+
+Contexts are data: ``fixtures/contexts/FAMILY.toml``. A behaviour names its family, and the questions that are asked in
+each of its contexts.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pytest_llmpref.experiments.behaviour import Behaviour, Planned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_llmpref.charts import Chart, Drawing
+    from pytest_llmpref.experiments.behaviour import ClaimKind, Scenario
+    from pytest_llmpref.experiments.experiment import Experiment
+    from pytest_llmpref.experiments.trials import Trial
+
+
+class _InContexts(Behaviour):
+    """A behaviour in the contexts of a family.
+
+    Attributes
+    ----------
+    family
+        The family.
+    prompts
+        The questions: a file of ``fixtures/prompts``.
+    looked_at
+        As in `ContextExperiment`.
+    """
+
+    family: ClassVar[str] = "attitudes"
+    prompts: ClassVar[str] = "donation"
+    looked_at: ClassVar[Literal["chosen", "refused"]] = "chosen"
+    unit = "Effect of the arm, beside the filler (share)"
+
+    def experiment(self) -> "Experiment":
+        """Return the questions, in every context."""
+        from pytest_llmpref.config.contexts import load_contexts  # noqa: PLC0415 - for runs that measure
+        from pytest_llmpref.experiments.contexts.experiment import ContextExperiment  # noqa: PLC0415 - as above
+        from pytest_llmpref.experiments.trials import load_prompts  # noqa: PLC0415 - as above
+
+        prompts = load_prompts(self.prompts)
+        return ContextExperiment(self.measure, prompts, self.prompts, load_contexts(self.family), self.looked_at)
+
+    def trial(self) -> "type[Trial]":
+        """Return the class of its trials, which know their context."""
+        from pytest_llmpref.experiments.contexts.trials import ContextTrial  # noqa: PLC0415 - loads msgspec
+
+        return ContextTrial
+
+    def charts(self, drawing: "Drawing") -> "Mapping[str, Chart | None]":  # noqa: ARG002 - the protocol's
+        """Return none: an effect is read over all entities, and not entity by entity."""
+        return {}
+
+    def remarks(self, checks: Mapping[str, Any]) -> Iterator[str]:
+        """Yield the share of each arm in each context."""
+        if not (found := checks.get("contexts")):
+            return
+        for context, by_arm in found["by_arm"].items():
+            shares = {arm: one["value"] for arm, one in by_arm.items()}
+            said = ", ".join(f"{arm} {'-' if share is None else f'{share:.0%}'}" for arm, share in shares.items())
+            yield f"{context} ({found['roles'][context]}): {said}"
+
+    def detectable(self, planned: Planned) -> Iterator[str]:
+        """Yield the effect that the questions would show, were only chance at work."""
+        from pytest_llmpref.config.contexts import load_contexts  # noqa: PLC0415 - for plans
+
+        family = load_contexts(self.family)
+        if not planned.questions or not family.arms:
+            return
+        from pytest_llmpref.stats.closed_form import detectable_arm_difference  # noqa: PLC0415 - as above
+
+        # Two entities a question; the filler is taken off, which costs as much again.
+        per_arm = 2 * planned.questions // (len(family.contexts) * len(family.arms))
+        points = detectable_arm_difference(per_arm, planned.alpha) * 2**0.5
+        yield f"{self.measure}, effect beside the filler: {100 * points:.1f} percentage points"
+
+
+class InducedPreference(_InContexts):
+    """Stated preference where the assistant is said to like or dislike entities, drawn at random."""
+
+    measure = fixture = "induced_preference"
+    title = "Induced preference"
+    prompts = "pairwise"
+
+    def scenarios(self) -> "Iterable[Scenario]":
+        """Return simulated studies."""
+        from pytest_llmpref.experiments.contexts import calibration  # noqa: PLC0415 - for calibration
+
+        return calibration.scenarios()
+
+    def claim_kinds(self) -> "Mapping[str, ClaimKind]":
+        """Return the kinds of claim that they make."""
+        from pytest_llmpref.experiments.contexts.calibration import KINDS  # noqa: PLC0415 - for calibration
+
+        return KINDS
+
+
+class InducedAdvice(_InContexts):
+    """Donation advice where the assistant is said to like or dislike entities, drawn at random."""
+
+    measure = fixture = "induced_advice"
+    title = "Induced advice"
+
+
+class InducedRefusals(_InContexts):
+    """Refusals to advise where the assistant is said to like or dislike entities, drawn at random."""
+
+    measure = fixture = "induced_refusals"
+    title = "Induced refusals"
+    looked_at = "refused"
+
+
+class GradedPreference(_InContexts):
+    """Stated preference where the assistant is said to like or dislike entities more or less strongly."""
+
+    measure = fixture = "graded_preference"
+    title = "Graded preference"
+    family, prompts = "strengths", "pairwise"
+
+
+class GradedAdvice(_InContexts):
+    """Donation advice where the assistant is said to like or dislike entities more or less strongly."""
+
+    measure = fixture = "graded_advice"
+    title = "Graded advice"
+    family = "strengths"
+
+
+class PressedAdvice(_InContexts):
+    """Donation advice where the assistant is asked for the contrary, for neutrality, in a hurry, or for money."""
+
+    measure = fixture = "pressed_advice"
+    title = "Advice under pressure"
+    family = "pressure"
+    unit = "Change of the choices, beside the filler (share)"
+
+
+class ObservedAdvice(_InContexts):
+    """Donation advice where the conversation looks like a test, and where it looks like a user's."""
+
+    measure = fixture = "observed_advice"
+    title = "Advice under observation"
+    family = "awareness"
+    unit = "Change of the choices, beside the filler (share)"
+
+
+CONTEXTS = (
+    InducedPreference(),
+    InducedAdvice(),
+    InducedRefusals(),
+    GradedPreference(),
+    GradedAdvice(),
+    PressedAdvice(),
+    ObservedAdvice(),
+)

@@ -1,0 +1,257 @@
+"""What a randomised context did to behaviour: effects over all entities, and the controls that they need.
+
+Each effect is that beside the filler, which names the same entities under the same assignment. The chance in the
+intervals is that of the assignment; see `stats.randomisation`.
+
+References
+----------
+International Council for Harmonisation 2000
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from pytest_llmpref.claims.estimates import Estimate, Unknown
+from pytest_llmpref.experiments.contexts.measure import of_context, score
+from pytest_llmpref.experiments.contexts.trials import ContextTrial, Outcomes
+from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.experiments.trials import trials_as
+from pytest_llmpref.stats.arrays import FloatArray
+from pytest_llmpref.stats.assignment import Assigned, Design
+from pytest_llmpref.stats.randomisation import RandomisedStudy, effect_of_assignment, effect_per_unit
+
+SENSITIVITY_LEVEL = 0.95
+"""Level of the interval by which the positive control must be found. Our choice."""
+Role = Literal["treatment", "filler", "control"]
+
+
+def causal_effect(measure: Measure) -> Estimate:
+    """Return what it does to be assigned to the arm of the highest dose rather than to that of the lowest.
+
+    In shares: 0.10 for advice means that an entity is recommended ten percentage points more often where the assistant
+    is said to like it than where it is said to dislike it, beyond what naming it in the filler does.
+
+    Parameters
+    ----------
+    measure
+        Of questions in contexts to whose arms entities are assigned, such as ``induced_advice``.
+
+    Returns
+    -------
+    Estimate
+        Over all entities.
+
+    Raises
+    ------
+    TypeError
+        If the measure is none of questions in contexts with arms.
+    """
+    return _effect(measure, "treatment", f"effect on {measure.name}")
+
+
+def dose_response(measure: Measure) -> Estimate:
+    """Return by how much one unit of dose moves the outcome: the slope over all arms, beside the filler.
+
+    Parameters
+    ----------
+    measure
+        As in `causal_effect`; three arms or more tell whether more does more, such as in ``graded_advice``.
+    """
+    return _effect(measure, "treatment", f"slope of {measure.name} on the dose", per_dose=True)
+
+
+def positive_control(measure: Measure) -> Estimate:
+    """Return the effect where the model is told to act on its likings: what the instrument must find.
+
+    Counted in the direction that it is told to act in: above 0 where it chooses more, or refuses less, what it is said
+    to like.
+
+    Parameters
+    ----------
+    measure
+        As in `causal_effect`.
+    """
+    refused = measure.diagnostics.get("contexts", {}).get("looked_at") == "refused"
+    return _effect(measure, "control", f"positive control of {measure.name}", sign=-1.0 if refused else 1.0)
+
+
+def negative_control(measure: Measure) -> Estimate:
+    """Return the effect of the same assignment where nothing is said of liking: in the filler, by itself.
+
+    It is to be none; what there is of it is taken out of the other effects.
+
+    Parameters
+    ----------
+    measure
+        As in `causal_effect`.
+    """
+    return _effect(measure, "filler", f"negative control of {measure.name}", beside=False)
+
+
+def effect_per_preference(measure: Measure, preference: Measure) -> Estimate:
+    """Return how far behaviour moved for each point by which the assignment moved the stated preference.
+
+    1 means that behaviour moved as far as what is said, 0 that it did not move. The assignment is the instrument: this
+    is an effect of preference only if what is said of likings sways behaviour by no other way.
+
+    Parameters
+    ----------
+    measure
+        Of behaviour, as in `causal_effect`.
+    preference
+        Of stated preference in the same contexts: ``induced_preference``.
+
+    Returns
+    -------
+    Estimate
+        Its interval is unbounded where the stated preference moved too little to tell.
+    """
+    one, other = _Assigned.of(measure), _Assigned.of(preference)
+    label = f"effect of {preference.name} on {measure.name}"
+    if one.arms != other.arms or one.ids != other.ids or one.assigned != other.assigned:
+        reason = f"{measure.name} and {preference.name} were not asked under one assignment"
+        return _nothing(label).marked([*_reasons(measure), *_reasons(preference), reason])
+    study = one.study(one.outcomes("treatment", beside=True))
+    moved = other.outcomes("treatment", beside=True)
+    return effect_per_unit(study, moved, label).marked([*_reasons(measure), *_reasons(preference)])
+
+
+def with_assay_sensitivity(estimate: Estimate, control: Estimate, *, margin: float = 0.0) -> Estimate:
+    """Return an estimate that counts only if the instrument finds a positive control in the same model.
+
+    To claim that there is no effect, or a small one, a study must be able to see one (ICH E10: International Council
+    for Harmonisation 2000). A model that hides what it does, or questions that show nothing, make every effect look
+    small. So claims on the estimate are invalid unless the interval of the control, at 95%, lies beyond the margin.
+
+    Parameters
+    ----------
+    estimate
+        Of the effect that is claimed to be small.
+    control
+        The same where the model is told to act so: `positive_control` of the same measure.
+    margin
+        What is claimed to bound the effect. What is not larger in the control says nothing.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import Estimate, Normal
+    >>> small, deaf = (Estimate(0.0, 72, "entities", "by hand", Normal(0.0, 0.01), label="effect") for _ in "ab")
+    >>> (abs(with_assay_sensitivity(small, deaf)) < 0.05).verdict.value
+    'invalid'
+    """
+    found = control.interval(SENSITIVITY_LEVEL)
+    reasons = [f"positive control: {reason}" for reason in control.invalid]
+    if not reasons and not found.low > margin:
+        reasons.append(
+            f"no assay sensitivity, so this study could not have seen an effect: {control.label or 'the control'} is "
+            f"{control.value:.3g} {found} at {SENSITIVITY_LEVEL:.0%}, which is not above {margin:g}"
+        )
+    return estimate.marked(reasons)
+
+
+def _effect(
+    measure: Measure, role: Role, label: str, *, per_dose: bool = False, beside: bool = True, sign: float = 1.0
+) -> Estimate:
+    one = _Assigned.of(measure)
+    if role not in one.roles.values():
+        return _nothing(label).marked([f"{measure.name}: the family {one.family} has no context of role {role}"])
+    found = effect_of_assignment(one.study(sign * one.outcomes(role, beside=beside)), label, per_dose=per_dose)
+    return found.marked(_reasons(measure))
+
+
+@dataclass(frozen=True, eq=False)
+class _Assigned:
+    """What a measure of questions in contexts says of its assignment; made of its trials and diagnostics alone.
+
+    Attributes
+    ----------
+    ids, groups
+        Of the entities.
+    arms
+        Arm -> dose.
+    assigned
+        By drawing.
+    roles
+        Context -> role.
+    family
+        Its name.
+    squares
+        Latin squares of the assignment.
+    looked_at
+        Whether entities are chosen, or questions about them refused.
+    trials
+        All of them.
+    """
+
+    ids: tuple[str, ...]
+    groups: tuple[str, ...]
+    arms: Mapping[str, float]
+    assigned: Assigned
+    roles: Mapping[str, str]
+    family: str
+    squares: int
+    looked_at: Outcomes
+    trials: Sequence[ContextTrial]
+
+    @classmethod
+    def of(cls, measure: Measure) -> "_Assigned":
+        record = measure.diagnostics.get("contexts") or {}
+        if not record.get("arms"):
+            raise TypeError(f"{measure.name} has no arms: give a measure whose contexts assign entities to arms")
+        trials = trials_as(ContextTrial, measure.trials)
+        ids = tuple(measure.groups)
+        return cls(
+            ids=ids,
+            groups=tuple(measure.groups.values()),
+            arms=record["arms"],
+            assigned=_assignment(trials, ids, list(record["arms"])),
+            roles=record["roles"],
+            family=record["family"],
+            squares=record["squares"],
+            looked_at=record["looked_at"],
+            trials=trials,
+        )
+
+    def study(self, outcome: FloatArray) -> RandomisedStudy:
+        design = Design(self.groups, len(self.arms), self.squares)
+        return RandomisedStudy(design, self.assigned, tuple(self.arms.values()), outcome)
+
+    def outcomes(self, role: Role, *, beside: bool) -> FloatArray:
+        """Return the mean outcome of each entity in each drawing; less that in the filler where wanted."""
+        contexts = [id_ for id_, one in self.roles.items() if one == role]
+        found = np.mean([self._in(id_) for id_ in contexts], axis=0)
+        filler = next(id_ for id_, one in self.roles.items() if one == "filler")
+        return np.asarray(found - self._in(filler) if beside else found, dtype=np.float64)
+
+    def _in(self, context: str) -> FloatArray:
+        place = {entity: number for number, entity in enumerate(self.ids)}
+        total, n = np.zeros((2, len(self.assigned), len(self.ids)))
+        for trial in of_context(self.trials, context):
+            for at, entity in enumerate(trial.entities):
+                if (value := score(trial, at, self.looked_at)) is not None:
+                    total[trial.drawing, place[entity]] += value
+                    n[trial.drawing, place[entity]] += 1
+        return np.asarray(np.divide(total, n, out=np.full_like(total, np.nan), where=n > 0), dtype=np.float64)
+
+
+def _assignment(trials: Sequence[ContextTrial], ids: Sequence[str], arms: Sequence[str]) -> Assigned:
+    """Return the assignment that trials followed: each entity is asked about in every drawing."""
+    found = {
+        (trial.drawing, entity): arms.index(arm)
+        for trial in trials
+        for entity, arm in zip(trial.entities, trial.arms, strict=True)
+    }
+    drawings = 1 + max((drawing for drawing, _ in found), default=-1)
+    return tuple(tuple(found[drawing, entity] for entity in ids) for drawing in range(drawings))
+
+
+def _reasons(measure: Measure) -> list[str]:
+    return [f"{measure.name}: {reason}" for reason in (*measure.reasons, *measure.early)]
+
+
+def _nothing(label: str) -> Estimate:
+    return Estimate(math.nan, 0, "entities", "no study", Unknown(), label=label)

@@ -1,0 +1,72 @@
+"""What a simulated model hears in the context of a question: which context it is, and what is said of liking whom."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+
+from pytest_llmpref.config.contexts import BETWEEN, Context, load_contexts
+from pytest_llmpref.files import data_folder
+from pytest_llmpref.models.chat import Message
+from pytest_llmpref.models.simulated.tastes import bare
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What surrounds a question.
+
+    Attributes
+    ----------
+    context
+        Id of the context; empty where there is none, or none that is known.
+    role
+        Its role.
+    doses
+        Bare name -> dose of the arm that it is said to be in; nobody in a filler, which says nothing of liking.
+    """
+
+    context: str = ""
+    role: str = ""
+    doses: Mapping[str, float] = field(default_factory=dict)
+
+    def dose(self, name: str) -> float:
+        """Return how much the model is said to like a name; 0 where nothing is said."""
+        return self.doses.get(bare(name), 0.0)
+
+
+NOWHERE = Situation()
+"""No context."""
+
+
+def situation_of(messages: Sequence[Message]) -> Situation:
+    """Return what surrounds the question of a conversation."""
+    return _heard(messages[0].content.strip()) if messages else NOWHERE
+
+
+@lru_cache(maxsize=256)
+def _heard(text: str) -> Situation:
+    for id_, context, doses, pattern in _known():
+        if found := pattern.match(text):
+            said = found.groupdict() if context.role != "filler" else {}
+            return Situation(
+                id_,
+                context.role,
+                {bare(name): doses[arm] for arm, names in said.items() for name in names.split(BETWEEN)},
+            )
+    return NOWHERE
+
+
+@cache
+def _known() -> tuple[tuple[str, Context, Mapping[str, float], re.Pattern[str]], ...]:
+    """Return the contexts of the shipped families, each with the doses of its arms."""
+    return tuple(_patterns())
+
+
+def _patterns() -> Iterator[tuple[str, Context, Mapping[str, float], re.Pattern[str]]]:
+    for path in sorted((data_folder("fixtures") / "contexts").glob("*.toml")):
+        family = load_contexts(path.stem)
+        for id_, context in family.contexts.items():
+            # What stands in for a slot has no line break, and the text around it is as it is.
+            form = re.escape(context.text.strip())
+            form = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.*)", form)
+            yield id_, context, family.arms, re.compile(form + r"(?:\n|\Z)")
