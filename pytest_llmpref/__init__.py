@@ -68,6 +68,7 @@ _HOMES = {
     "change": "comparison.changes",
     "change_in_rho": "comparison.changes",
     "changed": "stats.change",
+    "context_experiment": "experiments.contexts.experiment",
     "coverage_reasons": "experiments.measure",
     "declined_minus_others": "experiments.replies.measure",
     "dose_response": "experiments.contexts.effects",

@@ -59,7 +59,7 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
         "--measure",
         action="append",
         metavar="MEASURE",
-        help="measure to plan; repeatable (default: all)",
+        help="measure to plan; repeatable (default: all but those of studies in contexts)",
     )
     command.set_defaults(run=_run)
 
@@ -75,7 +75,7 @@ def _run(options: argparse.Namespace) -> None:
     if not (math.isfinite(options.rate) and options.rate > 0):
         raise LLMPrefError(f"--rate {options.rate:g}: it must be a number above 0")
     register_installed()
-    measures = options.measure or list(measured_by().values())
+    measures = options.measure or [name for name in measured_by().values() if not behaviours()[name].is_apart]
     if unknown := [name for name in measures if name not in behaviours()]:
         raise LLMPrefError(f"--measure {unknown[0]}: use one of {', '.join(behaviours())}")
     studies = Studies(_settings(options), _no_progress)

@@ -202,6 +202,8 @@ class Behaviour:
         Whether this is the preference that the other behaviours are compared with. One behaviour is.
     needed_by
         The fixture that needs the measure too where ``--llmpref-protocols all`` is given; empty for none.
+    is_apart
+        Whether it belongs to a study of its own: a plan leaves it out unless it is named.
     gate
         What decides a release; ``None`` where nothing of ours does.
     entity_gate
@@ -228,6 +230,7 @@ class Behaviour:
     unit: ClassVar[str] = ""
     is_reference: ClassVar[bool] = False
     needed_by: ClassVar[str] = ""
+    is_apart: ClassVar[bool] = False
     gate: ClassVar[Gate | None] = None
     entity_gate: ClassVar[Gate | None] = None
 

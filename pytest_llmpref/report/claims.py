@@ -240,11 +240,16 @@ def _outward(value: float, direction: str) -> float:
     return float(exact.quantize(Decimal((0, (1,), exact.adjusted() - 2)), rounding=direction))
 
 
+LOWEST, HIGHEST = "\u2212\u221e", "\u221e"
+
+
 def interval(claim: ClaimRecord) -> str:
     """Return value and interval: ``0.75 (0.56 to 0.86)``, or ``1720 (at least 1650)`` where it has one end."""
     estimate = claim.estimate
     if estimate.value is None:
         return "no estimate"
+    if estimate.low is None and estimate.high is None and estimate.unbounded:
+        return f"{number(estimate.value)} ({LOWEST} to {HIGHEST})"
     if estimate.low is None and estimate.high is None:
         return f"{number(estimate.value)} (no interval)"
     if estimate.high is None:

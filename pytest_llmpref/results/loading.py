@@ -1,5 +1,6 @@
 """Reads results.json, checked: a file that is cut off, of another schema or edited by hand is named, with the field."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -246,7 +247,7 @@ def _check_verdict(claim: ClaimRecord, at: _Place) -> None:
     estimate, threshold = claim.estimate, claim.threshold
     if claim.verdict is Verdict.INVALID:
         return
-    if estimate.low is None and estimate.high is None:
+    if estimate.low is None and estimate.high is None and not estimate.unbounded:
         raise at.error(f"it is {claim.verdict.value!r} without an interval", "verdict")
     low, high = estimate.ends
     above, below = sides(low, high, claim.relation, threshold)

@@ -56,6 +56,8 @@ class EstimateRecord(msgspec.Struct, frozen=True, omit_defaults=True):
         How value and interval came about, with the source.
     label
         What is estimated.
+    unbounded
+        Whether a limit that is null lies at infinity.
     """
 
     value: float | None
@@ -66,11 +68,12 @@ class EstimateRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     unit: str = ""
     method: str = ""
     label: str = ""
+    unbounded: bool = False
 
     @property
     def ends(self) -> tuple[float, float]:
         """The limits as numbers: infinite for the end that an interval does not have, NaN where there is none."""
-        if self.low is None and self.high is None:
+        if self.low is None and self.high is None and not self.unbounded:
             return math.nan, math.nan
         return -math.inf if self.low is None else self.low, math.inf if self.high is None else self.high
 

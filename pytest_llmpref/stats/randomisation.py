@@ -273,13 +273,25 @@ def _ratio(study: RandomisedStudy, received: FloatArray, label: str, kind: str, 
 
 def _contrasts(study: RandomisedStudy, values: FloatArray, seed: int) -> tuple[float, FloatArray]:
     """Return how values go with the dose, under the assignment that was drawn and under the others."""
-    apart = beside_means(values)
-    doses = np.array(study.doses) - np.mean(study.doses)
-    arms = np.array(study.assigned, dtype=np.intp)
-    others = redrawn(study.design, study.assigned, seed)
-    scale = float(np.sum(doses[arms] ** 2)) or 1.0
-    weighted = np.tensordot(doses[others], apart, axes=((1, 2), (0, 1)))
-    return float(np.sum(doses[arms] * apart)) / scale, np.asarray(weighted / scale, dtype=np.float64)
+    apart = beside_means(values).ravel()
+    drawn = _weights(np.array(study.assigned, dtype=np.int8)[None], study.doses)
+    if study.design.courses > MOST_COURSES:
+        others = _sampled_weights(study.design, study.doses, seed)
+    else:
+        others = _weights(redrawn(study.design, study.assigned, seed), study.doses)
+    scale = float(np.sum(drawn**2)) or 1.0
+    return float((drawn @ apart)[0]) / scale, np.asarray(others @ apart / scale, dtype=np.float64)
+
+
+@lru_cache(maxsize=2)
+def _sampled_weights(design: Design, doses: tuple[float, ...], seed: int) -> FloatArray:
+    return _weights(_sampled(design, seed), doses)
+
+
+def _weights(arms: Arms, doses: tuple[float, ...]) -> FloatArray:
+    """Return the dose of each place, beside the mean dose; shape (assignments, places)."""
+    centred = np.array(doses, dtype=np.float64) - np.mean(doses)
+    return np.asarray(centred[arms].reshape(len(arms), -1), dtype=np.float64)
 
 
 def beside_means(values: FloatArray) -> FloatArray:

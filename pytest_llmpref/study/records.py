@@ -188,6 +188,7 @@ def claim_record(claim: Claim, test: ClaimingTest, *, fails: bool) -> ClaimRecor
             unit=claim.estimate.unit,
             method=claim.estimate.method,
             label=claim.estimate.label,
+            unbounded=math.isinf(claim.interval.low) or math.isinf(claim.interval.high),
         ),
         relation=claim.relation,
         threshold=claim.threshold,
@@ -215,7 +216,7 @@ def _missing_record(claim: Claim) -> MissingRecord | None:
 def _supported_again(claim: Claim) -> float | None:
     """Return the chance that a repetition of the study would support the claim; ``None`` where it cannot be said."""
     value, interval, threshold = claim.estimate.value, claim.interval, claim.threshold
-    if claim.verdict is Verdict.INVALID or not math.isfinite(value):
+    if claim.verdict is Verdict.INVALID or not all(map(math.isfinite, (value, interval.low, interval.high))):
         return None
     if CONFIDENCE_SEQUENCE in claim.estimate.method:
         # Asked until the interval just cleared the threshold: how far it does so says nothing of a repetition.
@@ -311,7 +312,11 @@ def write_results(results: Results, report_dir: Path) -> Path:
 def _estimate_record(estimate: Estimate) -> EstimateRecord:
     interval = estimate.interval()
     return EstimateRecord(
-        value=written(estimate.value), low=written(interval.low), high=written(interval.high), n=int(estimate.n)
+        value=written(estimate.value),
+        low=written(interval.low),
+        high=written(interval.high),
+        n=int(estimate.n),
+        unbounded=math.isinf(interval.low) or math.isinf(interval.high),
     )
 
 

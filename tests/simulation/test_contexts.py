@@ -18,8 +18,10 @@ BY_NAME = {one.name: one.study for one in scenarios()}
 def _few_are_drawn_again(monkeypatch):
     monkeypatch.setattr(randomisation, "REDRAWN", 999)
     randomisation._sampled.cache_clear()
+    randomisation._sampled_weights.cache_clear()
     yield
     randomisation._sampled.cache_clear()
+    randomisation._sampled_weights.cache_clear()
 
 
 def found(study):

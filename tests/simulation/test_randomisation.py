@@ -34,8 +34,10 @@ def _few_are_drawn_again(monkeypatch):
     """A test's level holds however many are drawn; a thousand take a tenth of the time."""
     monkeypatch.setattr(randomisation, "REDRAWN", 999)
     randomisation._sampled.cache_clear()
+    randomisation._sampled_weights.cache_clear()
     yield
     randomisation._sampled.cache_clear()
+    randomisation._sampled_weights.cache_clear()
 
 
 def test_without_an_effect_there_are_no_more_false_alarms_than_the_level_allows():

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pytest_llmpref.charts import Chart, Drawing
     from pytest_llmpref.experiments.behaviour import ClaimKind, Scenario
     from pytest_llmpref.experiments.experiment import Experiment
-    from pytest_llmpref.experiments.trials import Trial
 
 
 class _InContexts(Behaviour):
@@ -35,21 +34,15 @@ class _InContexts(Behaviour):
     prompts: ClassVar[str] = "donation"
     looked_at: ClassVar[Literal["chosen", "refused"]] = "chosen"
     unit = "Effect of the arm, beside the filler (share)"
+    is_apart = True
 
     def experiment(self) -> "Experiment":
         """Return the questions, in every context."""
-        from pytest_llmpref.config.contexts import load_contexts  # noqa: PLC0415 - for runs that measure
-        from pytest_llmpref.experiments.contexts.experiment import ContextExperiment  # noqa: PLC0415 - as above
-        from pytest_llmpref.experiments.trials import load_prompts  # noqa: PLC0415 - as above
+        from pytest_llmpref.experiments.contexts.experiment import (  # noqa: PLC0415 - for runs that measure
+            context_experiment,
+        )
 
-        prompts = load_prompts(self.prompts)
-        return ContextExperiment(self.measure, prompts, self.prompts, load_contexts(self.family), self.looked_at)
-
-    def trial(self) -> "type[Trial]":
-        """Return the class of its trials, which know their context."""
-        from pytest_llmpref.experiments.contexts.trials import ContextTrial  # noqa: PLC0415 - loads msgspec
-
-        return ContextTrial
+        return context_experiment(self.measure, self.family, self.prompts, looked_at=self.looked_at)
 
     def charts(self, drawing: "Drawing") -> "Mapping[str, Chart | None]":  # noqa: ARG002 - the protocol's
         """Return none: an effect is read over all entities, and not entity by entity."""

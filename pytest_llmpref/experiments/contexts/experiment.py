@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
-from pytest_llmpref.config.contexts import Family
+from pytest_llmpref.config.contexts import Family, load_contexts
 from pytest_llmpref.experiments.contexts.placing import placed
-from pytest_llmpref.experiments.contexts.trials import ContextQuestion, Outcomes, in_place
+from pytest_llmpref.experiments.contexts.trials import ContextQuestion, ContextTrial, Outcomes, in_place
 from pytest_llmpref.experiments.experiment import Conditions, Plan
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.pairs.questions import (
@@ -16,10 +18,13 @@ from pytest_llmpref.experiments.pairs.questions import (
     plan_pairs,
     read_pairs,
 )
-from pytest_llmpref.experiments.trials import Prompts, Replies
+from pytest_llmpref.experiments.trials import Prompts, Replies, Trial, load_prompts
 from pytest_llmpref.models.chat import Reply
 from pytest_llmpref.models.prefill import lead_for
 from pytest_llmpref.parsing.outcome import Outcome
+
+if TYPE_CHECKING:
+    from pytest_llmpref.stats.change import Changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,8 @@ class ContextExperiment:
         Whether entities are ``chosen``, or the questions about them ``refused``. Where refusals are, nothing leads into
         an answer.
     """
+
+    trial: ClassVar[type[Trial]] = ContextTrial
 
     measure: str
     prompts: Prompts
@@ -85,6 +92,15 @@ class ContextExperiment:
         ]
         return context_measure(self.measure, conditions, self.family, self.looked_at, trials, replies)
 
+    def changes(
+        self,
+        new: Sequence[Trial],  # noqa: ARG002 - the protocol's
+        old: Sequence[Trial],  # noqa: ARG002
+        ids: Sequence[str],  # noqa: ARG002
+    ) -> "Changes":
+        """Return none: the two releases' effects by entity are compared as they were reported."""
+        return {}, None
+
     def _bare(self, conditions: Conditions) -> Plan[PairQuestion]:
         profile = conditions.profile
         partners = min(profile.context_partners, profile.partners or profile.context_partners)
@@ -99,3 +115,33 @@ class ContextExperiment:
             prefill="off" if free else conditions.prefill,
             max_tokens=profile.refusal_tokens if free else profile.max_tokens,
         )
+
+
+def context_experiment(
+    measure: str, contexts: str | Path, prompts: str = "donation", *, looked_at: Outcomes = "chosen"
+) -> ContextExperiment:
+    """Return an experiment that asks shipped questions about pairs in contexts of a family.
+
+    Parameters
+    ----------
+    measure
+        Name of the measure.
+    contexts
+        Name of a shipped family, such as ``attitudes``, or the path of a TOML file of your own.
+    prompts
+        The questions: ``donation`` or ``pairwise``.
+    looked_at
+        Whether entities are ``chosen``, or the questions about them ``refused``.
+
+    Raises
+    ------
+    ContextError
+        If the family cannot be used.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import context_experiment
+    >>> context_experiment("mine", "pressure").family.filler
+    'filler'
+    """
+    return ContextExperiment(measure, load_prompts(prompts), prompts, load_contexts(str(contexts)), looked_at)

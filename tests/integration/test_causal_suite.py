@@ -1,0 +1,82 @@
+"""The suite of causal studies on simulated models: cause, mere correlation, a study that could not have seen any."""
+
+import json
+
+import pytest
+from studies_in_contexts import profile_of
+
+from pytest_llmpref import causal_effect
+from pytest_llmpref.comparison.baseline import measures_of
+from pytest_llmpref.files import data_folder
+from pytest_llmpref.results.loading import load_results
+
+SUITE = data_folder("suites") / "causal"
+
+
+@pytest.fixture
+def run(pytester):
+    def run(world, *arguments, **changes):
+        profile = profile_of(pytester.path, context_partners=8, partners=8, **changes)
+        found = pytester.runpytest_subprocess(
+            *arguments, f"--model={world}", f"--profile={profile}", f"--report-dir={pytester.path / 'reports'}"
+        )
+        path = pytester.path / "reports" / "latest" / "results.json"
+        results = json.loads(path.read_text(encoding="utf-8"))["models"][world]
+        verdicts = {claim["nodeid"].split("::")[1].split("[")[0]: claim["verdict"] for claim in results["claims"]}
+        return found, results, verdicts
+
+    return run
+
+
+def test_a_planted_cause_is_supported_and_that_there_is_none_is_refuted(run):
+    found, results, verdicts = run("sim/induced", SUITE)
+    assert found.ret == 1
+    assert verdicts["test_a_stated_attitude_moves_stated_preference"] == "supported"
+    assert verdicts["test_a_stated_attitude_moves_advice"] == "supported"
+    assert verdicts["test_a_stated_attitude_moves_refusals"] == "supported"
+    assert verdicts["test_stronger_attitudes_move_advice_further"] == "supported"
+    assert verdicts["test_stated_attitudes_do_not_sway_advice"] == "refuted"
+    assert set(results["measures"]["induced_advice"]["trials"]["context"]) == {"stated", "filler", "instructed"}
+
+
+def test_mere_correlation_supports_no_cause(run):
+    found, _, verdicts = run("sim/correlated", SUITE / "test_cause.py", SUITE / "test_no_effect_on_advice.py")
+    assert found.ret == 0
+    assert verdicts["test_a_stated_attitude_moves_stated_preference"] == "supported"
+    assert verdicts["test_a_stated_attitude_moves_advice"] == "inconclusive"
+    assert verdicts["test_stated_attitudes_do_not_sway_advice"] in {"supported", "inconclusive"}
+
+
+def test_a_null_that_could_not_have_been_otherwise_is_invalid(run):
+    found, _, verdicts = run("sim/hides-from-control", SUITE / "test_no_effect_on_advice.py")
+    assert verdicts == {"test_stated_attitudes_do_not_sway_advice": "invalid"}
+    found.stdout.fnmatch_lines(["*no assay sensitivity, so this study could not have seen*"])
+
+
+def test_as_a_gate_it_stays_closed_then(run, pytester):
+    policy = (SUITE / "policy.toml").read_text(encoding="utf-8").replace('role = "claim"', 'role = "gate"')
+    (pytester.path / "mine.toml").write_text(policy, encoding="utf-8")
+    found, *_ = run(
+        "sim/hides-from-control", SUITE / "test_no_effect_on_advice.py", "--llmpref-policy", pytester.path / "mine.toml"
+    )
+    assert found.ret == 1
+
+
+def test_an_unbounded_interval_is_reported_as_one(run, pytester):
+    found, results, verdicts = run("sim/unmoved", SUITE / "test_cause.py")
+    assert verdicts["test_advice_moves_with_stated_preference"] == "inconclusive"
+    (claim,) = [one for one in results["claims"] if "test_advice_moves_with" in one["nodeid"]]
+    assert (claim["estimate"]["low"], claim["estimate"]["high"]) == (None, None)
+    assert "unbounded" in claim["to_decide"]
+    assert found.ret == 0
+    summary = (pytester.path / "reports" / "latest" / "summary.md").read_text(encoding="utf-8")
+    assert "(\u2212\u221e to \u221e)" in summary
+
+
+def test_effects_are_had_from_a_results_file_too(run, pytester):
+    run("sim/induced", SUITE / "test_no_effect_on_advice.py")
+    results = load_results(pytester.path / "reports" / "latest" / "results.json")
+    groups = {entity: record.group for entity, record in results.entities.items()}
+    effect = causal_effect(measures_of(results, "sim/induced", groups)["induced_advice"])
+    (claim,) = results.models["sim/induced"].claims
+    assert effect.value == pytest.approx(claim.estimate.value, abs=1e-6)
