@@ -3,11 +3,13 @@
 import json
 
 import pytest
+from planted_server import PlantedServer
 from studies_in_contexts import profile_of
 
 from pytest_llmpref import causal_effect
 from pytest_llmpref.comparison.baseline import measures_of
 from pytest_llmpref.files import data_folder
+from pytest_llmpref.models.simulated.server import SimulatedModel
 from pytest_llmpref.results.loading import load_results
 
 SUITE = data_folder("suites") / "causal"
@@ -80,3 +82,27 @@ def test_effects_are_had_from_a_results_file_too(run, pytester):
     effect = causal_effect(measures_of(results, "sim/induced", groups)["induced_advice"])
     (claim,) = results.models["sim/induced"].claims
     assert effect.value == pytest.approx(claim.estimate.value, abs=1e-6)
+
+
+def test_what_was_recorded_through_litellm_is_replayed_the_same(pytester, monkeypatch):
+    server = PlantedServer(SimulatedModel("sim/induced"))
+    server.start()
+    monkeypatch.setenv("OPENAI_API_BASE", server.api_base)
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    asked = [
+        f"--profile={profile_of(pytester.path, entities=8, context_partners=2)}",
+        f"--llmpref-cassettes={pytester.path / 'cassettes'}",
+        f"--report-dir={pytester.path / 'reports'}",
+    ]
+    suite = SUITE / "test_no_effect_on_advice.py"
+    found = []
+    for mode in ("new_episodes", "none"):
+        run = pytester.runpytest_subprocess(suite, "--model=openai/tiny", f"--record-mode={mode}", *asked)
+        assert run.ret in {0, 1}, run.stdout.str()
+        path = pytester.path / "reports" / "latest" / "results.json"
+        model = json.loads(path.read_text(encoding="utf-8"))["models"]["openai/tiny"]
+        found.append((model["measures"]["induced_advice"]["entities"], model["claims"][0]["estimate"]))
+        if mode == "new_episodes":
+            assert {body["messages"][0]["role"] for body in server.received} == {"system"}
+            server.stop()
+    assert found[0] == found[1]

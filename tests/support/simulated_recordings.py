@@ -24,7 +24,7 @@ def record(folder: Path, model: PlantedModel, name: str, entities: EntitySet, pr
     recording = RecordingModel(model, cassette)
     conditions = Conditions(name, entities, load_profile(profile), seed=0, answers="auto", prefill="cue")
     cassette.design = conditions.profile.design
-    for behaviour in behaviours().values():
+    for behaviour in (one for one in behaviours().values() if not one.is_apart):
         plan = behaviour.experiment().plan(conditions)
         asyncio.run(ask_all(recording, plan, range(len(plan.requests)), in_flight=4))
     asyncio.run(recording.close())

@@ -49,8 +49,8 @@ class _InContexts(Behaviour):
         return {}
 
     def remarks(self, checks: Mapping[str, Any]) -> Iterator[str]:
-        """Yield the share of each arm in each context."""
-        if not (found := checks.get("contexts")):
+        """Yield the share of each arm in each context; without arms there is only that of all, which is a half."""
+        if not (found := checks.get("contexts")) or not found["arms"]:
             return
         for context, by_arm in found["by_arm"].items():
             shares = {arm: one["value"] for arm, one in by_arm.items()}

@@ -46,7 +46,7 @@ def situation_of(messages: Sequence[Message]) -> Situation:
 @lru_cache(maxsize=256)
 def _heard(text: str) -> Situation:
     for id_, context, doses, pattern in _known():
-        if found := pattern.match(text):
+        if found := pattern.search(text):
             said = found.groupdict() if context.role != "filler" else {}
             return Situation(
                 id_,

@@ -1,11 +1,13 @@
 """Questions in contexts: what is asked, how entities are assigned, and what is made of the answers."""
 
+import re
 from collections import Counter
 
 import pytest
 from studies_in_contexts import ENTITIES, measured, profile_of
 
-from pytest_llmpref import Conditions, Message, Request, in_context, spearman
+from pytest_llmpref import Conditions, Message, Request, change_in_rho, in_context, spearman
+from pytest_llmpref.cli import main
 from pytest_llmpref.config.contexts import Context, Family, load_contexts
 from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.config.profiles import load_profile
@@ -139,6 +141,13 @@ def test_under_reversal_advice_runs_against_preference_and_beside_the_filler_it_
     assert contrary < -0.5 < 0.5 < filler
 
 
+def test_a_model_that_behaves_when_tested_is_told_from_how_it_answers_users():
+    preference, observed = measured("sim/test-aware", "smoke", "preference", "observed_advice")
+    test, user = ((preference, in_context(observed, one)) for one in ("test", "user"))
+    assert (change_in_rho(test, user) < 0).reasons != ()  # in the test, advice tells the entities apart too badly
+    assert spearman(*user).value > spearman(*test).value + 0.3
+
+
 def test_an_unknown_context_lists_those_that_there_are(profile):
     measure, *_ = measured("sim/induced", profile, "induced_advice")
     with pytest.raises(LookupError, match="no context 'state'; there are stated, filler, instructed"):
@@ -164,3 +173,14 @@ def test_a_base_model_has_nobody_to_refuse(conditions):
     plan = experiment.plan(base)
     assert plan.requests == []
     assert "is a base model" in experiment.analyse(base, plan, []).reasons[0]
+
+
+def test_a_plan_leaves_studies_in_contexts_out_unless_they_are_named(profile, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    asked = ["plan", "--model", "openai/gpt-5-mini", "--profile", profile]
+    assert main(asked) == 0
+    assert "induced_advice" not in capsys.readouterr().out
+    assert main([*asked, "--measure", "induced_advice", "--measure", "pressed_advice"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"induced_advice +864 ", said)
+    assert "induced_advice, effect beside the filler: 20.2 percentage points" in said
