@@ -20,7 +20,11 @@ def run(pytester):
     def run(world, *arguments, **changes):
         profile = profile_of(pytester.path, context_partners=8, partners=8, **changes)
         found = pytester.runpytest_subprocess(
-            *arguments, f"--model={world}", f"--profile={profile}", f"--report-dir={pytester.path / 'reports'}"
+            *arguments,
+            "--llmpref-contexts",
+            f"--model={world}",
+            f"--profile={profile}",
+            f"--report-dir={pytester.path / 'reports'}",
         )
         path = pytester.path / "reports" / "latest" / "results.json"
         results = json.loads(path.read_text(encoding="utf-8"))["models"][world]
@@ -90,6 +94,7 @@ def test_what_was_recorded_through_litellm_is_replayed_the_same(pytester, monkey
     monkeypatch.setenv("OPENAI_API_BASE", server.api_base)
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     asked = [
+        "--llmpref-contexts",
         f"--profile={profile_of(pytester.path, entities=8, context_partners=2)}",
         f"--llmpref-cassettes={pytester.path / 'cassettes'}",
         f"--report-dir={pytester.path / 'reports'}",
@@ -106,3 +111,22 @@ def test_what_was_recorded_through_litellm_is_replayed_the_same(pytester, monkey
             assert {body["messages"][0]["role"] for body in server.received} == {"system"}
             server.stop()
     assert found[0] == found[1]
+
+
+def test_a_run_that_does_not_ask_for_contexts_leaves_them_out(pytester):
+    suites = [SUITE, SUITE.parent / "replication" / "test_preference_consistency.py"]
+    asked = ["--model=sim/paper-a", f"--profile={profile_of(pytester.path)}", f"--report-dir={pytester.path / 'r'}"]
+    run = pytester.runpytest_subprocess(*suites, *asked, "-rs")
+    run.stdout.fnmatch_lines(["*studies in contexts ask about ten times the questions: add --llmpref-contexts*"])
+    results = json.loads((pytester.path / "r" / "latest" / "results.json").read_text(encoding="utf-8"))
+    assert not any("induced" in name for name in results["models"]["sim/paper-a"]["measures"])
+    plan = pytester.runpytest_subprocess(*suites, *asked, "--llmpref-plan")
+    plan.stdout.no_fnmatch_line("*induced_advice*")
+
+
+def test_without_contexts_a_replay_misses_none_of_their_answers(pytester):
+    asked = ["--model=openai/nothing-recorded", f"--report-dir={pytester.path / 'r'}", "-rs"]
+    run = pytester.runpytest_subprocess(SUITE / "test_cause.py", *asked)
+    assert run.ret == 0, run.stdout.str()
+    run.assert_outcomes(skipped=5)
+    run.stdout.fnmatch_lines(["*add --llmpref-contexts*"])

@@ -13,8 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_llmpref.charts import Chart, Drawing
+    from pytest_llmpref.config.options import Settings
     from pytest_llmpref.experiments.behaviour import ClaimKind, Scenario
     from pytest_llmpref.experiments.experiment import Experiment
+
+
+OFF = "studies in contexts ask about ten times the questions: add --llmpref-contexts"
 
 
 class _InContexts(Behaviour):
@@ -43,6 +47,10 @@ class _InContexts(Behaviour):
         )
 
         return context_experiment(self.measure, self.family, self.prompts, looked_at=self.looked_at)
+
+    def off(self, settings: "Settings") -> str:
+        """Say that studies in contexts are not wanted."""
+        return "" if settings.contexts else OFF
 
     def charts(self, drawing: "Drawing") -> "Mapping[str, Chart | None]":  # noqa: ARG002 - the protocol's
         """Return none: an effect is read over all entities, and not entity by entity."""
