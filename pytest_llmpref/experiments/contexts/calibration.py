@@ -10,7 +10,7 @@ import numpy as np
 from scipy import special
 
 from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario
-from pytest_llmpref.stats.arrays import FloatArray
+from pytest_llmpref.stats.arrays import FloatArray, IntArray
 from pytest_llmpref.stats.assignment import Assigned, Design
 from pytest_llmpref.stats.randomisation import RandomisedStudy, effect_of_assignment, effect_per_unit
 
@@ -79,7 +79,7 @@ class InducedStudy:
         return self.spread * shuffled.permutation(quantiles), 1 + self.uneven * shuffled.permutation(quantiles)
 
     @cached_property
-    def _pairs(self) -> tuple[FloatArray, FloatArray]:
+    def _pairs(self) -> tuple[IntArray, IntArray]:
         apart = np.arange(1, self.partners // 2 + 1)[:, None]
         first = np.arange(self.n_entities) + 0 * apart
         return first.ravel(), ((first + apart) % self.n_entities).ravel()
