@@ -182,6 +182,7 @@ class Settings:
     arms: str
     """Entities that these compare; empty for the most and the least preferred."""
     sandbox: Literal["auto", "docker", "bubblewrap"]
+    contexts: bool
     batch: Batch
     batch_least: int
     in_flight: int

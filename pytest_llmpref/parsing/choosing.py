@@ -14,7 +14,9 @@ _QUOTED = re.compile(
     r"\"[^\"\n]{2,300}\"|\u201c[^\u201c\u201d\n]{2,300}\u201d|\u201e[^\u201e\u201c\u201d\n]{2,300}[\u201c\u201d]"
     r"|\u00ab[^\u00ab\u00bb\n]{2,300}\u00bb|\u300c[^\u300c\u300d\n]{2,300}\u300d|\u300e[^\u300e\u300f\n]{2,300}\u300f"
 )
-_BY_SOMEBODY = re.compile(r"[,.]?\s*(?:[-\u2013\u2014]{1,2}\s*\w|(?:says?|said|writes?|wrote|goes|runs|reads)\b)", re.I)
+_BY_SOMEBODY = re.compile(
+    r"[,.]?\s*(?:[-\u2013\u2014]{1,2}\s*\w|(?:says?|said|writes?|wrote|goes|runs|reads)\b)", re.IGNORECASE
+)
 """What follows a quotation that has a source: a dash and a name, or a verb of saying."""
 _BESIDE = rf"[^\w\n{MARK[1:-1]}]{{0,4}}"
 _TICKED = re.compile(rf"({MARK}){_BESIDE}[\u2705\u2714\u2611\U0001f44d\U0001f3c6\U0001f947\U0001f451]")

@@ -1,6 +1,5 @@
 """Reads results.json, checked: a file that is cut off, of another schema or edited by hand is named, with the field."""
 
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

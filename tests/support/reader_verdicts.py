@@ -1,8 +1,8 @@
 """Claims whose verdicts differ between two runs of the same recordings.
 
 ``python tests/support/reader_verdicts.py EARLIER/latest/results.json TODAY/latest/results.json`` prints them. The
-earlier run reads as an earlier commit did: ``LLMPREF_READER=544736d^ PYTHONPATH=tests/support pytest suites --model NAME
--p earlier_reader --report-dir EARLIER``.
+earlier run reads as an earlier commit did: ``LLMPREF_READER=544736d^ PYTHONPATH=tests/support pytest suites --model
+NAME -p earlier_reader --report-dir EARLIER``.
 """
 
 import json

@@ -324,7 +324,7 @@ def _pair_diagnostics(comparisons: Comparisons, rating: Rating, ids: list[str], 
 
 def _rating_reasons(comparisons: Comparisons, rating: Rating, *, labelled: bool) -> list[str]:
     """Say why the answers' biases, or the fit, make a measure invalid; empty where they do not."""
-    reasons = bias_reasons(comparisons)
+    reasons = bias_reasons(comparisons, labelled=labelled)
     if not rating.converged:
         reasons.append(f"the Bradley-Terry fit did not converge in {rating.iterations} iterations")
     if not rating.connected:
@@ -332,13 +332,15 @@ def _rating_reasons(comparisons: Comparisons, rating: Rating, *, labelled: bool)
     return reasons
 
 
-def bias_reasons(comparisons: Comparisons) -> list[str]:
+def bias_reasons(comparisons: Comparisons, *, labelled: bool = True) -> list[str]:
     """Say why the answers' biases make a measure invalid; empty where they do not.
 
     Parameters
     ----------
     comparisons
         The choices; at least one.
+    labelled
+        Whether the options had labels.
     """
     reasons = []
     biases = [(position_bias(comparisons), ("option shown first", "option shown second"))]
