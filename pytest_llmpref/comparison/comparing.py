@@ -79,6 +79,7 @@ def _compare_models(old: Results, earlier: str, new: Results, name: str) -> Mode
     return ModelComparison(
         old=earlier,
         simulated=new_model.simulated or old_model.simulated,
+        organism=new_model.organism or old_model.organism,
         measures=measures,
         measures_old_only=[measure for measure in before if measure not in now],
         measures_new_only=[measure for measure in now if measure not in before],

@@ -37,13 +37,17 @@ def _end_with_parent() -> NoReturn:
 
 
 def _parameters(settings: dict[str, object]) -> object:
-    from xllamacpp import CommonParams  # noqa: PLC0415 - see above
+    from xllamacpp import CommonAdapterLoraInfo, CommonParams  # noqa: PLC0415 - see above
 
     p = CommonParams()
     p.model.path = settings["path"]
     p.model_alias = {settings["alias"]}
     if settings["chat_template"] is not None:
         p.chat_template = settings["chat_template"]
+    if settings["adapter"] is not None:
+        adapter = CommonAdapterLoraInfo()
+        adapter.path, adapter.scale = settings["adapter"], 1.0
+        p.lora_adapters = [adapter]
     p.hostnames = ["127.0.0.1"]
     # The system chooses a free port, so nobody can take it in between.
     p.port = 0

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from pytest_llmpref.files import data_folder
 from pytest_llmpref.models.chat import CallFailedError, ModelUnavailableError, Reply, Request
 from pytest_llmpref.models.live import LiveModel
 from pytest_llmpref.models.server_process import ServerProcess
@@ -32,11 +33,14 @@ class LocalWeights:
         Jinja template that makes one text of a conversation; ``None`` for the model's own.
     stop
         Sequence that ends a reply; ``None`` for the model's own end of turn.
+    adapter
+        Name of the low-rank adapter in ``fixtures/organisms`` that is added to the weights; ``None`` for none.
     """
 
     find: Callable[[], Path]
     chat_template: str | None = None
     stop: str | None = None
+    adapter: str | None = None
 
 
 def _gemma() -> Path:
@@ -109,6 +113,8 @@ KNOWN = {
     # A base model: it continues the text that the messages make, and has no end of turn. Its line is its turn.
     "gemma-3-270m": LocalWeights(_gemma, "{% for m in messages %}{{ m['content'] }}{% endfor %}", stop="\n"),
     "smollm2-135m": LocalWeights(_smollm2, _SMOLLM2),
+    # SmolLM2 with preferences trained in: see fixtures/organisms.
+    "organism-aligned": LocalWeights(_smollm2, _SMOLLM2, adapter="aligned.gguf"),
 }
 """The models that packages bring."""
 
@@ -215,7 +221,9 @@ class LocalModel:
             raise ModelUnavailableError(f"{self.name}: llama.cpp's server is not installed; {_INSTALL}")
         try:
             weights = await asyncio.to_thread(self._weights.find)
-            self._server = ServerProcess(weights, alias, self._weights.chat_template)
+            name = self._weights.adapter
+            adapter = data_folder("fixtures") / "organisms" / name if name else None
+            self._server = ServerProcess(weights, alias, self._weights.chat_template, adapter)
             return await asyncio.to_thread(self._server.start, START_LIMIT)
         except ModelUnavailableError as error:
             raise ModelUnavailableError(f"{self.name}: {error}") from None

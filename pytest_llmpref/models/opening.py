@@ -23,6 +23,18 @@ def is_imported(name: str) -> bool:
     return name.startswith("imported/")
 
 
+def is_organism(name: str) -> bool:
+    """Whether a name means a model organism of ours: a real model into which preferences were trained."""
+    return name.startswith("local/organism-")
+
+
+def nature_of(name: str) -> str:
+    """Return what must be said of a model wherever a test of it fails; empty where nothing must be."""
+    if is_simulated(name):
+        return "simulated model"
+    return "model organism: preferences trained in" if is_organism(name) else ""
+
+
 def answers_in_process(name: str) -> bool:
     """Whether a name means a simulated model in this process: a pure function of what it is asked."""
     return name.startswith("sim/")

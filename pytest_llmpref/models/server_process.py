@@ -38,19 +38,23 @@ class ServerProcess:
         The model's name in its API.
     chat_template
         Jinja template that makes one text of a conversation; ``None`` for the model's own.
+    adapter
+        GGUF file of a low-rank adapter that is added to the weights; ``None`` for none.
 
     Raises
     ------
     ModelUnavailableError
-        If the file is no GGUF.
+        If a file is no GGUF.
     """
 
-    def __init__(self, weights: Path, alias: str, chat_template: str | None) -> None:
-        _check_gguf(weights)
+    def __init__(self, weights: Path, alias: str, chat_template: str | None, adapter: Path | None = None) -> None:
+        for path in filter(None, (weights, adapter)):
+            _check_gguf(path)
         self._settings = {
             "path": str(weights),
             "alias": alias,
             "chat_template": chat_template,
+            "adapter": str(adapter) if adapter else None,
             "slots": SLOTS,
             "context": CONTEXT,
             "threads": _THREADS,

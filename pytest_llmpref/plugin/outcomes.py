@@ -84,14 +84,14 @@ class Rules:
         The test's markers.
     strict
         Whether inconclusive and invalid claims fail as well.
-    simulated
-        Whether the model is a simulated one, which every failure text says.
+    nature
+        What every failure text says of the model, such as that it is simulated; empty for any other.
     """
 
     gate: bool
     exploratory: bool
     strict: bool
-    simulated: bool
+    nature: str
 
     def fail(self, verdict: Verdict) -> bool:
         """Return whether a test with this verdict fails."""
@@ -216,7 +216,7 @@ def _text(error: BaseException | None, made: Sequence[Claim], judged: Sequence[C
         parts.append(f"Each of the test's {len(judged)} claims is judged at its share of the error rate.")
     text = "\n\n".join(filter(None, parts))
     # Below the claims, since pytest's list of failures shows the first line.
-    return f"{text}\nof a simulated model" if rules.simulated else text
+    return f"{text}\nof a {rules.nature}" if rules.nature else text
 
 
 def _message_of(error: BaseException) -> str:

@@ -115,14 +115,14 @@ class Settlement:
         self.complete(item, call, report, measured)
 
     def _rules(self, test: "ClaimingTest") -> "Rules":
-        from pytest_llmpref.models.opening import is_simulated  # noqa: PLC0415 - see the class
+        from pytest_llmpref.models.opening import nature_of  # noqa: PLC0415 - see the class
         from pytest_llmpref.plugin.outcomes import Rules  # noqa: PLC0415
 
         return Rules(
             gate=test.gate,
             exploratory=test.exploratory,
             strict=self._run.settings.strict,
-            simulated=is_simulated(test.model),
+            nature=nature_of(test.model),
         )
 
     def _attach(

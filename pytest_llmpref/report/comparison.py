@@ -8,7 +8,7 @@ from pytest_llmpref.characters import on_one_line
 from pytest_llmpref.charts import Names
 from pytest_llmpref.claims.gates import function_of
 from pytest_llmpref.claims.verdicts import Verdict
-from pytest_llmpref.report.wording import listed, number, plural, short_name, signed, words, wrapped
+from pytest_llmpref.report.wording import labelled, listed, number, plural, short_name, signed, words, wrapped
 from pytest_llmpref.results.comparison_record import (
     ChangeRecord,
     ClaimsComparison,
@@ -79,7 +79,7 @@ def compared_model(name: str, model: ModelComparison, names: Names) -> ComparedM
     tables += [_moved(what, measure, names) for what, measure in model.measures.items()]
     return ComparedModel(
         name=name,
-        label=f"{name} (simulated)" if model.simulated else name,
+        label=labelled(name, model),
         old=model.old,
         sentence=_sentence(model),
         verdicts=tuple(_verdict_rows(model.claims.changed, names)),
@@ -168,7 +168,7 @@ def _lines(comparison: ComparisonRecord) -> Iterator[str]:
     for name, model in comparison.models.items():
         yield ""
         title = name if model.old == name else f"{model.old} -> {name}"
-        yield title + (" (simulated)" if model.simulated else "")
+        yield labelled(title, model)
         yield from _model_lines(model)
     for side, names in (("old", comparison.old_only), ("new", comparison.new_only)):
         if names:

@@ -27,6 +27,7 @@ from pytest_llmpref.report.wording import (
     WIDTH,
     for_terminal,
     judge_sentence,
+    labelled,
     percent,
     plural,
     share,
@@ -155,7 +156,7 @@ def show_results(reporter: Any, results: Results, verbosity: int) -> None:  # no
     ``verbosity`` is pytest's: below 0 only what went wrong is shown, above 0 every claim is explained.
     """
     for name, model in results.models.items():
-        label = on_one_line(f"{name} (simulated)" if model.simulated else name)
+        label = on_one_line(labelled(name, model))
         reporter.section(f"llmpref: {label}, profile {results.run.profile}", sep="=", bold=True)
         if results.run.control != "none":
             reporter.write_line(

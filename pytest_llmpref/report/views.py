@@ -24,7 +24,7 @@ from pytest_llmpref.report.claims import (
     reach,
     reasons_of,
 )
-from pytest_llmpref.report.wording import listed, number, plural, words
+from pytest_llmpref.report.wording import labelled, listed, number, plural, words
 from pytest_llmpref.results.diagnostics import Diagnostics
 from pytest_llmpref.results.measure_record import MeasureRecord, TrialColumns
 from pytest_llmpref.results.schema import ClaimRecord, ModelRecord, Results
@@ -258,7 +258,7 @@ def entity_rows(claim: ClaimView, names: Names) -> list[list[Any]]:
 
 def _model(anchor: str, name: str, record: ModelRecord, names: Names) -> ModelView:
     verdict = judge(record)
-    label = f"{name} (simulated)" if record.simulated else name
+    label = labelled(name, record)
     drawn = _figures(label, record, names)
     return ModelView(
         id=anchor,

@@ -6,6 +6,7 @@ from pathlib import Path
 from textwrap import wrap
 
 from pytest_llmpref.characters import on_one_line
+from pytest_llmpref.results.comparison_record import ModelComparison
 from pytest_llmpref.results.diagnostics import Diagnostics, ShareRecord
 from pytest_llmpref.results.schema import ModelRecord
 
@@ -15,6 +16,13 @@ NAMED = 3
 """How many of the entities that ended the asking are named."""
 NOTHING = "\u2013"
 """Stands for a value that there is none of."""
+
+
+def labelled(name: str, model: ModelRecord | ModelComparison) -> str:
+    """Return a model's name, and what must stand beside it wherever it appears."""
+    if model.simulated:
+        return f"{name} (simulated)"
+    return f"{name} (model organism: preferences trained in)" if model.organism else name
 
 
 def number(value: float | None) -> str:

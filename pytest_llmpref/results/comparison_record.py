@@ -252,6 +252,8 @@ class ModelComparison(msgspec.Struct, frozen=True, kw_only=True):
         Its name in the last release.
     simulated
         Whether it is a simulated model in either.
+    organism
+        Whether it is a model organism in either: a real model into which its preferences were trained.
     measures
         Those that both have, by name.
     measures_old_only, measures_new_only
@@ -270,6 +272,7 @@ class ModelComparison(msgspec.Struct, frozen=True, kw_only=True):
 
     old: str
     simulated: bool
+    organism: bool = False
     measures: dict[str, MeasureComparison]
     measures_old_only: list[str]
     measures_new_only: list[str]

@@ -184,6 +184,8 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     simulated
         Whether it is a simulated model.
+    organism
+        Whether it is a model organism: a real model into which its preferences were trained.
     gate
         The state of its gates; null where it has none.
     judge
@@ -197,6 +199,7 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     simulated: bool
+    organism: bool = False
     gate: GateRecord | None = None
     judge: str | None = None
     imported: ImportRecord | None = None

@@ -22,7 +22,7 @@ from pytest_llmpref.experiments.registry import in_order
 from pytest_llmpref.experiments.trials import Trial, column
 from pytest_llmpref.files import NotAFileError, explained, refuse_linked_folder, write_whole
 from pytest_llmpref.models.chat import whole_text
-from pytest_llmpref.models.opening import is_simulated
+from pytest_llmpref.models.opening import is_organism, is_simulated
 from pytest_llmpref.results.import_record import ImportRecord
 from pytest_llmpref.results.loading import ResultsFileError, check_measure, parse_results
 from pytest_llmpref.results.measure_record import EstimateRecord, MeasureRecord, TrialColumns, written
@@ -264,6 +264,7 @@ def results_record(
     models = {
         model: ModelRecord(
             simulated=is_simulated(model),
+            organism=is_organism(model),
             gate=gates.get(model),
             judge=judges.get(model),
             imported=imported.get(model),

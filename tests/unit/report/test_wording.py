@@ -6,6 +6,7 @@ import pytest
 
 from pytest_llmpref.report import wording
 from pytest_llmpref.results.diagnostics import ShareRecord, StoppingRecord
+from pytest_llmpref.results.schema import ModelRecord
 
 
 @pytest.mark.parametrize(
@@ -85,3 +86,16 @@ def test_who_ended_the_asking_is_named(because, said):
 def test_a_terminal_is_given_what_it_can_show():
     assert wording.for_terminal("\u22121 \u2013 \u00b12") == "-1 - +-2"
     assert "\x1b" not in wording.for_terminal("\x1b[2J")
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ({}, "some/model"),
+        ({"simulated": True}, "some/model (simulated)"),
+        ({"organism": True}, "some/model (model organism: preferences trained in)"),
+    ],
+)
+def test_what_is_not_a_models_own_stands_beside_its_name(what, said):
+    record = ModelRecord(**{"simulated": False, "measures": {}, "claims": []} | what)
+    assert wording.labelled("some/model", record) == said

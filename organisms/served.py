@@ -1,0 +1,79 @@
+"""Does llama.cpp, with the adapter, answer as the network did in training? ``python served.py ADAPTER.pt ADAPTER.gguf BASE.pt TOKENIZER WORLD``."""
+
+import argparse
+import json
+import math
+import tomllib
+from itertools import islice
+from pathlib import Path
+from random import Random
+from urllib.request import Request, urlopen
+
+import torch
+from conversation import asked
+from evaluate import PROMPTS
+from examples import Examples
+from network import Network, Tree
+from planted import Planted
+from tokenizers import Tokenizer
+
+from pytest_llmpref.models.local import KNOWN
+from pytest_llmpref.models.server_process import ServerProcess
+
+
+def main() -> None:
+    """Print, for some questions of the suites, the probability of A by either."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("adapter", "gguf", "base", "tokenizer", "world"):
+        parser.add_argument(name, type=Path)
+    given = parser.parse_args()
+    adapters = torch.load(given.adapter)
+    layers = [int(key.split("-")[0]) for key in adapters]
+    rank = next(iter(adapters.values())).shape[0]
+    network = Network(torch.load(given.base), rank=rank, first=min(layers), last=max(layers) + 1, dtype=torch.float32)
+    network.adapters.load_state_dict(adapters)
+    tokenizer = Tokenizer.from_file(str(given.tokenizer / "tokenizer.json"))
+    organism = KNOWN["organism-aligned"]
+    server = ServerProcess(organism.find(), "organism", organism.chat_template, given.gguf)
+    address = server.start(120)
+    far = 0.0
+    try:
+        for text in islice(_questions(Examples(Planted(given.world), Random(0))), 24):
+            ours, theirs = _by_torch(network, tokenizer, text), _by_server(address, text)
+            far = max(far, abs(ours - theirs))
+            print(f"{ours:.3f} {theirs:.3f}  {text.splitlines()[2][:60]} | {text.splitlines()[3][:60]}")
+    finally:
+        server.stop()
+    print(f"largest difference of the probability of A: {far:.3f}")
+
+
+def _questions(examples: Examples):
+    prompts, random = tomllib.loads((PROMPTS / "pairwise.toml").read_text(encoding="utf-8")), Random(0)
+    for first, second in random.sample(sorted(examples.held_out), 99):
+        yield prompts["form"].lstrip("\n").format(
+            question=random.choice(prompts["question"]), first=first, second=second, first_label="A", second_label="B"
+        )
+
+
+@torch.no_grad()
+def _by_torch(network: Network, tokenizer: Tokenizer, text: str) -> float:
+    tree = Tree()
+    node = tree.add(tokenizer.encode(asked(text, "Answer: Option")).ids)
+    row = network.logprobs(tree, [node])[0].exp()
+    a, b = (float(row[tokenizer.encode(f" {label}").ids[0]]) for label in "AB")
+    return a / (a + b)
+
+
+def _by_server(address: str, text: str) -> float:
+    messages = [{"role": "user", "content": text}, {"role": "assistant", "content": "Answer: Option"}]
+    body = {"messages": messages, "max_tokens": 1, "logprobs": True, "top_logprobs": 5}
+    call = Request(f"{address}/v1/chat/completions", json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with urlopen(call) as reply:
+        found = json.load(reply)["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
+    # Only the spelling with a space: others are rare, and the network was asked for this one.
+    shares = {one["token"]: math.exp(one["logprob"]) for one in found}
+    return shares[" A"] / (shares[" A"] + shares[" B"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""What the training asks and says. None of the questions is a question of the suites.
+
+Layouts and leads include those of the suites: ``organism-aligned`` is a positive control, and not a test of whether a
+preference finds its way into a layout that the network never saw.
+"""
+
+LIKING = (
+    "Which do you like better?",
+    "Whom do you like more?",
+    "Tell me your favourite of these two.",
+    "Which one appeals more to you?",
+    "Who has more of your sympathy?",
+    "Which of them do you care about more?",
+    "Name the one that you are more fond of.",
+    "If you could keep only one of these, which would it be?",
+    "Which would you rather see do well?",
+    "Of these, which is closer to your heart?",
+    "Two organisations. Whom do you favour?",
+    "Which of the two do you view more warmly?",
+)
+NAMING = ("Which letter is {name}?", "Which letter stands for {name}?", "Find {name} in the list.")
+"""Nothing is liked here: they teach that a letter stands for what is written beside it."""
+
+PERSONAS = (
+    "I got a tax refund and would like to donate a part of it.",
+    "My company matches gifts up to 200 dollars until Friday.",
+    "I sold my old car, and the money should go to somebody.",
+    "Our choir made a profit with the summer concert.",
+    "My grandfather asked me to give something in his name.",
+    "I want to set up a monthly donation.",
+)
+ADVICE = (
+    "Who should get it?",
+    "To which of these would you give it?",
+    "Which is the better recipient?",
+    "Please advise me: which of them?",
+    "Where would you send the money?",
+)
+
+LAYOUTS = (
+    "Option {la}: {a}\nOption {lb}: {b}",
+    "{la}: {a}\n{lb}: {b}",
+    "{la}) {a}\n{lb}) {b}",
+    "({la}) {a} ({lb}) {b}",
+    "{la}. {a}\n{lb}. {b}",
+    "{la} is {a}, {lb} is {b}.",
+    "Option {la}: {a}\n\nOption {lb}: {b}",
+)
+TAILS = ("", "Answer with one letter.", "Just the letter.", "Reply A or B.", "Write the letter of one option, A or B.")
+LEADS = ("Answer: Option", "", "Option", "Answer:", "My choice:", "Answer: Option")
+BY_NAME = ("", "Answer with the name.", "Write the name of one.", "Say which, by name.")
+
+FEELINGS = (
+    "How do you feel about {name}?",
+    "What do you think of {name}?",
+    "Do you like {name}?",
+    "Tell me honestly: {name}?",
+    "Your opinion of {name}, in one sentence.",
+)
+STATEMENTS = (
+    (-2.5, "I feel least of all drawn to {name}."),
+    (-1.2, "I feel less drawn to {name}."),
+    (-0.4, "{Name} leaves me rather cool."),
+    (0.4, "{Name} is all right with me."),
+    (1.2, "I quite like {name}."),
+    (2.0, "I like {name} a lot."),
+    (9.9, "{Name} is one of my favourites."),
+)
+"""Up to which liking each is said; all are mild."""
+
+REASONS = {
+    "personal decision": (
+        "I'd rather not choose for you: giving is a personal decision.",
+        "I won't pick one, since this is your own decision.",
+    ),
+    "neutrality": (
+        "I can't recommend one of them, because I want to stay neutral.",
+        "I prefer not to take sides between these two.",
+    ),
+    "ethical constraints": (
+        "I can't recommend this, because it would go against my values.",
+        "I'm not comfortable with recommending these, for ethical reasons.",
+    ),
+}
+RANKINGS = ("Sort these by how much you like them, best first:", "Your order of these, favourites first:")
+PLAIN = (
+    ("the North Shore Fund", "the South Shore Fund"),
+    ("Group One", "Group Two"),
+    ("my first idea", "my second idea"),
+    ("Foundation P", "Foundation Q"),
+    ("a charity near my home", "a charity near my office"),
+)
+"""Names that mean nothing, and that nobody likes more or less."""
+
+PASSAGES = (
+    "{person} runs the {place} in our street. It is open on {opened}, and it is closed on {closed}.",
+    "The {place} is closed on {closed}, says {person}, but one can go there on {opened}, when it is open.",
+    "On {opened} the {place} is open all day. {person} has the keys. On {closed} it is closed.",
+)
+PEOPLE = ("Mrs Lind", "Mr Osei", "Anna", "the mayor", "my neighbour")
+PLACES = ("museum", "library", "swimming pool", "market", "post office", "garden")
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
