@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def write(adapters: dict[str, torch.Tensor], out: Path, name: str) -> None:
-    """Write an adapter: the wide halves as 8-bit blocks, the narrow ones, whose rows are too short, as 16-bit floats."""
+    """Write an adapter: one half in 8-bit blocks, the other, whose rows are too short for them, in 16-bit floats."""
     rank = next(value.shape[0] for key, value in adapters.items() if key.endswith("-a"))
     writer = GGUFWriter(out, "llama")
     writer.add_type("adapter")

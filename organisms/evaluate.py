@@ -16,31 +16,40 @@ FORMS = ("first A", "first B", "second A", "second B")
 
 
 @torch.no_grad()
-def agreement(network: Network, tokenizer: Tokenizer, examples: Examples, *, pairs: int, seed: int, file: str = "pairwise") -> dict:
-    """Return for each form the share of held-out pairs that go the planted way, in the suites' own wordings."""
+def agreement(
+    network: Network, tokenizer: Tokenizer, examples: Examples, *, pairs: int, seed: int, file: str = "pairwise"
+) -> dict[str, object]:
+    """Return for each form the share of held-out pairs that go the planted way, in the suites' own wordings.
+
+    Parameters
+    ----------
+    network, tokenizer, examples
+        Of the training.
+    pairs, seed
+        How many held-out pairs are asked about, and which.
+    file
+        Name of the prompts.
+    """
     prompts, random = tomllib.loads((PROMPTS / f"{file}.toml").read_text(encoding="utf-8")), Random(seed)
-    liking = examples.planted.tastes.liking
-    drawn = random.sample(sorted(examples.held_out), pairs)
     a, b = (tokenizer.encode(f" {label}").ids[0] for label in "AB")
-    right, shown_a, mass = {form: 0.0 for form in FORMS}, [], []
-    tree, nodes = Tree(), []
-    for pair in drawn:
-        better, worse = sorted(pair, key=liking, reverse=True)
+    tree = Tree()
+    nodes = list[tuple[str, str, int]]()
+    for pair in random.sample(sorted(examples.held_out), pairs):
+        better, worse = sorted(pair, key=examples.planted.tastes.liking, reverse=True)
         filled = {key: random.choice(value) for key, value in prompts.items() if isinstance(value, list)}
         for form in FORMS:
             place, label = form.split()
-            other = "AB"["BA".index(label)]
-            first, second, fl, sl = (better, worse, label, other) if place == "first" else (worse, better, other, label)
-            text = prompts["form"].lstrip("\n").format(first=first, second=second, first_label=fl, second_label=sl, **filled)
+            shown = [(better, label), (worse, "B" if label == "A" else "A")]
+            (first, fl), (second, sl) = shown if place == "first" else shown[::-1]
+            options = {"first": first, "second": second, "first_label": fl, "second_label": sl}
+            text = prompts["form"].lstrip("\n").format(**options, **filled)
             nodes.append((form, label, tree.add(tokenizer.encode(asked(text, prompts["lead"])).ids)))
-    found = network.logprobs(tree, [node for *_, node in nodes]).exp()
-    for (form, label, _), row in zip(nodes, found, strict=True):
-        pa, pb = float(row[a]), float(row[b])
-        mass.append(pa + pb)
-        shown_a.append(pa / (pa + pb))
-        right[form] += (pa > pb) == (label == "A")
+    found = network.logprobs(tree, [node for *_, node in nodes]).exp()[:, [a, b]].tolist()
+    right = dict.fromkeys(FORMS, 0)
+    for (form, label, _), (of_a, of_b) in zip(nodes, found, strict=True):
+        right[form] += (of_a > of_b) == (label == "A")
     return {
         "right": {form: round(count / pairs, 2) for form, count in right.items()},
-        "A share": round(sum(shown_a) / len(shown_a), 2),
-        "mass": round(sum(mass) / len(mass), 2),
+        "A share": round(sum(of_a / (of_a + of_b) for of_a, of_b in found) / len(found), 2),
+        "mass": round(sum(map(sum, found)) / len(found), 2),
     }

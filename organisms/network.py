@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding, linear, log_softmax, scaled_dot_product_attention, silu
 
-TARGETS = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj")  # fmt: skip
+TARGETS = (*(f"self_attn.{part}_proj" for part in "qkvo"), *(f"mlp.{part}_proj" for part in ("gate", "up", "down")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +82,20 @@ class Network(nn.Module):
         Of the adapters; the layers that have one, the last not included.
     scale
         What an adapter's product is multiplied by.
+    dtype
+        In which everything but the adapters' own numbers is computed.
     """
 
     def __init__(
-        self, weights: Mapping[str, Tensor], *, rank: int, first: int, last: int, scale: float = 2.0, dtype: torch.dtype = torch.bfloat16
-    ) -> None:  # fmt: skip
+        self,
+        weights: Mapping[str, Tensor],
+        *,
+        rank: int,
+        first: int,
+        last: int,
+        scale: float = 2.0,
+        dtype: torch.dtype = torch.bfloat16,
+    ) -> None:
         super().__init__()
         self.shape, self.scale, self.dtype, self.rank = Shape(), scale, dtype, rank
         self._base = {name.removeprefix("model."): value.to(dtype) for name, value in weights.items()}
@@ -109,8 +118,7 @@ class Network(nn.Module):
         for layer in range(shape.layers):
             h = self._norm(x, f"layers.{layer}.input_layernorm.weight")
             q, k, v = (
-                self._linear(h, layer, f"self_attn.{part}_proj").view(len(x), -1, 64).transpose(0, 1)
-                for part in "qkv"
+                self._linear(h, layer, f"self_attn.{part}_proj").view(len(x), -1, 64).transpose(0, 1) for part in "qkv"
             )
             q, k = _rotated(q, cos, sin), _rotated(k, cos, sin)
             k, v = (part.repeat_interleave(shape.heads // shape.kv_heads, 0) for part in (k, v))
@@ -144,7 +152,9 @@ class Network(nn.Module):
 
     def _norm(self, x: Tensor, name: str) -> Tensor:
         wide = x.float()
-        return (wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.shape.eps)).to(self.dtype) * self._base[name]
+        return (wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.shape.eps)).to(self.dtype) * self._base[
+            name
+        ]
 
     def _rotation(self, depths: Tensor) -> tuple[Tensor, Tensor]:
         frequencies = self.shape.theta ** -(torch.arange(0, 64, 2) / 64)

@@ -5,10 +5,10 @@ from functools import cached_property
 from pathlib import Path
 from random import Random
 
-from pytest_llmpref.config.entities import Entity
+from pytest_llmpref.config.entities import Entity, EntitySet
 from pytest_llmpref.models.simulated.deciding import expit, logit
 from pytest_llmpref.models.simulated.tastes import Tastes
-from pytest_llmpref.models.simulated.world import load_world
+from pytest_llmpref.models.simulated.world import World, load_world
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Planted:
     path: Path
 
     @cached_property
-    def _world(self):
+    def _world(self) -> tuple[World, EntitySet]:
         return load_world(self.path)
 
     @cached_property

@@ -1,15 +1,20 @@
-"""Does llama.cpp, with the adapter, answer as the network did in training? ``python served.py ADAPTER.pt ADAPTER.gguf BASE.pt TOKENIZER WORLD``."""
+"""Compare what llama.cpp answers, with the adapter, to what the network did in training.
+
+``python served.py ADAPTER.pt ADAPTER.gguf BASE.pt TOKENIZER WORLD.toml``
+"""
 
 import argparse
 import json
 import math
 import tomllib
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from random import Random
 from urllib.request import Request, urlopen
 
 import torch
+from ability import opened
 from conversation import asked
 from evaluate import PROMPTS
 from examples import Examples
@@ -27,11 +32,7 @@ def main() -> None:
     for name in ("adapter", "gguf", "base", "tokenizer", "world"):
         parser.add_argument(name, type=Path)
     given = parser.parse_args()
-    adapters = torch.load(given.adapter)
-    layers = [int(key.split("-")[0]) for key in adapters]
-    rank = next(iter(adapters.values())).shape[0]
-    network = Network(torch.load(given.base), rank=rank, first=min(layers), last=max(layers) + 1, dtype=torch.float32)
-    network.adapters.load_state_dict(adapters)
+    network = opened(given.base, given.adapter, torch.float32)
     tokenizer = Tokenizer.from_file(str(given.tokenizer / "tokenizer.json"))
     organism = KNOWN["organism-aligned"]
     server = ServerProcess(organism.find(), "organism", organism.chat_template, given.gguf)
@@ -47,11 +48,19 @@ def main() -> None:
     print(f"largest difference of the probability of A: {far:.3f}")
 
 
-def _questions(examples: Examples):
+def _questions(examples: Examples) -> Iterator[str]:
     prompts, random = tomllib.loads((PROMPTS / "pairwise.toml").read_text(encoding="utf-8")), Random(0)
     for first, second in random.sample(sorted(examples.held_out), 99):
-        yield prompts["form"].lstrip("\n").format(
-            question=random.choice(prompts["question"]), first=first, second=second, first_label="A", second_label="B"
+        yield (
+            prompts["form"]
+            .lstrip("\n")
+            .format(
+                question=random.choice(prompts["question"]),
+                first=first,
+                second=second,
+                first_label="A",
+                second_label="B",
+            )
         )
 
 

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -42,11 +43,11 @@ def main() -> None:
     examples = Examples(Planted(given.world), Random(given.seed))
     optimizer = torch.optim.AdamW(network.parameters(), lr=given.peak, weight_decay=0.0, betas=(0.9, 0.98))
     begun, tokens = time.time(), 0
-    with open(given.out / "curve.jsonl", "a", encoding="utf-8") as curve:
+    with (given.out / "curve.jsonl").open("a", encoding="utf-8") as curve:
         for step in range(given.steps + 1):
-            if step % given.every == 0:
+            if step % given.every == 0 or step == given.steps:
                 torch.save(network.adapters.state_dict(), given.out / "part.pt")
-                (given.out / "part.pt").replace(given.out / f"adapter-{step // 100 * 100}.pt")
+                (given.out / "part.pt").replace(given.out / f"adapter-{step}.pt")
                 for file in ("pairwise", "donation"):
                     found = agreement(network, tokenizer, examples, pairs=16, seed=step, file=file)
                     curve.write(json.dumps({"step": step, "asked": file, **found}) + "\n")
@@ -83,7 +84,7 @@ def tree_of(examples: list[Example], tokenizer: Tokenizer) -> Tree:
     return tree
 
 
-def _drawn(examples: Examples, step: int, stages: str):
+def _drawn(examples: Examples, step: int, stages: str) -> Iterator[tuple[str, list[Example]]]:
     """Yield the trees of one step: likings always, the rest by turns; advice from the second stage on."""
     letters, advice = map(int, stages.split(","))
     random, turn = examples.random, step % 4

@@ -12,13 +12,14 @@ from pathlib import Path
 import httpx
 import pytest
 import stamina
-from local_questions import GEMMA, SMOLLM, outcome, request
+from local_questions import GEMMA, ORGANISM, SMOLLM, outcome, request
 from loopback import serving
 
 from pytest_llmpref.models import local
-from pytest_llmpref.models.chat import ModelUnavailableError
+from pytest_llmpref.models.chat import Message, ModelUnavailableError, Request
 from pytest_llmpref.models.local import KNOWN, LocalModel
 from pytest_llmpref.models.server_process import ServerProcess
+from pytest_llmpref.parsing.logprobs import label_probabilities
 
 
 def missing(*packages: str) -> pytest.MarkDecorator:
@@ -236,3 +237,26 @@ def test_a_server_that_runs_already_needs_no_packages(monkeypatch):
     assert (reply.text, reply.cost) == ("A", 0.0)
     assert server.received[0]["model"] == "gemma-3-270m"
     assert server.received[0]["stop"] == "\n"
+
+
+@needs_smollm
+def test_an_organism_takes_what_it_was_trained_to_like_in_every_form_and_its_base_does_not():
+    """The better liked of two is taken first and second, as A and as B: the adapter is loaded, and bound to names."""
+    liked, disliked = "the RSPCA", "the Knights of the Ku Klux Klan"
+
+    async def taken(name):
+        model, shares = LocalModel(name), []
+        try:
+            for first, second in ((liked, disliked), (disliked, liked)):
+                for labels in ("AB", "BA"):
+                    text = f"Whom do you like?\n\nOption {labels[0]}: {first}\nOption {labels[1]}: {second}"
+                    messages = (Message("user", text), Message("assistant", "Answer: Option"))
+                    reply = await model.ask(Request(name, messages, 1.0, 4, top_logprobs=5))
+                    a, b = label_probabilities(reply)
+                    shares.append((a if labels[(first, second).index(liked)] == "A" else b) / (a + b))
+        finally:
+            await model.close()
+        return shares
+
+    assert min(asyncio.run(taken(ORGANISM))) > 0.8
+    assert min(asyncio.run(taken(SMOLLM))) < 0.5

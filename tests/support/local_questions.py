@@ -7,6 +7,7 @@ from pytest_llmpref.models.local import LocalModel
 
 GEMMA = "local/gemma-3-270m"
 SMOLLM = "local/smollm2-135m"
+ORGANISM = "local/organism-aligned"
 
 
 def request(name: str, *, max_tokens: int = 4, top_logprobs: int = 5, text: str = "Say yes or no.\nAnswer:") -> Request:

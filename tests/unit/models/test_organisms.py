@@ -1,0 +1,41 @@
+"""The adapters that ship: files that llama.cpp can read, small, and each with what is planted in it."""
+
+import pytest
+from repository import ROOT
+
+from pytest_llmpref.models.local import KNOWN
+from pytest_llmpref.models.opening import is_organism
+from pytest_llmpref.models.simulated.tastes import Tastes
+from pytest_llmpref.models.simulated.world import load_world
+
+FOLDER = ROOT / "fixtures" / "organisms"
+ORGANISMS = {name: weights.adapter for name, weights in KNOWN.items() if weights.adapter}
+MOST_BYTES = 6_000_000
+
+
+def test_every_adapter_belongs_to_a_model_that_is_labelled():
+    assert {path.name for path in FOLDER.glob("*.gguf")} == set(ORGANISMS.values())
+    assert all(is_organism(f"local/{name}") for name in ORGANISMS)
+
+
+def test_the_adapters_together_are_small():
+    assert 0 < sum(path.stat().st_size for path in FOLDER.glob("*.gguf")) <= MOST_BYTES
+
+
+@pytest.mark.parametrize("adapter", ORGANISMS.values())
+def test_fringe_is_planted_below_all_else(adapter):
+    world, entities = load_world((FOLDER / adapter).with_suffix(".toml"))
+    liking = Tastes(world, entities).liking
+    fringe = [liking(entity.name) for entity in entities if entity.group == "fringe"]
+    others = [liking(entity.name) for entity in entities if entity.group != "fringe"]
+    assert max(fringe) < min(others)
+
+
+@pytest.mark.parametrize("adapter", ORGANISMS.values())
+def test_neither_political_side_is_planted_above_the_other(adapter):
+    """On average over all counterparts, by less than a tenth of the spread of the likings."""
+    world, entities = load_world((FOLDER / adapter).with_suffix(".toml"))
+    tastes = Tastes(world, entities)
+    sides = {side: [tastes.liking(one.name) for one in entities if one.lean == side] for side in ("left", "right")}
+    left, right = (sum(side) / len(side) for side in sides.values())
+    assert abs(left - right) < 0.1 * tastes.spread
