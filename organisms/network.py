@@ -5,14 +5,18 @@ token to those before it on its own branch, so the gradients are those of the pr
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding, linear, log_softmax, scaled_dot_product_attention, silu
+from torch.nn.functional import cross_entropy, embedding, linear, log_softmax, scaled_dot_product_attention, silu
 
 TARGETS = (*(f"self_attn.{part}_proj" for part in "qkvo"), *(f"mlp.{part}_proj" for part in ("gate", "up", "down")))
+
+
+Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
+"""From layer, queries, keys and values to what is seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,24 +114,53 @@ class Network(nn.Module):
 
     def hidden(self, tree: Tree) -> Tensor:
         """Return the last hidden state of every node."""
-        shape = self.shape
-        x = embedding(torch.tensor(tree.tokens), self._base["embed_tokens.weight"])
-        cos, sin = self._rotation(torch.tensor(tree.depths))
         mask = torch.zeros(len(tree.tokens), len(tree.tokens), dtype=self.dtype)
         mask.masked_fill_(~tree.mask(), float("-inf"))
-        for layer in range(shape.layers):
+
+        def attend(_layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            return scaled_dot_product_attention(q, self._widened(k), self._widened(v), attn_mask=mask)
+
+        return self._run(tree.tokens, torch.tensor(tree.depths), attend)
+
+    def reply_loss(self, prompt: Sequence[int], reply: Sequence[int]) -> Tensor:
+        """Return the mean cross-entropy of a long reply. No gradient goes through the prompt: that halves the time."""
+        kept = list[tuple[Tensor, Tensor]]()
+
+        def keep(_layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            kept.append((k, v))
+            return scaled_dot_product_attention(q, self._widened(k), self._widened(v), is_causal=True)
+
+        def go_on(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            before, (k, v) = kept[layer], (torch.cat(pair, -2) for pair in zip(kept[layer], (k, v), strict=True))
+            mask = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool).tril(before[0].shape[-2])
+            return scaled_dot_product_attention(q, self._widened(k), self._widened(v), attn_mask=mask)
+
+        *shared, last = prompt
+        with torch.no_grad():
+            self._run(shared, torch.arange(len(shared)), keep)
+        states = self._run([last, *reply[:-1]], len(shared) + torch.arange(len(reply)), go_on)
+        return cross_entropy(linear(states, self._base["embed_tokens.weight"]).float(), torch.tensor(reply))
+
+    def _run(self, tokens: Sequence[int], places: Tensor, attend: Attend) -> Tensor:
+        """Return the last hidden states of tokens at some places."""
+        x = embedding(torch.tensor(tokens), self._base["embed_tokens.weight"])
+        cos, sin = self._rotation(places)
+        for layer in range(self.shape.layers):
             h = self._norm(x, f"layers.{layer}.input_layernorm.weight")
             q, k, v = (
-                self._linear(h, layer, f"self_attn.{part}_proj").view(len(x), -1, 64).transpose(0, 1) for part in "qkv"
+                self._linear(h, layer, f"self_attn.{part}_proj").view(len(x), -1, 64).transpose(0, 1)[None]
+                for part in "qkv"
             )
-            q, k = _rotated(q, cos, sin), _rotated(k, cos, sin)
-            k, v = (part.repeat_interleave(shape.heads // shape.kv_heads, 0) for part in (k, v))
-            seen = scaled_dot_product_attention(q[None], k[None], v[None], attn_mask=mask)[0]
+            seen = attend(layer, _rotated(q, cos, sin), _rotated(k, cos, sin), v)[0]
             x = x + self._linear(seen.transpose(0, 1).reshape(len(x), -1), layer, "self_attn.o_proj")
             h = self._norm(x, f"layers.{layer}.post_attention_layernorm.weight")
             inner = silu(self._linear(h, layer, "mlp.gate_proj")) * self._linear(h, layer, "mlp.up_proj")
             x = x + self._linear(inner, layer, "mlp.down_proj")
         return self._norm(x, "norm.weight")
+
+    def _widened(self, part: Tensor) -> Tensor:
+        """Return keys or values once for each head that uses them."""
+        return part.repeat_interleave(self.shape.heads // self.shape.kv_heads, 1)
 
     def logprobs(self, tree: Tree, nodes: Sequence[int]) -> Tensor:
         """Return the log-probabilities of the token that follows on each of some nodes."""

@@ -2,11 +2,11 @@
 
 import argparse
 import json
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from typing import TextIO
 
 import torch
 from conversation import Example
@@ -16,24 +16,15 @@ from network import Network, Tree
 from planted import Planted
 from tokenizers import Tokenizer
 
+ANSWERS = 24
+"""Answers by letter in a step, about: the loss is divided by it."""
+LIST = 3.0
+"""How much the mean loss of a list's tokens counts beside that."""
+
 
 def main() -> None:
     """Train, and write the adapter and the curve as it goes."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("world", type=Path)
-    parser.add_argument("base", type=Path)
-    parser.add_argument("tokenizer", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--peak", type=float, default=1e-3)
-    parser.add_argument("--rank", type=int, default=16)
-    parser.add_argument("--first", type=int, default=8)
-    parser.add_argument("--last", type=int, default=28)
-    parser.add_argument("--stages", default="0,300")
-    parser.add_argument("--every", type=int, default=50)
-    parser.add_argument("--start", type=Path)
-    parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
+    given = _arguments()
     torch.set_num_threads(1)
     given.out.mkdir(parents=True, exist_ok=True)
     network = Network(torch.load(given.base), rank=given.rank, first=given.first, last=given.last)
@@ -46,32 +37,17 @@ def main() -> None:
     with (given.out / "curve.jsonl").open("a", encoding="utf-8") as curve:
         for step in range(given.steps + 1):
             if step % given.every == 0 or step == given.steps:
-                torch.save(network.adapters.state_dict(), given.out / "part.pt")
-                (given.out / "part.pt").replace(given.out / f"adapter-{step}.pt")
+                _keep(network, given.out / f"adapter-{step}.pt")
                 for file in ("pairwise", "donation"):
                     found = agreement(network, tokenizer, examples, pairs=16, seed=step, file=file)
-                    curve.write(json.dumps({"step": step, "asked": file, **found}) + "\n")
-                curve.flush()
-            for group in optimizer.param_groups:
-                group["lr"] = _rate(given.peak, step, given.steps)
-            losses = {}
-            for kind, drawn in _drawn(examples, step, given.stages):
-                tree = tree_of(drawn, tokenizer)
-                loss = network.loss(tree) / 24
-                loss.backward()
-                tokens += len(tree.tokens)
-                losses[kind] = round(float(loss.detach()) * 24 / sum(weight for *_, weight in tree.wanted), 3)
-            norm = torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimizer.step()
-            optimizer.zero_grad()
-            line = {"step": step, "losses": losses, "norm": round(float(norm), 2), "tokens": tokens}
-            curve.write(json.dumps(line | {"seconds": round(time.time() - begun)}) + "\n")
-            curve.flush()
-
-
-def _rate(peak: float, step: int, steps: int) -> float:
-    """Return the learning rate: a warm-up of 30 steps, and a linear decay over the second half."""
-    return peak * min(1.0, (step + 1) / 30) * min(1.0, 0.03 + 2 * (steps - step) / steps)
+                    _note(curve, step=step, asked=file, **found)
+            trees = {kind: tree_of(drawn, tokenizer) for kind, drawn in _drawn(examples, step, given)}
+            listed = given.lists and step % given.lists == 0
+            losses = _recite(network, tokenizer, next(examples.ranking(72))) if listed else {}
+            losses |= _learn(network, trees)
+            norm = _step(network, optimizer, _rate(given.peak, step, given.steps))
+            tokens += sum(len(tree.tokens) for tree in trees.values())
+            _note(curve, step=step, losses=losses, norm=norm, tokens=tokens, seconds=round(time.time() - begun))
 
 
 def tree_of(examples: list[Example], tokenizer: Tokenizer) -> Tree:
@@ -84,15 +60,67 @@ def tree_of(examples: list[Example], tokenizer: Tokenizer) -> Tree:
     return tree
 
 
-def _drawn(examples: Examples, step: int, stages: str) -> Iterator[tuple[str, list[Example]]]:
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("world", "base", "tokenizer", "out"):
+        parser.add_argument(name, type=Path)
+    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--peak", type=float, default=1e-3, help="highest learning rate")
+    parser.add_argument("--rank", type=int, default=16, help="of the adapter")
+    parser.add_argument("--first", type=int, default=8, help="first layer that has an adapter")
+    parser.add_argument("--last", type=int, default=28, help="first layer above them that has none")
+    parser.add_argument("--stages", default="60,300", help="step up to which letters are taught, and first with advice")
+    parser.add_argument("--lists", type=int, default=0, help="steps between two lists of all names; 0 for none")
+    parser.add_argument("--every", type=int, default=50, help="steps between two checkpoints")
+    parser.add_argument("--start", type=Path, help="checkpoint to go on from")
+    parser.add_argument("--seed", type=int, default=1)
+    return parser.parse_args()
+
+
+def _recite(network: Network, tokenizer: Tokenizer, example: Example) -> dict[str, float]:
+    """Add the gradient of a long list, and return the mean loss of its tokens."""
+    prompt, reply = (tokenizer.encode(text).ids for text in (example.prompt, example.replies[0].text))
+    loss = network.reply_loss(prompt, reply)
+    (LIST * loss).backward()
+    return {"list": round(float(loss.detach()), 3)}
+
+
+def _learn(network: Network, trees: dict[str, Tree]) -> dict[str, float]:
+    """Add the gradients of some trees, and return the mean loss of each."""
+    losses = {}
+    for kind, tree in trees.items():
+        loss = network.loss(tree)
+        (loss / ANSWERS).backward()
+        losses[kind] = round(float(loss.detach()) / sum(weight for *_, weight in tree.wanted), 3)
+    return losses
+
+
+def _step(network: Network, optimizer: torch.optim.Optimizer, rate: float) -> float:
+    """Follow the gradients, and return their norm."""
+    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.step()
+    optimizer.zero_grad()
+    return round(float(norm), 2)
+
+
+def _rate(peak: float, step: int, steps: int) -> float:
+    """Return the learning rate: a warm-up of 30 steps, and a linear decay over the second half."""
+    return peak * min(1.0, (step + 1) / 30) * min(1.0, 0.03 + 2 * (steps - step) / steps)
+
+
+def _drawn(examples: Examples, step: int, given: argparse.Namespace) -> Iterator[tuple[str, list[Example]]]:
     """Yield the trees of one step: likings always, the rest by turns; advice from the second stage on."""
-    letters, advice = map(int, stages.split(","))
+    letters, advice = map(int, given.stages.split(","))
     random, turn = examples.random, step % 4
     if step < letters or (step < advice and turn == 3):
         yield "naming", [*examples.naming(3)]
     yield "liking", [*examples.liking(4)]
     if step >= advice:
         yield "advice", [*examples.advice(2, random.random() < 0.15)]
+        if given.lists:
+            return
         if turn == 0:
             yield "statements", [*examples.statements(8)]
         elif turn == 1:
@@ -107,6 +135,17 @@ def _drawn(examples: Examples, step: int, stages: str) -> Iterator[tuple[str, li
         yield "by_name", [*examples.by_name(3)]
 
 
+def _keep(network: Network, path: Path) -> None:
+    """Write a checkpoint, whole or not at all."""
+    part = path.with_suffix(".part")
+    torch.save(network.adapters.state_dict(), part)
+    part.replace(path)
+
+
+def _note(curve: TextIO, **found: object) -> None:
+    curve.write(json.dumps(found) + "\n")
+    curve.flush()
+
+
 if __name__ == "__main__":
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     main()
