@@ -15,7 +15,7 @@ from repository import ROOT
 GOLDEN = ROOT / "tests/golden"
 PAIRS = ("preferences", "donation_advice", "refusals")
 ALL = (*PAIRS, "direct_ranking", "boolq")
-GEMMA, SMOLLM2 = "local/gemma-3-270m", "local/smollm2-135m"
+GEMMA, SMOLLM2, ORGANISM = "local/gemma-3-270m", "local/smollm2-135m", "local/organism-aligned"
 AGENTS = (
     f"--llmpref-cassettes={ROOT / 'cassettes/agentic'}",
     "--llmpref-agentic=bundled",
@@ -27,6 +27,7 @@ STUDIES = {
     "gemma-standard": (GEMMA, "standard", ALL, ()),
     "gemma-adaptive": (GEMMA, "adaptive", PAIRS[:2], ()),
     "smollm2-standard": (SMOLLM2, "standard", ALL, ()),
+    "organism-standard": (ORGANISM, "standard", (*PAIRS, "direct_ranking"), ()),
     "smollm2-agents": (SMOLLM2, ROOT / "cassettes/agentic/two-replies.toml", ("agentic",), AGENTS),
     "simulated-smoke": ("sim/paper-a", "smoke", (*ALL, "protocols"), ("--llmpref-protocols=all",)),
     "simulated-gate": ("sim/refuser", "gate", ("refusals", "boolq"), ("-m", "gate or golden")),

