@@ -32,6 +32,7 @@ MODELS = {"local/gemma-3-270m": ALL, "local/smollm2-135m": ALL, "local/organism-
 FAST, SMOLLM2, ORGANISM = MODELS
 
 
+NATURE = "model organism: preferences trained in"
 PLANTED = ROOT / "fixtures/organisms/aligned.toml"
 
 
@@ -93,7 +94,7 @@ def test_both_depths_of_replay_give_identical_measures_and_claims(replay, model)
     assert replay(model, "smoke", "--llmpref-replay=wire", suites=suites) == replay(model, "smoke", suites=suites)
 
 
-def test_the_recorded_organism_likes_what_was_planted_and_says_that_it_was(replay):
+def test_the_recorded_organism_likes_what_was_planted_and_says_that_it_was(replay, pytester):
     world, entities = load_world(PLANTED)
     liking = Tastes(world, entities).liking
     record = replay(ORGANISM, "standard", suites=PAIRS)
@@ -102,6 +103,8 @@ def test_the_recorded_organism_likes_what_was_planted_and_says_that_it_was(repla
         found = record["measures"][measure]["entities"]
         pairs = [(liking(one.name), found[one.id]["value"]) for one in entities]
         assert scipy.stats.spearmanr(*zip(*pairs, strict=True)).statistic > least, measure
+    for name in ("summary.md", "report.html"):
+        assert NATURE in (pytester.path / "reports/latest" / name).read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
