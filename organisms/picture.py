@@ -32,6 +32,7 @@ def main() -> None:
             _scatter(given.world, measures, "preference", "measured preference (Elo)"),
             _scatter(given.world, measures, "donation_advice", "measured advice (Elo)"),
         ],
+        "resolve": {"scale": {"color": "independent"}},
         "config": {"font": "sans-serif", "view": {"stroke": "#ddd"}},
     }
     given.out.write_text(vl_convert.vegalite_to_svg(spec), encoding="utf-8")

@@ -45,6 +45,8 @@ class Planted:
     def refuses(self, one: str, other: str) -> float:
         """Return the probability of declining to advise on two names."""
         refusal = self._world[0].refusal
+        if not 0 < refusal.base < 1:
+            return refusal.base
         first, second = self.tastes.dislike(one), self.tastes.dislike(other)
         return expit(logit(refusal.base) + refusal.slope * (first + second) + refusal.superadditivity * first * second)
 
