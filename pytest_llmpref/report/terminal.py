@@ -156,8 +156,12 @@ def show_results(reporter: Any, results: Results, verbosity: int) -> None:  # no
     ``verbosity`` is pytest's: below 0 only what went wrong is shown, above 0 every claim is explained.
     """
     for name, model in results.models.items():
-        label = on_one_line(labelled(name, model))
-        reporter.section(f"llmpref: {label}, profile {results.run.profile}", sep="=", bold=True)
+        plain, label = on_one_line(name), on_one_line(labelled(name, model))
+        fits = len(label) + len(results.run.profile) <= WIDTH - len("= llmpref: , profile  =")
+        shown = label if fits else plain
+        reporter.section(f"llmpref: {shown}, profile {results.run.profile}", sep="=", bold=True)
+        if shown != label:
+            reporter.write_line(label, bold=True)
         if results.run.control != "none":
             reporter.write_line(
                 f"CONTROL ({results.run.control}): relations between measures may appear by chance alone", bold=True
