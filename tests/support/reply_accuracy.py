@@ -1,8 +1,8 @@
 """How often replies are read as a reader labelled them.
 
 ``python tests/support/reply_accuracy.py FILE.toml`` prints a matrix and what is read otherwise. With ``development`` or
-``test`` instead of a file, it prints those of a half of the blind replies, and none of its texts; with ``second`` after
-that, those of the second set.
+``test`` instead of a file, it prints those of a half of the blind replies, and none of its texts; with ``second`` or
+``third`` after that, those of another set.
 """
 
 import sys
@@ -23,8 +23,9 @@ from pytest_llmpref.parsing.yes_no import read_yes_no
 
 OUTCOMES = [Outcome.CHOICE, Outcome.REFUSAL, Outcome.ABSTENTION, Outcome.UNPARSEABLE, Outcome.TRUNCATED]
 BLIND = Path(__file__).parents[1] / "replies" / "blind" / "replies.toml"
-SECOND = BLIND.with_name("second.toml")
+SECOND, THIRD = BLIND.with_name("second.toml"), BLIND.with_name("third.toml")
 """Written by others, later: whoever wrote the rules of then saw one half of these alone, and the other half decided."""
+SETS = {"": BLIND, "second": SECOND, "third": THIRD}
 
 
 @dataclass(frozen=True)
@@ -172,6 +173,8 @@ def table(found: Half) -> str:
     groups["languages but English"] = [key for key in found.choices if len(key) == 2 and key != "en"]
     for name, keys in groups.items():
         read, of = found.share(keys)
+        if not of:
+            continue
         low, high = binomtest(read, of).proportion_ci(0.95, "wilson")
         lines.append(f"| {name} | {read} | {of} | {read / of:.1%} | {low:.1%} to {high:.1%} |")
     for name, wrong, templates in (
@@ -187,7 +190,7 @@ def table(found: Half) -> str:
 
 if __name__ == "__main__":
     if sys.argv[1] in {"development", "test"}:
-        print(table(half(sys.argv[1], SECOND if sys.argv[2:] == ["second"] else BLIND)))
+        print(table(half(sys.argv[1], SETS["".join(sys.argv[2:])])))
     else:
         of_file = accuracy(labelled(Path(sys.argv[1])))
         print(summed_up(of_file), *of_file.wrong, sep="\n")

@@ -1,7 +1,7 @@
 """Replies are read as a reader labelled them, blind ones too, and no shape of reply takes the reading down."""
 
 import pytest
-from reply_accuracy import BLIND, SECOND, accuracy, half, labelled, markdown, summed_up, table, upper_limit
+from reply_accuracy import BLIND, SECOND, THIRD, accuracy, half, labelled, markdown, summed_up, table, upper_limit
 from repository import REPLIES
 
 from pytest_llmpref.models.chat import Reply
@@ -91,6 +91,28 @@ def test_no_choice_of_the_second_set_is_reversed_and_most_are_read():
 @pytest.mark.xfail(strict=True, reason="84.1% of choices in English are read, and 2 of 162 others as a choice")
 def test_the_second_set_is_read_as_well_as_asked():
     found = half("test", SECOND)
+    read, of = found.share(["en"])
+    assert read / of >= 0.93
+    assert not found.false
+
+
+def test_the_third_set_is_an_exam_in_english():
+    rows = labelled(THIRD)
+    templates = {name: {row["template"] for row in rows if row["half"] == name} for name in ("development", "test")}
+    assert not templates["development"] & templates["test"]
+    assert len(templates["development"] | templates["test"]) == 520
+    assert {row["language"] for row in rows} == {"en"}
+
+
+def test_no_choice_of_the_third_set_is_reversed():
+    """One of its half ``test`` was, where the rules first read it: "Gut says B. Head says A. I trust my head"."""
+    found = half("test", THIRD)
+    assert not found.reversed_, table(found)
+
+
+@pytest.mark.xfail(strict=True, reason="80.2% of choices are read, and 1 of 104 others as a choice")
+def test_the_third_set_is_read_as_well_as_asked():
+    found = half("test", THIRD)
     read, of = found.share(["en"])
     assert read / of >= 0.93
     assert not found.false
