@@ -198,7 +198,8 @@ class _Reading:
                     continue
                 if number == self.unfinished and last and not self._is_whole(each.governed, number, after):
                     continue
-                turned = start > 0 or self.grammar.turns_to(part)
+                # "I'd choose X for cost; Y for reach" does not turn.
+                turned = (start > 0 and text[start - 1] != ";") or self.grammar.turns_to(part)
                 introduced = each.governed or start > 0 or self._is_led(number)
                 found.append(Statement(each.option, number, after, introduced, each.own, turned))
         return found if found or settled else self._referring(number, parts)
@@ -293,8 +294,9 @@ class _Reading:
             and later.turned
             and not earlier.turned
             and not self._goes_on(later)
+            and not self.grammar.has("conditions", self.sentences[later.sentence].text)
         ):
-            # "I'd choose X for cost, but Y for reach" chooses neither.
+            # "I'd choose X for cost, but Y for reach" chooses neither, nor does "my heart says X, but my head says Y".
             return True
         between = " ".join(each.text for each in self.sentences[earlier.sentence : later.sentence + 1])
         return self.grammar.has("revising", between)

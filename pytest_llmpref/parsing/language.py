@@ -88,6 +88,8 @@ class Language:
         Patterns of a clause that says no.
     rejecting
         Patterns of a clause that speaks against an option.
+    against
+        Patterns of what in a frame is against its option, where the verb of the frame may be any: "I'd detest".
     conditions
         Patterns under which a sentence chooses for somebody only: "if you value".
     reported
@@ -173,6 +175,7 @@ class Language:
     described: Pattern
     negation: Patterns
     rejecting: Patterns
+    against: Patterns
     conditions: Patterns
     reported: Patterns
     speaker: Patterns
@@ -213,7 +216,7 @@ _LISTS = ("abstention", "undecided", "both", "offers", "ranking", "worst_first",
 _GRAMMAR = (
     "frames", "comparing", "anaphors", "inverse", "leads", "foils", "limits", "negation", "rejecting", "conditions",
     "reported", "embedding", "guessing", "revising", "withdrawing", "explaining", "speaker", "affirming", "denying",
-    "other_one", "advising", "aspects", "asking",
+    "other_one", "advising", "aspects", "asking", "against",
 )  # fmt: skip
 _WORDS = ("fillers", "described", "copula", "certain", "contrast", "consequence", "because", "yes", "no", "follows")
 """Tables whose phrases begin and end where a word does."""

@@ -140,6 +140,8 @@ class Grammar:
         for match, option, table in self._matches(part, tables):
             if match.start() in places or (table == "comparing" and self.has("limits", part)):
                 continue
+            if table == "frames" and self.has("against", part[_clause_start(part, match.start()) : match.end()]):
+                continue
             if self._holds(part, match, option, inverse=table == "inverse"):
                 places[match.start()] = Stated(option, match.end(), governed=True, own=table == "frames")
         return [places[start] for start in sorted(places)]
