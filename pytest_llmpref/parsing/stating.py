@@ -232,10 +232,9 @@ class Grammar:
 
     def _says_more(self, clause: str, *, last: bool) -> bool:
         """Whether a clause with an option says more than the option: "A is Oxfam", "X is, I think, a great choice"."""
-        last = _last(clause)
         if len(ONE.findall(clause)) > 1 or len(clause) > _SHORT or self.says(clause):
             return True
-        described = self.words.described.match(clause, last)
+        described = self.words.described.match(clause, _last(clause))
         return described is not None and (not last or _LETTER.search(clause, described.end()) is not None)
 
     def _explained(self, part: str, after: list[str], *, led: Callable[[], bool]) -> bool:
