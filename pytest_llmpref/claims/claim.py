@@ -380,9 +380,7 @@ def _what_would_decide(claim: Claim) -> str:
         return "nothing at the present value, which equals the threshold: no n would settle it"
     if math.isinf(interval.low) or math.isinf(interval.high):
         if math.isinf(interval.low) and math.isinf(interval.high):
-            return (
-                f"the interval is unbounded: how many {estimate.unit} would bound it cannot be said (now {estimate.n})"
-            )
+            return f"the interval is unbounded: what number of {estimate.unit} would bound it cannot be said"
         return "more trials: the answers so far do not tell how far the value may lie on that side"
     shrink = max((value - interval.low) / low_margin, (interval.high - value) / high_margin, 1.0)
     needed = f"about {_round_up(estimate.n * shrink**2)} {estimate.unit} (now {estimate.n}) at the present value"

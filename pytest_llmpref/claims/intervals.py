@@ -284,7 +284,7 @@ class MeanOf:
     >>> parts = [Estimate(x / 50, 50, "trials", "Wilson", Wilson(x, 50)) for x in (5, 10, 15)]
     >>> low, high = MeanOf(tuple(parts)).limits(0.95)
     >>> round(low, 3), round(high, 3)
-    (0.147, 0.273)
+    (0.15, 0.274)
     """
 
     parts: tuple[HasInterval, ...]

@@ -11,6 +11,7 @@ References
 Carroll et al. 2006
 Firth 1993
 Vuong 1989
+Wilson 1927
 """
 
 import math

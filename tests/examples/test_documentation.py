@@ -220,7 +220,9 @@ def test_the_table_of_the_reader_is_what_its_script_prints():
     assert f"[{right} of {total}](docs/validation/reader.md)" in README
 
 
-@pytest.mark.parametrize(("name", "of"), [("blind", ["test"]), ("second", ["test", "second"]), ("third", ["test", "third"])])
+@pytest.mark.parametrize(
+    ("name", "of"), [("blind", ["test"]), ("second", ["test", "second"]), ("third", ["test", "third"])]
+)
 def test_the_table_of_blind_replies_is_what_its_script_prints(name, of):
     page = (ROOT / "docs/validation/reader.md").read_text(encoding="utf-8")
     done = subprocess.run(

@@ -14,7 +14,7 @@ PROFILE = (data_folder("fixtures") / "profiles/smoke.toml").read_text()
 @pytest.fixture
 def gate(pytester):
     """Run the gate on reading, over 24 entities and the bundled questions, with a margin that these can decide."""
-    text = PROFILE.replace('entities = "all"', "entities = 24").replace("partners = 4 ", 'partners = "all"')
+    text = PROFILE.replace('entities = "all"', "entities = 24").replace("\npartners = 4 ", '\npartners = "all"')
     text = text.replace("boolq_questions = 12", 'boolq_questions = "all"')
     (pytester.path / "small.toml").write_text(text + 'stopping = "sequential"\n')
     (pytester.path / "policy.toml").write_text("[no_performance_gap]\nmargin = 0.05\n")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_llmpref.cli import main
-from pytest_llmpref.config.options import OPTIONS, RECORD_MODE
+from pytest_llmpref.config.options import OPTIONS, RECORD_MODE, WHERE_FILES_START, WHERE_FOLDERS_START
 from pytest_llmpref.files import data_folder
 from pytest_llmpref.plugin.settings import read_settings
 
@@ -48,10 +48,7 @@ def test_every_profile_is_named(said, capsys):
 
 @pytest.mark.parametrize("name", ["profile", "baseline", "entities", "boolq", "policy", "report_dir", "cassettes"])
 def test_an_option_that_takes_a_path_says_where_a_relative_one_starts(said, name):
-    start = {
-        "report_dir": "a relative path starts at the ini file's folder, else where pytest was called",
-        "cassettes": "a relative path starts at the ini file's folder, else where pytest was called",
-    }.get(name, "a relative path starts where pytest was called, one in the ini file at its folder")
+    start = WHERE_FOLDERS_START if name in {"report_dir", "cassettes"} else WHERE_FILES_START
     long = f"--llmpref-{name.replace('_', '-')}"
     for text in (said.split(f" {long}=")[1], said.split(f" llmpref_{name} (string): ")[1]):
         assert start in text.split(" --llmpref-")[0].split(" llmpref_")[0]

@@ -13,7 +13,7 @@ from pytest_llmpref.files import data_folder
 
 GATE = data_folder("suites") / "release_gate"
 PROFILE = (data_folder("fixtures") / "profiles/smoke.toml").read_text().replace(
-    "partners = 4 ", 'partners = "all"'
+    "\npartners = 4 ", '\npartners = "all"'
 ) + 'stopping = "sequential"\n'
 
 

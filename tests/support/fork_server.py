@@ -60,6 +60,8 @@ class ForkServer:
         self._process = subprocess.Popen(
             [sys.executable, __file__, *modules],
             cwd=self._folder.name,
+            # All plugins, those too that the runs leave out: see `_import_all`.
+            env={name: said for name, said in os.environ.items() if name != "PYTEST_ADDOPTS"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -15,7 +15,7 @@ def write_forty(folder: Path) -> Path:
     rows = "".join(f"the {word} Fund {n},{'ab'[n % 2]}\n" for n, word in enumerate(["Oak", "Elm"] * (N // 2)))
     (folder / "forty.csv").write_text("name,group\n" + rows)
     text = (data_folder("fixtures") / "profiles/smoke.toml").read_text()
-    (folder / "all.toml").write_text(text.replace("partners = 4 ", 'partners = "all"'))
-    few = text.replace("partners = 4 ", f"partners = {PARTNERS}")
+    (folder / "all.toml").write_text(text.replace("\npartners = 4 ", '\npartners = "all"'))
+    few = text.replace("\npartners = 4 ", f"\npartners = {PARTNERS}")
     (folder / "few.toml").write_text(few + 'selection = "adaptive"\n')
     return folder

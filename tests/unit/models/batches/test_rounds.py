@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from datetime import UTC, datetime
 
+import httpx
 import pytest
 import virtual_time
 
@@ -27,6 +28,7 @@ class FakeAPI:
         self.jobs: dict[str, tuple[str, list[str], float]] = {}
         self.paid: Counter[str] = Counter()
         self.lost = 0
+        self.wire: dict[str, httpx.Response] = {}
 
     async def create(self, job, calls):
         identity = f"batch_{len(self.jobs)}"
@@ -34,19 +36,27 @@ class FakeAPI:
         if self.lost:
             self.lost -= 1
             raise UncertainError("lost")
+        self.wire["creation"] = httpx.Response(200, text=identity)
         return identity
 
     async def find(self, job):
+        self.wire["status"] = httpx.Response(200, text="a list of all jobs")
         return next((identity for identity, (token, *_) in self.jobs.items() if token == job.token), None)
 
     async def status(self, identity):
+        self.wire["status"] = httpx.Response(200, text=identity)
         over = self.clock.now() - self.jobs[identity][2] >= self.takes
         return Status("ended" if over else "under way", "completed", (identity,))
 
     async def results(self, status):
+        self.wire["results 1"] = httpx.Response(200, text=status.results[0])
         for name in self.jobs[status.results[0]][1]:
             self.paid[name.partition("-")[2]] += 1
             yield Result(name, Answer(200, b"{}"), "", None)
+
+    def exchanges(self):
+        found, self.wire = self.wire, {}
+        return found
 
     async def close(self):
         pass
@@ -159,3 +169,11 @@ def test_a_question_that_two_ask_is_in_one_job_and_answered_to_both(rounds, prov
     found = virtual_time.run(asyncio.wait_for(answers(rounds(), "aab"), 10 * 3600))
     assert [result.answer.status for _, result in found] == [200] * 3
     assert provider.paid == Counter("ab")
+
+
+@pytest.mark.parametrize(("lost", "steps"), [(0, ["creation", "status", "results 1"]), (1, ["status", "results 1"])])
+def test_what_went_over_the_wire_is_told_once_and_of_the_job_that_it_is_about(rounds, provider, lost, steps):
+    provider.lost, told = lost, []
+    made = rounds(on_exchange=lambda job, step, response: told.append((job, step, response.text)))
+    found = virtual_time.run(answers(made, "ab"))
+    assert told == [(found[0][0].token, step, "batch_0") for step in steps]
