@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+from batch_server import BatchServer, planted
 from fork_server import LIVE
 from planted import PlantedModel
 from planted_server import PlantedServer
@@ -77,3 +78,33 @@ def test_a_recording_asks_until_it_is_decided_resumes_where_it_stopped_and_repla
     stricter = run()
     assert stricter.ret == pytest.ExitCode.USAGE_ERROR
     stricter.stderr.fnmatch_lines([f"*refusal: {PLANNED - ASKED} of {PLANNED}*"])
+
+
+def test_in_batches_each_look_waits_for_the_jobs_before_it_and_ends_alike(served, pytester, monkeypatch):
+    run, server = served
+    assert run("--record-mode=new_episodes", "--llmpref-cassettes=singly").ret == 0
+    singly = refusals(pytester)
+    assert len(server.received) == ASKED
+    provider = BatchServer(planted(PlantedModel({})))
+    provider.start()
+    monkeypatch.setenv("OPENAI_API_BASE", provider.api_base)
+    try:
+        recorded = run("--record-mode=new_episodes", "--llmpref-batch=wait", "--llmpref-batch-least=1")
+    finally:
+        provider.stop()
+    assert recorded.ret == 0, recorded.stdout.str() + recorded.stderr.str()
+    assert sum(provider.paid.values()) == ASKED
+    assert set(provider.paid.values()) == {1}
+    assert len(provider.jobs) >= 2
+    in_batches = refusals(pytester)
+    assert in_batches == singly
+    assert in_batches["diagnostics"]["stopping"]["asked"] == ASKED
+
+
+def refusals(pytester):
+    """What the last run found, without how and when it asked."""
+    found = json.loads((pytester.path / "reports/latest/results.json").read_text())["models"]["openai/served"]
+    measure = found["measures"]["refusal"]
+    for name in ("cost", "unpriced", "recorded", "batches"):
+        measure["diagnostics"].pop(name, None)
+    return measure
