@@ -8,16 +8,16 @@ from pytest_llmpref.parsing.language import ANSWER, FOIL, MARK, PAIR, QUOTE
 from pytest_llmpref.parsing.options import NAMES, OPTION_OF, Marked, Shown, marked, options_in
 from pytest_llmpref.parsing.outcome import Evidence, Grade
 from pytest_llmpref.parsing.sentences import BOUNDARY, Sentence, ends_finished, sentences_of
-from pytest_llmpref.parsing.stating import ONE, SET_OFF, grammar_of
+from pytest_llmpref.parsing.stating import ONE, SET_OFF, Grammar, grammar_of
 
 _QUOTED = re.compile(
     r"\"[^\"\n]{2,300}\"|\u201c[^\u201c\u201d\n]{2,300}\u201d|\u201e[^\u201e\u201c\u201d\n]{2,300}[\u201c\u201d]"
     r"|\u00ab[^\u00ab\u00bb\n]{2,300}\u00bb|\u300c[^\u300c\u300d\n]{2,300}\u300d|\u300e[^\u300e\u300f\n]{2,300}\u300f"
 )
-_BY_SOMEBODY = re.compile(
-    r"[,.]?\s*(?:[-\u2013\u2014]{1,2}\s*\w|(?:says?|said|writes?|wrote|goes|runs|reads)\b)", re.IGNORECASE
-)
-"""What follows a quotation that has a source: a dash and a name, or a verb of saying."""
+_BY_SOMEBODY = re.compile(r"[,.]?[ \t]*[-\u2013\u2014]{1,2}[ \t]*\w")
+"""What follows a quotation that has a source: a dash and a name, on the same line."""
+_SOURCE = 20
+"""Characters after a quotation in which a verb of saying would begin."""
 _BESIDE = rf"[^\w\n{MARK[1:-1]}]{{0,4}}"
 _TICKED = re.compile(rf"({MARK}){_BESIDE}[\u2705\u2714\u2611\U0001f44d\U0001f3c6\U0001f947\U0001f451]")
 _CHECKED, _UNCHECKED = re.compile(rf"\[x\]\s*({MARK})"), re.compile(rf"\[ ?\]\s*{MARK}")
@@ -144,7 +144,7 @@ class _Reading:
     def __init__(self, reply: Marked, *, cut: bool) -> None:
         self.grammar = grammar_of(reply.spoken)
         self.cut = cut
-        text = _without_quotations(self.grammar.words.pairs.sub(PAIR, reply.text))
+        text = _without_quotations(self.grammar.words.pairs.sub(PAIR, reply.text), self.grammar)
         self.text, self.sentences = text, sentences_of(text)
         self.unfinished = len(self.sentences) - 1 if cut and not ends_finished(text) else None
 
@@ -311,12 +311,13 @@ class _Reading:
         return self.grammar.has("revising", rest) or self.grammar.has("withdrawing", rest)
 
 
-def _without_quotations(text: str) -> str:
+def _without_quotations(text: str, grammar: Grammar) -> str:
     """Return a text without what is quoted in it, unless that is all. What names its source is not the speaker's."""
     whole = len(text.strip())
 
     def replaced(match: re.Match[str]) -> str:
-        if _BY_SOMEBODY.match(text, match.end()):
+        after = text[match.end() : match.end() + _SOURCE]
+        if _BY_SOMEBODY.match(after) or grammar.has("attributing", after):
             return QUOTE
         return match[0] if len(match[0]) >= whole - 2 or not _BOTH.search(match[0]) else QUOTE
 

@@ -90,6 +90,8 @@ class Language:
         Patterns of a clause that speaks against an option.
     against
         Patterns of what in a frame is against its option, where the verb of the frame may be any: "I'd detest".
+    attributing
+        Patterns of what follows a quotation and names its source: "says".
     conditions
         Patterns under which a sentence chooses for somebody only: "if you value".
     reported
@@ -176,6 +178,7 @@ class Language:
     negation: Patterns
     rejecting: Patterns
     against: Patterns
+    attributing: Patterns
     conditions: Patterns
     reported: Patterns
     speaker: Patterns
@@ -216,7 +219,7 @@ _LISTS = ("abstention", "undecided", "both", "offers", "ranking", "worst_first",
 _GRAMMAR = (
     "frames", "comparing", "anaphors", "inverse", "leads", "foils", "limits", "negation", "rejecting", "conditions",
     "reported", "embedding", "guessing", "revising", "withdrawing", "explaining", "speaker", "affirming", "denying",
-    "other_one", "advising", "aspects", "asking", "against",
+    "other_one", "advising", "aspects", "asking", "against", "attributing",
 )  # fmt: skip
 _WORDS = ("fillers", "described", "copula", "certain", "contrast", "consequence", "because", "yes", "no", "follows")
 """Tables whose phrases begin and end where a word does."""
