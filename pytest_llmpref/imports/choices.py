@@ -5,6 +5,8 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from pytest_llmpref.config.reading import shown
 from pytest_llmpref.imports.intake import Intake, Left, Wanted
 from pytest_llmpref.imports.rows import Given, Row
@@ -82,10 +84,7 @@ def _choices(intake: Intake, writer: Writer, *, measures: Sequence[str]) -> Iter
     if cells["first_count"] is not None or cells["second_count"] is not None:
         yield from _counted(intake, row)
         return
-    given = _given(intake, row)
-    yield Row(
-        row.measure, row.entities, given, row.label, row.wording, text=row.text, finish=row.finish
-    )  # fmt: skip
+    yield msgspec.structs.replace(row, given=_given(intake, row))
 
 
 def _given(intake: Intake, row: Row) -> Given:

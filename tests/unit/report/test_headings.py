@@ -41,4 +41,4 @@ def test_what_a_model_is_stands_below_a_heading_that_has_no_room_for_it(name, ex
     show_results(reporter, msgspec.structs.replace(results, models={name: model}, run=run), 0)
     begins = next(number for number, line in enumerate(reporter.lines) if line.startswith("= llmpref"))
     assert reporter.lines[begins : begins + len(expected)] == expected
-    assert all(len(line) <= 80 for line in expected)
+    assert all(len(line) <= 80 for line in reporter.lines)
