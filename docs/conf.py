@@ -22,8 +22,9 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_llms_txt",
     "generated_pages",
+    "gallery_reports",
 ]
-exclude_patterns = ["_build", "_ext", "reference/_generated"]
+exclude_patterns = ["_build", "_ext", "reference/_generated", "gallery/_generated"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 default_role = "literal"  # docstrings write names in single backticks

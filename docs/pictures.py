@@ -6,9 +6,7 @@ It runs the release gate over `sim/paper-a`, and all suites for the report. Both
 """
 
 import html
-import os
 import re
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -16,9 +14,11 @@ from pathlib import Path
 from selenium.webdriver import Chrome
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests/support"))
+sys.path[:0] = [str(ROOT / "tests/support"), str(ROOT / "docs/_ext")]
 from browser import chromium, opened  # noqa: E402 - the tests' own browser
+from runs import run  # noqa: E402 - as the gallery's reports are made
 
+STUDY = ["--model", "sim/paper-a", "--profile", "paper"]
 MOST_BYTES = 150_000
 COLOURS = {31: "#ff7b72", 32: "#7ee787", 33: "#e3b341", 36: "#76e3ea"}
 SCREEN = """<!doctype html><meta charset="utf-8"><style>
@@ -26,20 +26,6 @@ body {{ margin: 0; background: #0d1117 }}
 pre {{ margin: 0; padding: 16px 20px; width: max-content; color: #e6edf3 }}
 pre {{ font: 14px/1.35 "DejaVu Sans Mono", monospace }}
 </style><pre>{}</pre>"""
-
-
-def run(folder: Path, suite: str) -> str:
-    """Run a suite over `sim/paper-a`, and return what it prints, with its colours."""
-    command = [sys.executable, "-m", "pytest", suite, "--model", "sim/paper-a", "--profile", "paper", "--color=yes"]
-    command += ["-p", "no:cacheprovider"]
-    environment = os.environ | {"COLUMNS": "80", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
-    folder.mkdir()
-    (folder / "pytest.ini").write_text("[pytest]\n")
-    (folder / "suites").symlink_to(ROOT / "suites")
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode not in {0, 1}:
-        raise SystemExit(done.stdout + done.stderr)
-    return done.stdout
 
 
 def last_screen(printed: str) -> str:
@@ -66,11 +52,12 @@ def main(target: Path) -> None:
         gate, everything = Path(name, "gate"), Path(name, "everything")
         driver.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
         page = Path(name, "screen.html")
-        page.write_text(SCREEN.format(coloured(last_screen(run(gate, "suites/release_gate")))), encoding="utf-8")
+        printed = run(gate, ["suites/release_gate", *STUDY])
+        page.write_text(SCREEN.format(coloured(last_screen(printed))), encoding="utf-8")
         driver.get(page.as_uri())
         box = driver.execute_script("return document.querySelector('pre').getBoundingClientRect()")
         picture(driver, target / "last-screen.png", round(box["width"]), round(box["height"]))
-        run(everything, "suites")
+        run(everything, ["suites", *STUDY])
         view(driver, 1000, 820)
         assert opened(driver, everything / "reports/latest/report.html") == "ready"
         picture(driver, target / "report.png", 1000, 820)
