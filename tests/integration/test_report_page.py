@@ -160,6 +160,8 @@ def test_a_narrow_screen_scrolls_one_way_only(driver, report):
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", narrow)
     try:
         assert opened(driver, report) == "ready"
+        name = "local/organism-aligned (model organism: preferences trained in)"
+        driver.execute_script("document.querySelector('#by-model').add(new Option(arguments[0]))", name)
         assert driver.execute_script("return document.documentElement.scrollWidth") <= 390
     finally:
         driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
