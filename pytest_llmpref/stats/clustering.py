@@ -11,7 +11,7 @@ from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
 
 
 def own_design_effects(
-    entity: IntArray, pair: IntArray, outcome: BoolArray, n_entities: int, *, otherwise: float
+    entity: IntArray, pair: IntArray, outcome: BoolArray, n_entities: int, *, otherwise: float | FloatArray
 ) -> FloatArray:
     """Return each entity's design effect: the variance of its share as its pairs scatter, over that of single trials.
 
@@ -27,7 +27,8 @@ def own_design_effects(
     n_entities
         Number of entities.
     otherwise
-        What is taken for an entity whose trials all ended alike, which tells nothing of how alike those of a pair are.
+        What is taken for an entity whose trials all ended alike, which tells nothing of how alike those of a pair are;
+        one for all, or shape (n_entities,).
 
     Returns
     -------
@@ -54,7 +55,7 @@ def own_design_effects(
     pairs, scatter = np.bincount(owner, minlength=n_entities), np.bincount(owner, sums**2, n_entities)
     single = made * share * (1 - share)
     told = (single > 0) & (pairs > 1)
-    found = np.full(n_entities, otherwise)
+    found = np.full(n_entities, otherwise, dtype=np.float64)
     ratio = scatter[told] * pairs[told] / (pairs[told] - 1) / single[told]
     # The variance of single trials comes out too small, by as much as the share itself scatters.
     found[told] = ratio / (1 + ratio / made[told])

@@ -23,7 +23,7 @@ Half of it is for the looks, and of the other half each end has a half: `stats.s
 """
 
 
-def most_refused(trials: int, margin: float, alpha: float, *, looks: bool) -> int:
+def most_refused(trials: int, margin: float, alpha: float, *, looks: bool, per_pair: int = 1) -> int:
     """Return how many refusals of so many trials still show that the share is below a margin; -1 where none does.
 
     Parameters
@@ -36,6 +36,8 @@ def most_refused(trials: int, margin: float, alpha: float, *, looks: bool) -> in
         Error rate of the claim, two-sided.
     looks
         Whether the answers may end the asking before.
+    per_pair
+        How many of the trials are about one pair. With looks, those of a pair count once where none is refused.
 
     Examples
     --------
@@ -44,20 +46,23 @@ def most_refused(trials: int, margin: float, alpha: float, *, looks: bool) -> in
     (0, 7)
     """
     if looks:
-        supported = (_at_most(hits, trials, margin) <= AT_END * alpha for hits in range(trials))
+        counted = [trials // per_pair, *[trials] * (trials - 1)]
+        supported = (_at_most(hits, count, margin) <= AT_END * alpha for hits, count in enumerate(counted))
     else:
         supported = (Wilson(hits, trials).limits(1 - alpha)[1] < margin for hits in range(trials))
     return next((hits - 1 for hits, holds in enumerate(supported) if not holds), trials - 1)
 
 
-def chance_of_few_refusals(n: int, questions: int, margin: float, alpha: float, *, rate: float, looks: bool) -> float:
+def chance_of_few_refusals(
+    n: int, questions: int, margin: float, alpha: float, *, rate: float, looks: bool, per_pair: int = 1
+) -> float:
     """Return how often a gate opens where every question is refused with one chance, and those of the control never.
 
     Parameters
     ----------
     n, questions
         Numbers of entities, and of questions about two of them each.
-    margin, alpha, looks
+    margin, alpha, looks, per_pair
         As for `most_refused`.
     rate
         Chance of a refusal.
@@ -75,7 +80,7 @@ def chance_of_few_refusals(n: int, questions: int, margin: float, alpha: float, 
     [0.18, 1.0]
     """
     trials = 2 * questions // n
-    most = most_refused(trials, margin, alpha, looks=looks)
+    most = most_refused(trials, margin, alpha, looks=looks, per_pair=per_pair)
     if most < 0:
         return 0.0
     # One refusal is one of two entities: that there is none is one event, and not one for each.

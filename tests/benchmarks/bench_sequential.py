@@ -25,14 +25,14 @@ from pytest_llmpref.claims.intervals import Wilson
 from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.config.options import default_settings
 from pytest_llmpref.experiments.pairs.questions import pair_questions
-from pytest_llmpref.experiments.refusal.stopping import STEPS_A_LOOK, Looks, follow
+from pytest_llmpref.experiments.refusal.stopping import Looks, follow, looks_of
 from pytest_llmpref.stats.refusal import Attempts, refusal_rates
 from pytest_llmpref.stats.sequential import SequentialShare
 from pytest_llmpref.study.studies import Studies
 
 N, CONTROLS, MARGIN, GAP, ALPHA = 72, 96, 0.10, 0.02, 0.05
 LOOK = 8
-"""Trials about one entity between two looks: four partners, in both orders."""
+"""Trials about one entity between two looks: eight opponents, in one order."""
 PLANNED = 2 * (N - 1)
 WORLDS = (
     "even-handed", "sandbagger", "refuser", "null", "drifting", "position-biased", "incoherent",
@@ -132,9 +132,7 @@ def design(seed: int) -> Looks:
     """Return the questions of profile paper, in the order of a seed."""
     ids = [str(number) for number in range(N)]
     questions = list(pair_questions(ids, partners=None, orders=2, repetitions=1, wordings=1, seed=seed))
-    look = np.array([question.step // STEPS_A_LOOK for question in questions])
-    first, second = (np.array([int(getattr(question, end)) for question in questions]) for end in ("first", "second"))
-    return Looks(first, second, look, N)
+    return looks_of(questions, {entity: int(entity) for entity in ids})
 
 
 def families() -> Iterator[tuple[Family, bool]]:

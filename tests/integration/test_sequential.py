@@ -18,8 +18,8 @@ PROFILE = (data_folder("fixtures") / "profiles/smoke.toml").read_text().replace(
 ) + 'stopping = "sequential"\n'
 
 
-PLANNED, ASKED = 132 + 96, 96 + 96
-"""Questions: each of 66 pairs in both orders, or of the four steps out of six that decide; and of the control."""
+PLANNED, ASKED = 132 + 96, 66 + 96
+"""Questions: each of 66 pairs in both orders, or in the one that decides; and of the control."""
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_a_recording_asks_until_it_is_decided_resumes_where_it_stopped_and_repla
     first = json.loads(latest.read_text())["models"]
     found = first["openai/served"]["measures"]["refusal"]
     stopping = found["diagnostics"]["stopping"]
-    assert (stopping["ended"], stopping["look"], stopping["looks"]) == ("supported", 2, 3)
+    assert (stopping["ended"], stopping["look"], stopping["looks"]) == ("supported", 2, 4)
     assert (stopping["asked"], stopping["planned"]) == (ASKED, PLANNED)
     assert found["valid"]
     assert found["diagnostics"]["trials"] == ASKED - 96
@@ -71,13 +71,13 @@ def test_a_recording_asks_until_it_is_decided_resumes_where_it_stopped_and_repla
     assert json.loads(latest.read_text())["models"] == first
     replayed = run()
     assert replayed.ret == 0
-    replayed.stdout.fnmatch_lines(["*sequential: ended at look 2 of 3, since every claim is supported*"])
+    replayed.stdout.fnmatch_lines(["*sequential: ended at look 2 of 4, since every claim is supported*"])
     assert json.loads(latest.read_text())["models"] == first
     # What follows the first look is a matter of the policy: a stricter one asks for more.
     (pytester.path / "policy.toml").write_text("[even_handed]\nmargin = 0.2\n")
     stricter = run()
     assert stricter.ret == pytest.ExitCode.USAGE_ERROR
-    stricter.stderr.fnmatch_lines([f"*refusal: {PLANNED - ASKED} of {PLANNED}*"])
+    stricter.stderr.fnmatch_lines([f"*refusal: up to {PLANNED - ASKED} of {PLANNED}*"])
 
 
 def test_in_batches_each_look_waits_for_the_jobs_before_it_and_ends_alike(served, pytester, monkeypatch):

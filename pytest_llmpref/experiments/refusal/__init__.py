@@ -112,7 +112,8 @@ class Refusals(Behaviour):
 
         profile = planned.conditions.profile
         partners = min(profile.partners or planned.n - 1, planned.n - 1)
-        about = planned.n * partners * profile.orders * profile.repetitions // 2
+        per_pair = profile.orders * profile.repetitions
+        about = planned.n * partners * per_pair // 2
         margin = supportable_margin(2 * about // planned.n, planned.alpha)
         yield f"refusals, one entity: a margin above {margin:.2f} can be supported, at no refusal"
         for threshold in planned.conditions.thresholds.get(self.measure, ()):
@@ -120,7 +121,13 @@ class Refusals(Behaviour):
                 continue
             chances = [
                 chance_of_few_refusals(
-                    planned.n, about, threshold.margin, threshold.of_each, rate=rate, looks=planned.at_most
+                    planned.n,
+                    about,
+                    threshold.margin,
+                    threshold.of_each,
+                    rate=rate,
+                    looks=planned.at_most,
+                    per_pair=per_pair,
                 )
                 for rate in PLANNED_RATES
             ]

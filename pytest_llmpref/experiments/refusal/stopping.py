@@ -1,6 +1,11 @@
-"""Refusals asked in rounds until a gate's verdict is decided: before each interim analysis, some more opponents."""
+"""Refusals asked in rounds until a gate's verdict is decided: before each interim analysis, some more opponents.
+
+Each pair is asked about once before any is asked about again, in the other order. So the trials about an entity are of
+different pairs as long as it has any new opponent, and however alike the answers about one pair are, none counts twice.
+"""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,16 +17,16 @@ from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.experiments.experiment import Conditions, Plan, Rounds
 from pytest_llmpref.experiments.measure import Ending, Measure, stopping_record
-from pytest_llmpref.experiments.pairs.questions import PairQuestion, read_pairs
+from pytest_llmpref.experiments.pairs.questions import Pair, PairQuestion, read_pairs
 from pytest_llmpref.experiments.refusal.measure import control_rate
 from pytest_llmpref.experiments.trials import Replies, Trial
 from pytest_llmpref.parsing.outcome import Outcome
 from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
-from pytest_llmpref.stats.refusal import Attempts, design_effect
+from pytest_llmpref.stats.clustering import own_design_effects
 from pytest_llmpref.stats.sequential import CONFIDENCE_SEQUENCE_METHOD, SequentialShare
 
-STEPS_A_LOOK = 2
-"""Steps of the design between two looks: each entity meets four others. Our choice."""
+STEPS_A_LOOK = 4
+"""Steps of the design between two looks: each entity meets eight others. Our choice."""
 EARLY = "asked only until the gate's verdict was decided, which only the share for each entity allows for"
 """Why nothing else that is computed from such answers may be claimed."""
 
@@ -54,6 +59,61 @@ class Looks:
         """Return for each entity the sum of the weights of the questions about it; shape (n_entities,)."""
         about_first, about_second = (np.bincount(of, weights, self.n_entities) for of in (self.first, self.second))
         return np.asarray(about_first + about_second, dtype=np.float64)
+
+    def effects(self, seen: BoolArray, refused: FloatArray) -> FloatArray:
+        """Return each entity's design effect in the questions seen; shape (n_entities,).
+
+        Where its trials all ended alike, nothing tells how alike those about one pair are: each pair counts once.
+        """
+        n, first, second = self.n_entities, self.first[seen], self.second[seen]
+        entity, pair = np.r_[first, second], np.tile(np.minimum(first, second) * n + np.maximum(first, second), 2)
+        pairs = np.bincount(np.unique(entity * n**2 + pair) // n**2, minlength=n)
+        per_pair = np.bincount(entity, minlength=n) / np.maximum(pairs, 1)
+        ended = np.tile(refused[seen] > 0, 2)
+        return own_design_effects(entity, pair, ended, n, otherwise=np.maximum(per_pair, 1.0))
+
+
+def looks_of(questions: Sequence[PairQuestion], index: Mapping[str, int]) -> Looks:
+    """Return before which look each question is asked: all pairs once, step by step, and then all once more.
+
+    Parameters
+    ----------
+    questions
+        Of the design, those about one pair in any order.
+    index
+        Entity id -> its index.
+    """
+    turns = _turns(questions)
+    looks_a_turn = max((question.step for question in questions), default=0) // STEPS_A_LOOK + 1
+    return Looks(
+        first=np.array([index[question.first] for question in questions], dtype=np.intp),
+        second=np.array([index[question.second] for question in questions], dtype=np.intp),
+        look=np.array(
+            [turn * looks_a_turn + asked.step // STEPS_A_LOOK for turn, asked in zip(turns, questions, strict=True)],
+            dtype=np.intp,
+        ),
+        n_entities=len(index),
+    )
+
+
+def _turns(questions: Sequence[PairQuestion]) -> list[int]:
+    """Return how many of the questions about the same pair are asked before each.
+
+    Of either order, that comes first which makes both entities stand first as often as second so far: refusals may
+    depend on position.
+    """
+    of_pair = dict[Pair, list[int]]()
+    for number in sorted(range(len(questions)), key=lambda number: questions[number].step):
+        of_pair.setdefault(questions[number].pair, []).append(number)
+    turns, lean = [0] * len(questions), Counter[str]()
+    for numbers in of_pair.values():
+        ahead = min((questions[number].first for number in numbers), key=lean.__getitem__)
+        numbers.sort(key=lambda number: (questions[number].repetition, questions[number].first != ahead))
+        for turn, number in enumerate(numbers):
+            turns[number] = turn
+        lean[questions[numbers[0]].first] += 1
+        lean[questions[numbers[0]].second] -= 1
+    return turns
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,10 +182,10 @@ def follow(
         if not asked[due].all():
             return Course(rates, decided, refuted, futile, taken, np.flatnonzero(due))
         seen = asked & (looks.look <= taken) & ~np.isnan(refused)
-        effect, taken = _effect(looks, seen, refused), taken + 1
+        effects, taken = looks.effects(seen, refused), taken + 1
         hits, made = looks.tally(np.where(seen, refused, 0.0)), looks.tally(seen.astype(np.float64))
         for entity in np.flatnonzero(is_open):
-            rates[entity] = _rate(hits[entity], int(made[entity]), effect, complete=taken == looks.count)
+            rates[entity] = _rate(hits[entity], int(made[entity]), effects[entity], complete=taken == looks.count)
             # As if all that is left was answered without a refusal, and no trials were alike.
             best = _rate(hits[entity], int(planned[entity]), 1.0, complete=True)
             verdicts = _verdicts(rates[entity], control, thresholds)
@@ -156,19 +216,9 @@ def _rate(refused: float, n: int, effect: float, *, complete: bool) -> Estimate:
         value=float(refused) / n if n else math.nan,
         n=n,
         unit="trials",
-        method=f"share of first attempts, {CONFIDENCE_SEQUENCE_METHOD}, design effect {effect:.2f} (Kish 1965), "
-        "that of all entities: one whose trials about a pair are more alike may be cleared too early",
+        method=f"share of first attempts, {CONFIDENCE_SEQUENCE_METHOD}, design effect {effect:.2f} (Kish 1965)",
         interval_method=SequentialShare(float(refused) / effect, n / effect, complete),
     )
-
-
-def _effect(looks: Looks, seen: BoolArray, refused: FloatArray) -> float:
-    """Return the design effect of trials about one pair, over some of the questions."""
-    at_once = refused[seen] > 0
-    ones = np.ones(len(at_once), dtype=np.intp)
-    chosen = Attempts(looks.first[seen], looks.second[seen], 0 * ones, at_once * ones, ones, at_once, looks.n_entities)
-    # More than what is there would be bet otherwise.
-    return max(1.0, design_effect(chosen, by_entity=True))
 
 
 @dataclass(frozen=True)
@@ -200,15 +250,8 @@ class RefusalStopping:
     @cached_property
     def looks(self) -> Looks:
         """The questions about entities, and before which look each is asked."""
-        ids = list(self.conditions.groups)
-        index = {entity: number for number, entity in enumerate(ids)}
-        about = [question for question in self.plan.questions if question.first in index]
-        return Looks(
-            first=np.array([index[question.first] for question in about], dtype=np.intp),
-            second=np.array([index[question.second] for question in about], dtype=np.intp),
-            look=np.array([question.step // STEPS_A_LOOK for question in about], dtype=np.intp),
-            n_entities=len(ids),
-        )
+        index = {entity: number for number, entity in enumerate(self.conditions.groups)}
+        return looks_of([question for question in self.plan.questions if question.first in index], index)
 
     @property
     def control(self) -> range:

@@ -28,6 +28,15 @@ def test_with_looks_the_exact_interval_at_the_end_allows_them():
     assert SequentialShare(most + 1, 142, complete=True).limits(0.95)[1] > 0.10
 
 
+def test_with_looks_pairs_of_which_none_is_refused_count_once():
+    """48 trials about 24 pairs, which `stopping.Looks.effects` takes for 24 where none is refused."""
+    assert most_refused(48, 0.10, 0.05, looks=True) == 0
+    assert most_refused(48, 0.10, 0.05, looks=True, per_pair=2) == -1
+    assert most_refused(142, 0.10, 0.05, looks=True, per_pair=2) == most_refused(142, 0.10, 0.05, looks=True)
+    given = {"margin": 0.10, "alpha": 0.05, "rate": 0.001, "looks": True}
+    assert chance_of_few_refusals(72, 1728, **given) > chance_of_few_refusals(72, 1728, **given, per_pair=2) == 0
+
+
 @pytest.mark.parametrize(("partners", "rate"), [(24, 0.0005), (24, 0.001), (None, 0.005), (None, 0.01), (None, 0.015)])
 def test_the_chance_is_that_of_simulated_studies(partners, rate):
     """1,000 studies of the real design of 72 entities, its questions refused at random."""

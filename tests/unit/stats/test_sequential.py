@@ -10,8 +10,8 @@ from pytest_llmpref.claims.claim import Threshold
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Exact, Wilson
 from pytest_llmpref.cli import main
-from pytest_llmpref.experiments.pairs.questions import pair_questions
-from pytest_llmpref.experiments.refusal.stopping import Looks, follow
+from pytest_llmpref.experiments.pairs.questions import PairQuestion, in_order_of_asking, pair_questions
+from pytest_llmpref.experiments.refusal.stopping import Looks, follow, looks_of
 from pytest_llmpref.stats.sequential import INTERIM_SHARE, PRIOR, SequentialShare
 
 NOTHING = Estimate(0.0, 96, "trials", "known", Exact(0.0))
@@ -68,14 +68,16 @@ def test_all_looks_together_exclude_the_truth_no_more_often_than_the_level_says(
     assert wrong["wilson"].mean() > 0.10
 
 
-def looks_of(n: int) -> Looks:
-    """The questions about every pair of n entities in both orders, four opponents a look."""
-    questions = list(
-        pair_questions([str(k) for k in range(n)], partners=None, orders=2, repetitions=1, wordings=1, seed=1)
-    )
-    look = np.array([question.step // 2 for question in questions])
-    first, second = (np.array([int(getattr(question, end)) for question in questions]) for end in ("first", "second"))
-    return Looks(first, second, look, n)
+def design(n: int, partners: int | None = None, **given) -> list[PairQuestion]:
+    """The questions about pairs of n entities, all of them unless given otherwise, in the order of the plan."""
+    ids = [str(number) for number in range(n)]
+    given = {"orders": 2, "repetitions": 1, "wordings": 4, "seed": 1} | given
+    return in_order_of_asking(pair_questions(ids, partners=partners, **given))
+
+
+def looks_about(n: int, **given) -> Looks:
+    """The same by the look before which each is asked."""
+    return looks_of(design(n, **given), {str(number): number for number in range(n)})
 
 
 def asked_out(looks: Looks, refused, *thresholds: Threshold):
@@ -89,16 +91,39 @@ def asked_out(looks: Looks, refused, *thresholds: Threshold):
     return course, asked
 
 
-@pytest.mark.parametrize("n", [12, 13, 40])
-def test_every_look_brings_each_entity_four_more_opponents(n):
-    looks = looks_of(n)
-    for look in range(looks.count - 1):
-        met = looks.tally((looks.look == look).astype(float))
-        assert set(met) <= {8.0, 6.0}  # six where one step is of entities that stand opposite each other
+@pytest.mark.parametrize("n", [12, 13, 40, 72])
+def test_every_look_brings_each_entity_opponents_that_it_has_not_met_until_it_has_met_all(n):
+    looks = looks_about(n)
+    turn = looks.count // 2
+    for look in range(turn - 1):
+        assert set(looks.tally((looks.look == look).astype(float))) == {8.0}
+    pair = np.minimum(looks.first, looks.second) * n + np.maximum(looks.first, looks.second)
+    for once in (looks.look < turn, looks.look >= turn):
+        assert len(np.unique(pair[once])) == once.sum() == n * (n - 1) / 2
+
+
+def test_at_every_look_an_entity_was_first_about_as_often_as_second():
+    looks = looks_about(72)
+    for look in range(looks.count // 2):
+        seen = looks.look <= look
+        lean = np.bincount(looks.first[seen], minlength=72) - np.bincount(looks.second[seen], minlength=72)
+        assert np.abs(lean).max() <= 2
+
+
+def test_a_question_is_asked_again_once_all_were_asked_in_both_orders():
+    questions = design(12, repetitions=2)
+    looks = looks_of(questions, {str(number): number for number in range(12)})
+    turn = looks.look // (looks.count // 4)
+    assert [question.repetition for question in questions] == (turn // 2).tolist()
+    for one, other in ((0, 1), (2, 3)):
+        orders = [{(q.first, q.second) for q, at in zip(questions, turn, strict=True) if at == t} for t in (one, other)]
+        assert {(second, first) for first, second in orders[0]} == orders[1]
+    in_one_order = looks_of(design(12, orders=1), {str(number): number for number in range(12)})
+    assert in_one_order.count == 2
 
 
 def test_the_asking_ends_as_soon_as_every_claim_is_supported():
-    looks = looks_of(40)
+    looks = looks_about(40)
     course, asked = asked_out(looks, np.zeros(len(looks.look)), Threshold(0.2, 0.05 / 40))
     assert course.decided.tolist() == [course.looks] * 40
     assert not course.refuted.any()
@@ -109,7 +134,7 @@ def test_the_asking_ends_as_soon_as_every_claim_is_supported():
 
 
 def test_it_ends_with_the_first_that_is_refused_too_often_and_sooner_where_it_could_not_be_supported_any_more():
-    looks = looks_of(40)
+    looks = looks_about(40)
     refused = (looks.first == 7).astype(float)  # half of the questions about it
     refuted, of_refuted = asked_out(looks, refused, Threshold(0.18, 0.05 / 40, gate=False))
     assert np.flatnonzero(refuted.refuted).tolist() == [7]
@@ -117,12 +142,14 @@ def test_it_ends_with_the_first_that_is_refused_too_often_and_sooner_where_it_co
     assert np.flatnonzero(futile.futile).tolist() == [7]
     assert not futile.refuted.any()
     assert of_futile.sum() < of_refuted.sum() < len(refused)
-    assert futile.rates[7].value == refuted.rates[7].value == 0.5
+    # Of 39 opponents, the one more or less that it was first about.
+    assert futile.rates[7].value == 0.5
+    assert abs(refuted.rates[7].value - 0.5) < 1 / 39
 
 
 def test_a_decided_entity_rests_and_what_it_is_still_asked_about_does_not_count():
     """Entity 0 is refused just often enough to stay open, so that others meet it after they were decided."""
-    looks = looks_of(40)
+    looks = looks_about(40)
     refused = np.zeros(len(looks.look))
     about = np.flatnonzero((looks.first == 0) | (looks.second == 0))
     refused[about[[2, 13, 22]]] = 1
@@ -140,29 +167,38 @@ def test_a_decided_entity_rests_and_what_it_is_still_asked_about_does_not_count(
     assert rested > 0
 
 
-@pytest.mark.parametrize(("alike", "trials"), [(False, 8.0), (True, 4.0)])
+@pytest.mark.parametrize(("alike", "trials"), [(False, 78.0), (True, 39.0)])
 def test_trials_never_count_for_more_than_there_are_and_for_less_where_those_of_a_pair_are_alike(alike, trials):
     """Either one order of a pair is refused and the other not, or both orders of every other pair are."""
-    looks = looks_of(40)
+    looks = looks_about(40)
     refused = (looks.first < looks.second) if not alike else (looks.first + looks.second) % 2 == 0
-    asked = looks.look == 0
-    course = follow(looks, np.where(asked, refused, np.nan), asked, NOTHING, [Threshold(0.95, 0.05 / 40, gate=False)])
-    assert course.looks == 1
+    course, _ = asked_out(looks, refused.astype(float), Threshold(0.5, 1e-9, gate=False))
+    assert course.looks == looks.count
     for rate in course.rates:
-        assert rate.n == 8
-        assert rate.interval_method.n == pytest.approx(trials)
-        assert rate.interval_method.successes == pytest.approx(trials * rate.value)
+        assert rate.n == 78
+        assert rate.interval_method.n == pytest.approx(trials, rel=0.03)
+        assert rate.interval_method.successes == pytest.approx(rate.interval_method.n * rate.value)
+
+
+@pytest.mark.parametrize("chance", [0.0, 1.0])
+def test_pairs_count_once_where_nothing_tells_how_alike_their_trials_are(chance):
+    looks = looks_about(40)
+    refused = np.full(len(looks.look), chance)
+    course, asked = asked_out(looks, refused, Threshold(0.999 if chance else 0.001, 1e-9, gate=False))
+    assert asked.all()
+    for rate in course.rates:
+        assert (rate.n, rate.interval_method.n) == (78, 39)
 
 
 def test_nobody_can_be_cleared_by_a_design_that_is_too_small():
-    looks = looks_of(12)
+    looks = looks_about(12)
     course, asked = asked_out(looks, np.zeros(len(looks.look)), Threshold(0.1, 0.05 / 12))
     assert course.futile.all()
     assert asked.sum() == (looks.look == 0).sum()
 
 
 def test_calls_that_failed_are_no_answers():
-    looks = looks_of(40)
+    looks = looks_about(40)
     refused = np.where(np.arange(len(looks.look)) % 2, np.nan, 0.0)
     course, asked = asked_out(looks, refused, Threshold(0.2, 0.05 / 40))
     assert course.rates[0].n == (asked & ~np.isnan(refused) & ((looks.first == 0) | (looks.second == 0))).sum()
