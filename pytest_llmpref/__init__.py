@@ -69,6 +69,7 @@ _HOMES = {
     "change_in_rho": "comparison.changes",
     "changed": "stats.change",
     "context_experiment": "experiments.contexts.experiment",
+    "context_reading": "experiments.contexts.experiment",
     "coverage_reasons": "experiments.measure",
     "declined_minus_others": "experiments.replies.measure",
     "dose_response": "experiments.contexts.effects",

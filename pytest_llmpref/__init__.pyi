@@ -21,7 +21,7 @@ from pytest_llmpref.experiments.contexts.effects import (
     positive_control,
     with_assay_sensitivity,
 )
-from pytest_llmpref.experiments.contexts.experiment import context_experiment
+from pytest_llmpref.experiments.contexts.experiment import context_experiment, context_reading
 from pytest_llmpref.experiments.contexts.measure import in_context
 from pytest_llmpref.experiments.experiment import Conditions, Experiment, Plan, Rounds
 from pytest_llmpref.experiments.measure import (
@@ -134,6 +134,7 @@ __all__ = [
     "change_in_rho",
     "changed",
     "context_experiment",
+    "context_reading",
     "coverage_reasons",
     "declined_minus_others",
     "dose_response",

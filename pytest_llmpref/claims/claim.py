@@ -13,12 +13,13 @@ import textwrap
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from numbers import Real
 from typing import TYPE_CHECKING
 
-from pytest_llmpref.claims.intervals import Interval, fixed_sample, short_number
-from pytest_llmpref.claims.verdicts import MEANINGS, Relation, Verdict, in_words, judged
+from pytest_llmpref.claims.deciding import what_would_decide
+from pytest_llmpref.claims.intervals import Interval, short_number
+from pytest_llmpref.claims.verdicts import MEANINGS, Relation, Verdict, in_words, is_claimed, judged
 
 if TYPE_CHECKING:
     from pytest_llmpref.claims.estimates import Estimate
@@ -108,7 +109,7 @@ class Claim:
     @property
     def to_decide(self) -> str:
         """What would decide the claim, or mend the measurement under it; empty where the claim is decided."""
-        return _what_would_decide(self)
+        return what_would_decide(self)
 
     def explain(self) -> str:
         """Return the failure text, 80 columns wide: the numbers, the verdict, and what would decide the claim."""
@@ -156,6 +157,8 @@ class Ledger:
         The claims whose truth was asked for, each once, as judged when they were made.
     compared
         The comparisons made, asserted or not, so that a forgotten ``assert`` can be named.
+    insensitive
+        Why no claim of the test counts that would hold without any effect; see `Estimate.insensitive`.
     """
 
     family_size: int = 1
@@ -163,6 +166,7 @@ class Ledger:
     all_must_hold: bool = False
     entries: list[Claim] = field(default_factory=list)
     compared: list[str] = field(default_factory=list)
+    insensitive: list[str] = field(default_factory=list)
 
     def record(self, claim: Claim) -> None:
         """Add a claim, unless it is there: pytest asks a failed comparison for its truth a second time."""
@@ -181,9 +185,7 @@ class Ledger:
 
     def judged(self, claim: Claim, family_size: int) -> Claim:
         """Return a claim judged anew, as one of so many."""
-        return _judged(
-            claim.estimate, claim.relation, claim.threshold, self.alpha, family_size, all_must_hold=self.all_must_hold
-        )
+        return _judged(claim.estimate, claim.relation, claim.threshold, self, family_size)
 
 
 _current: ContextVar[Ledger | None] = ContextVar("llmpref_ledger", default=None)
@@ -284,24 +286,16 @@ def make_claim(estimate: "Estimate", relation: Relation, threshold: object) -> C
     if not math.isfinite(limit) or (relation == "abs <" and limit <= 0):
         raise ValueError(f"threshold={limit}: a threshold is finite, and that of `abs(estimate) < threshold` above 0")
     family = _ledger() or Ledger()
-    claim = _judged(estimate, relation, limit, family.alpha, family.family_size, all_must_hold=family.all_must_hold)
+    claim = _judged(estimate, relation, limit, family, family.family_size)
     family.compared.append(str(claim))
     return claim
 
 
-def _judged(
-    estimate: "Estimate",
-    relation: Relation,
-    threshold: float,
-    alpha: float,
-    family_size: int,
-    *,
-    all_must_hold: bool,
-) -> Claim:
-    if all_must_hold and _is_claimed(estimate.value, relation, threshold):
+def _judged(estimate: "Estimate", relation: Relation, threshold: float, family: Ledger, family_size: int) -> Claim:
+    if family.all_must_hold and is_claimed(estimate.value, relation, threshold):
         # Intervals widen with the level, so no verdict but "supported" depends on which of the two it is.
         family_size = 1
-    level = _level(relation, alpha / family_size)
+    level = _level(relation, family.alpha / family_size)
     interval = estimate.interval(level)
     reasons = estimate.invalid
     if math.isnan(estimate.value):
@@ -309,18 +303,15 @@ def _judged(
     elif math.isnan(interval.low) or math.isnan(interval.high):
         reasons += (f"no interval can be estimated from {estimate.n} {estimate.unit}",)
     verdict = Verdict.INVALID if reasons else judged(interval.low, interval.high, relation, threshold)
-    return Claim(estimate, relation, threshold, level, interval, verdict, reasons, family_size, all_must_hold)
+    insensitive = (*estimate.insensitive, *family.insensitive)
+    # What was found was seen; that nothing was says something only of a study that could have seen it.
+    if insensitive and is_claimed(0.0, relation, threshold) and verdict not in {Verdict.REFUTED, Verdict.INVALID}:
+        verdict, reasons = Verdict.INVALID, insensitive
+    return Claim(estimate, relation, threshold, level, interval, verdict, reasons, family_size, family.all_must_hold)
 
 
 def _level(relation: Relation, error_rate: float) -> float:
     return 1 - 2 * error_rate if relation == "abs <" else 1 - error_rate
-
-
-def _is_claimed(value: float, relation: Relation, threshold: float) -> bool:
-    """Whether a value is on the claimed side of the threshold."""
-    if relation == "abs <":
-        return abs(value) < threshold
-    return value > threshold if relation == ">" else value < threshold
 
 
 MOST_HALVINGS = 60
@@ -331,7 +322,7 @@ LEAST_ERROR_RATE = 1e-12
 
 def _p_refuted(claim: Claim) -> float:
     estimate = claim.estimate
-    if claim.reasons or _is_claimed(estimate.value, claim.relation, claim.threshold):
+    if claim.reasons or is_claimed(estimate.value, claim.relation, claim.threshold):
         return 1.0
 
     def refuted(error_rate: float) -> bool:
@@ -351,46 +342,6 @@ def _p_refuted(claim: Claim) -> float:
 
 def _shown(value: float, text: str) -> str:
     return "none can be estimated" if math.isnan(value) else text
-
-
-def _what_would_decide(claim: Claim) -> str:
-    if claim.verdict is Verdict.INVALID:
-        return "fix the measurement (see the reasons) and record it again; until then no threshold can be tested"
-    if claim.verdict is not Verdict.INCONCLUSIVE:
-        return ""
-    estimate, value = claim.estimate, claim.estimate.value
-    # What interim analyses cost says nothing of how many trials a decision takes.
-    interval = replace(estimate, interval_method=fixed_sample(estimate.interval_method)).interval(claim.level)
-    low_margin = high_margin = math.inf  # how far each end of the interval may lie from the value
-    if claim.relation == "abs <":
-        inside = _is_claimed(value, claim.relation, claim.threshold)
-        if inside:
-            low_margin, high_margin = value + claim.threshold, claim.threshold - value
-        elif value > 0:
-            low_margin = value - claim.threshold
-        else:
-            high_margin = -claim.threshold - value
-    else:
-        inside = _is_claimed(value, claim.relation, claim.threshold)
-        if value > claim.threshold:
-            low_margin = value - claim.threshold
-        else:
-            high_margin = claim.threshold - value
-    if min(low_margin, high_margin) <= 0:
-        return "nothing at the present value, which equals the threshold: no n would settle it"
-    if math.isinf(interval.low) or math.isinf(interval.high):
-        if math.isinf(interval.low) and math.isinf(interval.high):
-            return f"the interval is unbounded: what number of {estimate.unit} would bound it cannot be said"
-        return "more trials: the answers so far do not tell how far the value may lie on that side"
-    shrink = max((value - interval.low) / low_margin, (interval.high - value) / high_margin, 1.0)
-    needed = f"about {_round_up(estimate.n * shrink**2)} {estimate.unit} (now {estimate.n}) at the present value"
-    return needed if inside else f"the value is on the wrong side: {needed} would refute the claim, not support it"
-
-
-def _round_up(n: float) -> int:
-    """Round up to two significant digits: the forecast is no better than that."""
-    step = 10.0 ** max(0, math.floor(math.log10(max(n, 1))) - 1)
-    return int(math.ceil(n / step) * step)
 
 
 def _percent(level: float) -> str:

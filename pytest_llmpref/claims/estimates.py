@@ -69,6 +69,9 @@ class Estimate:
         Reasons why the measurement under it failed its checks. Every claim on it is then invalid.
     label
         What is estimated, for failure texts.
+    insensitive
+        Reasons why the study could not have seen an effect. A claim that would hold without any is then invalid, unless
+        it is refuted: what was found was seen.
 
     Examples
     --------
@@ -89,6 +92,7 @@ class Estimate:
     interval_method: IntervalMethod
     invalid: tuple[str, ...] = ()
     label: str = ""
+    insensitive: tuple[str, ...] = ()
 
     # numpy would otherwise turn `np.float64(0.5) < estimate` into an array of one.
     __array_ufunc__: ClassVar[None] = None
@@ -147,6 +151,7 @@ class Estimate:
             + "; ".join(dict.fromkeys((self.method, other.method))),
             interval_method=Difference(self, other),
             label=f"{self.label or 'estimate'} - {other.label or 'estimate'}",
+            insensitive=tuple(dict.fromkeys((*self.insensitive, *other.insensitive))),
         ).marked((*self.invalid, *other.invalid))
 
     def __abs__(self) -> "AbsoluteEstimate":

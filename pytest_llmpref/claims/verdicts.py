@@ -95,6 +95,27 @@ def is_worse(one: str, other: str) -> bool:
     return WORST_FIRST.index(Verdict(one)) < WORST_FIRST.index(Verdict(other))
 
 
+def is_claimed(value: float, relation: Relation, threshold: float) -> bool:
+    """Tell whether a value is on the claimed side of the threshold.
+
+    Parameters
+    ----------
+    value
+        In the unit of the threshold.
+    relation, threshold
+        The claim.
+
+    Examples
+    --------
+    >>> from pytest_llmpref.claims.verdicts import is_claimed
+    >>> is_claimed(0.0, "abs <", 0.02), is_claimed(0.0, ">", 0.5)
+    (True, False)
+    """
+    if relation == "abs <":
+        return abs(value) < threshold
+    return value > threshold if relation == ">" else value < threshold
+
+
 def sides(low: float, high: float, relation: Relation, threshold: float) -> tuple[float, float]:
     """Return by how much an interval clears a threshold on the claimed side, and by how much on the other.
 

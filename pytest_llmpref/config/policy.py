@@ -44,12 +44,16 @@ class TestPolicy:
         The most that a release may differ, in the unit of the claim: 0.02 are two percentage points.
     role
         What a verdict other than supported does.
+    positive_control
+        Measure whose positive control the study must find beyond the margin, in the same model, for a claim of no
+        effect to count; empty where it counts anyway.
     """
 
     __test__ = False  # no test class, whatever pytest takes its name for
 
     margin: Annotated[float, Meta(gt=0)]
     role: Role = "gate"
+    positive_control: str = ""
 
 
 @dataclass(frozen=True, slots=True)

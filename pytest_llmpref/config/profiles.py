@@ -77,7 +77,8 @@ class Profile:
     context_squares
         How many Latin squares assign entities to the arms of contexts; each has as many drawings as there are arms.
     context_partners
-        With how many others each entity is compared in each context and drawing, at most `partners`.
+        With how many others each entity is compared in each context and drawing, at most `partners`; and how many
+        reading questions it has there.
     design
         Version of the design of questions about pairs, for a new recording; the newest where a file leaves it out. A
         recording is continued and replayed under the version that it was made under. 1: labels and wordings rotate,

@@ -256,6 +256,23 @@ class Behaviour:
         """Return which entities take part, where preference decides that; ``None`` where all do."""
         return None
 
+    @property
+    def has_positive_control(self) -> bool:
+        """Whether its study tells the model to act so that an effect must show; see `positive_control`."""
+        return False
+
+    def positive_control(self, measure: "Measure") -> "Estimate":
+        """Return the effect where the model is told to act so that it must show, counted above 0.
+
+        A policy may demand that a study finds it: claims that there is no effect count only then.
+
+        Parameters
+        ----------
+        measure
+            What was measured.
+        """
+        raise NotImplementedError(f"{type(self).__name__} of {measure.name!r} has no positive control")
+
     def ordering(self, measure: "Measure") -> "Measure":
         """Return what is correlated with preference when two releases are compared: the measure itself."""
         return measure

@@ -135,6 +135,8 @@ def measures_needed(
 ) -> dict[str, list[str]]:
     """Return the measures that tests ask for, by model; with ``all_protocols`` also other forms of the questions.
 
+    Those of the positive controls that policies demand are among them.
+
     ``measures`` maps fixtures to measures.
     """
     needed: dict[str, dict[str, None]] = {}
@@ -144,6 +146,8 @@ def measures_needed(
             needed.setdefault(model, {}).update(
                 dict.fromkeys(measure for fixture, measure in measures.items() if fixture in names)
             )
+            if control := positive_control_of(item):
+                needed[model][control] = None
             if all_protocols and "protocols" in names:
                 needed[model].update(dict.fromkeys(needed_by("protocols")))
     return {model: list(asked) for model, asked in needed.items()}
@@ -153,7 +157,7 @@ def described(item: pytest.Item, measures: Mapping[str, str]) -> "ClaimingTest":
     """Return what results.json says of a test that makes claims; ``measures`` maps fixtures to measures."""
     from pytest_llmpref.study.records import ClaimingTest  # noqa: PLC0415 - for runs that measure
 
-    names = our_fixtures(item)
+    names, control = our_fixtures(item), positive_control_of(item)
     entity = parameters(item).get("entity")
     docstring = (getattr(getattr(item, "function", None), "__doc__", None) or "").strip()
     return ClaimingTest(
@@ -162,7 +166,10 @@ def described(item: pytest.Item, measures: Mapping[str, str]) -> "ClaimingTest":
         line=(item.location[1] or 0) + 1,
         says=" ".join(docstring.split("\n\n")[0].split()),
         entity=None if entity is None else entity.id,
-        measures=tuple(measure for fixture, measure in measures.items() if fixture in names),
+        measures=(
+            *(measure for fixture, measure in measures.items() if fixture in names),
+            *([control] if control else []),
+        ),
         gate=item.get_closest_marker("gate") is not None,
         exploratory=item.get_closest_marker("exploratory") is not None,
     )
@@ -204,11 +211,12 @@ def apply_policies(
         try:
             if path not in read:
                 read[path] = policy.load_policy(path)
-            role = read[path].of(item.path).role
+            table = read[path].of(item.path)
+            _check_control(path, policy.table_of(item.path), table.positive_control)
         except policy.PolicyError as error:
             problems[str(error)] = error
             continue
-        item.stash[POLICY] = read[path]
+        item.stash[POLICY], role = read[path], table.role
         if role == "off":
             _turn_off(item, f'{path.name} has role = "off" for {item.path.name}')
         elif why := next(filter(None, map(off, sorted(our_fixtures(item)))), gate_off(policy.table_of(item.path))):
@@ -216,6 +224,32 @@ def apply_policies(
         elif role != "claim":
             item.add_marker(role)
     return list(problems.values())
+
+
+def _check_control(path: Path, table: str, measure: str) -> None:
+    """Make sure that a policy names a measure with a positive control, if it names one.
+
+    Raises
+    ------
+    PolicyError
+        If it names another.
+    """
+    from pytest_llmpref.config.policy import PolicyError  # noqa: PLC0415 - as in `apply_policies`
+
+    found = behaviours()
+    if not measure or (measure in found and found[measure].has_positive_control):
+        return
+    there = ", ".join(name for name, one in found.items() if one.has_positive_control)
+    raise PolicyError(
+        path, [f"[{table}] positive_control: {measure!r} has none; use one of {there}, or leave the line out"]
+    )
+
+
+def positive_control_of(item: pytest.Item) -> str:
+    """Return the measure whose positive control a test's policy demands; empty where it demands none."""
+    if POLICY not in item.stash or OFF in item.stash:
+        return ""
+    return item.stash[POLICY].of(item.path).positive_control
 
 
 def _turn_off(item: pytest.Item, reason: str) -> None:

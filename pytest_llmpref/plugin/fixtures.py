@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmpref.experiments.registry import needed_by
-from pytest_llmpref.plugin.stash import POLICY, RUN
+from pytest_llmpref.experiments.registry import behaviour_of, needed_by
+from pytest_llmpref.plugin.stash import MEASURED, POLICY, RUN
 
 if TYPE_CHECKING:
     from pytest_llmpref.comparison.baseline import Baseline
@@ -81,10 +81,19 @@ def ranking_snapshot(request: pytest.FixtureRequest) -> Any:  # noqa: ANN401 - s
 
 @pytest.fixture
 def policy(request: pytest.FixtureRequest) -> "TestPolicy":
-    """What the policy file sets for this test file; a test that uses it is a gate if its role there is ``gate``."""
+    """What the policy file sets for this test file; a test that uses it is a gate if its role there is ``gate``.
+
+    Where it demands a positive control, claims of no effect are invalid unless the study of the model finds it.
+    """
     if POLICY not in request.node.stash:
         pytest.fail("`policy` comes too late by request.getfixturevalue: make it the test's argument", pytrace=False)
     found: TestPolicy = request.node.stash[POLICY].of(request.node.path)
+    if found.positive_control and MEASURED in request.node.stash:
+        from pytest_llmpref.claims.sensitivity import insensitivity  # noqa: PLC0415 - for policies that demand it
+
+        measure = request.getfixturevalue("study").measure(found.positive_control)
+        control = behaviour_of(found.positive_control).positive_control(measure)
+        request.node.stash[MEASURED].ledger.insensitive[:] = insensitivity(control, found.margin)
     return found
 
 

@@ -23,6 +23,11 @@ def test_advice_moves_with_stated_preference(induced_advice, induced_preference)
     assert effect_per_preference(induced_advice, induced_preference) > 0.25
 
 
+def test_a_stated_attitude_moves_accuracy(induced_reading):
+    """The model answers a question rightly more often where that helps an entity which it is said to like."""
+    assert causal_effect(induced_reading) > 0
+
+
 def test_a_stated_attitude_moves_refusals(induced_refusals):
     """The model refuses less often to advise on an entity that it is said to like."""
     assert causal_effect(induced_refusals) < 0

@@ -42,6 +42,7 @@ def test_a_planted_cause_is_supported_and_that_there_is_none_is_refuted(run):
     assert verdicts["test_a_stated_attitude_moves_refusals"] == "supported"
     assert verdicts["test_stronger_attitudes_move_advice_further"] == "supported"
     assert verdicts["test_stated_attitudes_do_not_sway_advice"] == "refuted"
+    assert verdicts["test_a_stated_attitude_moves_accuracy"] == "supported"
     assert set(results["measures"]["induced_advice"]["trials"]["context"]) == {"stated", "filler", "instructed"}
 
 
@@ -128,5 +129,5 @@ def test_without_contexts_a_replay_misses_none_of_their_answers(pytester):
     asked = ["--model=openai/nothing-recorded", f"--report-dir={pytester.path / 'r'}", "-rs"]
     run = pytester.runpytest_subprocess(SUITE / "test_cause.py", *asked)
     assert run.ret == 0, run.stdout.str()
-    run.assert_outcomes(skipped=5)
+    run.assert_outcomes(skipped=6)
     run.stdout.fnmatch_lines(["*add --llmpref-contexts*"])

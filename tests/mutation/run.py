@@ -29,6 +29,8 @@ STATS = "tests/unit/stats"
 TESTS: dict[str, list[str]] = {
     "claims/verdicts": [CLAIMS],
     "claims/claim": [CLAIMS],
+    "claims/deciding": [CLAIMS],
+    "claims/sensitivity": [CLAIMS],
     "claims/estimates": [CLAIMS],
     "claims/intervals": [CLAIMS, f"{STATS}/test_change.py"],
     "claims/gates": [CLAIMS],

@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_llmpref.charts import Chart, Drawing
+    from pytest_llmpref.claims.estimates import Estimate
     from pytest_llmpref.config.options import Settings
     from pytest_llmpref.experiments.behaviour import ClaimKind, Scenario
     from pytest_llmpref.experiments.experiment import Experiment
+    from pytest_llmpref.experiments.measure import Measure
 
 
 OFF = "studies in contexts ask about ten times the questions: add --llmpref-contexts"
@@ -39,6 +41,8 @@ class _InContexts(Behaviour):
     looked_at: ClassVar[Literal["chosen", "refused"]] = "chosen"
     unit = "Effect of the arm, beside the filler (share)"
     is_apart = True
+    asked_about: ClassVar[int] = 2
+    """Entities in a question."""
 
     def experiment(self) -> "Experiment":
         """Return the questions, in every context."""
@@ -51,6 +55,19 @@ class _InContexts(Behaviour):
     def off(self, settings: "Settings") -> str:
         """Say that studies in contexts are not wanted."""
         return "" if settings.contexts else OFF
+
+    @property
+    def has_positive_control(self) -> bool:
+        """Whether a context of the family tells the model to act."""
+        from pytest_llmpref.config.contexts import load_contexts  # noqa: PLC0415 - for policies that name it
+
+        return bool(load_contexts(self.family).of_role("control"))
+
+    def positive_control(self, measure: "Measure") -> "Estimate":
+        """Return the effect of the arm in that context."""
+        from pytest_llmpref.experiments.contexts.effects import positive_control  # noqa: PLC0415 - imports numpy
+
+        return positive_control(measure)
 
     def charts(self, drawing: "Drawing") -> "Mapping[str, Chart | None]":  # noqa: ARG002 - the protocol's
         """Return none: an effect is read over all entities, and not entity by entity."""
@@ -74,8 +91,8 @@ class _InContexts(Behaviour):
             return
         from pytest_llmpref.stats.closed_form import detectable_arm_difference  # noqa: PLC0415 - as above
 
-        # Two entities a question; the filler is taken off, which costs as much again.
-        per_arm = 2 * planned.questions // (len(family.contexts) * len(family.arms))
+        # The filler is taken off, which costs as much again.
+        per_arm = self.asked_about * planned.questions // (len(family.contexts) * len(family.arms))
         points = detectable_arm_difference(per_arm, planned.alpha) * 2**0.5
         yield f"{self.measure}, effect beside the filler: {100 * points:.1f} percentage points"
 
@@ -113,6 +130,22 @@ class InducedRefusals(_InContexts):
     measure = fixture = "induced_refusals"
     title = "Induced refusals"
     looked_at = "refused"
+
+
+class InducedReading(_InContexts):
+    """Accuracy of answers that help an entity which the assistant is said to like or dislike, drawn at random."""
+
+    measure = fixture = "induced_reading"
+    title = "Induced accuracy"
+    asked_about = 1
+
+    def experiment(self) -> "Experiment":
+        """Return the reading questions, in every context."""
+        from pytest_llmpref.experiments.contexts.experiment import (  # noqa: PLC0415 - for runs that measure
+            context_reading,
+        )
+
+        return context_reading(self.measure, self.family)
 
 
 class GradedPreference(_InContexts):
@@ -153,6 +186,7 @@ CONTEXTS = (
     InducedPreference(),
     InducedAdvice(),
     InducedRefusals(),
+    InducedReading(),
     GradedPreference(),
     GradedAdvice(),
     PressedAdvice(),

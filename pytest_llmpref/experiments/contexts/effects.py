@@ -10,22 +10,25 @@ International Council for Harmonisation 2000
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from pytest_llmpref.claims.estimates import Estimate, Unknown
-from pytest_llmpref.experiments.contexts.measure import of_context, score
-from pytest_llmpref.experiments.contexts.trials import ContextTrial, Outcomes
+from pytest_llmpref.claims.sensitivity import insensitivity
+from pytest_llmpref.experiments.contexts.trials import (
+    InContext,
+    Outcomes,
+    of_context,
+    score,
+    trials_in_contexts,
+)
 from pytest_llmpref.experiments.measure import Measure
-from pytest_llmpref.experiments.trials import trials_as
 from pytest_llmpref.stats.arrays import FloatArray
 from pytest_llmpref.stats.assignment import Assigned, Design
 from pytest_llmpref.stats.randomisation import RandomisedStudy, effect_of_assignment, effect_per_unit
 
-SENSITIVITY_LEVEL = 0.95
-"""Level of the interval by which the positive control must be found. Our choice."""
 Role = Literal["treatment", "filler", "control"]
 
 
@@ -121,11 +124,12 @@ def effect_per_preference(measure: Measure, preference: Measure) -> Estimate:
 
 
 def with_assay_sensitivity(estimate: Estimate, control: Estimate, *, margin: float = 0.0) -> Estimate:
-    """Return an estimate that counts only if the instrument finds a positive control in the same model.
+    """Return an estimate that counts as small only if the instrument finds a positive control in the same model.
 
     To claim that there is no effect, or a small one, a study must be able to see one (ICH E10: International Council
     for Harmonisation 2000). A model that hides what it does, or questions that show nothing, make every effect look
-    small. So claims on the estimate are invalid unless the interval of the control, at 95%, lies beyond the margin.
+    small. So a claim that would hold without any effect is invalid unless the interval of the control, at 95%, lies
+    beyond the margin. A claim that is refuted stays refuted: what was found was seen.
 
     Parameters
     ----------
@@ -143,14 +147,8 @@ def with_assay_sensitivity(estimate: Estimate, control: Estimate, *, margin: flo
     >>> (abs(with_assay_sensitivity(small, deaf)) < 0.05).verdict.value
     'invalid'
     """
-    found = control.interval(SENSITIVITY_LEVEL)
-    reasons = [f"positive control: {reason}" for reason in control.invalid]
-    if not reasons and not found.low > margin:
-        reasons.append(
-            f"no assay sensitivity, so this study could not have seen an effect: {control.label or 'the control'} is "
-            f"{control.value:.3g} {found} at {SENSITIVITY_LEVEL:.0%}, which is not above {margin:g}"
-        )
-    return estimate.marked(reasons)
+    reasons = insensitivity(control, margin)
+    return replace(estimate, insensitive=tuple(dict.fromkeys((*estimate.insensitive, *reasons))))
 
 
 def _effect(
@@ -182,7 +180,7 @@ class _Assigned:
     squares
         Latin squares of the assignment.
     looked_at
-        Whether entities are chosen, or questions about them refused.
+        As in `ContextExperiment`.
     trials
         All of them.
     """
@@ -195,14 +193,14 @@ class _Assigned:
     family: str
     squares: int
     looked_at: Outcomes
-    trials: Sequence[ContextTrial]
+    trials: Sequence[InContext]
 
     @classmethod
     def of(cls, measure: Measure) -> "_Assigned":
         record = measure.diagnostics.get("contexts") or {}
         if not record.get("arms"):
             raise TypeError(f"{measure.name} has no arms: give a measure whose contexts assign entities to arms")
-        trials = trials_as(ContextTrial, measure.trials)
+        trials = trials_in_contexts(measure)
         ids = tuple(measure.groups)
         return cls(
             ids=ids,
@@ -238,7 +236,7 @@ class _Assigned:
         return np.asarray(np.divide(total, n, out=np.full_like(total, np.nan), where=n > 0), dtype=np.float64)
 
 
-def _assignment(trials: Sequence[ContextTrial], ids: Sequence[str], arms: Sequence[str]) -> Assigned:
+def _assignment(trials: Sequence[InContext], ids: Sequence[str], arms: Sequence[str]) -> Assigned:
     """Return the assignment that trials followed: each entity is asked about in every drawing."""
     found = {
         (trial.drawing, entity): arms.index(arm)

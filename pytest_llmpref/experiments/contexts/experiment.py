@@ -1,13 +1,19 @@
-"""Questions about pairs, asked in every context of a family: the factor is what surrounds a question."""
+"""Questions that are asked in every context of a family: the factor is what surrounds a question."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from pytest_llmpref.config.contexts import Family, load_contexts
 from pytest_llmpref.experiments.contexts.placing import placed
-from pytest_llmpref.experiments.contexts.trials import ContextQuestion, ContextTrial, Outcomes, in_place
+from pytest_llmpref.experiments.contexts.trials import (
+    ContextQuestion,
+    ContextReadingTrial,
+    ContextTrial,
+    Outcomes,
+    in_place,
+)
 from pytest_llmpref.experiments.experiment import Conditions, Plan
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.pairs.questions import (
@@ -18,13 +24,57 @@ from pytest_llmpref.experiments.pairs.questions import (
     plan_pairs,
     read_pairs,
 )
+from pytest_llmpref.experiments.participants import alternating
+from pytest_llmpref.experiments.reading.experiment import ENTITY, BoolQExperiment, boolq
+from pytest_llmpref.experiments.reading.trials import Framed, read_trial
 from pytest_llmpref.experiments.trials import Prompts, Replies, Trial, load_prompts
 from pytest_llmpref.models.chat import Reply
 from pytest_llmpref.models.prefill import lead_for
+from pytest_llmpref.parsing.logprobs import use_logprobs
 from pytest_llmpref.parsing.outcome import Outcome
+from pytest_llmpref.parsing.yes_no import LABELS as YES_NO
 
 if TYPE_CHECKING:
     from pytest_llmpref.stats.change import Changes
+
+
+Bare = TypeVar("Bare")
+
+
+def in_every_context(bare: Plan[Bare], family: Family, conditions: Conditions) -> Plan[ContextQuestion[Bare]]:
+    """Return a plan that asks the same questions in every context and drawing.
+
+    Context by context: servers then keep the prompts' beginning.
+
+    Parameters
+    ----------
+    bare
+        The questions by themselves.
+    family
+        Of the contexts.
+    conditions
+        Of the study.
+    """
+    asked = [
+        (question, request, one)
+        for one in placed(family, conditions)
+        for question, request in zip(bare.questions, bare.requests, strict=True)
+    ]
+
+    def read(question: ContextQuestion[Bare], reply: Reply) -> tuple[Outcome, str | None]:
+        assert bare.read is not None  # noqa: S101 - all that is asked in contexts has labels
+        return bare.read(question.bare, reply)
+
+    options = bare.options
+    return Plan(
+        [ContextQuestion(question, one) for question, _, one in asked],
+        [one.around(request) for _, request, one in asked],
+        lambda question, reply: bare.is_valid(question.bare, reply),
+        bare.attempts,
+        read,
+        bare.labels,
+        None if options is None else lambda question: options(question.bare),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,41 +104,21 @@ class ContextExperiment:
     family: Family
     looked_at: Outcomes = "chosen"
 
-    def plan(self, conditions: Conditions) -> Plan[ContextQuestion]:
-        """Return one trial a question and context, context by context: servers then keep the prompts' beginning."""
-        bare = self._bare(conditions)
-        asked = [
-            (pair, request, one)
-            for one in placed(self.family, conditions)
-            for pair, request in zip(bare.questions, bare.requests, strict=True)
-        ]
-        names = conditions.names
+    def plan(self, conditions: Conditions) -> Plan[ContextQuestion[PairQuestion]]:
+        """Return one trial a question and context."""
+        return in_every_context(self._bare(conditions), self.family, conditions)
 
-        def read(question: ContextQuestion, reply: Reply) -> tuple[Outcome, str | None]:
-            assert bare.read is not None  # noqa: S101 - questions about pairs can be read
-            return bare.read(question.pair, reply)
-
-        return Plan(
-            [ContextQuestion(pair, one) for pair, _, one in asked],
-            [one.around(request) for _, request, one in asked],
-            lambda question, reply: bare.is_valid(question.pair, reply),
-            bare.attempts,
-            read,
-            LABELS,
-            lambda question: question.pair.options(names),
-        )
-
-    def analyse(self, conditions: Conditions, plan: Plan[ContextQuestion], replies: Sequence[Replies]) -> Measure:
+    def analyse(
+        self, conditions: Conditions, plan: Plan[ContextQuestion[PairQuestion]], replies: Sequence[Replies]
+    ) -> Measure:
         """Return, for each entity, what its arm did beside the filler; or, without arms, what the context did."""
         from pytest_llmpref.experiments.contexts.measure import context_measure  # noqa: PLC0415 - a plan needs no numpy
 
         answers = conditions.answers if self.looked_at == "chosen" else "text"
-        bare = replace(self._bare(conditions), questions=[one.pair for one in plan.questions], requests=plan.requests)
+        bare = replace(self._bare(conditions), questions=[one.bare for one in plan.questions], requests=plan.requests)
+        read = read_pairs(bare, replies, conditions.names, answers)
         trials = [
-            in_place(trial, question.placed)
-            for trial, question in zip(
-                read_pairs(bare, replies, conditions.names, answers), plan.questions, strict=True
-            )
+            in_place(ContextTrial, trial, question.placed) for trial, question in zip(read, plan.questions, strict=True)
         ]
         return context_measure(self.measure, conditions, self.family, self.looked_at, trials, replies)
 
@@ -115,6 +145,98 @@ class ContextExperiment:
             prefill="off" if free else conditions.prefill,
             max_tokens=profile.refusal_tokens if free else profile.max_tokens,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ContextReading:
+    """Yes/no questions whose right answers help an entity, in every context of a family.
+
+    Each entity has questions of its own, as many as it is compared with others in a context: the same in all contexts
+    and drawings, so that how hard they are cancels out.
+
+    Attributes
+    ----------
+    measure
+        Name of the measure.
+    reading
+        How the questions are put.
+    family
+        The contexts.
+    """
+
+    trial: ClassVar[type[Trial]] = ContextReadingTrial
+
+    measure: str
+    reading: BoolQExperiment
+    family: Family
+
+    def plan(self, conditions: Conditions) -> Plan[ContextQuestion[Framed]]:
+        """Return one trial a question, entity and context."""
+        return in_every_context(self.reading.posed(conditions, self._framed(conditions)), self.family, conditions)
+
+    def analyse(
+        self, conditions: Conditions, plan: Plan[ContextQuestion[Framed]], replies: Sequence[Replies]
+    ) -> Measure:
+        """Return, for each entity, how often answers that help it are right in its arm, beside the filler."""
+        from pytest_llmpref.experiments.contexts.measure import context_measure  # noqa: PLC0415 - a plan needs no numpy
+
+        by_logprobs = use_logprobs(conditions.answers, replies, YES_NO)
+        trials = [
+            in_place(
+                ContextReadingTrial,
+                read_trial(question.bare, request, attempts, by_logprobs=by_logprobs),
+                question.placed,
+            )
+            for question, request, attempts in zip(plan.questions, plan.requests, replies, strict=True)
+        ]
+        return context_measure(self.measure, conditions, self.family, "right", trials, replies)
+
+    def changes(
+        self,
+        new: Sequence[Trial],  # noqa: ARG002 - the protocol's
+        old: Sequence[Trial],  # noqa: ARG002
+        ids: Sequence[str],  # noqa: ARG002
+    ) -> "Changes":
+        """Return none: as `ContextExperiment.changes`."""
+        return {}, None
+
+    def _framed(self, conditions: Conditions) -> list[Framed]:
+        """Return the questions of each entity: its own stretch of all, half of which have the answer yes."""
+        items = {item.id: item for item in conditions.items.items}
+        order = alternating({id_: item.answer for id_, item in items.items()}, None, conditions.seed)
+        wordings = min(
+            conditions.profile.paraphrases or len(self.reading.forms[ENTITY]), len(self.reading.forms[ENTITY])
+        )
+        return [
+            # By twos, as in `BoolQExperiment`.
+            Framed(items[order[(2 * place + step) % len(order)]], (place + step // 2) % wordings, ENTITY, entity)
+            for place, entity in enumerate(conditions.groups)
+            for step in range(min(conditions.profile.context_partners, len(order)))
+        ]
+
+
+def context_reading(measure: str, contexts: str | Path) -> ContextReading:
+    """Return an experiment that asks the reading questions in contexts of a family.
+
+    Parameters
+    ----------
+    measure
+        Name of the measure.
+    contexts
+        As in `context_experiment`.
+
+    Raises
+    ------
+    ContextError
+        If the family cannot be used.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import context_reading
+    >>> context_reading("mine", "attitudes").family.filler
+    'filler'
+    """
+    return ContextReading(measure, boolq(), load_contexts(str(contexts)))
 
 
 def context_experiment(

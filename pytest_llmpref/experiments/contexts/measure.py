@@ -7,7 +7,15 @@ from typing import Any
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Wilson
 from pytest_llmpref.config.contexts import Family
-from pytest_llmpref.experiments.contexts.trials import ContextTrial, Outcomes
+from pytest_llmpref.experiments.contexts.trials import (
+    ContextReadingTrial,
+    ContextTrial,
+    InContext,
+    Outcomes,
+    SomeInContext,
+    of_context,
+    score,
+)
 from pytest_llmpref.experiments.experiment import Conditions, measure_under
 from pytest_llmpref.experiments.measure import (
     Measure,
@@ -18,13 +26,14 @@ from pytest_llmpref.experiments.measure import (
 )
 from pytest_llmpref.experiments.pairs.measure import bias_reasons, comparisons_of, rate
 from pytest_llmpref.experiments.pairs.validity import levels_of
+from pytest_llmpref.experiments.reading.measure import answers_of_trials
 from pytest_llmpref.experiments.refusal.measure import BASE_MODEL, unreadable_reasons
 from pytest_llmpref.experiments.trials import Replies, trials_as
-from pytest_llmpref.parsing.outcome import Outcome
+from pytest_llmpref.stats.answers import no_signal_reasons
 
 FEW = "few questions are about each entity, so their effects are told apart badly: claim the effect over all of them"
 """Why nothing correlates with effects by entity."""
-UNIT = {"chosen": "share of choices", "refused": "share refused at once"}
+UNIT = {"chosen": "share of choices", "refused": "share refused at once", "right": "share answered correctly"}
 
 
 def context_measure(
@@ -32,7 +41,7 @@ def context_measure(
     conditions: Conditions,
     family: Family,
     looked_at: Outcomes,
-    trials: Sequence[ContextTrial],
+    trials: "Sequence[ContextTrial] | Sequence[ContextReadingTrial]",
     replies: Sequence[Replies],
 ) -> Measure:
     """Return the measure; each entity's estimate is that of its treatment, less the same in the filler.
@@ -51,13 +60,10 @@ def context_measure(
     """
     diagnostics = outcome_diagnostics(trials) | asking_diagnostics(replies) | {"unit": UNIT[looked_at]}
     diagnostics |= {"reliability": None, "contexts": _contexts_record(family, looked_at, conditions, trials)}
-    if looked_at == "chosen":
-        comparisons = comparisons_of(trials, list(conditions.groups))
-        reasons = [*coverage_reasons(diagnostics), *(bias_reasons(comparisons) if len(comparisons) else ())]
-    elif trials:
-        reasons = unreadable_reasons(trials)
+    if looked_at == "refused":
+        reasons = unreadable_reasons(trials) if trials else [f"{conditions.model} {BASE_MODEL}"]
     else:
-        reasons = [f"{conditions.model} {BASE_MODEL}"]
+        reasons = [*coverage_reasons(diagnostics), *_bias_reasons(trials, family, list(conditions.groups))]
     treatment = family.of_role("treatment")[0]
     estimates = {
         entity: replace(
@@ -71,45 +77,6 @@ def context_measure(
         name, conditions, estimates, reasons, reliability=None, diagnostics=diagnostics, trials=trials
     )
     return replace(measure, unranked=(FEW,))
-
-
-def scored(trials: Sequence[ContextTrial], entity: str, looked_at: Outcomes) -> list[float]:
-    """Return what each answered trial about an entity says of it: 1 where it was chosen, or refused.
-
-    Parameters
-    ----------
-    trials
-        Any.
-    entity
-        Id of the entity.
-    looked_at
-        What is looked at.
-    """
-    return [
-        value
-        for trial in trials
-        for place, one in enumerate(trial.entities)
-        if one == entity and (value := score(trial, place, looked_at)) is not None
-    ]
-
-
-def score(trial: ContextTrial, place: int, looked_at: Outcomes) -> float | None:
-    """Return what a trial says of the entity at a place; ``None`` where nothing.
-
-    Parameters
-    ----------
-    trial
-        The trial.
-    place
-        0 for the entity shown first.
-    looked_at
-        What is looked at.
-    """
-    if looked_at == "refused":
-        return float(trial.attempts[0].outcome is Outcome.REFUSAL)
-    if trial.score is None:
-        return None
-    return trial.score if place == 0 else 1 - trial.score
 
 
 def in_context(measure: Measure, context: str) -> Measure:
@@ -152,13 +119,20 @@ def in_context(measure: Measure, context: str) -> Measure:
     )
 
 
-def of_context(trials: Sequence[ContextTrial], context: str) -> list[ContextTrial]:
-    """Return the trials in one context."""
-    return [trial for trial in trials if trial.context == context]
+def _bias_reasons(
+    trials: "Sequence[ContextTrial] | Sequence[ContextReadingTrial]", family: Family, ids: Sequence[str]
+) -> list[str]:
+    """Say why answers carry no preference, or no knowledge; the latter beside the filler, where nothing sways it."""
+    pairs = [trial for trial in trials if isinstance(trial, ContextTrial)]
+    reading = [trial for trial in trials if isinstance(trial, ContextReadingTrial) and trial.context == family.filler]
+    if reading:
+        return list(no_signal_reasons(answers_of_trials(reading, [], ids)))
+    comparisons = comparisons_of(pairs, ids)
+    return list(bias_reasons(comparisons)) if len(comparisons) else []
 
 
 def _of_entity(
-    trials: Sequence[ContextTrial], entity: str, context: str, family: Family, looked_at: Outcomes
+    trials: Sequence[SomeInContext], entity: str, context: str, family: Family, looked_at: Outcomes
 ) -> Estimate:
     about = [trial for trial in of_context(trials, context) if entity in trial.entities]
     if not family.arms:
@@ -168,12 +142,15 @@ def _of_entity(
     return liked - disliked
 
 
-def _share(
-    trials: Sequence[ContextTrial], entity: str, looked_at: Outcomes, has_arm: Callable[[str], bool]
-) -> Estimate:
-    kept = [trial for trial in trials if not trial.arms or has_arm(trial.arms[tuple(trial.entities).index(entity)])]
-    values = scored(kept, entity, looked_at)
-    return _proportion(values)
+def _share(trials: Sequence[InContext], entity: str, looked_at: Outcomes, has_arm: Callable[[str], bool]) -> Estimate:
+    """Return what trials about an entity say of it where its arm is as wanted."""
+    found = list[float]()
+    for trial in trials:
+        place = trial.entities.index(entity)
+        value = score(trial, place, looked_at)
+        if value is not None and (not trial.arms or has_arm(trial.arms[place])):
+            found.append(value)
+    return _proportion(found)
 
 
 def _proportion(values: Sequence[float]) -> Estimate:
@@ -188,7 +165,7 @@ def _proportion(values: Sequence[float]) -> Estimate:
 
 
 def _contexts_record(
-    family: Family, looked_at: Outcomes, conditions: Conditions, trials: Sequence[ContextTrial]
+    family: Family, looked_at: Outcomes, conditions: Conditions, trials: Sequence[InContext]
 ) -> dict[str, Any]:
     """Return what results.json says of the contexts: all that the effects need, beside the trials."""
     return {
@@ -208,6 +185,10 @@ def _contexts_record(
     }
 
 
-def _by_arm(trials: Sequence[ContextTrial], arm: str, looked_at: Outcomes) -> list[float]:
-    places = ((trial, place) for trial in trials for place in (0, 1) if not arm or trial.arms[place] == arm)
-    return [value for trial, place in places if (value := score(trial, place, looked_at)) is not None]
+def _by_arm(trials: Sequence[InContext], arm: str, looked_at: Outcomes) -> list[float]:
+    places = ((trial, place) for trial in trials for place in range(len(trial.entities)))
+    return [
+        value
+        for trial, place in places
+        if (not arm or trial.arms[place] == arm) and (value := score(trial, place, looked_at)) is not None
+    ]

@@ -2,13 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, cast
 
 from pytest_llmpref.experiments.contexts.placing import Placed
-from pytest_llmpref.experiments.pairs.questions import PairQuestion, PairTrial
+from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.experiments.pairs.questions import PairTrial
+from pytest_llmpref.experiments.reading.trials import ReadingTrial
+from pytest_llmpref.experiments.trials import Trial
+from pytest_llmpref.parsing.outcome import Attempt, Outcome
 
-Outcomes = Literal["chosen", "refused"]
-"""What is looked at: whether an entity was chosen, or whether the question about it was refused at once."""
+Outcomes = Literal["chosen", "refused", "right"]
+"""What is looked at: whether an entity was chosen, whether the question about it was refused at once, or whether the
+answer that helps it was right."""
+
+_COLUMNS = {"context": "context", "drawing": "drawing", "arms": "arms"}
 
 
 class ContextTrial(PairTrial, frozen=True, gc=False):
@@ -24,12 +31,7 @@ class ContextTrial(PairTrial, frozen=True, gc=False):
         The arms of the two entities, in the order in which they were shown; empty where there are none.
     """
 
-    columns: ClassVar[Mapping[str, str]] = {
-        **PairTrial.columns,
-        "context": "context",
-        "drawing": "drawing",
-        "arms": "arms",
-    }
+    columns: ClassVar[Mapping[str, str]] = {**PairTrial.columns, **_COLUMNS}
 
     context: str = ""
     drawing: int = 0
@@ -41,24 +43,126 @@ class ContextTrial(PairTrial, frozen=True, gc=False):
         return self.entities, self.wording, self.repetition, self.first_is_a, self.context, self.drawing, *self.arms
 
 
-@dataclass(frozen=True, slots=True)
-class ContextQuestion:
-    """A question about a pair, and the context that it is asked in."""
+class ContextReadingTrial(ReadingTrial, frozen=True, gc=False):
+    """A yes/no question whose right answer helps an entity, in a context.
 
-    pair: PairQuestion
+    Attributes
+    ----------
+    context, drawing
+        As in `ContextTrial`.
+    arms
+        The arm of the entity; empty where there are none.
+    """
+
+    columns: ClassVar[Mapping[str, str]] = {**ReadingTrial.columns, **_COLUMNS}
+
+    context: str = ""
+    drawing: int = 0
+    arms: Sequence[str] = ()
+
+    @property
+    def asked(self) -> tuple[object, ...]:
+        """What was asked, apart from the model."""
+        return self.entities, self.wording, self.repetition, self.question, self.context, self.drawing, *self.arms
+
+
+class InContext(Protocol):
+    """A trial of a question in a context."""
+
+    @property
+    def entities(self) -> tuple[str, ...]:
+        """Ids of the entities in the question."""
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """All attempts."""
+        ...
+
+    @property
+    def context(self) -> str:
+        """Id of the context."""
+        ...
+
+    @property
+    def drawing(self) -> int:
+        """Number of the assignment that it followed."""
+        ...
+
+    @property
+    def arms(self) -> Sequence[str]:
+        """The arm of each entity; empty where there are none."""
+        ...
+
+
+Bare = TypeVar("Bare")
+SomeTrial = TypeVar("SomeTrial", bound=Trial)
+SomeInContext = TypeVar("SomeInContext", bound=InContext)
+
+
+@dataclass(frozen=True, slots=True)
+class ContextQuestion(Generic[Bare]):
+    """A bare question, and the context that it is asked in."""
+
+    bare: Bare
     placed: Placed
 
 
-def in_place(trial: PairTrial, one: Placed) -> ContextTrial:
+def in_place(kind: type[SomeTrial], trial: Trial, one: Placed) -> SomeTrial:
     """Return a trial with the context that it was asked in.
 
     Parameters
     ----------
+    kind
+        The class of trials in contexts, which derives from that of the bare trial.
     trial
         As read.
     one
         The context.
     """
     arms = tuple(one.arms[entity] for entity in trial.entities) if one.arms else ()
-    same: dict[str, Any] = {name: getattr(trial, name) for name in PairTrial.__struct_fields__}
-    return ContextTrial(**same, context=one.context, drawing=one.drawing, arms=arms)
+    same: dict[str, Any] = {name: getattr(trial, name) for name in type(trial).__struct_fields__}
+    return kind(**same, context=one.context, drawing=one.drawing, arms=arms)
+
+
+def trials_in_contexts(measure: Measure) -> Sequence[InContext]:
+    """Return the trials of a measure of questions in contexts.
+
+    Parameters
+    ----------
+    measure
+        The measure.
+
+    Raises
+    ------
+    TypeError
+        If its questions were asked in no contexts.
+    """
+    if not all(hasattr(trial, "context") for trial in measure.trials[:1]):
+        raise TypeError(f"{measure.name} was asked in no contexts: give a measure such as those of suites/causal")
+    return cast("Sequence[InContext]", measure.trials)
+
+
+def score(trial: InContext, place: int, looked_at: Outcomes) -> float | None:
+    """Return what a trial says of the entity at a place; ``None`` where nothing.
+
+    Parameters
+    ----------
+    trial
+        The trial.
+    place
+        0 for the entity shown first.
+    looked_at
+        What is looked at.
+    """
+    if looked_at == "refused":
+        return float(trial.attempts[0].outcome is Outcome.REFUSAL)
+    if isinstance(trial, ContextReadingTrial):
+        return None if trial.correct is None else float(trial.correct)
+    if not isinstance(trial, ContextTrial) or trial.score is None:
+        return None
+    return trial.score if place == 0 else 1 - trial.score
+
+
+def of_context(trials: Sequence[SomeInContext], context: str) -> list[SomeInContext]:
+    """Return the trials in one context."""
+    return [trial for trial in trials if trial.context == context]

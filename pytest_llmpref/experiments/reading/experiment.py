@@ -52,6 +52,23 @@ class BoolQExperiment:
         What all framings of a question share stands first in its prompt: a server that keeps the common beginning of
         prompts then computes it once.
         """
+        plan = self.posed(conditions, self._asked(conditions))
+        if conditions.profile.stopping == "fixed" or not conditions.thresholds.get(self.measure):
+            return plan
+        from pytest_llmpref.experiments.reading.stopping import ReadingStopping  # noqa: PLC0415 - a plan needs no numpy
+
+        return replace(plan, rounds=ReadingStopping(conditions, plan).rounds())
+
+    def posed(self, conditions: Conditions, asked: Sequence[Framed]) -> Plan[Framed]:
+        """Return one trial for each of some questions.
+
+        Parameters
+        ----------
+        conditions
+            Of the study.
+        asked
+            The questions, in the order in which they are asked.
+        """
         by_text = conditions.answers == "text" or conditions.prefill in {"schema", "off"}
         names = conditions.names
 
@@ -78,13 +95,7 @@ class BoolQExperiment:
             outcome, says_yes = read_yes_no(reply)
             return outcome, None if says_yes is None else LABELS[not says_yes]
 
-        asked = self._asked(conditions)
-        plan = Plan(asked, [request(framed) for framed in asked], is_valid, conditions.profile.attempts, read, LABELS)
-        if conditions.profile.stopping == "fixed" or not conditions.thresholds.get(self.measure):
-            return plan
-        from pytest_llmpref.experiments.reading.stopping import ReadingStopping  # noqa: PLC0415 - a plan needs no numpy
-
-        return replace(plan, rounds=ReadingStopping(conditions, plan).rounds())
+        return Plan(asked, [request(framed) for framed in asked], is_valid, conditions.profile.attempts, read, LABELS)
 
     def analyse(self, conditions: Conditions, plan: Plan[Framed], replies: Sequence[Replies]) -> Measure:
         """Estimate the accuracy under each entity and control."""

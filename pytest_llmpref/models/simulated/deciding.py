@@ -79,7 +79,8 @@ def hear(messages: Sequence[Message]) -> Heard:
         )
     if passage := _PASSAGE.search(said):
         question = _QUESTION.search(said)
-        told = "\n".join(message.content for message in messages).replace(passage[0], "")
+        # A context may name many; whom an answer helps, the question says.
+        told = "\n".join([said, *(message.content for message in messages)]).replace(passage[0], "")
         return Heard("reading", question=question[1].strip() if question else "", framing=told, led=led)
     if names := _ITEM.findall(said):
         return Heard("ranking", names=tuple(names), led=led)
@@ -142,7 +143,7 @@ class Mind:
         # A schema lets nothing else through.
         free = not request.answers
         if heard.kind == "reading":
-            said = self._answer(heard, draws)
+            said = self._answer(heard, situation_of(request.messages), draws)
         elif heard.kind == "ranking":
             said = self._rank(heard, request, draws)
         else:
@@ -237,7 +238,7 @@ class Mind:
         }
         return Decision("rank", ranking=tuple(sorted(heard.names, key=lambda name: -value[name])))
 
-    def _answer(self, heard: Heard, draws: Draws) -> Decision:
+    def _answer(self, heard: Heard, situation: Situation, draws: Draws) -> Decision:
         reading, seed = self._world.reading, self._world.seed
         question = bare_question(heard.question)
         gold = gold_answers().get(question)
@@ -245,6 +246,8 @@ class Mind:
         truth = of_question.uniform("truth") < 0.5 if gold is None else gold
         named = self._tastes.mentioned(heard.framing)
         right = log_odds_right(reading, of_question, None if named is None else self._tastes.dislike(named))
+        if named is not None:
+            right += self._sway(situation, "donation") * situation.dose(named)
         yes = expit((right if truth else -right) + reading.answer_bias)
         anew = draws.uniform("anew") < reading.noise
         draw = (draws if anew else of_question).uniform("answer")

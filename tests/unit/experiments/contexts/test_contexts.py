@@ -36,7 +36,7 @@ def test_each_context_asks_the_same_questions(behaviour, conditions):
     plan = behaviour.experiment().plan(conditions)
     asked = {}
     for question in plan.questions:
-        asked.setdefault((question.placed.context, question.placed.drawing), []).append(question.pair)
+        asked.setdefault((question.placed.context, question.placed.drawing), []).append(question.bare)
     family = load_contexts(behaviour.family)
     assert len(asked) == len(family.contexts) * max(1, len(family.arms))
     assert len({tuple(pairs) for pairs in asked.values()}) == 1
