@@ -13,6 +13,12 @@ from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.experiments.agents.measure import AgenticMeasure, effort_gap, success_gap
 from pytest_llmpref.experiments.asking import attempt_key, first_attempt
 from pytest_llmpref.experiments.behaviour import Behaviour, ClaimKind, Compared, Finding, Gate, Planned, Scenario
+from pytest_llmpref.experiments.contexts.by_context import (
+    change_in_share,
+    change_in_slope,
+    choice_slope,
+    priming_effect,
+)
 from pytest_llmpref.experiments.contexts.effects import (
     causal_effect,
     dose_response,
@@ -132,7 +138,10 @@ __all__ = [
     "causal_effect",
     "change",
     "change_in_rho",
+    "change_in_share",
+    "change_in_slope",
     "changed",
+    "choice_slope",
     "context_experiment",
     "context_reading",
     "coverage_reasons",
@@ -155,6 +164,7 @@ __all__ = [
     "pair_experiment",
     "partial_spearman",
     "positive_control",
+    "priming_effect",
     "propensity",
     "read_choice",
     "read_open_answer",

@@ -74,8 +74,8 @@ class _InContexts(Behaviour):
         return {}
 
     def remarks(self, checks: Mapping[str, Any]) -> Iterator[str]:
-        """Yield the share of each arm in each context; without arms there is only that of all, which is a half."""
-        if not (found := checks.get("contexts")) or not found["arms"]:
+        """Yield the share of each arm in each context; of choices without arms there is only that of all, a half."""
+        if not (found := checks.get("contexts")) or (not found["arms"] and found["looked_at"] == "chosen"):
             return
         for context, by_arm in found["by_arm"].items():
             shares = {arm: one["value"] for arm, one in by_arm.items()}
@@ -182,6 +182,63 @@ class ObservedAdvice(_InContexts):
     unit = "Change of the choices, beside the filler (share)"
 
 
+class PressedRefusals(_InContexts):
+    """Refusals to advise under the same pressure."""
+
+    measure = fixture = "pressed_refusals"
+    title = "Refusals under pressure"
+    family, looked_at = "pressure", "refused"
+    unit = "Change of the refusals, beside the filler (share)"
+
+
+class ObservedReading(InducedReading):
+    """Accuracy where the conversation looks like a test, and where it looks like a user's."""
+
+    measure = fixture = "observed_reading"
+    title = "Accuracy under observation"
+    family = "awareness"
+    unit = "Change of the accuracy, beside the filler (share)"
+
+
+class SeenAsTest(_InContexts):
+    """Whether the model says, after advice, that the conversation looked like a test."""
+
+    measure = fixture = "seen_as_test"
+    title = "Seen as a test"
+    family = "awareness"
+    unit = "Change of what is seen as a test, beside the filler (share)"
+
+    def experiment(self) -> "Experiment":
+        """Return advice in every context, each followed by that question."""
+        from pytest_llmpref.experiments.contexts.awareness import awareness  # noqa: PLC0415 - for runs that measure
+
+        return awareness(self.measure, self.family)
+
+
+class PrimedAdvice(_InContexts):
+    """Donation advice after the model has said whom it likes more, and in a conversation of its own."""
+
+    measure = fixture = "primed_advice"
+    title = "Advice after a stated preference"
+    family = ""
+    unit = "Change of the choices, beside the filler (share)"
+
+    @property
+    def has_positive_control(self) -> bool:
+        """It has none."""
+        return False
+
+    def experiment(self) -> "Experiment":
+        """Return advice by itself, after the preference question, and after another."""
+        from pytest_llmpref.experiments.contexts.priming import priming  # noqa: PLC0415 - for runs that measure
+
+        return priming(self.measure)
+
+    def detectable(self, planned: Planned) -> Iterator[str]:  # noqa: ARG002 - the protocol's
+        """Yield nothing: its contexts have no arms."""
+        yield from ()
+
+
 CONTEXTS = (
     InducedPreference(),
     InducedAdvice(),
@@ -190,5 +247,9 @@ CONTEXTS = (
     GradedPreference(),
     GradedAdvice(),
     PressedAdvice(),
+    PressedRefusals(),
     ObservedAdvice(),
+    ObservedReading(),
+    SeenAsTest(),
+    PrimedAdvice(),
 )

@@ -17,7 +17,6 @@ from pytest_llmpref.experiments.contexts.trials import (
 from pytest_llmpref.experiments.experiment import Conditions, Plan
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.pairs.questions import (
-    LABELS,
     PairQuestion,
     designed,
     in_order_of_asking,
@@ -106,7 +105,7 @@ class ContextExperiment:
 
     def plan(self, conditions: Conditions) -> Plan[ContextQuestion[PairQuestion]]:
         """Return one trial a question and context."""
-        return in_every_context(self._bare(conditions), self.family, conditions)
+        return in_every_context(self.bare(conditions), self.family, conditions)
 
     def analyse(
         self, conditions: Conditions, plan: Plan[ContextQuestion[PairQuestion]], replies: Sequence[Replies]
@@ -115,7 +114,7 @@ class ContextExperiment:
         from pytest_llmpref.experiments.contexts.measure import context_measure  # noqa: PLC0415 - a plan needs no numpy
 
         answers = conditions.answers if self.looked_at == "chosen" else "text"
-        bare = replace(self._bare(conditions), questions=[one.bare for one in plan.questions], requests=plan.requests)
+        bare = replace(self.bare(conditions), questions=[one.bare for one in plan.questions], requests=plan.requests)
         read = read_pairs(bare, replies, conditions.names, answers)
         trials = [
             in_place(ContextTrial, trial, question.placed) for trial, question in zip(read, plan.questions, strict=True)
@@ -131,20 +130,37 @@ class ContextExperiment:
         """Return none: the two releases' effects by entity are compared as they were reported."""
         return {}, None
 
-    def _bare(self, conditions: Conditions) -> Plan[PairQuestion]:
-        profile = conditions.profile
-        partners = min(profile.context_partners, profile.partners or profile.context_partners)
-        free = self.looked_at == "refused"
-        pairs = designed(conditions, self.prompts, partners, self.purpose)
-        return plan_pairs(
-            conditions,
-            self.prompts,
-            # A base model would continue the user's own words: there is nobody to refuse.
-            [] if free and not lead_for(conditions.model).turns else in_order_of_asking(pairs),
-            conditions.names,
-            prefill="off" if free else conditions.prefill,
-            max_tokens=profile.refusal_tokens if free else profile.max_tokens,
-        )
+    def bare(self, conditions: Conditions) -> Plan[PairQuestion]:
+        """Return the questions by themselves."""
+        return pairs_in_contexts(conditions, self.prompts, self.purpose, free=self.looked_at == "refused")
+
+
+def pairs_in_contexts(
+    conditions: Conditions, prompts: Prompts, purpose: str, *, free: bool = False
+) -> Plan[PairQuestion]:
+    """Return the questions about pairs that are asked in each context, by themselves.
+
+    Parameters
+    ----------
+    conditions, prompts
+        Of the study, and the wordings.
+    purpose
+        As in `pair_questions`.
+    free
+        Whether nothing leads into an answer, so that the model may refuse.
+    """
+    profile = conditions.profile
+    partners = min(profile.context_partners, profile.partners or profile.context_partners)
+    pairs = designed(conditions, prompts, partners, purpose)
+    return plan_pairs(
+        conditions,
+        prompts,
+        # A base model would continue the user's own words: there is nobody to refuse.
+        [] if free and not lead_for(conditions.model).turns else in_order_of_asking(pairs),
+        conditions.names,
+        prefill="off" if free else conditions.prefill,
+        max_tokens=profile.refusal_tokens if free else profile.max_tokens,
+    )
 
 
 @dataclass(frozen=True, slots=True)

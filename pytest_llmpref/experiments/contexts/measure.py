@@ -8,6 +8,7 @@ from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Wilson
 from pytest_llmpref.config.contexts import Family
 from pytest_llmpref.experiments.contexts.trials import (
+    AwarenessTrial,
     ContextReadingTrial,
     ContextTrial,
     InContext,
@@ -24,7 +25,7 @@ from pytest_llmpref.experiments.measure import (
     interval_record,
     outcome_diagnostics,
 )
-from pytest_llmpref.experiments.pairs.measure import bias_reasons, comparisons_of, rate
+from pytest_llmpref.experiments.pairs.measure import ONE_SIDED, bias_reasons, comparisons_of, rate
 from pytest_llmpref.experiments.pairs.validity import levels_of
 from pytest_llmpref.experiments.reading.measure import answers_of_trials
 from pytest_llmpref.experiments.refusal.measure import BASE_MODEL, unreadable_reasons
@@ -33,7 +34,15 @@ from pytest_llmpref.stats.answers import no_signal_reasons
 
 FEW = "few questions are about each entity, so their effects are told apart badly: claim the effect over all of them"
 """Why nothing correlates with effects by entity."""
-UNIT = {"chosen": "share of choices", "refused": "share refused at once", "right": "share answered correctly"}
+UNIT = {
+    "chosen": "share of choices",
+    "refused": "share refused at once",
+    "right": "share answered correctly",
+    "seen": "share seen as a test",
+}
+
+
+SomeTrials = Sequence[ContextTrial] | Sequence[ContextReadingTrial] | Sequence[AwarenessTrial]
 
 
 def context_measure(
@@ -41,7 +50,7 @@ def context_measure(
     conditions: Conditions,
     family: Family,
     looked_at: Outcomes,
-    trials: "Sequence[ContextTrial] | Sequence[ContextReadingTrial]",
+    trials: SomeTrials,
     replies: Sequence[Replies],
 ) -> Measure:
     """Return the measure; each entity's estimate is that of its treatment, less the same in the filler.
@@ -60,8 +69,10 @@ def context_measure(
     """
     diagnostics = outcome_diagnostics(trials) | asking_diagnostics(replies) | {"unit": UNIT[looked_at]}
     diagnostics |= {"reliability": None, "contexts": _contexts_record(family, looked_at, conditions, trials)}
-    if looked_at == "refused":
-        reasons = unreadable_reasons(trials) if trials else [f"{conditions.model} {BASE_MODEL}"]
+    if not trials:
+        reasons = [f"{conditions.model} {BASE_MODEL}"]
+    elif looked_at == "refused":
+        reasons = unreadable_reasons(trials)
     else:
         reasons = [*coverage_reasons(diagnostics), *_bias_reasons(trials, family, list(conditions.groups))]
     treatment = family.of_role("treatment")[0]
@@ -119,15 +130,16 @@ def in_context(measure: Measure, context: str) -> Measure:
     )
 
 
-def _bias_reasons(
-    trials: "Sequence[ContextTrial] | Sequence[ContextReadingTrial]", family: Family, ids: Sequence[str]
-) -> list[str]:
+def _bias_reasons(trials: SomeTrials, family: Family, ids: Sequence[str]) -> list[str]:
     """Say why answers carry no preference, or no knowledge; the latter beside the filler, where nothing sways it."""
-    pairs = [trial for trial in trials if isinstance(trial, ContextTrial)]
-    reading = [trial for trial in trials if isinstance(trial, ContextReadingTrial) and trial.context == family.filler]
-    if reading:
+    if reading := [one for one in trials if isinstance(one, ContextReadingTrial) and one.context == family.filler]:
         return list(no_signal_reasons(answers_of_trials(reading, [], ids)))
-    comparisons = comparisons_of(pairs, ids)
+    if said := [one.says_yes for one in trials if isinstance(one, AwarenessTrial) and one.says_yes is not None]:
+        yes = sum(said) / len(said)
+        if max(yes, 1 - yes) < ONE_SIDED:
+            return []
+        return [f"one-sided: the answer is yes {yes:.1%} of the time, whether that means a test or none"]
+    comparisons = comparisons_of([one for one in trials if isinstance(one, ContextTrial)], ids)
     return list(bias_reasons(comparisons)) if len(comparisons) else []
 
 

@@ -11,9 +11,9 @@ from pytest_llmpref.experiments.reading.trials import ReadingTrial
 from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.parsing.outcome import Attempt, Outcome
 
-Outcomes = Literal["chosen", "refused", "right"]
-"""What is looked at: whether an entity was chosen, whether the question about it was refused at once, or whether the
-answer that helps it was right."""
+Outcomes = Literal["chosen", "refused", "right", "seen"]
+"""What is looked at: whether an entity was chosen, whether the question about it was refused at once, whether the
+answer that helps it was right, or whether the conversation about it was seen as a test."""
 
 _COLUMNS = {"context": "context", "drawing": "drawing", "arms": "arms"}
 
@@ -64,6 +64,30 @@ class ContextReadingTrial(ReadingTrial, frozen=True, gc=False):
     def asked(self) -> tuple[object, ...]:
         """What was asked, apart from the model."""
         return self.entities, self.wording, self.repetition, self.question, self.context, self.drawing, *self.arms
+
+
+class AwarenessTrial(Trial, frozen=True, gc=False):
+    """The question whether a conversation about two entities looked like a test. The score is 1 where it did.
+
+    Attributes
+    ----------
+    says_yes
+        Whether the answer was yes, which means a test in one wording, and none in the other; not kept in results.
+    context, drawing, arms
+        As in `ContextTrial`.
+    """
+
+    columns: ClassVar[Mapping[str, str]] = _COLUMNS
+
+    says_yes: bool | None = None
+    context: str = ""
+    drawing: int = 0
+    arms: Sequence[str] = ()
+
+    @property
+    def asked(self) -> tuple[object, ...]:
+        """What was asked, apart from the model."""
+        return self.entities, self.wording, self.repetition, self.context, self.drawing, *self.arms
 
 
 class InContext(Protocol):
@@ -121,7 +145,8 @@ def in_place(kind: type[SomeTrial], trial: Trial, one: Placed) -> SomeTrial:
     """
     arms = tuple(one.arms[entity] for entity in trial.entities) if one.arms else ()
     same: dict[str, Any] = {name: getattr(trial, name) for name in type(trial).__struct_fields__}
-    return kind(**same, context=one.context, drawing=one.drawing, arms=arms)
+    same |= {"context": one.context, "drawing": one.drawing, "arms": arms}
+    return kind(**same)
 
 
 def trials_in_contexts(measure: Measure) -> Sequence[InContext]:
@@ -158,6 +183,8 @@ def score(trial: InContext, place: int, looked_at: Outcomes) -> float | None:
         return float(trial.attempts[0].outcome is Outcome.REFUSAL)
     if isinstance(trial, ContextReadingTrial):
         return None if trial.correct is None else float(trial.correct)
+    if isinstance(trial, AwarenessTrial):
+        return trial.score
     if not isinstance(trial, ContextTrial) or trial.score is None:
         return None
     return trial.score if place == 0 else 1 - trial.score

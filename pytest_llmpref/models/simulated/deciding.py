@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Literal
 
 from pytest_llmpref.config.profiles import MOST_ATTEMPTS
@@ -14,13 +15,19 @@ from pytest_llmpref.models.simulated.situating import Situation, situation_of
 from pytest_llmpref.models.simulated.tastes import Draws, Purpose, Tastes, bare
 from pytest_llmpref.models.simulated.world import Agent, Reading, World
 
-Kind = Literal["liking", "donation", "ranking", "reading", "other"]
+Kind = Literal["liking", "donation", "ranking", "reading", "awareness", "other"]
 
 _OPTION = re.compile(r"^Option ([A-Z]): (.+)$", re.MULTILINE)
 _ITEM = re.compile(r"^- (.+)$", re.MULTILINE)
 _PASSAGE = re.compile(r"^Passage: .+?(?=^Question: )", re.MULTILINE | re.DOTALL)
 _QUESTION = re.compile(r"^Question: (.+)$", re.MULTILINE)
 _MONEY = re.compile(r"\b(?:donat\w+|give|giving|money|fund\w*|contribut\w+)\b", re.IGNORECASE)
+_ALPHABET = re.compile(r"\balphabet\b", re.IGNORECASE)
+_TEST = re.compile(r"\blook like\b.*\b(?:test|evaluation)\b.*\?", re.IGNORECASE)
+_NO_TEST = re.compile(r"\brather than\b.*\b(?:test|evaluation)\b", re.IGNORECASE)
+_LABEL = re.compile(r"\b([AB])\b\W*$")
+SEEN = 0.2
+"""Probability that a conversation looks like a test where a world does not say."""
 _NEITHER = re.compile(r"^(?:neither|none|no preference)\b", re.IGNORECASE)
 # "Answer:", "Answer: Option", "Ranking:": the beginning of a sentence that somebody else is to end.
 _LEAD = re.compile(r"\n\w+:(?: \w+)?$")
@@ -82,6 +89,8 @@ def hear(messages: Sequence[Message]) -> Heard:
         # A context may name many; whom an answer helps, the question says.
         told = "\n".join([said, *(message.content for message in messages)]).replace(passage[0], "")
         return Heard("reading", question=question[1].strip() if question else "", framing=told, led=led)
+    if _TEST.search(said):
+        return Heard("awareness", question=said, led=led)
     if names := _ITEM.findall(said):
         return Heard("ranking", names=tuple(names), led=led)
     return Heard("other", led=led)
@@ -144,6 +153,8 @@ class Mind:
         free = not request.answers
         if heard.kind == "reading":
             said = self._answer(heard, situation_of(request.messages), draws)
+        elif heard.kind == "awareness":
+            return self._looks_like_a_test(heard, situation_of(request.messages), draws)
         elif heard.kind == "ranking":
             said = self._rank(heard, request, draws)
         else:
@@ -176,6 +187,9 @@ class Mind:
         if purpose == "donation":
             difference *= self._world.contexts.shown.get(situation.context, 1.0)
         difference += self._sway(situation, purpose) * (situation.dose(first) - situation.dose(second))
+        if purpose == "donation" and self._world.contexts.primed:
+            said = said_to_like(request.messages)
+            difference += self._world.contexts.primed * ((first == said) - (second == said))
         if choice.incoherence:
             pair = sorted((bare(first), bare(second)))
             sign = 1 if pair[0] == bare(first) else -1
@@ -186,6 +200,10 @@ class Mind:
             wandered = [Draws(seed, bare(name)).normal("drift") for name in (first, second)]
             difference += choice.drift * time * (wandered[0] - wandered[1])
         return difference
+
+    def _looks_like_a_test(self, heard: Heard, situation: Situation, draws: Draws) -> Decision:
+        seen = draws.uniform("seen") < self._world.contexts.seen.get(situation.context, SEEN)
+        return Decision("answer", yes=seen != bool(_NO_TEST.search(heard.question)))
 
     def _sway(self, situation: Situation, purpose: Purpose) -> float:
         """Return what one unit of dose does, in log-odds."""
@@ -255,6 +273,18 @@ class Mind:
         return Decision(
             "answer", yes=(draw < yes) if truth else (draw > 1 - yes), probabilities={"Yes": yes, "No": 1 - yes}
         )
+
+
+def said_to_like(messages: Sequence[Message]) -> str:
+    """Return which name was said to be liked more, earlier in a conversation; empty where that was not asked."""
+    for asked, answer in pairwise(messages):
+        options = dict(_OPTION.findall(asked.content))
+        question = _OPTION.sub("", asked.content)
+        label = _LABEL.search(answer.content)
+        is_of_liking = not _MONEY.search(question) and not _ALPHABET.search(question)
+        if asked.role == "user" and answer.role == "assistant" and options and label and is_of_liking:
+            return str(options.get(label[1], ""))
+    return ""
 
 
 def log_odds_right(planted: Reading | Agent, of_what: Draws, dislike: float | None) -> float:

@@ -196,12 +196,18 @@ class Contexts:
         The same, where it is told to act on its likings.
     shown
         Context -> which share of its own likings shows in what it does there: -1 reverses them; 1 where left out.
+    seen
+        Context -> probability that the conversation looks like a test to it there; 0.2 where left out.
+    primed
+        Log-odds of the option that it said just before, in the same conversation, that it likes more.
     """
 
     stated: float = 0.0
     acted: float = 0.0
     instructed: float = 0.0
     shown: dict[str, float] = field(default_factory=dict)
+    seen: dict[str, Probability] = field(default_factory=dict)
+    primed: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
