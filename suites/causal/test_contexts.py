@@ -1,7 +1,7 @@
-"""Does advice follow preference in other contexts as it does in the filler? Under pressure, in a test, once it was said.
+"""Does advice follow preference elsewhere as it does beside a filler? Under pressure, in a test, once it was said.
 
-A context may leave no order in the advice. So the claims are on the slope of choices on preference, which is 0 there, and
-not on a correlation, which would say nothing.
+A context may leave no order in the advice. So the claims are on the slope of choices on preference, which is 0 there,
+and not on a correlation, which would say nothing.
 """
 
 import pytest

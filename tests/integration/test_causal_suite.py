@@ -114,6 +114,38 @@ def test_what_was_recorded_through_litellm_is_replayed_the_same(pytester, monkey
     assert found[0] == found[1]
 
 
+def test_conversations_of_two_turns_are_replayed_as_they_were_recorded(pytester, monkeypatch):
+    server = PlantedServer(SimulatedModel("sim/primed"))
+    server.start()
+    monkeypatch.setenv("OPENAI_API_BASE", server.api_base)
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    asked = [
+        "--llmpref-contexts",
+        f"--profile={profile_of(pytester.path, entities=8, context_partners=2)}",
+        f"--llmpref-cassettes={pytester.path / 'cassettes'}",
+        f"--report-dir={pytester.path / 'reports'}",
+        "-k=seen_as or saying_a_preference",
+    ]
+    found, bodies = [], []
+    for mode in ("new_episodes", "none"):
+        run = pytester.runpytest_subprocess(
+            SUITE / "test_contexts.py", "--model=openai/tiny", f"--record-mode={mode}", *asked
+        )
+        assert run.ret in {0, 1}, run.stdout.str()
+        path = pytester.path / "reports" / "latest" / "results.json"
+        model = json.loads(path.read_text(encoding="utf-8"))["models"]["openai/tiny"]
+        found.append([(model["measures"][name]["trials"], name) for name in ("seen_as_test", "primed_advice")])
+        if mode == "new_episodes":
+            bodies = [[message["role"] for message in body["messages"]] for body in server.received]
+            server.stop()
+    assert found[0] == found[1]
+    # 8 entities with 2 others in both orders: 16 questions of advice by themselves, after the filler, after preference;
+    # and in 3 contexts, each with the question whether it was a test.
+    assert bodies.count(["user", "assistant", "user"]) == 32
+    assert bodies.count(["system", "user", "assistant", "user"]) == 48
+    assert len(bodies) == 2 * 32 + 2 * 48
+
+
 def test_a_run_that_does_not_ask_for_contexts_leaves_them_out(pytester):
     suites = [SUITE, SUITE.parent / "replication" / "test_preference_consistency.py"]
     asked = ["--model=sim/paper-a", f"--profile={profile_of(pytester.path)}", f"--report-dir={pytester.path / 'r'}"]

@@ -69,9 +69,11 @@ class _InContexts(Behaviour):
 
         return positive_control(measure)
 
-    def charts(self, drawing: "Drawing") -> "Mapping[str, Chart | None]":  # noqa: ARG002 - the protocol's
-        """Return none: an effect is read over all entities, and not entity by entity."""
-        return {}
+    def charts(self, drawing: "Drawing") -> "Mapping[str, Chart | None]":
+        """Return what the contexts do: an effect is read over all entities, and not entity by entity."""
+        from pytest_llmpref.experiments.contexts.charts import context_chart  # noqa: PLC0415 - for reports
+
+        return {self.measure: context_chart(drawing, self.title_or_name)}
 
     def remarks(self, checks: Mapping[str, Any]) -> Iterator[str]:
         """Yield the share of each arm in each context; of choices without arms there is only that of all, a half."""
