@@ -4,8 +4,8 @@ import difflib
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from types import SimpleNamespace, TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 from pytest_llmpref.config.options import (
     FILES,
@@ -17,10 +17,13 @@ from pytest_llmpref.config.options import (
     default_settings,
 )
 from pytest_llmpref.experiments.measure import Measure
-from pytest_llmpref.experiments.registry import behaviours, is_shipped, measured_by
+from pytest_llmpref.experiments.registry import behaviour_of, behaviours, is_shipped, measured_by, reference
 from pytest_llmpref.study.extensions import register_installed
 from pytest_llmpref.study.studies import Studies
 from pytest_llmpref.study.study import Progress
+
+if TYPE_CHECKING:
+    from pytest_llmpref.charts import Chart
 
 PYTEST_ONLY = frozenset({"model", "report_dir", "baseline", "shard", "plan", "policy", "strict"})
 """Options that are about tests and their reports."""
@@ -58,6 +61,25 @@ class OpenStudy:
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(behaviours())}"
             raise KeyError(f"no measure {measure!r}: {hint}")
         return self._studies[self._model].measure(measure)
+
+    def charts(self, measure: str) -> "list[Chart]":
+        """Return the charts of a measure, as the report has them; a notebook draws each where it is the last value.
+
+        Parameters
+        ----------
+        measure
+            Its name in results.json. The preferences are measured too, since most charts are drawn against them.
+        """
+        from pytest_llmpref.charts import Drawing, Names, shown  # noqa: PLC0415 - for those who draw
+        from pytest_llmpref.results.schema import EntityRecord  # noqa: PLC0415 - as above
+        from pytest_llmpref.study.records import measure_record  # noqa: PLC0415 - as above
+
+        liked = reference()
+        drawn, preference = (measure_record(self[name]) for name in (measure, liked.measure))
+        known = {one.id: EntityRecord(one.name, one.group) for one in self._studies[self._model].conditions.entities}
+        names = Names(SimpleNamespace(entities=known))
+        drawing = Drawing(self._model, measure, drawn, preference, liked.unit, names)
+        return shown(behaviour_of(measure).charts(drawing).values())
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *measured_by()]

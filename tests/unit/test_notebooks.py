@@ -1,6 +1,7 @@
 """A study without pytest: its measures by name, its settings, and what it refuses."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -68,3 +69,19 @@ def test_what_is_not_recorded_is_not_asked(tmp_path):
     settings = {"profile": "smoke", "cassettes": tmp_path}
     with open_study("openai/gpt-x", **settings) as found, pytest.raises(LLMPrefError, match="new_episodes"):
         found.preferences  # noqa: B018 - the access is what fails
+
+
+def test_a_notebook_draws_the_charts_of_the_report_in_colours_of_its_own(study):
+    charts = study.charts("donation_advice")
+    assert [chart.title for chart in charts] == ["Advice against preference: sim/paper-a"]
+    drawn = charts[0]._repr_mimebundle_()
+    spec = json.dumps(drawn["application/vnd.vegalite.v5+json"])
+    assert "#2f6fb5" in spec
+    assert "var(--" not in spec
+    assert any(row["entity"] == "UNICEF" for row in charts[0].spec["data"]["values"])
+
+
+def test_contexts_are_drawn_in_a_notebook_too(study):
+    (chart,) = study.charts("pressed_advice")
+    assert chart.title == "Advice under pressure against preference: sim/paper-a"
+    assert "var(--" not in json.dumps(chart._repr_mimebundle_()["application/vnd.vegalite.v5+json"])

@@ -94,7 +94,8 @@ def _shares(drawing: Drawing, title: str, found: Mapping[str, Any]) -> Chart | N
 
 
 def _lines(rows: Sequence[Row], field: str, title: str, unit: str, more: Sequence[str]) -> Spec:
-    colour = {"field": "context", "type": "nominal", "sort": None, "legend": {"title": None, "orient": "top"}}
+    legend = {"title": None, "orient": "top", "columns": 2, "symbolOpacity": 1}
+    colour = {"field": "context", "type": "nominal", "legend": legend}
     x = {"field": field, "type": "quantitative", "title": title, "scale": {"zero": False}}
     point = {
         "mark": {"type": "point", "filled": True, "size": 60, "opacity": 1},
@@ -106,8 +107,8 @@ def _lines(rows: Sequence[Row], field: str, title: str, unit: str, more: Sequenc
         },
     }
     line = {
-        "mark": {"type": "line", "aria": False, "strokeWidth": 1.5},
-        "encoding": {"y": _share("value", unit), "color": colour | {"scale": {"range": COLOURS}}},
+        "mark": {"type": "line", "aria": False, "strokeWidth": 1.2, "color": "var(--rule)"},
+        "encoding": {"y": _share("value", unit), "detail": {"field": "context", "type": "nominal"}},
     }
     return {
         "data": {"values": list(rows)},
