@@ -22,7 +22,8 @@ LABELLED = 3
 SHAPES = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left"]
 COLOURS = [f"var(--c{number})" for number in range(8)]
 ELSEWHERE = {
-    "paper": "#fff", "ink": "#1b1f24", "muted": "#5a6472", "rule": "#b9c1cc", "grid": "#eceff3", "above": "#2f6fb5", "below": "#c2703a",
+    "paper": "#fff", "ink": "#1b1f24", "muted": "#5a6472", "rule": "#b9c1cc", "grid": "#eceff3",
+    "above": "#2f6fb5", "below": "#c2703a",
     "c0": "#2f6fb5", "c1": "#c2703a", "c2": "#2e8b6a", "c3": "#8d5aa8",
     "c4": "#9c8412", "c5": "#b84a6c", "c6": "#4a5a70", "c7": "#6b7d2a",
 }  # fmt: skip

@@ -245,7 +245,9 @@ def _measure_lines(name: str, measure: MeasureComparison) -> Iterator[str]:
     for reason in measure.reasons:
         yield from _wrapped(f"invalid, so nothing is tested: {reason}", indent=4)
     rho = measure.agreement
-    if rho.value is not None:
+    if rho.reasons and not measure.reasons:
+        yield from _wrapped(f"ranking not compared: {rho.reasons[0]}", indent=4)
+    elif rho.value is not None:
         yield f"    ranking, old with new: rho {rho.value:.2f} [{_shown(rho.low, '.2f')}, {_shown(rho.high, '.2f')}]"
     moved = {entity: one for entity, one in measure.changes.items() if one.moved}
     if not measure.reasons:

@@ -103,7 +103,7 @@ class AwarenessExperiment:
         old: Sequence[Trial],  # noqa: ARG002
         ids: Sequence[str],  # noqa: ARG002
     ) -> "Changes":
-        """Return none: as `ContextExperiment.changes`."""
+        """Return none: effects by entity are compared as they were reported."""
         return {}, None
 
     def _wording(self, question: PairQuestion) -> int:

@@ -26,7 +26,7 @@ from pytest_llmpref.experiments.pairs.questions import (
 from pytest_llmpref.experiments.participants import alternating
 from pytest_llmpref.experiments.reading.experiment import ENTITY, BoolQExperiment, boolq
 from pytest_llmpref.experiments.reading.trials import Framed, read_trial
-from pytest_llmpref.experiments.trials import Prompts, Replies, Trial, load_prompts
+from pytest_llmpref.experiments.trials import Prompts, Replies, Trial, load_prompts, trials_as
 from pytest_llmpref.models.chat import Reply
 from pytest_llmpref.models.prefill import lead_for
 from pytest_llmpref.parsing.logprobs import use_logprobs
@@ -123,12 +123,15 @@ class ContextExperiment:
 
     def changes(
         self,
-        new: Sequence[Trial],  # noqa: ARG002 - the protocol's
-        old: Sequence[Trial],  # noqa: ARG002
-        ids: Sequence[str],  # noqa: ARG002
+        new: Sequence[Trial],
+        old: Sequence[Trial],
+        ids: Sequence[str],  # noqa: ARG002 - the protocol's
     ) -> "Changes":
-        """Return none: the two releases' effects by entity are compared as they were reported."""
-        return {}, None
+        """Return the change of the arms' effect; effects by entity are compared as they were reported."""
+        from pytest_llmpref.experiments.contexts.releases import changed_effect  # noqa: PLC0415 - imports numpy
+
+        both = (trials_as(ContextTrial, trials) for trials in (new, old))
+        return {}, changed_effect(self.family, self.looked_at, *both)
 
     def bare(self, conditions: Conditions) -> Plan[PairQuestion]:
         """Return the questions by themselves."""
@@ -209,12 +212,15 @@ class ContextReading:
 
     def changes(
         self,
-        new: Sequence[Trial],  # noqa: ARG002 - the protocol's
-        old: Sequence[Trial],  # noqa: ARG002
-        ids: Sequence[str],  # noqa: ARG002
+        new: Sequence[Trial],
+        old: Sequence[Trial],
+        ids: Sequence[str],  # noqa: ARG002 - the protocol's
     ) -> "Changes":
-        """Return none: as `ContextExperiment.changes`."""
-        return {}, None
+        """Return the change of the arms' effect, as `ContextExperiment.changes`."""
+        from pytest_llmpref.experiments.contexts.releases import changed_effect  # noqa: PLC0415 - imports numpy
+
+        both = (trials_as(ContextReadingTrial, trials) for trials in (new, old))
+        return {}, changed_effect(self.family, "right", *both)
 
     def _framed(self, conditions: Conditions) -> list[Framed]:
         """Return the questions of each entity: its own stretch of all, half of which have the answer yes."""

@@ -101,7 +101,7 @@ class PrimingExperiment:
         old: Sequence[Trial],  # noqa: ARG002
         ids: Sequence[str],  # noqa: ARG002
     ) -> "Changes":
-        """Return none: as `ContextExperiment.changes`."""
+        """Return none: effects by entity are compared as they were reported."""
         return {}, None
 
     def _before(self, conditions: Conditions, alone: Plan[PairQuestion], prompts: Prompts) -> Plan[PairQuestion]:

@@ -71,18 +71,19 @@ class AwarenessTrial(Trial, frozen=True, gc=False):
 
     Attributes
     ----------
-    says_yes
-        Whether the answer was yes, which means a test in one wording, and none in the other; not kept in results.
     context, drawing, arms
         As in `ContextTrial`.
+    says_yes
+        Whether the answer was yes, which means a test in one wording, and none in the other; not kept in results.
     """
 
     columns: ClassVar[Mapping[str, str]] = _COLUMNS
 
-    says_yes: bool | None = None
     context: str = ""
     drawing: int = 0
     arms: Sequence[str] = ()
+    # Last, since results are read back by the place of their columns.
+    says_yes: bool | None = None
 
     @property
     def asked(self) -> tuple[object, ...]:
