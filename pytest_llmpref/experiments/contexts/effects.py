@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 
 from pytest_llmpref.claims.estimates import Estimate, Unknown
+from pytest_llmpref.claims.intervals import Wilson
 from pytest_llmpref.claims.sensitivity import insensitivity
 from pytest_llmpref.experiments.contexts.trials import (
     InContext,
@@ -157,8 +158,34 @@ def _effect(
     one = _Assigned.of(measure)
     if role not in one.roles.values():
         return _nothing(label).marked([f"{measure.name}: the family {one.family} has no context of role {role}"])
-    found = effect_of_assignment(one.study(sign * one.outcomes(role, beside=beside)), label, per_dose=per_dose)
+    outcome = sign * one.outcomes(role, beside=beside)
+    found = effect_of_assignment(one.study(outcome), label, per_dose=per_dose)
+    if not found.invalid and not np.nanstd(outcome):
+        # No assignment changes what is always the same; but so many questions could have missed an effect.
+        width = float(np.ptp(list(one.arms.values()))) if per_dose else 1.0
+        found = replace(found, interval_method=_Unvaried(one.answers(role) / len(one.arms), width))
     return found.marked(_reasons(measure))
+
+
+@dataclass(frozen=True, slots=True)
+class _Unvaried:
+    """Interval of an effect where all answers are alike: that of the difference of two shares, beside the same of two.
+
+    Attributes
+    ----------
+    n
+        Answers in an arm.
+    width
+        What the difference of the shares is divided by.
+    """
+
+    n: float
+    width: float
+
+    def limits(self, level: float) -> tuple[float, float]:
+        """Return limits like those of the rule of three: each share may lie as far off as Wilson's interval says."""
+        most = 2 * Wilson(0, self.n).limits(level)[1] / self.width
+        return -most, most
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,6 +251,10 @@ class _Assigned:
         found = np.mean([self._in(id_) for id_ in contexts], axis=0)
         filler = next(id_ for id_, one in self.roles.items() if one == "filler")
         return np.asarray(found - self._in(filler) if beside else found, dtype=np.float64)
+
+    def answers(self, role: Role) -> int:
+        """Return how often an entity was asked about in contexts of a role."""
+        return sum(len(trial.entities) for trial in self.trials if self.roles.get(trial.context) == role)
 
     def _in(self, context: str) -> FloatArray:
         place = {entity: number for number, entity in enumerate(self.ids)}

@@ -87,6 +87,17 @@ def test_what_is_liked_is_refused_less_and_the_control_counts_in_its_own_directi
     assert (positive_control(refusals) > 0).verdict == "supported"
 
 
+def test_where_nothing_is_ever_refused_no_effect_is_refuted_and_a_large_one_is_ruled_out(profile):
+    (refusals,) = measured("sim/primed", profile, "induced_refusals")
+    effect = causal_effect(refusals)
+    assert effect.value == 0
+    assert (effect < 0).verdict == "inconclusive"
+    assert (abs(effect) < 0.1).verdict == "supported"
+    # 24 entities in 16 questions each: 128 an arm in each of three drawings.
+    assert effect.interval().high == pytest.approx(2 * 3.84 / (384 + 3.84), rel=0.01)
+    assert dose_response(refusals).interval().high == pytest.approx(effect.interval().high / 2)
+
+
 def test_more_dose_does_more(profile):
     (advice,) = measured("sim/induced", profile, "graded_advice")
     slope, effect = dose_response(advice), causal_effect(advice)
