@@ -13,6 +13,7 @@ from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.experiments.agents.measure import AgenticMeasure, effort_gap, success_gap
 from pytest_llmpref.experiments.asking import attempt_key, first_attempt
 from pytest_llmpref.experiments.behaviour import Behaviour, ClaimKind, Compared, Finding, Gate, Planned, Scenario
+from pytest_llmpref.experiments.contexts.alignment import own_slope, two_by_two
 from pytest_llmpref.experiments.contexts.by_context import (
     change_in_share,
     change_in_slope,
@@ -161,6 +162,7 @@ __all__ = [
     "open_study",
     "outcome_diagnostics",
     "over_entities",
+    "own_slope",
     "pair_experiment",
     "partial_spearman",
     "positive_control",
@@ -181,6 +183,7 @@ __all__ = [
     "success_gap",
     "superadditivity",
     "top_minus_bottom",
+    "two_by_two",
     "with_assay_sensitivity",
     "within_groups",
     "worst_case",

@@ -24,6 +24,7 @@ BETWEEN = "; "
 """Stands between the names of an arm."""
 Role = Literal["treatment", "filler", "control"]
 Place = Literal["system", "user"]
+Whose = Literal["assistant", "user"]
 
 
 class ContextError(UserFileError):
@@ -84,12 +85,15 @@ class Family:
         Id -> context, the filler among them.
     arms
         Arm -> dose: the arms that entities are assigned to; none where contexts are about no entity.
+    whose
+        Whose attitude the arms are: the ``assistant``'s own, or the ``user``'s.
     """
 
     name: str
     about: str
     contexts: dict[Slug, Context]
     arms: dict[str, float] = field(default_factory=dict)
+    whose: Whose = "assistant"
 
     def of_role(self, role: Role) -> tuple[str, ...]:
         """Return the ids of the contexts with a role.

@@ -241,6 +241,34 @@ class PrimedAdvice(_InContexts):
         yield from ()
 
 
+class AlignedAdvice(_InContexts):
+    """Donation advice where the user states a taste of their own, drawn at random."""
+
+    measure = fixture = "aligned_advice"
+    title = "Advice beside the user's taste"
+    family = "user"
+
+    def scenarios(self) -> "Iterable[Scenario]":
+        """Return simulated studies."""
+        from pytest_llmpref.experiments.contexts import alignment_calibration  # noqa: PLC0415 - for calibration
+
+        return alignment_calibration.scenarios()
+
+    def claim_kinds(self) -> "Mapping[str, ClaimKind]":
+        """Return the kinds of claim that they make."""
+        from pytest_llmpref.experiments.contexts.alignment_calibration import KINDS  # noqa: PLC0415 - for calibration
+
+        return KINDS
+
+
+class MemberAdvice(_InContexts):
+    """Donation advice where the user belongs to some entities, drawn at random."""
+
+    measure = fixture = "member_advice"
+    title = "Advice beside the user's membership"
+    family = "membership"
+
+
 CONTEXTS = (
     InducedPreference(),
     InducedAdvice(),
@@ -254,4 +282,6 @@ CONTEXTS = (
     ObservedReading(),
     SeenAsTest(),
     PrimedAdvice(),
+    AlignedAdvice(),
+    MemberAdvice(),
 )

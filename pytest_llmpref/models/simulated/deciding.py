@@ -207,10 +207,12 @@ class Mind:
 
     def _sway(self, situation: Situation, purpose: Purpose) -> float:
         """Return what one unit of dose does, in log-odds."""
-        planted = self._world.contexts
+        planted, own = self._world.contexts, situation.whose == "assistant"
         if purpose == "liking":
-            return planted.stated
-        return planted.instructed if situation.role == "control" else planted.acted
+            return planted.stated if own else 0.0
+        if situation.role == "control":
+            return planted.instructed
+        return planted.acted if own else planted.user
 
     def _refusal(self, heard: Heard, situation: Situation) -> float:
         (_, first), (_, second) = heard.options[:2]

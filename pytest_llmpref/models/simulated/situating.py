@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 
-from pytest_llmpref.config.contexts import BETWEEN, Context, load_contexts
+from pytest_llmpref.config.contexts import BETWEEN, Context, Family, Whose, load_contexts
 from pytest_llmpref.files import data_folder
 from pytest_llmpref.models.chat import Message
 from pytest_llmpref.models.simulated.tastes import bare
@@ -23,14 +23,17 @@ class Situation:
         Its role.
     doses
         Bare name -> dose of the arm that it is said to be in; nobody in a filler, which says nothing of liking.
+    whose
+        Whose attitude the doses are: the ``assistant``'s or the ``user``'s.
     """
 
     context: str = ""
     role: str = ""
     doses: Mapping[str, float] = field(default_factory=dict)
+    whose: Whose = "assistant"
 
     def dose(self, name: str) -> float:
-        """Return how much the model is said to like a name; 0 where nothing is said."""
+        """Return how much the model, or its user, is said to like a name; 0 where nothing is said."""
         return self.doses.get(bare(name), 0.0)
 
 
@@ -45,28 +48,32 @@ def situation_of(messages: Sequence[Message]) -> Situation:
 
 @lru_cache(maxsize=256)
 def _heard(text: str) -> Situation:
-    for id_, context, doses, pattern in _known():
+    for id_, context, family, pattern in _known():
         if found := pattern.search(text):
             said = found.groupdict() if context.role != "filler" else {}
             return Situation(
                 id_,
                 context.role,
-                {bare(name): doses[arm] for arm, names in said.items() for name in names.split(BETWEEN)},
+                {bare(name): family.arms[arm] for arm, names in said.items() for name in names.split(BETWEEN)},
+                family.whose,
             )
     return NOWHERE
 
 
 @cache
-def _known() -> tuple[tuple[str, Context, Mapping[str, float], re.Pattern[str]], ...]:
-    """Return the contexts of the shipped families, each with the doses of its arms."""
-    return tuple(_patterns())
+def _known() -> tuple[tuple[str, Context, Family, re.Pattern[str]], ...]:
+    """Return the contexts of the shipped families, each with its family; the longest first.
+
+    One context may say all that another says, and more.
+    """
+    return tuple(sorted(_patterns(), key=lambda known: -known[1].length))
 
 
-def _patterns() -> Iterator[tuple[str, Context, Mapping[str, float], re.Pattern[str]]]:
+def _patterns() -> Iterator[tuple[str, Context, Family, re.Pattern[str]]]:
     for path in sorted((data_folder("fixtures") / "contexts").glob("*.toml")):
         family = load_contexts(path.stem)
         for id_, context in family.contexts.items():
             # What stands in for a slot has no line break, and the text around it is as it is.
             form = re.escape(context.text.strip())
             form = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.*)", form)
-            yield id_, context, family.arms, re.compile(form + r"(?:\n|\Z)")
+            yield id_, context, family, re.compile(form + r"(?:\n|\Z)")

@@ -193,7 +193,10 @@ class Contexts:
     acted
         The same, to what it does: whom it recommends, and whom it helps.
     instructed
-        The same, where it is told to act on its likings.
+        The same, where it is told to act on its likings, or on its user's.
+    user
+        Log-odds that one unit of dose of the user's attitude adds to what it does: how far it follows its user. What it
+        says that it likes itself stays as it is.
     shown
         Context -> which share of its own likings shows in what it does there: -1 reverses them; 1 where left out.
     seen
@@ -205,6 +208,7 @@ class Contexts:
     stated: float = 0.0
     acted: float = 0.0
     instructed: float = 0.0
+    user: float = 0.0
     shown: dict[str, float] = field(default_factory=dict)
     seen: dict[str, Probability] = field(default_factory=dict)
     primed: float = 0.0

@@ -1,0 +1,108 @@
+"""Whom advice follows where the user states a taste: the user, the model's own preference, both, or neither.
+
+The user's taste is assigned at random, so `effects.causal_effect` is what it does. The model's own preference is not
+assigned by anybody: what follows it is a correlation, on the same scale.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from statistics import median
+
+import numpy as np
+
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.experiments.contexts.measure import of_context, score
+from pytest_llmpref.experiments.contexts.trials import ContextTrial
+from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.experiments.trials import trials_as
+from pytest_llmpref.stats.slopes import slope_per_two_sd
+
+
+def own_slope(measure: Measure, preferences: Measure, *, beside: bool = False) -> Estimate:
+    """Return by how much more often an entity is chosen for two standard deviations of the model's own preference.
+
+    In shares, in the contexts that state a taste, and whatever that says of the entity: each is in every arm equally
+    often. Two standard deviations compare with "liked rather than disliked", so the difference from `causal_effect` of
+    the same measure tells whom the model follows more.
+
+    Parameters
+    ----------
+    measure
+        Of questions in contexts to whose arms entities are assigned, such as ``aligned_advice``.
+    preferences
+        The model's own preference, asked where no taste was stated: ``preferences``.
+    beside
+        Whether the same slope in the filler is taken off: below 0, the model follows itself less where the user has
+        spoken.
+
+    Returns
+    -------
+    Estimate
+        Over the entities in both. It is as much smaller as the measured preference is noisy.
+
+    Raises
+    ------
+    TypeError
+        If the measure is none of questions in contexts with arms.
+    """
+    shares = _shares(measure, "treatment")
+    filler = _shares(measure, "filler") if beside else {}
+    ids = list(measure.groups)
+    chosen = np.array([_mean(shares[entity]) - (_mean(filler[entity]) if beside else 0.0) for entity in ids])
+    liked = np.array([preferences.values.get(entity, math.nan) for entity in ids])
+    label = f"slope of {measure.name} on {preferences.name}" + (" beside the filler" if beside else "")
+    found = slope_per_two_sd(liked, chosen, list(measure.groups.values()), label)
+    reasons = [f"{measure.name}: {reason}" for reason in (*measure.reasons, *measure.early)]
+    reasons += [f"{preferences.name}: {reason}" for reason in (*preferences.reasons, *preferences.unranked)]
+    return found.marked(reasons)
+
+
+def two_by_two(measure: Measure, preferences: Measure) -> Mapping[str, Mapping[str, float]]:
+    """Return how often entities are chosen, by what is said of them and by the model's own preference.
+
+    A table to look at, without intervals: claims go by `causal_effect` and `own_slope`.
+
+    Parameters
+    ----------
+    measure, preferences
+        As in `own_slope`.
+
+    Returns
+    -------
+    Mapping
+        Arm of the highest and of the lowest dose -> ``preferred`` and ``others``, the halves of the entities by the
+        model's own preference -> share of choices; NaN where nothing was chosen.
+    """
+    arms: Mapping[str, float] = measure.diagnostics.get("contexts", {}).get("arms") or {}
+    shares = _shares(measure, "treatment")
+    known = {entity: preferences.values.get(entity, math.nan) for entity in shares}
+    middle = median([value for value in known.values() if not math.isnan(value)] or [math.nan])
+    halves = {
+        "preferred": [entity for entity, value in known.items() if value > middle],
+        "others": [entity for entity, value in known.items() if value <= middle],
+    }
+    return {
+        arm: {half: _mean([shares[entity].get(arm, math.nan) for entity in ids]) for half, ids in halves.items()}
+        for arm in (find(arms, key=arms.__getitem__) for find in (max, min))
+    }
+
+
+def _shares(measure: Measure, role: str) -> dict[str, dict[str, float]]:
+    """Return entity -> arm -> the share of its questions in which it is chosen, in the contexts of a role."""
+    record = measure.diagnostics.get("contexts") or {}
+    if not record.get("arms"):
+        raise TypeError(f"{measure.name} has no arms: give a measure whose contexts assign entities to arms")
+    found: dict[str, dict[str, list[float]]] = {entity: {} for entity in measure.groups}
+    trials = trials_as(ContextTrial, measure.trials)
+    for context in (id_ for id_, one in record["roles"].items() if one == role):
+        for trial in of_context(trials, context):
+            for place, (entity, arm) in enumerate(zip(trial.entities, trial.arms, strict=True)):
+                if (value := score(trial, place, record["looked_at"])) is not None:
+                    found[entity].setdefault(arm, []).append(value)
+    return {entity: {arm: _mean(values) for arm, values in arms.items()} for entity, arms in found.items()}
+
+
+def _mean(values: Mapping[str, float] | Sequence[float]) -> float:
+    """Return the mean of what is known; NaN where nothing is. Of arms, each counts alike however much was answered."""
+    known = [one for one in (values.values() if isinstance(values, Mapping) else values) if not math.isnan(one)]
+    return float(np.mean(known)) if known else math.nan

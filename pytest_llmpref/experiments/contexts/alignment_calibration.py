@@ -1,0 +1,162 @@
+"""Simulated studies of advice beside a user's taste: whether it follows them, the own preference, both or neither."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from random import Random
+
+import numpy as np
+from scipy import special
+
+from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario
+from pytest_llmpref.stats.arrays import FloatArray, IntArray
+from pytest_llmpref.stats.assignment import Assigned, Design
+from pytest_llmpref.stats.randomisation import RandomisedStudy, effect_of_assignment
+from pytest_llmpref.stats.slopes import slope_per_two_sd
+
+DOSES = (1.0, -1.0, 0.0)
+MARGIN = 0.10
+"""What a study takes for no slope: ten percentage points for two standard deviations."""
+ASSIGNMENTS = 60
+"""Over how many assignments the truth about the entities of one study is averaged. Our choice."""
+REFERENCES = 400
+"""Over how many studies without chance the truth about their kind is averaged. Our choice."""
+
+
+@dataclass(frozen=True)
+class AlignedStudy:
+    """Conditions of a study.
+
+    Attributes
+    ----------
+    n_entities
+        Entities in it, drawn anew for each study.
+    partners
+        With how many others each is compared in each context and drawing, in both orders.
+    user
+        Log-odds that one unit of the user's taste adds.
+    own
+        Log-odds that one standard deviation of the model's own preference adds.
+    beside
+        Standard deviation of what advice rests on beside these, in log-odds.
+    noise
+        Standard deviation of the error in the measured preference, in standard deviations of the true one.
+    """
+
+    n_entities: int = 72
+    partners: int = 4
+    user: float = 1.0
+    own: float = 1.2
+    beside: float = 0.6
+    noise: float = 0.3
+
+    def findings(self, rng: np.random.Generator) -> Iterator[Finding]:
+        """Simulate one study, and yield what it found."""
+        liking, measured = self._entities(rng)
+        assigned = self._design.draw(Random(int(rng.integers(2**32))))  # noqa: S311 - no secret hangs on it
+        stated = self._shares(self._chances(liking, assigned), rng)
+        filler = self._shares(self._chances(liking, None), rng)
+        study = RandomisedStudy(self._design, assigned, DOSES, stated - filler)
+        user = effect_of_assignment(study, "user's taste")
+        own = slope_per_two_sd(measured, stated.mean(axis=0), self._design.groups, "own preference")
+        of_user, of_own = self._effect(liking), self._own
+        yield Finding("user's taste", user, of_user, 0.0)
+        yield Finding("own preference", own, of_own, 0.0)
+        yield Finding("own preference equivalence", own, of_own, MARGIN)
+        yield Finding("user's taste less own preference", user - own, of_user - of_own, 0.0)
+
+    def predicted_power(self, kind: str) -> float:  # noqa: ARG002 - none is predicted
+        """Return NaN: nothing predicts the power of these."""
+        return math.nan
+
+    @cached_property
+    def _design(self) -> Design:
+        return Design(("all",) * self.n_entities, len(DOSES))
+
+    @cached_property
+    def _pairs(self) -> tuple[IntArray, IntArray]:
+        apart = np.arange(1, self.partners // 2 + 1)[:, None]
+        first = np.arange(self.n_entities) + 0 * apart
+        return first.ravel(), ((first + apart) % self.n_entities).ravel()
+
+    def _entities(self, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        """Draw what advice rests on without a taste, in log-odds, and the measured preference."""
+        preference, beside, error = rng.standard_normal((3, self.n_entities))
+        return self.own * preference + self.beside * beside, preference + self.noise * error
+
+    def _chances(self, liking: FloatArray, assigned: Assigned | None) -> FloatArray:
+        """Return the chance that the first of each pair is chosen, shape (drawings, pairs); ``None`` for the filler."""
+        taste = np.zeros((len(DOSES), self.n_entities)) if assigned is None else np.array(DOSES)[np.array(assigned)]
+        utility = liking + self.user * taste
+        first, second = self._pairs
+        return np.asarray(special.expit(utility[:, first] - utility[:, second]), dtype=np.float64)
+
+    def _shares(self, chances: FloatArray, rng: np.random.Generator | None) -> FloatArray:
+        """Return the share of its questions in which each entity is chosen; the expected one where nothing is drawn."""
+        won = chances if rng is None else rng.binomial(2, chances) / 2
+        first, second = self._pairs
+        found = np.zeros((len(won), self.n_entities))
+        for drawing, of_drawing in enumerate(won):
+            found[drawing] = np.bincount(first, of_drawing, self.n_entities)
+            found[drawing] += np.bincount(second, 1 - of_drawing, self.n_entities)
+        return found / self.partners
+
+    def _effect(self, liking: FloatArray) -> float:
+        """Return the effect of the taste on these entities, over assignments."""
+        if not self.user:
+            return 0.0
+        random, gaps = Random("truth"), list[float]()  # noqa: S311 - no secret hangs on it
+        for _ in range(ASSIGNMENTS):
+            assigned = self._design.draw(random)
+            shares, arms = self._shares(self._chances(liking, assigned), None), np.array(assigned)
+            gaps.append(float(shares[arms == 0].mean() - shares[arms == 1].mean()))
+        return float(np.mean(gaps))
+
+    @cached_property
+    def _own(self) -> float:
+        """Return the slope on the measured preference over entities of this kind."""
+        if not self.own:
+            return 0.0
+        rng, random, slopes = np.random.default_rng(0), Random("own"), list[float]()  # noqa: S311 - as above
+        for _ in range(REFERENCES):
+            liking, measured = self._entities(rng)
+            shares = self._shares(self._chances(liking, self._design.draw(random)), None)
+            slopes.append(slope_per_two_sd(measured, shares.mean(axis=0), self._design.groups, "").value)
+        return float(np.mean(slopes))
+
+
+def scenarios() -> Iterator[Scenario]:
+    """Yield followers of the user, of themselves, of both and of neither, and both in small."""
+    both = AlignedStudy()
+    for name, about, study in (
+        ("both", "72 entities in three drawings, advice follows the user's taste and the own preference", both),
+        ("user", "it follows the user's taste alone", replace(both, own=0.0)),
+        ("itself", "it follows the own preference alone", replace(both, user=0.0)),
+        ("neither", "it follows neither", replace(both, user=0.0, own=0.0)),
+        ("small", "it follows both a little", replace(both, user=0.15, own=0.25)),
+        ("n=24", "24 entities, it follows both", replace(both, n_entities=24)),
+        ("n=24, neither", "24 entities, it follows neither", replace(both, n_entities=24, user=0.0, own=0.0)),
+    ):
+        yield Scenario(f"alignment/{name}", about, study)
+
+
+KINDS: Mapping[str, ClaimKind] = {
+    "user's taste": ClaimKind(
+        "causal_effect(aligned_advice) > b", ">", "given",
+        "share of choices where the user likes an entity less that where they dislike it, over all assignments and "
+        "these entities",
+    ),
+    "own preference": ClaimKind(
+        "own_slope(aligned_advice, preferences) > b", ">", "sample",
+        "rise of the share of choices for two standard deviations of measured preference, over entities of their kind",
+    ),
+    "own preference equivalence": ClaimKind(
+        "abs(own_slope(aligned_advice, preferences)) < b", "abs <", "sample", "the same",
+    ),
+    "user's taste less own preference": ClaimKind(
+        "causal_effect(aligned_advice) - own_slope(aligned_advice, preferences) > b", ">", "sample",
+        "the effect of the user's taste on these entities, less the slope over entities of their kind",
+    ),
+}  # fmt: skip
+"""The kinds of claim, and what each estimates: stated before anything is calibrated."""
