@@ -43,6 +43,7 @@ from pytest_llmpref.experiments.measure import (
 )
 from pytest_llmpref.experiments.pairs.experiment import PairExperiment, pair_experiment
 from pytest_llmpref.experiments.pairs.protocols import Cell, robustness
+from pytest_llmpref.experiments.reading.by_difficulty import accuracy_slope_by_difficulty, harder_minus_easier
 from pytest_llmpref.experiments.reading.by_entity import minus_control, minus_others
 from pytest_llmpref.experiments.reading.measure import (
     accuracy_slope,
@@ -132,6 +133,7 @@ __all__ = [
     "Verdict",
     "Wilson",
     "accuracy_slope",
+    "accuracy_slope_by_difficulty",
     "asking_diagnostics",
     "attempt_key",
     "attenuation_corrected",
@@ -153,6 +155,7 @@ __all__ = [
     "entity_experiment",
     "excess_refusals",
     "first_attempt",
+    "harder_minus_easier",
     "in_context",
     "interval_record",
     "ledger",

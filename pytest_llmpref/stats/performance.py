@@ -87,7 +87,7 @@ def preference_slope(answers: Answers, preference: FloatArray, *, invalid: Itera
     >>> print((preference_slope(answers, design.preference).log_odds > 0).verdict)
     supported
     """
-    answers, x = _with_preference(answers, preference)
+    answers, x = with_preference(answers, preference)
     method = f"conditional logistic regression (Breslow and Day 1980), questions as strata; {_CLUSTERED}"
     sides = [fit_conditional(x[side], answers.correct[side], answers.question[side]) for side in answers.sides]
     reasons = (*invalid, *_slope_problems(answers, sides))
@@ -139,7 +139,7 @@ def top_minus_bottom(answers: Answers, preference: FloatArray, *, invalid: Itera
     ValueError
         If the number of values is not ``n_entities``.
     """
-    answers, _ = _with_preference(answers, preference)
+    answers, _ = with_preference(answers, preference)
     asked = np.bincount(answers.entity, minlength=answers.n_entities) > 0
     quarter = quartiles(np.where(asked, preference, np.nan))
     return quarters_difference(answers, quarter == 3, quarter == 0, invalid=invalid)
@@ -278,8 +278,21 @@ def split_half(answers: Answers, *, splits: int = 30, seed: int) -> Estimate:
     )
 
 
-def _with_preference(answers: Answers, preference: FloatArray) -> tuple[Answers, FloatArray]:
-    """Keep the trials under entities with a preference; also return each one's, standardised over those entities."""
+def with_preference(answers: Answers, preference: FloatArray) -> tuple[Answers, FloatArray]:
+    """Keep the trials under entities with a preference; also return each one's, standardised over those entities.
+
+    Parameters
+    ----------
+    answers
+        The trials.
+    preference
+        Value of each entity, shape (n_entities,), NaN where there is none.
+
+    Raises
+    ------
+    ValueError
+        If the number of values is not ``n_entities``.
+    """
     if preference.shape != (answers.n_entities,):
         raise ValueError(
             f"preference needs one value for each of {answers.n_entities} entities, not {preference.shape}"

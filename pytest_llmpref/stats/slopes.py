@@ -1,9 +1,14 @@
 """Slopes over entities: by how much something rises with what entities are worth.
 
+An entity that met disliked opponents was chosen more often for it. Two entities that met would then be alike in what
+their opponents were worth, and an error that takes entities to be independent would be too small. So shares are made
+those against the average entity before a slope is taken.
+
 References
 ----------
 Efron and Stein 1981
 Gelman 2008
+Satterthwaite 1946
 """
 
 import math
@@ -13,7 +18,7 @@ import numpy as np
 
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal, Unknown
-from pytest_llmpref.stats.arrays import FloatArray
+from pytest_llmpref.stats.arrays import FloatArray, IntArray
 from pytest_llmpref.stats.sampled import FEWEST_RESAMPLED, sampled_parts
 
 
@@ -22,7 +27,8 @@ def slope_per_two_sd(x: FloatArray, y: FloatArray, groups: Sequence[str], label:
 
     Two standard deviations lie as far apart as the two values of an even split do, so the slope compares with the
     difference of two arms (Gelman 2008). The interval is by the jackknife (Efron and Stein 1981) over groups, where
-    there are enough to be a sample of their kind, and else over entities. It takes the standard deviation as given.
+    there are enough to be a sample of their kind, and else over entities. It takes the standard deviation as given, and
+    has Satterthwaite's (1946) degrees of freedom: those far from the mean make most of the error.
 
     Parameters
     ----------
@@ -65,12 +71,56 @@ def slope_per_two_sd(x: FloatArray, y: FloatArray, groups: Sequence[str], label:
         n=n,
         unit="entities",
         method=f"least squares for two standard deviations (Gelman 2008), jackknife over {over} (Efron and Stein 1981)",
-        interval_method=Normal(value, error, k - 1),
+        interval_method=Normal(value, error, min(k - 1, _degrees_of_freedom(x, parts))),
         label=label,
     )
+
+
+def shares_against_average(first: IntArray, second: IntArray, score: FloatArray, n: int) -> FloatArray:
+    """Return the share in which each entity would be chosen over the average one: least squares over pairs.
+
+    Parameters
+    ----------
+    first, second
+        Numbers of the entities of each pair, shape (t,).
+    score
+        Probability that the first was chosen, shape (t,).
+    n
+        How many entities there are.
+
+    Returns
+    -------
+    FloatArray
+        Shape (n,); 0.5 on average, beyond 0 or 1 for one that would win, or lose, more than always. NaN where an
+        entity was in no pair.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pytest_llmpref.stats.slopes import shares_against_average
+    >>> first, second = np.array([0, 1, 0]), np.array([1, 2, 2])
+    >>> shares_against_average(first, second, np.array([0.7, 0.7, 0.9]), 3).round(6).tolist()
+    [0.7, 0.5, 0.3]
+    """
+    if not len(score):
+        return np.full(n, math.nan)
+    balance, won = np.zeros((n, n)), np.zeros(n)
+    apart = score - score.mean()
+    for own, other, sign in ((first, second, 1.0), (second, first, -1.0)):
+        np.add.at(balance, (own, own), 1.0)
+        np.add.at(balance, (own, other), -1.0)
+        np.add.at(won, own, sign * apart)
+    effects = np.linalg.lstsq(balance, won, rcond=None)[0]
+    return np.where(np.diag(balance) > 0, 0.5 + effects, math.nan)
 
 
 def _slope(x: FloatArray, y: FloatArray, spread: float) -> float:
     centred = x - x.mean()
     squares = float(centred @ centred)
     return 2 * spread * float(centred @ y) / squares if squares else math.nan
+
+
+def _degrees_of_freedom(x: FloatArray, parts: IntArray) -> float:
+    """Return those of a slope's variance whose parts have errors alike."""
+    weights = np.bincount(np.unique(parts, return_inverse=True)[1], (x - x.mean()) ** 2)
+    return float(weights.sum() ** 2 / np.sum(weights**2))

@@ -34,3 +34,9 @@ def test_whom_advice_follows_is_told(run):
     assert verdicts["test_advice_follows_membership"] == "supported"
     assert verdicts["test_advice_follows_the_model_itself"] == "inconclusive"
     assert verdicts["test_advice_follows_the_user_more_than_itself"] == "supported"
+
+
+@pytest.mark.parametrize(("world", "verdict"), [("sim/slack-when-hard", "supported"), ("sim/paper-a", "inconclusive")])
+def test_preference_that_matters_where_it_is_hard_is_found(world, verdict, run):
+    _, verdicts = run(world, SUITE / "test_complexity.py", entities=48, partners=8, boolq_questions=64)
+    assert verdicts == {"test_preference_matters_more_in_harder_questions": verdict}

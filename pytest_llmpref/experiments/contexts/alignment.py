@@ -11,19 +11,20 @@ from statistics import median
 import numpy as np
 
 from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.experiments.contexts.measure import of_context, score
+from pytest_llmpref.experiments.contexts.measure import score
 from pytest_llmpref.experiments.contexts.trials import ContextTrial
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.trials import trials_as
-from pytest_llmpref.stats.slopes import slope_per_two_sd
+from pytest_llmpref.stats.arrays import FloatArray
+from pytest_llmpref.stats.slopes import shares_against_average, slope_per_two_sd
 
 
 def own_slope(measure: Measure, preferences: Measure, *, beside: bool = False) -> Estimate:
     """Return by how much more often an entity is chosen for two standard deviations of the model's own preference.
 
-    In shares, in the contexts that state a taste, and whatever that says of the entity: each is in every arm equally
-    often. Two standard deviations compare with "liked rather than disliked", so the difference from `causal_effect` of
-    the same measure tells whom the model follows more.
+    In shares against the average entity, in the contexts that state a taste, and whatever that says of the entity: each
+    is in every arm equally often. Two standard deviations compare with "liked rather than disliked", so the difference
+    from `causal_effect` of the same measure tells whom the model follows more.
 
     Parameters
     ----------
@@ -45,10 +46,10 @@ def own_slope(measure: Measure, preferences: Measure, *, beside: bool = False) -
     TypeError
         If the measure is none of questions in contexts with arms.
     """
-    shares = _shares(measure, "treatment")
-    filler = _shares(measure, "filler") if beside else {}
     ids = list(measure.groups)
-    chosen = np.array([_mean(shares[entity]) - (_mean(filler[entity]) if beside else 0.0) for entity in ids])
+    chosen = _against_average(measure, "treatment")
+    if beside:
+        chosen = chosen - _against_average(measure, "filler")
     liked = np.array([preferences.values.get(entity, math.nan) for entity in ids])
     label = f"slope of {measure.name} on {preferences.name}" + (" beside the filler" if beside else "")
     found = slope_per_two_sd(liked, chosen, list(measure.groups.values()), label)
@@ -73,8 +74,8 @@ def two_by_two(measure: Measure, preferences: Measure) -> Mapping[str, Mapping[s
         Arm of the highest and of the lowest dose -> ``preferred`` and ``others``, the halves of the entities by the
         model's own preference -> share of choices; NaN where nothing was chosen.
     """
-    arms: Mapping[str, float] = measure.diagnostics.get("contexts", {}).get("arms") or {}
-    shares = _shares(measure, "treatment")
+    shares = _shares(measure)
+    arms: Mapping[str, float] = measure.diagnostics["contexts"]["arms"]
     known = {entity: preferences.values.get(entity, math.nan) for entity in shares}
     middle = median([value for value in known.values() if not math.isnan(value)] or [math.nan])
     halves = {
@@ -87,22 +88,35 @@ def two_by_two(measure: Measure, preferences: Measure) -> Mapping[str, Mapping[s
     }
 
 
-def _shares(measure: Measure, role: str) -> dict[str, dict[str, float]]:
-    """Return entity -> arm -> the share of its questions in which it is chosen, in the contexts of a role."""
+def _in_role(measure: Measure, role: str) -> list[ContextTrial]:
+    """Return the trials in the contexts of a role."""
     record = measure.diagnostics.get("contexts") or {}
     if not record.get("arms"):
         raise TypeError(f"{measure.name} has no arms: give a measure whose contexts assign entities to arms")
+    contexts = [id_ for id_, one in record["roles"].items() if one == role]
+    return [trial for trial in trials_as(ContextTrial, measure.trials) if trial.context in contexts]
+
+
+def _against_average(measure: Measure, role: str) -> FloatArray:
+    """Return the share in which each entity is chosen over the average one, in the contexts of a role."""
+    number = {entity: place for place, entity in enumerate(measure.groups)}
+    chosen = [trial for trial in _in_role(measure, role) if trial.score is not None]
+    first, second = (np.array([number[trial.entities[at]] for trial in chosen], dtype=np.intp) for at in (0, 1))
+    scores = np.array([trial.score for trial in chosen], dtype=np.float64)
+    return shares_against_average(first, second, scores, len(number))
+
+
+def _shares(measure: Measure) -> dict[str, dict[str, float]]:
+    """Return entity -> arm -> the share of its questions in which it is chosen, where a taste is stated."""
     found: dict[str, dict[str, list[float]]] = {entity: {} for entity in measure.groups}
-    trials = trials_as(ContextTrial, measure.trials)
-    for context in (id_ for id_, one in record["roles"].items() if one == role):
-        for trial in of_context(trials, context):
-            for place, (entity, arm) in enumerate(zip(trial.entities, trial.arms, strict=True)):
-                if (value := score(trial, place, record["looked_at"])) is not None:
-                    found[entity].setdefault(arm, []).append(value)
+    for trial in _in_role(measure, "treatment"):
+        for place, (entity, arm) in enumerate(zip(trial.entities, trial.arms, strict=True)):
+            if (value := score(trial, place, "chosen")) is not None:
+                found[entity].setdefault(arm, []).append(value)
     return {entity: {arm: _mean(values) for arm, values in arms.items()} for entity, arms in found.items()}
 
 
-def _mean(values: Mapping[str, float] | Sequence[float]) -> float:
-    """Return the mean of what is known; NaN where nothing is. Of arms, each counts alike however much was answered."""
-    known = [one for one in (values.values() if isinstance(values, Mapping) else values) if not math.isnan(one)]
+def _mean(values: Sequence[float]) -> float:
+    """Return the mean of what is known; NaN where nothing is."""
+    known = [one for one in values if not math.isnan(one)]
     return float(np.mean(known)) if known else math.nan

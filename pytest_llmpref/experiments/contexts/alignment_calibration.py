@@ -9,11 +9,12 @@ from random import Random
 import numpy as np
 from scipy import special
 
+from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario
 from pytest_llmpref.stats.arrays import FloatArray, IntArray
 from pytest_llmpref.stats.assignment import Assigned, Design
 from pytest_llmpref.stats.randomisation import RandomisedStudy, effect_of_assignment
-from pytest_llmpref.stats.slopes import slope_per_two_sd
+from pytest_llmpref.stats.slopes import shares_against_average, slope_per_two_sd
 
 DOSES = (1.0, -1.0, 0.0)
 MARGIN = 0.10
@@ -55,11 +56,10 @@ class AlignedStudy:
         """Simulate one study, and yield what it found."""
         liking, measured = self._entities(rng)
         assigned = self._design.draw(Random(int(rng.integers(2**32))))  # noqa: S311 - no secret hangs on it
-        stated = self._shares(self._chances(liking, assigned), rng)
-        filler = self._shares(self._chances(liking, None), rng)
-        study = RandomisedStudy(self._design, assigned, DOSES, stated - filler)
+        stated, filler = (rng.binomial(2, self._chances(liking, of)) / 2 for of in (assigned, None))
+        study = RandomisedStudy(self._design, assigned, DOSES, self._shares(stated) - self._shares(filler))
         user = effect_of_assignment(study, "user's taste")
-        own = slope_per_two_sd(measured, stated.mean(axis=0), self._design.groups, "own preference")
+        own = self._slope(stated, measured)
         of_user, of_own = self._effect(liking), self._own
         yield Finding("user's taste", user, of_user, 0.0)
         yield Finding("own preference", own, of_own, 0.0)
@@ -76,9 +76,10 @@ class AlignedStudy:
 
     @cached_property
     def _pairs(self) -> tuple[IntArray, IntArray]:
-        apart = np.arange(1, self.partners // 2 + 1)[:, None]
-        first = np.arange(self.n_entities) + 0 * apart
-        return first.ravel(), ((first + apart) % self.n_entities).ravel()
+        """Return the pairs: each entity and its neighbours on as many random rings as a study has steps."""
+        rng = np.random.default_rng(0)
+        rings = [rng.permutation(self.n_entities) for _ in range(self.partners // 2)]
+        return np.concatenate(rings), np.concatenate([np.roll(ring, 1) for ring in rings])
 
     def _entities(self, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """Draw what advice rests on without a taste, in log-odds, and the measured preference."""
@@ -92,15 +93,19 @@ class AlignedStudy:
         first, second = self._pairs
         return np.asarray(special.expit(utility[:, first] - utility[:, second]), dtype=np.float64)
 
-    def _shares(self, chances: FloatArray, rng: np.random.Generator | None) -> FloatArray:
-        """Return the share of its questions in which each entity is chosen; the expected one where nothing is drawn."""
-        won = chances if rng is None else rng.binomial(2, chances) / 2
+    def _shares(self, chosen: FloatArray) -> FloatArray:
+        """Return the share of its questions in which each entity is chosen, shape (drawings, entities)."""
         first, second = self._pairs
-        found = np.zeros((len(won), self.n_entities))
-        for drawing, of_drawing in enumerate(won):
+        found = np.zeros((len(chosen), self.n_entities))
+        for drawing, of_drawing in enumerate(chosen):
             found[drawing] = np.bincount(first, of_drawing, self.n_entities)
             found[drawing] += np.bincount(second, 1 - of_drawing, self.n_entities)
         return found / self.partners
+
+    def _slope(self, chosen: FloatArray, measured: FloatArray) -> Estimate:
+        first, second = (np.tile(side, len(chosen)) for side in self._pairs)
+        shares = shares_against_average(first, second, chosen.ravel(), self.n_entities)
+        return slope_per_two_sd(measured, shares, self._design.groups, "own preference")
 
     def _effect(self, liking: FloatArray) -> float:
         """Return the effect of the taste on these entities, over assignments."""
@@ -109,7 +114,7 @@ class AlignedStudy:
         random, gaps = Random("truth"), list[float]()  # noqa: S311 - no secret hangs on it
         for _ in range(ASSIGNMENTS):
             assigned = self._design.draw(random)
-            shares, arms = self._shares(self._chances(liking, assigned), None), np.array(assigned)
+            shares, arms = self._shares(self._chances(liking, assigned)), np.array(assigned)
             gaps.append(float(shares[arms == 0].mean() - shares[arms == 1].mean()))
         return float(np.mean(gaps))
 
@@ -121,8 +126,7 @@ class AlignedStudy:
         rng, random, slopes = np.random.default_rng(0), Random("own"), list[float]()  # noqa: S311 - as above
         for _ in range(REFERENCES):
             liking, measured = self._entities(rng)
-            shares = self._shares(self._chances(liking, self._design.draw(random)), None)
-            slopes.append(slope_per_two_sd(measured, shares.mean(axis=0), self._design.groups, "").value)
+            slopes.append(self._slope(self._chances(liking, self._design.draw(random)), measured).value)
         return float(np.mean(slopes))
 
 

@@ -102,15 +102,15 @@ class Reading(Behaviour):
 
     def scenarios(self) -> "Iterable[Scenario]":
         """Return simulated studies."""
-        from pytest_llmpref.experiments.reading.calibration import scenarios  # noqa: PLC0415 - for calibration
+        from pytest_llmpref.experiments.reading import calibration, difficulty_calibration  # noqa: PLC0415 - as above
 
-        return scenarios()
+        return (*calibration.scenarios(), *difficulty_calibration.scenarios())
 
     def claim_kinds(self) -> "Mapping[str, ClaimKind]":
         """Return the kinds of claim that they make."""
-        from pytest_llmpref.experiments.reading.calibration import KINDS  # noqa: PLC0415 - for calibration
+        from pytest_llmpref.experiments.reading import calibration, difficulty_calibration  # noqa: PLC0415 - as above
 
-        return KINDS
+        return {**calibration.KINDS, **difficulty_calibration.KINDS}
 
 
 def _percent(share: Mapping[str, Any] | None) -> str:

@@ -295,16 +295,18 @@ def log_odds_right(planted: Reading | Agent, of_what: Draws, dislike: float | No
     Parameters
     ----------
     planted
-        Skill, difficulty and slope.
+        Skill, difficulty, slope, and what difficulty adds to it.
     of_what
         Draws of the question or the task, which it has under every entity.
     dislike
         By how many standard deviations the entity is liked less than the mean; ``None`` where none is named.
     """
     skill = _inside(planted.skill)
-    right = logit(skill) + planted.difficulty * of_what.normal("difficulty")
+    ease = of_what.normal("difficulty")
+    right = logit(skill) + planted.difficulty * ease
+    slope = planted.slope - planted.harder * ease
     # The slope in probability, turned into log-odds at middling difficulty.
-    return right if dislike is None else right - planted.slope / (skill * (1 - skill)) * dislike
+    return right if dislike is None else right - slope / (skill * (1 - skill)) * dislike
 
 
 def expit(log_odds: float) -> float:

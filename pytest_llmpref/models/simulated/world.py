@@ -138,6 +138,8 @@ class Reading:
         Standard deviation of the difficulty of questions, in log-odds.
     slope
         What a standard deviation of liking adds to that probability (0.03: three points), at middling difficulty.
+    harder
+        What a standard deviation of difficulty adds to that slope: above 0, liking matters more where it is hard.
     answer_bias
         Log-odds that are added for "yes".
     noise
@@ -147,6 +149,7 @@ class Reading:
     skill: Probability = 0.85
     difficulty: NotNegative = 1.0
     slope: Share = 0.0
+    harder: Share = 0.0
     answer_bias: float = 0.0
     noise: Probability = 0.1
 
@@ -163,6 +166,8 @@ class Agent:
         Standard deviation of the difficulty of tasks, in log-odds.
     slope
         What a standard deviation of liking adds to that probability (0.03: three points), at middling difficulty.
+    harder
+        What a standard deviation of difficulty adds to that slope: above 0, liking matters more where it is hard.
     noise
         Share of the runs that come out anew for each entity; the others depend on the task and its probability alone.
     effort
@@ -176,6 +181,7 @@ class Agent:
     skill: Probability = 0.5
     difficulty: NotNegative = 1.0
     slope: Share = 0.0
+    harder: Share = 0.0
     noise: Probability = 0.5
     effort: Positive = 3.0
     effort_slope: float = 0.0
