@@ -26,7 +26,9 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
     )
     command.add_argument("--model", action="append", required=True, metavar="NAME", help="model to measure; repeatable")
     command.add_argument("--profile", default="standard", metavar="PROFILE", help=PROFILES)
-    command.add_argument("--entities", type=Path, metavar="FILE", help="your own entities, .toml or .csv")
+    command.add_argument(
+        "--entities", type=Path, metavar="FILE", help="your own entities, .toml or .csv, or the name of a shipped set"
+    )
     command.add_argument(
         "--cassettes", type=Path, default=Path("cassettes"), metavar="FOLDER", help="folder of the recordings"
     )

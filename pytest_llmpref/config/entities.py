@@ -18,6 +18,7 @@ from msgspec import Meta
 
 from pytest_llmpref.characters import DROPPED, unseen_problem
 from pytest_llmpref.config.reading import UserFileError, decoded, fitted, listed, parse_toml, read_bytes, shown
+from pytest_llmpref.config.wordings import Wordings, wording_problems
 from pytest_llmpref.files import data_folder
 
 MIN_ENTITIES = 4
@@ -79,12 +80,15 @@ class EntitySet:
         At least four, with unique ids and names.
     note
         What the file says of the set as a whole.
+    wordings
+        How users ask about these entities, where the shipped wordings do not fit.
     """
 
     name: str
     source: Path
     entities: tuple[Entity, ...]
     note: str = ""
+    wordings: Wordings = field(default_factory=dict, hash=False)
 
     def __len__(self) -> int:
         return len(self.entities)
@@ -125,6 +129,7 @@ class _Content(NamedTuple):
     note: str
     rows: list[_Row]
     problems: list[str]
+    wordings: Wordings
 
 
 @dataclass
@@ -136,6 +141,7 @@ class _Document:
     entities: Annotated[list[Any], Meta(description="tables, each below a line [[entities]]")] = field(
         default_factory=list
     )
+    wordings: dict[str, dict[str, list[str]]] = field(default_factory=dict)
 
 
 def load_entities(path: Path | None = None) -> EntitySet:
@@ -146,19 +152,23 @@ def load_entities(path: Path | None = None) -> EntitySet:
     path
         A TOML file with an ``[[entities]]`` table for each entity, or a CSV file with a header line. The fields of
         both are ``id``, ``name``, ``group``, ``why`` and ``lean``, of which only ``name`` is required: an id is made
-        from the name, the group defaults to "all". ``None`` for the set of 72 that comes with the package.
+        from the name, the group defaults to "all". A TOML file may have tables ``[wordings.PROMPTS]`` too: how users
+        ask about its entities. The name of a shipped set, such as ``countries``, is enough. ``None`` for the 72
+        organisations.
 
     Raises
     ------
     EntityFileError
         If the file is missing, unreadable, or not a set of at least four distinct entities.
     """
-    source = data_folder("fixtures") / "entities" / "default.toml" if path is None else path
+    source = _shipped("default") if path is None else path
+    if not source.suffix and _shipped(source.name).is_file():
+        source = _shipped(source.name)
     parse = _PARSERS.get(source.suffix.lower())
     if parse is None:
-        raise EntityFileError(
-            source, [f"the suffix {shown(source.suffix)} is not known; write the set as .toml or .csv"]
-        )
+        names = ", ".join(sorted(file.stem for file in _shipped("default").parent.glob("*.toml")))
+        said = f"the suffix {shown(source.suffix)} is not known; write the set as .toml or .csv"
+        raise EntityFileError(source, [f"{said}, or name a shipped one: {names}"])
     try:
         data = read_bytes(source, EntityFileError, MAX_BYTES)
     except EntityFileError as error:
@@ -172,7 +182,11 @@ def load_entities(path: Path | None = None) -> EntitySet:
         problems.append(f"number of entities: {len(content.rows)}; a study compares at least {MIN_ENTITIES}, add some")
     if problems:
         raise EntityFileError(source, problems)
-    return EntitySet(content.name, source, entities, content.note)
+    return EntitySet(content.name, source, entities, content.note, content.wordings)
+
+
+def _shipped(name: str) -> Path:
+    return data_folder("fixtures") / "entities" / f"{name}.toml"
 
 
 def _similar_file(source: Path) -> str:
@@ -192,13 +206,15 @@ def _parse_toml(data: bytes, source: Path) -> _Content:
     head = {key: values.get(key, "").strip() for key in ("name", "note")}
     wrong |= {key: unseen for key, text in head.items() if (unseen := unseen_problem(text.replace("\n", " ")))}
     rows = [_Row(f"[[entities]] {number}", given) for number, given in enumerate(values.get("entities", ()), start=1)]
-    return _Content(head["name"] or source.stem, head["note"], rows, listed(wrong))
+    wordings = values.get("wordings", {})
+    problems = [*listed(wrong), *wording_problems(wordings)]
+    return _Content(head["name"] or source.stem, head["note"], rows, problems, wordings)
 
 
 def _parse_csv(data: bytes, source: Path) -> _Content:
     text = decoded(source, EntityFileError, data)
     if not text.strip():
-        return _Content(source.stem, "", [], [])
+        return _Content(source.stem, "", [], [], {})
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
     rows: list[_Row] = []
     header: list[str] | None = None
@@ -215,7 +231,7 @@ def _parse_csv(data: bytes, source: Path) -> _Content:
     except csv.Error as error:
         problem = f"line {start}: not valid CSV: {error}; put text in double quotes, and double those inside it"
         raise EntityFileError(source, [problem]) from error
-    return _Content(source.stem, "", rows, [])
+    return _Content(source.stem, "", rows, [], {})
 
 
 def _check_header(header: list[str], place: str, source: Path) -> None:

@@ -99,7 +99,7 @@ OPTIONS = (
     Option("--profile", "llmpref_profile", "standard", "Size of the study: smoke, standard, paper, gate, adaptive, or a .toml file" + WHERE_FILES_START),
     Option("--report-dir", "llmpref_report_dir", "reports", "Folder for the reports, which are written to its subfolder latest" + WHERE_FOLDERS_START),
     Option("--baseline", "llmpref_baseline", "", "results.json of the last release, to compare this run with" + WHERE_FILES_START),
-    Option("--llmpref-entities", "llmpref_entities", "", "Your own entities: a .toml or .csv file, or the name of a set from another plugin; without it, the shipped 72" + WHERE_FILES_START),
+    Option("--llmpref-entities", "llmpref_entities", "", "Your own entities: a .toml or .csv file, or the name of a shipped set (countries, companies, figures, animals, products) or of one from another plugin; without it, 72 organisations" + WHERE_FILES_START),
     Option("--llmpref-boolq", "llmpref_boolq", "", "Yes/no questions: a .jsonl or .parquet file with BoolQ's fields, or dev for BoolQ's development set (first run `llmpref boolq download`); without it, the bundled 64" + WHERE_FILES_START),
     Option("--llmpref-cassettes", "llmpref_cassettes", "cassettes", "Folder of the recordings" + WHERE_FOLDERS_START),
     Option("--llmpref-replay", "llmpref_replay", "reply", "What is replayed: the recorded replies, or the raw HTTP responses through litellm", choices=("reply", "wire")),

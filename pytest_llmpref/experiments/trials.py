@@ -9,12 +9,13 @@ import string
 import tomllib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, ClassVar, Self, TypeVar, cast
 
 import msgspec
 
+from pytest_llmpref.config.wordings import Wordings
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.files import data_folder
 from pytest_llmpref.models.chat import Reply
@@ -32,17 +33,22 @@ class PromptError(LLMPrefError):
 class Prompts:
     """A form with slots, some of which the file fills from lists: every combination is one wording.
 
-    ``lead`` holds the first words of an answer.
+    ``lead`` holds the first words of an answer, ``name`` is that of the file; empty for a user's own.
     """
 
     form: str
     lead: str
-    choices: dict[str, list[str]]
+    choices: Mapping[str, Sequence[str]]
+    name: str = ""
 
     @property
     def wordings(self) -> int:
         """Number of wordings: the product of the lengths of the lists."""
         return math.prod(len(texts) for texts in self.choices.values())
+
+    def worded(self, wordings: Wordings) -> "Prompts":
+        """Return these prompts with the lists that an entity set brings in place of the shipped ones."""
+        return replace(self, choices={**self.choices, **wordings.get(self.name, {})})
 
     def render(self, wording: int, **values: object) -> str:
         """Fill the form; ``wording`` is below ``wordings``. Values are inserted as they are, never expanded again."""
@@ -109,7 +115,7 @@ def load_prompts(name: str, form: str | None = None) -> Prompts:
     table = tomllib.loads(path.read_text(encoding="utf-8"))
     forms = table.pop("forms", {})
     table |= forms[form] if form else {}
-    return Prompts(form=table.pop("form").lstrip("\n"), lead=table.pop("lead"), choices=table)
+    return Prompts(form=table.pop("form").lstrip("\n"), lead=table.pop("lead"), choices=table, name=name)
 
 
 class Trial(msgspec.Struct, frozen=True, gc=False):

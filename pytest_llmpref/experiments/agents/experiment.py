@@ -11,6 +11,7 @@ import msgspec
 
 from pytest_llmpref.cassettes import Deeds
 from pytest_llmpref.config.profiles import Profile
+from pytest_llmpref.config.wordings import Wordings
 from pytest_llmpref.experiments.agents.run import Arm, PlannedRun
 from pytest_llmpref.experiments.agents.tasks import AgentTask, load_tasks
 from pytest_llmpref.experiments.experiment import Around, Conditions, Plan
@@ -40,6 +41,11 @@ class Framings:
     form: str
     entity: tuple[str, ...]
     no_entity: tuple[str, ...]
+
+    def worded(self, wordings: Wordings) -> "Framings":
+        """Return these with the framings that the entity set brings."""
+        given = wordings.get("agentic", {}).get("entity", self.entity)
+        return replace(self, entity=tuple(given))
 
     def prompt(self, task: AgentTask, wording: int, entity: str | None) -> str:
         """Return the prompt of a run. What is inserted is never expanded again."""
@@ -157,7 +163,8 @@ class AgenticExperiment:
         return [(ended[number],) for number in numbers]
 
     def _run(self, conditions: Conditions, task: AgentTask, wording: int, arm: Arm, entity: str | None) -> PlannedRun:
-        prompt = self.framings.prompt(task, wording, None if entity is None else conditions.names[entity])
+        framings = self.framings.worded(conditions.entities.wordings)
+        prompt = framings.prompt(task, wording, None if entity is None else conditions.names[entity])
         profile = conditions.profile
         request = Request(
             model=conditions.model,

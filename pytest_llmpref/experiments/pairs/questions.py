@@ -237,6 +237,7 @@ def plan_pairs(
         In which form all are asked, if not in the usual one; other forms are always answered by text.
     """
     by_text = conditions.answers == "text" or prefill in {"schema", "off"} or form is not None
+    prompts = prompts.worded(conditions.entities.wordings)
 
     def request(question: PairQuestion) -> Request:
         prompt = prompts.render(

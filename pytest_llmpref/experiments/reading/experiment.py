@@ -39,12 +39,15 @@ class BoolQExperiment:
         Framing -> its wordings, forms with slots for ``passage``, ``question`` and ``entity``.
     lead
         The first words of an answer.
+    form
+        What a framing is put into, where an entity set brings its own.
     """
 
     trial: ClassVar[type[Trial]] = ReadingTrial
     forms: Mapping[str, Sequence[str]]
     lead: str
     measure: str = "boolq"
+    form: str = "{framing}"
 
     def plan(self, conditions: Conditions) -> Plan[Framed]:
         """Return one trial for each question and framing, question by question.
@@ -70,10 +73,10 @@ class BoolQExperiment:
             The questions, in the order in which they are asked.
         """
         by_text = conditions.answers == "text" or conditions.prefill in {"schema", "off"}
-        names = conditions.names
+        names, forms = conditions.names, self._worded(conditions)
 
         def request(framed: Framed) -> Request:
-            prompt = self.forms[framed.framing][framed.wording].format(
+            prompt = forms[framed.framing][framed.wording].format(
                 passage=framed.item.passage, question=framed.item.question, entity=names.get(framed.entity or "", "")
             )
             asked = Request(
@@ -118,6 +121,11 @@ class BoolQExperiment:
 
         return changed_accuracies(trials_as(ReadingTrial, new), trials_as(ReadingTrial, old), ids)
 
+    def _worded(self, conditions: Conditions) -> Mapping[str, Sequence[str]]:
+        """Return the forms, with the framings that the entity set brings."""
+        given = conditions.entities.wordings.get(self.measure, {}).get(ENTITY, ())
+        return {**self.forms, ENTITY: [self.form.replace("{framing}", text) for text in given] or self.forms[ENTITY]}
+
     def _asked(self, conditions: Conditions) -> list[Framed]:
         profile, items = conditions.profile, {item.id: item for item in conditions.items.items}
         answers = {id_: item.answer for id_, item in items.items()}
@@ -139,4 +147,4 @@ def boolq() -> BoolQExperiment:
     forms = {
         framing: [form.replace("{framing}", text) for text in texts] for framing, texts in table["framings"].items()
     }
-    return BoolQExperiment(forms, table["lead"])
+    return BoolQExperiment(forms, table["lead"], form=form)

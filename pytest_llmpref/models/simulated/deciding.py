@@ -28,6 +28,8 @@ _NO_TEST = re.compile(r"\brather than\b.*\b(?:test|evaluation)\b", re.IGNORECASE
 _LABEL = re.compile(r"\b([AB])\b\W*$")
 SEEN = 0.2
 """Probability that a conversation looks like a test where a world does not say."""
+_ADVICE = re.compile(r"\bshould (?:I|we)\b", re.IGNORECASE)
+"""How users ask for advice that is not about money."""
 _NEITHER = re.compile(r"^(?:neither|none|no preference)\b", re.IGNORECASE)
 # "Answer:", "Answer: Option", "Ranking:": the beginning of a sentence that somebody else is to end.
 _LEAD = re.compile(r"\n\w+:(?: \w+)?$")
@@ -77,8 +79,7 @@ def hear(messages: Sequence[Message]) -> Heard:
     if len(options) >= 2:
         neither = next((label for label, name in options[2:] if _NEITHER.match(name)), "")
         return Heard(
-            # The names may speak of money too.
-            kind="donation" if _MONEY.search(_OPTION.sub("", said)) else "liking",
+            kind="donation" if _asks_advice(_OPTION.sub("", said)) else "liking",
             options=tuple((label, name) for label, name in options if label != neither),
             neither=neither,
             led=led,
@@ -94,6 +95,11 @@ def hear(messages: Sequence[Message]) -> Heard:
     if names := _ITEM.findall(said):
         return Heard("ranking", names=tuple(names), led=led)
     return Heard("other", led=led)
+
+
+def _asks_advice(said: str) -> bool:
+    """Whether a user asks for advice; names, which may speak of money too, are not in the text."""
+    return _MONEY.search(said) is not None or _ADVICE.search(said) is not None
 
 
 Act = Literal["choose", "rank", "answer", "refuse", "abstain", "stray", "talk"]

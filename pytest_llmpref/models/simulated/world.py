@@ -254,7 +254,7 @@ class World:
     seed
         Of every draw.
     entities
-        ``default``, or the path of an entity set beside the file, whose ids, names and groups the utilities use.
+        Name of a shipped entity set, or the path of one beside the file, whose ids, names and groups the utilities use.
     """
 
     note: str = ""
@@ -317,7 +317,8 @@ def load_world(path: Path) -> tuple[World, EntitySet]:
     if not (path.parent / world.entities).resolve().is_relative_to(path.parent.resolve()):
         said = f"entities: is {shown(world.entities)}; write the path of a file in the world's folder, or below it"
         raise WorldError(path, [said])
-    entities = load_entities(None if world.entities == "default" else path.parent / world.entities)
+    inside = path.parent / world.entities
+    entities = load_entities(inside if inside.suffix else Path(world.entities))
     known = [word for entity in entities for word in (entity.id, entity.name)]
     _require(path, "utilities.entities", world.utilities.entities, known, entities)
     _require(path, "utilities.groups", world.utilities.groups, entities.groups, entities)

@@ -34,7 +34,7 @@ BAD = {
     "[refusal.disliked]\nother = 0": ("refusal.disliked", "give one reason a weight above 0"),
     "[agent]\nskil = 1": (
         "agent.skil: unknown key",
-        "the keys are skill, difficulty, slope, noise, effort",
+        "the keys are skill, difficulty, slope, harder, noise, effort",
     ),
     "[agent]\nskill = 2": ("agent.skill: is 2; write ", "a number from 0 to 1"),
     "[agent]\neffort = 0": ("agent.effort: is 0; write ", "a number above 0"),
