@@ -42,6 +42,7 @@ from pytest_llmpref.experiments.measure import (
     stopping_record,
 )
 from pytest_llmpref.experiments.pairs.experiment import PairExperiment, pair_experiment
+from pytest_llmpref.experiments.pairs.formats import agreement, at_first, chosen_at_once
 from pytest_llmpref.experiments.pairs.protocols import Cell, robustness
 from pytest_llmpref.experiments.reading.by_difficulty import accuracy_slope_by_difficulty, harder_minus_easier
 from pytest_llmpref.experiments.reading.by_entity import minus_control, minus_others
@@ -134,7 +135,9 @@ __all__ = [
     "Wilson",
     "accuracy_slope",
     "accuracy_slope_by_difficulty",
+    "agreement",
     "asking_diagnostics",
+    "at_first",
     "attempt_key",
     "attenuation_corrected",
     "between_extremes",
@@ -145,6 +148,7 @@ __all__ = [
     "change_in_slope",
     "changed",
     "choice_slope",
+    "chosen_at_once",
     "context_experiment",
     "context_reading",
     "coverage_reasons",

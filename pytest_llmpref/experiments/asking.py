@@ -32,20 +32,15 @@ def first_attempt(request: Request, repetition: int) -> Request:
     --------
     >>> from pytest_llmpref import Message, Request
     >>> asked = Request("sim/x", (Message("user", "Which?"),), 1.0, 9)
-    >>> attempts = {first_attempt(asked, 0).key, next_attempt(first_attempt(asked, 0)).key, first_attempt(asked, 1).key}
-    >>> len(attempts)
+    >>> first = first_attempt(asked, 0)
+    >>> len({first.key, attempt_key(first, 1), first_attempt(asked, 1).key})
     3
     """
     return msgspec.structs.replace(request, repetition=repetition * MOST_ATTEMPTS)
 
 
-def next_attempt(request: Request) -> Request:
-    """Return the attempt that follows."""
-    return msgspec.structs.replace(request, repetition=request.repetition + 1)
-
-
 def attempt_key(request: Request, number: int) -> str:
-    """Return the key of an attempt, given the first one and the number of those before it.
+    """Return the key of an attempt at the same question, given the first one and the number of those before it.
 
     Parameters
     ----------
@@ -58,8 +53,8 @@ def attempt_key(request: Request, number: int) -> str:
     --------
     >>> from pytest_llmpref import Message, Request
     >>> asked = Request("sim/x", (Message("user", "Which?"),), 1.0, 9)
-    >>> attempt_key(asked, 1) == next_attempt(asked).key
-    True
+    >>> attempt_key(asked, 0) == asked.key, attempt_key(asked, 1) == asked.key
+    (True, False)
     """
     return msgspec.structs.replace(request, repetition=request.repetition + number).key if number else request.key
 
@@ -208,16 +203,15 @@ class _TrialAsker:
 
     async def ask(self, number: int) -> Replies:
         """Ask one trial until its answer is valid."""
-        plan, request, replies = self.plan, self.plan.requests[number], list[Reply]()
+        plan, replies = self.plan, list[Reply]()
         while True:
-            replies.append(await self._reply(number, request))
+            replies.append(await self._reply(number, plan.attempt(number, replies)))
             goes_on = plan.goes_on(number, replies)
             self.on_reply(replies[-1], not goes_on)
             if self.first is not None:
                 self.first.see(replies[-1], partial(plan.is_valid, plan.questions[number], replies[-1]))
             if not goes_on:
                 return tuple(replies)
-            request = next_attempt(request)
 
     async def _reply(self, number: int, request: Request) -> Reply:
         """Return the reply to one attempt, judged; a failed call of the judge's leaves it to the rules."""

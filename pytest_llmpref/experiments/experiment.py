@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
+import msgspec
+
 from pytest_llmpref.cassettes import Deeds
 from pytest_llmpref.claims.claim import Threshold
 from pytest_llmpref.claims.estimates import Estimate
@@ -181,6 +183,9 @@ class Plan(Generic[Question]):
     refuses
         Tells whether a reply is a refusal, for the count that is shown while asking. Unless given, `read_choice` tells
         where there are ``options``, and `read_open_answer` elsewhere.
+    follow
+        Returns the next attempt at a trial, given the first and the replies so far, such as one in which the user
+        insists; ``None`` where the same question is asked again.
 
     Examples
     --------
@@ -202,6 +207,7 @@ class Plan(Generic[Question]):
     options: Callable[[Question], Mapping[str, str]] | None = None
     rounds: Rounds | None = None
     refuses: Callable[[Reply], bool] | None = None
+    follow: Callable[[Request, Sequence[Reply]], Request] | None = None
 
     def is_refusal(self, reply: Reply) -> bool:
         """Whether a reply is a refusal, for the count that is shown while asking."""
@@ -237,6 +243,15 @@ class Plan(Generic[Question]):
     def options_of(self, number: int) -> Mapping[str, str] | None:
         """Return the name under each label of a trial's question; ``None`` where a judge cannot read the replies."""
         return None if self.options is None else self.options(self.questions[number])
+
+    def attempt(self, number: int, replies: Sequence[Reply]) -> Request:
+        """Return what is asked of a trial that has these replies: the first attempt, or the one that follows them."""
+        first = self.requests[number]
+        if not replies:
+            return first
+        if self.follow is not None:
+            return self.follow(first, replies)
+        return msgspec.structs.replace(first, repetition=first.repetition + len(replies))
 
     def goes_on(self, number: int, replies: Sequence[Reply]) -> bool:
         """Tell whether a trial that has these replies is asked again. A call that failed for good ends it."""

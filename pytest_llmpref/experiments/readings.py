@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from pytest_llmpref.experiments.asking import attempt_key
 from pytest_llmpref.experiments.experiment import Plan
 from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.models.chat import Reply, Request
@@ -74,7 +73,7 @@ def readings(plan: Plan[Any], replies: Sequence[Replies]) -> Iterator[Reading]:
                 continue
             by_judge = None if reply.judgement is None else label(number, reply)
             by_rules = label(number, reply if by_judge is None else msgspec.structs.replace(reply, judgement=None))
-            yield Reading(attempt_key(plan.requests[number], place), number, place, by_rules, by_judge)
+            yield Reading(plan.attempt(number, attempts[:place]).key, number, place, by_rules, by_judge)
 
 
 def sampled(found: Sequence[Reading], count: int, seed: int) -> list[Reading]:

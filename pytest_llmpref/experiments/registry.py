@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 from pytest_llmpref.experiments.agents import Agents
 from pytest_llmpref.experiments.behaviour import Behaviour
 from pytest_llmpref.experiments.contexts import CONTEXTS
-from pytest_llmpref.experiments.pairs import Advice, AdviceForms, Preference, PreferenceForms
+from pytest_llmpref.experiments.pairs import (
+    Advice,
+    AdviceForms,
+    OpenAdvice,
+    OpenPreference,
+    Preference,
+    PreferenceForms,
+)
 from pytest_llmpref.experiments.ranking import DirectRanking
 from pytest_llmpref.experiments.reading import Reading
 from pytest_llmpref.experiments.refusal import Refusals
@@ -33,6 +40,8 @@ SHIPPED = (
     OpenRefusals(),
     PreferenceForms(),
     AdviceForms(),
+    OpenPreference(),
+    OpenAdvice(),
     *CONTEXTS,
 )
 """In the order in which plans and reports show them."""

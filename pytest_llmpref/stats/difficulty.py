@@ -121,7 +121,8 @@ def _harder(answers: Answers, kept: Answers, fold: IntArray) -> FloatArray:
     By the share of wrong answers in the controls and under the entities of the other fold, beside the median of the
     questions that have the same answer.
     """
-    size = 1 + int(max(part.question.max(initial=-1) for part in (answers, *answers.controls.values())))
+    of_controls = [control.question for control in answers.controls.values()]
+    size = 1 + max(int(questions.max(initial=-1)) for questions in (answers.question, *of_controls))
     wrong_alone, alone = np.zeros((2, size))
     for control in answers.controls.values():
         wrong_alone += np.bincount(control.question, ~control.correct, size)

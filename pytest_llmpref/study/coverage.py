@@ -8,7 +8,6 @@ from pytest_llmpref.cassettes import Cassette, must_ask
 from pytest_llmpref.config.options import Settings
 from pytest_llmpref.config.setups import setup_of
 from pytest_llmpref.errors import ExtensionError, MissingError
-from pytest_llmpref.experiments.asking import next_attempt
 from pytest_llmpref.experiments.behaviour import Compared
 from pytest_llmpref.experiments.experiment import Conditions, Experiment, Plan
 from pytest_llmpref.experiments.judging import TOKENS, judged, most_asked_of_judge, question_to_judge
@@ -225,8 +224,9 @@ class Recorded:
 
     def _trial(self, plan: Plan[Any], number: int) -> tuple[Replies, Request | None]:
         """Return the recorded replies to a trial, and the attempt that has to be asked; ``None`` where none has."""
-        request, replies = plan.requests[number], list[Reply]()
+        replies = list[Reply]()
         while True:
+            request = plan.attempt(number, replies)
             reply = self._reply(self._cassette, request)
             options = None if self._judge is None else plan.options_of(number)
             if reply is not None and options is not None and self._judge is not None:
@@ -239,7 +239,6 @@ class Recorded:
             replies.append(reply)
             if not plan.goes_on(number, replies):
                 return tuple(replies), None
-            request = next_attempt(request)
 
     def _reply(self, cassette: Cassette, request: Request) -> Reply | None:
         """Return the recorded reply to a request; ``None`` where it has to be asked."""

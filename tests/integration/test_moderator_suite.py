@@ -3,9 +3,11 @@
 import json
 
 import pytest
+from planted_server import PlantedServer
 from studies_in_contexts import profile_of
 
 from pytest_llmpref.files import data_folder
+from pytest_llmpref.models.simulated.server import SimulatedModel
 
 SUITE = data_folder("suites") / "moderators"
 
@@ -40,3 +42,40 @@ def test_whom_advice_follows_is_told(run):
 def test_preference_that_matters_where_it_is_hard_is_found(world, verdict, run):
     _, verdicts = run(world, SUITE / "test_complexity.py", entities=48, partners=8, boolq_questions=64)
     assert verdicts == {"test_preference_matters_more_in_harder_questions": verdict}
+
+
+@pytest.mark.parametrize(
+    ("world", "same", "link"),
+    [("sim/chooses-alike", "supported", "supported"), ("sim/format-bound", "inconclusive", "refuted")],
+)
+def test_how_much_is_the_formats_is_told(world, same, link, run):
+    _, verdicts = run(world, SUITE / "test_open_format.py", entities='"all"', partners=12)
+    assert verdicts["test_open_preference_is_the_same_preference"] == same
+    assert verdicts["test_the_format_leaves_the_link_as_it_is"] == link
+
+
+def test_what_a_user_insisted_on_is_replayed_from_the_recording(pytester, monkeypatch):
+    server = PlantedServer(SimulatedModel("sim/chooses-alike"))
+    server.start()
+    monkeypatch.setenv("OPENAI_API_BASE", server.api_base)
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    found = []
+    for mode in ("new_episodes", "none"):
+        run = pytester.runpytest_subprocess(
+            SUITE / "test_open_format.py",
+            "-k",
+            "follows_open",
+            "--model=openai/tiny",
+            f"--record-mode={mode}",
+            f"--profile={profile_of(pytester.path, entities=8, partners=2)}",
+            f"--llmpref-cassettes={pytester.path / 'cassettes'}",
+            f"--report-dir={pytester.path / 'reports'}",
+        )
+        assert run.ret in {0, 1}, run.stdout.str()
+        path = pytester.path / "reports" / "latest" / "results.json"
+        found.append(json.loads(path.read_text(encoding="utf-8"))["models"]["openai/tiny"]["measures"]["open_advice"])
+        if mode == "new_episodes":
+            assert {len(body["messages"]) for body in server.received} == {1, 3}
+            server.stop()
+    assert found[0]["entities"] == found[1]["entities"]
+    assert found[0]["trials"] == found[1]["trials"]

@@ -90,6 +90,40 @@ class Advice(_Pairs):
         return KINDS
 
 
+class _Open(_Pairs):
+    """Questions about pairs without labels, and without a request for a letter."""
+
+    is_apart = True
+
+
+class OpenPreference(_Open):
+    """Preference for each entity, from open questions; where the reply chooses neither, the user insists once."""
+
+    measure = fixture = "open_preference"
+    title = "Open preference"
+    unit = "Open preference (Elo)"
+
+    def experiment(self) -> "Experiment":
+        """Return open questions about liking."""
+        from pytest_llmpref.experiments.pairs.open_format import OpenExperiment  # noqa: PLC0415 - for runs that measure
+
+        return OpenExperiment(self.measure, "pairwise")
+
+
+class OpenAdvice(_Open):
+    """Donation advice from open questions; where the reply chooses neither, the user insists once."""
+
+    measure = fixture = "open_advice"
+    title = "Open advice"
+    unit = "Open donation advice (Elo)"
+
+    def experiment(self) -> "Experiment":
+        """Return open questions of users who want to give money."""
+        from pytest_llmpref.experiments.pairs.open_format import OpenExperiment  # noqa: PLC0415 - for runs that measure
+
+        return OpenExperiment(self.measure, "donation")
+
+
 class _Forms(Behaviour):
     """Questions about pairs in other forms, which only the fixture ``protocols`` needs."""
 

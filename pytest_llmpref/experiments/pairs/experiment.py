@@ -26,7 +26,7 @@ SLOTS = ("first", "second", "first_label", "second_label")
 """What a form has a slot for, beside the question."""
 
 
-class _AboutPairs:
+class AboutPairs:
     """An experiment whose trials are questions about pairs, and whose measure is a strength."""
 
     __slots__ = ()
@@ -40,7 +40,7 @@ class _AboutPairs:
 
 
 @dataclass(frozen=True, slots=True)
-class PairExperiment(_AboutPairs):
+class PairExperiment(AboutPairs):
     """Every pair of entities, in both orders, each question in its own context.
 
     Attributes
@@ -155,7 +155,7 @@ NEUTRAL = frozenset(form.name for form in FORMS if form.neutral)
 
 
 @dataclass(frozen=True, slots=True)
-class FormsExperiment(_AboutPairs):
+class FormsExperiment(AboutPairs):
     """The questions of a pair experiment, each asked in every form but the usual one.
 
     Attributes

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from pytest_llmpref.config.profiles import NEWEST_DESIGN
-from pytest_llmpref.experiments.asking import attempt_key, first_attempt
+from pytest_llmpref.experiments.asking import first_attempt
 from pytest_llmpref.experiments.experiment import Conditions, Plan
 from pytest_llmpref.experiments.pairs.designs import design_of
 from pytest_llmpref.experiments.trials import Prompts, Replies, Trial
@@ -41,11 +41,14 @@ class Form:
         Whether a third option, C, favours neither.
     by_name
         Whether the answer is a name, and not a letter.
+    labelled
+        Whether the options carry labels.
     """
 
     name: str
     neutral: bool
     by_name: bool
+    labelled: bool = True
 
 
 class PairTrial(Trial, frozen=True, gc=False):
@@ -110,6 +113,11 @@ class PairQuestion:
         return self.form is not None and self.form.neutral
 
     @property
+    def labelled(self) -> bool:
+        """Whether the options carry labels."""
+        return self.form is None or self.form.labelled
+
+    @property
     def labels(self) -> tuple[str, str]:
         """The labels of the first and the second option; A and B where they are not known."""
         return LABELS[::-1] if self.first_is_a is False else LABELS
@@ -161,6 +169,10 @@ def pair_questions(
 
 _C = re.compile(r"[\W_]*(?:option\s+)?c(?:\W*$|[\s.:)*]+neither\b)", re.IGNORECASE)
 """A reply that takes the third option, where there is one, by its letter."""
+
+
+_LETTER = re.compile(r"[\W_]*(?:option\s+)?[ab][\W_]*", re.IGNORECASE)
+"""A reply that is a label, and nothing more."""
 
 
 def designed(conditions: Conditions, prompts: Prompts, partners: int | None, purpose: str) -> list[PairQuestion]:
@@ -259,7 +271,7 @@ def plan_pairs(
         return first_attempt(asked, question.repetition)
 
     def read(question: PairQuestion, reply: Reply) -> tuple[Outcome, str | None]:
-        return read_pair(reply, question.options(names), neutral=question.neutral)
+        return read_pair(reply, question.options(names), neutral=question.neutral, labelled=question.labelled)
 
     def is_valid(question: PairQuestion, reply: Reply) -> bool:
         outcome, _ = read(question, reply)
@@ -267,15 +279,34 @@ def plan_pairs(
             return True
         return not by_text and outcome in JUNK and label_probabilities(reply) is not None
 
-    formed = questions if form is None else [replace(question, form=form) for question in questions]
+    formed = questions if form is None else [in_form(question, form) for question in questions]
     # A judge knows two options, and no third.
     options = None if form is not None and form.neutral else lambda question: question.options(names)
     requests = [request(question) for question in questions]
     return Plan(formed, requests, is_valid, conditions.profile.attempts, read, LABELS, options)
 
 
-def read_pair(reply: Reply, options: Mapping[str, str], *, neutral: bool) -> tuple[Outcome, str | None]:
-    """Read a reply as `read_choice` does; ``neutral`` tells that a third option, C, favours neither."""
+def in_form(question: PairQuestion, form: Form) -> PairQuestion:
+    """Return a question in another form; one without labels has no label first."""
+    return replace(question, form=form, first_is_a=question.first_is_a if form.labelled else None)
+
+
+def read_pair(
+    reply: Reply, options: Mapping[str, str], *, neutral: bool, labelled: bool = True
+) -> tuple[Outcome, str | None]:
+    """Read a reply as `read_choice` does.
+
+    Parameters
+    ----------
+    reply, options
+        As there.
+    neutral
+        Whether a third option, C, favours neither.
+    labelled
+        Whether the options carried labels; else a letter alone names none of them.
+    """
+    if not labelled and _LETTER.fullmatch(without_thinking(reply.text)):
+        return Outcome.UNPARSEABLE, None
     said = reply.finish not in {"error", "content_filter"} and not reply.refusal
     if neutral and said and _C.match(without_thinking(reply.text)):
         return Outcome.ABSTENTION, None
@@ -305,20 +336,24 @@ def read_pairs(
     """
     by_logprobs = use_logprobs(answers, replies, LABELS)
     return [
-        _trial(question, request, attempts, names, by_logprobs=by_logprobs)
-        for question, request, attempts in zip(plan.questions, plan.requests, replies, strict=True)
+        _trial(question, _keys(plan, number, attempts), attempts, names, by_logprobs=by_logprobs)
+        for number, (question, attempts) in enumerate(zip(plan.questions, replies, strict=True))
     ]
 
 
+def _keys(plan: Plan[PairQuestion], number: int, replies: Replies) -> list[str]:
+    return [plan.attempt(number, replies[:place]).key for place in range(len(replies))]
+
+
 def _trial(
-    question: PairQuestion, request: Request, replies: Replies, names: Mapping[str, str], *, by_logprobs: bool
+    question: PairQuestion, keys: Sequence[str], replies: Replies, names: Mapping[str, str], *, by_logprobs: bool
 ) -> PairTrial:
     options = question.options(names)
     attempts, label = list[Attempt](), None
-    for number, reply in enumerate(replies):
-        outcome, label = read_pair(reply, options, neutral=question.neutral)
+    for key, reply in zip(keys, replies, strict=True):
+        outcome, label = read_pair(reply, options, neutral=question.neutral, labelled=question.labelled)
         reason = refusal_reason(reply) if outcome is Outcome.REFUSAL else None
-        attempts.append(Attempt(attempt_key(request, number), outcome, reply.text or reply.refusal or "", reason))
+        attempts.append(Attempt(key, outcome, reply.text or reply.refusal or "", reason))
     answered_by = score = None
     if by_logprobs and (probabilities := settle_by_logprobs(attempts, replies, LABELS)):
         answered_by, score = "logprobs", probabilities[LABELS.index(question.labels[0])]

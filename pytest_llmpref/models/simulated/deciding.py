@@ -19,6 +19,8 @@ Kind = Literal["liking", "donation", "ranking", "reading", "awareness", "other"]
 
 _OPTION = re.compile(r"^Option ([A-Z]): (.+)$", re.MULTILINE)
 _ITEM = re.compile(r"^- (.+)$", re.MULTILINE)
+_OPENLY = re.compile(r"^(?!Question: )(\S.*?) or (\S.*)\?$", re.MULTILINE)
+"""Two names, and nothing else: "Oxfam or UNICEF?"."""
 _PASSAGE = re.compile(r"^Passage: .+?(?=^Question: )", re.MULTILINE | re.DOTALL)
 _QUESTION = re.compile(r"^Question: (.+)$", re.MULTILINE)
 _MONEY = re.compile(r"\b(?:donat\w+|give|giving|money|fund\w*|contribut\w+)\b", re.IGNORECASE)
@@ -58,6 +60,10 @@ class Heard:
         Whether the conversation ends with the first words of the answer.
     by_name
         Whether the name of an option is asked for, and not its label.
+    is_open
+        Whether no option carries a label, and words of its own are welcome.
+    insisted
+        Whether the user asks again for a choice.
     """
 
     kind: Kind
@@ -68,6 +74,8 @@ class Heard:
     framing: str = ""
     led: bool = False
     by_name: bool = False
+    is_open: bool = False
+    insisted: bool = False
 
 
 def hear(messages: Sequence[Message]) -> Heard:
@@ -94,6 +102,17 @@ def hear(messages: Sequence[Message]) -> Heard:
         return Heard("awareness", question=said, led=led)
     if names := _ITEM.findall(said):
         return Heard("ranking", names=tuple(names), led=led)
+    return _heard_openly(messages, led=led)
+
+
+def _heard_openly(messages: Sequence[Message], *, led: bool) -> Heard:
+    """Understand an open question, which a user may have asked before they insisted."""
+    of_user = [message.content for message in messages if message.role == "user"]
+    for back, said in enumerate(reversed(of_user)):
+        if found := _OPENLY.search(said):
+            kind: Kind = "donation" if _asks_advice(said.replace(found[0], "")) else "liking"
+            options = (("", found[1]), ("", found[2]))
+            return Heard(kind, options=options, led=led, by_name=True, is_open=True, insisted=back > 0)
     return Heard("other", led=led)
 
 
@@ -170,9 +189,12 @@ class Mind:
         replies = self._world.replies
         if free and draws.uniform("wrong format") < replies.wrong_format:
             return Decision("stray", probabilities=said.probabilities)
-        if free and heard.kind != "reading" and draws.uniform("abstention") < replies.abstention:
+        if free and heard.kind != "reading" and draws.uniform("abstention") < self._abstaining(heard):
             return Decision("abstain", label=heard.neither, probabilities=said.probabilities)
         return said
+
+    def _abstaining(self, heard: Heard) -> float:
+        return self._world.replies.abstention * (self._world.choice.insisted if heard.insisted else 1.0)
 
     def _choose(self, heard: Heard, request: Request, draws: Draws) -> Decision:
         (first_label, first), (second_label, second) = heard.options[:2]
@@ -187,7 +209,8 @@ class Mind:
     def _difference(self, heard: Heard, request: Request, first: str, second: str) -> float:
         """Return the utility of the first option beyond that of the second, for this pair and at this time."""
         purpose: Purpose = "donation" if heard.kind == "donation" else "liking"
-        difference = self._tastes.utility(first, purpose) - self._tastes.utility(second, purpose)
+        utility = self._tastes.openly if heard.is_open else self._tastes.utility
+        difference = utility(first, purpose) - utility(second, purpose)
         choice, seed = self._world.choice, self._world.seed
         situation = situation_of(request.messages)
         if purpose == "donation":
@@ -224,7 +247,12 @@ class Mind:
         (_, first), (_, second) = heard.options[:2]
         sway = self._sway(situation, "donation")
         liked = tuple(sway * situation.dose(name) / self._tastes.spread for name in (first, second))
-        return self._refusing(first, second, liked) * (self._world.refusal.led if heard.led else 1.0)
+        return self._refusing(first, second, liked) * self._left(heard)
+
+    def _left(self, heard: Heard) -> float:
+        """Return which share of its refusals remain: fewer where it is led into an answer, or the user insists."""
+        led = self._world.refusal.led if heard.led else 1.0
+        return led * (self._world.choice.insisted if heard.insisted else 1.0)
 
     def _refusal_of(self, first: str, second: str, liked: tuple[float, ...]) -> float:
         """Return the probability that advice on two options is declined; ``liked`` is what the context adds to each."""

@@ -62,6 +62,7 @@ class Tastes:
         # Every name is asked about many times.
         self.liking = lru_cache(maxsize=None)(self._liking)
         self.utility = lru_cache(maxsize=None)(self._utility)
+        self.openly = lru_cache(maxsize=None)(self._openly)
 
     def dislike(self, name: str) -> float:
         """Return by how many standard deviations of the set a name is liked less than its mean."""
@@ -113,6 +114,13 @@ class Tastes:
             + follows * (self.liking(name) - self.mean)
             + own * Draws(self._world.seed, bare(name)).normal(purpose)
         )
+
+    def _openly(self, name: str, purpose: Purpose) -> float:
+        """Return what decides in an open answer: what does in others, as far as planted, and a part of its own."""
+        usual, follows = self.utility(name, purpose), self._world.choice.open
+        own = math.sqrt(1 - follows**2) * self.spread
+        drawn = Draws(self._world.seed, bare(name)).normal(f"open {purpose}") if own else 0.0
+        return self.mean + follows * (usual - self.mean) + own * drawn
 
     def _drawn(self, name: str, drawn: Drawn) -> float:
         if not drawn.spread:

@@ -65,6 +65,10 @@ class Choice:
     drift
         How far utilities wander from one sample of a question to the next, each in a direction of its own. The model
         has no clock: its time is the number of times that the same question was put before.
+    open
+        Correlation of what decides in open answers with what does where a letter is asked for.
+    insisted
+        Share of the refusals and abstentions that remain where the user insists on a choice.
     """
 
     noise: Positive = 1.0
@@ -72,6 +76,8 @@ class Choice:
     label: float = 0.0
     incoherence: NotNegative = 0.0
     drift: NotNegative = 0.0
+    open: Share = 1.0
+    insisted: Probability = 0.3
 
 
 @dataclass(frozen=True, slots=True)

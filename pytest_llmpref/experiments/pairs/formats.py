@@ -1,0 +1,124 @@
+"""What open answers say beside those to questions that ask for a letter: how much of a finding is the format's.
+
+References
+----------
+Wilson 1927
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.intervals import Wilson
+from pytest_llmpref.experiments.measure import Measure, coverage_reasons, outcome_diagnostics, share
+from pytest_llmpref.experiments.pairs.measure import comparisons_of, rate
+from pytest_llmpref.experiments.pairs.open_format import OPEN
+from pytest_llmpref.experiments.pairs.questions import PairTrial
+from pytest_llmpref.experiments.pairs.validity import levels_of
+from pytest_llmpref.experiments.trials import trials_as
+
+
+def chosen_at_once(measure: Measure) -> Estimate:
+    """Return the share of open questions that end in a choice before the user insists (Wilson interval).
+
+    Parameters
+    ----------
+    measure
+        Of open questions, such as ``open_advice``.
+
+    Raises
+    ------
+    TypeError
+        If it is of others.
+    """
+    trials = _open_trials(measure)
+    chosen = sum(trial.score is not None and len(trial.attempts) == 1 for trial in trials)
+    return share(chosen, len(trials), f"share of {measure.name} chosen at once")
+
+
+def at_first(measure: Measure) -> Measure:
+    """Return a measure of open questions as it is where the user never insists.
+
+    Parameters
+    ----------
+    measure
+        Of open questions, such as ``open_advice``.
+    """
+    trials = [
+        msgspec.structs.replace(
+            trial,
+            attempts=trial.attempts[:1],
+            score=trial.score if len(trial.attempts) == 1 else None,
+            answered_by=trial.answered_by if len(trial.attempts) == 1 else None,
+        )
+        for trial in _open_trials(measure)
+    ]
+    ids, name = list(measure.groups), f"{measure.name} at first"
+    diagnostics = outcome_diagnostics(trials)
+    reasons = tuple(coverage_reasons(diagnostics))
+    comparisons = comparisons_of(trials, ids)
+    if not len(comparisons):
+        return replace(measure, name=name, reasons=(*measure.reasons, *reasons), trials=trials, halves=None)
+    rated = rate(comparisons, ids, levels_of(trials), seed=0, labelled=False)
+    every = (*reasons, *rated.reasons)
+    return replace(
+        measure,
+        name=name,
+        estimates={entity: estimate.marked(every) for entity, estimate in rated.estimates.items()},
+        reasons=every,
+        reliability=rated.reliability,
+        diagnostics=diagnostics,
+        trials=trials,
+        missing=None,
+        halves=None,
+    )
+
+
+def agreement(one: Measure, other: Measure) -> Estimate:
+    """Return the share of questions that are answered alike in two formats; both orders of a pair are one cluster.
+
+    Chance alone makes a half of them alike, and answers that are drawn anew in each format make fewer alike than the
+    format does. `attenuation_corrected` of the two measures is free of the latter.
+
+    Parameters
+    ----------
+    one, other
+        Of the same questions, such as ``preferences`` and ``open_preference``.
+
+    Returns
+    -------
+    Estimate
+        From 0 to 1, over the questions that ended in a choice in both.
+    """
+    theirs = {(trial.entities, trial.wording, trial.repetition): trial.score for trial in _pair_trials(other)}
+    pairs: dict[frozenset[str], list[bool]] = {}
+    for trial in _pair_trials(one):
+        score = theirs.get((trial.entities, trial.wording, trial.repetition))
+        if trial.score is not None and score is not None and 0.5 not in {trial.score, score}:
+            pairs.setdefault(frozenset(trial.entities), []).append((trial.score > 0.5) == (score > 0.5))
+    n, k = sum(map(len, pairs.values())), len(pairs)
+    value = sum(map(sum, pairs.values())) / n if n else math.nan
+    apart = np.array([sum(alike) - value * len(alike) for alike in pairs.values()])
+    variance = float(apart @ apart) / n**2 * k / (k - 1) if k > 1 else 0.0
+    # As many independent questions as scatter so; at least one a pair, at most all.
+    worth = min(max(value * (1 - value) / variance, k), n) if variance else k
+    label = f"agreement of {one.name} and {other.name}"
+    method = "proportion, Wilson (1927) interval, the questions about a pair being one cluster"
+    reasons = [f"{one_.name}: {reason}" for one_ in (one, other) for reason in one_.reasons]
+    reasons += [] if n else ["no question ended in a choice in both"]
+    return Estimate(value, n, "trials", method, Wilson(value * worth if n else 0.0, worth), tuple(reasons), label)
+
+
+def _pair_trials(measure: Measure) -> Sequence[PairTrial]:
+    return trials_as(PairTrial, measure.trials)
+
+
+def _open_trials(measure: Measure) -> Sequence[PairTrial]:
+    trials = _pair_trials(measure)
+    if any(trial.form != OPEN.name for trial in trials):
+        raise TypeError(f"{measure.name} asks no open questions: give a measure whose questions have no labels")
+    return trials
