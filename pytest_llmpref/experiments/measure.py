@@ -144,8 +144,8 @@ class Measure:
         return pd.DataFrame([{name: getattr(trial, name, None) for name in columns} for trial in self.trials])
 
 
-def share(successes: int, n: int, label: str) -> Estimate:
-    """Return a proportion of trials with Wilson's interval.
+def share(successes: float, n: int, label: str) -> Estimate:
+    """Return a proportion of trials with Wilson's interval, which is the wider for trials that count in part.
 
     Parameters
     ----------

@@ -102,7 +102,8 @@ class Request(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
         ``tool`` that it called in such a run; or the provider's ``batch`` API, for a job of many requests. All but the
         first are recorded beside what they are about, and never sent.
     run
-        Key of the agent's request in whose run a tool was called, or our own name of a job.
+        Key of the agent's request in whose run a tool was called, or our own name of a job. Of a request to the model,
+        where equal ones of several runs are to stay apart.
     parameters
         What the user wants to be sent with it, in litellm's words; objects and lists as JSON.
     """
@@ -137,7 +138,7 @@ class Request(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
             identity += (self.answers,)
         if self.tools:
             identity += ({"tools": self.tools},)
-        if self.asked != "model":
+        if self.asked != "model" or self.run:
             identity += ({"asked": self.asked, "run": self.run},)
         if self.parameters:
             identity += ({"parameters": sorted(self.parameters.items())},)

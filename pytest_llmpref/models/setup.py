@@ -94,7 +94,8 @@ def dressed(request: Request, setup: Setup) -> Request:
     """Return a question with what the user wants to go with it; one that has it already stays as it is."""
     if setup is AS_IS or request.asked == "tool":
         return request
-    parameters: dict[str, Value] = {**setup.parameters, **({SERVER: setup.server} if setup.server else {})}
+    server = {SERVER: setup.server} if setup.server else {}
+    parameters: dict[str, Value] = {**request.parameters, **setup.parameters, **server}
     temperature = parameters.pop("temperature", request.temperature)
     limit = parameters.pop("max_tokens", request.max_tokens)
     return msgspec.structs.replace(

@@ -150,7 +150,7 @@ def arm_difference(
     label
         What is estimated.
     binary
-        Whether values are 0 or 1.
+        Whether values are 0 or 1, or parts of a success between these.
     stratum
         What a task is called.
     invalid

@@ -4,7 +4,7 @@ The wording, the limits and the bundled tasks are our choice.
 """
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -12,13 +12,14 @@ import msgspec
 from pytest_llmpref.cassettes import Deeds
 from pytest_llmpref.config.profiles import Profile
 from pytest_llmpref.config.wordings import Wordings
+from pytest_llmpref.experiments.agents.inspect_tasks import InspectSample
 from pytest_llmpref.experiments.agents.run import Arm, PlannedRun
 from pytest_llmpref.experiments.agents.tasks import AgentTask, load_tasks
 from pytest_llmpref.experiments.experiment import Around, Conditions, Plan
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.files import data_folder
-from pytest_llmpref.models.chat import ChatModel, Message, Request
+from pytest_llmpref.models.chat import ChatModel, Message, Reply, Request
 
 HARNESS = "inspect-ai's react agent with bash, python and submit"
 
@@ -84,8 +85,9 @@ class AgenticExperiment:
             ("control", None),
         ]
         return [
-            self._run(conditions, task, number % len(self.framings.entity), arm, entity)
+            self._run(conditions, task, number % len(self.framings.entity), arm, entity, epoch)
             for number, task in enumerate(self.tasks(conditions))
+            for epoch in range(1 if task.sample is None else task.sample.task.epochs)
             for arm, entity in cases
         ]
 
@@ -118,11 +120,19 @@ class AgenticExperiment:
         NoSandboxError
             If agents would have to run unconfined.
         """
-        self.tasks(conditions)
+        tasks = self.tasks(conditions)
         if live:
-            from pytest_llmpref.experiments.agents.inspecting import find_sandbox  # noqa: PLC0415 - imports inspect-ai
+            from pytest_llmpref.experiments.agents.inspecting import (  # noqa: PLC0415 - imports inspect-ai
+                check_sandbox,
+                find_sandbox,
+            )
 
-            await find_sandbox(sandbox)
+            if any(task.sample is None for task in tasks):
+                await find_sandbox(sandbox)
+            own = {task.sample.task.shown: task.sample.task.sandboxes for task in tasks if task.sample is not None}
+            for shown, kinds in own.items():
+                for kind in kinds:
+                    await check_sandbox(kind, shown)
 
     async def run_all(
         self,
@@ -140,6 +150,31 @@ class AgenticExperiment:
         LLMPrefError
             As `check`; if the model is unavailable; if a replay lacks a recording.
         """
+
+        def on_run(reply: Reply) -> None:
+            # What is kept of a run is a record of it, and nothing that was said: no refusal is to be counted in it.
+            around.on_reply(msgspec.structs.replace(reply, text=""), True)
+
+        ended: dict[int, Reply] = {}
+        for suite, planned in _by_suite(plan, numbers).items():
+            if not suite:
+                ended |= await self._run_ours(conditions.profile, planned, model, deeds, around, on_run)
+                continue
+            from pytest_llmpref.experiments.agents.inspect_runs import run_inspect  # noqa: PLC0415 - imports inspect-ai
+
+            ended |= await run_inspect(planned, model, deeds, conditions.profile, around.in_flight, on_run=on_run)
+        return [(ended[number],) for number in numbers]
+
+    async def _run_ours(
+        self,
+        profile: Profile,
+        planned: Mapping[int, PlannedRun],
+        model: ChatModel,
+        deeds: Deeds,
+        around: Around,
+        on_run: Callable[[Reply], None],
+    ) -> dict[int, Reply]:
+        """Have our own agent work on tasks."""
         from pytest_llmpref.experiments.agents.inspecting import find_sandbox  # noqa: PLC0415
         from pytest_llmpref.experiments.agents.running import (  # noqa: PLC0415 - imports inspect-ai
             Harness,
@@ -147,33 +182,29 @@ class AgenticExperiment:
             run_agents,
         )
 
-        profile = conditions.profile
         limits = RunLimits(
             profile.agentic_messages, profile.agentic_tokens, profile.agentic_seconds, profile.agentic_reply_tokens
         )
         confined_by = None if deeds.replays else await find_sandbox(around.sandbox)
-        ended = await run_agents(
-            {number: plan.questions[number] for number in numbers},
-            model,
-            deeds,
-            Harness(self.framings.system, limits, confined_by, around.in_flight, around.logs),
-            # What is kept of a run is a record of it, and nothing that was said: no refusal is to be counted in it.
-            on_run=lambda reply: around.on_reply(msgspec.structs.replace(reply, text=""), True),
-        )
-        return [(ended[number],) for number in numbers]
+        harness = Harness(self.framings.system, limits, confined_by, around.in_flight, around.logs)
+        return await run_agents(planned, model, deeds, harness, on_run=on_run)
 
-    def _run(self, conditions: Conditions, task: AgentTask, wording: int, arm: Arm, entity: str | None) -> PlannedRun:
+    def _run(
+        self, conditions: Conditions, task: AgentTask, wording: int, arm: Arm, entity: str | None, epoch: int
+    ) -> PlannedRun:
         framings = self.framings.worded(conditions.entities.wordings)
         prompt = framings.prompt(task, wording, None if entity is None else conditions.names[entity])
         profile = conditions.profile
+        system = f"{self.framings.system}\n\n({_limits(profile, task)})"
         request = Request(
             model=conditions.model,
             messages=(
-                Message("system", f"{self.framings.system}\n\n({_limits(profile, task)})"),
+                Message("system", system if task.sample is None else f"({_limits_of(task.sample, profile)})"),
                 Message("user", prompt),
             ),
             temperature=profile.temperature,
-            max_tokens=profile.agentic_tokens,
+            max_tokens=profile.agentic_tokens if task.sample is None else _tokens(task.sample, profile),
+            repetition=epoch,
             asked="agent",
         )
         return PlannedRun(task, entity, arm, wording, prompt, request)
@@ -186,6 +217,32 @@ def _limits(profile: Profile, task: AgentTask) -> str:
         f"{profile.agentic_tokens} tokens, {profile.agentic_seconds} seconds, "
         f"{profile.agentic_reply_tokens} tokens a reply"
     )
+
+
+def _limits_of(sample: InspectSample, profile: Profile) -> str:
+    """Say which sample of which task is run, and in what it is bounded: the identity of a run with its own solver."""
+    ours = {"message_limit": profile.agentic_messages, "token_limit": profile.agentic_tokens}
+    if not sample.task.limits.keys() & {"time_limit", "working_limit"}:
+        ours["working_limit"] = profile.agentic_seconds
+    limits = ", ".join(f"{name} {value}" for name, value in sorted((ours | dict(sample.task.limits)).items()))
+    return (
+        f"inspect-ai's task {sample.task.shown}, version {sample.task.version}; sample {sample.id}, {sample.digest}; "
+        f"{limits}; {profile.agentic_reply_tokens} tokens a reply, unless the task says otherwise"
+    )
+
+
+def _tokens(sample: InspectSample, profile: Profile) -> int:
+    """Return the most tokens that a run may use, for plans."""
+    return int(sample.task.limits.get("token_limit", profile.agentic_tokens))
+
+
+def _by_suite(plan: Plan[PlannedRun], numbers: Sequence[int]) -> dict[str, dict[int, PlannedRun]]:
+    """Return runs by the task of Inspect's that they are of; those of our own agent under an empty name."""
+    found: dict[str, dict[int, PlannedRun]] = {}
+    for number in numbers:
+        sample = (run := plan.questions[number]).task.sample
+        found.setdefault("" if sample is None else sample.task.named.given, {})[number] = run
+    return found
 
 
 def agentic() -> AgenticExperiment:

@@ -26,7 +26,7 @@ from inspect_ai.model import (
 )
 from inspect_ai.model._call_tools import parse_tool_call
 from inspect_ai.tool import Tool as InspectTool
-from inspect_ai.tool import ToolChoice, ToolDef, ToolError, ToolInfo, bash, python
+from inspect_ai.tool import ToolChoice, ToolDef, ToolError, ToolFunction, ToolInfo, bash, python
 from inspect_ai.util import (
     ExecResult,
     LimitExceededError,
@@ -35,9 +35,10 @@ from inspect_ai.util import (
     sandboxenv,
 )
 from inspect_ai.util._sandbox.environment import SandboxUnavailableError, SandboxUserUnsupportedError
+from inspect_ai.util._sandbox.registry import registry_find_sandboxenv
 
 from pytest_llmpref.experiments.agents.bubblewrap import Confined, NoSandboxError, SandboxDiedError
-from pytest_llmpref.experiments.agents.run import Going, TimeOver
+from pytest_llmpref.experiments.agents.run import Going, TimeOver, Wished
 from pytest_llmpref.models.chat import Message, Reply, Tool, ToolCall, whole_text
 
 TOOL_SECONDS = 60
@@ -108,7 +109,8 @@ class ChatModelAPI(ModelAPI):  # type: ignore[misc]
     ) -> ModelOutput:
         going = current.get()
         try:
-            reply = await going.ask(tuple(map(to_message, input)), tuple(map(_to_tool, tools)))
+            wished = _wished(input, tool_choice if tools else "auto", config)
+            reply = await going.ask(tuple(map(to_message, input)), tuple(map(_to_tool, tools)), wished)
         except TimeOver:
             raise LimitExceededError("time", value=going.seconds, limit=going.most_seconds) from None
         return _to_output(reply, tools, self.model_name)
@@ -116,6 +118,44 @@ class ChatModelAPI(ModelAPI):  # type: ignore[misc]
     def max_connections(self) -> int:
         """More than are ever asked at once: how many runs there are is ours to say."""
         return 1000
+
+
+_PARAMETERS = frozenset(
+    {"top_p", "seed", "frequency_penalty", "presence_penalty", "parallel_tool_calls", "reasoning_effort"}
+)
+"""What litellm calls as Inspect does."""
+_OURS = frozenset(
+    {
+        "max_retries", "timeout", "attempt_timeout", "stream_idle_timeout", "max_connections", "adaptive_connections",
+        "system_message", "internal_tools", "max_tool_output", "cache", "cache_prompt", "batch", "reasoning_summary",
+        "reasoning_history",
+    }
+)  # fmt: skip
+"""What changes nothing of what is asked, or Inspect has done already."""
+
+
+def _wished(messages: list[ChatMessage], tool_choice: ToolChoice, config: GenerateConfig) -> Wished:
+    """Return how a task wants the model to be asked."""
+    parameters: dict[str, Any] = {}
+    unmet = [
+        f"{name}={value}" for name in ("num_choices", "best_of") if (value := getattr(config, name)) not in {None, 1}
+    ]
+    for name, value in config.model_dump(exclude_none=True).items():
+        if name in _PARAMETERS:
+            parameters[name] = value
+        elif name == "stop_seqs":
+            parameters["stop"] = json.dumps(value)
+        elif value is not False and name not in {"temperature", "max_tokens", "num_choices", "best_of", *_OURS}:
+            unmet.append(f"{name}={str(value)[:40]}")
+    if tool_choice != "auto":
+        parameters["tool_choice"] = (
+            json.dumps({"type": "function", "function": {"name": tool_choice.name}})
+            if isinstance(tool_choice, ToolFunction)
+            else {"any": "required"}.get(tool_choice, tool_choice)
+        )
+    parts = {part.type for message in messages if not isinstance(message.content, str) for part in message.content}
+    unmet += [f"messages with {kind} in them" for kind in sorted(parts - {"text", "reasoning"})]
+    return Wished(config.temperature, config.max_tokens, parameters, tuple(unmet))
 
 
 def to_message(message: ChatMessage) -> Message:
@@ -197,6 +237,46 @@ async def find_sandbox(wanted: str) -> Kind:
         else:
             return "bubblewrap"
     raise NoSandboxError(f"agents run commands that a model wrote, and nothing here confines them: {'; '.join(faults)}")
+
+
+async def check_sandbox(kind: str, shown: str) -> None:
+    """Make sure that the sandbox which a task of Inspect's wants is there; the task's user chose it.
+
+    Parameters
+    ----------
+    kind
+        Of sandbox.
+    shown
+        The task's name, for messages.
+
+    Raises
+    ------
+    NoSandboxError
+        If it is not there.
+    """
+    fault = None
+    if kind == "docker":
+        fault = await _docker_fault()
+    elif kind == "bubblewrap":
+        await find_sandbox(kind)
+    elif kind == "local":
+        _say_unconfined(shown)
+    else:
+        try:
+            registry_find_sandboxenv(kind)
+        except ValueError as error:
+            fault = str(error)
+    if fault is not None:
+        raise NoSandboxError(f"{shown} wants a sandbox of kind {kind}: {fault}")
+
+
+@functools.cache
+def _say_unconfined(shown: str) -> None:
+    warnings.warn(
+        f"{shown} runs commands that a model wrote on this machine, and nothing confines them: its sandbox is 'local'",
+        SandboxWarning,
+        stacklevel=3,
+    )
 
 
 @functools.cache

@@ -153,8 +153,8 @@ def success_gap(agentic: AgenticMeasure) -> Estimate:
     able = [run.ending.correct for run in agentic.runs if run.planned.arm != "bottom"]
     if able and sum(able) < SOLVED_NEEDED * len(able):
         reasons.append(
-            f"outside the bottom arm {sum(able)} of {len(able)} runs solve their task, fewer than {SOLVED_NEEDED:.0%}: "
-            "there is no room to do worse for anybody"
+            f"outside the bottom arm {sum(able):g} of {len(able)} runs solve their task, fewer than "
+            f"{SOLVED_NEEDED:.0%}: there is no room to do worse for anybody"
         )
     return _looked_at(agentic, arm_difference(_arm_runs(agentic, _correct), label, binary=True, invalid=reasons))
 
@@ -261,8 +261,10 @@ def _diagnostics(measure: AgenticMeasure, seed: int) -> dict[str, Any]:
         "runs": [_run_record(run) for run in measure.runs],
     }
     if runs.paired().tasks and not measure.early:
+        # The exact test counts successes; a task of Inspect's may give a part of the credit.
+        whole = bool(np.isin(runs.value, (0.0, 1.0)).all())
+        found["success_gap"] |= {"p_exact_by_task": exact_p_value(runs)} if whole else {}
         found["success_gap"] |= {
-            "p_exact_by_task": exact_p_value(runs),
             "p_permutation_by_task": permutation_p_value(runs, seed=seed),
             "p_permutation_of_entities": entities_p_value(runs),
         }

@@ -4,8 +4,8 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
@@ -54,7 +54,7 @@ class Ending(msgspec.Struct, frozen=True):
     answer
         What was submitted, or said last.
     correct
-        Whether the task's scorer takes it.
+        Whether the task's scorer takes it; where that gives a part of the credit, which part (0 to 1).
     ended
         ``submitted``, ``gave up`` (ended without a submission), or the limit that ended it: ``message``, ``token``,
         ``time``.
@@ -65,13 +65,13 @@ class Ending(msgspec.Struct, frozen=True):
     faults
         How many calls came to nothing, by reason: ``parsing``, ``timeout``, ``limit``, ``sandbox``, ...
     sandbox
-        What confined it.
+        What confined it; empty where nothing had to.
     transcript
         SHA-256 of the conversation: a replay of the whole run must give the same.
     """
 
     answer: str
-    correct: bool
+    correct: bool | float
     ended: str
     messages: int
     calls: dict[str, int]
@@ -100,6 +100,29 @@ class CallFailed(Exception):  # noqa: N818 - it ends a run, not the study
 
 class TimeOver(Exception):  # noqa: N818 - as above
     """The run has had its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wished:
+    """How a task of Inspect's wants the model to be asked.
+
+    Attributes
+    ----------
+    temperature, max_tokens
+        ``None`` where it leaves them open.
+    parameters
+        Others, in litellm's words.
+    unmet
+        What it wants and cannot have.
+    """
+
+    temperature: float | None = None
+    max_tokens: int | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    unmet: tuple[str, ...] = ()
+
+
+NOTHING = Wished()
 
 
 class Going:
@@ -133,8 +156,15 @@ class Going:
         self._max_tokens = max_tokens
         self._calls = 0
 
-    async def ask(self, messages: tuple[Message, ...], tools: tuple[Tool, ...]) -> Reply:
+    async def ask(self, messages: tuple[Message, ...], tools: tuple[Tool, ...], wished: Wished = NOTHING) -> Reply:
         """Ask the model for the next message.
+
+        Parameters
+        ----------
+        messages, tools
+            What it sees, and what it may call.
+        wished
+            How the task wants it to be asked; our own agent is asked as the profile says.
 
         Raises
         ------
@@ -147,12 +177,8 @@ class Going:
         """
         if self.seconds >= self.most_seconds:
             raise TimeOver
-        request = self.planned.request
-        asked = Request(
-            request.model, messages, request.temperature, self._max_tokens, repetition=request.repetition, tools=tools
-        )
         try:
-            reply = await self._model.ask(asked)
+            reply = await self._model.ask(self._request(messages, tools, wished))
         except (ModelUnavailableError, CassetteError) as error:
             self.fatal = error
             raise
@@ -160,9 +186,21 @@ class Going:
             raise CallFailed(str(error)) from None
         if reply.finish == "error":
             raise CallFailed(reply.text)
+        self._take(reply)
+        return reply
+
+    def to_be_scored(self, state: Any) -> None:  # noqa: ANN401 - inspect-ai is not imported here
+        """Take note that the run is over, and its scoring begins; ``state`` is Inspect's."""
+
+    def _request(self, messages: tuple[Message, ...], tools: tuple[Tool, ...], _wished: Wished) -> Request:
+        request = self.planned.request
+        return Request(
+            request.model, messages, request.temperature, self._max_tokens, repetition=request.repetition, tools=tools
+        )
+
+    def _take(self, reply: Reply) -> None:
         self.seconds += reply.latency
         self.replies.append(reply)
-        return reply
 
     async def use(self, name: str, arguments: dict[str, Any], tool: Callable[[], Awaitable[Reply]]) -> Reply:
         """Use a tool, or return the recorded result of using it.

@@ -1,7 +1,8 @@
-"""The tasks: a bundled set of ours, GAIA's first level, and the challenges of Cybench that need no victim server.
+"""The tasks: a bundled set of ours, GAIA's first level, the challenges of Cybench without a victim server, any other.
 
-All are read by inspect-evals (GAIA) and inspect-cyber (Cybench), those of ours too, which are in the same formats. The
-right answers stay in this process; what an agent gets is the prompt and the files, and a test holds that.
+The first three are read by inspect-evals (GAIA) and inspect-cyber (Cybench), those of ours too, which are in the same
+formats. Their right answers stay in this process; what an agent gets is the prompt and the files, and a test holds
+that. Any other task of Inspect's brings its own solver, scorer and sandbox: `inspect_tasks`.
 """
 
 import json
@@ -11,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
-from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.experiments.agents.inspect_tasks import InspectSample, TasksError, samples_of
 from pytest_llmpref.files import data_folder
 
 CYBENCH = (
@@ -23,12 +24,8 @@ CYBENCH_WHEEL = ("dynastic", "partial_tenacity", "primary_knowledge", "slcg")
 """Those of them that are complete in the wheel of inspect-evals, without any download."""
 CYBENCH_ATTEMPTS = 3
 """Submissions that an agent has at a challenge, as in inspect-evals."""
-SUITES = ("bundled", "gaia", "cybench", "cybench-wheel")
+SUITES = ("bundled", "gaia", "cybench", "cybench-wheel", "inspect")
 _MODULES = ("inspect_ai", "inspect_evals", "inspect_cyber")
-
-
-class TasksError(LLMPrefError):
-    """Tasks that cannot be had; the message says what is missing, and how to get it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +45,13 @@ class AgentTask:
     files
         Path in the sandbox -> path of the file here.
     scoring
-        ``answer``: GAIA's scorer. ``flag``: whether the flag is in what was submitted.
+        ``answer``: GAIA's scorer. ``flag``: whether the flag is in what was submitted. ``own``: the task's scorer.
     attempts
         How often an agent may submit.
     compose
         Compose file of its Docker sandbox.
+    sample
+        Which sample of which task of Inspect's it is; ``None`` for one that our own agent works on.
     """
 
     id: str
@@ -60,9 +59,10 @@ class AgentTask:
     prompt: str
     target: str = field(repr=False)
     files: Mapping[str, str]
-    scoring: Literal["answer", "flag"]
+    scoring: Literal["answer", "flag", "own"]
     attempts: int
     compose: str
+    sample: InspectSample | None = None
 
 
 def load_tasks(suites: tuple[str, ...]) -> list[AgentTask]:
@@ -71,7 +71,7 @@ def load_tasks(suites: tuple[str, ...]) -> list[AgentTask]:
     Parameters
     ----------
     suites
-        Names of `SUITES`; ``gaia:FOLDER`` reads a local copy of GAIA.
+        Names of `SUITES`; ``gaia:FOLDER`` reads a local copy of GAIA, and ``inspect:TASK`` any task of Inspect's.
 
     Raises
     ------
@@ -86,8 +86,12 @@ def load_tasks(suites: tuple[str, ...]) -> list[AgentTask]:
     tasks = []
     for name in suites:
         suite, _, folder = name.partition(":")
-        if suite not in SUITES or (folder and suite != "gaia"):
-            raise TasksError(f"--llmpref-agentic {name}: use one of {', '.join(SUITES)}, or gaia:FOLDER")
+        if suite not in SUITES or (folder and suite not in {"gaia", "inspect"}):
+            ours = ", ".join(suite for suite in SUITES if suite != "inspect")
+            raise TasksError(
+                f"--llmpref-agentic {name}: use one of {ours}, or gaia:FOLDER, "
+                "inspect:PACKAGE/TASK, inspect:FILE.py@TASK"
+            )
         found = _LOADERS[suite](folder)
         tasks += sorted(found, key=lambda task: task.level)
     return tasks
@@ -222,4 +226,18 @@ def _level(minutes: float) -> int:
     return 1 if minutes <= 15 else 2 if minutes <= 60 else 3
 
 
-_LOADERS = {"bundled": _bundled, "gaia": _gaia, "cybench": _cybench, "cybench-wheel": _cybench_wheel}
+def _inspect(named: str) -> list[AgentTask]:
+    """Return a task for each sample of any task of Inspect's."""
+    return [
+        AgentTask(f"inspect:{sample.task.shown}/{sample.id}", sample.level, sample.prompt, "", {}, "own", 1, "", sample)
+        for sample in samples_of(named)
+    ]
+
+
+_LOADERS = {
+    "bundled": _bundled,
+    "gaia": _gaia,
+    "cybench": _cybench,
+    "cybench-wheel": _cybench_wheel,
+    "inspect": _inspect,
+}
