@@ -18,6 +18,7 @@ COMMANDS = {
     "report": "results",
     "diff": "results",
     "paper-table": "results",
+    "compare-family": "family",
     "cassettes": "cassettes",
     "batches": "batches",
     "import": "imports",

@@ -80,8 +80,9 @@ class OwnRun(Going):
         state._input = self.planned.prompt if isinstance(state.input, str) else list(state.messages)  # noqa: SLF001
 
     def to_be_scored(self, state: Any) -> None:  # noqa: ANN401 - as above
-        """Give the scorer the task's own input."""
+        """Give the scorer the task's own input; what it asks of a model is asked in this run."""
         self._scoring = True
+        current.set(self)
         if self.plain is not None:
             state._input = self.plain  # noqa: SLF001 - Inspect lets none set it
 
