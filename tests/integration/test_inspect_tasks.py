@@ -20,8 +20,8 @@ from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.agents.bubblewrap import NoSandboxError
 from pytest_llmpref.experiments.agents.inspect_runs import run_inspect
 from pytest_llmpref.experiments.agents.inspect_tasks import TasksError
-from pytest_llmpref.experiments.agents.inspecting import SandboxWarning, check_sandbox
 from pytest_llmpref.experiments.agents.run import PlannedRun, ending_of
+from pytest_llmpref.experiments.agents.sandboxes import SandboxWarning, check_sandbox
 from pytest_llmpref.experiments.agents.tasks import load_tasks
 from pytest_llmpref.models.chat import Message, Reply, Request, ToolCall
 

@@ -54,7 +54,7 @@ class Batch:
     on_run: Callable[[RunKey, Reply], None]
     fatal: list[Exception] = field(default_factory=list)
 
-    def start(self, state: Any) -> Going:  # noqa: ANN401 - inspect-ai's TaskState, or its EvalSample
+    def start(self, state: Any) -> Going:
         """Return the run of a sample that starts.
 
         Raises
@@ -68,7 +68,7 @@ class Batch:
             raise going.fatal
         return going
 
-    def complete(self, sample: Any) -> None:  # noqa: ANN401 - as above
+    def complete(self, sample: Any) -> None:
         """Keep a run that came to its end."""
         key = key_of(sample.id, sample.epoch, sample.metadata)
         going = self.going[key]
@@ -98,7 +98,7 @@ def key_of(sample_id: object, epoch: int, metadata: dict[str, Any]) -> RunKey:
 _batch: ContextVar[Batch] = ContextVar("llmpref_batch")
 
 
-async def evaluate(batch: Batch, tasks: Sequence[Task], model: str, **options: Any) -> Sequence[Any]:  # noqa: ANN401 - Inspect's
+async def evaluate(batch: Batch, tasks: Sequence[Task], model: str, **options: Any) -> Sequence[Any]:
     """Have Inspect run and score tasks, and return its logs.
 
     Parameters
@@ -158,7 +158,7 @@ def quiet() -> Iterator[None]:
 
 @hooks(name="llmpref", description="Records the runs of agents as they end")
 class _Endings(Hooks):  # type: ignore[misc]
-    async def on_sample_scoring(self, data: SampleScoring) -> None:  # noqa: ARG002 - Inspect's
+    async def on_sample_scoring(self, data: SampleScoring) -> None:
         if (batch := _batch.get(None)) is not None:
             scored(batch)
 

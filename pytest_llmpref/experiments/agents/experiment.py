@@ -122,7 +122,7 @@ class AgenticExperiment:
         """
         tasks = self.tasks(conditions)
         if live:
-            from pytest_llmpref.experiments.agents.inspecting import (  # noqa: PLC0415 - imports inspect-ai
+            from pytest_llmpref.experiments.agents.sandboxes import (  # noqa: PLC0415 - imports inspect-ai
                 check_sandbox,
                 find_sandbox,
             )
@@ -175,12 +175,12 @@ class AgenticExperiment:
         on_run: Callable[[Reply], None],
     ) -> dict[int, Reply]:
         """Have our own agent work on tasks."""
-        from pytest_llmpref.experiments.agents.inspecting import find_sandbox  # noqa: PLC0415
         from pytest_llmpref.experiments.agents.running import (  # noqa: PLC0415 - imports inspect-ai
             Harness,
             RunLimits,
             run_agents,
         )
+        from pytest_llmpref.experiments.agents.sandboxes import find_sandbox  # noqa: PLC0415
 
         limits = RunLimits(
             profile.agentic_messages, profile.agentic_tokens, profile.agentic_seconds, profile.agentic_reply_tokens

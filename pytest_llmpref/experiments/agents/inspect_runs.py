@@ -21,6 +21,7 @@ from inspect_ai.solver import Generate, Solver, TaskState, chain, solver
 
 from pytest_llmpref.cassettes import Deeds
 from pytest_llmpref.config.profiles import Profile
+from pytest_llmpref.experiments.agents import sandboxes as _register  # noqa: F401 - makes bubblewrap known to Inspect
 from pytest_llmpref.experiments.agents.evaluating import (
     RUN,
     Batch,
@@ -68,7 +69,7 @@ class OwnRun(Going):
         self._scoring = False
         self._asked: Counter[str] = Counter()
 
-    def frame(self, state: Any) -> None:  # noqa: ANN401 - inspect-ai's TaskState
+    def frame(self, state: Any) -> None:
         """Put whom the run helps before what the user asks."""
         self.plain = state.input
         message = state.user_prompt
@@ -79,7 +80,7 @@ class OwnRun(Going):
             message.content = [ContentText(text=self.planned.prompt), *others]
         state._input = self.planned.prompt if isinstance(state.input, str) else list(state.messages)  # noqa: SLF001
 
-    def to_be_scored(self, state: Any) -> None:  # noqa: ANN401 - as above
+    def to_be_scored(self, state: Any) -> None:
         """Give the scorer the task's own input; what it asks of a model is asked in this run."""
         self._scoring = True
         current.set(self)
@@ -209,7 +210,7 @@ def _sample_of(run: PlannedRun) -> InspectSample:
     return run.task.sample
 
 
-def _framed(batch: Batch, task: InspectTask, part: _Part, profile: Profile) -> Any:  # noqa: ANN401 - inspect-ai's Task
+def _framed(batch: Batch, task: InspectTask, part: _Part, profile: Profile) -> Any:
     """Return Inspect's task with only the samples of a part, and its input framed."""
     built = build(task.named)
     by_id = samples_by_id(built)
@@ -255,7 +256,7 @@ def _framing(batch: Batch) -> Solver:
     return solve
 
 
-def _came_to(sample: Any, going: Going, sandbox: str) -> Reply:  # noqa: ANN401 - inspect-ai's EvalSample
+def _came_to(sample: Any, going: Going, sandbox: str) -> Reply:
     """Return what is kept of a run."""
     if not isinstance(going, OwnRun):
         raise TypeError(f"{going.planned.task.id} is worked at by our own agent")
@@ -287,12 +288,12 @@ def _came_to(sample: Any, going: Going, sandbox: str) -> Reply:  # noqa: ANN401 
     return msgspec.structs.replace(used, text=text, finish="length" if limited else "stop")
 
 
-def _faults(sample: Any) -> Counter[str]:  # noqa: ANN401 - as above
+def _faults(sample: Any) -> Counter[str]:
     """Return how many calls of tools came to nothing, by reason."""
     return Counter(str(event.error.type) for event in sample.events if event.event == "tool" and event.error)
 
 
-def _success(sample: Any, going: OwnRun) -> bool | float | None:  # noqa: ANN401 - as above
+def _success(sample: Any, going: OwnRun) -> bool | float | None:
     """Return which part of a success a run is, by the first of its scorers; ``None`` where that gave no score.
 
     Raises

@@ -174,8 +174,6 @@ def samples_of(given: str) -> list[InspectSample]:
     if task.sample_source is not None:
         raise named.fault("it makes its samples as it runs, and a study plans them before; give it a dataset")
     numbered = _numbered(task)[: named.limit]
-    if not numbered:
-        raise named.fault("it has no samples")
     if twice := [id_ for id_, times in Counter(str(id_) for id_, _ in numbered).items() if times > 1]:
         raise named.fault(f"several samples have the id {twice[0]!r}; give each its own")
     info = _info(named, task)
@@ -199,9 +197,6 @@ def build(named: Named) -> Any:  # noqa: ANN401 - inspect-ai's Task; no floor be
         tasks = load_tasks([named.spec], dict(named.arguments))
     except Exception as error:
         raise named.fault(f"the task could not be built: {type(error).__name__}: {error}") from error
-    if len(tasks) != 1:
-        file = named.file
-        raise named.fault(f"name one task: {_some([f'inspect:{file}@{name}' for name in _names_in(file)])}")
     return tasks[0]
 
 
@@ -215,8 +210,8 @@ def _check_name(named: Named) -> None:
     if file is not None:
         if not file.is_file():
             raise named.fault(f"there is no file {file}")
-        if file.name == name or str(file) == named.spec:
-            return
+        if str(file) == named.spec:
+            raise named.fault(f"name one of its tasks: {_some([f'inspect:{file}@{each}' for each in _names_in(file)])}")
         try:
             load_file_tasks(file.absolute())
         except Exception as error:
@@ -242,9 +237,9 @@ def _check_name(named: Named) -> None:
 
 
 def _names_in(file: Path | None) -> list[str]:
-    from inspect_ai import list_tasks  # noqa: PLC0415 - of the extra
+    from inspect_ai._util.decorator import parse_decorators  # noqa: PLC0415 - of the extra
 
-    return [] if file is None else [task.name for task in list_tasks(str(file), root_dir=file.absolute().parent)]
+    return [] if file is None else [name for name, *_ in parse_decorators(file, "task")]
 
 
 def _some(names: list[str]) -> str:

@@ -15,7 +15,7 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_evals.gaia import gaia_scorer
 
 from pytest_llmpref.cassettes import Deeds
-from pytest_llmpref.experiments.agents import inspecting as _register  # noqa: F401 - makes bubblewrap known to Inspect
+from pytest_llmpref.experiments.agents import sandboxes as _register  # noqa: F401 - makes bubblewrap known to Inspect
 from pytest_llmpref.experiments.agents.evaluating import Batch, RunKey, evaluate, key_of, spent, without_ids
 from pytest_llmpref.experiments.agents.inspecting import current, recorded_tools, to_message
 from pytest_llmpref.experiments.agents.run import Ending, Going, PlannedRun, transcript_of

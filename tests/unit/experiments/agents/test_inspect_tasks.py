@@ -8,9 +8,13 @@ from repository import ROOT
 pytest.importorskip("inspect_ai")
 pytest.importorskip("inspect_cyber")
 
+from pytest_llmpref.config.entities import load_entities
+from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.agents.experiment import agentic
 from pytest_llmpref.experiments.agents.inspect_tasks import TasksError, named_task, samples_of
 from pytest_llmpref.experiments.agents.tasks import load_tasks
+from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.participants import Arms
 
 
 @pytest.fixture(autouse=True)
@@ -24,11 +28,11 @@ def own(tmp_path, monkeypatch):
     ("given", "said"),
     [
         ("own.py@unscored", "it has no scorer"),
-        ("own.py@empty", "it has no samples"),
+        ("own.py@empty", "the task could not be built: ValueError: The specified dataset is empty (has no samples)"),
         ("own.py@alike", "several samples have the id 'x'"),
         ("own.py@broken", "the task could not be built: RuntimeError: no data today"),
         ("own.py@sum", "there is no task 'sum'; there are sums"),
-        ("own.py", "name one task: inspect:own.py@sums, "),
+        ("own.py", "name one of its tasks: inspect:own.py@sums, "),
         ("theirs.py@sums", "there is no file theirs.py"),
         ("no_such_package/sums", "the package no_such_package is not installed here; install it"),
         ("inspect_evals/gsm9k", "there is no task 'inspect_evals/gsm9k'; there are inspect_evals/gsm8k"),
@@ -86,17 +90,11 @@ def test_each_run_has_an_identity_of_its_own_and_the_task_s_price(conditions_for
 
 @pytest.fixture
 def conditions_for():
-    from pytest_llmpref.config.entities import bundled_entities
-    from pytest_llmpref.config.profiles import load_profile
-    from pytest_llmpref.experiments.experiment import Conditions
-    from pytest_llmpref.experiments.participants import Arms
-    from pytest_llmpref.models.prefill import Prefill
-
-    entities = bundled_entities()
+    entities = load_entities()
     ids = [entity.id for entity in entities]
     arms = Arms(tuple(ids[:2]), tuple(ids[2:4]), "named")
 
     def made(*suites):
-        return Conditions("sim/x", entities, load_profile("smoke"), 0, "text", Prefill(), agentic=suites, arms=arms)
+        return Conditions("sim/x", entities, load_profile("smoke"), 0, "text", "cue", agentic=suites, arms=arms)
 
     return made
