@@ -111,7 +111,7 @@ OPTIONS = (
     Option("--llmpref-to-label-count", "llmpref_to_label_count", "200", "Maximum number of replies in that sample, for each measure of each model", kind=int, least=1),
     Option("--llmpref-served", "llmpref_served", "one", "How many models may answer under one name, as the provider states in its replies; with one, a measure that several models answered is invalid", choices=get_args(Served)),
     Option("--llmpref-canary", "llmpref_canary", "0", "Number of calls that ask recorded questions again; if the model is no longer the recorded one, its measures are invalid", kind=int, least=0),
-    Option("--llmpref-agentic", "llmpref_agentic", "", "Agentic tasks to run: bundled, gaia, gaia:FOLDER, cybench, or cybench-wheel; repeatable; without it, none", many=True),
+    Option("--llmpref-agentic", "llmpref_agentic", "", "Agentic tasks to run: bundled, gaia, gaia:FOLDER, cybench, cybench-wheel, or any task of Inspect's as inspect:PACKAGE/TASK or inspect:FILE.py@TASK; repeatable; without it, none", many=True),
     Option("--llmpref-arms", "llmpref_arms", "", "Entities that agentic tasks compare, as in 'id,id:id,id'; without it, the most and the least preferred"),
     Option("--llmpref-sandbox", "llmpref_sandbox", "auto", "What confines agents: Docker, bubblewrap, or (auto) the first of them that works on this machine", choices=("auto", "docker", "bubblewrap")),
     Option("--llmpref-contexts", "llmpref_contexts", "false", "Run studies in contexts too, as in suites/causal; they ask about ten times as many questions", kind=bool, choices=("true", "false")),

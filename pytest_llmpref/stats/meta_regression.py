@@ -134,7 +134,7 @@ def meta_regression(value: FloatArray, error: FloatArray, covariate: FloatArray)
 def _weighted(value: FloatArray, variance: FloatArray, design: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return coefficients, their covariance, and residuals, of the fit weighted by the inverse of variances."""
     weighted = design / variance[:, None]
-    covariance = np.linalg.inv(design.T @ weighted)
+    covariance = np.linalg.inv(design.T @ weighted).astype(np.float64)
     coefficients = covariance @ (weighted.T @ value)
     return coefficients, covariance, value - design @ coefficients
 

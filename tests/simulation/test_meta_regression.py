@@ -34,7 +34,7 @@ def test_intervals_hold_the_planted_slope_as_often_as_they_say(models, tau):
 
 
 @pytest.mark.parametrize(
-    ("models", "tau", "least"), [(6, 0.1, 0.70), (10, 0.1, 0.95), (10, 0.4, 0.30), (20, 0.4, 0.70)]
+    ("models", "tau", "least"), [(6, 0.1, 0.63), (10, 0.1, 0.91), (10, 0.4, 0.38), (20, 0.4, 0.70)]
 )
 def test_a_planted_trend_is_found(models, tau, least):
     """From rho 0.46 at the least size to 0.89 at the largest: 0.3 of Fisher's z for each tenfold."""

@@ -250,7 +250,8 @@ def _framing(batch: Batch) -> Solver:
     async def solve(state: TaskState, generate: Generate) -> TaskState:  # noqa: ARG001 - every solver has it
         run = batch.start(state)
         current.set(run)
-        run.frame(state)
+        if isinstance(run, OwnRun):
+            run.frame(state)
         return state
 
     return solve
@@ -262,9 +263,8 @@ def _came_to(sample: Any, going: Going, sandbox: str) -> Reply:
         raise TypeError(f"{going.planned.task.id} is worked at by our own agent")
     seconds = going.seconds + sum(event.working_time or 0.0 for event in sample.events if event.event == "tool")
     used = spent(going.replies, seconds)
-    if going.graded:
-        graded = spent(going.graded, 0.0).cost
-        used = msgspec.structs.replace(used, cost=None if None in {used.cost, graded} else used.cost + graded)
+    # What its scorer asks costs as well, and is none of the model's effort.
+    used = msgspec.structs.replace(used, cost=spent([*going.replies, *going.graded], 0.0).cost)
     if sample.error is not None:
         return msgspec.structs.replace(used, text=str(sample.error.message), finish="error")
     if going.replies and not going.framed:
