@@ -25,7 +25,7 @@ from pytest_llmpref.study.study import Progress
 if TYPE_CHECKING:
     from pytest_llmpref.charts import Chart
 
-PYTEST_ONLY = frozenset({"model", "report_dir", "baseline", "shard", "plan", "policy", "strict"})
+PYTEST_ONLY = frozenset({"model", "report_dir", "keep_runs", "baseline", "shard", "plan", "policy", "strict"})
 """Options that are about tests and their reports."""
 
 

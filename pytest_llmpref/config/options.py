@@ -4,6 +4,7 @@ What reads them from pytest's command line and ini file is in ``plugin/settings.
 """
 
 import math
+import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -97,7 +98,8 @@ WHERE_FOLDERS_START = (
 OPTIONS = (
     Option("--model", "llmpref_model", "", "Model to measure: a name that litellm knows, local/NAME or sim/NAME; repeatable", many=True),
     Option("--profile", "llmpref_profile", "standard", "Size of the study: smoke, standard, paper, gate, adaptive, or a .toml file" + WHERE_FILES_START),
-    Option("--report-dir", "llmpref_report_dir", "reports", "Folder for the reports, which are written to its subfolder latest" + WHERE_FOLDERS_START),
+    Option("--report-dir", "llmpref_report_dir", "reports", "Folder for the reports, which are written to a subfolder named after the time, and copied to its subfolder latest" + WHERE_FOLDERS_START),
+    Option("--llmpref-keep-runs", "llmpref_keep_runs", "30", "Number of runs that the folder for the reports keeps by date; the oldest are deleted", kind=int, least=1),
     Option("--baseline", "llmpref_baseline", "", "results.json of the last release, to compare this run with" + WHERE_FILES_START),
     Option("--llmpref-entities", "llmpref_entities", "", "Your own entities: a .toml or .csv file, or the name of a shipped set (countries, companies, figures, animals, products) or of one from another plugin; without it, 72 organisations" + WHERE_FILES_START),
     Option("--llmpref-boolq", "llmpref_boolq", "", "Yes/no questions: a .jsonl or .parquet file with BoolQ's fields, or dev for BoolQ's development set (first run `llmpref boolq download`); without it, the bundled 64" + WHERE_FILES_START),
@@ -155,6 +157,10 @@ FILES = ("baseline", "entities", "labels", "policy", "system", "models_file", "t
 """Settings that name a file, or none."""
 
 
+DATED = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}Z")
+"""Name of the folder of a run's reports, as `Settings.run_dir` makes it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that the user set, checked."""
@@ -163,6 +169,7 @@ class Settings:
     profile: str
     record_mode: RecordMode
     report_dir: Path
+    keep_runs: int
     baseline: Path | None
     entities: Path | None
     boolq: str
@@ -215,6 +222,11 @@ class Settings:
     """The run as the user called it, without its record mode."""
     began: datetime
     """When the run began: ``--record-mode all`` asks anew what was recorded before."""
+
+    @property
+    def run_dir(self) -> Path:
+        """The folder of this run's reports, the same in all workers. Windows has no colons in names."""
+        return self.report_dir / f"{self.began:%Y-%m-%dT%H-%M-%S}.{self.began.microsecond // 1000:03}Z"
 
 
 def default_settings(**given: Any) -> Settings:  # noqa: ANN401 - each has the type of its setting

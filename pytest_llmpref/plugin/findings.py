@@ -10,7 +10,7 @@ import pytest
 from pytest_llmpref.claims.gates import GateState
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.garbage import spare_last_search
-from pytest_llmpref.plugin import gating
+from pytest_llmpref.plugin import gating, kept_runs
 from pytest_llmpref.plugin.distribution import attached_claims, hand_over
 from pytest_llmpref.plugin.preparing import only_shows
 from pytest_llmpref.plugin.settings import names_model, names_strict
@@ -42,6 +42,9 @@ class Findings:
         self._entities: dict[str, EntityRecord] = {}
         self._to_label: dict[str, ToLabel] = {}  # by key
         self._unwritten = ""
+        self._part = ""
+        self._folder = run.config.rootpath
+        self._full = ""
 
     def keep_report(self, report: Any) -> None:  # noqa: ANN401 - a test's report, whichever worker made it
         """Keep what a test's last attempt claimed, and how it ended, whichever worker ran it."""
@@ -70,7 +73,7 @@ class Findings:
 
     def finish(self, session: pytest.Session) -> None:
         """Stop the models; hand over what was found to the controller, or write the results."""
-        part = self._part(session)
+        part = self._found(session)
         if self._run.is_worker:
             hand_over(part, self._run.config.workeroutput)  # type: ignore[attr-defined]
             return
@@ -80,10 +83,11 @@ class Findings:
         if not self._runs_tests:
             return
         if self._measures or self._claims or (names_model(self._run.config) and self._gates.any):
+            self._part = kept_runs.part_of(session, self.gate)
             self._write()
         self._tell_junit()
 
-    def _part(self, session: pytest.Session) -> "Part | None":
+    def _found(self, session: pytest.Session) -> "Part | None":
         """Return what this process collected and measured, and close its studies; ``None`` where it did neither."""
         everything, measured = self._run.everything, "studies" in vars(self._run)
         # The controller of xdist collects nothing: its workers tell what was collected.
@@ -148,10 +152,15 @@ class Findings:
         from pytest_llmpref.report.page import write_reports  # noqa: PLC0415
         from pytest_llmpref.study.records import write_results  # noqa: PLC0415
 
+        settings = self._run.settings
+        self._folder = settings.run_dir
         try:
-            path = write_results(self.results, self._run.settings.report_dir)
-            write_reports(self.results, path.parent)
-            tell(self._run.config, self.results, path.parent)
+            write_results(self.results, settings.run_dir)
+            try:
+                write_reports(self.results, settings.run_dir)
+            finally:
+                self._folder, self._full = kept_runs.keep(settings, self._part)
+            tell(self._run.config, self.results, self._folder)
         except (LLMPrefError, OSError) as error:
             self._unwritten = str(error)
         except Exception as error:  # noqa: BLE001 - pytest would end in a traceback, and show no verdict and no gate
@@ -219,7 +228,7 @@ class Findings:
         if self._run_record is None:
             raise LLMPrefError("results.json was not written: no worker told how the run was set up; run again")
         found = results_record(
-            self._run_record,
+            msgspec.structs.replace(self._run_record, part=self._part),
             self._entities,
             self._measures,
             self._claims_by_model(),
@@ -261,7 +270,7 @@ class Findings:
     def _show_failure(self, reporter: Any) -> None:  # noqa: ANN401 - as above
         from pytest_llmpref.report.wording import for_terminal, short_path  # noqa: PLC0415 - see the class
 
-        path = self._run.settings.report_dir / "latest" / "results.json"
+        path = self._folder / "results.json"
         for line in self._unwritten.splitlines():
             reporter.write_line(for_terminal(line), red=True)
         reporter.write_line(f"results  {short_path(path)}")
@@ -293,8 +302,8 @@ class Findings:
             reporter.write_line(for_terminal(line), red=True)
         if self._sampled:
             reporter.write_line(for_terminal(self._sampled))
-        settings, verbosity = self._run.settings, self._run.config.option.verbose
-        for text, markup in last_lines(results, settings.report_dir / "latest", verbosity):
+        verbosity = self._run.config.option.verbose
+        for text, markup in last_lines(results, self._folder, self._full, verbosity):
             reporter.write_line(for_terminal(text), **markup)
 
     def _tell_github(self, reporter: Any, results: "Results") -> None:  # noqa: ANN401 - as above

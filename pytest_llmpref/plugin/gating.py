@@ -120,12 +120,17 @@ def chose_part(config: pytest.Config) -> bool:
 
     What the ini file's ``addopts`` select does not count: it is the same in every run, and in CI too.
     """
+    return bool(chosen_by(config))
+
+
+def chosen_by(config: pytest.Config) -> str:
+    """Return what on the command line names a part of what was collected: -k, -m or a node id; empty if nothing."""
     given = [str(argument) for argument in config.invocation_params.args]
-    for chosen in (config.option.keyword, config.option.markexpr):
+    for flag, chosen in {"-k": config.option.keyword, "-m": config.option.markexpr}.items():
         if chosen and any(text == chosen or (text.startswith("-") and text.endswith(chosen)) for text in given):
-            return True
+            return flag
     # Not the words themselves: a value of an option, such as that of --deselect, may hold "::" too.
-    return any("::" in text for text in config.args if text in given)
+    return "node id" if any("::" in text for text in config.args if text in given) else ""
 
 
 class GateKeeper:

@@ -83,7 +83,7 @@ def check_folders(config: pytest.Config, settings: Settings) -> None:
     pytest.UsageError
         If a part of their folders below the project is a link; the message names the link and the option.
     """
-    below = {"--llmpref-cassettes": settings.cassettes, "--report-dir": settings.report_dir / "latest" / "agentic"}
+    below = {"--llmpref-cassettes": settings.cassettes, "--report-dir": settings.report_dir / "latest"}
     for flag, folder in below.items():
         try:
             refuse_links_below(project_folder(config), folder)

@@ -145,6 +145,8 @@ def _lines(results: Results, models: list[ModelView]) -> Iterator[str]:
         yield f"| {in_markdown(model.label)} | {word} | {' | '.join(counts)} |"
     yield ""
     run = results.run
+    if run.part:
+        yield from (*_wrapped(f"Part of the tests ({in_markdown(run.part)})."), "")
     yield from _wrapped(
         f"Profile {in_markdown(run.profile)}, entities {in_markdown(run.entities)}, {in_markdown(run.began)}. "
         "Charts, intervals and transcripts are in report.html beside this file, all figures in results.json."

@@ -237,8 +237,18 @@ def claim_lines(model: ModelRecord, groups: Sequence[ClaimGroup], numbers: Mappi
         yield f" {LETTERS[group.verdict]} {name + mark:<{width}} {found}", COLOURS[group.verdict]
 
 
-def last_lines(results: Results, folder: Path, verbosity: int) -> Iterator[Line]:
-    """Yield what ends the screen: the legend, what decided nothing, where the rest is, and last the gate."""
+def last_lines(results: Results, folder: Path, full: str, verbosity: int) -> Iterator[Line]:
+    """Yield what ends the screen: the legend, what decided nothing, where the rest is, and last the gate.
+
+    Parameters
+    ----------
+    results, folder
+        What was found, and where it is written.
+    full
+        When the full run began that ``latest`` keeps, where this run is a part; empty elsewhere.
+    verbosity
+        pytest's.
+    """
     verdicts = {name: judge(model) for name, model in results.models.items()}
     groups = [group for verdict in verdicts.values() for group in verdict.groups]
     if verbosity >= 0:
@@ -249,6 +259,9 @@ def last_lines(results: Results, folder: Path, verbosity: int) -> Iterator[Line]
     if verbosity >= 0:
         yield f"report   {short_path(folder / 'report.html')}", {}
     yield f"results  {short_path(folder / 'results.json')}", {}
+    if results.run.part:
+        keeps = f": {short_path(folder.with_name('latest'))} keeps the full run of {full}" if full else ""
+        yield f"PART OF THE TESTS ({results.run.part}){keeps}", {"yellow": True}
     if len(verdicts) > 1:
         for name, verdict in verdicts.items():
             if verdict.gate is not None:

@@ -267,6 +267,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
         Name of the folder of the cassettes.
     strict
         Whether inconclusive and invalid claims fail as well.
+    part
+        Why the run did not run all the tests of the files that were named; empty where it did.
     """
 
     version: str
@@ -287,6 +289,13 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     arms: str | None = None
     cassettes: str = ""
     strict: bool = False
+    part: str = ""
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """The part of results.json that tells of its run."""
+
+    run: RunRecord
 
 
 class EntityRecord(msgspec.Struct, frozen=True):

@@ -133,7 +133,7 @@ class Answerers:
         tell = on_reply or _tell_nobody
         # A replay by key finds what a run came to beside its requests; one at the wire makes it again from these.
         if isinstance(experiment, AgentExperiment) and (live or self.in_process or settings.replay == "wire"):
-            folder = settings.report_dir / "latest" / measure
+            folder = settings.run_dir / measure
             around = Around(settings.sandbox, settings.in_flight, folder, tell)
             asked: ChatModel = DressedModel(model, setup_of(self._cassette.model, settings))
             if live:

@@ -287,15 +287,15 @@ def _in_order(measures: Mapping[str, MeasureRecord]) -> dict[str, MeasureRecord]
     return {name: measures[name] for name in in_order(measures)}
 
 
-def write_results(results: Results, report_dir: Path) -> Path:
-    """Write ``REPORT_DIR/latest/results.json``, in one step, and return its path.
+def write_results(results: Results, folder: Path) -> Path:
+    """Write ``results.json`` into a folder, in one step, and return its path.
 
     Raises
     ------
     ResultsFileError
         If it cannot be written.
     """
-    path = report_dir / "latest" / "results.json"
+    path = folder / "results.json"
     try:
         refuse_linked_folder(path.parent)
         path.parent.mkdir(parents=True, exist_ok=True)

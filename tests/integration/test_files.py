@@ -41,7 +41,7 @@ def test_recordings_are_not_replayed_through_a_link_inside_the_project(pytester,
     assert sorted((path.name, path.stat().st_mtime_ns) for path in elsewhere.iterdir()) == before
 
 
-@pytest.mark.parametrize("link", ["reports", "reports/latest", "reports/latest/agentic"])
+@pytest.mark.parametrize("link", ["reports", "reports/latest"])
 def test_no_report_is_written_through_a_link_inside_the_project(pytester, recorded, tmp_path, link):
     (tmp_path / "elsewhere").mkdir()
     (pytester.path / link).parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ results, folder = load_results(Path(sys.argv[1])), Path(sys.argv[2])
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 large = msgspec.structs.replace(results, entities={"x": EntityRecord("y" * 30_000, "")})
-for write in (lambda: write_reports(results, folder / "latest"), lambda: write_results(large, folder)):
+for write in (lambda: write_reports(results, folder / "latest"), lambda: write_results(large, folder / "latest")):
     try:
         write()
     except LLMPrefError as error:

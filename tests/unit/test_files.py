@@ -39,7 +39,7 @@ def test_results_are_not_written_through_a_link(tmp_path, name):
     (tmp_path / "reports" / "latest").mkdir(parents=True)
     (tmp_path / "reports" / "latest" / name).symlink_to(target)
     with pytest.raises(ResultsFileError, match=rf"{name}: a symbolic link.*remove it"):
-        write_results(load_results(RESULTS), tmp_path / "reports")
+        write_results(load_results(RESULTS), tmp_path / "reports" / "latest")
     assert target.read_text() == "mine"
 
 
@@ -48,7 +48,7 @@ def test_results_are_not_written_into_a_linked_folder(tmp_path):
     (tmp_path / "reports").mkdir()
     (tmp_path / "reports" / "latest").symlink_to(tmp_path / "precious")
     with pytest.raises(ResultsFileError, match=r"latest: a symbolic link.*remove it"):
-        write_results(load_results(RESULTS), tmp_path / "reports")
+        write_results(load_results(RESULTS), tmp_path / "reports" / "latest")
     assert not list((tmp_path / "precious").iterdir())
 
 
