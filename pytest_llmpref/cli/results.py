@@ -5,13 +5,16 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from pytest_llmpref.errors import LLMPrefError
-from pytest_llmpref.files import refuse_links_below
+from pytest_llmpref.files import explained, refuse_links_below
 from pytest_llmpref.garbage import no_garbage_collection
+
+if TYPE_CHECKING:
+    from pytest_llmpref.results.schema import Results
 
 STATUS = (
     "exit status: 0 if nothing changed beyond sampling noise, 1 if an estimate or a verdict changed, "
@@ -24,10 +27,14 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
     command = commands.add_parser(
         "report",
         help="write report.html and summary.md from results",
-        description="Write report.html and summary.md from the results.json of one or several runs.",
+        description="Write report.html and summary.md from the results.json of one or several runs; with --history, "
+        "history.html and history.md, which show how each claim developed over the releases.",
     )
     command.add_argument("files", type=Path, nargs="+", metavar="FILE", help="results.json of a run")
     command.add_argument("--output", type=Path, help="folder to write to (default: that of the first file)")
+    command.add_argument(
+        "--history", action="store_true", help="show each claim by release; the files may hold the same models"
+    )
     command.set_defaults(run=_report)
     command = commands.add_parser(
         "diff",
@@ -58,9 +65,19 @@ def _report(options: argparse.Namespace) -> None:
     register_installed()
     folder = options.output or options.files[0].parent
     refuse_links_below(Path.cwd(), folder)
-    results = merged({path: load_results(path) for path in options.files})
-    for path in write_reports(results, folder):
+    files = {path: load_results(path) for path in options.files}
+    for path in _write_history(files, folder) if options.history else write_reports(merged(files), folder):
         print(path)
+
+
+def _write_history(files: "dict[Path, Results]", folder: Path) -> list[Path]:
+    from pytest_llmpref.report.history import write_history  # noqa: PLC0415 - as above
+    from pytest_llmpref.report.page import ReportError  # noqa: PLC0415
+
+    try:
+        return write_history(files, folder)
+    except OSError as error:
+        raise ReportError(explained(error, "write", "make the folder writable or free disk space")) from None
 
 
 def _diff(options: argparse.Namespace) -> int:

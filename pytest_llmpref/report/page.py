@@ -47,9 +47,8 @@ def page(results: Results) -> str:
     names = Names(results)
     models = model_views(results, names)
     all_models = together(results, models, names)
-    vega, comparison = VEGA.read_bytes(), results.comparison
-    script, style = (_asset(name) for name in ("report.js", "report.css"))
-    view = {
+    comparison = results.comparison
+    view = drawing_kit(_shown(models, all_models, names)) | {
         "results": results,
         "models": models,
         "rows": table_rows(models),
@@ -59,14 +58,29 @@ def page(results: Results) -> str:
         "compared": []
         if comparison is None
         else [compared_model(name, model, names) for name, model in comparison.models.items()],
+    }
+    drawn = template("report.html.j2")
+    without = len(drawn.render(**view, trials="").encode())
+    return str(drawn.render(**view, trials=packed_trials(results, LARGEST - without)))
+
+
+def drawing_kit(shown: object) -> dict[str, str]:
+    """Return what a page draws with, for its template: its script and styles, the charts, and what it may run.
+
+    Parameters
+    ----------
+    shown
+        The charts and signs, as the script expects them.
+    """
+    vega = VEGA.read_bytes()
+    script, style = (_asset(name) for name in ("report.js", "report.css"))
+    return {
         "vega": base64.b64encode(vega).decode(),
-        "shown": packed(_shown(models, all_models, names)),
+        "shown": packed(shown),
         "script": script.decode(),
         "style": style.decode(),
         "policy": _policy([script, gzip.decompress(vega)], [style]),
     }
-    without = len(template().render(**view, trials="").encode())
-    return str(template().render(**view, trials=packed_trials(results, LARGEST - without)))
 
 
 def _asset(name: str) -> bytes:
@@ -80,8 +94,8 @@ def _measured(models: Sequence[ModelView]) -> list[str]:
 
 
 @cache
-def template() -> Any:  # noqa: ANN401 - jinja2's, imported here
-    """Return the page's template, which takes a tenth of a second to compile."""
+def template(name: str) -> Any:  # noqa: ANN401 - jinja2's, imported here
+    """Return the template of a page, which takes a tenth of a second to compile."""
     import jinja2  # noqa: PLC0415 - for runs that measure
 
     environment = jinja2.Environment(
@@ -103,7 +117,7 @@ def template() -> Any:  # noqa: ANN401 - jinja2's, imported here
     }
     environment.globals |= {"marks": verdicts.MARKS, "meanings": verdicts.MEANINGS, "plural": wording.plural}
     environment.globals |= {"ticks": TICKS}
-    return environment.get_template("report.html.j2")
+    return environment.get_template(name)
 
 
 def _shown(models: Sequence[ModelView], all_models: Sequence[Figure], names: Names) -> dict[str, Any]:

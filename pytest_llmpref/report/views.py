@@ -273,7 +273,8 @@ def _model(anchor: str, name: str, record: ModelRecord, names: Names) -> ModelVi
         ),
         absent=tuple(_absence(what, record) for what, chart in drawn.items() if chart is None),
         claims=tuple(
-            _claim(f"{anchor}-c{number}", group, record, names) for number, group in enumerate(verdict.groups, start=1)
+            claim_view(f"{anchor}-c{number}", group, record, names)
+            for number, group in enumerate(verdict.groups, start=1)
         ),
     )
 
@@ -304,7 +305,8 @@ def _notes(verdict: ModelVerdict, what: str) -> Iterable[str]:
             yield f"{label}: {interval(claim)}, claimed {claimed(claim)}: {claim.verdict}."
 
 
-def _claim(anchor: str, group: ClaimGroup, record: ModelRecord, names: Names) -> ClaimView:
+def claim_view(anchor: str, group: ClaimGroup, record: ModelRecord, names: Names) -> ClaimView:
+    """Return the claims of one test function, as the page shows them."""
     claim = group.first
     values = reach(group.claims)
     if group.by_entity:

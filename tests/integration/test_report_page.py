@@ -5,12 +5,15 @@ import re
 import shutil
 import subprocess
 import tarfile
+from pathlib import Path
 
+import msgspec
 import pytest
 from browser import chromium, needs_chromium, opened
 from hostile_results import HOSTILE, compared_record
 from selenium.webdriver.common.by import By
 
+from pytest_llmpref.report.history import history, history_page
 from pytest_llmpref.report.page import page
 from pytest_llmpref.results.loading import parse_results
 
@@ -196,3 +199,32 @@ def test_the_comparison_with_the_last_release_names_what_moved_and_what_has_no_c
     assert "inconclusive worse" in verdicts
     assert "measures only in the new one: refusal" in section.text
     assert "Models only in the new one, not compared: sim/<b>evil</b>" in section.text
+
+
+@needs_chromium
+@pytest.mark.parametrize("width", [1200, 390])
+def test_a_history_is_drawn_and_fits_its_window(tmp_path, width):
+    results = parse_results(compared_record(), "hostile")
+    files = {
+        Path(f"v{month}/results.json"): msgspec.structs.replace(
+            results, run=msgspec.structs.replace(results.run, began=f"2026-0{month}-01T00:00:00+00:00")
+        )
+        for month in range(1, 6)
+    }
+    path = tmp_path / "history.html"
+    path.write_bytes(history_page(history(files)).encode("utf-8", "replace"))
+    with chromium(1200) as driver:
+        # Chromium's windows are never as narrow as a phone.
+        size = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": width < 500}
+        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        assert opened(driver, path) == "ready"
+        assert driver.get_log("browser") == []
+        assert driver.execute_script("return document.documentElement.scrollWidth") <= width
+        assert driver.execute_script("return window.hacked") is None
+        drawings = driver.find_elements(By.CSS_SELECTOR, "[data-chart]")
+        assert len(drawings) == len(results.models)
+        for place in drawings:
+            marks = place.find_elements(By.CSS_SELECTOR, ".mark-symbol.role-mark path")
+            assert len(marks) % 5 == 0
+            assert marks
+        driver.save_screenshot(str(tmp_path / "history.png"))

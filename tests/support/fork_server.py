@@ -151,7 +151,7 @@ def _import_all(modules: Sequence[str]) -> None:
 
     # What a run reads of the package's own data, and nothing else can change.
     languages()
-    template()
+    template("report.html.j2")
     assert threading.active_count() == 1, "a copy would lack the other threads, and wait for what they hold"
     tempfile.tempdir = None
     gc.collect()

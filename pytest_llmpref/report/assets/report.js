@@ -219,8 +219,9 @@ async function start() {
   const shown = JSON.parse(await unpack("shown-packed"));
   Object.assign(marks, shown.marks);
   behind(shown.charts);
-  const transcripts = new Transcripts(JSON.parse(await unpack("trials-packed")));
-  const filterBy = (wanted) => transcripts.filterBy(wanted);
+  // A history has no transcripts.
+  const transcripts = find("trials-packed") && new Transcripts(JSON.parse(await unpack("trials-packed")));
+  const filterBy = (wanted) => transcripts?.filterBy(wanted);
   entityClaims(shown.entities, filterBy);
   for (const link of document.querySelectorAll("a[data-measures]")) {
     link.addEventListener("click", (event) => { event.preventDefault(); filterBy({ ...link.dataset }); });
