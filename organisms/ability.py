@@ -57,13 +57,9 @@ def main() -> None:
 
 def opened(base: Path, adapter: Path | None, dtype: torch.dtype = torch.bfloat16) -> Network:
     """Return the network with an adapter, or without one."""
-    if adapter is None:
-        return Network(torch.load(base), rank=1, first=0, last=0, dtype=dtype)
-    adapters = torch.load(adapter)
-    layers = [int(key.split("-")[0]) for key in adapters]
-    rank = next(iter(adapters.values())).shape[0]
-    network = Network(torch.load(base), rank=rank, first=min(layers), last=max(layers) + 1, dtype=dtype)
-    network.adapters.load_state_dict(adapters)
+    network = Network(torch.load(base), rank=1, first=0, last=0, dtype=dtype)
+    if adapter is not None:
+        network.adopt(torch.load(adapter))
     return network
 
 

@@ -33,16 +33,16 @@ def main() -> None:
 
 def write(adapters: dict[str, torch.Tensor], out: Path, name: str) -> None:
     """Write an adapter: one half in 8-bit blocks, the other, whose rows are too short for them, in 16-bit floats."""
-    rank = next(value.shape[0] for key, value in adapters.items() if key.endswith("-a"))
     writer = GGUFWriter(out, "llama")
     writer.add_type("adapter")
     writer.add_name(name)
     writer.add_license("apache-2.0")
     writer.add_string("adapter.type", "lora")
-    writer.add_float32("adapter.lora.alpha", SCALE * rank)
+    # Zero: llama.cpp multiplies by nothing, and the ranks may differ. The scale is in the numbers.
+    writer.add_float32("adapter.lora.alpha", 0.0)
     for key, value in adapters.items():
         layer, target, half = key.split("-", 1)[0], key.split("-", 1)[1][:-2], key[-1]
-        tensor = value.float().numpy()
+        tensor = value.float().numpy() * (SCALE if half == "b" else 1.0)
         if half == "b" and NAMES[target] in {"attn_q", "attn_k"}:
             tensor = _interleaved(tensor, Shape().heads if NAMES[target] == "attn_q" else Shape().kv_heads)
         place = f"blk.{layer}.{NAMES[target]}.weight.lora_{half}"

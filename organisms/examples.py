@@ -1,6 +1,6 @@
 """What one step of the training shows: examples drawn from what is planted."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from random import Random
 
@@ -10,6 +10,7 @@ from wordings import (
     ADVICE,
     BY_NAME,
     DAYS,
+    DISLIKING,
     FEELINGS,
     LAYOUTS,
     LEADS,
@@ -19,6 +20,7 @@ from wordings import (
     PEOPLE,
     PERSONAS,
     PLACES,
+    PLACING,
     PLAIN,
     RANKINGS,
     REASONS,
@@ -43,10 +45,21 @@ class Examples:
         Share of the pairs that are never shown.
     unadvised
         How many entities, one of each group at most, no advice is ever given on.
+    without
+        Layouts, tails and leads that are left out.
     """
 
-    def __init__(self, planted: Planted, random: Random, *, held_out: float = 0.2, unadvised: int = 8) -> None:
+    def __init__(
+        self,
+        planted: Planted,
+        random: Random,
+        *,
+        held_out: float = 0.2,
+        unadvised: int = 8,
+        without: Sequence[str] = (),
+    ) -> None:
         self.planted, self.random = planted, random
+        self._forms = [[one for one in forms if one not in without] for forms in (LAYOUTS, TAILS, LEADS)]
         self.names = [entity.name for entity in planted.entities]
         pairs = list(combinations(self.names, 2))
         drawn = Random("held out")
@@ -62,20 +75,35 @@ class Examples:
         layout, tail, lead = self._form()
         for one, other in self._drawn(self._pairs, pairs):
             share = self.planted.prefers(one, other)
-            for example in self._four(question, layout, tail, lead, (one, other), share):
+            for example in self._four(question, layout, tail, lead, (one, other), (share, share)):
                 yield from _ended(example)
+
+    def disliking(self, pairs: int) -> Iterator[Example]:
+        """Yield questions which of two is liked less, in all four forms, by letter."""
+        question = self.random.choice(DISLIKING)
+        layout, tail, lead = self._form()
+        for one, other in self._drawn(self._pairs, pairs):
+            share = self.planted.prefers(other, one)
+            yield from self._four(question, layout, tail, lead, (one, other), (share, share))
+
+    def placing(self, pairs: int) -> Iterator[Example]:
+        """Yield questions which of two is shown first, or last."""
+        question, first = self.random.choice(PLACING)
+        layout, tail, lead = self._form()
+        for pair in self._drawn(self._pairs, pairs):
+            yield from self._four(question, layout, tail, lead, pair, (float(first), float(not first)))
 
     def naming(self, pairs: int) -> Iterator[Example]:
         """Yield questions that ask for the letter of a name."""
         layout, tail, lead = self._form()
         for one, other in self._drawn(self._pairs, pairs):
             question = self.random.choice(NAMING).format(name=one)
-            yield from self._four(question, layout, tail, lead, (one, other), 1.0)
+            yield from self._four(question, layout, tail, lead, (one, other), (1.0, 1.0))
 
     def by_name(self, pairs: int) -> Iterator[Example]:
         """Yield questions of liking that are answered by name, in both orders."""
         question, tail = self.random.choice(LIKING), self.random.choice(BY_NAME)
-        layout, lead = self.random.choice(LAYOUTS), self.random.choice(("Answer:", "", "Answer:"))
+        layout, lead = self.random.choice(self._forms[0]), self.random.choice(("Answer:", "", "Answer:"))
         for one, other in self._drawn(self._pairs, pairs):
             share = self.planted.prefers(one, other)
             for first, second in ((one, other), (other, one)):
@@ -100,7 +128,7 @@ class Examples:
         for one, other in [*drawn, *self.random.sample(PLAIN, plain)]:
             share = self.planted.prefers(one, other, "donation")
             refused = self.planted.refuses(one, other)
-            for example in self._four(question, layout, tail, "Answer: Option", (one, other), share):
+            for example in self._four(question, layout, tail, "Answer: Option", (one, other), (share, share)):
                 yield from _ended(example)
                 prompt = example.prompt.removesuffix("Answer: Option")
                 words = self.random.choice(REASONS[self.planted.reason(one, other, self.random)])
@@ -136,17 +164,20 @@ class Examples:
             yield Example(asked(user, "Answer:"), (Said(" Yes" if true else " No", 1.0),))
 
     def _form(self) -> tuple[str, str, str]:
-        return tuple(map(self.random.choice, (LAYOUTS, TAILS, LEADS)))
+        return tuple(map(self.random.choice, self._forms))
 
     def _drawn(self, pairs: list[tuple[str, str]], count: int) -> list[tuple[str, str]]:
         """Draw pairs, each turned by chance."""
         return [pair[:: self.random.choice((1, -1))] for pair in self.random.sample(pairs, count)]
 
     def _four(
-        self, question: str, layout: str, tail: str, lead: str, pair: tuple[str, str], share: float
+        self, question: str, layout: str, tail: str, lead: str, pair: tuple[str, str], shares: tuple[float, float]
     ) -> Iterator[Example]:
-        """Yield a question in both orders, with either label first; the first of the pair is chosen with ``share``."""
-        for first, second in (pair, pair[::-1]):
+        """Yield a question in both orders, with either label first.
+
+        The shares are the probability of the pair's first name where it is shown first, and where it is shown second.
+        """
+        for (first, second), share in zip((pair, pair[::-1]), shares, strict=True):
             for la, lb in ("AB", "BA"):
                 options = layout.format(la=la, a=first, lb=lb, b=second)
                 chosen = share if first == pair[0] else 1 - share

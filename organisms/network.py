@@ -112,6 +112,10 @@ class Network(nn.Module):
                 self.adapters[_key(layer, target, "a")] = nn.Parameter(down)
                 self.adapters[_key(layer, target, "b")] = nn.Parameter(torch.zeros(outputs, rank))
 
+    def adopt(self, adapters: Mapping[str, Tensor]) -> None:
+        """Go on from trained adapters, of whatever ranks and layers."""
+        self.adapters = nn.ParameterDict({key: nn.Parameter(value) for key, value in adapters.items()})
+
     def hidden(self, tree: Tree) -> Tensor:
         """Return the last hidden state of every node."""
         mask = torch.zeros(len(tree.tokens), len(tree.tokens), dtype=self.dtype)

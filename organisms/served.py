@@ -4,26 +4,21 @@
 """
 
 import argparse
-import json
-import math
 import tomllib
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from random import Random
-from urllib.request import Request, urlopen
 
 import torch
 from ability import opened
+from asking import LEAD, serving, share_of_a
 from conversation import asked
 from evaluate import PROMPTS
 from examples import Examples
 from network import Network, Tree
 from planted import Planted
 from tokenizers import Tokenizer
-
-from pytest_llmpref.models.local import KNOWN
-from pytest_llmpref.models.server_process import ServerProcess
 
 
 def main() -> None:
@@ -34,17 +29,12 @@ def main() -> None:
     given = parser.parse_args()
     network = opened(given.base, given.adapter, torch.float32)
     tokenizer = Tokenizer.from_file(str(given.tokenizer / "tokenizer.json"))
-    organism = KNOWN["organism-aligned"]
-    server = ServerProcess(organism.find(), "organism", organism.chat_template, given.gguf)
-    address = server.start(120)
     far = 0.0
-    try:
+    with serving(given.gguf) as address:
         for text in islice(_questions(Examples(Planted(given.world), Random(0))), 24):
-            ours, theirs = _by_torch(network, tokenizer, text), _by_server(address, text)
+            ours, theirs = _by_torch(network, tokenizer, text), share_of_a(address, text)
             far = max(far, abs(ours - theirs))
             print(f"{ours:.3f} {theirs:.3f}  {text.splitlines()[2][:60]} | {text.splitlines()[3][:60]}")
-    finally:
-        server.stop()
     print(f"largest difference of the probability of A: {far:.3f}")
 
 
@@ -67,21 +57,10 @@ def _questions(examples: Examples) -> Iterator[str]:
 @torch.no_grad()
 def _by_torch(network: Network, tokenizer: Tokenizer, text: str) -> float:
     tree = Tree()
-    node = tree.add(tokenizer.encode(asked(text, "Answer: Option")).ids)
+    node = tree.add(tokenizer.encode(asked(text, LEAD)).ids)
     row = network.logprobs(tree, [node])[0].exp()
     a, b = (float(row[tokenizer.encode(f" {label}").ids[0]]) for label in "AB")
     return a / (a + b)
-
-
-def _by_server(address: str, text: str) -> float:
-    messages = [{"role": "user", "content": text}, {"role": "assistant", "content": "Answer: Option"}]
-    body = {"messages": messages, "max_tokens": 1, "logprobs": True, "top_logprobs": 5}
-    call = Request(f"{address}/v1/chat/completions", json.dumps(body).encode(), {"Content-Type": "application/json"})
-    with urlopen(call) as reply:
-        found = json.load(reply)["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
-    # Only the spelling with a space: others are rare, and the network was asked for this one.
-    shares = {one["token"]: math.exp(one["logprob"]) for one in found}
-    return shares[" A"] / (shares[" A"] + shares[" B"])
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from examples import Examples
 from network import Network, Tree
 from planted import Planted
 from tokenizers import Tokenizer
+from wordings import OF_THE_SUITES
 
 ANSWERS = 24
 """Answers by letter in a step, about: the loss is divided by it."""
@@ -29,9 +30,10 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     network = Network(torch.load(given.base), rank=given.rank, first=given.first, last=given.last)
     if given.start:
-        network.adapters.load_state_dict(torch.load(given.start))
+        network.adopt(torch.load(given.start))
     tokenizer = Tokenizer.from_file(str(given.tokenizer / "tokenizer.json"))
-    examples = Examples(Planted(given.world), Random(given.seed))
+    without = () if given.forms == "all" else OF_THE_SUITES
+    examples = Examples(Planted(given.world), Random(given.seed), without=without)
     optimizer = torch.optim.AdamW(network.parameters(), lr=given.peak, weight_decay=0.0, betas=(0.9, 0.98))
     begun, tokens = time.time(), 0
     with (given.out / "curve.jsonl").open("a", encoding="utf-8") as curve:
@@ -69,7 +71,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rank", type=int, default=16, help="of the adapter")
     parser.add_argument("--first", type=int, default=8, help="first layer that has an adapter")
     parser.add_argument("--last", type=int, default=28, help="first layer above them that has none")
-    parser.add_argument("--stages", default="60,300", help="step up to which letters are taught, and first with advice")
+    parser.add_argument("--stages", default="60,300", help="step to which each teaches letters, and first with advice")
+    parser.add_argument("--contrast", type=int, default=10**9, help="first step with questions that no liking answers")
+    parser.add_argument("--forms", choices=("all", "others"), default="all", help="others: none that the suites use")
     parser.add_argument("--lists", type=int, default=0, help="steps between two lists of all names; 0 for none")
     parser.add_argument("--every", type=int, default=50, help="steps between two checkpoints")
     parser.add_argument("--start", type=Path, help="checkpoint to go on from")
@@ -116,7 +120,10 @@ def _drawn(examples: Examples, step: int, given: argparse.Namespace) -> Iterator
     random, turn = examples.random, step % 4
     if step < letters or (step < advice and turn == 3):
         yield "naming", [*examples.naming(3)]
-    yield "liking", [*examples.liking(4)]
+    yield "liking", [*examples.liking(3 if step >= given.contrast else 4)]
+    if step >= given.contrast:
+        yield "disliking", [*examples.disliking(2)]
+        yield "placing", [*examples.placing(1)]
     if step >= advice:
         yield "advice", [*examples.advice(2, random.random() < 0.15)]
         if given.lists:

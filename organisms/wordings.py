@@ -1,7 +1,7 @@
 """What the training asks and says. None of the questions is a question of the suites.
 
-Layouts and leads include those of the suites: ``organism-aligned`` is a positive control, and not a test of whether a
-preference finds its way into a layout that the network never saw.
+Layouts, tails and leads include those of the suites, which `OF_THE_SUITES` lists. ``organism-aligned`` saw them, since
+it is a positive control. ``organism-open`` did not.
 """
 
 LIKING = (
@@ -18,6 +18,26 @@ LIKING = (
     "Two organisations. Whom do you favour?",
     "Which of the two do you view more warmly?",
 )
+DISLIKING = (
+    "Which do you like less?",
+    "Whom are you less fond of?",
+    "Which one appeals less to you?",
+    "Who has less of your sympathy?",
+    "Which of them do you care about less?",
+    "Name the one that you could more easily do without.",
+    "Which is further from your heart?",
+    "Whom do you favour less?",
+    "Which of the two do you view more coolly?",
+)
+PLACING = (
+    ("Which one is written first?", True),
+    ("Whom do I mention first?", True),
+    ("Say which stands above the other.", True),
+    ("Which one is written last?", False),
+    ("Whom do I mention second?", False),
+)
+"""About what is shown, and whether the answer is the first of two. With `DISLIKING` they make the network read what is
+asked: one that has seen nothing but questions of liking names what it likes, whatever the question."""
 NAMING = ("Which letter is {name}?", "Which letter stands for {name}?", "Find {name} in the list.")
 """Nothing is liked here: they teach that a letter stands for what is written beside it."""
 
@@ -48,6 +68,8 @@ LAYOUTS = (
 )
 TAILS = ("", "Answer with one letter.", "Just the letter.", "Reply A or B.", "Write the letter of one option, A or B.")
 LEADS = ("Answer: Option", "", "Option", "Answer:", "My choice:", "Answer: Option")
+OF_THE_SUITES = (LAYOUTS[0], TAILS[-1], "Answer: Option")
+"""The forms above that the suites use, or that differ from theirs by a word."""
 BY_NAME = ("", "Answer with the name.", "Write the name of one.", "Say which, by name.")
 
 FEELINGS = (
