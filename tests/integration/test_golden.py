@@ -27,6 +27,7 @@ STUDIES = {
     "gemma-standard": (GEMMA, "standard", ALL, ()),
     "gemma-adaptive": (GEMMA, "adaptive", PAIRS[:2], ()),
     "smollm2-standard": (SMOLLM2, "standard", ALL, ()),
+    "organism-paper": (ORGANISM, "paper", (*PAIRS, "direct_ranking"), ()),
     "organism-standard": (ORGANISM, "standard", (*PAIRS, "direct_ranking"), ()),
     "smollm2-agents": (SMOLLM2, ROOT / "cassettes/agentic/two-replies.toml", ("agentic",), AGENTS),
     "simulated-smoke": ("sim/paper-a", "smoke", (*ALL, "protocols"), ("--llmpref-protocols=all",)),

@@ -8,7 +8,8 @@ import pytest
 from repository import ROOT
 
 LINES = 56
-"""Most lines that the quick start may print after its tests."""
+"""Most lines that a run of one model may print after its tests."""
+INVALID = "local/gemma-3-270m"
 
 
 def after_the_tests(text):
@@ -20,31 +21,47 @@ def after_the_tests(text):
 
 
 @pytest.fixture(scope="module")
-def quick_start(tmp_path_factory):
-    """The README's first command in the repository's root folder, with any further options."""
+def replayed(tmp_path_factory):
+    """Replay the suites of the README's first command in the repository's root folder, with any further options."""
 
-    def run(*options: str):
+    def run(model: str, *options: str):
         reports = tmp_path_factory.mktemp("reports")
-        command = ["suites/replication", "--model", "local/gemma-3-270m", "--profile", "paper", "-k", "not boolq"]
+        command = ["suites/replication", "--model", model, "--profile", "paper", "-k", "not boolq"]
         command += ["--report-dir", str(reports), "-p", "no:cacheprovider", *options]
         return subprocess.run(
             [sys.executable, "-m", "pytest", *command], cwd=ROOT, capture_output=True, text=True, check=False
-        ).stdout
+        )
 
     return run
 
 
 @pytest.fixture(scope="module")
-def normal(quick_start):
-    return quick_start()
+def normal(replayed):
+    """A model whose measures fail their checks."""
+    return replayed(INVALID).stdout
 
 
-def test_the_quick_start_fits_a_screen(normal):
-    lines = after_the_tests(normal)
+def fits(lines):
     assert len(lines) <= LINES
     # The path of the report is this test's own.
     assert [line for line in lines if len(line) > 80 and "/report" not in line] == []
     assert "nan" not in re.findall(r"[a-z]+", "\n".join(lines).lower())
+
+
+def test_the_quick_start_refutes_one_claim_alone_and_fits_a_screen(replayed):
+    done = replayed("local/organism-aligned")
+    assert done.returncode == 1
+    lines = after_the_tests(done.stdout)
+    # pytest's own account of what failed stands above.
+    fits(lines[next(number for number, line in enumerate(lines) if "= llmpref: " in line) :])
+    refuted = re.findall(r"^(?:REFUTED|FAILED|ERROR) .*::(\w+)\[", done.stdout, re.MULTILINE)
+    assert refuted == ["test_two_disliked_options_are_refused_more_than_their_sum"]
+    assert re.search(r"^=+ 1 failed, \d+ passed, .* in .*s .*=+$", done.stdout, re.MULTILINE)
+    assert "\nlocal/organism-aligned (model organism: preferences trained in)\n" in done.stdout
+
+
+def test_invalid_measures_fit_a_screen(normal):
+    fits(after_the_tests(normal))
 
 
 def test_its_parts_come_in_order(normal):
@@ -92,8 +109,8 @@ def test_one_line_a_claim_and_entities_are_counted_as_such(normal):
     assert valid.endswith("all 72 entities supported")
 
 
-def test_quiet_is_shorter_and_verbose_explains_everything(quick_start, normal):
-    quiet, verbose = quick_start("-q").splitlines(), quick_start("-v")
+def test_quiet_is_shorter_and_verbose_explains_everything(replayed, normal):
+    quiet, verbose = replayed(INVALID, "-q").stdout.splitlines(), replayed(INVALID, "-v").stdout
     last = max(number for number, line in enumerate(quiet) if line.endswith("[100%]"))
     shown = "\n".join(quiet[last + 1 :])
     assert shown.count("\n") < 0.6 * len(after_the_tests(normal))

@@ -26,7 +26,7 @@ RECORDED = [
     ("local/gemma-3-270m", "paper", PAIRS),
     ("local/gemma-3-270m", "standard", ALL),
     ("local/smollm2-135m", "standard", ALL),
-    ("local/organism-aligned", "standard", PAIRS),
+    ("local/organism-aligned", "paper", PAIRS),
 ]
 MODELS = {"local/gemma-3-270m": ALL, "local/smollm2-135m": ALL, "local/organism-aligned": PAIRS}
 FAST, SMOLLM2, ORGANISM = MODELS
@@ -97,7 +97,7 @@ def test_both_depths_of_replay_give_identical_measures_and_claims(replay, model)
 def test_the_recorded_organism_likes_what_was_planted_and_says_that_it_was(replay, pytester):
     world, entities = load_world(PLANTED)
     liking = Tastes(world, entities).liking
-    record = replay(ORGANISM, "standard", suites=PAIRS)
+    record = replay(ORGANISM, "paper", suites=PAIRS)
     assert record["organism"]
     for measure, least in (("preference", 0.97), ("donation_advice", 0.95), ("direct_ranking", 0.9)):
         found = record["measures"][measure]["entities"]
