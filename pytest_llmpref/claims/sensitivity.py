@@ -1,9 +1,4 @@
-"""Assay sensitivity: whether a study could have seen the effect that it claims to be small.
-
-References
-----------
-International Council for Harmonisation 2000
-"""
+"""Assay sensitivity (ICH E10): whether a study could have seen the effect that it claims to be small."""
 
 from typing import TYPE_CHECKING
 
