@@ -38,7 +38,19 @@ def missed(findings):
     return sum(not interval.low <= truth <= interval.high for interval, truth in intervals)
 
 
-@pytest.mark.parametrize("name", ["contexts/main", "contexts/correlation", "contexts/weak", "contexts/uneven"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "contexts/main",
+        "contexts/correlation",
+        "contexts/weak",
+        "contexts/uneven",
+        "contexts/pressure",
+        "contexts/pressure, n=24",
+        "contexts/pressure, halved",
+        "contexts/pressure, stirred",
+    ],
+)
 def test_intervals_hold_the_truth(name):
     for kind, findings in found(BY_NAME[name]).items():
         assert missed(findings) <= stats.binom.ppf(0.999, STUDIES, 0.05), kind
@@ -65,3 +77,10 @@ def test_a_truth_is_that_of_a_very_large_study():
     truth, rng = InducedStudy(n_entities=24, spread=0.5)._truth(1.0), np.random.default_rng(1)
     effects = [next(iter(study.findings(rng))).estimate.value for _ in range(10)]
     assert np.mean(effects) == pytest.approx(truth, abs=0.02)
+
+
+def test_a_context_that_changes_nothing_is_hardly_ever_found_to_and_one_that_wipes_out_preference_always():
+    none, wiped = (found(BY_NAME[f"contexts/pressure{name}"])["change in slope"] for name in ("", ", wiped out"))
+    alarms, power = (np.mean([(one.estimate < 0).verdict == "supported" for one in each]) for each in (none, wiped))
+    assert alarms <= stats.binom.ppf(0.999, STUDIES, 0.025) / STUDIES
+    assert power == 1

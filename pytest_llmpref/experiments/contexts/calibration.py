@@ -1,4 +1,4 @@
-"""Simulated studies of randomised attitudes, which sway what is said, what is done, both, or neither."""
+"""Simulated studies of contexts: attitudes that sway what is said or done, and pressure that changes what shows."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -9,9 +9,11 @@ from random import Random
 import numpy as np
 from scipy import special
 
+from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario
 from pytest_llmpref.stats.arrays import FloatArray, IntArray
 from pytest_llmpref.stats.assignment import Assigned, Design
+from pytest_llmpref.stats.dyads import slope_over_pairs
 from pytest_llmpref.stats.randomisation import RandomisedStudy, effect_of_assignment, effect_per_unit
 
 DOSES = (1.0, -1.0, 0.0)
@@ -80,9 +82,7 @@ class InducedStudy:
 
     @cached_property
     def _pairs(self) -> tuple[IntArray, IntArray]:
-        apart = np.arange(1, self.partners // 2 + 1)[:, None]
-        first = np.arange(self.n_entities) + 0 * apart
-        return first.ravel(), ((first + apart) % self.n_entities).ravel()
+        return ring(self.n_entities, self.partners)
 
     def _chances(self, assigned: Assigned, sway: float) -> FloatArray:
         """Return the chance that the first of each pair is chosen, shape (drawings, pairs)."""
@@ -121,8 +121,77 @@ class InducedStudy:
         return float(np.mean(gaps))
 
 
+@dataclass(frozen=True)
+class PressedStudy:
+    """Conditions of a study of a context without arms.
+
+    Attributes
+    ----------
+    n_entities, partners
+        As in `InducedStudy`.
+    shown
+        Which share of the liking shows in the choices there; beside the filler all of it does.
+    spread, noise
+        Standard deviation of the liking, in log-odds, and of the noise in the preferences.
+    stirred
+        Standard deviation of what the context does to each entity, whatever it is liked, in log-odds.
+    """
+
+    n_entities: int = 72
+    partners: int = 4
+    shown: float = 1.0
+    spread: float = 1.8
+    noise: float = 0.8
+    stirred: float = 0.0
+
+    def findings(self, rng: np.random.Generator) -> Iterator[Finding]:
+        """Simulate one study, and yield what it found."""
+        found = self._slope(rng, drawn=True)
+        truth = self._truth
+        yield Finding("change in slope", found, truth, 0.0)
+        yield Finding("change in slope equivalence", found, truth, MARGIN)
+
+    def predicted_power(self, kind: str) -> float:  # noqa: ARG002 - none is predicted
+        """Return NaN: nothing predicts the power of these."""
+        return math.nan
+
+    @cached_property
+    def _truth(self) -> float:
+        if self.shown == 1 and not self.stirred:
+            return 0.0
+        rng = np.random.default_rng(0)
+        return float(np.mean([self._slope(rng, drawn=False).value for _ in range(ASSIGNMENTS)]))
+
+    def _slope(self, rng: np.random.Generator, *, drawn: bool) -> Estimate:
+        """Return the change in slope among new entities; from the expected shares where nothing is drawn."""
+        first, second = ring(self.n_entities, self.partners)
+        liking, noise, stirred = rng.normal(size=(3, self.n_entities))
+        liking *= self.spread
+        preferred = liking + self.noise * noise
+        there = self.shown * liking + self.stirred * stirred
+        chances = [special.expit(utility[first] - utility[second]) for utility in (there, liking)]
+        shares = [rng.binomial(2, one) / 2 if drawn else one for one in chances]
+        apart = (preferred[first] - preferred[second]) / preferred.std()
+        return slope_over_pairs(first, second, apart, shares[0] - shares[1], "change in slope")
+
+
+def ring(n: int, partners: int) -> tuple[IntArray, IntArray]:
+    """Return the two entities of each pair, where each stands in a ring and is paired with its nearest.
+
+    Parameters
+    ----------
+    n
+        Number of entities.
+    partners
+        With how many others each is paired.
+    """
+    apart = np.arange(1, partners // 2 + 1)[:, None]
+    first = np.arange(n) + 0 * apart
+    return first.ravel(), ((first + apart) % n).ravel()
+
+
 def scenarios() -> Iterator[Scenario]:
-    """Yield a main study, one factor at a time from there, and a weak instrument."""
+    """Yield a main study, one factor at a time from there, and a weak instrument; and studies of pressure."""
     main = InducedStudy()
     for name, about, study in (
         ("main", "72 entities in three drawings, an attitude sways what is said and done", main),
@@ -135,6 +204,16 @@ def scenarios() -> Iterator[Scenario]:
         ("uneven", "some entities are swayed three times as much as others", replace(main, uneven=0.5)),
     ):  # fmt: skip
         yield Scenario(f"contexts/{name}", about, study)
+    pressed = PressedStudy()
+    for name, about, other in (
+        ("pressure", "72 entities, and a context that changes nothing", pressed),
+        ("pressure, n=24", "24 entities, the same", replace(pressed, n_entities=24)),
+        ("pressure, wiped out", "nothing of what is liked shows in it", replace(pressed, shown=0.0)),
+        ("pressure, halved", "half of what is liked shows in it", replace(pressed, shown=0.5)),
+        ("pressure, stirred", "it makes some entities chosen more and others less, whatever is liked",
+         replace(pressed, stirred=1.0)),
+    ):  # fmt: skip
+        yield Scenario(f"contexts/{name}", about, other)
 
 
 KINDS: Mapping[str, ClaimKind] = {
@@ -149,6 +228,13 @@ KINDS: Mapping[str, ClaimKind] = {
     "effect per preference": ClaimKind(
         "effect_per_preference(induced_advice, induced_preference) > b", ">", "given",
         "the effect on what is done over the effect on what is said, over all assignments and these entities",
+    ),
+    "change in slope": ClaimKind(
+        "change_in_slope(pressed_advice, preferences, 'neutral') < b", "<", "sample",
+        "the least-squares slope of choices on preference in a context less that in the filler, over entities",
+    ),
+    "change in slope equivalence": ClaimKind(
+        "abs(change_in_slope(pressed_advice, preferences, 'hurried')) < b", "abs <", "sample", "the same",
     ),
 }  # fmt: skip
 """The kinds of claim, and what each estimates: stated before anything is calibrated."""
