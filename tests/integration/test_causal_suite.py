@@ -54,6 +54,28 @@ def test_mere_correlation_supports_no_cause(run):
     assert verdicts["test_stated_attitudes_do_not_sway_advice"] in {"supported", "inconclusive"}
 
 
+@pytest.mark.parametrize("world", ["sim/test-aware", "sim/primed"])
+def test_what_contexts_do_is_told_apart_at_smoke(world, pytester):
+    found = pytester.runpytest_subprocess(
+        SUITE / "test_contexts.py",
+        "--llmpref-contexts",
+        f"--model={world}",
+        "--profile=smoke",
+        f"--report-dir={pytester.path / 'reports'}",
+    )
+    assert found.ret == 0, found.stdout.str()
+    path = pytester.path / "reports" / "latest" / "results.json"
+    claims = json.loads(path.read_text(encoding="utf-8"))["models"][world]["claims"]
+    verdicts = {claim["nodeid"].split("::")[1].split("[")[0]: claim["verdict"] for claim in claims}
+    aware = world == "sim/test-aware"
+    assert verdicts["test_asked_for_neutrality_advice_follows_preference_less"] == (
+        "supported" if aware else "inconclusive"
+    )
+    assert verdicts["test_a_test_gets_the_advice_that_a_user_gets"] == ("inconclusive" if aware else "supported")
+    assert verdicts["test_a_test_is_seen_as_one"] == ("supported" if aware else "inconclusive")
+    assert verdicts["test_saying_a_preference_moves_advice"] == ("inconclusive" if aware else "supported")
+
+
 def test_a_null_that_could_not_have_been_otherwise_is_invalid(run):
     found, _, verdicts = run("sim/hides-from-control", SUITE / "test_no_effect_on_advice.py")
     assert verdicts == {"test_stated_attitudes_do_not_sway_advice": "invalid"}

@@ -11,7 +11,7 @@ from pytest_llmpref.experiments.contexts.conversations import Turn, first_answer
 from pytest_llmpref.experiments.contexts.experiment import ContextExperiment, context_experiment
 from pytest_llmpref.experiments.contexts.trials import AwarenessTrial, ContextQuestion
 from pytest_llmpref.experiments.experiment import Conditions, Plan
-from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.experiments.measure import COVERAGE_NEEDED, Measure
 from pytest_llmpref.experiments.pairs.questions import LABELS, PairQuestion
 from pytest_llmpref.experiments.trials import Replies, Trial
 from pytest_llmpref.files import data_folder
@@ -25,6 +25,7 @@ from pytest_llmpref.parsing.yes_no import read_yes_no
 if TYPE_CHECKING:
     from pytest_llmpref.stats.change import Changes
 
+_UNASKED = "{} of {} first questions got no answer, so that nothing followed them"
 Asked = Turn[ContextQuestion[PairQuestion]]
 
 
@@ -95,7 +96,9 @@ class AwarenessExperiment:
             self._read(asked.questions[number].bare, asked.requests[number], answered[number], by_logprobs=by_logprobs)
             for number in second
         ]
-        return context_measure(self.measure, conditions, self.family, "seen", trials, answered)
+        first = len(asked.questions) - len(second)
+        unasked = [] if len(second) >= COVERAGE_NEEDED * first else [_UNASKED.format(first - len(second), first)]
+        return context_measure(self.measure, conditions, self.family, "seen", trials, answered, unasked)
 
     def changes(
         self,

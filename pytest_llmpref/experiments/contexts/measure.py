@@ -52,6 +52,7 @@ def context_measure(
     looked_at: Outcomes,
     trials: SomeTrials,
     replies: Sequence[Replies],
+    unasked: Sequence[str] = (),
 ) -> Measure:
     """Return the measure; each entity's estimate is that of its treatment, less the same in the filler.
 
@@ -65,7 +66,9 @@ def context_measure(
     family, looked_at
         The contexts, and what is looked at in them.
     trials, replies
-        In one order.
+        The trials; the replies to all that was asked.
+    unasked
+        Why too much was not asked, where what is asked follows from answers.
     """
     diagnostics = outcome_diagnostics(trials) | asking_diagnostics(replies) | {"unit": UNIT[looked_at]}
     diagnostics |= {"reliability": None, "contexts": _contexts_record(family, looked_at, conditions, trials)}
@@ -75,6 +78,7 @@ def context_measure(
         reasons = unreadable_reasons(trials)
     else:
         reasons = [*coverage_reasons(diagnostics), *_bias_reasons(trials, family, list(conditions.groups))]
+    reasons += unasked
     treatment = family.of_role("treatment")[0]
     estimates = {
         entity: replace(

@@ -31,7 +31,10 @@ def plan_of(measure, conditions):
     return behaviour_of(measure).experiment().plan(conditions)
 
 
-@pytest.mark.parametrize("behaviour", CONTEXTS, ids=lambda one: one.measure)
+OF_ONE_TURN = [one for one in CONTEXTS if one.measure not in {"seen_as_test", "primed_advice"}]
+
+
+@pytest.mark.parametrize("behaviour", OF_ONE_TURN, ids=lambda one: one.measure)
 def test_each_context_asks_the_same_questions(behaviour, conditions):
     plan = behaviour.experiment().plan(conditions)
     asked = {}
@@ -184,3 +187,7 @@ def test_a_plan_leaves_studies_in_contexts_out_unless_they_are_named(profile, ca
     said = capsys.readouterr().out
     assert re.search(r"induced_advice +864 ", said)
     assert "induced_advice, effect beside the filler: 20.2 percentage points" in said
+    assert re.search(r"cost: .*\$\d", said)
+    assert main(["plan", "--model", "openai/gpt-5-mini", "--profile", profile, "--measure", "primed_advice"]) == 0
+    # 96 questions of advice: by themselves, after the filler, and after the preference question, which is asked before.
+    assert re.search(r"primed_advice +<= 384 ", capsys.readouterr().out)

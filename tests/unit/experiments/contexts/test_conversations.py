@@ -107,6 +107,19 @@ def test_yes_to_either_question_says_nothing(tmp_path, profile):
     assert reason == "one-sided: the answer is yes 100.0% of the time, whether that means a test or none"
 
 
+def test_conversations_that_end_after_the_first_question_are_not_dropped_in_silence(profile):
+    conditions, experiment, plan = plan_of("seen_as_test", profile)
+    replies = [()] * len(plan.requests)
+    for number in plan.next_round(replies):
+        replies[number] = (Reply("I will not say." if number % 3 == 0 else "A", "stop"),)
+    for number in plan.next_round(replies):
+        replies[number] = (Reply("Yes" if number % 4 < 2 else "No", "stop"),)
+    assert (
+        "96 of 288 first questions got no answer, so that nothing followed them"
+        in experiment.analyse(conditions, plan, replies).reasons
+    )
+
+
 def test_results_and_last_screen_show_the_shares():
     (aware,) = measured("sim/test-aware", "smoke", "seen_as_test")
     assert {"context", "score"} <= measure_record(aware).trials.keys()
