@@ -241,7 +241,7 @@ class _Reading:
         """Whether a statement is complete, though the sentence was cut, or an option is all of the reply."""
         if number == 0:
             text = self.sentences[0].text
-            if _WHOLE.match(text) or self.grammar.words.answer.compiled.match(text):
+            if _WHOLE.match(text) or self.grammar.words.answer.match(text):
                 return True
         return governed and _GOES_ON.search(after) is not None
 

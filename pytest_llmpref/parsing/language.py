@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_llmpref.files import data_folder
-from pytest_llmpref.parsing.patterns import Pattern, Patterns
+from pytest_llmpref.parsing.patterns import Pattern, Patterns, share_index
 
 LATIN = "A-Za-z0-9_\u00c0-\u024f\u0400-\u04ff"
 """Letters, as in a class of a regular expression, of scripts that write words apart."""
@@ -309,6 +309,9 @@ def _read(path: Path) -> Language:
         key: _any_of([_phrase(text, parts) for text in table.get(key, ())]) for key in ("stating", "turning")
     }
     lists: dict[str, Any] = {key: _patterns(table.get(key, ())) for key in _LISTS}
+    refusal = {reason: _patterns(patterns) for reason, patterns in table["refusal"].items()}
+    share_index(grammar.values())
+    share_index([*lists.values(), *refusal.values()])
     return Language(
         name=path.stem,
         words=frozenset((*table.get("words", ()), *table["answer"], *table["option"])),
@@ -323,7 +326,7 @@ def _read(path: Path) -> Language:
         positions=(Patterns(map(Pattern, table["first"])), Patterns(map(Pattern, table["second"]))),
         restated=[(Pattern(_phrase(text, parts)), plain) for text, plain in table.get("restated", ())],
         misspelt=_misspelt(table.get("misspelt", {})),
-        refusal={reason: _patterns(patterns) for reason, patterns in table["refusal"].items()},
+        refusal=refusal,
         hints={reason: _patterns(patterns) for reason, patterns in table["hints"].items()},
         **lists,
         **grammar,

@@ -52,6 +52,9 @@ _QUOTES = '"\u00ab\u00bb\u201c\u201d\u201e\u2039\u203a\u300c\u300d\u300e\u300f\u
 _UNSPACED = "\u0900-\u0dff\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 """Letters of scripts that write no spaces, or whose words take endings without one."""
 _WITHIN_WORD = re.compile(rf"[^\W{_UNSPACED}\u0600-\u06ff][^\W{_UNSPACED}]")
+_UNSPACED_END = re.compile(rf"[{_UNSPACED}]\Z")
+_LETTER_OF_WORD = re.compile(r"[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+"""What goes on with a word; scripts that write no spaces may begin another one."""
 _VOWELS = "aeioyu\u0105\u0119\u00f3\u0430\u0435\u0438\u043e\u0443\u044b\u044c\u044e\u044f\u0439"
 """Letters in which a stem does not end: vowels of Polish and Russian."""
 _ARABIC = re.compile(r"[\u0600-\u06ff]")
@@ -118,7 +121,7 @@ def marked(text: str, shown: Shown) -> Marked:
         text = _with_names(text, shown, declined=True)
     text = _spelt(_with_labels(text, spoken).lower(), spoken)
     for language in spoken:
-        if not (_lists_otherwise(text, shown) or _named_by_place(shown, language)):
+        if not (_lists_otherwise(text, shown) or any(_named_by_place(name, language) for _, name in shown)):
             for pattern, (label, _) in zip(language.positions, shown, strict=True):
                 text = pattern.sub(POSITIONS[label], text)
         text = language.aspects.sub("", _with_the_other(text, language))
@@ -144,19 +147,19 @@ def _spelt(text: str, spoken: Sequence[Language]) -> str:
     """Return a text in lower case with the words that noisy models misspell as the phrases have them."""
     if "in'" in text:
         text = _DROPPED.sub("g", text)
-    for language in spoken:
-        if language.misspelt:
-            text = _STRETCHED.sub(r"\1", text)
-        wrong = language.misspelt.keys() & _SPELT.findall(text) if language.misspelt else ()
-        for word in wrong:
+    with_misspelt = [language for language in spoken if language.misspelt]
+    if with_misspelt:
+        text = _STRETCHED.sub(r"\1", text)
+    for language in with_misspelt:
+        for word in language.misspelt.keys() & _SPELT.findall(text):
             text = re.sub(rf"(?<![{LATIN}]){word}(?![{LATIN}])", language.misspelt[word], text)
     return text
 
 
 @lru_cache(maxsize=4096)
-def _named_by_place(shown: Shown, language: Language) -> bool:
+def _named_by_place(name: str, language: Language) -> bool:
     """Whether a name sounds like a position: "the second charity on my list" may be the first that was shown."""
-    return any(patterns.found_in(name.lower()) for patterns in language.positions for _, name in shown)
+    return any(patterns.found_in(name.lower()) for patterns in language.positions)
 
 
 def _lists_otherwise(text: str, shown: Shown) -> bool:
@@ -202,13 +205,17 @@ def _with_names(text: str, shown: Shown, *, declined: bool) -> str:
             stem, heard = _stem(name, loose), text.lower() if loose else text
             # Most texts name nobody, and a pattern takes a thousand times as long to compile.
             if stem and all(start in heard for start in _starts(stem, loose)):
-                text = _name(stem, declined, loose).sub(partial(_signed, sign=NAMES[option]), text)
+                whole = _UNSPACED_END.search(stem) is None
+                text = _name(stem, declined, loose).sub(partial(_signed, sign=NAMES[option], whole=whole), text)
     return text
 
 
-def _signed(match: re.Match[str], sign: str) -> str:
-    """Return the sign of a name, or what was found where that is the end of a word."""
-    return match[0] if _WITHIN_WORD.match(match.string[match.start() - 1 : match.start() + 1]) else sign
+def _signed(match: re.Match[str], sign: str, whole: bool) -> str:
+    """Return the sign of a name, or what was found where that is the end of a word, or the beginning of one."""
+    text, (start, end) = match.string, match.span()
+    if _WITHIN_WORD.match(text[start - 1 : start + 1]) or (whole and _LETTER_OF_WORD.match(text, end)):
+        return match[0]
+    return sign
 
 
 @lru_cache(maxsize=4096)
@@ -234,11 +241,9 @@ def _starts(stem: str, loose: bool) -> list[str]:
 def _name(stem: str, inflected: bool, loose: bool) -> re.Pattern[str]:
     """Return the pattern of a name; in loose reading without regard to capitals."""
     words = [_with_endings(word) if inflected else re.escape(word) for word in stem.split()]
-    first, last = stem[0], stem[-1]
-    right = "" if re.match(f"[{_UNSPACED}]", last) else r"(?![^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af])"
-    if _ARABIC.match(first):  # Arabic writes "and", "for" and the article as part of the word.
+    if _ARABIC.match(stem):  # Arabic writes "and", "for" and the article as part of the word.
         words[0] = _ARABIC_PREFIX + words[0].removeprefix(_ARABIC_ARTICLE)
-    return re.compile(rf"{_SPACE.join(words)}{right}", re.IGNORECASE if loose else 0)
+    return re.compile(_SPACE.join(words), re.IGNORECASE if loose else 0)
 
 
 def _with_endings(word: str) -> str:

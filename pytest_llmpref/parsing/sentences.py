@@ -2,11 +2,11 @@
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from pytest_llmpref.parsing.language import ANSWER, FOIL, LATIN, MARK, TITLE, Language, alternation
 from pytest_llmpref.parsing.options import OF
-from pytest_llmpref.parsing.patterns import Pattern
+from pytest_llmpref.parsing.patterns import Pattern, Union
 
 BOUNDARY = re.compile(
     r"[,;:()\u2014\u2013\u3001\u060c\u3010\u3011|]|\.{2,}|[!?.\u3002\u061f\u2192](?=\s|\Z)|-(?<=\s-)[->]*\s|=>"
@@ -103,42 +103,44 @@ class Words:
         A word for an answer.
     """
 
-    pairs: Pattern
+    pairs: Union
     plain: frozenset[str]
-    fillers: re.Pattern[str]
-    described: re.Pattern[str]
-    contrast: Pattern
-    because: Pattern
-    certain: Pattern
-    answer: Pattern
-    answer_word: Pattern
+    fillers: Union
+    described: Union
+    contrast: Union
+    because: Union
+    certain: Union
+    answer: Union
+    answer_word: Union
 
 
 @lru_cache(maxsize=256)
 def words_of(spoken: tuple[Language, ...]) -> Words:
     """Return the patterns over the small words of some languages."""
-    joining = alternation(word for language in spoken for word in language.joining)
-    joined = rf"\s*(?:[/|&+]|,?\s*(?:{joining}|vs\.?|versus)(?![{LATIN}]))\s*"
-    answers = alternation(word for language in spoken for word in language.answers)
-    copula = union("copula", spoken)
-    word = rf"(?:{answers}|{ANSWER})(?![{LATIN}])"
+    each = [_patterns_of(language) for language in spoken]
     return Words(
-        pairs=Pattern(rf"{OF['A']}{joined}{OF['B']}|{OF['B']}{joined}{OF['A']}"),
-        plain=frozenset(each for language in spoken for each in language.plain),
-        fillers=re.compile(rf"{union('fillers', spoken)}|(?<![{LATIN}]){word}|{FOIL}"),
-        described=re.compile(rf"\s*(?:'s(?![{LATIN}])|{union('described', spoken)})"),
-        contrast=Pattern(rf";|{union('contrast', spoken)}"),
-        because=Pattern(union("because", spoken)),
-        certain=Pattern(union("certain", spoken)),
-        # "Answer: B", "the answer is B" and, at the start, "answer B"; yet not "he would pick B".
-        answer=Pattern(
-            rf"(?<![{LATIN}]){word}{_APART}{{0,3}}(?:[:=(\u2014\u2013\u2192\u3011-]|(?:{copula}){_APART}){_APART}{{0,3}}{MARK}"
-            rf"|^{_APART}*{word} ?{MARK}"
-        ),
-        answer_word=Pattern(rf"(?<![{LATIN}]){word}"),
+        plain=frozenset(word for language in spoken for word in language.plain),
+        fillers=Union([*(language.fillers for language in spoken), *(patterns["nothing"] for patterns in each)]),
+        because=Union(language.because for language in spoken),
+        certain=Union(language.certain for language in spoken),
+        **{key: Union(patterns[key] for patterns in each) for key in each[0] if key != "nothing"},
     )
 
 
-def union(table: str, spoken: tuple[Language, ...]) -> str:
-    """Return an alternation of the words of a table in some languages."""
-    return "|".join(getattr(language, table).text for language in spoken)
+@cache
+def _patterns_of(language: Language) -> dict[str, Pattern]:
+    """Return the patterns over the small words of one language."""
+    joined = rf"\s*(?:[/|&+]|,?\s*(?:{alternation(language.joining)}|vs\.?|versus)(?![{LATIN}]))\s*"
+    word = rf"(?:{alternation(language.answers)}|{ANSWER})(?![{LATIN}])"
+    patterns = {
+        "pairs": rf"{OF['A']}{joined}{OF['B']}|{OF['B']}{joined}{OF['A']}",
+        "nothing": rf"(?<![{LATIN}]){word}|{FOIL}",
+        "described": rf"\s*(?:'s(?![{LATIN}])|{language.described.text})",
+        "contrast": rf";|{language.contrast.text}",
+        # "Answer: B", "the answer is B" and, at the start, "answer B"; yet not "he would pick B".
+        "answer": rf"(?<![{LATIN}]){word}{_APART}{{0,3}}"
+        rf"(?:[:=(\u2014\u2013\u2192\u3011-]|(?:{language.copula.text}){_APART}){_APART}{{0,3}}{MARK}"
+        rf"|^{_APART}*{word} ?{MARK}",
+        "answer_word": rf"(?<![{LATIN}]){word}",
+    }
+    return {key: Pattern(text) for key, text in patterns.items()}

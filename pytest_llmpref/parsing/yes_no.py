@@ -3,12 +3,13 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from pytest_llmpref.models.chat import Reply
 from pytest_llmpref.parsing.language import ANSWER, LATIN, PAIR, Language, alternation, languages_of, normal
 from pytest_llmpref.parsing.markup import plain
 from pytest_llmpref.parsing.outcome import Evidence, Grade, Outcome, Reason
+from pytest_llmpref.parsing.patterns import Pattern, Union
 from pytest_llmpref.parsing.replies import DECLINING, reasons_in
 from pytest_llmpref.parsing.sentences import BOUNDARY, Sentence, ends_finished, found_in, sentences_of
 from pytest_llmpref.parsing.thinking import spoken
@@ -19,7 +20,7 @@ _SIGNS = {"y": "yes", "Y": "yes", "\U0001f44d": "yes", "n": "no", "N": "no", "\U
 _AROUND = " .!*\"'`()\n"
 _NUMBERED = re.compile(r"\w\W+\d{1,3}[.)]\Z")
 _GOES_ON = re.compile(r"\W{0,3}(?:\Z|[,;:.!?()\u2014\u2013\u3001\u3002\n|]|-\s|[^\w\s]|[\u3040-\u9fff])")
-
+_APART, _APART_FROM = re.compile(r"\W*"), re.compile(r"\W+")
 
 _WITHHOLDING = frozenset({Reason.NEUTRALITY, Reason.POLICY, Reason.PERSONAL_DECISION})
 """Reasons for which a speaker answers neither way. Who only will not, or cannot, may tell why: "No, I can't swim"."""
@@ -146,7 +147,7 @@ def _said(sentence: Sentence, number: int, spoken_in: tuple[Language, ...], unfi
     """Return what a sentence says, in its order."""
     words = _words(spoken_in)
     text, found = sentence.text, list[_Said]()
-    turns = [*words.turn.finditer(text)]
+    turns = [*words.contrast.finditer(text)]
     ends = [*(turn.start() for turn in turns), len(text)]
     for turn, end in zip([None, *turns], ends, strict=True):
         begin, last = turn.end() if turn else 0, end == len(text)
@@ -203,8 +204,7 @@ def _answers(part: str, words: "_Words", spoken_in: tuple[Language, ...]) -> lis
     found = dict[int, _Answer]()
     clauses = [0, *(match.end() for match in BOUNDARY.finditer(part))]
     for index, start in enumerate(clauses):
-        opening = words.opening.match(part, start)
-        match = words.answer.match(part, opening.end() if opening else start)
+        match = words.answer.match(part, _opening_end(part, start, words))
         if not match or not (_GOES_ON.match(part, match.end()) or words.follows.match(part, match.end())):
             continue
         if found_in("reported", part[start : match.end()], spoken_in):
@@ -216,7 +216,7 @@ def _answers(part: str, words: "_Words", spoken_in: tuple[Language, ...]) -> lis
     for match in words.stated.finditer(part):
         goes_on = _GOES_ON.match(part, match.end()) or words.follows.match(part, match.end())
         if goes_on and not found_in("reported", part[: match.end()], spoken_in):
-            place = match.start("said")
+            place = match.start(_which(match))
             lead = part[match.start() : place]
             # "But no" adds nothing to "no"; "I'd say no" and "that's a no" do.
             bare = not (found_in("speaker", lead, spoken_in) or words.stating.search(lead))
@@ -225,6 +225,14 @@ def _answers(part: str, words: "_Words", spoken_in: tuple[Language, ...]) -> lis
         if not any(said.start <= each.start < said.end for said in found.values()):
             found.setdefault(each.start, each)
     return [found[start] for start in sorted(found)]
+
+
+def _opening_end(part: str, start: int, words: "_Words") -> int:
+    """Return where words end that say nothing before yes or no: "well, I guess"."""
+    apart = _APART.match(part, start)
+    while apart and not words.answer.match(part, apart.end()) and (filler := words.fillers.match(part, apart.end())):
+        start, apart = apart.end(), _APART_FROM.match(part, filler.end())
+    return apart.end() if apart else start
 
 
 def _by_verb(part: str, words: "_Words", spoken_in: tuple[Language, ...], clauses: list[int]) -> Iterator[_Answer]:
@@ -237,7 +245,7 @@ def _by_verb(part: str, words: "_Words", spoken_in: tuple[Language, ...], clause
 
 
 def _which(match: re.Match[str]) -> str:
-    return "no" if match["no"] else "yes"
+    return next(iter(match.groupdict()))
 
 
 def _last(said: list[_Said], sentences: list[Sentence], spoken_in: tuple[Language, ...]) -> str | None:
@@ -260,39 +268,48 @@ def _last(said: list[_Said], sentences: list[Sentence], spoken_in: tuple[Languag
 class _Words:
     """Patterns over the words of all languages that a reply may be in."""
 
-    answer: re.Pattern[str]
-    opening: re.Pattern[str]
-    stated: re.Pattern[str]
-    follows: re.Pattern[str]
-    turn: re.Pattern[str]
-    consequence: re.Pattern[str]
-    answering: re.Pattern[str]
-    stating: re.Pattern[str]
-    certain: re.Pattern[str]
-    either_way: re.Pattern[str]
+    answer: Union
+    stated: Union
+    fillers: Union
+    follows: Union
+    contrast: Union
+    consequence: Union
+    answering: Union
+    stating: Union
+    certain: Union
+    either_way: Union
+
+
+_OWN = ("fillers", "certain", "contrast", "consequence")
 
 
 @lru_cache(maxsize=256)
 def _words(spoken_in: tuple[Language, ...]) -> _Words:
-    def union(key: str) -> str:
-        return "|".join(getattr(each, key).text for each in spoken_in)
+    each = [_patterns_of(language) for language in spoken_in]
+    shared = {key: Union(getattr(language, key) for language in spoken_in) for key in _OWN}
+    # "Claro" says yes in one language, and "claro que no" says no in its neighbour.
+    answers = {
+        key: Union(patterns[f"{key} {which}"] for which in ("no", "yes") for patterns in each)
+        for key in ("answer", "stated")
+    }
+    others = {key: Union(patterns[key] for patterns in each) for key in each[0] if " " not in key}
+    return _Words(**shared, **answers, **others)
 
-    joining = alternation(word for each in spoken_in for word in each.joining)
-    either = rf"(?P<said>(?P<no>{union('no')})|(?P<yes>{union('yes')}))"
-    answers = "|".join(re.escape(word) for each in spoken_in for word in each.answers)
-    answer = rf"(?<![{LATIN}])(?:{answers}|{ANSWER})(?![{LATIN}])"
-    led = rf"(?:{union('stating')}|{answer}\W{{1,4}}(?:(?:{union('copula')})\W)?)"
-    return _Words(
-        answer=re.compile(either),
-        opening=re.compile(rf"\W*(?:(?!(?:{union('no')}|{union('yes')}))(?:{union('fillers')})\W+)*"),
-        stated=re.compile(rf"{led}[\s:,\"'(\u201c\u300c\u00ab\u2014-]{{0,4}}{either}"),
-        follows=re.compile(rf"\s*(?:{union('follows')}|{union('yes')}|{union('no')})"),
-        turn=re.compile(union("contrast")),
-        consequence=re.compile(union("consequence")),
-        answering=re.compile(answer),
-        stating=re.compile(rf"{answer}|(?<![{LATIN}])(?:{union('copula')})(?![{LATIN}])"),
-        certain=re.compile(union("certain")),
-        either_way=re.compile(
-            rf"(?:{union('yes')}|{union('no')})[\W_]{{0,3}}(?:{joining}|/)[\W_]{{0,4}}(?:{union('no')}|{union('yes')})"
-        ),
-    )
+
+@cache
+def _patterns_of(language: Language) -> dict[str, Pattern]:
+    """Return the patterns over the words of one language."""
+    yes, no, copula = language.yes.text, language.no.text, language.copula.text
+    answer = rf"(?<![{LATIN}])(?:{'|'.join(map(re.escape, language.answers))}|{ANSWER})(?![{LATIN}])"
+    led = rf"(?:{language.stating.text}|{answer}\W{{1,4}}(?:(?:{copula})\W)?)[\s:,\"'(\u201c\u300c\u00ab\u2014-]{{0,4}}"
+    patterns = {
+        "answer no": f"(?P<no>{no})",
+        "answer yes": f"(?P<yes>{yes})",
+        "stated no": f"{led}(?P<no>{no})",
+        "stated yes": f"{led}(?P<yes>{yes})",
+        "follows": rf"\s*(?:{language.follows.text}|{yes}|{no})",
+        "answering": answer,
+        "stating": rf"{answer}|(?<![{LATIN}])(?:{copula})(?![{LATIN}])",
+        "either_way": rf"(?:{yes}|{no})[\W_]{{0,3}}(?:{alternation(language.joining)}|/)[\W_]{{0,4}}(?:{no}|{yes})",
+    }
+    return {key: Pattern(text) for key, text in patterns.items()}

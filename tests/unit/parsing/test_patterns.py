@@ -7,36 +7,62 @@ import pytest
 from repository import REPLIES
 
 from pytest_llmpref.parsing.language import Language, languages, normal
-from pytest_llmpref.parsing.patterns import Pattern, required_letters
+from pytest_llmpref.parsing.patterns import Pattern, Patterns, Union, conditions_of, share_index
 
 OTHERS = ("affirming", "denying", "ranking", "unordered", "abstention", "undecided", "both", "offers")
 
 
 @pytest.mark.parametrize(
-    ("text", "letters"),
+    ("text", "conditions"),
     [
-        ("up to you", ["up to you"]),
-        (r"up to you\b", ["up to you"]),
-        (r"(?:your|a) (?:own )?decision", ["decision"]),
-        (r"im?moral", ["moral"]),
-        (r"a+bc", ["bc"]),
-        (r"bca+?d", ["bca"]),
-        (r"yes{0,2} sir", [" sir"]),
-        (r"[a-z|\]]+ing", ["ing"]),
-        (r"what \(exactly", ["exactly"]),
-        ("either|or", ["either", "or"]),
-        (r"(?:either|or)", ["either", "or"]),
+        ("up to you", [("up to you",)]),
+        (r"up to you\b", [("up to you",)]),
+        (r"(?:your|a) (?:own )?decision", [("your", "a"), (" ",), ("decision",)]),
+        (r"im?moral", [("i",), ("moral",)]),
+        (r"a+bc", [("a",), ("bc",)]),
+        (r"bca+?d", [("bca",), ("d",)]),
+        (r"yes{0,2} sir", [("ye",), (" sir",)]),
+        (r"[a-z|\]]+ing", [("ing",)]),
+        (r"what \(exactly", [("what ",), ("exactly",)]),
+        ("either|or", [("either", "or")]),
+        (r"(?:either|or)", [("either", "or")]),
         (r"(?:either|or)?", []),
-        (r"(?:either|or*)", ["either", "o"]),
+        (r"(?:either|or*)", [("either", "o")]),
         (r"(?:either|o*)", []),
-        (r"(?<!no )(?:one (?:or|and) two)", ["one "]),
-        (r"(?<!no way) a(?= certain)", [" a"]),
-        (r"\w+ (?:group|speech(?:es)?)\b", ["group", "speech"]),
+        (r"(?<!no )(?:one (?:or|and) two)", [("one ",), ("or", "and"), (" two",)]),
+        (r"(?<!no way) a(?= certain)", [(" a",)]),
+        (r"\w+ (?:group|speech(?:es)?)\b", [(" ",), ("group", "speech")]),
+        (r"(?P<yes>aye|sure)!", [("aye", "sure"), ("!",)]),
+        ("give [\ue000-\ue001]", [("give ",), ("\ue000", "\ue001")]),
         (r"\w*.", []),
     ],
 )
-def test_letters_are_those_of_every_match(text: str, letters: list[str]) -> None:
-    assert list(required_letters(text)) == letters
+def test_conditions_are_those_of_every_match(text: str, conditions: list[tuple[str, ...]]) -> None:
+    assert conditions_of(text) == conditions
+
+
+def test_patterns_that_share_an_index_are_found_as_each_table_alone() -> None:
+    texts = [["yes", "yes sir"], [r"\bno\b", "no sir", r"\w"], []]
+    apart = [Patterns(map(Pattern, each)) for each in texts]
+    shared = [Patterns(map(Pattern, each)) for each in texts]
+    share_index(shared)
+    for reply in ("yes sir, no sir", "nothing", "", "no", "?"):
+        for one, other in zip(apart, shared, strict=True):
+            found = [match.span() for match in other.finditer(reply)]
+            assert found == [match.span() for pattern in one for match in re.finditer(pattern.text, reply)]
+            assert found == [match.span() for match in one.finditer(reply)]
+            assert other.found_in(reply) == bool(found)
+
+
+@pytest.mark.parametrize("reply", ["but so, but that", "so so that but", "sobut", "", "neither"])
+def test_a_union_finds_what_an_alternation_finds(reply: str) -> None:
+    texts = [r"(?<!\w)(?:so that|so)", r"(?<!\w)but(?!\w)", r"\s*(?:that|but so)"]
+    whole, union = re.compile("|".join(texts)), Union(map(Pattern, texts))
+    assert [match.span() for match in union.finditer(reply)] == [match.span() for match in whole.finditer(reply)]
+    assert union.sub(" ", reply) == whole.sub(" ", reply)
+    for place in range(len(reply)):
+        found, expected = union.match(reply, place), whole.match(reply, place)
+        assert (found and found.span()) == (expected and expected.span())
 
 
 def _patterns(language: Language) -> list[Pattern]:
