@@ -165,7 +165,7 @@ class _Reading:
         others = [each for each in found if each.option != last.option]
         if others and not self._replaces(others[-1], last):
             return None if any(each.led for each in found) else self._ranked_first()
-        return None if self._taken_back(last) else last.option
+        return None if self._divided(last) or self._taken_back(last) else last.option
 
     def _ranked_first(self) -> str | None:
         """Return the option that a ranking of both puts first: by medals, or by numbers where words say so."""
@@ -304,6 +304,17 @@ class _Reading:
     def _goes_on(self, statement: Statement) -> bool:
         """Whether the clause of a statement says more after it."""
         return self.grammar.says(BOUNDARY.split(statement.after, maxsplit=1)[0])
+
+    def _divided(self, last: Statement) -> bool:
+        """Whether a statement is one half of a choice that is divided: "I'd choose X for cost; Y for reach"."""
+        near = self.sentences[max(0, last.sentence - 1) : last.sentence + 2]
+        if len(options_in(" ".join(each.text for each in near))) < 2:
+            return False
+        texts = [self.grammar.without_foils(each.text) for each in near]
+        number = last.sentence - max(0, last.sentence - 1)
+        start = sum(len(text) + 1 for text in texts[:number])
+        found = self.grammar.divides(" ".join(texts))
+        return found is not None and found[0] < start + len(texts[number]) and found[1] > start
 
     def _taken_back(self, last: Statement) -> bool:
         """Whether what follows the last statement takes it back."""

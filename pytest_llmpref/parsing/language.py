@@ -94,6 +94,9 @@ class Language:
         Patterns of what follows a quotation and names its source: "says".
     conditions
         Patterns under which a sentence chooses for somebody only: "if you value".
+    dividing
+        Patterns that give each option a purpose, an audience or a time of its own, the one first and the other last:
+        "@ for cost; @ for reach".
     reported
         Patterns of what others say: "some would say".
     speaker
@@ -180,6 +183,7 @@ class Language:
     against: Patterns
     attributing: Patterns
     conditions: Patterns
+    dividing: Patterns
     reported: Patterns
     speaker: Patterns
     limits: Patterns
@@ -219,7 +223,7 @@ _LISTS = ("abstention", "undecided", "both", "offers", "ranking", "worst_first",
 _GRAMMAR = (
     "frames", "comparing", "anaphors", "inverse", "leads", "foils", "limits", "negation", "rejecting", "conditions",
     "reported", "embedding", "guessing", "revising", "withdrawing", "explaining", "speaker", "affirming", "denying",
-    "other_one", "advising", "aspects", "asking", "against", "attributing",
+    "other_one", "advising", "aspects", "asking", "against", "attributing", "dividing",
 )  # fmt: skip
 _WORDS = ("fillers", "described", "copula", "certain", "contrast", "consequence", "because", "yes", "no", "follows")
 """Tables whose phrases begin and end where a word does."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 
 _TOKEN = re.compile(
-    r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?(?:[:=!]|<[=!]|P<\w+>)|\{[^}]*\}\??|[*?+]\??"
+    r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?(?:[:=!]|<[=!]|P<\w+>|P=\w+\))|\{[^}]*\}\??|[*?+]\??"
     r"|[^\\\[(){}|*?+.^$]+(?![*?+{])|.",
     re.DOTALL,
 )
@@ -297,14 +297,14 @@ def _conditions(pieces: Iterator[str]) -> list[Condition]:
             break
         if piece == "|":
             branches.append([])
-        elif piece[0] == "(":
+        elif piece[0] == "(" and piece[-1] != ")":
             inner = _conditions(pieces)
             parts.append([] if piece[-1] in "=!" else inner)
         elif piece[0] in "*?{" and parts:
             parts[-1] = [(parts[-1][0][0][:-1],)] if was_run else []
         elif marks := _MARKS.fullmatch(piece):
             parts.append([tuple(map(chr, range(ord(marks[1]), ord(marks[2]) + 1)))])
-        elif piece[0] in r"\[.^$+":
+        elif piece[0] in r"(\[.^$+":
             # What was said before a "+" stays; all else may match different texts.
             parts += [] if piece[0] == "+" else [[]]
         else:

@@ -172,6 +172,15 @@ class Grammar:
                     return match.start()
         return None
 
+    def divides(self, text: str) -> tuple[int, int] | None:
+        """Return where a text gives each option a purpose of its own, if it does: "@ for cost; @ for reach"."""
+        for language in self.spoken:
+            for match in language.dividing.finditer(text):
+                options = [OPTION_OF[mark] for mark in ONE.findall(match[0])]
+                if options[0] != options[-1]:
+                    return match.span()
+        return None
+
     def _holds(self, part: str, match: re.Match[str], option: str, *, inverse: bool) -> bool:
         """Whether the clause around a match says it: affirmatively, of one option, as no subject of a description."""
         start = _clause_start(part, match.start())

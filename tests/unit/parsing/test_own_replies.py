@@ -1,7 +1,8 @@
 """Replies that the rules' authors wrote keep their reading, whoever is meant; they show no accuracy.
 
 A line begins with what is read of it: in ``yes_no.txt`` y, n or - for neither, in ``chosen.txt`` the label
-of what is chosen. X stands for the name of A, and Y for that of B.
+of what is chosen. X stands for the name of A, and Y for that of B. In ``divided.txt``, - stands before a choice that
+is divided, by purpose P and Q, audience, time or respect, and + before one that chooses X all the same.
 """
 
 import re
@@ -32,6 +33,24 @@ def test_what_chooses_is_read_and_nothing_else(pair):
     assert [(label, text) for label, text in chosen if read(text, *pair) != label] == []
     assert [text for text in lines("not_chosen.txt") if read(text, *pair)] == []
     assert len(chosen) > 1000
+
+
+@pytest.mark.parametrize("pair", [*PAIRS, *(pair[::-1] for pair in PAIRS), ("A", "B"), ("B", "A")], ids=" and ".join)
+@pytest.mark.parametrize("purposes", [("cost", "reach"), ("the short term", "the long term"), ("work", "students")])
+def test_a_choice_that_is_divided_by_purpose_is_none(pair, purposes):
+    names = dict(zip("PQXY", [*purposes, *pair], strict=True))
+    options = (
+        {label: f"the {label} Trust" for label in "AB"} if set(pair) == {"A", "B"} else {"A": pair[0], "B": pair[1]}
+    )
+    wrong = []
+    for line in lines("divided.txt"):
+        said = re.sub(r"(?<![A-Za-z])[PQXY](?![A-Za-z])", lambda match: names[match[0]], line[2:].replace("\\n", "\n"))
+        label = read_choice(Reply(said, "stop"), options)[1]
+        if label is not None and (line[0] == "-" or label != ("B" if pair == ("B", "A") else "A")):
+            wrong.append((label, said))
+        if label is None and line[0] == "+" and pair == PAIRS[0]:
+            wrong.append((label, said))
+    assert wrong == []
 
 
 def test_yes_and_no_are_read():
