@@ -13,28 +13,21 @@ from pytest_llmpref.files import data_folder
 
 Wordings = Mapping[str, Mapping[str, Sequence[str]]]
 """Name of prompts -> list -> its texts."""
-_SLOTS: Mapping[str, frozenset[str]] = {
-    "donation": frozenset(),
-    "boolq": frozenset({"entity"}),
-    "agentic": frozenset({"entity"}),
-}
-"""Prompts that a set may word -> the slots that each of its texts has."""
+ENTITY = "entity"
+"""The framing that names an entity, and its slot."""
 
 
 @cache
-def shipped_lists(name: str) -> Mapping[str, Sequence[str]]:
-    """Return the lists of texts that a set may bring of its own for some prompts.
-
-    Parameters
-    ----------
-    name
-        ``donation``, ``boolq`` or ``agentic``.
-    """
-    path = data_folder("fixtures") / "prompts" / f"{name}.toml"
-    table = tomllib.loads(path.read_text(encoding="utf-8"))
-    if _SLOTS[name]:
-        return {"entity": table["framings"]["entity"]}
-    return {key: texts for key, texts in table.items() if isinstance(texts, list)}
+def shipped_lists() -> Mapping[str, Mapping[str, Sequence[str]]]:
+    """Return the lists of texts in which users speak, which a set may bring of its own: prompts -> list -> texts."""
+    found = dict[str, Mapping[str, Sequence[str]]]()
+    for path in sorted((data_folder("fixtures") / "prompts").glob("*.toml")):
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        if "framings" in table:
+            found[path.stem] = {ENTITY: table["framings"][ENTITY]}
+        elif "persona" in table:
+            found[path.stem] = {key: texts for key, texts in table.items() if isinstance(texts, list)}
+    return found
 
 
 def wording_problems(given: Wordings) -> Iterator[str]:
@@ -45,26 +38,27 @@ def wording_problems(given: Wordings) -> Iterator[str]:
     given
         As in the file.
     """
+    shipped = shipped_lists()
     for name, lists in given.items():
-        if name not in _SLOTS:
-            yield f"wordings.{name}: no such prompts; a set can word {', '.join(_SLOTS)}"
+        if name not in shipped:
+            yield f"wordings.{name}: no such prompts; a set can word {', '.join(shipped)}"
             continue
-        shipped = shipped_lists(name)
         for key, texts in lists.items():
-            if key not in shipped:
-                yield f"wordings.{name}.{key}: no such list; there are {', '.join(shipped)}"
-            elif len(texts) != len(shipped[key]):
-                yield f"wordings.{name}.{key}: has {len(texts)} texts; write {len(shipped[key])}, as the shipped one"
+            if key not in shipped[name]:
+                yield f"wordings.{name}.{key}: no such list; there are {', '.join(shipped[name])}"
+            elif len(texts) != (count := len(shipped[name][key])):
+                yield f"wordings.{name}.{key}: has {len(texts)} texts; write {count}, as the shipped list has"
             else:
-                yield from _misshapen(name, key, texts)
+                yield from _misshapen(f"wordings.{name}.{key}", key, texts)
 
 
-def _misshapen(name: str, key: str, texts: Sequence[str]) -> Iterator[str]:
-    wanted = ", ".join(f"{{{slot}}}" for slot in sorted(_SLOTS[name])) or "none"
+def _misshapen(place: str, key: str, texts: Sequence[str]) -> Iterator[str]:
+    wanted = {ENTITY} if key == ENTITY else set[str]()
     for number, text in enumerate(texts, start=1):
         try:
             slots = {slot for _, slot, _, _ in string.Formatter().parse(text) if slot is not None}
         except ValueError:
             slots = {text}
-        if slots != _SLOTS[name] or not text.strip():
-            yield f"wordings.{name}.{key}: text {number} must be a sentence with exactly these slots: {wanted}"
+        if slots != wanted or not text.strip():
+            said = ", ".join(f"{{{slot}}}" for slot in wanted) or "none"
+            yield f"{place}: text {number} must be a sentence with exactly these slots: {said}"

@@ -70,12 +70,12 @@ def test_the_organisations_are_asked_about_as_ever():
     [
         (
             '[wordings.advice]\npersona = ["x"]',
-            "wordings.advice: no such prompts; a set can word donation, boolq, agentic",
+            "wordings.advice: no such prompts; a set can word agentic, boolq, donation",
         ),
         ('[wordings.donation]\nwho = ["x"]', "wordings.donation.who: no such list; there are persona, question"),
         (
             '[wordings.donation]\nquestion = ["x"]',
-            "wordings.donation.question: has 1 texts; write 2, as the shipped one",
+            "wordings.donation.question: has 1 texts; write 2, as the shipped list",
         ),
         (
             '[wordings.donation]\nquestion = ["Which of {first}?", "Who?"]',
