@@ -79,6 +79,8 @@ def slope_per_two_sd(x: FloatArray, y: FloatArray, groups: Sequence[str], label:
 def shares_against_average(first: IntArray, second: IntArray, score: FloatArray, n: int) -> FloatArray:
     """Return the share in which each entity would be chosen over the average one: least squares over pairs.
 
+    What being shown first adds is taken out.
+
     Parameters
     ----------
     first, second
@@ -104,14 +106,18 @@ def shares_against_average(first: IntArray, second: IntArray, score: FloatArray,
     """
     if not len(score):
         return np.full(n, math.nan)
-    balance, won = np.zeros((n, n)), np.zeros(n)
-    apart = score - score.mean()
+    # The last unknown is what being shown first adds.
+    moments, won = np.zeros((n + 1, n + 1)), np.zeros(n + 1)
+    apart = score - 0.5
+    moments[n, n], won[n] = len(score), apart.sum()
     for own, other, sign in ((first, second, 1.0), (second, first, -1.0)):
-        np.add.at(balance, (own, own), 1.0)
-        np.add.at(balance, (own, other), -1.0)
+        np.add.at(moments, (own, own), 1.0)
+        np.add.at(moments, (own, other), -1.0)
+        np.add.at(moments, (own, n), sign)
+        np.add.at(moments, (n, own), sign)
         np.add.at(won, own, sign * apart)
-    effects = np.linalg.lstsq(balance, won, rcond=None)[0]
-    return np.where(np.diag(balance) > 0, 0.5 + effects, math.nan)
+    effects = np.linalg.lstsq(moments, won, rcond=None)[0][:n]
+    return np.where(np.diag(moments)[:n] > 0, 0.5 + effects, math.nan)
 
 
 def _slope(x: FloatArray, y: FloatArray, spread: float) -> float:
