@@ -106,18 +106,15 @@ def shares_against_average(first: IntArray, second: IntArray, score: FloatArray,
     """
     if not len(score):
         return np.full(n, math.nan)
+    question = np.arange(len(score))
+    design = np.zeros((len(score), n + 1))
+    design[question, first] = 1.0
+    design[question, second] = -1.0
     # The last unknown is what being shown first adds.
-    moments, won = np.zeros((n + 1, n + 1)), np.zeros(n + 1)
-    apart = score - 0.5
-    moments[n, n], won[n] = len(score), apart.sum()
-    for own, other, sign in ((first, second, 1.0), (second, first, -1.0)):
-        np.add.at(moments, (own, own), 1.0)
-        np.add.at(moments, (own, other), -1.0)
-        np.add.at(moments, (own, n), sign)
-        np.add.at(moments, (n, own), sign)
-        np.add.at(won, own, sign * apart)
-    effects = np.linalg.lstsq(moments, won, rcond=None)[0][:n]
-    return np.where(np.diag(moments)[:n] > 0, 0.5 + effects, math.nan)
+    design[:, n] = 1.0
+    effects = np.linalg.lstsq(design, score - 0.5, rcond=None)[0][:n]
+    asked = np.bincount(np.r_[first, second], minlength=n) > 0
+    return np.where(asked, 0.5 + effects, math.nan)
 
 
 def _slope(x: FloatArray, y: FloatArray, spread: float) -> float:
