@@ -356,7 +356,7 @@ def test_where_the_groups_limit_no_memory_the_sandbox_starts_without_one_and_say
 @confined
 def test_what_a_host_does_not_enforce_is_a_warning_of_the_run(tmp_path, monkeypatch):
     pytest.importorskip("inspect_ai")
-    from pytest_llmpref.experiments.agents import inspecting as sandbox
+    from pytest_llmpref.experiments.agents import sandboxes as sandbox
 
     emulate_systemd(tmp_path, monkeypatch, limit="max")
     sandbox._say_once.cache_clear()
