@@ -183,12 +183,14 @@ def compare_family(results: Results, covariates: Sequence[Covariate], quantities
     for name, model in results.models.items():
         for quantity, scale, one in _quantities(model):
             if isinstance(one, str):
-                left_out.append(f"{quantity} of {name}: {one}")
+                if not quantities or quantity in quantities:
+                    left_out.append(f"{quantity} of {name}: {one}")
                 continue
             scales[quantity] = scale
             found.setdefault(quantity, {}).setdefault(name, one)
     if unknown := [quantity for quantity in quantities if quantity not in found]:
-        raise FamilyError(f"no model has {unknown[0]!r}; there are: {'; '.join(found) or 'none'}")
+        why = "".join(f"; left out: {one}" for one in left_out)
+        raise FamilyError(f"no model has {unknown[0]!r}; there are: {'; '.join(found) or 'none'}{why}")
     wanted = {quantity: found[quantity] for quantity in quantities} or found
     trends = []
     for quantity, models in wanted.items():
@@ -202,7 +204,8 @@ def compare_family(results: Results, covariates: Sequence[Covariate], quantities
         raise FamilyError(f"nothing can be related to a covariate: {'; '.join(left_out) or 'nothing was measured'}")
     adjusted = holm_adjusted([trend.line.p_value for trend in trends])
     return Family(
-        tuple(replace(trend, p_holm=float(p)) for trend, p in zip(trends, adjusted, strict=True)), tuple(left_out)
+        tuple(replace(trend, p_holm=float(p)) for trend, p in zip(trends, adjusted, strict=True)),
+        tuple(dict.fromkeys(left_out)),
     )
 
 
@@ -270,7 +273,7 @@ def _found(value: float | None, low: float, high: float, scale: Scale, level: fl
     middle = _on(scale, value)
     halves = [abs(end - middle) for end in ends if math.isfinite(end)]
     if not math.isfinite(middle) or not halves or not max(halves) > 0:
-        return f"its interval, {low:g} to {high:g} around {value:g}, does not say how exact it is"
+        return f"{value:g} has no interval that says how exact it is"
     normal = float(special.ndtri((1 + level) / 2))
     error = sum(halves) / len(halves) / normal
     half = error * float(special.ndtri(0.975))

@@ -46,12 +46,12 @@ def _cells(trend: Trend) -> tuple[str, ...]:
     low, high = trend.line.interval()
     scale = f" {trend.scale.name}" if trend.scale is not PLAIN else ""
     unit = f" {trend.covariate.unit}" if trend.covariate.unit else ""
-    first, last = (number(trend.at(end)[0]) for end in trend.ends)
+    first, last = (number(round(trend.at(end)[0], 9)) for end in trend.ends)
     return (
         trend.quantity,
         trend.covariate.name,
         str(len(trend.models)),
-        f"{signed(trend.line.slope)} ({signed(low)} to {signed(high)}){scale}{unit}",
+        f"{signed(round(trend.line.slope, 9))} ({signed(low)} to {signed(high)}){scale}{unit}",
         number(trend.p_holm),
         f"{first} to {last}",
         trend.says,

@@ -91,8 +91,14 @@ def test_what_failed_its_checks_is_left_out_and_named(covariates):
     models = FIVE | {"f": model(0.99, verdict="invalid")}
     family = compare_family(results(**models), covariates(SIZES + "f,5,2026-01-01,base\n"), [RHO])
     assert set(family.trends[0].models) == set("abcde")
-    assert f"{RHO} of f: reliability 0.2" in family.left_out
-    assert "left out: " + f"{RHO} of f: reliability 0.2" in list(family_lines(family))
+    assert family.left_out == (f"{RHO} of f: reliability 0.2",)
+    assert "left out: " + family.left_out[0] in list(family_lines(family))
+    others = compare_family(
+        results(**models), covariates(SIZES + "f,5,2026-01-01,base\n"), ["reliability of preference"]
+    )
+    assert others.left_out == ()
+    with pytest.raises(FamilyError, match=r"no model has 'rho\(.*; left out: rho\(.* of f: reliability 0\.2"):
+        compare_family(results(f=models["f"]), covariates("model,size\nf,1\n"), [RHO])
 
 
 def test_a_model_without_the_covariate_is_left_out_of_it_alone(covariates):
