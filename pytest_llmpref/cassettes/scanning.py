@@ -1,6 +1,8 @@
 """Looks for secrets in a folder of recordings, ours and vcrpy's, and says what it read and what it did not."""
 
+import gzip
 import stat
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +12,7 @@ import msgspec
 from pytest_llmpref.cassettes.decoding import LostNumber
 from pytest_llmpref.cassettes.folders import lines_of, numbered
 from pytest_llmpref.cassettes.interaction import CassetteError
+from pytest_llmpref.files import open_to_read
 from pytest_llmpref.secrets import (
     FoundSecret,
     Secrets,
@@ -21,6 +24,8 @@ from pytest_llmpref.secrets import (
 from pytest_llmpref.secrets.shapes import unlike_words
 
 _NO_FILE = {stat.S_IFLNK: "a symbolic link", stat.S_IFIFO: "a named pipe"}
+IMPORTED = "imported"
+"""Folder of what was imported of others' data."""
 _YAML = frozenset({".yaml", ".yml"})
 _TEXT = frozenset({".json", ".cut", ".batches"})
 """vcrpy's cassettes in JSON, lines that a killed run left unfinished, and the jobs of batches."""
@@ -84,13 +89,15 @@ def scan(folder: Path) -> Scan:
 
 
 def _kind(path: Path) -> str | None:
+    if path.name.endswith(".jsonl.gz") and path.parent.name == IMPORTED:
+        return "import"
     if path.name.endswith((".jsonl", ".jsonl.gz")):
         return "cassette"
     return "yaml" if path.suffix in _YAML else "text" if path.suffix in _TEXT else None
 
 
 def _scan_file(path: Path, kind: str, found: Scan) -> None:
-    readers = {"cassette": _in_cassette, "yaml": _in_yaml, "text": _in_text}
+    readers = {"cassette": _in_cassette, "import": _in_import, "yaml": _in_yaml, "text": _in_text}
     read = 0
     try:
         for number, secrets in readers[kind](path):
@@ -122,6 +129,17 @@ def _in_cassette(path: Path) -> Iterator[tuple[int, list[FoundSecret]]]:
         bodies = () if exchange is None else (exchange.request.body, exchange.response.body)
         values = dict.fromkeys(value for body in bodies for value in body_credentials(body) if unlike_words(value))
         yield number, [*find_secrets(line.decode()), *map(_named, values)]
+
+
+def _in_import(path: Path) -> Iterator[tuple[int, list[FoundSecret]]]:
+    """Yield each line's number, and its secrets: the header, and a reply in each line."""
+    secrets = Secrets()
+    try:
+        with open_to_read(path) as packed, gzip.GzipFile(fileobj=packed) as file:
+            for number, line in enumerate(file, 1):
+                yield number, find_secrets(line.decode()) if secrets.suspected(line) else []
+    except (EOFError, zlib.error) as error:
+        raise CassetteError(f"{path}: {error}; import it again") from error
 
 
 def _in_yaml(path: Path) -> Iterator[tuple[int, list[FoundSecret]]]:

@@ -7,9 +7,10 @@ from typing import Any, get_args
 
 from pytest_llmpref.cassettes import Cassette, CassetteError
 from pytest_llmpref.cassettes.folders import Keep, cassette_files, disagreements, listed, merge
-from pytest_llmpref.cassettes.scanning import scan
+from pytest_llmpref.cassettes.scanning import IMPORTED, scan
 from pytest_llmpref.characters import on_lines, on_one_line
 from pytest_llmpref.files import refuse_links_below
+from pytest_llmpref.imports.folders import copy, fault_of, import_files, stored, to_merge
 
 
 def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the type of its subparsers
@@ -53,6 +54,10 @@ def _list(options: argparse.Namespace) -> None:
         dates = dict.fromkeys(f"{time:%Y-%m-%d}" for time in (one.first, one.last))
         model = on_one_line(one.model)
         print(f"{model:<32}{one.interactions:>13,}{one.size / 1000:>9,.0f}  {' to '.join(dates)}")
+    for found_import in map(stored, import_files(options.folder)):
+        record, model = found_import.header.record, on_one_line(found_import.header.model)
+        names = on_one_line(", ".join(source.file for source in record.sources))
+        print(f"{model:<32}{record.kept:>13,}{found_import.size / 1000:>9,.0f}  imported from {names}")
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -64,6 +69,10 @@ def _check(options: argparse.Namespace) -> int:
             found = [str(error)]
         faults += len(found)
         print(on_lines("\n".join(found) if found else f"{path}: whole"))
+    for path in import_files(options.folder):
+        fault = fault_of(path)
+        faults += bool(fault)
+        print(on_one_line(fault or f"{path}: whole"))
     return int(faults > 0)
 
 
@@ -72,7 +81,8 @@ def _scan(options: argparse.Namespace) -> int:
     for leak in found.leaks:
         print(on_one_line(f"{leak.path}:{leak.line}: {leak.secret.kind}, {leak.secret.shown}"))
     for path, read in found.read.items():
-        what = "interactions" if ".jsonl" in path.suffixes else "texts"
+        imported = path.parent.name == IMPORTED
+        what = "lines" if imported else "interactions" if ".jsonl" in path.suffixes else "texts"
         print(on_one_line(f"{path}: read, {read:,} {what}"))
     for path, why in found.unread.items():
         print(on_one_line(f"{path}: NOT READ: {why}"))
@@ -122,8 +132,13 @@ def _import(options: argparse.Namespace) -> None:
 
 
 def _merge(options: argparse.Namespace) -> None:
+    # What cannot be merged is said before anything is written.
+    imports = to_merge(options.sources, options.folder)
     for one in merge(options.sources, options.folder, options.keep):
         print(on_one_line(f"{one.cassette}: {one.added:,} interactions added, {one.known:,} known"))
+    for place, path in imports.items():
+        copy(path, place)
+        print(on_one_line(f"{place}: copied from {path}"))
 
 
 _Action = Callable[[argparse.Namespace], int | None]

@@ -33,28 +33,14 @@ OUTCOMES: tuple[Given, ...] = ("answered", "partly", "declined", "truncated", "e
 def import_replies(
     source: Path, wanted: Wanted, measures: Sequence[str], about: Mapping[str, Mapping[str, object]] | None = None
 ) -> list[Writer]:
-    """Import a table of replies.
+    """Import a table of replies; results and errors are those of `imports.choices.import_choices`.
 
     Parameters
     ----------
-    source
-        A table, a log of Inspect's, or the result file of a batch.
-    wanted
-        What the user wants of it.
-    measures
-        Names of the measures that replies can belong to.
+    source, wanted, measures
+        The same, where the source may also be a log of Inspect's, or the result file of a batch.
     about
         Id of a row -> further cells of it, where another table tells what was asked; ``None`` for none.
-
-    Returns
-    -------
-    list of Writer
-        What was written, a model each.
-
-    Raises
-    ------
-    ImportFileError
-        If the file is none, or says what nobody can know the meaning of. Nothing is written then.
     """
     read = partial(_reply, measures=measures)
     with Intake(source, wanted, COLUMNS, OUTCOMES) as intake:

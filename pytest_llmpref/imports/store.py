@@ -119,8 +119,23 @@ def imported_names(folder: Path) -> list[str]:
     folder
         Of the cassettes.
     """
-    found = sorted((folder / FOLDER).glob("*.jsonl.gz"))
-    return [_decoded(path, next(_lines(path, path.name), b""), Header).model for path in found]
+    return [header_of(path).model for path in sorted((folder / FOLDER).glob("*.jsonl.gz"))]
+
+
+def header_of(path: Path) -> Header:
+    """Read the header of the file of an imported model.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    StoredImportError
+        If it cannot be read.
+    """
+    return _decoded(path, next(_lines(path, path.name), b""), Header)
 
 
 def entity_set(found: Mapping[str, Imported]) -> EntitySet:
