@@ -19,6 +19,8 @@ COMMANDS = {
     "diff": "results",
     "paper-table": "results",
     "compare-family": "family",
+    "certify": "certify",
+    "verify": "certify",
     "cassettes": "cassettes",
     "batches": "batches",
     "import": "imports",

@@ -43,8 +43,8 @@ def part_of(session: pytest.Session, gate: GateState | None) -> str:
         return f"chosen by {chosen}"
     if ended := session.shouldfail or session.shouldstop:
         return str(ended) if isinstance(ended, str) else "stopped early"
-    if session.exitstatus in {pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR}:
-        return "interrupted"
+    if session.exitstatus not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
+        return "ended early"
     if gate is not None and any(absent.gate == gating.UNKNOWN for absent in gate.not_run):
         return "some tests could not be collected"
     return ""

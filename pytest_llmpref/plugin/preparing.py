@@ -89,7 +89,7 @@ class Preparation:
         if not is_imported(model):
             return ""
         try:
-            return str(self._run.study(model).imported.plans.why_absent(self._measures_needed([item])[model]))
+            return str(self._run.study(model).source.why_absent(self._measures_needed([item])[model]))
         except LLMPrefError:
             return ""  # the test's own error
 

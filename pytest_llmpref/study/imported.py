@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import cached_property
-from pathlib import Path
 from typing import Any
 
+from pytest_llmpref.cassettes import Cassette
 from pytest_llmpref.config.entities import EntitySet
 from pytest_llmpref.config.options import Settings
 from pytest_llmpref.errors import LLMPrefError
@@ -71,13 +70,19 @@ class ImportedStudy:
     ----------
     conditions
         Of the study.
-    folder
-        Of the cassettes.
+    settings
+        Of the study: where cassettes are.
 
     Attributes
     ----------
     conditions
         The same, with every entity of the set: what was asked is not ours to choose.
+    cassette
+        Of questions of a test's own; others ask nothing.
+    judge, judging
+        Nobody: what others asked is read as they, or rules, read it.
+    plans, recorded
+        What others asked, and the replies.
 
     Raises
     ------
@@ -87,9 +92,14 @@ class ImportedStudy:
         If it is about other entities than the study.
     """
 
-    def __init__(self, conditions: Conditions, folder: Path) -> None:
+    is_asked = False
+    judge = ""
+    judging: Cassette | None = None
+
+    def __init__(self, conditions: Conditions, settings: Settings) -> None:
+        self.cassette = Cassette.open(settings.cassettes, conditions.model)
         self.conditions = replace(conditions, profile=replace(conditions.profile, entities=None))
-        self.data = load_import(folder, conditions.model)
+        self.data = load_import(settings.cassettes, conditions.model)
         ids = set(conditions.entities.ids)
         if others := [one.name for one in self.data.header.entities if one.id not in ids]:
             raise LLMPrefError(
@@ -97,21 +107,17 @@ class ImportedStudy:
                 f"{conditions.entities.name} lacks {'it' if len(others) == 1 else 'these'}: measure imported models "
                 "alone, or import them with the file of that set (--entities)"
             )
-
-    @cached_property
-    def plans(self) -> "ImportedPlans":
-        """The plans."""
-        return ImportedPlans(self.conditions, self.data)
-
-    @cached_property
-    def recorded(self) -> "ImportedReplies":
-        """The replies."""
-        return ImportedReplies(self.plans)
+        self.plans = ImportedPlans(self.conditions, self.data)
+        self.recorded = ImportedReplies(self.plans)
 
     @property
     def record(self) -> ImportRecord:
         """Where the replies come from."""
         return self.data.header.record
+
+    def why_absent(self, measures: Iterable[str]) -> str:
+        """Say which of some measures the data cannot give; empty where they give all."""
+        return self.plans.why_absent(measures)
 
     def found(self, name: str, measure: Measure) -> Measure:
         """Return a measure with where its replies come from, and what they cannot tell."""

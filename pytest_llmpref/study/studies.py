@@ -165,7 +165,7 @@ class Studies:
                 if study.measures
             },
             judges={model: study.judge for model, study in self._opened.items() if study.judge},
-            imported={name: one.imported.record for name, one in self._opened.items() if one.imported is not None},
+            imported={name: found for name, one in self._opened.items() if (found := one.source.record) is not None},
             to_label=[one for study in self._opened.values() for one in study.labelling.to_label],
         )
 

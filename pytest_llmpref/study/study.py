@@ -6,11 +6,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Protocol
 
-from pytest_llmpref.cassettes import Cassette
-from pytest_llmpref.config.judges import judge_of
 from pytest_llmpref.config.labels import Labels
 from pytest_llmpref.config.options import Settings, Shard
-from pytest_llmpref.config.profiles import NEWEST_DESIGN, Profile
 from pytest_llmpref.config.setups import setup_of
 from pytest_llmpref.errors import ExtensionError, LLMPrefError
 from pytest_llmpref.experiments.asking import attempt_key
@@ -20,17 +17,17 @@ from pytest_llmpref.experiments.participants import permuted
 from pytest_llmpref.experiments.registry import is_shipped, reference
 from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.models.chat import Reply, Request
-from pytest_llmpref.models.opening import is_imported, is_simulated
+from pytest_llmpref.models.opening import is_simulated
 from pytest_llmpref.models.setup import dressed
 from pytest_llmpref.study.answering import Answerers, BackgroundLoop
 from pytest_llmpref.study.batching import all_of, in_order_of_need
 from pytest_llmpref.study.canary import Canary, ask_again, recorded_again
-from pytest_llmpref.study.coverage import Gap, NotRecordedError, Plans, Recorded, describe_gaps
+from pytest_llmpref.study.coverage import Gap, NotRecordedError, describe_gaps
 from pytest_llmpref.study.extensions import NOTHING, Extensions
-from pytest_llmpref.study.imported import ImportedStudy
 from pytest_llmpref.study.labelling import Labelling
 from pytest_llmpref.study.provenance import invalidated, with_provenance
 from pytest_llmpref.study.records import checked_measure
+from pytest_llmpref.study.sources import source_of
 
 
 class Progress(Protocol):
@@ -47,13 +44,6 @@ class Progress(Protocol):
     def close(self) -> None:
         """Finish the display."""
         ...
-
-
-def _followed(profile: Profile, cassette: Cassette, settings: Settings) -> Profile:
-    """Return a profile with the design that a study follows: the forced one, that of its recording, or its own."""
-    if settings.design != "auto":
-        return replace(profile, design=int(settings.design))
-    return replace(profile, design=max(cassette.designs, default=profile.design))
 
 
 class Study:
@@ -78,8 +68,10 @@ class Study:
     ----------
     judge
         Name of the model that judges the replies; empty where rules alone read them.
-    imported
-        What was imported, and stands in the place of recordings; ``None`` of a model that can be asked.
+    source
+        Where replies come from.
+    plans
+        What is asked for each measure.
     labelling
         What people's labels say of the replies, and which replies people are to label.
 
@@ -98,32 +90,17 @@ class Study:
         extensions: Extensions = NOTHING,
         labels: Labels | None = None,
     ) -> None:
-        self.cassette = Cassette.open(settings.cassettes, conditions.model)
-        self.imported = ImportedStudy(conditions, settings.cassettes) if is_imported(conditions.model) else None
-        # What others asked is read as they, or rules, read it.
-        self.judge = "" if self.imported is not None else judge_of(conditions.model, settings)
-        own = self.judge == conditions.model  # a cheap model may judge itself
-        self._judge = self.cassette if own else Cassette.open(settings.cassettes, self.judge) if self.judge else None
-        if self.imported is not None:
-            conditions = self.imported.conditions
-        conditions = replace(conditions, profile=_followed(conditions.profile, self.cassette, settings))
-        self.cassette.design = conditions.profile.design
-        if self._judge is not None and not own:
-            # What a judge is asked follows no design, and must not decide on that of a later study of it.
-            self._judge.design = max(self._judge.designs, default=NEWEST_DESIGN)
-        self.conditions = conditions
-        self._settings, self._loop = settings, loop
-        self._recorded = (
-            Recorded(self.cassette, self._judge, settings) if self.imported is None else self.imported.recorded
+        self.source = source_of(conditions, settings, lambda: self.measure(reference().measure))
+        self.cassette, self.judge, self._judge = self.source.cassette, self.source.judge, self.source.judging
+        self.conditions, self.plans, self._recorded = (
+            self.source.conditions,
+            self.source.plans,
+            self.source.recorded,
         )
+        self._settings, self._loop = settings, loop
         self._progress = progress
         self._display: Progress | None = None
         self._setup = setup_of(conditions.model, settings)
-        self._plans = (
-            Plans(conditions, lambda: self.measure(reference().measure), self._setup)
-            if self.imported is None
-            else self.imported.plans
-        )
         self._answerers = Answerers(self.cassette, self._judge, settings, extensions, self._tell)
         self.labelling = Labelling(settings, labels)
         self.all_protocols = settings.protocols == "all"
@@ -139,17 +116,15 @@ class Study:
 
     def gaps(self, measures: Iterable[str]) -> list[Gap]:
         """Return what is planned for these measures and has to be asked."""
-        if self._answerers.in_process or self.imported is not None:
+        if self._answerers.in_process or not self.source.is_asked:
             return []
         return [gap for name in measures if (gap := self._gap(name)) is not None]
 
     def answered(self, keys: Iterable[str], measures: Iterable[str]) -> set[str]:
         """Return those of some keys of which there is a reply; from a model in this process, there may be one."""
-        if not self._answerers.in_process and self.imported is None:
+        if not self._answerers.in_process and self.source.is_asked:
             return {key for key in keys if self.cassette.interaction(key) is not None}
-        if self.imported is not None:
-            measures = [name for name in measures if not self.imported.plans.why_absent([name])]
-        plans = [self._plans[name] for name in measures]
+        plans = [self.plans[name] for name in measures if not self.source.why_absent([name])]
         attempts = (
             attempt_key(request, number)
             for plan in plans
@@ -160,11 +135,11 @@ class Study:
 
     def planned(self, measure: str) -> int:
         """Return how many questions are planned for a measure."""
-        return self._plans[measure].total
+        return self.plans[measure].total
 
     def at_most(self, measure: str) -> bool:
         """Whether that is the most, since the answers may end the asking before."""
-        rounds = self._plans[measure].rounds
+        rounds = self.plans[measure].rounds
         return rounds is not None and rounds.at_most
 
     def rounds_of_batches(self, measures: Sequence[str]) -> list[list[str]]:
@@ -172,11 +147,11 @@ class Study:
 
         Agents are in none.
         """
-        return [names for names in in_order_of_need(measures, self._plans, self.conditions) if self.gaps(names)]
+        return [names for names in in_order_of_need(measures, self.plans, self.conditions) if self.gaps(names)]
 
     def only_plan(self) -> None:
         """Count from now on what a run would ask: preferences that are not recorded are not asked for."""
-        self._plans.only_counted = bool(self.gaps([reference().measure]))
+        self.plans.only_counted = bool(self.gaps([reference().measure]))
 
     def prepare(self, measures: Sequence[str]) -> None:
         """Make sure, before the first question, that these measures can be had.
@@ -193,7 +168,7 @@ class Study:
         WorldError, EntityFileError
             If a simulated model's file cannot be used.
         """
-        if self.imported is not None:
+        if not self.source.is_asked:
             return
         in_process = self._answerers.in_process
         if in_process:
@@ -201,7 +176,7 @@ class Study:
         self._ask_canary(measures)
         live = in_process or self._settings.record_mode != "none"
         for name in measures:
-            experiment = self._plans.experiment(name)
+            experiment = self.plans.experiment(name)
             if isinstance(experiment, AgentExperiment) and self.conditions.agentic:
                 self._loop.run(experiment.check(self.conditions, self._settings.sandbox, live=live))
         if not (gaps := self.gaps(measures)):
@@ -213,7 +188,7 @@ class Study:
             return
         with self._recording():
             self._ask(
-                gaps[0].measure, list(self._recorded.missing(self._plans[gaps[0].measure], list(gaps[0].missing)[:1]))
+                gaps[0].measure, list(self._recorded.missing(self.plans[gaps[0].measure], list(gaps[0].missing)[:1]))
             )
 
     def measure(self, name: str) -> Measure:
@@ -229,7 +204,7 @@ class Study:
             return self._measures[name]
         if failure := self._failures.get(None) or self._failures.get(name):
             raise failure
-        if self.imported is not None and (why := self.imported.plans.why_absent([name])):
+        if why := self.source.why_absent([name]):
             raise NotRecordedError(why)  # which says nothing of other measures
         try:
             self._measures[name] = self._compute(name)
@@ -250,7 +225,7 @@ class Study:
         LLMPrefError
             What ``prepare`` raises, or if the answers to other shares decide what is asked.
         """
-        plan = self._plans[name]
+        plan = self.plans[name]
         if plan.rounds is not None:
             raise LLMPrefError(
                 f"{name}: {plan.rounds.setting} chooses questions by the answers so far, which no share has; record it "
@@ -273,26 +248,25 @@ class Study:
         self._loop.clean_up(self._answerers.close())
 
     def _compute(self, name: str) -> Measure:
-        plan = self._plans[name]
+        plan = self.plans[name]
         if gaps := self.gaps([name]):
             if self._settings.record_mode == "none":
                 raise NotRecordedError(describe_gaps(self.cassette.model, gaps, self._settings))
             self._ask_rounds(name)
         # Live or not, what is analysed is what the cassette holds, where there is one.
-        by_wire = self._settings.replay == "wire" and self.imported is None
+        by_wire = self._settings.replay == "wire" and self.source.is_asked
         replies = None if by_wire else self._recorded.complete(name, plan)
         if replies is None:
             replies = list[Replies]([()] * len(plan.requests))
             while numbers := plan.next_round(replies):
-                answered = self._loop.run(self._answerers.replies(self._plans, name, numbers, live=False))
+                answered = self._loop.run(self._answerers.replies(self.plans, name, numbers, live=False))
                 for number, attempts in zip(numbers, answered, strict=True):
                     replies[number] = attempts
         self.labelling.take(name, plan, replies)
-        measure = self._plans.experiment(name).analyse(self._plans.conditions(name), plan, replies)
+        measure = self.plans.experiment(name).analyse(self.plans.conditions(name), plan, replies)
         if not is_shipped(name):
             measure = checked_measure(name, measure)
-        if self.imported is not None:
-            measure = self.imported.found(name, measure)
+        measure = self.source.found(name, measure)
         measure = with_provenance(measure, self._measures.values(), self.cassette, self._settings.served)
         if self._canary is not None:
             measure = replace(measure, diagnostics=measure.diagnostics | {"canary": self._canary.record})
@@ -305,9 +279,9 @@ class Study:
 
         Agents wait for their tests.
         """
-        for names in in_order_of_need(measures, self._plans, self.conditions):
+        for names in in_order_of_need(measures, self.plans, self.conditions):
             # Planned before the recording begins: a plan may need a measure.
-            planned = {name: self._plans[name] for name in names}
+            planned = {name: self.plans[name] for name in names}
             total = sum(gap.count for gap in self.gaps(names))
             with self._recording(), self._shown(self._title("in batches"), total) as display:
                 done = set[tuple[str, int]]()
@@ -323,9 +297,7 @@ class Study:
         if self._canary is not None or not self._settings.canary or self._answerers.in_process:
             return
         plans = {
-            name: self._plans[name]
-            for name in measures
-            if not isinstance(self._plans.experiment(name), AgentExperiment)
+            name: self.plans[name] for name in measures if not isinstance(self.plans.experiment(name), AgentExperiment)
         }
         questions = recorded_again(plans, self.cassette, self._settings.canary, self.conditions.seed)
         if questions:
@@ -373,13 +345,13 @@ class Study:
         self, name: str, numbers: Sequence[int], display: Progress | None
     ) -> Coroutine[Any, Any, list[Replies]]:
         """Return what asks trials, and records and shows them."""
-        is_refusal = self._plans[name].is_refusal
+        is_refusal = self.plans[name].is_refusal
 
         def on_reply(reply: Reply, ended: bool) -> None:
             if display is not None:
                 display(reply, ended, is_refusal(reply))
 
-        return self._answerers.replies(self._plans, name, numbers, live=True, on_reply=on_reply)
+        return self._answerers.replies(self.plans, name, numbers, live=True, on_reply=on_reply)
 
     @contextmanager
     def _recording(self) -> Iterator[None]:
@@ -391,7 +363,7 @@ class Study:
             yield
 
     def _gap(self, name: str) -> Gap | None:
-        return self._recorded.gap(name, self._plans[name])
+        return self._recorded.gap(name, self.plans[name])
 
     def _tell(self, said: str) -> None:
         """Show what holds up the asking, where that is shown."""

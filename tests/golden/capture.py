@@ -27,7 +27,7 @@ def numbers(estimate):
 
 def described(study, measure):
     """A measure, its plan and its trials: counts and checksums of what is asked, and the estimates themselves."""
-    requests = study._plans[measure.name].requests
+    requests = study.plans[measure.name].requests
     trials = [*measure.trials, *measure.controls]
     return {
         "planned": len(requests),

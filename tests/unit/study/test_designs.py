@@ -68,7 +68,7 @@ def test_what_is_recorded_from_then_on_says_its_design(study_of, tmp_path):
 
 
 def test_questions_follow_the_design(study_of):
-    one, two = (study_of(design=version)._plans["preference"] for version in ("1", "2"))
+    one, two = (study_of(design=version).plans["preference"] for version in ("1", "2"))
     assert len(one.requests) == len(two.requests)
     assert {request.key for request in one.requests} != {request.key for request in two.requests}
 

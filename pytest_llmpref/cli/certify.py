@@ -1,0 +1,65 @@
+"""``llmpref certify`` and ``verify``: what a study will ask and claim, and whether it still holds."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+STATUS = "exit status: 0 if everything is as certified, 1 if something changed or cannot be compared"
+
+
+def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the type of its subparsers
+    """Declare the subcommands."""
+    command = commands.add_parser(
+        "certify",
+        help="write down what a study asks and claims, and what came of it",
+        description="Write a certificate of a study. With --plan, before it is recorded: entities, questions, profile, "
+        "policy, tests, families and thresholds. Without, the same and the recordings and verdicts; the study is "
+        "replayed, and nothing is asked.",
+        epilog="example: llmpref certify --plan plan.json suites/replication --model openai/gpt-4.1-nano",
+    )
+    command.add_argument("--plan", action="store_true", help="certify what will be asked and claimed, before recording")
+    command.add_argument("file", type=Path, metavar="CERTIFICATE", help="the file to write")
+    command.add_argument("pytest", nargs=argparse.REMAINDER, metavar="...", help="tests, --model and other options")
+    command.set_defaults(run=_certify)
+    command = commands.add_parser(
+        "verify",
+        help="check a certificate, and name what changed since",
+        description="Replay what a certificate is of, and name what is no longer as certified. Run it in the folder "
+        "in which the certificate was made.",
+        epilog=STATUS,
+    )
+    command.add_argument("file", type=Path, metavar="CERTIFICATE", help="what llmpref certify wrote")
+    command.set_defaults(run=_verify)
+
+
+def _certify(options: argparse.Namespace) -> None:
+    from pytest_llmpref.files import write_whole  # noqa: PLC0415 - only these commands need them
+    from pytest_llmpref.plugin.certifying import certified  # noqa: PLC0415
+    from pytest_llmpref.study.certificate import CertificateError, encoded  # noqa: PLC0415
+
+    found = certified(options.pytest, plan=options.plan)
+    try:
+        write_whole(options.file, encoded(found), f"{options.file.name}.part")
+    except OSError as error:
+        raise CertificateError(f"{options.file}: cannot be written ({error.strerror or error})") from None
+    print(f"{options.file}: certified {'what will be asked and claimed' if options.plan else 'with its verdicts'}")
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from pytest_llmpref.characters import on_one_line  # noqa: PLC0415 - as above
+    from pytest_llmpref.plugin.certifying import certified, words_of  # noqa: PLC0415
+    from pytest_llmpref.study.certificate import CertificateError, changes, load  # noqa: PLC0415
+
+    known = load(options.file)
+    try:
+        words = words_of(known, Path.cwd())
+    except CertificateError as error:
+        raise CertificateError(f"{options.file}: {error}") from None
+    now = certified([*words, "-q"], plan=known.get("kind") == "plan")
+    changed = changes(known, now)
+    for line in changed:
+        print(on_one_line(f"changed: {line}"))
+    if known.get("version") != now["version"]:
+        print(on_one_line(f"certified by pytest-llmpref {known.get('version')}, verified by {now['version']}"))
+    print(on_one_line(f"{options.file}: {f'{len(changed)} CHANGED' if changed else 'verified'}"))
+    return int(bool(changed))

@@ -1,0 +1,222 @@
+"""Certificates: unchanged studies are verified, and each kind of change is named."""
+
+import gzip
+import json
+import random
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+SUITE = """
+import pytest
+from pytest_llmpref import spearman
+
+@pytest.mark.gate
+def test_follows(preferences, donation_advice, policy):
+    assert spearman(preferences, donation_advice) > policy.margin
+
+def test_again(preferences, donation_advice):
+    assert spearman(preferences, donation_advice) > 0.4
+"""
+WORDS = ["test_it.py", "--model", "sim/plain", "--llmpref-entities", "twelve.csv"]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory, recorded):
+    """A project with recordings and both of its certificates."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    (folder / "test_it.py").write_text(SUITE)
+    (folder / "policy.toml").write_text("[it]\nmargin = 0.5\n")
+    shutil.copy(recorded / "twelve.csv", folder)
+    shutil.copytree(recorded / "cassettes", folder / "cassettes")
+    for words in (["--plan", "plan.json"], ["results.json"]):
+        done = llmpref(folder, "certify", *words, *WORDS)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def llmpref(folder, *words):
+    command = [sys.executable, "-m", "pytest_llmpref", *map(str, words)]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def copy(project, tmp_path):
+    """A copy of the project, elsewhere."""
+    return shutil.copytree(project, tmp_path / "copy")
+
+
+def edit(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def cassette(folder):
+    (path,) = (folder / "cassettes").glob("sim--plain.jsonl*")
+    return path
+
+
+def lines_of(path):
+    content = path.read_bytes()
+    return (gzip.decompress(content) if path.suffix == ".gz" else content).decode().splitlines()
+
+
+def write_lines(path, lines):
+    content = "".join(f"{line}\n" for line in lines).encode()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+
+
+def test_what_will_be_asked_and_claimed_stands_in_the_plan(project):
+    plan = json.loads((project / "plan.json").read_text())
+    assert plan["kind"] == "plan"
+    assert plan["settings"] == {"model": ["sim/plain"], "entities": "twelve.csv"}
+    assert len(plan["entities"]) == 12
+    assert plan["models"]["sim/plain"]["preference"]["count"] == 132
+    assert len(set(plan["models"]["sim/plain"]["preference"]["questions"])) == 132
+    function = plan["functions"]["test_it.py::test_follows"]
+    assert (function["gate"], function["family"], function["policy"]) == (True, 2, {"margin": 0.5, "role": "gate"})
+    results = json.loads((project / "results.json").read_text())
+    assert {name: results[name] for name in plan if name != "kind"} == {n: plan[n] for n in plan if n != "kind"}
+    found = results["found"]["sim/plain"]
+    assert len(found["recordings"]["preference"]["replies"]) >= 132
+    claim = found["claims"]["test_it.py::test_follows[sim/plain]"]
+    assert (claim["claim"], claim["verdict"]) == ("> 0.5", "supported")
+    assert found["gate"] == "open"
+
+
+@pytest.mark.parametrize("name", ["plan.json", "results.json"])
+def test_an_unchanged_study_is_verified_and_writes_no_report(copy, name):
+    done = llmpref(copy, "verify", name)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == f"{name}: verified"
+    assert not (copy / "reports").exists()
+
+
+def test_the_same_study_has_the_same_bytes(copy):
+    """With workers, in another folder, and with recordings in another order."""
+    path = cassette(copy)
+    lines = lines_of(path)
+    random.Random(0).shuffle(lines)
+    write_lines(path, lines)
+    edit(copy / "pytest.ini", "[pytest]", "[pytest]\naddopts = -n 2")
+    assert llmpref(copy, "certify", "again.json", *WORDS).returncode == 0
+    assert (copy / "again.json").read_bytes() == (copy / "results.json").read_bytes()
+
+
+def change_entity(folder):
+    lines = (folder / "twelve.csv").read_text().splitlines()
+    lines[-1] = lines[-1].rpartition(",")[0] + ",another"
+    (folder / "twelve.csv").write_text("\n".join(lines))
+
+
+def change_margin(folder):
+    edit(folder / "policy.toml", "0.5", "0.45")
+
+
+def change_threshold(folder):
+    edit(folder / "test_it.py", "> 0.4", "> 0.3")
+
+
+def change_level(folder):
+    edit(folder / "pytest.ini", "[pytest]", "[pytest]\nllmpref_alpha = 0.01")
+
+
+def change_helper(folder):
+    edit(folder / "test_it.py", "import pytest\n", "import pytest\nHELPER = 1\n")
+
+
+def change_reply(folder):
+    path = cassette(folder)
+    lines = lines_of(path)
+    entry = json.loads(lines[0])
+    assert entry["reply"]["text"].strip() in {"A", "B"}
+    entry["reply"]["text"] = entry["reply"]["text"].translate(str.maketrans("AB", "BA"))
+    write_lines(path, [json.dumps(entry), *lines[1:]])
+
+
+FIRST = "changed: functions > test_it.py::test_follows"
+CHANGES = {
+    change_entity: ("plan.json", "changed: entities: "),
+    change_margin: ("plan.json", f"{FIRST} > policy: margin: was 0.5, now 0.45"),
+    change_threshold: ("plan.json", "changed: functions > test_it.py::test_again: source: changed"),
+    change_level: ("plan.json", f"{FIRST}: alpha: was 0.05, now 0.01"),
+    change_helper: ("plan.json", "changed: files: test_it.py: changed\nplan.json: 1 CHANGED"),
+    change_reply: ("results.json", "changed: found > sim/plain > recordings > "),
+}
+"""What changes -> which certificate says so, and how."""
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+def test_a_change_is_named(copy, change):
+    name, said = CHANGES[change]
+    change(copy)
+    done = llmpref(copy, "verify", name)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert said in done.stdout
+    assert "CHANGED" in done.stdout.splitlines()[-1]
+
+
+WARMTH = """
+from pytest_llmpref import Behaviour, entity_experiment
+
+class Warmth(Behaviour):
+    measure = fixture = "warmth"
+
+    def experiment(self):
+        return entity_experiment("warmth", ["How warm is {entity}?"], lambda text: text.count("!"))
+
+def pytest_llmpref_behaviours():
+    return [Warmth()]
+"""
+
+
+def test_a_prompt_that_changed_is_named_before_anything_is_recorded(copy):
+    (copy / "conftest.py").write_text(WARMTH)
+    (copy / "test_warm.py").write_text("def test_warm(warmth):\n    assert warmth > 0\n")
+    words = ["test_warm.py", *WORDS[1:]]
+    done = llmpref(copy, "certify", "--plan", "warm.json", *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert llmpref(copy, "verify", "warm.json").returncode == 0
+    edit(copy / "conftest.py", "How warm is", "How very warm is")
+    done = llmpref(copy, "verify", "warm.json")
+    assert done.returncode == 1
+    said = "changed: models > sim/plain > warmth > questions: question 1: changed; question 2: changed; "
+    assert f"{said}question 3: changed; and " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["-k", "again"], "a certificate is of whole files, and -k chooses a part"),
+        (["--deselect", "test_it.py::test_again"], "and --deselect chooses a part"),
+        (["--model", "sim/unheard"], "pytest ended with status"),
+    ],
+)
+def test_what_cannot_be_certified_writes_nothing(copy, words, said):
+    done = llmpref(copy, "certify", "none.json", *WORDS, *words)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert not (copy / "none.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("tests", ["-pevil"], "names the tests '-pevil', which are not in this folder"),
+        ("tests", ["../elsewhere"], "which are not in this folder"),
+        ("settings", {"header": "A=B"}, "holds the setting 'header', which no certificate has"),
+        ("certificate", 2, "certificate 2, and this version reads 1"),
+    ],
+)
+def test_a_certificate_of_somebody_elses_cannot_add_options(copy, name, value, said):
+    (copy.parent / "elsewhere").mkdir()
+    content = json.loads((copy / "plan.json").read_text()) | {name: value}
+    (copy / "plan.json").write_text(json.dumps(content))
+    done = llmpref(copy, "verify", "plan.json")
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
