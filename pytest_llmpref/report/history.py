@@ -77,7 +77,7 @@ def history(files: Mapping[Path, Results]) -> list[Series]:
     files
         Path -> the results that it holds.
     """
-    runs = {(one.run.began, tuple(one.models)): (path, one) for path, one in reversed(files.items())}
+    runs = {(one.run.began, tuple(one.models)): (path, one) for path, one in reversed([*files.items()])}
     ordered = sorted(runs.values(), key=lambda one: (one[1].run.began, str(one[0])))
     names = _names([path for path, _ in ordered], [one.run.began for _, one in ordered])
     alone = all(len(results.models) == 1 for _, results in ordered)

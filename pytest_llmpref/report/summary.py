@@ -162,6 +162,8 @@ def _lines(results: Results, models: list[ModelView]) -> Iterator[str]:
         for text in label_lines(model.record):
             yield from _wrapped(in_markdown(text.strip()), "  - " if text.startswith(" ") else "- ", "    ")
         for measure, record in model.record.measures.items():
+            for remark in record.checks.untestable:
+                yield from _wrapped(f"{in_markdown(measure.capitalize())}: {in_markdown(remark)}.", "- ", "  ")
             if ended := where_it_ended(record.checks):
                 yield from _wrapped(f"{in_markdown(measure.capitalize())}, {in_markdown(ended)}.")
         titles = {"gates": "Gates", "failed": "Failed", "rest": "Other claims"}

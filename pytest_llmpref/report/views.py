@@ -259,7 +259,7 @@ def entity_rows(claim: ClaimView, names: Names) -> list[list[Any]]:
 def _model(anchor: str, name: str, record: ModelRecord, names: Names) -> ModelView:
     verdict = judge(record)
     label = labelled(name, record)
-    drawn = _figures(label, record, names)
+    drawn = figures_of(label, record, names)
     return ModelView(
         id=anchor,
         name=name,
@@ -279,7 +279,7 @@ def _model(anchor: str, name: str, record: ModelRecord, names: Names) -> ModelVi
     )
 
 
-def _figures(label: str, record: ModelRecord, names: Names) -> dict[str, Chart | None]:
+def figures_of(label: str, record: ModelRecord, names: Names) -> dict[str, Chart | None]:
     """Return, by measure, the charts of the measures that were taken; ``None`` where a measure has no values."""
     liked = reference()
     preference = record.measures.get(liked.measure)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_llmpref.report.claims import could_be
 from pytest_llmpref.report.page import VEGA, page
+from pytest_llmpref.report.summary import summary
 from pytest_llmpref.results.loading import parse_results
 from pytest_llmpref.results.schema import MissingRecord
 
@@ -23,6 +24,16 @@ def report(tmp_path_factory):
 
 def test_a_claim_says_how_far_missing_answers_could_move_it(report):
     assert "could move it to anything from 0.31 to 0.87" in report.read_text()
+
+
+def test_what_the_data_cannot_support_is_said_in_both_reports():
+    record = hostile_record()
+    model = next(iter(record["models"].values()))
+    remark = "label bias not testable: no labels are known <b>"
+    model["measures"]["preference"]["diagnostics"]["untestable"] = [remark]
+    results = parse_results(record, "hostile")
+    assert page(results).count("label bias not testable: no labels are known &lt;b&gt;") == 1
+    assert "- Preference: label bias not testable: no labels are known" in summary(results)
 
 
 def claim_of(low, value, high, search=""):
