@@ -68,7 +68,7 @@ from pytest_llmpref.models.chat import (
     ToolCall,
 )
 from pytest_llmpref.models.simulated.tastes import Tastes
-from pytest_llmpref.notebooks import OpenStudy, open_study
+from pytest_llmpref.notebooks import OpenStudy, SavedResults, load_results, open_study
 from pytest_llmpref.parsing.open_answers import OpenAnswer, read_open_answer
 from pytest_llmpref.parsing.outcome import Attempt, Outcome, Reason
 from pytest_llmpref.parsing.replies import read_choice
@@ -123,6 +123,7 @@ __all__ = [
     "Reply",
     "Request",
     "Rounds",
+    "SavedResults",
     "Scenario",
     "SequentialShare",
     "Tastes",
@@ -163,6 +164,7 @@ __all__ = [
     "in_context",
     "interval_record",
     "ledger",
+    "load_results",
     "minus_control",
     "minus_others",
     "negative_control",

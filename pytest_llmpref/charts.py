@@ -4,13 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any, Protocol
-
-import msgspec
+from typing import Any
 
 from pytest_llmpref.characters import clipped
 from pytest_llmpref.results.measure_record import EstimateRecord, MeasureRecord
-from pytest_llmpref.results.schema import EntityRecord
+from pytest_llmpref.results.schema import EntityRecord, Results
 
 Spec = dict[str, Any]
 Row = dict[str, Any]
@@ -21,13 +19,6 @@ LABELLED = 3
 """How many entities at either end of a scatter carry their name, if there is room."""
 SHAPES = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left"]
 COLOURS = [f"var(--c{number})" for number in range(8)]
-ELSEWHERE = {
-    "paper": "#fff", "ink": "#1b1f24", "muted": "#5a6472", "rule": "#b9c1cc", "grid": "#eceff3",
-    "above": "#2f6fb5", "below": "#c2703a",
-    "c0": "#2f6fb5", "c1": "#c2703a", "c2": "#2e8b6a", "c3": "#8d5aa8",
-    "c4": "#9c8412", "c5": "#b84a6c", "c6": "#4a5a70", "c7": "#6b7d2a",
-}  # fmt: skip
-"""Colour of the page -> the same where there is no page, as in a notebook."""
 
 
 @dataclass(frozen=True)
@@ -56,26 +47,11 @@ class Chart:
         """Return what the page's script needs."""
         return {"spec": self.spec | {"description": f"{self.title}. {self.summary}"}, "columns": dict(self.columns)}
 
-    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        """Return what a notebook draws: Jupyter knows this method."""
-        written = msgspec.json.encode(self.spec | {"title": self.title, "description": self.summary}).decode()
-        for name, colour in ELSEWHERE.items():
-            written = written.replace(f"var(--{name})", colour)
-        return {"application/vnd.vegalite.v5+json": msgspec.json.decode(written), "text/plain": self.title}
-
-
-class HasEntities(Protocol):
-    """What knows the entities: results do."""
-
-    @property
-    def entities(self) -> Mapping[str, EntityRecord]:
-        """Entity id -> name and group."""
-
 
 class Names:
     """Names and groups of entities; an id that the file does not name stands for itself."""
 
-    def __init__(self, results: HasEntities) -> None:
+    def __init__(self, results: Results) -> None:
         self._entities = results.entities
         shown = Counter(clipped(entity.name, LONGEST_NAME) for entity in results.entities.values())
         self._ambiguous = {name for name, count in shown.items() if count > 1}

@@ -1,10 +1,12 @@
 """A study without pytest: for notebooks and scripts."""
 
 import difflib
+import json
+import re
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from pytest_llmpref.config.options import (
@@ -17,12 +19,17 @@ from pytest_llmpref.config.options import (
     default_settings,
 )
 from pytest_llmpref.experiments.measure import Measure
-from pytest_llmpref.experiments.registry import behaviour_of, behaviours, is_shipped, measured_by, reference
+from pytest_llmpref.experiments.registry import behaviours, is_shipped, measured_by
+from pytest_llmpref.models.opening import is_organism, is_simulated
+from pytest_llmpref.results.schema import SCHEMA, ModelRecord, Results
 from pytest_llmpref.study.extensions import register_installed
 from pytest_llmpref.study.studies import Studies
 from pytest_llmpref.study.study import Progress
 
 if TYPE_CHECKING:
+    import altair as alt
+    import pandas as pd
+
     from pytest_llmpref.charts import Chart
 
 PYTEST_ONLY = frozenset({"model", "report_dir", "keep_runs", "baseline", "shard", "plan", "policy", "strict"})
@@ -62,24 +69,15 @@ class OpenStudy:
             raise KeyError(f"no measure {measure!r}: {hint}")
         return self._studies[self._model].measure(measure)
 
-    def charts(self, measure: str) -> "list[Chart]":
-        """Return the charts of a measure, as the report has them; a notebook draws each where it is the last value.
-
-        Parameters
-        ----------
-        measure
-            Its name in results.json. The preferences are measured too, since most charts are drawn against them.
-        """
-        from pytest_llmpref.charts import Drawing, Names, shown  # noqa: PLC0415 - for those who draw
-        from pytest_llmpref.results.schema import EntityRecord  # noqa: PLC0415 - as above
-        from pytest_llmpref.study.records import measure_record  # noqa: PLC0415 - as above
-
-        liked = reference()
-        drawn, preference = (measure_record(self[name]) for name in (measure, liked.measure))
-        known = {one.id: EntityRecord(one.name, one.group) for one in self._studies[self._model].conditions.entities}
-        names = Names(SimpleNamespace(entities=known))
-        drawing = Drawing(self._model, measure, drawn, preference, liked.unit, names)
-        return shown(behaviour_of(measure).charts(drawing).values())
+    def results(self) -> "SavedResults":
+        """Return everything measured so far, as a run would write it into results.json."""
+        found = self._studies.found()
+        assert found.run is not None  # noqa: S101 - a study always says how it was set up
+        models = {
+            model: ModelRecord(simulated=is_simulated(model), organism=is_organism(model), measures=measures, claims=[])
+            for model, measures in found.measures.items()
+        }
+        return SavedResults(Results(schema=SCHEMA, run=found.run, entities=found.entities, models=models))
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *measured_by()]
@@ -95,6 +93,100 @@ class OpenStudy:
     def close(self) -> None:
         """Stop the model. What was measured stays usable."""
         self._studies.close()
+
+
+class SavedResults:
+    """What a run found, for a notebook. Made by `load_results`, and by ``results()`` of a study.
+
+    Attributes
+    ----------
+    record
+        Everything that results.json holds, as typed records: ``record.models[NAME].measures[MEASURE]``.
+    """
+
+    def __init__(self, record: Results) -> None:
+        self.record = record
+
+    def to_frame(self, table: str = "claims") -> "pd.DataFrame":
+        """Return a table.
+
+        Parameters
+        ----------
+        table
+            ``claims``, ``measures`` (a row for each entity) or ``trials``.
+
+        Raises
+        ------
+        SettingError
+            If there is no such table.
+        """
+        import pandas as pd  # noqa: PLC0415 - slow to import
+
+        from pytest_llmpref.export.records import TABLES, rows_of  # noqa: PLC0415
+
+        if table not in TABLES:
+            raise SettingError(f"no table {table!r}: use one of {', '.join(TABLES)}")
+        return pd.DataFrame(list(rows_of(self.record, table)), columns=list(TABLES[table]))
+
+    def charts(self, model: str = "") -> "list[alt.TopLevelMixin]":
+        """Return the charts of a model's measures, as its report has them, for Altair.
+
+        Parameters
+        ----------
+        model
+            Its name; the first one unless given.
+
+        Raises
+        ------
+        SettingError
+            If the results hold no such model, or altair is not installed.
+        """
+        try:
+            import altair as alt  # noqa: PLC0415 - no dependency of ours
+        except ImportError:
+            raise SettingError("charts need altair: pip install altair") from None
+        from pytest_llmpref.charts import Names  # noqa: PLC0415
+        from pytest_llmpref.report.views import figures_of  # noqa: PLC0415
+
+        name = model or next(iter(self.record.models))
+        if name not in self.record.models:
+            raise SettingError(f"no model {name!r}: there are {', '.join(self.record.models)}")
+        drawn = figures_of(name, self.record.models[name], Names(self.record)).values()
+        return [alt.Chart.from_dict(_coloured(chart)) for chart in drawn if chart is not None]
+
+    def _repr_html_(self) -> str:
+        shown = ["model", "nodeid", "entity", "value", "low", "high", "threshold", "verdict"]
+        return str(self.to_frame()[shown].to_html(max_rows=20, index=False))
+
+
+def _coloured(chart: "Chart") -> dict[str, Any]:
+    """Return a chart's specification with colours in the place of the names that the report's page gives them."""
+    from pytest_llmpref.report.page import ASSETS  # noqa: PLC0415 - for charts
+
+    style = (ASSETS / "report.css").read_text(encoding="utf-8")
+    colours = dict(re.findall(r"--(\w+): light-dark\((#\w+),", style))
+    spec = json.dumps({"title": chart.title, **chart.spec})
+    found: dict[str, Any] = json.loads(re.sub(r"var\(--(\w+)\)", lambda name: colours[name[1]], spec))
+    return found
+
+
+def load_results(path: str | Path) -> SavedResults:
+    """Read the results.json of a run, for a notebook.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    ResultsFileError
+        If it is none.
+    """
+    from pytest_llmpref.results import loading  # noqa: PLC0415 - as above
+
+    register_once()
+    return SavedResults(loading.load_results(Path(path)))
 
 
 def open_study(model: str, **settings: Any) -> OpenStudy:  # noqa: ANN401 - each has the type of its option
@@ -144,10 +236,14 @@ def open_study(model: str, **settings: Any) -> OpenStudy:  # noqa: ANN401 - each
         else:
             found = converted(option, str(value).lower() if option.kind is bool else str(value), name)
             given[name] = Path(found) if name == "cassettes" else found
-    # In a run of pytest those of its plugins are known, and more than these.
+    register_once()
+    return OpenStudy(default_settings(models=(model,), began=datetime.now(UTC), **given))
+
+
+def register_once() -> None:
+    """Register what installed packages add. In a run of pytest those of its plugins are known, and more than these."""
     if all(map(is_shipped, behaviours())):
         register_installed()
-    return OpenStudy(default_settings(models=(model,), began=datetime.now(UTC), **given))
 
 
 def _progress(title: str, total: int) -> Progress:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_llmpref.claims.claim import Threshold
@@ -134,14 +135,40 @@ class Measure:
             for entity, counts in count_outcomes_by_entity(self.trials).items()
         }
 
-    def to_frame(self) -> "pd.DataFrame":
-        """Return the trials as a table, one row a trial, with the last of its attempts."""
+    def to_frame(self, table: Literal["trials", "entities"] = "trials") -> "pd.DataFrame":
+        """Return the trials as a table, with the last attempt at each; or the entities, with their estimates.
+
+        Parameters
+        ----------
+        table
+            A row for each of these.
+        """
         import pandas as pd  # noqa: PLC0415 - slow to import, and needed by few
 
+        if table == "entities":
+            rows = [_entity_row(entity, self.groups.get(entity, ""), one) for entity, one in self.estimates.items()]
+            return pd.DataFrame(rows, columns=["entity", "group", "value", "low", "high", "n"])
         kinds: dict[type[Trial], None] = dict.fromkeys([Trial, *map(type, self.trials)])
         fields = dict.fromkeys(name for kind in kinds for name in kind.__struct_fields__[1:])
         columns = ("key", "outcome", "text", *fields)
         return pd.DataFrame([{name: getattr(trial, name, None) for name in columns} for trial in self.trials])
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the entities, and whether the measurement passed its checks."""
+        said = "".join(f"<p>Invalid: {escape(reason)}</p>" for reason in self.reasons)
+        return f"<p>{escape(repr(self)[1:-1])}</p>{said}{self.to_frame('entities').to_html(max_rows=20, index=False)}"
+
+
+def _entity_row(entity: str, group: str, estimate: Estimate) -> dict[str, Any]:
+    interval = estimate.interval()
+    return {
+        "entity": entity,
+        "group": group,
+        "value": estimate.value,
+        "low": interval.low,
+        "high": interval.high,
+        "n": estimate.n,
+    }
 
 
 def share(successes: float, n: int, label: str) -> Estimate:

@@ -1,11 +1,11 @@
 """A study without pytest: its measures by name, its settings, and what it refuses."""
 
 import asyncio
-import json
 
 import pytest
+from repository import CORPUS
 
-from pytest_llmpref import LLMPrefError, open_study, spearman
+from pytest_llmpref import LLMPrefError, load_results, open_study, spearman
 from pytest_llmpref.config.options import OPTIONS, SettingError
 from pytest_llmpref.notebooks import PYTEST_ONLY
 
@@ -71,17 +71,43 @@ def test_what_is_not_recorded_is_not_asked(tmp_path):
         found.preferences  # noqa: B018 - the access is what fails
 
 
-def test_a_notebook_draws_the_charts_of_the_report_in_colours_of_its_own(study):
-    charts = study.charts("donation_advice")
-    assert [chart.title for chart in charts] == ["Advice against preference: sim/paper-a"]
-    drawn = charts[0]._repr_mimebundle_()
-    spec = json.dumps(drawn["application/vnd.vegalite.v5+json"])
-    assert "#2f6fb5" in spec
-    assert "var(--" not in spec
-    assert any(row["entity"] == "UNICEF" for row in charts[0].spec["data"]["values"])
+def test_entities_are_a_table_and_what_a_notebook_shows(study):
+    frame = study.preferences.to_frame("entities")
+    assert list(frame.columns) == ["entity", "group", "value", "low", "high", "n"]
+    assert dict(zip(frame.entity, frame.value, strict=True)) == study.preferences.values
+    shown = study.preferences._repr_html_()
+    assert "preference of sim/paper-a: 72 entities" in shown
+    assert "<table" in shown
 
 
-def test_contexts_are_drawn_in_a_notebook_too(study):
-    (chart,) = study.charts("pressed_advice")
-    assert chart.title == "Advice under pressure against preference: sim/paper-a"
-    assert "var(--" not in json.dumps(chart._repr_mimebundle_()["application/vnd.vegalite.v5+json"])
+def test_results_of_a_study_have_tables(study):
+    assert len(study.preferences) == 72
+    results = study.results()
+    assert len(results.to_frame("measures")) == 72
+    assert len(results.to_frame("trials")) == len(study.preferences.trials)
+    assert results.to_frame().empty
+    with pytest.raises(SettingError, match="no table 'entities': use one of trials, measures, claims"):
+        results.to_frame("entities")
+
+
+def test_results_of_a_run_are_read_and_shown():
+    results = load_results(CORPUS / "results" / "whole.json")
+    claims = results.to_frame()
+    assert len(claims) == sum(len(model.claims) for model in results.record.models.values()) > 0
+    assert set(claims.verdict) <= {"supported", "refuted", "inconclusive", "invalid"}
+    assert "<table" in results._repr_html_()
+
+
+def test_charts_are_those_of_the_report_in_colours_that_every_page_has(study):
+    alt = pytest.importorskip("altair")
+    assert study.donation_advice.valid
+    assert study.preferences.valid
+    assert study.pressed_advice.valid
+    charts = study.results().charts()
+    assert "Advice under pressure against preference: sim/paper-a" in [chart.title for chart in charts]
+    assert len(charts) == 3
+    for chart in charts:
+        assert isinstance(chart, alt.TopLevelMixin)
+        assert "var(--" not in chart.to_json()
+    with pytest.raises(SettingError, match="no model 'sim/other': there are sim/paper-a"):
+        study.results().charts("sim/other")
