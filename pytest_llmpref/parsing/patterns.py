@@ -177,7 +177,7 @@ class Patterns(tuple[Pattern, ...]):
         """Return the patterns that may match in a part of a text, in their order."""
         if self._few:
             return [pattern for pattern in self if pattern.may_match(part)]
-        return self.index.possible(part).get(id(self), ())
+        return self.lookup.possible(part).get(id(self), ())
 
     @cached_property
     def _few(self) -> bool:
@@ -185,7 +185,7 @@ class Patterns(tuple[Pattern, ...]):
         return sum(len(pattern.conditions[0]) if pattern.conditions else 1 for pattern in self) <= _FEW
 
     @cached_property
-    def index(self) -> "Index":
+    def lookup(self) -> "Index":
         """Where they are looked up; tables that read the same texts share one (see `share_index`)."""
         return Index([self])
 
@@ -195,7 +195,7 @@ def share_index(tables: Iterable[Patterns]) -> None:
     tables = list(tables)
     index = Index(tables)
     for table in tables:
-        table.index = index
+        table.lookup = index
 
 
 class Index:

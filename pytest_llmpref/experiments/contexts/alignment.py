@@ -11,8 +11,7 @@ from statistics import median
 import numpy as np
 
 from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.experiments.contexts.measure import score
-from pytest_llmpref.experiments.contexts.trials import ContextTrial
+from pytest_llmpref.experiments.contexts.trials import ContextTrial, score
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.trials import trials_as
 from pytest_llmpref.stats.arrays import FloatArray
