@@ -13,7 +13,7 @@ NOTE = (
     "noise of each estimate and the spread of models around the line. Models that differ in one thing differ in others "
     "too: a slope is no effect."
 )
-_WIDTH, _HEIGHT, _LEFT, _TOP = 420, 260, 56, 34
+_WIDTH, _HEIGHT, _LEFT, _TOP = 460, 280, 56, 50
 _STEPS = 40
 
 
@@ -75,12 +75,12 @@ def trend_svg(trend: Trend) -> str:
 
     band = [place(x, low) for x, (_, low, _) in zip(at, line, strict=True)]
     band += [place(x, high) for x, (_, _, high) in zip(reversed(at), reversed(line), strict=True)]
-    title = escape(f"{trend.quantity} against {trend.covariate.name}: {trend.says}")
+    quantity, against = escape(trend.quantity), escape(f"against {trend.covariate.name}: {trend.says}")
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" '
         f'height="{_HEIGHT}" font-family="sans-serif" font-size="11" role="img">',
-        f'<title>{title}</title><rect width="100%" height="100%" fill="#fff"/>',
-        f'<text x="{_LEFT}" y="18" font-weight="bold">{title}</text>',
+        f'<title>{quantity} {against}</title><rect width="100%" height="100%" fill="#fff"/>',
+        f'<text x="12" y="18" font-weight="bold">{quantity}</text><text x="12" y="33">{against}</text>',
         f'<polygon points="{" ".join(band)}" fill="#4c78a8" fill-opacity="0.2"/>',
         f'<polyline points="{" ".join(place(x, y) for x, (y, _, _) in zip(at, line, strict=True))}" fill="none" '
         'stroke="#4c78a8" stroke-width="1.5"/>',

@@ -32,7 +32,7 @@ SOLVED_NEEDED = 0.10
 """Least share of tasks solved outside the bottom arm: below it there is no room to do ten points worse. Our choice."""
 LIMITED_MOST = 0.50
 """Most of the runs that may be ended by a limit where effort is compared. Our choice."""
-LIMITS = frozenset({"message", "token", "time"})
+LIMITS = frozenset({"message", "token", "time", "turn", "cost", "context", "operator", "custom"})
 """What a run may be ended by from outside."""
 
 EFFORTS: Mapping[str, Callable[["AgentRun"], float]] = {

@@ -57,7 +57,7 @@ class Ending(msgspec.Struct, frozen=True):
         Whether the task's scorer takes it; where that gives a part of the credit, which part (0 to 1).
     ended
         ``submitted``, ``gave up`` (ended without a submission), or the limit that ended it: ``message``, ``token``,
-        ``time``.
+        ``time``; a task of Inspect's has others too.
     messages
         Messages that the model wrote.
     calls
