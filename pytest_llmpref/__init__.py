@@ -114,7 +114,7 @@ _HOMES = {
     "share_correlation": "stats.change",
     "spearman": "stats.association",
     "split_half": "stats.reliability",
-    "stopping_record": "experiments.measure",
+    "stopping_record": "experiments.stopping",
     "success_gap": "experiments.agents.measure",
     "superadditivity": "experiments.refusal.measure",
     "top_minus_bottom": "experiments.reading.measure",

@@ -39,7 +39,6 @@ from pytest_llmpref.experiments.measure import (
     outcome_diagnostics,
     reliability_reasons,
     share,
-    stopping_record,
 )
 from pytest_llmpref.experiments.pairs.experiment import PairExperiment, pair_experiment
 from pytest_llmpref.experiments.pairs.formats import agreement, at_first, chosen_at_once
@@ -55,6 +54,7 @@ from pytest_llmpref.experiments.reading.measure import (
 from pytest_llmpref.experiments.refusal.measure import excess_refusals, propensity, reason_trends, superadditivity
 from pytest_llmpref.experiments.replies.measure import declined_minus_others
 from pytest_llmpref.experiments.scoring import EntityExperiment, entity_experiment
+from pytest_llmpref.experiments.stopping import stopping_record
 from pytest_llmpref.experiments.trials import Replies, Trial
 from pytest_llmpref.experiments.worst_case import worst_case
 from pytest_llmpref.models.chat import (

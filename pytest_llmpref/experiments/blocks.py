@@ -11,7 +11,8 @@ from pytest_llmpref.claims.claim import Threshold
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.experiments.experiment import Rounds
-from pytest_llmpref.experiments.measure import Ending, Measure
+from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.experiments.stopping import Ending
 from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.stats.arrays import IntArray
 from pytest_llmpref.stats.sequential import RepeatedInterval, conditional_power

@@ -16,9 +16,10 @@ from pytest_llmpref.claims.claim import Threshold
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.experiments.experiment import Conditions, Plan, Rounds
-from pytest_llmpref.experiments.measure import Ending, Measure, stopping_record
+from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.pairs.questions import Pair, PairQuestion, read_pairs
 from pytest_llmpref.experiments.refusal.measure import control_rate
+from pytest_llmpref.experiments.stopping import Ending, stopping_record
 from pytest_llmpref.experiments.trials import Replies, Trial
 from pytest_llmpref.parsing.outcome import Outcome
 from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
