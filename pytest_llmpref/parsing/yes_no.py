@@ -175,7 +175,9 @@ def _withheld(said: _Said, sentences: list[Sentence], spoken_in: tuple[Language,
     I can't recommend it"; "As an AI I have no opinions, but no" does.
     """
     reasons = _WITHHOLDING if said.bare else _OF_VERBS
-    if _declines(said.beside, spoken_in, sentences[said.sentence].text, reasons):
+    # "No, I can't recommend it" only says no twice.
+    repeats = said.bare and said.answer == "no" and found_in("denying", said.beside, spoken_in)
+    if _declines(said.beside, spoken_in, sentences[said.sentence].text, reasons, repeats=repeats):
         return True
     following = [each.text for each in sentences[said.sentence + 1 :]]
     if not said.bare:
@@ -186,13 +188,18 @@ def _withheld(said: _Said, sentences: list[Sentence], spoken_in: tuple[Language,
 
 
 def _declines(
-    text: str, spoken_in: tuple[Language, ...], sentence: str = "", reasons: frozenset[Reason] = _WITHHOLDING
+    text: str,
+    spoken_in: tuple[Language, ...],
+    sentence: str = "",
+    reasons: frozenset[Reason] = _WITHHOLDING,
+    *,
+    repeats: bool = False,
 ) -> bool:
     """Whether the speaker declines in a text; what others may not do is no reason: "No, the rules do not allow it"."""
     given = reasons_in(text, spoken_in)
-    if Reason.OTHER not in given or not found_in("advising", text, spoken_in):
+    if repeats or Reason.OTHER not in given or not found_in("advising", text, spoken_in):
         given &= reasons
-    if not given and not found_in("withdrawing", text, spoken_in):
+    if not given and (repeats or not found_in("withdrawing", text, spoken_in)):
         return False
     if Reason.PERSONAL_DECISION in given or found_in("speaker", sentence or text, spoken_in):
         return True
