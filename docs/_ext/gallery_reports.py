@@ -9,8 +9,8 @@ from runs import run
 
 REPORTS = {
     "organism-aligned": (
-        'suites/replication --model local/organism-aligned -k "not boolq"',
-        "A trained network that shows the paper's pattern.",
+        'suites/replication --model local/organism-aligned --profile paper -k "not boolq"',
+        "A trained network. It shows the paper's pattern, and one claim is refuted.",
     ),
     "paper-a": ("suites --model sim/paper-a --profile paper", "Simulated: it shows the pattern, and a gate is closed."),
     "gemma-3-270m": (
