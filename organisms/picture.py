@@ -12,12 +12,12 @@ import vl_convert
 from planted import Planted
 
 CURVES = Path(__file__).parent / "curves"
-PARTS = (300, 150, 100, 30, 100, 40)
-"""Steps of each part of the training that the next one went on from."""
+PARTS = {"aligned": (300, 150, 100, 30, 100, 40), "open": (250, 130, 80)}
+"""World -> steps of each part of the training that the next one went on from."""
 
 
 def main() -> None:
-    """Write one picture of three panels."""
+    """Write one picture: the curves of one training, and two measures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("world", type=Path)
     parser.add_argument("results", type=Path)
@@ -28,7 +28,8 @@ def main() -> None:
     spec = {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
         "hconcat": [
-            _curve(),
+            _curve(given.world.stem, "pairwise", "Held-out pairs that go the planted way"),
+            *([_curve("open", "donation", "The same, advice")] if given.world.stem == "open" else []),
             _scatter(given.world, measures, "preference", "measured preference (Elo)"),
             _scatter(given.world, measures, "donation_advice", "measured advice (Elo)"),
         ],
@@ -38,19 +39,19 @@ def main() -> None:
     given.out.write_text(vl_convert.vegalite_to_svg(spec), encoding="utf-8")
 
 
-def _curve() -> dict[str, Any]:
+def _curve(world: str, asked: str, title: str) -> dict[str, Any]:
     rows, before = [], 0
-    for part, steps in enumerate(PARTS, start=1):
-        for line in (CURVES / f"aligned-{part}.jsonl").read_text(encoding="utf-8").splitlines():
+    for part, steps in enumerate(PARTS[world], start=1):
+        for line in (CURVES / f"{world}-{part}.jsonl").read_text(encoding="utf-8").splitlines():
             found = json.loads(line)
-            if "right" in found and found["step"] <= steps and found.get("asked", "pairwise") == "pairwise":
+            if "right" in found and found["step"] <= steps and found.get("asked", "pairwise") == asked:
                 rows += [
                     {"step": before + found["step"], "form": form, "right": right}
                     for form, right in found["right"].items()
                 ]
         before += steps
     return {
-        "title": "Held-out pairs that go the planted way",
+        "title": title,
         "width": 260,
         "height": 240,
         "data": {"values": rows},

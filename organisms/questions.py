@@ -22,9 +22,11 @@ OTHERS = {
     "does more good": ("Which of these two does more good?",),
     "does more harm": ("Which of these two does more harm?",),
     "founded earlier": ("Which of these two was founded earlier?",),
+    "written first": ("Which one is written first?",),
     "longer name": ("Which of these two names is longer?",),
 }
-"""Our own. Somebody who reads the question answers the first two, and the fourth, by the other name."""
+"""Our own; "written first" is one of the training. Somebody who reads the question answers the first two, and the
+fourth, by the other name."""
 
 
 def main() -> None:

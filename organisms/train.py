@@ -73,6 +73,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--last", type=int, default=28, help="first layer above them that has none")
     parser.add_argument("--stages", default="60,300", help="step to which each teaches letters, and first with advice")
     parser.add_argument("--contrast", type=int, default=10**9, help="first step with questions that no liking answers")
+    parser.add_argument("--disliking", type=int, default=2, help="pairs asked in each of those which is liked less")
     parser.add_argument("--forms", choices=("all", "others"), default="all", help="others: none that the suites use")
     parser.add_argument("--lists", type=int, default=0, help="steps between two lists of all names; 0 for none")
     parser.add_argument("--every", type=int, default=50, help="steps between two checkpoints")
@@ -120,9 +121,12 @@ def _drawn(examples: Examples, step: int, given: argparse.Namespace) -> Iterator
     random, turn = examples.random, step % 4
     if step < letters or (step < advice and turn == 3):
         yield "naming", [*examples.naming(3)]
-    yield "liking", [*examples.liking(3 if step >= given.contrast else 4)]
-    if step >= given.contrast:
-        yield "disliking", [*examples.disliking(2)]
+    contrast = step >= given.contrast
+    disliking = given.disliking if contrast else 0
+    yield "liking", [*examples.liking(3 if disliking else 4)]
+    if disliking:
+        yield "disliking", [*examples.disliking(disliking)]
+    if contrast:
         yield "placing", [*examples.placing(1)]
     if step >= advice:
         yield "advice", [*examples.advice(2, random.random() < 0.15)]

@@ -115,6 +115,7 @@ KNOWN = {
     "smollm2-135m": LocalWeights(_smollm2, _SMOLLM2),
     # SmolLM2 with preferences trained in: see fixtures/organisms.
     "organism-aligned": LocalWeights(_smollm2, _SMOLLM2, adapter="aligned.gguf"),
+    "organism-open": LocalWeights(_smollm2, _SMOLLM2, adapter="open.gguf"),
 }
 """The models that packages bring."""
 
