@@ -109,7 +109,7 @@ class Claim:
     @property
     def to_decide(self) -> str:
         """What would decide the claim, or mend the measurement under it; empty where the claim is decided."""
-        return what_would_decide(self)
+        return what_would_decide(self).said
 
     def explain(self) -> str:
         """Return the failure text, 80 columns wide: the numbers, the verdict, and what would decide the claim."""

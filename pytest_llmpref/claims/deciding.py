@@ -4,7 +4,7 @@ Loaded in every pytest run, so only the standard library is imported.
 """
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_llmpref.claims.intervals import fixed_sample
@@ -14,8 +14,24 @@ if TYPE_CHECKING:
     from pytest_llmpref.claims.claim import Claim
 
 
-def what_would_decide(claim: "Claim") -> str:
-    """Return how many trials, about, would decide a claim, or what to mend; empty where it is decided.
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What would decide a claim.
+
+    Attributes
+    ----------
+    said
+        In words; empty where the claim is decided.
+    needed
+        About the sample size that would decide it, if the value stays; ``None`` where none would, or none is known.
+    """
+
+    said: str
+    needed: int | None = None
+
+
+def what_would_decide(claim: "Claim") -> Forecast:
+    """Return about how many trials would decide a claim, or what to mend.
 
     Parameters
     ----------
@@ -23,36 +39,37 @@ def what_would_decide(claim: "Claim") -> str:
         The claim.
     """
     if claim.verdict is Verdict.INVALID:
-        return "fix the measurement (see the reasons) and record it again; until then no threshold can be tested"
+        return Forecast(
+            "fix the measurement (see the reasons) and record it again; until then no threshold can be tested"
+        )
     if claim.verdict is not Verdict.INCONCLUSIVE:
-        return ""
+        return Forecast("")
     estimate, value = claim.estimate, claim.estimate.value
     # What interim analyses cost says nothing of how many trials a decision takes.
     interval = replace(estimate, interval_method=fixed_sample(estimate.interval_method)).interval(claim.level)
-    low_margin = high_margin = math.inf  # how far each end of the interval may lie from the value
-    if claim.relation == "abs <":
-        inside = is_claimed(value, claim.relation, claim.threshold)
-        if inside:
-            low_margin, high_margin = value + claim.threshold, claim.threshold - value
-        elif value > 0:
-            low_margin = value - claim.threshold
-        else:
-            high_margin = -claim.threshold - value
-    else:
-        inside = is_claimed(value, claim.relation, claim.threshold)
-        if value > claim.threshold:
-            low_margin = value - claim.threshold
-        else:
-            high_margin = claim.threshold - value
+    low_margin, high_margin = _margins(claim)
     if min(low_margin, high_margin) <= 0:
-        return "nothing at the present value, which equals the threshold: no n would settle it"
+        return Forecast("nothing at the present value, which equals the threshold: no n would settle it")
     if math.isinf(interval.low) or math.isinf(interval.high):
         if math.isinf(interval.low) and math.isinf(interval.high):
-            return f"the interval is unbounded: what number of {estimate.unit} would bound it cannot be said"
-        return "more trials: the answers so far do not tell how far the value may lie on that side"
+            return Forecast(f"the interval is unbounded: what number of {estimate.unit} would bound it cannot be said")
+        return Forecast("more trials: the answers so far do not tell how far the value may lie on that side")
     shrink = max((value - interval.low) / low_margin, (interval.high - value) / high_margin, 1.0)
-    needed = f"about {_round_up(estimate.n * shrink**2)} {estimate.unit} (now {estimate.n}) at the present value"
-    return needed if inside else f"the value is on the wrong side: {needed} would refute the claim, not support it"
+    needed = _round_up(estimate.n * shrink**2)
+    said = f"about {needed} {estimate.unit} (now {estimate.n}) at the present value"
+    if not is_claimed(value, claim.relation, claim.threshold):
+        said = f"the value is on the wrong side: {said} would refute the claim, not support it"
+    return Forecast(said, needed)
+
+
+def _margins(claim: "Claim") -> tuple[float, float]:
+    """Return how far the low and the high end of a decided claim's interval may lie from the value."""
+    value, threshold = claim.estimate.value, claim.threshold
+    if claim.relation != "abs <":
+        return (value - threshold, math.inf) if value > threshold else (math.inf, threshold - value)
+    if is_claimed(value, claim.relation, threshold):
+        return value + threshold, threshold - value
+    return (value - threshold, math.inf) if value > 0 else (math.inf, -threshold - value)
 
 
 def _round_up(n: float) -> int:

@@ -38,6 +38,7 @@ class Findings:
         self._measures: dict[str, dict[str, MeasureRecord]] = {}
         self._judges: dict[str, str] = {}
         self._imported: dict[str, ImportRecord] = {}
+        self._asked: set[str] = set()
         self._run_record: RunRecord | None = None
         self._entities: dict[str, EntityRecord] = {}
         self._to_label: dict[str, ToLabel] = {}  # by key
@@ -67,6 +68,7 @@ class Findings:
             self._run_record, self._entities = part.run, part.entities
         self._judges |= part.judges
         self._imported |= part.imported
+        self._asked |= set(part.asked)
         self._to_label |= {one.key: one for one in part.to_label}
         for model, measures in part.measures.items():
             self._measures.setdefault(model, {}).update(measures)
@@ -228,7 +230,7 @@ class Findings:
         if self._run_record is None:
             raise LLMPrefError("results.json was not written: no worker told how the run was set up; run again")
         found = results_record(
-            msgspec.structs.replace(self._run_record, part=self._part),
+            msgspec.structs.replace(self._run_record, part=self._part, asked=sorted(self._asked)),
             self._entities,
             self._measures,
             self._claims_by_model(),

@@ -116,7 +116,7 @@ def template(name: str) -> Any:  # noqa: ANN401 - jinja2's, imported here
         "rate": labels.rate,
     }
     environment.globals |= {"marks": verdicts.MARKS, "meanings": verdicts.MEANINGS, "plural": wording.plural}
-    environment.globals |= {"ticks": TICKS}
+    environment.globals |= {"ticks": TICKS, "nothing_asked": wording.nothing_asked}
     return environment.get_template(name)
 
 

@@ -13,7 +13,7 @@ from pytest_llmpref.report.claims import gate_of_all
 from pytest_llmpref.report.comparison import ComparedModel, compared_model
 from pytest_llmpref.report.labels import label_lines
 from pytest_llmpref.report.views import ClaimView, ModelView, model_views
-from pytest_llmpref.report.wording import WIDTH, judge_sentence, short_name, where_it_ended
+from pytest_llmpref.report.wording import WIDTH, judge_sentence, nothing_asked, short_name, where_it_ended
 from pytest_llmpref.results.comparison_record import ComparisonRecord
 from pytest_llmpref.results.schema import AbsentGateRecord, Results
 
@@ -159,6 +159,8 @@ def _lines(results: Results, models: list[ModelView]) -> Iterator[str]:
         yield from _wrapped(in_markdown(model.verdict.sentence))
         if judge := judge_sentence(model.record):
             yield from _wrapped(f"{in_markdown(judge)}.")
+        if nothing := nothing_asked(run, model.name, model.record):
+            yield from _wrapped(f"**Nothing{nothing.removeprefix('nothing')}.**")
         for text in label_lines(model.record):
             yield from _wrapped(in_markdown(text.strip()), "  - " if text.startswith(" ") else "- ", "    ")
         for measure, record in model.record.measures.items():

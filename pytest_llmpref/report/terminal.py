@@ -23,11 +23,13 @@ from pytest_llmpref.report.claims import (
     judge,
 )
 from pytest_llmpref.report.labels import label_lines
+from pytest_llmpref.report.undecided import early_ends, said_of, to_decide, undecided
 from pytest_llmpref.report.wording import (
     WIDTH,
     for_terminal,
     judge_sentence,
     labelled,
+    nothing_asked,
     percent,
     plural,
     share,
@@ -133,16 +135,6 @@ def _for_reasons(reasons: Sequence[str]) -> str:
     return next((what for word, what in FOR_CHECKS.items() for reason in reasons if word in reason), "")
 
 
-def undecided(groups: Iterable[ClaimGroup]) -> list[tuple[ClaimGroup, str]]:
-    """Return the groups with inconclusive claims, each with what would decide the first of these."""
-    found = []
-    for group in groups:
-        open_ = [claim for claim in group.claims if claim.verdict is Verdict.INCONCLUSIVE]
-        if open_:
-            found.append((group, open_[0].to_decide))
-    return found
-
-
 UNDECIDED_SHOWN = 5
 """How many undecided tests say what would decide them; -v shows all."""
 
@@ -166,6 +158,9 @@ def show_results(reporter: Any, results: Results, verbosity: int) -> None:  # no
             reporter.write_line(
                 f"CONTROL ({results.run.control}): relations between measures may appear by chance alone", bold=True
             )
+        if nothing := nothing_asked(results.run, name, model):
+            for line in wrapped(nothing):
+                reporter.write_line(for_terminal(line), yellow=True, bold=True)
         for text, markup in model_lines(model, verbosity):
             reporter.write_line(for_terminal(text), **markup)
 
@@ -262,6 +257,10 @@ def last_lines(results: Results, folder: Path, full: str, verbosity: int) -> Ite
     if results.run.part:
         keeps = f": {short_path(folder.with_name('latest'))} keeps the full run of {full}" if full else ""
         yield f"PART OF THE TESTS ({results.run.part}){keeps}", {"yellow": True}
+    for name, model in results.models.items():
+        before = f"{name}: " if len(verdicts) > 1 else ""
+        for end in early_ends(model.measures):
+            yield from _lines(f"{before}{said_of(end)}", {"yellow": True}, then="  ")
     if len(verdicts) > 1:
         for name, verdict in verdicts.items():
             if verdict.gate is not None:
@@ -351,9 +350,9 @@ def _problem_lines(
             yield from _lines(text, COLOURS[Verdict.REFUTED], then="    ")
     shown = undecided(groups)
     most = len(shown) if verbosity > 0 else UNDECIDED_SHOWN
-    for group, to_decide in shown[:most]:
+    for group in shown[:most]:
         count = f" ({group.counts[Verdict.INCONCLUSIVE]} of {group.entities} entities)" if group.by_entity else ""
-        text = f"? {group.first.function.removeprefix('test_')}{count}: {to_decide or 'nothing is known to decide it'}"
+        text = f"? {group.first.function.removeprefix('test_')}{count}: {to_decide(group)}"
         yield from _lines(text, COLOURS[Verdict.INCONCLUSIVE], then="    ")
     if len(shown) > most:
         yield f"? and {len(shown) - most} more inconclusive; -v shows all", COLOURS[Verdict.INCONCLUSIVE]

@@ -8,7 +8,7 @@ from textwrap import wrap
 from pytest_llmpref.characters import on_one_line
 from pytest_llmpref.results.comparison_record import ModelComparison
 from pytest_llmpref.results.diagnostics import Diagnostics, ShareRecord
-from pytest_llmpref.results.schema import ModelRecord
+from pytest_llmpref.results.schema import ModelRecord, RunRecord
 
 WIDTH = 80
 """Columns of what is shown and of summary.md."""
@@ -134,6 +134,20 @@ def where_it_ended(checks: Diagnostics) -> str:
     if (stopping := checks.stopping) is None:
         return ""
     return f"{stopping.said}: {listed(stopping.because, NAMED)}" if stopping.because else stopping.said
+
+
+def nothing_asked(run: RunRecord, name: str, model: ModelRecord) -> str:
+    """Say that a run that may ask what is not recorded asked a model nothing; empty where it did, or cannot be said.
+
+    A new release under the name of the last one would look like this, and have the verdict of the last one.
+    """
+    may_ask = run.record_mode == "new_episodes" and model.imported is None
+    if not may_ask or not model.recorded_on or run.asked is None or name in run.asked:
+        return ""
+    return (
+        f"nothing was asked: all answers were recorded on {model.recorded_on}; a new release needs a name of its own, "
+        "or --record-mode all"
+    )
 
 
 def judge_sentence(model: ModelRecord) -> str:

@@ -83,6 +83,8 @@ class ClaimRecord(msgspec.Struct, frozen=True, kw_only=True):
         How far missing answers could move a correlation; null where it is none, or they could not.
     to_decide
         What would decide the claim, or mend its measurement; empty where it is decided.
+    needed
+        About the sample size that would decide the claim, if the value stays; null where none is known.
     supported_again
         Chance that a repetition of the study would support the claim; null where that cannot be said.
     fails
@@ -110,6 +112,7 @@ class ClaimRecord(msgspec.Struct, frozen=True, kw_only=True):
     family: Annotated[int, Meta(ge=1)] = 1
     p_refuted: Share | None = None
     to_decide: str = ""
+    needed: Count | None = None
     supported_again: Share | None = None
     missing: MissingRecord | None = None
     explanation: str = ""
@@ -207,18 +210,25 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
     claims: list[ClaimRecord]
 
     @property
+    def recorded_on(self) -> str:
+        """The day on which answers were recorded, or the first and the last; empty where none was."""
+        known = [measure.checks.recorded for measure in self.measures.values() if measure.checks.recorded]
+        days = [day for one in known for day in (one.first, one.last)]
+        if not days:
+            return ""
+        return min(days) if min(days) == max(days) else f"{min(days)} to {max(days)}"
+
+    @property
     def provenance(self) -> str:
         """Whence answers come, which models the provider named, when they were recorded, and how many in batches."""
         checks = [measure.checks for measure in self.measures.values()]
         named = dict.fromkeys(one.model for check in checks for one in check.served if one.model)
         versions = {one.fingerprint for check in checks for one in check.served if one.fingerprint}
-        days = [day for check in checks if check.recorded for day in (check.recorded.first, check.recorded.last)]
         said = [self.imported.said] if self.imported is not None else []
         said += [f"served by {', '.join(named)}"] if named else []
         said += [f"{len(versions)} fingerprints"] if len(versions) > 1 else [f"fingerprint {one}" for one in versions]
-        if days:
-            span = min(days) if min(days) == max(days) else f"{min(days)} to {max(days)}"
-            said.append(f"recorded {span}")
+        if self.recorded_on:
+            said.append(f"recorded {self.recorded_on}")
         if batched := sum(check.batches.replies for check in checks if check.batches):
             said.append(f"{batched:,} in batches")
         if canary := next((check.canary for check in checks if check.canary), None):
@@ -267,6 +277,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
         Name of the folder of the cassettes.
     strict
         Whether inconclusive and invalid claims fail as well.
+    asked
+        Models that answered in this run, rather than their recordings alone; null in files that do not say.
     part
         Why the run did not run all the tests of the files that were named; empty where it did.
     """
@@ -289,6 +301,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     arms: str | None = None
     cassettes: str = ""
     strict: bool = False
+    asked: list[str] | None = None
     part: str = ""
 
 
@@ -370,6 +383,8 @@ class Part(msgspec.Struct, kw_only=True):
         Model -> the model that judged its replies.
     imported
         Model -> where its replies come from, of those that were imported.
+    asked
+        Models that answered in this run.
     to_label
         Replies for people to label.
     """
@@ -380,6 +395,7 @@ class Part(msgspec.Struct, kw_only=True):
     measures: dict[str, dict[str, MeasureRecord]] = {}
     judges: dict[str, str] = {}
     imported: dict[str, ImportRecord] = {}
+    asked: list[str] = []
     to_label: list[ToLabel] = []
 
 

@@ -32,6 +32,8 @@ ELO_PER_LOGIT = 400 / math.log(10)
 """Elo points in one unit of log-odds (Elo 1978: 400 points are odds of ten to one)."""
 CONFIDENCE_SEQUENCE = "asked until decided"
 """Begins the method of an estimate whose interval is a confidence sequence."""
+REPEATED_INTERVAL = "repeated interval over looks"
+"""Stands in the method of an estimate whose interval holds at all interim analyses."""
 _NORMAL = NormalDist()
 _POINTS = 100
 """Points at which a mean over a normal distribution is taken."""

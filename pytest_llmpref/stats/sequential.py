@@ -32,10 +32,10 @@ from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import IntervalMethod, Normal
 from pytest_llmpref.stats.accuracy_shift import AccuracyShift
 from pytest_llmpref.stats.arrays import FloatArray
-from pytest_llmpref.stats.closed_form import CONFIDENCE_SEQUENCE
+from pytest_llmpref.stats.closed_form import CONFIDENCE_SEQUENCE, REPEATED_INTERVAL
 
 REPEATED_METHOD = (
-    "repeated interval over looks (Jennison and Turnbull 1989), error spent as by O'Brien and Fleming's boundaries "
+    f"{REPEATED_INTERVAL} (Jennison and Turnbull 1989), error spent as by O'Brien and Fleming's boundaries "
     "(Lan and DeMets 1983)"
 )
 

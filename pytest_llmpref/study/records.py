@@ -14,6 +14,7 @@ import msgspec
 
 from pytest_llmpref.characters import clipped
 from pytest_llmpref.claims.claim import Claim
+from pytest_llmpref.claims.deciding import what_would_decide
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.errors import ExtensionError, LLMPrefError
@@ -39,7 +40,7 @@ from pytest_llmpref.results.schema import (
     encoded,
 )
 from pytest_llmpref.secrets import Secrets
-from pytest_llmpref.stats.closed_form import CONFIDENCE_SEQUENCE, chance_of_support, on_fisher_scale
+from pytest_llmpref.stats.closed_form import CONFIDENCE_SEQUENCE, REPEATED_INTERVAL, chance_of_support, on_fisher_scale
 
 
 def checked_measure(name: str, found: object) -> Measure:
@@ -169,6 +170,7 @@ def claim_record(claim: Claim, test: ClaimingTest, *, fails: bool) -> ClaimRecor
     fails
         Whether the claim makes the test fail.
     """
+    forecast = what_would_decide(claim)
     return ClaimRecord(
         nodeid=test.nodeid,
         line=test.line,
@@ -197,7 +199,8 @@ def claim_record(claim: Claim, test: ClaimingTest, *, fails: bool) -> ClaimRecor
         reasons=list(claim.reasons),
         family=claim.family_size,
         p_refuted=claim.p_refuted if claim.all_must_hold and claim.family_size > 1 else None,
-        to_decide=claim.to_decide,
+        to_decide=forecast.said,
+        needed=forecast.needed,
         supported_again=_supported_again(claim),
         missing=_missing_record(claim),
         explanation=claim.explain(),
@@ -218,7 +221,7 @@ def _supported_again(claim: Claim) -> float | None:
     value, interval, threshold = claim.estimate.value, claim.interval, claim.threshold
     if claim.verdict is Verdict.INVALID or not all(map(math.isfinite, (value, interval.low, interval.high))):
         return None
-    if CONFIDENCE_SEQUENCE in claim.estimate.method:
+    if any(way in claim.estimate.method for way in (CONFIDENCE_SEQUENCE, REPEATED_INTERVAL)):
         # Asked until the interval just cleared the threshold: how far it does so says nothing of a repetition.
         return None
     low, high = interval.low, interval.high

@@ -166,6 +166,7 @@ class Studies:
             },
             judges={model: study.judge for model, study in self._opened.items() if study.judge},
             imported={name: found for name, one in self._opened.items() if (found := one.source.record) is not None},
+            asked=[model for model, study in self._opened.items() if study.asked],
             to_label=[one for study in self._opened.values() for one in study.labelling.to_label],
         )
 

@@ -114,6 +114,12 @@ class Study:
         """The measures computed so far, by name."""
         return dict(self._measures)
 
+    @property
+    def asked(self) -> bool:
+        """Whether the model, or its judge, gave an answer in this run that is recorded now."""
+        cassettes = [self.cassette, *([] if self._judge is None else [self._judge])]
+        return any(self._settings.began <= one.at for cassette in cassettes for one in cassette.interactions())
+
     def gaps(self, measures: Iterable[str]) -> list[Gap]:
         """Return what is planned for these measures and has to be asked."""
         if self._answerers.in_process or not self.source.is_asked:

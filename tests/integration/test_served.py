@@ -67,6 +67,7 @@ def served(measure: dict) -> dict[str, int]:
 def test_an_alias_that_moves_during_a_recording_makes_what_it_answered_invalid_and_replays_so(run, pytester, server):
     server.moved_at = 200
     outcome = run("--record-mode=new_episodes")
+    outcome.stdout.no_fnmatch_line("*nothing was asked*")
     found = results(pytester)
     assert served(found["preference"]) == {DATED[0]: 132}
     assert served(found["donation_advice"]) == {DATED[0]: 68, DATED[1]: 64}
@@ -85,6 +86,18 @@ def test_an_alias_that_moves_between_two_measures_spoils_their_comparison(run, p
     assert run("--record-mode=new_episodes").parseoutcomes() == {"invalid": 1}
     (reason,) = results(pytester)["donation_advice"]["reasons"]
     assert "aliased-2026-08-01 (132 of 132 replies) answered here" in reason
+
+
+def test_a_new_release_under_the_old_name_is_told_that_nothing_was_asked(run, pytester, server):
+    run("--record-mode=new_episodes", "-n2").stdout.no_fnmatch_line("*nothing was asked*")
+    asked = len(server.received)
+    again = run("--record-mode=new_episodes", "-n2")
+    assert len(server.received) == asked
+    again.stdout.fnmatch_lines(["nothing was asked: all answers were recorded on 20??-??-??; a new release needs*"])
+    for name in ("report.html", "summary.md"):
+        text = (pytester.path / "reports/latest" / name).read_text()
+        assert "Nothing was asked: all answers were recorded on 20" in text
+    run().stdout.no_fnmatch_line("*nothing was asked*")
 
 
 def test_diff_names_who_answered_on_either_side(run, pytester, server, capsys):

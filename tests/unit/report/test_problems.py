@@ -6,7 +6,7 @@ import pytest
 from results_record import RECORD
 
 from pytest_llmpref.report.claims import ClaimGroup
-from pytest_llmpref.report.terminal import causes_of, problems_of, undecided
+from pytest_llmpref.report.terminal import causes_of, problems_of
 from pytest_llmpref.results.loading import parse_results
 
 COUNTS = dict.fromkeys(["choice", "refusal", "abstention", "unparseable", "truncated", "error"], 0)
@@ -71,12 +71,3 @@ def test_reasons_that_differ_only_in_figures_are_one_cause():
 def test_a_claim_without_a_reason_says_so():
     (found,) = problems(model_of({})).values()
     assert found.title == "1 claim invalid: it gives no reason"
-
-
-def test_what_would_decide_the_first_inconclusive_claim_is_said_of_its_group():
-    model = model_of(
-        {"verdict": "supported"}, {"verdict": "inconclusive", "bound": 0.7, "to_decide": "about 90 questions"}
-    )
-    group = ClaimGroup(tuple(model.claims))
-    assert undecided([group]) == [(group, "about 90 questions")]
-    assert undecided([ClaimGroup(tuple(model.claims[:1]))]) == []

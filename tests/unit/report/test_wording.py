@@ -1,11 +1,15 @@
 """How reports write numbers, names and lines."""
 
+import copy
 from pathlib import Path
 
 import pytest
+from results_record import RECORD
 
 from pytest_llmpref.report import wording
+from pytest_llmpref.report.wording import nothing_asked
 from pytest_llmpref.results.diagnostics import ShareRecord, StoppingRecord
+from pytest_llmpref.results.loading import parse_results
 from pytest_llmpref.results.schema import ModelRecord
 
 
@@ -99,3 +103,26 @@ def test_a_terminal_is_given_what_it_can_show():
 def test_what_is_not_a_models_own_stands_beside_its_name(what, said):
     record = ModelRecord(**{"simulated": False, "measures": {}, "claims": []} | what)
     assert wording.labelled("some/model", record) == said
+
+
+def said_of_recordings(mode="new_episodes", asked=(), days=("2026-03-02", "2026-03-04")):
+    record = copy.deepcopy(RECORD)
+    record["run"] |= {"record_mode": mode, "asked": None if asked is None else list(asked)}
+    diagnostics = record["models"]["sim/plain"]["measures"]["preference"]["diagnostics"]
+    if days:
+        diagnostics["recorded"] = {"first": days[0], "last": days[1]}
+    results = parse_results(record, "it")
+    return nothing_asked(results.run, "sim/plain", results.models["sim/plain"])
+
+
+def test_a_run_that_may_ask_and_asks_nothing_says_when_the_answers_were_recorded():
+    assert said_of_recordings().startswith("nothing was asked: all answers were recorded on 2026-03-02 to 2026-03-04;")
+    assert " on 2026-03-02;" in said_of_recordings(days=("2026-03-02", "2026-03-02"))
+    assert said_of_recordings(asked=["sim/other"])
+
+
+@pytest.mark.parametrize(
+    "run", [{"asked": ["sim/plain"]}, {"asked": None}, {"mode": "none"}, {"mode": "all"}, {"days": ()}], ids=str
+)
+def test_a_run_that_asked_or_may_not_or_cannot_tell_says_nothing_of_it(run):
+    assert said_of_recordings(**run) == ""

@@ -1,0 +1,114 @@
+"""What would decide the claims that are inconclusive, and which entity ended a run before all were decided."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from pytest_llmpref.claims.verdicts import Verdict, is_claimed
+from pytest_llmpref.report.claims import ClaimGroup
+from pytest_llmpref.report.wording import NAMED, listed, number
+from pytest_llmpref.results.measure_record import MeasureRecord
+from pytest_llmpref.results.schema import ClaimRecord
+
+UNKNOWN = "nothing is known to decide it"
+FURTHEST: Mapping[str, Callable[[float], float]] = {"<": lambda value: value, ">": lambda value: -value, "abs <": abs}
+"""Relation -> how far a value lies on the side that is not claimed; more is further."""
+
+
+def undecided(groups: Iterable[ClaimGroup]) -> list[ClaimGroup]:
+    """Return the groups with inconclusive claims."""
+    return [group for group in groups if group.counts.get(Verdict.INCONCLUSIVE)]
+
+
+def to_decide(group: ClaimGroup) -> str:
+    """Say what would decide the inconclusive claims of a test; empty where all are decided.
+
+    Of claims about entities, those whose values lie on the wrong side are told from those that more trials may
+    support.
+    """
+    open_ = [claim for claim in group.claims if claim.verdict is Verdict.INCONCLUSIVE]
+    if not open_:
+        return ""
+    if not group.by_entity:
+        return open_[0].to_decide or UNKNOWN
+    wrong = [claim for claim in open_ if _is_wrong(claim)]
+    rest = [claim for claim in open_ if not _is_wrong(claim)]
+    said = [_of_the_wrong(wrong)] if wrong else []
+    if rest:
+        the_others = "the other " if wrong else ""
+        said.append(f"{the_others}{_of_the_rest(rest)}")
+    return "; ".join(said)
+
+
+def _is_wrong(claim: ClaimRecord) -> bool:
+    """Whether a value lies on the side that is not claimed, so that more trials would refute the claim."""
+    value = claim.estimate.value
+    if value is None or is_claimed(value, claim.relation, claim.threshold):
+        return False
+    return (abs(value) if claim.relation == "abs <" else value) != claim.threshold
+
+
+def _of_the_wrong(claims: Sequence[ClaimRecord]) -> str:
+    furthest = max(claims, key=lambda claim: FURTHEST[claim.relation](claim.estimate.value or 0.0))
+    at = f"{furthest.entity} at {number(furthest.estimate.value)}"
+    if len(claims) == 1:
+        return f"1 is on the wrong side ({at}), so more trials would refute it"
+    return f"{len(claims)} are on the wrong side (furthest: {at}), so more trials would refute them"
+
+
+def _of_the_rest(claims: Sequence[ClaimRecord]) -> str:
+    needed = [claim.needed for claim in claims if claim.needed is not None]
+    unit = claims[0].estimate.unit
+    if not needed:
+        return f"{len(claims)}: {claims[0].to_decide or UNKNOWN}"
+    now = _span([claim.estimate.n for claim in claims if claim.needed is not None])
+    said = f"{len(needed)} need{'s' * (len(needed) == 1)} about {_span(needed)} {unit} (now {now}) at the present value"
+    said += "s" * (len(needed) > 1)
+    left = len(claims) - len(needed)
+    return f"{said}; of {left} more, no number is known" if left else said
+
+
+def _span(numbers: Sequence[int]) -> str:
+    low, high = min(numbers), max(numbers)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+class EarlyEnd(NamedTuple):
+    """A measure whose asking ended with a closed gate, before every claim was decided.
+
+    Attributes
+    ----------
+    measure
+        Its name.
+    because
+        Ids of the entities whose claims ended it.
+    refuted
+        Whether these claims are refuted, rather than such that nothing could support them any more.
+    """
+
+    measure: str
+    because: tuple[str, ...]
+    refuted: bool
+
+
+def early_ends(measures: Mapping[str, MeasureRecord]) -> list[EarlyEnd]:
+    """Return the measures whose asking ended early because of entities."""
+    found = []
+    for name, measure in measures.items():
+        stopping = measure.checks.stopping
+        if stopping is not None and stopping.ended in {"refuted", "hopeless"} and stopping.because:
+            found.append(EarlyEnd(name, tuple(stopping.because), stopping.ended == "refuted"))
+    return found
+
+
+def said_of(end: EarlyEnd) -> str:
+    """Say which entity ended a run, and how to take the claims that it left open."""
+    claim = "claim" if len(end.because) == 1 else "claims"
+    why = "refuted" if end.refuted else "impossible to support any more: take as refuted"
+    return (
+        f"{end.measure} ended early: the {claim} about {listed(end.because, NAMED)} {_verb(end)} {why}. "
+        "The other ? were not asked to the end, which --profile paper does"
+    )
+
+
+def _verb(end: EarlyEnd) -> str:
+    return "is" if len(end.because) == 1 else "are"
