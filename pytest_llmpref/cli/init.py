@@ -28,6 +28,8 @@ PYTEST_INI = """\
 llmpref_entities = {llmpref_entities}
 # How large a study is unless --profile says. A name, as in --profile paper, is looked up beside this file first.
 llmpref_profile = {llmpref_profile}
+# Models of your own, which CI then finds as well; take out the # at the front.
+# llmpref_models_file = models.toml
 # pytest-asyncio warns where this is not set.
 asyncio_default_fixture_loop_scope = {asyncio_default_fixture_loop_scope}
 """
@@ -96,7 +98,7 @@ def _run(options: argparse.Namespace) -> None:
     print(
         f"next: in {WORKFLOWS[options.ci]}, name your model and what to install\n"
         "to see what recording takes and costs:\n"
-        "  pytest suites/release_gate --model NAME --profile paper --llmpref-plan"
+        "  pytest suites/release_gate --model NAME --profile gate --llmpref-plan"
     )
 
 

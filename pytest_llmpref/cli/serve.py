@@ -34,8 +34,8 @@ def _serve(options: argparse.Namespace) -> None:
             raise LLMPrefError(f"--port {options.port}: cannot listen there ({error}); leave it out") from None
         print(f"{options.model} (simulated) at {address}; Ctrl-C stops it. Measure it over HTTP with:", flush=True)
         print(
-            f"  OPENAI_API_BASE={address} OPENAI_API_KEY=none pytest suites --model openai/{options.model} "
-            "--record-mode new_episodes",
+            f"  HOSTED_VLLM_API_BASE={address} pytest suites/replication --model hosted_vllm/{options.model} "
+            "--profile smoke --record-mode new_episodes",
             flush=True,
         )
         try:

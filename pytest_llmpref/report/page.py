@@ -4,6 +4,7 @@ import base64
 import contextlib
 import gzip
 import hashlib
+import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 ASSETS = Path(__file__).with_name("assets")
 VEGA = ASSETS / "vega.js.gz"
 """The script that draws charts; its licences are beside it, and ``tests/support/vega_bundle.py`` makes it."""
+OPTION = re.compile(r"((?<![\w-])--?[a-zA-Z][\w-]*)")
+"""An option in a text, such as ``--llmpref-boolq``: no line ends within it."""
 LARGEST = 2_900_000
 """Bytes of a page: trials are clipped and thinned out, and said to be, where they would take more."""
 
@@ -112,6 +115,7 @@ def template(name: str) -> Any:  # noqa: ANN401 - jinja2's, imported here
         "cost": cost,
         "ended": wording.where_it_ended,
         "judge_sentence": wording.judge_sentence,
+        "at_options": OPTION.split,
         "checked": labels.checked,
         "rate": labels.rate,
     }

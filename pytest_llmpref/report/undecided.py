@@ -102,13 +102,10 @@ def early_ends(measures: Mapping[str, MeasureRecord]) -> list[EarlyEnd]:
 
 def said_of(end: EarlyEnd) -> str:
     """Say which entity ended a run, and how to take the claims that it left open."""
-    claim = "claim" if len(end.because) == 1 else "claims"
-    why = "refuted" if end.refuted else "impossible to support any more: take as refuted"
+    one = len(end.because) == 1
+    refuted = f"{'is' if one else 'are'} refuted"
+    hopeless = f"cannot be supported any more, so treat {'it' if one else 'them'} as refuted"
     return (
-        f"{end.measure} ended early: the {claim} about {listed(end.because, NAMED)} {_verb(end)} {why}. "
-        "The other ? were not asked to the end, which --profile paper does"
+        f"{end.measure} ended early: the claim{'s' * (not one)} about {listed(end.because, NAMED)} "
+        f"{refuted if end.refuted else hopeless}. The other ? were not asked to the end, as --profile paper does"
     )
-
-
-def _verb(end: EarlyEnd) -> str:
-    return "is" if len(end.because) == 1 else "are"

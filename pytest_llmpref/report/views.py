@@ -24,6 +24,7 @@ from pytest_llmpref.report.claims import (
     reach,
     reasons_of,
 )
+from pytest_llmpref.report.undecided import early_ends, said_of, to_decide
 from pytest_llmpref.report.wording import labelled, listed, number, plural, words
 from pytest_llmpref.results.diagnostics import Diagnostics
 from pytest_llmpref.results.measure_record import MeasureRecord, TrialColumns
@@ -179,6 +180,11 @@ class ClaimView:
         return could_be(self.group.first)
 
     @property
+    def to_decide(self) -> str:
+        """What would decide its inconclusive claims; empty where there are none."""
+        return to_decide(self.group)
+
+    @property
     def why(self) -> str:
         """Why it is not supported, in one line."""
         return self.tally + (f" ({self.reasons[0]})" if self.reasons else f": {self.estimate}, claimed {self.claimed}")
@@ -207,6 +213,11 @@ class ModelView:
     figures: tuple[Figure, ...]
     absent: tuple[str, ...]
     claims: tuple[ClaimView, ...]
+
+    @property
+    def early_ends(self) -> list[str]:
+        """Which entities ended the asking of a measure with a closed gate, in words."""
+        return [said_of(end) for end in early_ends(self.record.measures)]
 
     @property
     def failed(self) -> list[ClaimView]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from repository import ROOT
 
 from pytest_llmpref.cli import COMMANDS
 from pytest_llmpref.config.options import OPTIONS, RECORD_MODE
@@ -25,6 +26,11 @@ def jobs(name):
     return {job: body["script"] for job, body in found.items() if "script" in body}
 
 
+def variables(name):
+    found = yaml.safe_load((FOLDER / name).read_text())
+    return {"LLMPREF_PROFILE": ""} | (found["env"] if name.startswith("github") else found["variables"])
+
+
 def commands(name):
     return [line for scripts in jobs(name).values() for script in scripts for line in script.splitlines()]
 
@@ -40,7 +46,18 @@ def test_an_example_runs_the_gate_with_options_that_there_are(name):
         assert flags <= KNOWN, flags - KNOWN
         assert words[words.index("--record-mode") + 1] in RECORD_MODE.choices
         assert Path(words[1]) == Path("suites/release_gate")
-        assert words[words.index("--profile") + 1] == "paper"  # the smallest at which the gate can open
+        profile = words[words.index("--profile") + 1].replace("$LLMPREF_PROFILE", variables(name)["LLMPREF_PROFILE"])
+        assert profile in {"gate", "paper"}  # those at which the gate can open
+
+
+@pytest.mark.parametrize("name", ["github.yml", "gitlab.yml"])
+def test_a_workflow_replays_what_the_page_records(name):
+    page = (ROOT / "docs/how-to/first-gate.md").read_text()
+    (recorded,) = re.findall(r"^pytest .* --profile (\w+) --record-mode new_episodes$", page, re.MULTILINE)
+    (replayed,) = re.findall(r"^pytest .* --profile (\w+) --record-mode none", page, re.MULTILINE)
+    assert recorded == replayed == variables(name)["LLMPREF_PROFILE"]
+    texts = [line for line in commands(name) if line.startswith("pytest")]
+    assert all('--profile "$LLMPREF_PROFILE"' in line for line in texts)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -72,9 +72,11 @@ def test_what_init_lays_runs_there_as_it_is(python, tmp_path):
     where = Path(call(python, "-c", "import pytest_llmpref; print(pytest_llmpref.__file__)", cwd=tmp_path).strip())
     assert python.parent.parent in where.parents
     call(python.parent / "llmpref", "init", cwd=tmp_path)
-    steps = yaml.safe_load((tmp_path / WORKFLOW).read_text())["jobs"]["gate"]["steps"]
-    (gate,) = [step["run"] for step in steps if step.get("name") == "Gate"]
-    program, *words = shlex.split(gate.replace("$LLMPREF_MODEL", "sim/even-handed"))
+    workflow = yaml.safe_load((tmp_path / WORKFLOW).read_text())
+    (gate,) = [step["run"] for step in workflow["jobs"]["gate"]["steps"] if step.get("name") == "Gate"]
+    for name, value in (workflow["env"] | {"LLMPREF_MODEL": "sim/even-handed"}).items():
+        gate = gate.replace(f"${name}", value)
+    program, *words = shlex.split(gate)
     assert program == "pytest"
     said = call(python, "-m", "pytest", *words, cwd=tmp_path)
     assert "GATE OPEN: 2 of 2 supported" in said

@@ -1,5 +1,6 @@
 """report.html in a real browser: charts drawn, filters, themes, hostile names and replies, nothing loaded."""
 
+import copy
 import json
 import re
 import shutil
@@ -11,6 +12,7 @@ import msgspec
 import pytest
 from browser import chromium, needs_chromium, opened
 from hostile_results import HOSTILE, compared_record
+from results_record import RECORD
 from selenium.webdriver.common.by import By
 
 from pytest_llmpref.report.history import history, history_page
@@ -168,6 +170,41 @@ def test_a_narrow_screen_scrolls_one_way_only(driver, report):
         assert driver.execute_script("return document.documentElement.scrollWidth") <= 390
     finally:
         driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+WIDE = {
+    "looks": 18, "look": 3, "asked": 956, "planned": 5208, "decided": {}, "bounds": [], "ended": "hopeless",
+    "because": ["british-labour-party"], "said": "ended at look 3 of 18, since a claim cannot be supported any more; "
+    "956 of 5,208 questions asked (82% saved)",
+}  # fmt: skip
+
+
+@needs_chromium
+def test_the_table_of_measures_fits_a_screen_and_a_sheet_of_paper(driver, tmp_path):
+    record = copy.deepcopy(RECORD)
+    measure = record["models"]["sim/plain"]["measures"]["preference"]
+    measure |= {"valid": False, "reasons": ["the answers are noise: use more, such as --llmpref-boolq dev" * 3]}
+    measure["diagnostics"] |= {"stopping": WIDE, "prompt_tokens": 10**7, "cost": 12.5, "unpriced": 297}
+    record["models"]["sim/plain"]["measures"] = {"preference": measure, "donation_advice": measure, "refusal": measure}
+    path = tmp_path / "report.html"
+    path.write_text(page(parse_results(record, "wide")), encoding="utf-8")
+    for width, media in ((1200, "screen"), (720, "print")):  # an A4 sheet has 718 px between its margins
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media})
+        try:
+            assert opened(driver, path) == "ready"
+            table = driver.find_element(By.CSS_SELECTOR, "#m1 table.measures")
+            room = driver.execute_script("return arguments[0].parentElement.clientWidth", table)
+            assert table.rect["width"] <= room + 1, media
+            section = driver.find_element(By.ID, "m1").text
+            assert "refusal: ended at look 3 of 18" in section
+            assert "preference ended early: the claim about british-labour-party cannot be supported" in section
+            (height,) = {one.rect["height"] for one in driver.find_elements(By.CSS_SELECTOR, "#m1 .note .unbroken")[:1]}
+            assert height < 30, "an option stands on one line"
+        finally:
+            driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+            driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 @needs_chromium

@@ -116,8 +116,8 @@ def test_the_command_says_where_it_listens_and_how_to_measure_it():
         line, usage = served.stdout.readline(), served.stdout.readline()
         address = line.split(" at ")[1].split(";")[0]
         assert post(address, {"messages": [{"role": "user", "content": f"Which?\n\n{PAIR}"}]})[0]["model"] == "sim/null"
-        assert f"OPENAI_API_BASE={address}" in usage
-        assert "--model openai/sim/null" in usage
+        assert f"HOSTED_VLLM_API_BASE={address} pytest suites/replication" in usage
+        assert "--model hosted_vllm/sim/null --profile smoke" in usage
         served.terminate()
 
 

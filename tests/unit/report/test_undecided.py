@@ -84,14 +84,14 @@ def test_a_claim_about_the_model_says_its_own():
 @pytest.mark.parametrize(
     ("ended", "said"),
     [
-        ("hopeless", "the claim about labour is impossible to support any more: take as refuted"),
+        ("hopeless", "the claim about labour cannot be supported any more, so treat it as refuted"),
         ("refuted", "the claim about labour is refuted"),
     ],
 )
 def test_the_last_lines_name_the_entity_that_ended_the_run(ended, said, tmp_path):
     results = results_of(at(0.2, needed=50), stopping={"ended": ended, "because": ["labour"]})
     text = " ".join(" ".join(line for line, _ in last_lines(results, tmp_path, "", 0)).split())
-    assert f"preference ended early: {said}. The other ? were not asked to the end, which --profile paper does" in text
+    assert f"preference ended early: {said}. The other ? were not asked to the end, as --profile paper does" in text
 
 
 @pytest.mark.parametrize("stopping", [{"ended": "open", "because": []}, {"ended": "supported", "because": []}, None])
