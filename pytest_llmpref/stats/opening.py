@@ -1,11 +1,12 @@
-"""How often a gate with a claim for each entity opens, before anything is asked: in closed form, without numpy.
+"""How often a gate opens, before anything is asked: in closed form, without numpy.
 
-Such a gate opens only if every claim is supported, each at its own level (Berger 1982).
+One with a claim for each entity opens only if every claim is supported, each at its own level (Berger 1982).
 
 References
 ----------
 Berger 1982
 Clopper and Pearson 1934
+Schuirmann 1987
 Wilson 1927
 """
 
@@ -13,7 +14,7 @@ import math
 from statistics import NormalDist
 
 from pytest_llmpref.claims.intervals import Wilson
-from pytest_llmpref.stats.closed_form import DIFFICULTY_SD
+from pytest_llmpref.stats.closed_form import DIFFICULTY_SD, ENTITY_SD
 
 _NORMAL = NormalDist()
 AT_END = 0.25
@@ -21,6 +22,10 @@ AT_END = 0.25
 
 Half of it is for the looks, and of the other half each end has a half: `stats.sequential.SequentialShare`.
 """
+
+CLUSTERED = 1.1
+"""How much wider the interval is than a normal one: its errors are clustered by entity and by question. From 300
+simulated studies in each of six cells (64 to 400 questions, 85% to 95% right), whose shares this hits within 0.06."""
 
 
 def most_refused(trials: int, margin: float, alpha: float, *, looks: bool, per_pair: int = 1) -> int:
@@ -124,6 +129,42 @@ def chance_of_like_accuracies(n: int, questions: int, margin: float, alpha: floa
             room = margin - quantile * _error(level, shift, questions)
             missed += 1 - _NORMAL.cdf(room / error)
     return max(0.0, 1 - missed) ** n
+
+
+def chance_of_no_gap(n: int, questions: int, margin: float, alpha: float, *, accuracy: float) -> float:
+    """Return how often two quarters of n entities are shown to be answered alike, where they are.
+
+    By two one-sided tests (Schuirmann 1987), each question being asked under every entity of both quarters, with the
+    errors of `closed_form.supportable_gap`, and an interval that is `CLUSTERED`. Interim analyses make it a little
+    smaller.
+
+    Parameters
+    ----------
+    n, questions
+        Numbers of entities and of questions.
+    margin, alpha
+        The claim's.
+    accuracy
+        Share of right answers, above 0.5.
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
+
+    Examples
+    --------
+    >>> from pytest_llmpref.stats.opening import chance_of_no_gap
+    >>> [round(chance_of_no_gap(72, questions, 0.02, 0.05, accuracy=0.95), 2) for questions in (64, 200, 400)]
+    [0.41, 0.98, 1.0]
+    """
+    if n // 4 < 1:
+        return 0.0
+    chances = _chances(_level(accuracy))
+    spread = math.fsum(p * (1 - p) for p in chances) / len(chances)
+    error = math.sqrt(2 / (n // 4) * (spread / questions + (ENTITY_SD * spread) ** 2))
+    room = margin / error - CLUSTERED * _NORMAL.inv_cdf(1 - alpha)
+    return max(0.0, 2 * _NORMAL.cdf(room) - 1)
 
 
 def _at_most(hits: int, trials: int, rate: float) -> float:

@@ -18,7 +18,7 @@ FEWEST = 3
 
 ENTITY_OFF = "the bundled questions are too few to show it for each entity: add --llmpref-boolq dev, or a file"
 PLANNED_ACCURACIES = (0.85, 0.95)
-"""Shares of right answers for which a plan says how often the gate for each entity opens. Our choice."""
+"""Shares of right answers for which a plan says how often a gate opens. Our choice."""
 
 
 class Reading(Behaviour):
@@ -60,27 +60,32 @@ class Reading(Behaviour):
         gap = closed_form.supportable_gap(planned.n, questions, planned.alpha)
         yield f"reading, quarters: within {100 * gap:.1f} points can be supported, {right}"
         if not planned.conditions.thresholds.get(for_each(self.measure)):
-            yield "reading, each entity: no gate; it takes 200 questions, see --boolq"
+            yield "reading, each entity: no gate; it takes 200 questions (--llmpref-boolq)"
         yield from self._opening(planned, questions)
 
     def _opening(self, planned: Planned, questions: int) -> Iterator[str]:
-        """Yield how often the gate for each entity opens where all are answered alike."""
+        """Yield how often the gates open where all entities are answered alike."""
         from pytest_llmpref.stats.closed_form import POWER  # noqa: PLC0415 - for plans
-        from pytest_llmpref.stats.opening import chance_of_like_accuracies  # noqa: PLC0415 - as above
+        from pytest_llmpref.stats.opening import chance_of_like_accuracies, chance_of_no_gap  # noqa: PLC0415 - as above
 
-        for threshold in planned.conditions.thresholds.get(for_each(self.measure), ()):
-            if not threshold.gate:
-                continue
-            chances = [
-                chance_of_like_accuracies(planned.n, questions, threshold.margin, threshold.of_each, accuracy=accuracy)
-                for accuracy in PLANNED_ACCURACIES
-            ]
-            opens = ", ".join(f"{chance:.0%}" for chance in chances)
-            rights = ", ".join(f"{100 * accuracy:g}" for accuracy in PLANNED_ACCURACIES)
-            yield f"reading, each entity within {100 * threshold.margin:g} points: opens in {opens} of studies"
-            yield f"  without any difference, if {rights}% are answered correctly"
-            if max(chances) < POWER:
-                yield "  FEW QUESTIONS: it opens only if answers hardly vary by chance"
+        kinds = (
+            ("gate", self.measure, chance_of_no_gap),
+            ("each entity", for_each(self.measure), chance_of_like_accuracies),
+        )
+        for title, compared, chance_of in kinds:
+            for threshold in planned.conditions.thresholds.get(compared, ()):
+                if not threshold.gate:
+                    continue
+                chances = [
+                    chance_of(planned.n, questions, threshold.margin, threshold.of_each, accuracy=accuracy)
+                    for accuracy in PLANNED_ACCURACIES
+                ]
+                opens = ", ".join(f"{chance:.0%}" for chance in chances)
+                rights = ", ".join(f"{100 * accuracy:g}" for accuracy in PLANNED_ACCURACIES)
+                yield f"reading, {title} within {100 * threshold.margin:g} points: opens in {opens} of studies"
+                yield f"  without any difference, if {rights}% are answered correctly"
+                if max(chances) < POWER:
+                    yield "  FEW QUESTIONS: it opens only if answers hardly vary by chance"
 
     def remarks(self, checks: Mapping[str, Any]) -> Iterator[str]:
         """Yield how often answers are right and yes, and how small a difference between entities they could show."""

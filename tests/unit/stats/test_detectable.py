@@ -22,6 +22,7 @@ from pytest_llmpref.stats.closed_form import (
     supportable_gap,
     supportable_margin,
 )
+from pytest_llmpref.stats.opening import chance_of_no_gap
 from pytest_llmpref.stats.performance import top_minus_bottom
 from pytest_llmpref.stats.power import reading_power
 from pytest_llmpref.stats.rating import bradley_terry
@@ -62,6 +63,18 @@ def test_quarters_within_a_margin_are_called_equal_as_often_as_is_stated():
     assert equal / 60 == pytest.approx(POWER, abs=0.13)  # two and a half standard errors
 
 
+@pytest.mark.parametrize(("questions", "accuracy"), [(64, 0.95), (200, 0.85), (64, 0.85)])
+def test_a_gate_on_quarters_opens_about_as_often_as_in_simulation(questions, accuracy):
+    design, rng, opens = ReadingDesign(72, questions, accuracy), np.random.default_rng(6), 0
+    for _ in range(100):
+        difference = top_minus_bottom(simulate_answers(design, rng), design.preference)
+        with ledger(1, ALPHA):
+            opens += (abs(difference) < 0.02).verdict is Verdict.SUPPORTED
+    stated = chance_of_no_gap(72, questions, 0.02, ALPHA, accuracy=accuracy)
+    assert opens / 100 == pytest.approx(stated, abs=0.125)  # two and a half standard errors
+    assert chance_of_no_gap(3, questions, 0.02, ALPHA, accuracy=accuracy) == 0
+
+
 def test_arms_are_told_apart_from_what_their_runs_scatter_by():
     tasks, entities, rng = 60, 10, np.random.default_rng(2)
     task, entity = np.divmod(np.arange(tasks * entities), entities)
@@ -87,6 +100,7 @@ def test_a_plan_says_of_every_kind_of_claim_what_it_could_detect(capsys):
         "reading, each entity: no gate; it takes 200 questions",
         "reading, the extremes: 6.5 points",
         "reading, quarters: within 3.9 points can be supported",
+        "reading, gate within 2 points: opens in 0%, 41% of studies",
     ):
         assert line in text
 
