@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from pytest_llmpref.results.schema import Part, TestClaims
+    from pytest_llmpref.results.parts import Part, TestClaims
 
 T = TypeVar("T")
 
@@ -67,7 +67,7 @@ def hand_over(part: "Part | None", workeroutput: MutableMapping[str, Any]) -> No
     """Give the controller what a worker found: as bytes, since xdist's own way takes longer than the measuring."""
     import msgspec  # noqa: PLC0415 - for runs with workers
 
-    from pytest_llmpref.results.schema import Part  # noqa: PLC0415
+    from pytest_llmpref.results.parts import Part  # noqa: PLC0415
 
     workeroutput["llmpref"] = msgspec.msgpack.encode(part or Part())
 
@@ -79,7 +79,7 @@ def handed_over(node: Any) -> "Part | None":  # noqa: ANN401 - xdist's
         return None
     import msgspec  # noqa: PLC0415 - for runs with workers
 
-    from pytest_llmpref.results.schema import Part  # noqa: PLC0415
+    from pytest_llmpref.results.parts import Part  # noqa: PLC0415
 
     return msgspec.msgpack.decode(found, type=Part)
 
@@ -98,7 +98,7 @@ def attached_claims(report: Any) -> "TestClaims | None":  # noqa: ANN401 - a tes
         return None
     import msgspec  # noqa: PLC0415 - for runs that measure
 
-    from pytest_llmpref.results.schema import TestClaims  # noqa: PLC0415
+    from pytest_llmpref.results.parts import TestClaims  # noqa: PLC0415
 
     return msgspec.convert(found, TestClaims)
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from pytest_llmpref.results.import_record import ImportRecord
     from pytest_llmpref.results.labels_record import ToLabel
     from pytest_llmpref.results.measure_record import MeasureRecord
-    from pytest_llmpref.results.schema import ClaimRecord, EntityRecord, Part, Results, RunRecord, TestClaims
+    from pytest_llmpref.results.parts import Part, TestClaims
+    from pytest_llmpref.results.schema import ClaimRecord, EntityRecord, Results, RunRecord
 
 
 class Findings:
@@ -95,7 +96,7 @@ class Findings:
         # The controller of xdist collects nothing: its workers tell what was collected.
         if not everything and not measured:
             return None
-        from pytest_llmpref.results.schema import Part  # noqa: PLC0415 - see the class
+        from pytest_llmpref.results.parts import Part  # noqa: PLC0415 - see the class
 
         part = Part()
         if measured:

@@ -17,7 +17,8 @@ from pytest_llmpref.plugin.distribution import attached_claims
 from pytest_llmpref.plugin.stash import OFF
 
 if TYPE_CHECKING:
-    from pytest_llmpref.results.schema import GateRecord, TestClaims
+    from pytest_llmpref.results.parts import TestClaims
+    from pytest_llmpref.results.schema import GateRecord
 
 OUR_MARKERS = ("gate", "exploratory")
 UNKNOWN = "unknown gates"

@@ -11,7 +11,7 @@ from pytest_llmpref.claims.claim import Claim, Ledger
 from pytest_llmpref.claims.verdicts import COLOURS, LETTERS, Verdict, worst
 
 if TYPE_CHECKING:
-    from pytest_llmpref.results.schema import TestClaims
+    from pytest_llmpref.results.parts import TestClaims
 
 
 class NoClaimWarning(pytest.PytestWarning):

@@ -131,7 +131,7 @@ class Settlement:
         """Attach a test's claims to its report, and to what JUnit's XML says of it."""
         from pytest_llmpref.plugin.distribution import attach_claims  # noqa: PLC0415 - see the class
         from pytest_llmpref.plugin.outcomes import properties_of  # noqa: PLC0415
-        from pytest_llmpref.results.schema import TestClaims  # noqa: PLC0415
+        from pytest_llmpref.results.parts import TestClaims  # noqa: PLC0415
         from pytest_llmpref.study.records import claim_record  # noqa: PLC0415
 
         rules, expected = self._rules(test), hasattr(report, "wasxfail")

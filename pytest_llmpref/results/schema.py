@@ -4,7 +4,7 @@
 descriptions. Within a schema version, keys are only ever added.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -14,7 +14,6 @@ from pytest_llmpref.claims.verdicts import Relation, Verdict
 from pytest_llmpref.results.comparison_record import ComparisonRecord
 from pytest_llmpref.results.diagnostics import Count, Share
 from pytest_llmpref.results.import_record import ImportRecord
-from pytest_llmpref.results.labels_record import ToLabel
 from pytest_llmpref.results.measure_record import EstimateRecord, MeasureRecord
 
 SCHEMA: Literal[1] = 1
@@ -363,46 +362,3 @@ def encoded(results: Results) -> bytes:
 
 
 _IF_ANY = {"comparison", "runs"}
-
-
-class Part(msgspec.Struct, kw_only=True):
-    """What one process of a run found: a worker of pytest-xdist hands it over to the controller.
-
-    Attributes
-    ----------
-    gates
-        The gates that were collected, as `pytest_llmpref.claims.gates.Gates.record` returns them; ``None`` where no
-        test that measures was.
-    run
-        How the run was set up; ``None`` where nothing was measured.
-    entities
-        The entities that took part.
-    measures
-        Model -> its measures, by name.
-    judges
-        Model -> the model that judged its replies.
-    imported
-        Model -> where its replies come from, of those that were imported.
-    asked
-        Models that answered in this run.
-    to_label
-        Replies for people to label.
-    """
-
-    gates: dict[str, dict[str, Any]] | None = None
-    run: RunRecord | None = None
-    entities: dict[str, EntityRecord] = {}
-    measures: dict[str, dict[str, MeasureRecord]] = {}
-    judges: dict[str, str] = {}
-    imported: dict[str, ImportRecord] = {}
-    asked: list[str] = []
-    to_label: list[ToLabel] = []
-
-
-class TestClaims(msgspec.Struct, frozen=True):
-    """The claims of one test about a model, as its report carries them."""
-
-    __test__ = False
-
-    model: str
-    claims: list[ClaimRecord]

@@ -21,7 +21,8 @@ from pytest_llmpref.experiments.participants import named_arms
 from pytest_llmpref.files import data_folder
 from pytest_llmpref.garbage import rare_garbage_collection
 from pytest_llmpref.models.prefill import lead_for
-from pytest_llmpref.results.schema import EntityRecord, Part, RunRecord
+from pytest_llmpref.results.parts import Part
+from pytest_llmpref.results.schema import EntityRecord, RunRecord
 from pytest_llmpref.study.answering import BackgroundLoop
 from pytest_llmpref.study.extensions import NOTHING, Extensions
 from pytest_llmpref.study.imported import entities_of
