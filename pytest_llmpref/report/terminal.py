@@ -147,6 +147,8 @@ def show_results(reporter: Any, results: Results, verbosity: int) -> None:  # no
 
     ``verbosity`` is pytest's: below 0 only what went wrong is shown, above 0 every claim is explained.
     """
+    # pytest has ended the line of progress. Unless told so, its `write_line` ends it again, below the first heading.
+    reporter.currentfspath = None
     for name, model in results.models.items():
         plain, label = on_one_line(name), on_one_line(labelled(name, model))
         fits = len(label) + len(results.run.profile) <= WIDTH - len("= llmpref: , profile  =")

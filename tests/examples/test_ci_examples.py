@@ -53,9 +53,9 @@ def test_an_example_runs_the_gate_with_options_that_there_are(name):
 @pytest.mark.parametrize("name", ["github.yml", "gitlab.yml"])
 def test_a_workflow_replays_what_the_page_records(name):
     page = (ROOT / "docs/how-to/first-gate.md").read_text()
-    (recorded,) = re.findall(r"^pytest .* --profile (\w+) --record-mode new_episodes$", page, re.MULTILINE)
-    (replayed,) = re.findall(r"^pytest .* --profile (\w+) --record-mode none", page, re.MULTILINE)
-    assert recorded == replayed == variables(name)["LLMPREF_PROFILE"]
+    recorded = re.findall(r"^pytest .* --profile (\w+) --record-mode new_episodes$", page, re.MULTILINE)
+    replayed = re.findall(r"^pytest .* --profile (\w+) --record-mode none", page, re.MULTILINE)
+    assert {*recorded} == {*replayed} == {variables(name)["LLMPREF_PROFILE"]}
     texts = [line for line in commands(name) if line.startswith("pytest")]
     assert all('--profile "$LLMPREF_PROFILE"' in line for line in texts)
 
