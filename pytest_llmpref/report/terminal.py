@@ -55,7 +55,8 @@ FOR_CHECKS = {
     "repeat the order": "the model copies the list; rely on the pairwise questions for this model",
     "base model": "use a model that was trained to converse, or leave these tests out with -k",
     "another format": "its preferences depend on label or position, so do not rely on them",
-    "reliability": "the answers are mostly noise: ask more with a larger --profile",
+    "reliability": "the answers are mostly noise: use a larger --profile; if that does not help, there is no "
+    "stable preference to test",
     "cut": "raise max_tokens in the profile, or let the model think less",
 }
 """Words of a reason -> what to do about it."""
