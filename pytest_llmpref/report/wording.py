@@ -141,11 +141,16 @@ def nothing_asked(run: RunRecord, name: str, model: ModelRecord) -> str:
 
     A new release under the name of the last one would look like this, and have the verdict of the last one.
     """
+    checks = [measure.checks for measure in model.measures.values()]
+    recorded = [one.recorded for one in checks if one.recorded is not None]
     may_ask = run.record_mode == "new_episodes" and model.imported is None
-    if not may_ask or not model.recorded_on or run.asked is None or name in run.asked:
+    if not may_ask or not recorded or run.asked is None or name in run.asked:
         return ""
+    if any(one.canary is not None for one in checks):
+        return ""
+    days = dict.fromkeys([min(one.first for one in recorded), max(one.last for one in recorded)])
     return (
-        f"nothing was asked: all answers were recorded on {model.recorded_on}; a new release needs a name of its own, "
+        f"nothing was asked: all answers were recorded on {' to '.join(days)}; a new release needs a name of its own, "
         "or --record-mode all"
     )
 

@@ -209,25 +209,17 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
     claims: list[ClaimRecord]
 
     @property
-    def recorded_on(self) -> str:
-        """The day on which answers were recorded, or the first and the last; empty where none was."""
-        known = [measure.checks.recorded for measure in self.measures.values() if measure.checks.recorded]
-        days = [day for one in known for day in (one.first, one.last)]
-        if not days:
-            return ""
-        return min(days) if min(days) == max(days) else f"{min(days)} to {max(days)}"
-
-    @property
     def provenance(self) -> str:
         """Whence answers come, which models the provider named, when they were recorded, and how many in batches."""
         checks = [measure.checks for measure in self.measures.values()]
         named = dict.fromkeys(one.model for check in checks for one in check.served if one.model)
         versions = {one.fingerprint for check in checks for one in check.served if one.fingerprint}
+        days = [day for check in checks if check.recorded for day in (check.recorded.first, check.recorded.last)]
         said = [self.imported.said] if self.imported is not None else []
         said += [f"served by {', '.join(named)}"] if named else []
         said += [f"{len(versions)} fingerprints"] if len(versions) > 1 else [f"fingerprint {one}" for one in versions]
-        if self.recorded_on:
-            said.append(f"recorded {self.recorded_on}")
+        if days:
+            said.append(f"recorded {' to '.join(dict.fromkeys([min(days), max(days)]))}")
         if batched := sum(check.batches.replies for check in checks if check.batches):
             said.append(f"{batched:,} in batches")
         if canary := next((check.canary for check in checks if check.canary), None):

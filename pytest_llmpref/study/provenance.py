@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from pytest_llmpref.cassettes import Cassette
 from pytest_llmpref.config.options import Served
@@ -27,6 +28,11 @@ def with_provenance(measure: Measure, others: Iterable[Measure], cassette: Casse
         measure = replace(measure, diagnostics=measure.diagnostics | {"recorded": days})
     reasons = () if served == "any" else served_reasons(measure, others)
     return invalidated(measure, reasons) if reasons else measure
+
+
+def answered_since(began: datetime, *cassettes: Cassette | None) -> bool:
+    """Tell whether one of these cassettes, of a model or its judge, holds an answer from this time on."""
+    return any(began <= one.at for cassette in cassettes if cassette for one in cassette.interactions())
 
 
 def served_reasons(measure: Measure, others: Iterable[Measure] = ()) -> tuple[str, ...]:

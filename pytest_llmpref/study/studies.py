@@ -26,6 +26,7 @@ from pytest_llmpref.results.schema import EntityRecord, RunRecord
 from pytest_llmpref.study.answering import BackgroundLoop
 from pytest_llmpref.study.extensions import NOTHING, Extensions
 from pytest_llmpref.study.imported import entities_of
+from pytest_llmpref.study.provenance import answered_since
 from pytest_llmpref.study.records import measure_record
 from pytest_llmpref.study.study import Progress, Study
 
@@ -167,7 +168,11 @@ class Studies:
             },
             judges={model: study.judge for model, study in self._opened.items() if study.judge},
             imported={name: found for name, one in self._opened.items() if (found := one.source.record) is not None},
-            asked=[model for model, study in self._opened.items() if study.asked],
+            asked=[
+                model
+                for model, study in self._opened.items()
+                if answered_since(self.settings.began, study.cassette, study.judging)
+            ],
             to_label=[one for study in self._opened.values() for one in study.labelling.to_label],
         )
 

@@ -91,7 +91,7 @@ class Study:
         labels: Labels | None = None,
     ) -> None:
         self.source = source_of(conditions, settings, lambda: self.measure(reference().measure))
-        self.cassette, self.judge, self._judge = self.source.cassette, self.source.judge, self.source.judging
+        self.cassette, self.judge, self.judging = self.source.cassette, self.source.judge, self.source.judging
         self.conditions, self.plans, self._recorded = (
             self.source.conditions,
             self.source.plans,
@@ -101,7 +101,7 @@ class Study:
         self._progress = progress
         self._display: Progress | None = None
         self._setup = setup_of(conditions.model, settings)
-        self._answerers = Answerers(self.cassette, self._judge, settings, extensions, self._tell)
+        self._answerers = Answerers(self.cassette, self.judging, settings, extensions, self._tell)
         self.labelling = Labelling(settings, labels)
         self.all_protocols = settings.protocols == "all"
         """Whether pairs are also asked about in forms that no measure but robustness needs."""
@@ -113,12 +113,6 @@ class Study:
     def measures(self) -> dict[str, Measure]:
         """The measures computed so far, by name."""
         return dict(self._measures)
-
-    @property
-    def asked(self) -> bool:
-        """Whether the model, or its judge, gave an answer in this run that is recorded now."""
-        cassettes = [self.cassette, *([] if self._judge is None else [self._judge])]
-        return any(self._settings.began <= one.at for cassette in cassettes for one in cassette.interactions())
 
     def gaps(self, measures: Iterable[str]) -> list[Gap]:
         """Return what is planned for these measures and has to be asked."""
@@ -364,8 +358,8 @@ class Study:
         """Wait until no other worker asks this model, and read what it recorded."""
         with self.cassette.lock():
             self.cassette.reload()
-            if self._judge is not None:
-                self._judge.reload()
+            if self.judging is not None:
+                self.judging.reload()
             yield
 
     def _gap(self, name: str) -> Gap | None:

@@ -105,10 +105,11 @@ def test_what_is_not_a_models_own_stands_beside_its_name(what, said):
     assert wording.labelled("some/model", record) == said
 
 
-def said_of_recordings(mode="new_episodes", asked=(), days=("2026-03-02", "2026-03-04")):
+def said_of_recordings(mode="new_episodes", asked=(), days=("2026-03-02", "2026-03-04"), canary=None):
     record = copy.deepcopy(RECORD)
     record["run"] |= {"record_mode": mode, "asked": None if asked is None else list(asked)}
     diagnostics = record["models"]["sim/plain"]["measures"]["preference"]["diagnostics"]
+    diagnostics["canary"] = canary
     if days:
         diagnostics["recorded"] = {"first": days[0], "last": days[1]}
     results = parse_results(record, "it")
@@ -122,7 +123,16 @@ def test_a_run_that_may_ask_and_asks_nothing_says_when_the_answers_were_recorded
 
 
 @pytest.mark.parametrize(
-    "run", [{"asked": ["sim/plain"]}, {"asked": None}, {"mode": "none"}, {"mode": "all"}, {"days": ()}], ids=str
+    "run",
+    [
+        {"asked": ["sim/plain"]},
+        {"asked": None},
+        {"mode": "none"},
+        {"mode": "all"},
+        {"days": ()},
+        {"canary": {"questions": 20, "differing": 0, "p": 1.0}},
+    ],
+    ids=str,
 )
 def test_a_run_that_asked_or_may_not_or_cannot_tell_says_nothing_of_it(run):
     assert said_of_recordings(**run) == ""

@@ -10,7 +10,7 @@ from pytest_llmpref.experiments.measure import Measure, asking_diagnostics, shar
 from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.models.chat import Message, Reply, Request
 from pytest_llmpref.parsing.outcome import Attempt, Outcome
-from pytest_llmpref.study.provenance import served_reasons, with_provenance
+from pytest_llmpref.study.provenance import answered_since, served_reasons, with_provenance
 
 MODEL = "openai/aliased"
 
@@ -73,6 +73,13 @@ def test_a_measure_says_on_which_days_its_answers_were_recorded(cassette):
     assert dated.diagnostics["recorded"] == {"first": "2026-03-02", "last": "2026-03-04"}
     controls = replace(found, trials=(), controls=found.trials[1:])
     assert with_provenance(controls, (), cassette, "one").diagnostics["recorded"]["last"] == "2026-03-02"
+
+
+def test_a_cassette_that_holds_an_answer_of_this_run_says_so(cassette):
+    assert not answered_since(datetime(2026, 3, 4, tzinfo=UTC), cassette, None)
+    cassette.append(request(0), Reply("A", "stop"), at=datetime(2026, 3, 4, 12, tzinfo=UTC))
+    assert answered_since(datetime(2026, 3, 4, 12, tzinfo=UTC), None, cassette)
+    assert not answered_since(datetime(2026, 3, 4, 13, tzinfo=UTC), cassette)
 
 
 def test_a_measure_that_another_model_answered_than_the_one_before_is_invalid(cassette):
