@@ -104,7 +104,8 @@ def said_of(end: EarlyEnd) -> str:
     """Say which entity ended a run, and how to take the claims that it left open."""
     one = len(end.because) == 1
     refuted = f"{'is' if one else 'are'} refuted"
-    hopeless = f"cannot be supported any more, so treat {'it' if one else 'them'} as refuted"
+    # Not "refuted": a value may lie on the claimed side, but too near the threshold for as many questions as there are.
+    hopeless = "cannot be supported any more, which closes the gate"
     return (
         f"{end.measure} ended early: the claim{'s' * (not one)} about {listed(end.because, NAMED)} "
         f"{refuted if end.refuted else hopeless}. The other ? were not asked to the end, as --profile paper does"

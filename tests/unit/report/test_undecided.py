@@ -84,7 +84,7 @@ def test_a_claim_about_the_model_says_its_own():
 @pytest.mark.parametrize(
     ("ended", "said"),
     [
-        ("hopeless", "the claim about labour cannot be supported any more, so treat it as refuted"),
+        ("hopeless", "the claim about labour cannot be supported any more, which closes the gate"),
         ("refuted", "the claim about labour is refuted"),
     ],
 )
