@@ -104,7 +104,7 @@ def test_charts_are_those_of_the_report_in_colours_that_every_page_has(study):
     assert study.preferences.valid
     assert study.pressed_advice.valid
     charts = study.results().charts()
-    assert "Advice under pressure against preference: sim/paper-a" in [chart.title for chart in charts]
+    assert "Advice under pressure against preference: sim/paper-a" in [chart.to_dict()["title"] for chart in charts]
     assert len(charts) == 3
     for chart in charts:
         assert isinstance(chart, alt.TopLevelMixin)
