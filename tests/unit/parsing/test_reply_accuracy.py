@@ -60,7 +60,7 @@ def halves(reason):
     return pytest.mark.parametrize("name", ["development", pytest.param("test", marks=marks)])
 
 
-@halves("1 of 284 templates is read as the other option, and 1 of 211 others as a choice")
+@halves(None)
 def test_no_blind_reply_is_reversed_or_made_a_choice(name):
     found = half(name)
     assert (len(found.reversed_), len(found.false)) == (0, 0), table(found)
@@ -88,7 +88,7 @@ def test_no_choice_of_the_second_set_is_reversed_and_most_are_read():
     assert read / of >= 0.60, table(found)
 
 
-@pytest.mark.xfail(strict=True, reason="84.1% of choices in English are read, and 2 of 162 others as a choice")
+@pytest.mark.xfail(strict=True, reason="84.1% of choices in English are read, and 3 of 162 others as a choice")
 def test_the_second_set_is_read_as_well_as_asked():
     found = half("test", SECOND)
     read, of = found.share(["en"])
