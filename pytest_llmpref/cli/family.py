@@ -58,7 +58,7 @@ def _compare(options: argparse.Namespace) -> None:
         options.charts.mkdir(parents=True, exist_ok=True)
         for trend in family.trends:
             name = re.sub(r"[^a-z0-9]+", "-", f"{trend.quantity} {trend.covariate.name}".lower()).strip("-")
-            (options.charts / f"{name}.svg").write_text(trend_svg(trend), encoding="utf-8")
+            (options.charts / f"{name}.svg").write_text(trend_svg(trend), encoding="utf-8", newline="\n")
     if options.format in {"csv", "models"}:
         frame = family.frame() if options.format == "csv" else family.models_frame()
         print(frame.to_csv(index=False), end="")

@@ -49,7 +49,7 @@ def test_preference_that_matters_where_it_is_hard_is_found(world, verdict, run):
     [("sim/chooses-alike", "supported", "supported"), ("sim/format-bound", "inconclusive", "refuted")],
 )
 def test_how_much_is_the_formats_is_told(world, same, link, run):
-    _, verdicts = run(world, SUITE / "test_open_format.py", entities='"all"', partners=12)
+    _, verdicts = run(world, SUITE / "test_open_format.py", "--llmpref-open-questions", entities='"all"', partners=12)
     assert verdicts["test_open_preference_is_the_same_preference"] == same
     assert verdicts["test_the_format_leaves_the_link_as_it_is"] == link
 
@@ -63,6 +63,7 @@ def test_what_a_user_insisted_on_is_replayed_from_the_recording(pytester, monkey
     for mode in ("new_episodes", "none"):
         run = pytester.runpytest_subprocess(
             SUITE / "test_open_format.py",
+            "--llmpref-open-questions",
             "-k",
             "follows_open",
             "--model=openai/tiny",

@@ -9,10 +9,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_llmpref.charts import Chart, Drawing
+    from pytest_llmpref.config.options import Settings
     from pytest_llmpref.experiments.behaviour import ClaimKind, Scenario
     from pytest_llmpref.experiments.experiment import Experiment
 
 
+OFF = "open questions ask about every pair again: add --llmpref-open-questions"
 _SWAPPED = {"position": "order", "label_by_position": "both", "answer_form": "form"}
 """Facet of which strengths are compared -> what is swapped, in a word, where that is not the facet."""
 
@@ -94,6 +96,10 @@ class _Open(_Pairs):
     """Questions about pairs without labels, and without a request for a letter."""
 
     is_apart = True
+
+    def off(self, settings: "Settings") -> str:
+        """Say that open questions are not wanted."""
+        return "" if settings.open_questions else OFF
 
 
 class OpenPreference(_Open):
