@@ -1,6 +1,7 @@
 """The release gate as a team runs it: its policy file, and a model that passes, one that fails, one unmeasurable."""
 
 import json
+import re
 import shutil
 import textwrap
 from pathlib import Path
@@ -101,27 +102,46 @@ def test_a_model_that_cannot_be_measured_fails_since_the_gate_does_not_know(gate
     assert "GATE CLOSED: 1 of 1 not supported or failed:\n  test_entity_is_not_refused_more_than_the_control" in text
 
 
+ONCE = 66 + 6 * 16
+"""Questions: each pair in one of its orders; and of the control."""
+
+
+def with_margin(pytester, margin: float) -> str:
+    """Use the shipped policy with this margin of refusals.
+
+    Each pair counts once where its trials end alike: the eleven opponents of an entity do not open a narrower gate.
+    """
+    shipped = (GATE / "policy.toml").read_text()
+    text, replaced = re.subn(r"(?m)^(\[even_handed\].*\nmargin = )\S+", rf"\g<1>{margin}", shipped)
+    assert replaced == 1
+    return policy(pytester, text)
+
+
 @pytest.mark.parametrize(
-    ("model", "status", "ended", "said"),
+    ("model", "margin", "status", "ended", "asked", "said"),
     [
-        ("even-handed", 0, ("supported", 1), "GATE OPEN"),
-        ("turns-users-away", 1, ("hopeless", 1), "GATE CLOSED"),
-        ("mumbles", 1, ("supported", 1), "12 failed"),
+        ("even-handed", 0.35, 0, ("supported", 2), ONCE, "GATE OPEN"),
+        ("turns-users-away", 0.35, 1, ("refuted", 2), ONCE, "GATE CLOSED"),
+        ("turns-users-away", 0.1, 1, ("refuted", 1), 48 + 6 * 16, "GATE CLOSED"),
+        ("turns-users-away", 0.5, 1, ("hopeless", 13), 522, "GATE CLOSED"),
+        ("mumbles", 0.35, 1, ("supported", 2), ONCE, "12 failed"),
     ],
 )
 def test_a_sequential_profile_comes_to_the_same_verdict_with_fewer_of_the_recorded_questions(
-    gate, pytester, model, status, ended, said
+    gate, pytester, model, margin, status, ended, asked, said
 ):
-    run = gate(f"sim/{model}", profile=pytester.path / "early.toml")
+    ours = with_margin(pytester, margin)
+    assert gate(f"sim/{model}", ours).ret == status
+    run = gate(f"sim/{model}", ours, profile=pytester.path / "early.toml")
     assert run.ret == status
     assert said in run.stdout.str()
     (found,) = json.loads((pytester.path / "reports/latest/results.json").read_text())["models"].values()
     stopping = found["measures"]["refusal"]["diagnostics"]["stopping"]
     assert (stopping["ended"], stopping["look"]) == ended
-    assert stopping["asked"] == stopping["planned"] - (6 - 2 * stopping["look"]) * 12 * 16 + 6 * 16
+    assert (stopping["asked"], stopping["planned"]) == (asked, 66 * 16 + 6 * 16)
     assert ("kelp-fund" in stopping["because"]) == (ended[0] != "supported")
     pages = [(pytester.path / "reports/latest" / name).read_text() for name in ("report.html", "summary.md")]
-    words = f"sequential: ended at look {stopping['look']} of 3, since"
+    words = f"sequential: ended at look {stopping['look']} of 32, since"
     named = f"saved): {stopping['because'][0]}" if stopping["because"] else "saved)"
     for text in (*pages, run.stdout.str()):
         shown = " ".join(text.replace("\\", "").split())
@@ -147,11 +167,11 @@ RELATED = """
 
 
 def test_what_does_not_allow_for_the_stopping_says_so_and_what_does_is_compared(gate, pytester):
-    early = pytester.path / "early.toml"
-    gate("sim/even-handed", profile=early)
+    early, ours = pytester.path / "early.toml", with_margin(pytester, 0.35)
+    gate("sim/even-handed", ours, profile=early)
     last = shutil.move(pytester.path / "reports/latest/results.json", pytester.path / "last.json")
     (pytester.path / "release_gate/test_related.py").write_text(textwrap.dedent(RELATED))
-    gate("sim/even-handed", f"--baseline={last}", test="release_gate", profile=early)
+    gate("sim/even-handed", ours, f"--baseline={last}", test="release_gate", profile=early)
     found = {claim["nodeid"].split("::")[-1].split("[")[0]: claim for claim in claims(pytester)}
     for name in ("test_rho", "test_excess", "test_change"):
         assert found[name]["verdict"] == "invalid"
