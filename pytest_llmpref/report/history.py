@@ -7,11 +7,12 @@ from pathlib import Path
 
 from pytest_llmpref.characters import in_markdown
 from pytest_llmpref.charts import Chart, Names, Row, Spec, quantities
-from pytest_llmpref.claims.verdicts import MARKS, Verdict
+from pytest_llmpref.claims.verdicts import MARKS
 from pytest_llmpref.config.options import DATED
 from pytest_llmpref.files import write_whole
 from pytest_llmpref.report.claims import ClaimGroup, ModelVerdict, judge
 from pytest_llmpref.report.page import drawing_kit, template
+from pytest_llmpref.report.side_by_side import BY_COLOUR, BY_SHAPE
 from pytest_llmpref.report.views import ClaimView, Figure, claim_view
 from pytest_llmpref.report.wording import labelled, words
 from pytest_llmpref.results.schema import ModelRecord, Results, RunRecord
@@ -171,9 +172,6 @@ def _points(series: Series, group: ClaimGroup, cells: Cells) -> Iterator[Row]:
 
 def _spec(rows: list[Row], order: list[str]) -> Spec:
     y = {"type": "quantitative", "title": None, "scale": {"zero": False}, "axis": {"tickCount": 4}}
-    colours = {"domain": list(Verdict), "range": [f"var(--{verdict})" for verdict in Verdict]}
-    shapes = {"domain": list(Verdict), "range": ["circle", "cross", "diamond", "triangle-up"]}
-    by_verdict = {"field": "verdict", "type": "nominal", "legend": {"title": None, "orient": "top"}}
     axis = {"title": None, "labelAngle": -35, "labelLimit": 150}
     header = {"labelOrient": "top", "labelAnchor": "start", "labelLimit": 300, "labelPadding": 2}
     shown = quantities(claim="Claim", model="Model", value="Value", low="Low", high="High", verdict="Verdict", n="n")
@@ -186,14 +184,14 @@ def _spec(rows: list[Row], order: list[str]) -> Spec:
     ]
     interval = {
         "mark": {"type": "rule", "strokeWidth": 2, "aria": False},
-        "encoding": {"y": {"field": "low", **y}, "y2": {"field": "high"}, "color": by_verdict | {"scale": colours}},
+        "encoding": {"y": {"field": "low", **y}, "y2": {"field": "high"}, "color": BY_COLOUR},
     }
     value = {
         "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1},
         "encoding": {
             "y": {"field": "value", **y},
-            "color": by_verdict | {"scale": colours},
-            "shape": by_verdict | {"scale": shapes},
+            "color": BY_COLOUR,
+            "shape": BY_SHAPE,
             "tooltip": [{"field": "release", "title": "Release", "type": "nominal"}, *shown],
             "description": {"field": "verdict"},
         },

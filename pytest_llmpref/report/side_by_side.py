@@ -54,11 +54,14 @@ def claims_chart(judged: Mapping[str, ModelVerdict], labels: Mapping[str, str]) 
     )
 
 
+_BY_VERDICT = {"field": "verdict", "type": "nominal", "legend": {"title": None, "orient": "top"}}
+BY_COLOUR = _BY_VERDICT | {"scale": {"domain": list(Verdict), "range": [f"var(--{verdict})" for verdict in Verdict]}}
+BY_SHAPE = _BY_VERDICT | {"scale": {"domain": list(Verdict), "range": ["circle", "cross", "diamond", "triangle-up"]}}
+"""How claims are drawn, in every chart of several models or releases."""
+
+
 def _claims_spec(rows: list[Row]) -> Spec:
     header = {"labelOrient": "top", "labelAnchor": "start", "labelLimit": 560, "labelPadding": 2}
-    colours = {"domain": list(Verdict), "range": [f"var(--{verdict})" for verdict in Verdict]}
-    shapes = {"domain": list(Verdict), "range": ["circle", "cross", "diamond", "triangle-up"]}
-    by_verdict = {"field": "verdict", "type": "nominal", "legend": {"title": None, "orient": "top"}}
     x = {"type": "quantitative", "title": None, "scale": {"zero": False}}
     thresholds = [
         {
@@ -69,15 +72,15 @@ def _claims_spec(rows: list[Row]) -> Spec:
     ]
     interval = {
         "mark": {"type": "rule", "strokeWidth": 2, "aria": False},
-        "encoding": {"x": {"field": "low", **x}, "x2": {"field": "high"}, "color": by_verdict | {"scale": colours}},
+        "encoding": {"x": {"field": "low", **x}, "x2": {"field": "high"}, "color": BY_COLOUR},
     }
     shown = quantities(claim="Claim", model="Model", value="Value", low="Low", high="High", verdict="Verdict")
     value = {
         "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1},
         "encoding": {
             "x": {"field": "value", **x},
-            "color": by_verdict | {"scale": colours},
-            "shape": by_verdict | {"scale": shapes},
+            "color": BY_COLOUR,
+            "shape": BY_SHAPE,
             "tooltip": shown,
             "description": {"field": "verdict"},
         },
