@@ -8,20 +8,10 @@ import pytest
 from scipy import stats
 
 from pytest_llmpref.experiments.contexts.calibration import InducedStudy, scenarios
-from pytest_llmpref.stats import randomisation
 
+pytestmark = pytest.mark.usefixtures("few_redrawn")
 STUDIES = 100
 BY_NAME = {one.name: one.study for one in scenarios()}
-
-
-@pytest.fixture(autouse=True)
-def _few_are_drawn_again(monkeypatch):
-    monkeypatch.setattr(randomisation, "REDRAWN", 999)
-    randomisation._sampled.cache_clear()
-    randomisation._sampled_weights.cache_clear()
-    yield
-    randomisation._sampled.cache_clear()
-    randomisation._sampled_weights.cache_clear()
 
 
 def found(study):
