@@ -80,3 +80,14 @@ def test_what_a_user_insisted_on_is_replayed_from_the_recording(pytester, monkey
             server.stop()
     assert found[0]["entities"] == found[1]["entities"]
     assert found[0]["trials"] == found[1]["trials"]
+
+
+def test_open_questions_are_asked_only_where_they_are_wanted(pytester):
+    profile = profile_of(pytester.path, entities=8, partners=2)
+    asked = ["--model=sim/chooses-alike", f"--profile={profile}", f"--report-dir={pytester.path / 'reports'}", "-rs"]
+    run = pytester.runpytest_subprocess(SUITE / "test_open_format.py", *asked)
+    assert run.ret == 0, run.stdout.str()
+    assert run.parseoutcomes().keys() == {"skipped"}
+    run.stdout.fnmatch_lines(["*add --llmpref-open-questions*"])
+    results = json.loads((pytester.path / "reports" / "latest" / "results.json").read_text(encoding="utf-8"))
+    assert not any("open" in name for name in results["models"]["sim/chooses-alike"]["measures"])
