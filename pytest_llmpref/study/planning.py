@@ -129,6 +129,8 @@ def _judging(judge: str, steps: Sequence[Step], settings: Settings) -> Iterator[
 def _batches(study: Study, measures: Sequence[str], steps: Sequence[Step], price: Price | None) -> Iterator[str]:
     """Yield what the same costs by the provider's batch API, and how long it may take."""
     rounds = study.rounds_of_batches(measures)
+    if not rounds:
+        return
     batched = {name for names in rounds for name in names}
     cost = ""
     if price is not None:

@@ -40,7 +40,7 @@ class _Pairs(Behaviour):
         from pytest_llmpref.config.profiles import NEWEST_DESIGN  # noqa: PLC0415 - loads msgspec
 
         if self.is_reference and (design := checks.get("design", NEWEST_DESIGN)) < NEWEST_DESIGN:
-            yield f"continues with design {design}, like its recording; --llmpref-design {NEWEST_DESIGN} asks again"
+            yield f"asked by question design {design}, as recorded; --llmpref-design {NEWEST_DESIGN} asks anew"
 
 
 class Preference(_Pairs):
