@@ -260,7 +260,10 @@ class RunHooks:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> Generator[None, None, None]:  # noqa: ANN401 - private
         """Show the measures, the claims and the gate below all that others show, pytest's list of failures included."""
-        yield
+        from pytest_llmpref.plugin.failures import in_brief  # noqa: PLC0415 - at the end of a run
+
+        with in_brief(terminalreporter):
+            yield
         self._findings.show(terminalreporter)
 
 

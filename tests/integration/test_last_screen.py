@@ -132,6 +132,35 @@ def test_quiet_is_shorter_and_verbose_explains_everything(replayed, normal):
     assert "nan" not in re.findall(r"[a-z]+", verbose.lower())
 
 
+FAILING = """
+    import pytest
+    from pytest_llmpref import Estimate
+    from pytest_llmpref.claims.intervals import Normal
+
+    @pytest.mark.parametrize("number", range(5))
+    def test_gap(preferences, number):
+        assert Estimate(0.1 * number, 9, "trials", "counted", Normal(0.1 * number, 0.01), label="gap") > 0.9
+    """
+
+
+def test_three_failures_of_a_test_are_whole_and_others_brief(pytester):
+    pytester.makepyfile(FAILING)
+    command = ["--model", "sim/paper-a", "--profile", "smoke", "--junitxml", "j.xml"]
+    done = pytester.runpytest_subprocess(*command)
+    done.assert_outcomes(failed=5)
+    text = done.stdout.str()
+    assert text.count("\nREFUTED: gap > 0.9\n") == text.count("\n  interval ") == 5
+    assert text.count("\n  method     counted") == 3
+    assert text.count("(-v shows the whole text of all)") == 2
+    assert text.count("\nof a simulated model\n") == 5
+    # Whatever the terminal shows, other reports have the whole texts (JUnit's twice: as message and as text).
+    assert (pytester.path / "j.xml").read_text().count("method     counted") == 2 * 5
+    verbose = pytester.runpytest_subprocess(*command, "-v").stdout.str().partition("= FAILURES =")[2]
+    failures = verbose.partition("short test summary")[0]
+    assert failures.count("\n  method     counted") == 5
+    assert "-v shows" not in failures
+
+
 MANY = """
     import pytest
     from pytest_llmpref import Estimate, spearman
