@@ -119,11 +119,13 @@ def ladder(drawing: Drawing, unit: str) -> Chart | None:
                 "axis": {"title": None, "labelLimit": 250, "ticks": False, "grid": True, "domain": False},
             },
         },
-        "layer": [bar("x"), points("x", "value", unit, zero=False)],
+        "layer": [bar("x"), *open_bars("x", rows), points("x", "value", unit, zero=False)],
     }
+    open_ended = any(row["low"] is None or row["high"] is None for row in rows)
     return Chart(
         f"Preference ladder: {drawing.model}",
-        f"Most preferred: {rows[0]['entity']}; least: {rows[-1]['entity']}. Lines are 95% intervals.",
+        f"Most preferred: {rows[0]['entity']}; least: {rows[-1]['entity']}. Lines are 95% intervals"
+        + (", dashed to the edge where they have no end." if open_ended else "."),
         spec,
         {"entity": "Entity", "group": "Group", "value": "Elo", "low": "Low", "high": "High", "n": "Trials"},
         "tall",
@@ -144,7 +146,7 @@ def scatter(drawing: Drawing, title: str, unit: str) -> Chart | None:
     _label(rows)
     unit = unit or f"{title} ({measure.checks.unit or 'Elo'})"
     x = {"field": "liking", "type": "quantitative", "title": drawing.preference_unit, "scale": {"zero": False}}
-    layers = [bar("y"), points("y", "value", unit, zero=False), _labels(rows)]
+    layers = [bar("y"), *open_bars("y", rows), points("y", "value", unit, zero=False), _labels(rows)]
     for label, value in controls(measure):
         layers += _control(label, value)
     spec = {"data": {"values": rows}, "width": 330, "height": 260, "encoding": {"x": x}, "layer": layers}
@@ -205,6 +207,24 @@ def bar(axis: str) -> Spec:
         "mark": {"type": "rule", "aria": False, "color": "var(--rule)", "strokeWidth": 1.2, "opacity": 0.8},
         "encoding": {axis: {"field": "low", "type": "quantitative"}, f"{axis}2": {"field": "high"}},
     }
+
+
+def open_bars(axis: str, rows: Sequence[Row]) -> list[Spec]:
+    """Return the layers of the intervals without an end, as of an entity that won every time: drawn to the edge.
+
+    A layer without rows is left out, since Vega warns of it.
+    """
+    lowest, highest = ({"value": 0}, {"value": "width"}) if axis == "x" else ({"value": "height"}, {"value": 0})
+    mark = bar(axis)["mark"] | {"strokeDash": [2, 2]}
+    return [
+        {
+            "transform": [{"filter": f"isValid(datum.{known}) && !isValid(datum.{missing})"}],
+            "mark": mark,
+            "encoding": {axis: {"field": known, "type": "quantitative"}, f"{axis}2": edge},
+        }
+        for known, missing, edge in (("high", "low", lowest), ("low", "high", highest))
+        if any(row[missing] is None and row[known] is not None for row in rows)
+    ]
 
 
 def points(axis: str, field: str, title: str, *, zero: bool) -> Spec:

@@ -168,6 +168,10 @@ def test_a_narrow_screen_scrolls_one_way_only(driver, report):
         name = "local/organism-aligned (model organism: preferences trained in)"
         driver.execute_script("document.querySelector('#by-model').add(new Option(arguments[0]))", name)
         assert driver.execute_script("return document.documentElement.scrollWidth") <= 390
+        # A row of panels keeps the size of its letters, and scrolls.
+        panels = driver.find_elements(By.CSS_SELECTOR, ".wide .drawing svg")
+        assert panels
+        assert min(panel.rect["width"] for panel in panels) >= 700
     finally:
         driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 

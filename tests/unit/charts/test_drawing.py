@@ -1,8 +1,11 @@
 """Charts as specifications: whose rows they hold, in what order, and under which names."""
 
 import copy
+from xml.etree import ElementTree
 
+import msgspec
 import pytest
+import vl_convert
 from results_record import RECORD
 
 from pytest_llmpref.charts import Drawing, Names, controls, is_known, ladder, scatter, shown
@@ -35,6 +38,19 @@ def test_a_ladder_goes_from_the_most_preferred_down_and_leaves_out_who_is_unknow
     assert [row["entity"] for row in rows(chart)] == ["the pear Fund", "the fig Fund", "the apple Fund"]
     assert chart.summary.startswith("Most preferred: the pear Fund; least: the apple Fund.")
     assert rows(chart)[0] | {"low": 2.0, "high": 4.0, "n": 9, "value": 3.0} == rows(chart)[0]
+
+
+def test_an_interval_without_an_end_is_drawn_to_the_edge_and_the_ladder_says_so():
+    drawing = drawn(apple=1.0, pear=3.0)
+    assert ladder(drawing, "Elo").summary.endswith("Lines are 95% intervals.")
+    entities = drawing.record.entities
+    entities["pear"] = msgspec.structs.replace(entities["pear"], high=None)
+    chart = ladder(drawing, "Elo")
+    assert chart.summary.endswith("Lines are 95% intervals, dashed to the edge where they have no end.")
+    drawn_lines = ElementTree.fromstring(vl_convert.vegalite_to_svg(chart.record()["spec"])).iter()
+    dashed = [line for line in drawn_lines if line.get("stroke-dasharray") == "2,2"]
+    # From 2 to the end of an axis from 0 to 3, which is 330 wide.
+    assert [(line.get("x2"), line.get("y2")) for line in dashed] == [("110", "0")]
 
 
 def test_without_a_known_value_nothing_is_drawn():
