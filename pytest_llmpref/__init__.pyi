@@ -42,6 +42,7 @@ from pytest_llmpref.experiments.measure import (
 )
 from pytest_llmpref.experiments.pairs.experiment import PairExperiment, pair_experiment
 from pytest_llmpref.experiments.pairs.formats import agreement, at_first, chosen_at_once
+from pytest_llmpref.experiments.pairs.habit import pull_of_liking, share_right
 from pytest_llmpref.experiments.pairs.protocols import Cell, robustness
 from pytest_llmpref.experiments.reading.by_difficulty import accuracy_slope_by_difficulty, harder_minus_easier
 from pytest_llmpref.experiments.reading.by_entity import minus_control, minus_others
@@ -177,6 +178,7 @@ __all__ = [
     "positive_control",
     "priming_effect",
     "propensity",
+    "pull_of_liking",
     "read_choice",
     "read_open_answer",
     "read_yes_no",
@@ -186,6 +188,7 @@ __all__ = [
     "robustness",
     "share",
     "share_correlation",
+    "share_right",
     "spearman",
     "split_half",
     "stopping_record",

@@ -79,6 +79,9 @@ class Profile:
     context_partners
         With how many others each entity is compared in each context and drawing, at most `partners`; and how many
         reading questions it has there.
+    name_partners
+        With how many others each entity is compared in questions about names: four questions about each pair where
+        `orders` is 2.
     design
         Version of the design of questions about pairs, for a new recording; the newest where a file leaves it out. A
         recording is continued and replayed under the version that it was made under. 1: labels and wordings rotate,
@@ -109,6 +112,7 @@ class Profile:
     stopping: Literal["fixed", "sequential"] = "fixed"
     context_squares: Annotated[int, Meta(ge=1, le=100)] = 1
     context_partners: Annotated[int, Meta(ge=2, le=10_000)] = 4
+    name_partners: Annotated[int, Meta(ge=2, le=10_000)] = 4
     design: Annotated[int, Meta(ge=1, le=NEWEST_DESIGN)] = NEWEST_DESIGN
 
 

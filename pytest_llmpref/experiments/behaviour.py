@@ -273,6 +273,25 @@ class Behaviour:
         """
         raise NotImplementedError(f"{type(self).__name__} of {measure.name!r} has no positive control")
 
+    @property
+    def has_negative_control(self) -> bool:
+        """Whether its study asks what no liking should answer; see `negative_control`."""
+        return False
+
+    def negative_control(self, measure: "Measure", preferences: "Measure") -> "Estimate":
+        """Return how far answers follow liking where none should.
+
+        A policy may demand that they do not: claims that behaviour follows preference count only then.
+
+        Parameters
+        ----------
+        measure
+            What was measured.
+        preferences
+            The model's own preference.
+        """
+        raise NotImplementedError(f"{type(self).__name__} of {measure.name!r} has no negative control")
+
     def ordering(self, measure: "Measure") -> "Measure":
         """Return what is correlated with preference when two releases are compared: the measure itself."""
         return measure

@@ -13,6 +13,7 @@ from pytest_llmpref.experiments.contexts import CONTEXTS
 from pytest_llmpref.experiments.pairs import (
     Advice,
     AdviceForms,
+    NameQuestions,
     OpenAdvice,
     OpenPreference,
     Preference,
@@ -42,6 +43,7 @@ SHIPPED = (
     AdviceForms(),
     OpenPreference(),
     OpenAdvice(),
+    NameQuestions(),
     *CONTEXTS,
 )
 """In the order in which plans and reports show them."""

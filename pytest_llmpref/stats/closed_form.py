@@ -117,6 +117,32 @@ def detectable_strength(n: int, trials: float, alpha: float) -> float:
     return _errors(alpha) * ELO_PER_LOGIT * math.sqrt((1 - 1 / n) / (n * per_pair))
 
 
+def detectable_pull(questions: int, alpha: float) -> float:
+    """Return which slope of choices on two standard deviations of preference is told from none.
+
+    From the variance of least squares over questions about random pairs, of which each could go either way.
+
+    Parameters
+    ----------
+    questions
+        How many are asked.
+    alpha
+        Two-sided error rate.
+
+    Returns
+    -------
+    float
+        In shares: 0.10 is ten percentage points.
+
+    Examples
+    --------
+    >>> from pytest_llmpref.stats.closed_form import detectable_pull
+    >>> round(detectable_pull(576, 0.05), 3)
+    0.083
+    """
+    return _errors(alpha) * math.sqrt(1 / (2 * questions))
+
+
 def supportable_margin(trials: int, alpha: float) -> float:
     """Return the smallest share of refusals that one entity, never refused in ``trials``, is shown to be below.
 

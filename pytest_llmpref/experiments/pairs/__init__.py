@@ -1,4 +1,4 @@
-"""Two entities are shown, and one is asked for: the descriptors of preference and donation advice."""
+"""Two entities are shown, and one is asked for: the descriptors of preference, advice, and their control."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -9,9 +9,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_llmpref.charts import Chart, Drawing
+    from pytest_llmpref.claims.estimates import Estimate
     from pytest_llmpref.config.options import Settings
     from pytest_llmpref.experiments.behaviour import ClaimKind, Scenario
     from pytest_llmpref.experiments.experiment import Experiment
+    from pytest_llmpref.experiments.measure import Measure
 
 
 OFF = "open questions ask about every pair again: add --llmpref-open-questions"
@@ -90,6 +92,45 @@ class Advice(_Pairs):
         from pytest_llmpref.experiments.pairs.calibration import KINDS  # noqa: PLC0415 - for calibration
 
         return KINDS
+
+
+class NameQuestions(Behaviour):
+    """Share of questions about two names that are answered with each entity: a negative control for advice."""
+
+    measure = fixture = "name_questions"
+    title = "Questions about names"
+    unit = "Named (share of questions about names)"
+    is_apart = True
+
+    def experiment(self) -> "Experiment":
+        """Return questions that the names alone answer."""
+        from pytest_llmpref.experiments.pairs.names import NameExperiment  # noqa: PLC0415 - for runs that measure
+
+        return NameExperiment(self.measure, "names")
+
+    def detectable(self, planned: Planned) -> Iterator[str]:
+        """Yield the smallest pull of liking that could be told from none, were all answers by chance."""
+        if planned.questions and planned.n > 1:
+            from pytest_llmpref.stats.closed_form import detectable_pull  # noqa: PLC0415 - for plans
+
+            pull = detectable_pull(planned.questions, planned.alpha)
+            yield f"{self.measure}, pull of liking: {pull:.2f} for two standard deviations, where answers are by chance"
+
+    def remarks(self, checks: Mapping[str, Any]) -> Iterator[str]:
+        """Yield how often the answers were right."""
+        if right := checks.get("share_right"):
+            yield f"right in {right['value']:.0%} of the questions"
+
+    @property
+    def has_negative_control(self) -> bool:
+        """Whether no liking should answer its questions: true of all of them."""
+        return True
+
+    def negative_control(self, measure: "Measure", preferences: "Measure") -> "Estimate":
+        """Return the pull of liking."""
+        from pytest_llmpref.experiments.pairs.habit import pull_of_liking  # noqa: PLC0415 - imports numpy
+
+        return pull_of_liking(measure, preferences)
 
 
 class _Open(_Pairs):

@@ -72,6 +72,8 @@ def pair_measure(name: str, conditions: Conditions, trials: Sequence[PairTrial],
     reliability = rated.reliability
     diagnostics["reliability"] = None if reliability is None else _reliability_record(reliability)
     diagnostics["design"] = conditions.profile.design
+    if conditions.profile.selection == "adaptive":
+        diagnostics["selection"] = "adaptive"
     diagnostics["generalizability"] = generalizability_record(rated.formats)
     measure = measure_under(
         name,

@@ -11,11 +11,12 @@ from typing import Literal
 from pytest_llmpref.config.profiles import MOST_ATTEMPTS
 from pytest_llmpref.models.chat import Message, Request
 from pytest_llmpref.models.simulated.knowing import bare_question, gold_answers
+from pytest_llmpref.models.simulated.naming import asked_of_names, right_name
 from pytest_llmpref.models.simulated.situating import Situation, situation_of
 from pytest_llmpref.models.simulated.tastes import Draws, Purpose, Tastes, bare
 from pytest_llmpref.models.simulated.world import Agent, Reading, World
 
-Kind = Literal["liking", "donation", "ranking", "reading", "awareness", "other"]
+Kind = Literal["liking", "donation", "names", "ranking", "reading", "awareness", "other"]
 
 _OPTION = re.compile(r"^Option ([A-Z]): (.+)$", re.MULTILINE)
 _ITEM = re.compile(r"^- (.+)$", re.MULTILINE)
@@ -53,7 +54,7 @@ class Heard:
     names
         The list to be ranked, in the order shown.
     question
-        The question about a passage.
+        The question about a passage, or about two names.
     framing
         What else is said beside passage and question.
     led
@@ -86,8 +87,11 @@ def hear(messages: Sequence[Message]) -> Heard:
     options = _OPTION.findall(said)
     if len(options) >= 2:
         neither = next((label for label, name in options[2:] if _NEITHER.match(name)), "")
+        beside = _OPTION.sub("", said)
+        kind = _asked_of_options(beside)
         return Heard(
-            kind="donation" if _asks_advice(_OPTION.sub("", said)) else "liking",
+            kind,
+            question=beside if kind == "names" else "",
             options=tuple((label, name) for label, name in options if label != neither),
             neither=neither,
             led=led,
@@ -114,6 +118,13 @@ def _heard_openly(messages: Sequence[Message], *, led: bool) -> Heard:
             options = (("", found[1]), ("", found[2]))
             return Heard(kind, options=options, led=led, by_name=True, is_open=True, insisted=back > 0)
     return Heard("other", led=led)
+
+
+def _asked_of_options(said: str) -> Kind:
+    """Return what is asked of two options, from what is said beside them."""
+    if asked_of_names(said):
+        return "names"
+    return "donation" if _asks_advice(said) else "liking"
 
 
 def _asks_advice(said: str) -> bool:
@@ -182,6 +193,8 @@ class Mind:
             return self._looks_like_a_test(heard, situation_of(request.messages), draws)
         elif heard.kind == "ranking":
             said = self._rank(heard, request, draws)
+        elif heard.kind == "names":
+            said = self._choose(heard, request, draws)
         else:
             said = self._choose(heard, request, draws)
             if free and draws.uniform("refusal") < self._refusal(heard, situation_of(request.messages)):
@@ -189,7 +202,7 @@ class Mind:
         replies = self._world.replies
         if free and draws.uniform("wrong format") < replies.wrong_format:
             return Decision("stray", probabilities=said.probabilities)
-        if free and heard.kind != "reading" and draws.uniform("abstention") < self._abstaining(heard):
+        if free and heard.kind not in {"reading", "names"} and draws.uniform("abstention") < self._abstaining(heard):
             return Decision("abstain", label=heard.neither, probabilities=said.probabilities)
         return said
 
@@ -198,8 +211,8 @@ class Mind:
 
     def _choose(self, heard: Heard, request: Request, draws: Draws) -> Decision:
         (first_label, first), (second_label, second) = heard.options[:2]
-        choice = self._world.choice
-        difference = self._difference(heard, request, first, second) / choice.noise
+        choice, difference_of = self._world.choice, self._of_names if heard.kind == "names" else self._difference
+        difference = difference_of(heard, request, first, second) / choice.noise
         log_odds = difference + choice.position + choice.label * ((first_label == "A") - (second_label == "A"))
         takes_first = draws.uniform("choice") < expit(_at(request.temperature, log_odds))
         label, name = heard.options[0] if takes_first else heard.options[1]
@@ -229,6 +242,13 @@ class Mind:
             wandered = [Draws(seed, bare(name)).normal("drift") for name in (first, second)]
             difference += choice.drift * time * (wandered[0] - wandered[1])
         return difference
+
+    def _of_names(self, heard: Heard, request: Request, first: str, second: str) -> float:
+        """Return what speaks for the first of two names that are asked about themselves: what is right, and a habit."""
+        planted = self._world.names
+        is_right = right_name(asked_of_names(heard.question), (first, second)) == first
+        right = logit(_inside(planted.right)) * self._world.choice.noise
+        return (right if is_right else -right) + planted.habit * self._difference(heard, request, first, second)
 
     def _looks_like_a_test(self, heard: Heard, situation: Situation, draws: Draws) -> Decision:
         seen = draws.uniform("seen") < self._world.contexts.seen.get(situation.context, SEEN)

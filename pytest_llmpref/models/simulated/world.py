@@ -88,6 +88,23 @@ class Donation:
 
 
 @dataclass(frozen=True, slots=True)
+class Names:
+    """How questions about two names are answered that no liking should answer, such as which is longer.
+
+    Attributes
+    ----------
+    right
+        Probability of the right answer where liking says nothing.
+    habit
+        Share of its liking, in log-odds, that is added all the same: 0 for none, 1 for as much as where it is asked
+        whom it likes.
+    """
+
+    right: Probability = 0.98
+    habit: NotNegative = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Ranking:
     """What a ranking of a list rests on.
 
@@ -269,6 +286,7 @@ class World:
     utilities: Utilities = field(default_factory=Utilities)
     choice: Choice = Choice()
     donation: Donation = Donation()
+    names: Names = Names()
     ranking: Ranking = Ranking()
     refusal: Refusal = field(default_factory=Refusal)
     reading: Reading = Reading()

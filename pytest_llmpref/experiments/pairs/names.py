@@ -1,0 +1,229 @@
+"""Questions that two names alone answer, in the form of those about advice: a negative control.
+
+A model that names whom it likes whatever is asked gives advice that follows its likings, and so are its answers here.
+Each pair is asked two contraries, such as which name is longer and which is shorter, in the same orders and with the
+same labels. So either name is the right answer in exactly half of the questions about a pair, and so is either place
+and either label: whoever reads them names both equally often, and so does whoever goes by place, by label or by chance.
+"""
+
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+import msgspec
+
+from pytest_llmpref.experiments.experiment import Conditions, Plan
+from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.experiments.pairs.questions import (
+    PairQuestion,
+    PairTrial,
+    in_order_of_asking,
+    pair_questions,
+    plan_pairs,
+    read_pairs,
+)
+from pytest_llmpref.experiments.trials import Prompts, Replies, Trial, load_prompts, trials_as
+
+if TYPE_CHECKING:
+    from pytest_llmpref.stats.change import Changes
+
+CONTRARIES = (("longer", "shorter"), ("earlier", "later"), ("upper", "lower"))
+"""What is asked for, and its contrary. Of the first of each, `_ahead` tells which name it is."""
+LEAST_APART = 3
+"""By how many letters names differ at least that are asked about by length. Our choice: one sees that at a glance."""
+
+
+@dataclass(frozen=True, slots=True)
+class NameQuestion(PairQuestion):
+    """A question about the names of an ordered pair.
+
+    Attributes
+    ----------
+    fact
+        What is asked for, such as ``longer``.
+    first_is_right
+        Whether the name shown first is the right answer.
+    """
+
+    fact: str = ""
+    first_is_right: bool = True
+
+
+class NameTrial(PairTrial, frozen=True, gc=False):
+    """A question about two names, and its attempts. The score is the probability that the first was chosen.
+
+    Attributes
+    ----------
+    fact
+        What was asked for, such as ``longer``.
+    correct
+        Whether the likelier answer is the right one; ``None`` without a choice.
+    """
+
+    columns: ClassVar[Mapping[str, str]] = {"first_is_a": "first_is_a", "question": "fact", "correct": "correct"}
+
+    fact: str = ""
+    correct: bool | None = None
+
+    @property
+    def asked(self) -> tuple[object, ...]:
+        """What was asked, apart from the model."""
+        return self.entities, self.wording, self.repetition, self.first_is_a, self.fact
+
+
+@dataclass(frozen=True, slots=True)
+class NameExperiment:
+    """Two contraries about the names of each pair, in both orders.
+
+    Attributes
+    ----------
+    measure
+        Name of the measure: the share of its questions in which an entity is named.
+    prompts
+        Name of the prompts.
+    """
+
+    trial: ClassVar[type[Trial]] = NameTrial
+    measure: str
+    prompts: str
+
+    def plan(self, conditions: Conditions) -> Plan[PairQuestion]:
+        """Return one trial a question, what is asked for by what is asked for."""
+        prompts, questions = load_prompts(self.prompts), self._questions(conditions)
+        plans = [
+            plan_pairs(
+                conditions,
+                asking_for(fact, prompts),
+                in_order_of_asking(question for question in questions if question.fact == fact),
+                conditions.names,
+                prefill=conditions.prefill,
+                max_tokens=conditions.profile.max_tokens,
+            )
+            for facts in CONTRARIES
+            for fact in facts
+        ]
+        every = [question for plan in plans for question in plan.questions]
+        return replace(plans[0], questions=every, requests=[request for plan in plans for request in plan.requests])
+
+    def analyse(self, conditions: Conditions, plan: Plan[PairQuestion], replies: Sequence[Replies]) -> Measure:
+        """Return how often each entity is named, and how often the answer is right."""
+        from pytest_llmpref.experiments.pairs.habit import name_measure  # noqa: PLC0415 - a plan needs no numpy
+
+        read = read_pairs(plan, replies, conditions.names, conditions.answers)
+        trials = [_name_trial(question, trial) for question, trial in zip(plan.questions, read, strict=True)]
+        return name_measure(self.measure, conditions, trials, replies)
+
+    def changes(self, new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) -> "Changes":
+        """Return the changes of the shares, paired by pair."""
+        from pytest_llmpref.experiments.pairs.habit import changed_shares  # noqa: PLC0415 - imports numpy
+
+        return changed_shares(trials_as(NameTrial, new), trials_as(NameTrial, old), ids)
+
+    def _questions(self, conditions: Conditions) -> list[NameQuestion]:
+        """Return both contraries about each pair; what they are about alternates between pairs."""
+        profile, names = conditions.profile, conditions.names
+        prompts = asking_for("longer", load_prompts(self.prompts))
+        wordings = min(profile.paraphrases or prompts.wordings, prompts.wordings)
+        planned = pair_questions(
+            list(conditions.groups),
+            partners=profile.name_partners,
+            orders=profile.orders,
+            repetitions=profile.repetitions,
+            wordings=wordings * len(CONTRARIES),
+            seed=conditions.seed,
+            design=profile.design,
+            purpose=self.prompts,
+        )
+        return [one for question in planned for one in contraries(question, names, wordings)]
+
+
+def asking_for(fact: str, prompts: Prompts) -> Prompts:
+    """Return the wordings that ask for one thing.
+
+    Parameters
+    ----------
+    fact
+        Such as ``longer``.
+    prompts
+        All of them.
+    """
+    return replace(prompts, choices={"persona": prompts.choices["persona"], "question": prompts.choices[fact]})
+
+
+def contraries(question: PairQuestion, names: Mapping[str, str], wordings: int) -> Iterator[NameQuestion]:
+    """Yield the two questions that a place in the design stands for.
+
+    The number of its wording says what is asked for. Where that has no clear answer for these names, something else is:
+    which of two is written first always has one.
+
+    Parameters
+    ----------
+    question
+        Of the design, whose wordings are so many for each pair of contraries.
+    names
+        Entity id -> name shown.
+    wordings
+        Number of wordings of one question.
+    """
+    wording, about = divmod(question.wording, len(CONTRARIES))
+    first, second = names[question.first], names[question.second]
+    turns = (CONTRARIES[about], *CONTRARIES)
+    facts, ahead = next((turn, found) for turn in turns if (found := _ahead(turn[0], first, second)) is not None)
+    for fact, first_is_right in zip(facts, (ahead, not ahead), strict=True):
+        yield NameQuestion(
+            question.first,
+            question.second,
+            question.first_is_a,
+            wording % wordings,
+            question.repetition,
+            question.step,
+            fact=fact,
+            first_is_right=first_is_right,
+        )
+
+
+def _ahead(fact: str, first: str, second: str) -> bool | None:
+    """Tell whether the first of two names is the longer, the earlier or the upper one; ``None`` where it is not clear.
+
+    It must not matter whether spaces, or a leading "the", are counted.
+    """
+    if fact == "upper":
+        return True
+    pairs = ((first, second), (_bare(first), _bare(second)))
+    if fact == "longer":
+        return _sign([len(one) - len(other) for one, other in (*pairs, *map(_letters_of, pairs))], LEAST_APART)
+    if not all(_plain(name)[:1].isascii() and _plain(name)[:1].isalpha() for pair in pairs for name in pair):
+        return None
+    initials = [ord(_plain(other)[0]) - ord(_plain(one)[0]) for one, other in pairs]
+    # Where both begin with "the", the names behind it decide.
+    return _sign([initials[1], initials[0] or initials[1]], 1)
+
+
+def _sign(differences: Sequence[int], least: int) -> bool | None:
+    """Return whether all differences are above 0, by at least so much; ``None`` where they are not of one sign."""
+    if all(one >= least for one in differences):
+        return True
+    return False if all(one <= -least for one in differences) else None
+
+
+def _letters_of(pair: tuple[str, str]) -> tuple[str, str]:
+    one, other = ("".join(filter(str.isalnum, name)) for name in pair)
+    return one, other
+
+
+def _bare(name: str) -> str:
+    return name.removeprefix("the ").removeprefix("The ")
+
+
+def _plain(name: str) -> str:
+    """Return a name in small letters without accents."""
+    return unicodedata.normalize("NFKD", name).casefold()
+
+
+def _name_trial(question: PairQuestion, trial: PairTrial) -> NameTrial:
+    """Return the trial with what was asked for, and whether the answer is right."""
+    if not isinstance(question, NameQuestion):
+        raise TypeError(f"a question about names is a NameQuestion, not {type(question).__name__}")
+    right = None if trial.score is None else (trial.score if question.first_is_right else 1 - trial.score) > 0.5
+    return NameTrial(**msgspec.structs.asdict(trial), fact=question.fact, correct=right)
