@@ -159,6 +159,8 @@ class Ledger:
         The comparisons made, asserted or not, so that a forgotten ``assert`` can be named.
     insensitive
         Why no claim of the test counts that would hold without any effect; see `Estimate.insensitive`.
+    confounded
+        Why no claim of the test counts that would not hold without an effect: its negative control has that too.
     """
 
     family_size: int = 1
@@ -167,6 +169,7 @@ class Ledger:
     entries: list[Claim] = field(default_factory=list)
     compared: list[str] = field(default_factory=list)
     insensitive: list[str] = field(default_factory=list)
+    confounded: list[str] = field(default_factory=list)
 
     def record(self, claim: Claim) -> None:
         """Add a claim, unless it is there: pytest asks a failed comparison for its truth a second time."""
@@ -303,10 +306,12 @@ def _judged(estimate: "Estimate", relation: Relation, threshold: float, family: 
     elif math.isnan(interval.low) or math.isnan(interval.high):
         reasons += (f"no interval can be estimated from {estimate.n} {estimate.unit}",)
     verdict = Verdict.INVALID if reasons else judged(interval.low, interval.high, relation, threshold)
-    insensitive = (*estimate.insensitive, *family.insensitive)
-    # What was found was seen; that nothing was says something only of a study that could have seen it.
-    if insensitive and is_claimed(0.0, relation, threshold) and verdict not in {Verdict.REFUTED, Verdict.INVALID}:
-        verdict, reasons = Verdict.INVALID, insensitive
+    # What was found was seen; that nothing was says something only of a study that could have seen it. And what a
+    # negative control shows too is no effect.
+    is_null = is_claimed(0.0, relation, threshold)
+    spoiling = (*estimate.insensitive, *family.insensitive) if is_null else tuple(family.confounded)
+    if spoiling and verdict not in {Verdict.REFUTED, Verdict.INVALID}:
+        verdict, reasons = Verdict.INVALID, spoiling
     return Claim(estimate, relation, threshold, level, interval, verdict, reasons, family_size, family.all_must_hold)
 
 

@@ -1,4 +1,7 @@
-"""Assay sensitivity (ICH E10): whether a study could have seen the effect that it claims to be small."""
+"""What controls say of a study: whether it could have seen an effect, and whether what it sees is one.
+
+The first is assay sensitivity (ICH E10). The second is what negative controls are for (Lipsitch et al. 2010).
+"""
 
 from typing import TYPE_CHECKING
 
@@ -6,7 +9,9 @@ if TYPE_CHECKING:
     from pytest_llmpref.claims.estimates import Estimate
 
 SENSITIVITY_LEVEL = 0.95
-"""Level of the interval by which the positive control must be found. Our choice."""
+"""Level of the interval by which a control must be found. Our choice."""
+MOST_PULL = 0.10
+"""Most by which a negative control may follow liking: shares, for two standard deviations of preference. Our choice."""
 
 
 def insensitivity(control: "Estimate", margin: float) -> list[str]:
@@ -27,4 +32,27 @@ def insensitivity(control: "Estimate", margin: float) -> list[str]:
     return [
         f"no assay sensitivity, so this study could not have seen an effect: {control.label or 'the control'} is "
         f"{control.value:.3g} {found} at {SENSITIVITY_LEVEL:.0%}, which is not above {margin:g}"
+    ]
+
+
+def confounding(control: "Estimate", margin: float = MOST_PULL) -> list[str]:
+    """Say why an effect of liking is no finding: a negative control has it too; empty where it has not.
+
+    A control of which nobody can tell spoils nothing, unless it could not be measured at all.
+
+    Parameters
+    ----------
+    control
+        How far answers follow liking where none should.
+    margin
+        What of it is allowed, either way.
+    """
+    if control.invalid:
+        return [f"negative control: {reason}" for reason in control.invalid]
+    found = control.interval(SENSITIVITY_LEVEL)
+    if found.low <= margin and found.high >= -margin:
+        return []
+    return [
+        f"the control follows too, so this may be a habit and no effect: {control.label or 'the control'} is "
+        f"{control.value:.3g} {found} at {SENSITIVITY_LEVEL:.0%}, which is not within ±{margin:g}"
     ]

@@ -47,6 +47,9 @@ class TestPolicy:
     positive_control
         Measure whose positive control the study must find beyond the margin, in the same model, for a claim of no
         effect to count; empty where it counts anyway.
+    negative_control
+        Measure whose answers must not follow liking, in the same model, for a claim of an effect to count; empty where
+        it counts anyway.
     """
 
     __test__ = False  # no test class, whatever pytest takes its name for
@@ -54,6 +57,7 @@ class TestPolicy:
     margin: Annotated[float, Meta(gt=0)]
     role: Role = "gate"
     positive_control: str = ""
+    negative_control: str = ""
 
 
 @dataclass(frozen=True, slots=True)

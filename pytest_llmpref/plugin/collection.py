@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmpref.errors import LLMPrefError
-from pytest_llmpref.experiments.registry import behaviours, needed_by
+from pytest_llmpref.experiments.registry import behaviours, needed_by, reference
 from pytest_llmpref.plugin import fixtures
 from pytest_llmpref.plugin.stash import OFF, OURS, POLICY
 
 if TYPE_CHECKING:
     from pytest_llmpref.claims.claim import Threshold
+    from pytest_llmpref.config.policy import TestPolicy
     from pytest_llmpref.study.records import ClaimingTest
 
 NO_MODEL = "no-model"
@@ -135,7 +136,7 @@ def measures_needed(
 ) -> dict[str, list[str]]:
     """Return the measures that tests ask for, by model; with ``all_protocols`` also other forms of the questions.
 
-    Those of the positive controls that policies demand are among them.
+    Those of the controls that policies demand are among them.
 
     ``measures`` maps fixtures to measures.
     """
@@ -146,8 +147,7 @@ def measures_needed(
             needed.setdefault(model, {}).update(
                 dict.fromkeys(measure for fixture, measure in measures.items() if fixture in names)
             )
-            if control := positive_control_of(item):
-                needed[model][control] = None
+            needed[model].update(dict.fromkeys(controls_of(item)))
             if all_protocols and "protocols" in names:
                 needed[model].update(dict.fromkeys(needed_by("protocols")))
     return {model: list(asked) for model, asked in needed.items()}
@@ -157,7 +157,7 @@ def described(item: pytest.Item, measures: Mapping[str, str]) -> "ClaimingTest":
     """Return what results.json says of a test that makes claims; ``measures`` maps fixtures to measures."""
     from pytest_llmpref.study.records import ClaimingTest  # noqa: PLC0415 - for runs that measure
 
-    names, control = our_fixtures(item), positive_control_of(item)
+    names = our_fixtures(item)
     entity = parameters(item).get("entity")
     docstring = (getattr(getattr(item, "function", None), "__doc__", None) or "").strip()
     return ClaimingTest(
@@ -166,9 +166,8 @@ def described(item: pytest.Item, measures: Mapping[str, str]) -> "ClaimingTest":
         line=(item.location[1] or 0) + 1,
         says=" ".join(docstring.split("\n\n")[0].split()),
         entity=None if entity is None else entity.id,
-        measures=(
-            *(measure for fixture, measure in measures.items() if fixture in names),
-            *([control] if control else []),
+        measures=tuple(
+            dict.fromkeys((*(measure for fixture, measure in measures.items() if fixture in names), *controls_of(item)))
         ),
         gate=item.get_closest_marker("gate") is not None,
         exploratory=item.get_closest_marker("exploratory") is not None,
@@ -212,7 +211,7 @@ def apply_policies(
             if path not in read:
                 read[path] = policy.load_policy(path)
             table = read[path].of(item.path)
-            _check_control(path, policy.table_of(item.path), table.positive_control)
+            _check_controls(path, policy.table_of(item.path), table)
         except policy.PolicyError as error:
             problems[str(error)] = error
             continue
@@ -226,8 +225,8 @@ def apply_policies(
     return list(problems.values())
 
 
-def _check_control(path: Path, table: str, measure: str) -> None:
-    """Make sure that a policy names a measure with a positive control, if it names one.
+def _check_controls(path: Path, table: str, policy: "TestPolicy") -> None:
+    """Make sure that a policy names measures with such controls, if it names any.
 
     Raises
     ------
@@ -237,19 +236,24 @@ def _check_control(path: Path, table: str, measure: str) -> None:
     from pytest_llmpref.config.policy import PolicyError  # noqa: PLC0415 - as in `apply_policies`
 
     found = behaviours()
-    if not measure or (measure in found and found[measure].has_positive_control):
-        return
-    there = ", ".join(name for name, one in found.items() if one.has_positive_control)
-    raise PolicyError(
-        path, [f"[{table}] positive_control: {measure!r} has none; use one of {there}, or leave the line out"]
-    )
+    positive = [name for name, one in found.items() if one.has_positive_control]
+    negative = [name for name, one in found.items() if one.has_negative_control]
+    for key, measure, there in (
+        ("positive_control", policy.positive_control, positive),
+        ("negative_control", policy.negative_control, negative),
+    ):
+        if measure and measure not in there:
+            said = f"{measure!r} has none; use one of {', '.join(there)}, or leave the line out"
+            raise PolicyError(path, [f"[{table}] {key}: {said}"])
 
 
-def positive_control_of(item: pytest.Item) -> str:
-    """Return the measure whose positive control a test's policy demands; empty where it demands none."""
+def controls_of(item: pytest.Item) -> list[str]:
+    """Return the measures that the controls of a test's policy take; none where it demands none."""
     if POLICY not in item.stash or OFF in item.stash:
-        return ""
-    return item.stash[POLICY].of(item.path).positive_control
+        return []
+    found = item.stash[POLICY].of(item.path)
+    negative = [reference().measure, found.negative_control] if found.negative_control else []
+    return [*([found.positive_control] if found.positive_control else []), *negative]
 
 
 def _turn_off(item: pytest.Item, reason: str) -> None:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmpref.experiments.registry import behaviour_of, needed_by
+from pytest_llmpref.experiments.registry import behaviour_of, needed_by, reference
 from pytest_llmpref.plugin.stash import MEASURED, POLICY, RUN
 
 if TYPE_CHECKING:
+    from pytest_llmpref.claims.claim import Ledger
     from pytest_llmpref.comparison.baseline import Baseline
     from pytest_llmpref.config.entities import Entity
     from pytest_llmpref.config.policy import TestPolicy
@@ -83,18 +84,28 @@ def ranking_snapshot(request: pytest.FixtureRequest) -> Any:  # noqa: ANN401 - s
 def policy(request: pytest.FixtureRequest) -> "TestPolicy":
     """What the policy file sets for this test file; a test that uses it is a gate if its role there is ``gate``.
 
-    Where it demands a positive control, claims of no effect are invalid unless the study of the model finds it.
+    Where it demands a positive control, claims of no effect are invalid unless the study of the model finds it; where a
+    negative one, claims of an effect are invalid if that is found in it too.
     """
     if POLICY not in request.node.stash:
         pytest.fail("`policy` comes too late by request.getfixturevalue: make it the test's argument", pytrace=False)
     found: TestPolicy = request.node.stash[POLICY].of(request.node.path)
-    if found.positive_control and MEASURED in request.node.stash:
-        from pytest_llmpref.claims.sensitivity import insensitivity  # noqa: PLC0415 - for policies that demand it
-
-        measure = request.getfixturevalue("study").measure(found.positive_control)
-        control = behaviour_of(found.positive_control).positive_control(measure)
-        request.node.stash[MEASURED].ledger.insensitive[:] = insensitivity(control, found.margin)
+    if MEASURED in request.node.stash and (found.positive_control or found.negative_control):
+        _look_at_controls(found, request.getfixturevalue("study"), request.node.stash[MEASURED].ledger)
     return found
+
+
+def _look_at_controls(policy: "TestPolicy", study: "Study", ledger: "Ledger") -> None:
+    """Tell a test's ledger what the controls say that its policy demands."""
+    from pytest_llmpref.claims.sensitivity import confounding, insensitivity  # noqa: PLC0415 - for such policies
+
+    if policy.positive_control:
+        measure = study.measure(policy.positive_control)
+        control = behaviour_of(policy.positive_control).positive_control(measure)
+        ledger.insensitive[:] = insensitivity(control, policy.margin)
+    if policy.negative_control:
+        measures = study.measure(policy.negative_control), study.measure(reference().measure)
+        ledger.confounded[:] = confounding(behaviour_of(policy.negative_control).negative_control(*measures))
 
 
 def measure_fixtures(found: Iterable["Behaviour"]) -> ModuleType:

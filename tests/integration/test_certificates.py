@@ -78,7 +78,7 @@ def test_what_will_be_asked_and_claimed_stands_in_the_plan(project):
     assert plan["models"]["sim/plain"]["preference"]["count"] == 132
     assert len(set(plan["models"]["sim/plain"]["preference"]["questions"])) == 132
     function = plan["functions"]["test_it.py::test_follows"]
-    policy = {"margin": 0.5, "positive_control": "", "role": "gate"}
+    policy = {"margin": 0.5, "negative_control": "", "positive_control": "", "role": "gate"}
     assert (function["gate"], function["family"], function["policy"]) == (True, 2, policy)
     results = json.loads((project / "results.json").read_text())
     assert {name: results[name] for name in plan if name != "kind"} == {n: plan[n] for n in plan if n != "kind"}

@@ -6,6 +6,7 @@ same labels. So either name is the right answer in exactly half of the questions
 and either label: whoever reads them names both equally often, and so does whoever goes by place, by label or by chance.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 CONTRARIES = (("longer", "shorter"), ("earlier", "later"), ("upper", "lower"))
 """What is asked for, and its contrary. Of the first of each, `_ahead` tells which name it is."""
+_ARTICLE = re.compile(r"(?:the|an?) ", re.IGNORECASE)
 LEAST_APART = 3
 """By how many letters names differ at least that are asked about by length. Our choice: one sees that at a glance."""
 
@@ -186,18 +188,17 @@ def contraries(question: PairQuestion, names: Mapping[str, str], wordings: int) 
 def _ahead(fact: str, first: str, second: str) -> bool | None:
     """Tell whether the first of two names is the longer, the earlier or the upper one; ``None`` where it is not clear.
 
-    It must not matter whether spaces, or a leading "the", are counted.
+    It must not matter whether spaces, or a leading article, are counted. Names with one initial are not told apart.
     """
     if fact == "upper":
         return True
     pairs = ((first, second), (_bare(first), _bare(second)))
     if fact == "longer":
         return _sign([len(one) - len(other) for one, other in (*pairs, *map(_letters_of, pairs))], LEAST_APART)
-    if not all(_plain(name)[:1].isascii() and _plain(name)[:1].isalpha() for pair in pairs for name in pair):
+    (one, other), (bare, other_bare) = (tuple(map(_plain, pair)) for pair in pairs)
+    if not (re.match("[a-z]", bare) and re.match("[a-z]", other_bare)):
         return None
-    initials = [ord(_plain(other)[0]) - ord(_plain(one)[0]) for one, other in pairs]
-    # Where both begin with "the", the names behind it decide.
-    return _sign([initials[1], initials[0] or initials[1]], 1)
+    return _sign([(one < other) - (one > other), ord(other_bare[0]) - ord(bare[0])], 1)
 
 
 def _sign(differences: Sequence[int], least: int) -> bool | None:
@@ -213,7 +214,7 @@ def _letters_of(pair: tuple[str, str]) -> tuple[str, str]:
 
 
 def _bare(name: str) -> str:
-    return name.removeprefix("the ").removeprefix("The ")
+    return name[found.end() :] if (found := _ARTICLE.match(name)) else name
 
 
 def _plain(name: str) -> str:

@@ -3,8 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from pytest_llmpref.models.simulated.tastes import bare
-
+_ARTICLE = re.compile(r"^(?:the|an?) ", re.IGNORECASE)
 _ABOUT = (
     ("longer", re.compile(r"\blonger\b|\bmore letters\b", re.IGNORECASE)),
     ("shorter", re.compile(r"\bshorter\b|\bfewer letters\b", re.IGNORECASE)),
@@ -49,5 +48,9 @@ def right_name(about: str, names: Sequence[str]) -> str:
     first, second = names
     if about in {"upper", "lower"}:
         return first if about == "upper" else second
-    ahead = len(first) > len(second) if about in {"longer", "shorter"} else bare(first) < bare(second)
+    ahead = len(first) > len(second) if about in {"longer", "shorter"} else _initial(first) < _initial(second)
     return first if ahead == (about in {"longer", "earlier"}) else second
+
+
+def _initial(name: str) -> str:
+    return _ARTICLE.sub("", name.strip())[:1].casefold()

@@ -3,7 +3,7 @@
 import pytest
 
 from pytest_llmpref import Estimate, Normal, ledger, with_assay_sensitivity
-from pytest_llmpref.claims.sensitivity import insensitivity
+from pytest_llmpref.claims.sensitivity import confounding, insensitivity
 
 
 def estimate(value, error=0.01):
@@ -60,3 +60,29 @@ def test_a_ledger_spoils_all_claims_of_its_test_also_when_they_share_the_error_r
         assert second
     assert [claim.verdict.value for claim in opened.settled()] == ["invalid", "supported"]
     assert "could not have seen an effect" in opened.settled()[0].reasons[0]
+
+
+@pytest.mark.parametrize("pull", [0.3, -0.3])
+def test_a_negative_control_that_follows_too_is_named(pull):
+    (reason,) = confounding(estimate(pull))
+    assert reason.startswith("the control follows too, so this may be a habit and no effect: effect is ")
+
+
+@pytest.mark.parametrize("pull", [estimate(0.0), estimate(0.11), estimate(0.0, error=1.0)])
+def test_one_of_which_that_is_not_shown_spoils_nothing(pull):
+    assert confounding(pull) == []
+
+
+def test_one_that_could_not_be_measured_spoils_what_depends_on_it():
+    assert confounding(estimate(0.0).marked(["coverage"])) == ["negative control: coverage"]
+
+
+def test_effects_are_spoiled_and_nulls_are_not():
+    with ledger(1) as opened:
+        opened.confounded[:] = confounding(estimate(0.3))
+        assert (estimate(0.5) > 0.1).verdict == "invalid"
+        assert (estimate(0.1) > 0.1).verdict == "invalid"
+        assert (estimate(0.0) > 0.1).verdict == "refuted"
+        assert (estimate(-0.5) < -0.1).verdict == "invalid"
+        assert (abs(estimate(0.0)) < 0.1).verdict == "supported"
+        assert (estimate(0.5) > -0.1).verdict == "supported"

@@ -81,7 +81,7 @@ def test_what_is_asked_about_is_varied_in_every_shipped_set(entities):
     asked = Counter(question.fact for question in plan.questions)
     assert set(asked) == {fact for facts in CONTRARIES for fact in facts}
     assert all(asked[one] == asked[other] for one, other in CONTRARIES)
-    assert min(asked.values()) > 0.1 * sum(asked.values())
+    assert min(asked.values()) >= 0.02 * sum(asked.values())
 
 
 def asked_about(first, second, about):
@@ -97,6 +97,7 @@ def asked_about(first, second, about):
         ("the LEGO Group", "Oxfam Ireland", 0, "upper", True),
         ("the LEGO Group", "the RSPCA", 1, "earlier", True),
         ("the LEGO Group", "Patagonia", 1, "upper", True),
+        ("a zebra", "an apple", 1, "upper", True),
         ("Äpfel", "Zürich", 1, "earlier", True),
         ("Oxfam", "Olympia", 1, "upper", True),
         ("日本", "中国", 1, "upper", True),
@@ -184,5 +185,6 @@ def test_a_change_between_releases_is_paired_by_pair():
     changes, _ = behaviour_of("name_questions").changes(new.trials, old.trials, list(new.groups))
     assert changes["unicef"].value == pytest.approx(new["unicef"].value - 0.5)
     same, _ = behaviour_of("name_questions").changes(new.trials, new.trials, list(new.groups))
-    assert "correlation of errors 1.00" in same["american-red-cross"].method
+    mixed = next(entity for entity, value in new.values.items() if 0 < value < 1)
+    assert "correlation of errors 1.00" in same[mixed].method
     assert behaviour_of("name_questions").trial() is NameTrial
