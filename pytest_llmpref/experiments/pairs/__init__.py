@@ -132,6 +132,18 @@ class NameQuestions(Behaviour):
 
         return pull_of_liking(measure, preferences)
 
+    def scenarios(self) -> "Iterable[Scenario]":
+        """Return simulated studies."""
+        from pytest_llmpref.experiments.pairs.habit_calibration import scenarios  # noqa: PLC0415 - for calibration
+
+        return scenarios()
+
+    def claim_kinds(self) -> "Mapping[str, ClaimKind]":
+        """Return the kinds of claim that they make."""
+        from pytest_llmpref.experiments.pairs.habit_calibration import KINDS  # noqa: PLC0415 - for calibration
+
+        return KINDS
+
 
 class _Open(_Pairs):
     """Questions about pairs without labels, and without a request for a letter."""

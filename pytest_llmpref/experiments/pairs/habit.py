@@ -130,14 +130,47 @@ def pull_of_liking(measure: Measure, preferences: Measure, *, beyond: Measure | 
     Lipsitch, Tchetgen Tchetgen and Cohen 2010
     """
     measures = [measure] if beyond is None else [measure, beyond]
-    named = [_against_average(one) for one in measures]
-    liked = np.array([preferences.values.get(entity, math.nan) for entity in measure.groups])
     label = f"pull of liking on {measure.name}" + ("" if beyond is None else f" beyond {beyond.name}")
-    shares = named[0] if beyond is None else named[0] - named[1]
-    found = slope_per_two_sd(liked, shares, list(measure.groups.values()), label)
+    found = pull_over_entities(
+        np.array([preferences.values.get(entity, math.nan) for entity in measure.groups]),
+        [_against_average(one) for one in measures],
+        [len(one.trials) for one in measures],
+        list(measure.groups.values()),
+        label,
+    )
     reasons = [f"{one.name}: {reason}" for one in measures for reason in (*one.reasons, *one.early, *_chosen(one))]
     reasons += [f"{preferences.name}: {reason}" for reason in (*preferences.reasons, *preferences.unranked)]
-    return _never_certain(found, measures).marked(reasons)
+    return found.marked(reasons)
+
+
+def pull_over_entities(
+    liked: FloatArray, shares: Sequence[FloatArray], questions: Sequence[int], groups: Sequence[str], label: str
+) -> Estimate:
+    """Return the slope of shares on two standard deviations of liking; of two shares, of the first less the second.
+
+    Two more questions are counted in the error, as if they came out otherwise: so it is not 0 where all answers are
+    alike (as in `stats.dyads`). One whose entities lie as far apart as two usually do moves a slope over n questions by
+    the square root of 2, divided by n.
+
+    Parameters
+    ----------
+    liked
+        The model's own preference, shape (n,).
+    shares
+        Of one measure or of two: against the average entity, shape (n,) each.
+    questions
+        On how many questions they rest.
+    groups
+        Group of each entity.
+    label
+        What is estimated.
+    """
+    found = slope_per_two_sd(liked, shares[0] - shares[1] if len(shares) > 1 else shares[0], groups, label)
+    method = found.interval_method
+    if not isinstance(method, Normal):
+        return found
+    more = sum(4 / count**2 for count in questions if count)
+    return replace(found, interval_method=Normal(method.mean, math.hypot(method.se, math.sqrt(more)), method.df))
 
 
 def _chosen(measure: Measure) -> list[str]:
@@ -146,19 +179,6 @@ def _chosen(measure: Measure) -> list[str]:
         return []
     # Close pairs make the shares against the average entity lie further apart than other pairs do.
     return ['its pairs were chosen by the answers: use a profile with selection = "fixed"']
-
-
-def _never_certain(estimate: Estimate, measures: Sequence[Measure]) -> Estimate:
-    """Return an estimate whose error counts two more questions of each measure, as if these came out otherwise.
-
-    So where all answers are alike, the error is not 0 (as in `stats.dyads`). A question whose entities lie as far apart
-    as two usually do moves the slope over n questions by the square root of 2, divided by n.
-    """
-    method = estimate.interval_method
-    if not isinstance(method, Normal):
-        return estimate
-    more = sum(4 / len(measure.trials) ** 2 for measure in measures if measure.trials)
-    return replace(estimate, interval_method=replace(method, se=math.hypot(method.se, math.sqrt(more))))
 
 
 def _against_average(measure: Measure) -> FloatArray:

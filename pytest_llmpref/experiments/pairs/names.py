@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
+from pytest_llmpref.config.profiles import NEWEST_DESIGN
 from pytest_llmpref.experiments.experiment import Conditions, Plan
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.pairs.questions import (
@@ -123,21 +124,56 @@ class NameExperiment:
         return changed_shares(trials_as(NameTrial, new), trials_as(NameTrial, old), ids)
 
     def _questions(self, conditions: Conditions) -> list[NameQuestion]:
-        """Return both contraries about each pair; what they are about alternates between pairs."""
-        profile, names = conditions.profile, conditions.names
-        prompts = asking_for("longer", load_prompts(self.prompts))
-        wordings = min(profile.paraphrases or prompts.wordings, prompts.wordings)
-        planned = pair_questions(
-            list(conditions.groups),
-            partners=profile.name_partners,
-            orders=profile.orders,
-            repetitions=profile.repetitions,
-            wordings=wordings * len(CONTRARIES),
-            seed=conditions.seed,
-            design=profile.design,
-            purpose=self.prompts,
+        profile, prompts = conditions.profile, load_prompts(self.prompts)
+        wordings = asking_for(CONTRARIES[0][0], prompts).wordings
+        return list(
+            name_questions(
+                list(conditions.groups),
+                conditions.names,
+                partners=profile.name_partners,
+                orders=profile.orders,
+                repetitions=profile.repetitions,
+                wordings=min(profile.paraphrases or wordings, wordings),
+                seed=conditions.seed,
+                design=profile.design,
+            )
         )
-        return [one for question in planned for one in contraries(question, names, wordings)]
+
+
+def name_questions(
+    ids: Sequence[str],
+    names: Mapping[str, str],
+    *,
+    partners: int,
+    orders: int,
+    repetitions: int,
+    seed: int,
+    wordings: int = 8,
+    design: int = NEWEST_DESIGN,
+) -> Iterator[NameQuestion]:
+    """Yield both contraries about each pair; what they are about alternates between pairs.
+
+    Parameters
+    ----------
+    ids, names
+        Entity ids, and the name shown of each.
+    partners, orders, repetitions, seed, design
+        As in `pair_questions`.
+    wordings
+        Number of wordings of one question.
+    """
+    planned = pair_questions(
+        ids,
+        partners=partners,
+        orders=orders,
+        repetitions=repetitions,
+        wordings=wordings * len(CONTRARIES),
+        seed=seed,
+        design=design,
+        purpose="names",
+    )
+    for question in planned:
+        yield from contraries(question, names, wordings)
 
 
 def asking_for(fact: str, prompts: Prompts) -> Prompts:
