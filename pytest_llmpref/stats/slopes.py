@@ -22,13 +22,15 @@ from pytest_llmpref.stats.arrays import FloatArray, IntArray
 from pytest_llmpref.stats.sampled import FEWEST_RESAMPLED, sampled_parts
 
 
-def slope_per_two_sd(x: FloatArray, y: FloatArray, groups: Sequence[str], label: str) -> Estimate:
+def slope_per_two_sd(
+    x: FloatArray, y: FloatArray, groups: Sequence[str], label: str, *, spread_is_sampled: bool = False
+) -> Estimate:
     """Return by how much ``y`` rises for two standard deviations of ``x``: least squares over entities.
 
     Two standard deviations lie as far apart as the two values of an even split do, so the slope compares with the
     difference of two arms (Gelman 2008). The interval is by the jackknife (Efron and Stein 1981) over groups, where
-    there are enough to be a sample of their kind, and else over entities. It takes the standard deviation as given, and
-    has Satterthwaite's (1946) degrees of freedom: those far from the mean make most of the error.
+    there are enough to be a sample of their kind, and else over entities. It has Satterthwaite's (1946) degrees of
+    freedom: those far from the mean make most of the error.
 
     Parameters
     ----------
@@ -38,6 +40,9 @@ def slope_per_two_sd(x: FloatArray, y: FloatArray, groups: Sequence[str], label:
         Group of each entity.
     label
         What is estimated.
+    spread_is_sampled
+        Whether the standard deviation of ``x`` is that of this sample too, and not as given. Where ``y`` levels off,
+        the slope for two of them is then known less well.
 
     Returns
     -------
@@ -54,15 +59,17 @@ def slope_per_two_sd(x: FloatArray, y: FloatArray, groups: Sequence[str], label:
     """
     known = ~(np.isnan(x) | np.isnan(y))
     n = int(known.sum())
-    x, y, kept = x[known], y[known], [group for group, there in zip(groups, known, strict=True) if there]
-    parts = sampled_parts(kept, n)
+    x, y, of_known = x[known], y[known], [group for group, there in zip(groups, known, strict=True) if there]
+    parts = sampled_parts(of_known, n)
     spread = float(x.std(ddof=1)) if n > 1 else 0.0
     if parts is None or spread == 0:
         few = f"{n} entities are too few: a slope needs at least {FEWEST_RESAMPLED}"
         reason = few if parts is None else "all entities are worth the same, so nothing can rise with it"
         return Estimate(math.nan, n, "entities", "least squares", Unknown(), (reason,), label)
     value = _slope(x, y, spread)
-    left = np.array([_slope(x[parts != one], y[parts != one], spread) for one in np.unique(parts)])
+    others = [parts != one for one in np.unique(parts)]
+    spreads = [float(x[kept].std(ddof=1)) if spread_is_sampled else spread for kept in others]
+    left = np.array([_slope(x[kept], y[kept], of_kept) for kept, of_kept in zip(others, spreads, strict=True)])
     k = len(left)
     error = math.sqrt((k - 1) / k * float(np.sum((left - left.mean()) ** 2)))
     over = "entities" if k == n else f"{k} groups"
@@ -115,6 +122,48 @@ def shares_against_average(first: IntArray, second: IntArray, score: FloatArray,
     effects = np.linalg.lstsq(design, score - 0.5, rcond=None)[0][:n]
     asked = np.bincount(np.r_[first, second], minlength=n) > 0
     return np.where(asked, 0.5 + effects, math.nan)
+
+
+def shares_beside_worth(first: IntArray, second: IntArray, score: FloatArray, worth: FloatArray) -> FloatArray:
+    """Return the share in which each entity was chosen, less what its opponents' worth made of it.
+
+    What a unit of worth adds is the slope over all pairs. `shares_against_average` compares entities along chains of
+    opponents instead, which says little where each entity met few others.
+
+    Parameters
+    ----------
+    first, second
+        Numbers of the entities of each pair, shape (t,).
+    score
+        Probability that the first was chosen, shape (t,).
+    worth
+        Of each entity, shape (n,); pairs with an entity whose worth is NaN are left out.
+
+    Returns
+    -------
+    FloatArray
+        Shape (n,); NaN where an entity was in no pair.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pytest_llmpref.stats.slopes import shares_beside_worth
+    >>> first, second, worth = np.array([0, 1, 0]), np.array([1, 2, 2]), np.array([1.0, 0.0, -1.0])
+    >>> shares_beside_worth(first, second, np.array([0.7, 0.7, 0.9]), worth).round(6).tolist()
+    [0.7, 0.5, 0.3]
+    """
+    n, apart = len(worth), worth[first] - worth[second]
+    known = ~np.isnan(apart)
+    first, second, apart, lead = first[known], second[known], apart[known], score[known] - 0.5
+    if not len(lead):
+        return np.full(n, math.nan)
+    # Being shown first adds the intercept.
+    slope, shown_first = np.linalg.lstsq(np.c_[apart, np.ones(len(apart))], lead, rcond=None)[0]
+    centred = worth - np.nanmean(worth)
+    own = np.bincount(first, lead - shown_first + slope * centred[second], n)
+    own -= np.bincount(second, lead - shown_first - slope * centred[first], n)
+    asked = np.bincount(np.r_[first, second], minlength=n)
+    return np.where(asked > 0, 0.5 + own / np.maximum(asked, 1), math.nan)
 
 
 def _slope(x: FloatArray, y: FloatArray, spread: float) -> float:

@@ -12,7 +12,7 @@ from pytest_llmpref.cassettes import Cassette
 from pytest_llmpref.models.simulated.tastes import Tastes
 from pytest_llmpref.models.simulated.world import load_world
 
-ALL = ("suites",)
+ALL = ("suites/replication", "suites/release_gate")
 PAIRS = tuple(
     f"suites/{name}.py"
     for name in (

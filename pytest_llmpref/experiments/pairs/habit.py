@@ -30,8 +30,10 @@ from pytest_llmpref.stats.arrays import FloatArray, IntArray
 from pytest_llmpref.stats.change import Changes, changed, share_correlation
 from pytest_llmpref.stats.clustering import own_design_effects
 from pytest_llmpref.stats.dyads import slope_over_pairs
-from pytest_llmpref.stats.slopes import shares_against_average, slope_per_two_sd
+from pytest_llmpref.stats.slopes import shares_beside_worth, slope_per_two_sd
 
+Choices = tuple[IntArray, IntArray, FloatArray]
+"""Numbers of the two entities of each question, and the probability that the first was chosen; shape (t,) each."""
 UNRANKED = "whom a model names in questions that the names alone answer is no preference"
 
 
@@ -103,8 +105,9 @@ def share_right(measure: Measure) -> Estimate:
 def pull_of_liking(measure: Measure, preferences: Measure, *, beyond: Measure | None = None) -> Estimate:
     """Return by how much more often an entity is named for two standard deviations of the model's own preference.
 
-    In shares against the average entity. Of ``name_questions`` it is that of a habit: to name whom one likes, whatever
-    is asked. With ``beyond`` given, its pull is taken off, entity by entity, so what is left is no such habit.
+    In shares against an entity that is liked as the average is. Of ``name_questions`` it is that of a habit: to name
+    whom one likes, whatever is asked. With ``beyond`` given, its pull is taken off, entity by entity: what is left is no
+    such habit.
 
     Parameters
     ----------
@@ -131,22 +134,17 @@ def pull_of_liking(measure: Measure, preferences: Measure, *, beyond: Measure | 
     """
     measures = [measure] if beyond is None else [measure, beyond]
     label = f"pull of liking on {measure.name}" + ("" if beyond is None else f" beyond {beyond.name}")
-    found = pull_over_entities(
-        np.array([preferences.values.get(entity, math.nan) for entity in measure.groups]),
-        [_against_average(one) for one in measures],
-        [len(one.trials) for one in measures],
-        list(measure.groups.values()),
-        label,
-    )
+    ids = list(measure.groups)
+    liked = np.array([preferences.values.get(entity, math.nan) for entity in ids])
+    choices = [_choices(trials_as(PairTrial, one.trials), ids) for one in measures]
+    found = pull_over_entities(liked, choices, list(measure.groups.values()), label)
     reasons = [f"{one.name}: {reason}" for one in measures for reason in (*one.reasons, *one.early, *_chosen(one))]
     reasons += [f"{preferences.name}: {reason}" for reason in (*preferences.reasons, *preferences.unranked)]
     return found.marked(reasons)
 
 
-def pull_over_entities(
-    liked: FloatArray, shares: Sequence[FloatArray], questions: Sequence[int], groups: Sequence[str], label: str
-) -> Estimate:
-    """Return the slope of shares on two standard deviations of liking; of two shares, of the first less the second.
+def pull_over_entities(liked: FloatArray, choices: Sequence[Choices], groups: Sequence[str], label: str) -> Estimate:
+    """Return the slope of shares on two standard deviations of liking; of two measures, of the first less the second.
 
     Two more questions are counted in the error, as if they came out otherwise: so it is not 0 where all answers are
     alike (as in `stats.dyads`). One whose entities lie as far apart as two usually do moves a slope over n questions by
@@ -156,20 +154,20 @@ def pull_over_entities(
     ----------
     liked
         The model's own preference, shape (n,).
-    shares
-        Of one measure or of two: against the average entity, shape (n,) each.
-    questions
-        On how many questions they rest.
+    choices
+        Of one measure or of two.
     groups
         Group of each entity.
     label
         What is estimated.
     """
-    found = slope_per_two_sd(liked, shares[0] - shares[1] if len(shares) > 1 else shares[0], groups, label)
+    shares = [shares_beside_worth(*one, liked) for one in choices]
+    beyond = shares[0] - shares[1] if len(shares) > 1 else shares[0]
+    found = slope_per_two_sd(liked, beyond, groups, label, spread_is_sampled=True)
     method = found.interval_method
     if not isinstance(method, Normal):
         return found
-    more = sum(4 / count**2 for count in questions if count)
+    more = sum(4 / len(score) ** 2 for _, _, score in choices)
     return replace(found, interval_method=Normal(method.mean, math.hypot(method.se, math.sqrt(more)), method.df))
 
 
@@ -181,13 +179,7 @@ def _chosen(measure: Measure) -> list[str]:
     return ['its pairs were chosen by the answers: use a profile with selection = "fixed"']
 
 
-def _against_average(measure: Measure) -> FloatArray:
-    """Return the share in which each entity is named over the average one."""
-    first, second, scores = _choices(trials_as(PairTrial, measure.trials), list(measure.groups))
-    return shares_against_average(first, second, scores, len(measure.groups))
-
-
-def _choices(trials: Sequence[PairTrial], ids: Sequence[str]) -> tuple[IntArray, IntArray, FloatArray]:
+def _choices(trials: Sequence[PairTrial], ids: Sequence[str]) -> Choices:
     number = {entity: place for place, entity in enumerate(ids)}
     chosen = [trial for trial in trials if trial.score is not None]
     first, second = (np.array([number[trial.entities[at]] for trial in chosen], dtype=np.intp) for at in (0, 1))

@@ -16,7 +16,6 @@ from pytest_llmpref.experiments.pairs.names import name_questions
 from pytest_llmpref.experiments.pairs.pulls import pair_design
 from pytest_llmpref.experiments.pairs.strengths import Strengths, shipped_groups
 from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
-from pytest_llmpref.stats.slopes import shares_against_average
 
 REFERENCES = 400
 """Over how many studies without chance the truth about their kind is averaged. Our choice."""
@@ -61,11 +60,10 @@ class HabitStudy:
         """Simulate one study, and yield what it found."""
         liking, other = self._entities(rng)
         measured = liking + self.noise * rng.standard_normal(self.n_entities)
-        shares = [self._shares(chances > rng.random(len(chances)), of) for of, chances in self._asked(liking, other)]
-        counts = [len(first) for first, _ in self._pairs]
+        choices = [(*of, (rng.random(len(chance)) < chance) * 1.0) for of, chance in self._asked(liking, other)]
         groups = list(shipped_groups(self.n_entities).values())
-        of_names = pull_over_entities(measured, shares[1:], counts[1:], groups, "pull on names")
-        beyond = pull_over_entities(measured, shares, counts, groups, "pull on advice beyond names")
+        of_names = pull_over_entities(measured, choices[1:], groups, "pull on names")
+        beyond = pull_over_entities(measured, choices, groups, "pull on advice beyond names")
         truth, more = self._truths
         yield Finding("pull on names equivalence", of_names, truth, MOST_PULL)
         yield Finding("pull on names", of_names, truth, 0.0)
@@ -99,9 +97,6 @@ class HabitStudy:
         named = self.habit * liking + self.otherwise * other
         known = np.where(right, self.right, -self.right).reshape(-1, *[1] * (liking.ndim - 1))
         yield of_names, special.expit(named[first] - named[second] + known + self.place)
-
-    def _shares(self, named: FloatArray | BoolArray, pairs: tuple[IntArray, IntArray]) -> FloatArray:
-        return shares_against_average(*pairs, named.astype(np.float64), self.n_entities)
 
     @cached_property
     def _truths(self) -> tuple[float, float]:
@@ -172,8 +167,8 @@ def scenarios() -> Iterator[Scenario]:
 KINDS: Mapping[str, ClaimKind] = {
     "pull on names equivalence": ClaimKind(
         "abs(pull_of_liking(name_questions, preferences)) < b", "abs <", "sample",
-        "rise of the share of questions about names that name an entity, against the average one, for two standard "
-        "deviations of measured preference, over entities and groups of their kind",
+        "rise of the share of questions about names that name an entity, against one that is liked as the average is, "
+        "for two standard deviations of measured preference, over entities and groups of their kind",
     ),
     "pull on names": ClaimKind(
         "pull_of_liking(name_questions, preferences) > b", ">", "sample", "the same",
