@@ -7,10 +7,12 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+import reply_accuracy
 import yaml
 from documents import PAGES, blocks
 from fork_server import PLUGIN
@@ -208,32 +210,24 @@ def test_the_numbers_of_questions_are_those_of_the_profiles(name):
     assert int(row.replace(",", "")) == asked
 
 
-def test_the_table_of_the_reader_is_what_its_script_prints():
+def test_the_table_of_the_reader_is_what_its_script_prints(capsys):
     page = (ROOT / "docs/validation/reader.md").read_text(encoding="utf-8")
-    script = "tests/support/reply_accuracy.py"
-    done = subprocess.run(
-        [sys.executable, script, "tests/replies/test.toml"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    reply_accuracy.main(str(ROOT / "tests/replies/test.toml"))
+    printed = capsys.readouterr().out
     (table,) = re.findall(r"<!-- reply-accuracy: .* -->\n(.*)<!-- /reply-accuracy -->", page, re.DOTALL)
-    assert done.stdout.startswith(table)
-    right, total = re.search(r"(\d+) of (\d+) right", done.stdout).groups()
+    assert printed.startswith(table)
+    right, total = re.search(r"(\d+) of (\d+) right", printed).groups()
     assert f"[{right} of {total}](docs/validation/reader.md)" in README
 
 
 @pytest.mark.parametrize(
     ("name", "of"), [("blind", ["test"]), ("second", ["test", "second"]), ("third", ["test", "third"])]
 )
-def test_the_table_of_blind_replies_is_what_its_script_prints(name, of):
+def test_the_table_of_blind_replies_is_what_its_script_prints(name, of, capsys):
     page = (ROOT / "docs/validation/reader.md").read_text(encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "tests/support/reply_accuracy.py", *of],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    reply_accuracy.main(*of)
     (table,) = re.findall(rf"<!-- {name}-accuracy: .* -->\n(.*)<!-- /{name}-accuracy -->", page, re.DOTALL)
-    assert done.stdout == table
+    assert capsys.readouterr().out == table
     if name == "second":
         english, others = (re.search(rf"{which} \|.*?([\d.]+%)", table)[1] for which in (r"\| en", "but English"))
         assert f"[{english} of choices in English, {others} in other languages](docs/validation/reader.md)" in README
@@ -257,11 +251,15 @@ def test_what_a_page_links_to_is_committed(page):
     """A file that is only here, since it is ignored, is a broken link for everybody else."""
     if not (ROOT / ".git").exists() or not shutil.which("git"):
         pytest.skip("not a checkout")
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
-    committed = {(ROOT / name).resolve() for name in listed.stdout.splitlines()}
     text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", text)
-    assert {link for link in links if (page.parent / link).resolve() not in committed} == set()
+    assert {link for link in links if (page.parent / link).resolve() not in committed()} == set()
+
+
+@cache
+def committed() -> frozenset[Path]:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return frozenset((ROOT / name).resolve() for name in listed.stdout.splitlines())
 
 
 def test_nothing_committed_names_a_machine_or_a_registry():

@@ -1,8 +1,10 @@
 """Runs in copies of a process: each is one of its own, and what it is given is what a process begun anew is given."""
 
 import os
+from pathlib import Path
 
 import pytest
+from forked_workers import IS_POSSIBLE
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no process can be copied here")
 SHOWN = """
@@ -46,3 +48,37 @@ def test_what_counts_when_a_process_starts_gives_it_one_begun_anew(pytester, mon
     monkeypatch.setenv("PYTHONOPTIMIZE", "1")
     pytester.makepyfile(SHOWN)
     assert shown(pytester.runpytest_subprocess("-s", "-q"))[1] == "imported False"
+
+
+WORKERS = """
+    import os, sys
+
+    import pytest
+
+    @pytest.mark.parametrize("number", range(6))
+    def test_it(number, testrun_uid, worker_id):
+        imported = "pytest_llmpref.study.studies" in sys.modules
+        with open(f"{worker_id}.txt", "a") as file:
+            print(os.getpid(), os.getcwd(), os.environ.get("OURS"), imported, file=file)
+        assert os.environ.setdefault("SET_BY", worker_id) == worker_id
+"""
+
+
+@pytest.mark.skipif(not IS_POSSIBLE, reason="no process can be waited for here that is not a child")
+def test_workers_are_copies_too_each_a_process_of_its_own(pytester, monkeypatch):
+    pytester.makepyfile(WORKERS)
+    monkeypatch.setenv("OURS", "set")
+    pytester.runpytest_subprocess("-n2").assert_outcomes(passed=6)
+    said = {path.read_text() for path in pytester.path.glob("gw?.txt")}
+    folder = str(pytester.path)
+    assert {tuple(line.split()[1:]) for one in said for line in one.splitlines()} == {(folder, "set", "True")}
+    processes = {line.split()[0] for one in said for line in one.splitlines()}
+    assert len(processes) == len(said) == 2
+    assert not any(Path(f"/proc/{process}").exists() for process in processes), "none outlives the run"
+
+
+def test_a_worker_that_dies_is_replaced_by_another_copy(pytester):
+    pytester.makepyfile(WORKERS + "        if number == 3:\n            os._exit(137)\n")
+    run = pytester.runpytest_subprocess("-n2")
+    run.assert_outcomes(passed=5, failed=1)
+    run.stdout.fnmatch_lines(["worker 'gw?' crashed while running 'test_*"])

@@ -3,7 +3,16 @@
 import json
 import re
 
+import pytest
+
 from pytest_llmpref.plugin.distribution import model_in
+
+
+@pytest.fixture(autouse=True)
+def workers_that_order_sets_differently(pytester):
+    """Begin each worker anew: copies of one process share the seed of its hashes."""
+    pytester.imported = ()
+
 
 SOURCE = """
     import pytest

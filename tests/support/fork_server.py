@@ -25,12 +25,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
+from forked_workers import IS_POSSIBLE, copy_workers
+
 PLUGIN = (
     "numpy",
     "scipy.sparse",
     "scipy.special",
+    "ahocorasick_rs",
     "jinja2",
+    "pytest_llmpref.experiments.pairs.measure",
     "pytest_llmpref.plugin.findings",
+    "pytest_llmpref.plugin.outcomes",
     "pytest_llmpref.report.page",
     "pytest_llmpref.report.terminal",
     "pytest_llmpref.stats.association",
@@ -38,8 +43,27 @@ PLUGIN = (
     "pytest_llmpref.study.studies",
 )
 """What a run that replays imports."""
-LIVE = (*PLUGIN, "litellm", "vcr", "pytest_llmpref.models.litellm_client", "pytest_llmpref.cassettes.wire")
-"""What a run that asks a provider imports."""
+LIVE = (
+    *PLUGIN,
+    "litellm",
+    "vcr",
+    "vcr.stubs.aiohttp_stubs",
+    "vcr.stubs.httpx_stubs",
+    "pytest_llmpref.cassettes.vcr_bridge",
+    "pytest_llmpref.cassettes.wire",
+    "pytest_llmpref.models.litellm_client",
+    "pytest_llmpref.models.live",
+    "pytest_llmpref.models.retrying",
+    "pytest_llmpref.report.progress",
+    # What litellm imports at its first call: most of a second.
+    "openai.resources",
+    "openai.resources.beta.realtime",
+    "litellm.litellm_core_utils.litellm_logging",
+    "litellm.llms.openai.chat.gpt_audio_transformation",
+    "litellm.llms.vertex_ai.vertex_ai_partner_models.anthropic.transformation",
+    "litellm.proxy._types",
+)
+"""What a run imports that asks a provider, or looks up what its model costs. For others it is more to copy."""
 _AT_START = ("PYTHON", "LC_", "LANG", "COVERAGE", "OPENBLAS")
 """What variables begin with that a process reads when it starts, and never again."""
 _GIVEN = {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE"}
@@ -176,6 +200,8 @@ def _run(
     sys.dont_write_bytecode = bool(variables.get("PYTHONDONTWRITEBYTECODE"))
     importlib.invalidate_caches()
     sys.argv = [module, *arguments]
+    if IS_POSSIBLE and any(word.startswith("-n") for word in arguments):
+        copy_workers(_end)
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
     except SystemExit as ended:

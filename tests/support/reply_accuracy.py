@@ -188,9 +188,14 @@ def table(found: Half) -> str:
     return "\n".join(lines)
 
 
-if __name__ == "__main__":
-    if sys.argv[1] in {"development", "test"}:
-        print(table(half(sys.argv[1], SETS["".join(sys.argv[2:])])))
+def main(name: str, of: str = "") -> None:
+    """Print what the command prints for these words."""
+    if name in {"development", "test"}:
+        print(table(half(name, SETS[of])))
     else:
-        of_file = accuracy(labelled(Path(sys.argv[1])))
+        of_file = accuracy(labelled(Path(name)))
         print(summed_up(of_file), *of_file.wrong, sep="\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

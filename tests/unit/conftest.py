@@ -34,7 +34,7 @@ def said_of(event: str, arguments: tuple) -> str | None:
     if event in PROCESSES:
         return f"starts a process ({event}: {arguments[1] if event == 'subprocess.Popen' else arguments})"
     # Sockets of Unix reach nobody else: an event loop wakes itself up by a pair of them. Nor
-    # does one that is threshold: urllib3 binds one when it is imported, to see whether there is IPv6.
+    # does one that is bound: urllib3 binds one when it is imported, to see whether there is IPv6.
     if event in LOOK_UPS or (event in OF_A_SOCKET and arguments[0].family != getattr(socket, "AF_UNIX", None)):
         return f"reaches for the network ({event}: {arguments[0] if event in LOOK_UPS else arguments[1]})"
     return None
