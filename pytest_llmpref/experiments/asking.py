@@ -1,7 +1,7 @@
 """The asking loop: many trials in flight, each asked until its answer is valid, every one accounted for."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -181,14 +181,18 @@ async def ask_all(
     for number in queue if alone else ():
         found[number] = await trial.ask(number)
         break
+    await _at_once(worker, min(in_flight, len(numbers)))
+    return [found[number] for number in numbers]
+
+
+async def _at_once(worker: Callable[[], Awaitable[None]], workers: int) -> None:
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(in_flight, len(numbers))):
+            for _ in range(workers):
                 group.create_task(worker())
     except ExceptionGroup as failures:
         # The workers stopped each other: the first failure is the cause.
         raise failures.exceptions[0] from None
-    return [found[number] for number in numbers]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """From a model's name to the model."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from pytest_llmpref.models.addresses import NOWHERE
 from pytest_llmpref.models.batches import PROVIDERS
@@ -61,18 +61,32 @@ def has_batch_api(name: str) -> bool:
     return (prefix if slash else str((listed_entry(name) or {}).get("litellm_provider"))) in PROVIDERS
 
 
-def open_model(  # noqa: PLR0913 - each is a setting, and most go by keyword
+class CallLimits(TypedDict):
+    """How long a call may take, and how often it is tried.
+
+    Attributes
+    ----------
+    timeout
+        Seconds that one call may take.
+    max_tries, max_wait
+        Most tries of one call, and seconds for all of them together.
+    """
+
+    timeout: float
+    max_tries: int
+    max_wait: float
+
+
+def open_model(
     name: str,
     others: Mapping[str, Callable[[str], ChatModel]],
     *,
-    timeout: float,
-    max_tries: int,
-    max_wait: float,
     max_outage: float = 0.0,
     on_outage: Callable[[str], None] = lambda _said: None,
     only_recorded: bool = False,
     answers: "Sequence[Answer]" = (),
     setup: Setup = AS_IS,
+    **limits: Unpack[CallLimits],
 ) -> ChatModel:
     """Return the model that ``--model NAME`` means; nothing is started or asked yet.
 
@@ -82,10 +96,6 @@ def open_model(  # noqa: PLR0913 - each is a setting, and most go by keyword
         ``sim/...``, ``local/...``, a name that begins with one of ``others``, else litellm's own model name.
     others
         What makes the models of other packages, by the first word of their names.
-    timeout
-        Seconds that one call may take.
-    max_tries, max_wait
-        Most tries of one call, and seconds for all of them together.
     max_outage, on_outage
         How many seconds an outage of the provider is waited out, and who is told of it. A model that runs here has
         none: its server either runs or does not.
@@ -95,6 +105,8 @@ def open_model(  # noqa: PLR0913 - each is a setting, and most go by keyword
         How a simulated model answers questions of other packages.
     setup
         How the user set up a model of litellm's.
+    limits
+        As `CallLimits` says.
 
     Raises
     ------
@@ -118,14 +130,19 @@ def open_model(  # noqa: PLR0913 - each is a setting, and most go by keyword
         from pytest_llmpref.models.local import LocalModel  # noqa: PLC0415 - only what is used is imported
 
         server = NOWHERE if only_recorded else None
-        return LocalModel(
-            name,
-            api_base=server,
-            timeout=timeout,
-            max_tries=max_tries,
-            max_wait=max_wait,
-            only_recorded=only_recorded,
-        )
+        return LocalModel(name, api_base=server, only_recorded=only_recorded, **limits)
+    return _through_litellm(name, setup, max_outage, on_outage, only_recorded=only_recorded, **limits)
+
+
+def _through_litellm(
+    name: str,
+    setup: Setup,
+    max_outage: float,
+    on_outage: Callable[[str], None],
+    *,
+    only_recorded: bool,
+    **limits: Unpack[CallLimits],
+) -> ChatModel:
     from pytest_llmpref.models.live import LiveModel  # noqa: PLC0415 - litellm takes seconds to import
     from pytest_llmpref.models.retrying import Outage  # noqa: PLC0415 - imports asyncio
 
@@ -135,11 +152,9 @@ def open_model(  # noqa: PLR0913 - each is a setting, and most go by keyword
         api_key="recorded" if only_recorded else setup.api_key(),
         litellm_name=setup.model or None,
         headers=None if only_recorded else setup.header_values(),
-        timeout=timeout,
-        max_tries=max_tries,
-        max_wait=max_wait,
         outage=Outage(max_outage, on_outage) if max_outage > 0 else None,
         only_recorded=only_recorded,
+        **limits,
     )
 
 

@@ -134,6 +134,7 @@ def spearman(x: HasValues, y: HasValues, *, groups: Groups = "sample") -> Correl
     return Correlation(**{one.name: getattr(described, one.name) for one in fields(Estimate)}, x=x, y=y)
 
 
+_SWAYED = "; and for that entities sway each other's values, by the jackknife over entities"
 _ONLY = {"sample": "; these entities only", "given": "; groups as given"}
 
 
@@ -195,8 +196,7 @@ def spearman_estimate(
         scatter, how = scatter_of(a, b, groups, given, unit)
         interval_method = RhoInterval(rho, n, extra, scatter)
         method = f"Spearman, score interval on Fisher's z {how}"
-    if extra > 0:
-        method += "; and for that entities sway each other's values, by the jackknife over entities"
+    method += _SWAYED if extra > 0 else ""
     return Estimate(rho, n, unit, method, interval_method, tuple(dict.fromkeys(reasons)), "rho")
 
 

@@ -117,12 +117,17 @@ def fit_conditional(
         return ConditionalFit(slope, 0.0, influence, np.empty(0), np.empty(0), len(names), 0.0)
     levels = stratum_levels(padded.x, padded.real, padded.successes, slope)
     chances = special.expit(levels[:, None] + slope * padded.x)
-    weights = np.where(padded.real, chances * (1 - chances), 0.0)
-    centre = np.sum(weights * padded.x, axis=1) / np.sum(weights, axis=1)
+    centre = _centre(padded, chances)
     residual = success[kept] - chances[row, column]
     influence[kept] = (x[kept] - centre[row]) * residual / information
     likelihood = slope * observed - log_normaliser
     return ConditionalFit(slope, information, influence, levels, centre, len(names), likelihood)
+
+
+def _centre(padded: _Padded, chances: FloatArray) -> FloatArray:
+    """Return the mean of the regressor in each stratum, weighted by the information of each row; shape (s,)."""
+    weights = np.where(padded.real, chances * (1 - chances), 0.0)
+    return np.sum(weights * padded.x, axis=1) / np.sum(weights, axis=1)
 
 
 def stratum_levels(x: FloatArray, real: BoolArray, successes: IntArray, slope: float) -> FloatArray:

@@ -124,7 +124,11 @@ def g_study(comparisons: Comparisons, levels: Mapping[Facet, IntArray]) -> GStud
         return None
     varied = {facet: _Facet(fit, *made) for facet, made in _varied(comparisons, levels).items()}
     facets = {name: facet for name, facet in varied.items() if facet.told_apart}
-    gains = _gains(fit, list(facets.values()))
+    return _study(fit, facets, _gains(fit, list(facets.values())))
+
+
+def _study(fit: "_Fit", facets: Mapping[Facet, "_Facet"], gains: FloatArray) -> GStudy:
+    """Divide what strengths scatter by among entities, facets and the rest."""
     leaks = np.array([fit.leak(facet) for facet in facets.values()])
     # Strengths lie about their mean, not about that of all entities of the kind.
     unbiased = len(fit.compared) / (len(fit.compared) - 1)

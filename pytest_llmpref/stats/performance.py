@@ -12,7 +12,7 @@ Green and Swets 1966
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,23 +96,26 @@ def preference_slope(answers: Answers, preference: FloatArray, *, invalid: Itera
     if any(not math.isfinite(side.slope) for side in sides) or _entities(answers) < 4:
         log_odds, extremes, bias = (_unknown(questions, method, reasons, label) for label in labels)
         return PreferenceSlope(log_odds, extremes, bias)
+    log_odds, extremes, bias = (
+        Estimate(value, questions, "questions", method, interval, reasons, label)
+        for (value, interval), label in zip(_skill_and_leaning(answers, x, sides), labels, strict=True)
+    )
+    return PreferenceSlope(log_odds, extremes, bias)
+
+
+def _skill_and_leaning(answers: Answers, x: FloatArray, sides: Sequence[ConditionalFit]) -> list[tuple[float, Normal]]:
+    """Return the slope, what it comes to between the extremes, and the leaning towards yes, with intervals."""
     yes, no = sides
     skill, leaning = (yes.slope + no.slope) / 2, (yes.slope - no.slope) / 2
     skill_error, skill_df = _error(answers, x, yes.influence / 2, no.influence / 2)
     leaning_error, leaning_df = _error(answers, x, yes.influence / 2, -no.influence / 2)
     points, change, of_questions = _between_extremes(sides, skill, float(x.min()), float(x.max()))
-    found = zip(
-        (skill, points, leaning),
-        (skill_error, math.hypot(skill_error * change, of_questions), leaning_error),
-        (skill_df, skill_df, leaning_df),
-        labels,
-        strict=True,
+    found = (
+        (skill, skill_error, skill_df),
+        (points, math.hypot(skill_error * change, of_questions), skill_df),
+        (leaning, leaning_error, leaning_df),
     )
-    log_odds, extremes, bias = (
-        Estimate(value, questions, "questions", method, Normal(value, error, df), reasons, label)
-        for value, error, df, label in found
-    )
-    return PreferenceSlope(log_odds, extremes, bias)
+    return [(value, Normal(value, error, df)) for value, error, df in found]
 
 
 def top_minus_bottom(answers: Answers, preference: FloatArray, *, invalid: Iterable[str] = ()) -> Estimate:

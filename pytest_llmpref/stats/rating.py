@@ -119,7 +119,11 @@ def bradley_terry(
     """
     require_comparisons(comparisons)
     weights = _checked(weights, len(comparisons))
-    fits, model = _fitted(comparisons, weights, prior_sd, max_iterations)
+    return _in_elo(comparisons, weights, *_fitted(comparisons, weights, prior_sd, max_iterations))
+
+
+def _in_elo(comparisons: Comparisons, weights: FloatArray, fits: PairFits, model: PairRegression) -> Rating:
+    """Return fitted strengths about the mean of the entities that were compared, with their errors."""
     n = comparisons.n_entities
     compared, connected = _connection(comparisons, weights)
     # Centring is part of the estimate, so it is part of its error too.

@@ -206,14 +206,12 @@ def fit_additive(
         model = regression(attempts, covariate, prior_sd)
         fits = model.fit_unbiased(successes, made, max_iterations=max_iterations)
     chances = fits.chances[:, 0]
-    variance = made * chances * (1 - chances)
     n, parameters = attempts.n_entities, fits.parameters[:, 0]
     asked = model.met(np.ones((len(attempts), 1)))[:, 0] > 0
     centring = np.eye(len(parameters))
     centring[:n, :n] -= np.where(asked, 1 / asked.sum(), 0.0)
-    errors, df = model.errors(
-        successes - made * chances, variance, attempts.pair_of, centring, parameters=parameters, drawn=True
-    )
+    residuals, variance = successes - made * chances, made * chances * (1 - chances)
+    errors, df = model.errors(residuals, variance, attempts.pair_of, centring, parameters=parameters, drawn=True)
     return AdditiveFit(
         effects=np.where(asked, (centring @ fits.parameters)[:n, 0], np.nan),
         standard_errors=np.where(asked, errors[:n], np.nan),

@@ -88,6 +88,26 @@ def test_no_module_outgrows_its_idea(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
 
+def long_functions(source, most=60):
+    """Name the functions of a module that have more lines than a screen shows, docstrings counted."""
+    functions = ast.FunctionDef | ast.AsyncFunctionDef
+    found = [node for node in ast.walk(ast.parse(source)) if isinstance(node, functions)]
+    return {node.name for node in found if node.end_lineno - node.lineno + 1 > most}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=place)
+def test_a_function_fits_a_screen(path):
+    assert long_functions(path.read_text(encoding="utf-8")) == set()
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_a_function_that_outgrows_a_screen_is_found(kind):
+    source = "class Inside:\n" + "".join(
+        f"    {kind} of_{lines}():\n" + "        pass\n" * (lines - 1) for lines in (60, 61)
+    )
+    assert long_functions(source) == {"of_61"}
+
+
 def test_no_class_has_more_than_24_methods():
     sizes = {
         f"{place(path)}: {node.name}": sum(isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef) for one in node.body)

@@ -252,16 +252,9 @@ def plan_pairs(
     prompts = prompts.worded(conditions.entities.wordings)
 
     def request(question: PairQuestion) -> Request:
-        prompt = prompts.render(
-            question.wording,
-            first_label=question.labels[0],
-            second_label=question.labels[1],
-            first=names[question.first],
-            second=names[question.second],
-        )
         asked = Request(
             model=conditions.model,
-            messages=led_messages(prompt, prompts.lead, prefill),
+            messages=led_messages(_prompt(question, prompts, names), prompts.lead, prefill),
             temperature=conditions.profile.temperature,
             max_tokens=max_tokens,
             # After a JSON brace, or at the start of a sentence, the first token is no label.
@@ -284,6 +277,14 @@ def plan_pairs(
     options = None if form is not None and form.neutral else lambda question: question.options(names)
     requests = [request(question) for question in questions]
     return Plan(formed, requests, is_valid, conditions.profile.attempts, read, LABELS, options)
+
+
+def _prompt(question: PairQuestion, prompts: Prompts, names: Mapping[str, str]) -> str:
+    first_label, second_label = question.labels
+    first, second = names[question.first], names[question.second]
+    return prompts.render(
+        question.wording, first_label=first_label, second_label=second_label, first=first, second=second
+    )
 
 
 def in_form(question: PairQuestion, form: Form) -> PairQuestion:

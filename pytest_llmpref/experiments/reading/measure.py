@@ -78,11 +78,7 @@ def boolq_measure(
         "duplicate_questions": conditions.items.duplicates,
         "accuracy": interval_record(accuracy(answers)),
         "accuracy_bounds": _bounds(trials),
-        "controls": {
-            framing: interval_record(found)
-            | {"outcomes": count_outcomes(trial for trial in controls if trial.framing == framing)}
-            for framing, found in of_controls.items()
-        },
+        "controls": _control_records(of_controls, controls),
         "yes_share": interval_record(yes_share(answers)),
         "signal": interval_record(signal(answers)),
         "reliability": {"value": reliability.value, "n": reliability.n},
@@ -105,6 +101,14 @@ def boolq_measure(
         controls=controls,
         missing=partial(missing_readings, trials, ids),
     )
+
+
+def _control_records(found: Mapping[str, Estimate], trials: Sequence[ReadingTrial]) -> dict[str, Any]:
+    return {
+        framing: interval_record(accuracy)
+        | {"outcomes": count_outcomes(trial for trial in trials if trial.framing == framing)}
+        for framing, accuracy in found.items()
+    }
 
 
 def accuracy_slope(boolq: Measure, preferences: Measure) -> Estimate:
