@@ -22,6 +22,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from whole_runs import FINISHED, ROOT, whole_runs
 
 MODEL = "local/gemma-3-270m"
+SELECTED = "not boolq and not two_disliked"
+"""As in the README's main command."""
 
 
 def replay_with_vcrpy(calls: int, folder: Path) -> float:
@@ -53,10 +55,10 @@ def main() -> None:
     parser.add_argument("--vcrpy-calls", type=int, default=1000)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        suites = [str(ROOT / "suites"), "--model", MODEL, "--profile", "paper", "-k", "not boolq and not performance"]
+        suites = [str(ROOT / "suites/replication"), "--model", MODEL, "--profile", "paper", "-k", SELECTED]
         taken = whole_runs([*suites, "--report-dir", folder], options.runs, says=FINISHED)
         trials = 2 * 5112 + 10
-        print(f"pytest suites, {trials:,} trials with analysis, whole process: {taken}")
+        print(f"pytest suites/replication, {trials:,} trials with analysis, whole process: {taken}")
         peer = replay_with_vcrpy(options.vcrpy_calls, Path(folder))
         print(f"vcrpy, {options.vcrpy_calls:,} of these calls, no analysis: {peer:.2f} s")
 

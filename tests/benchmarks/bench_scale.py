@@ -108,7 +108,8 @@ def main() -> None:
                 for name, attempts in zip(names, processes.map(record, names, repeat(folder)), strict=True):
                     print(f"recorded {name}: {attempts:,} attempts", flush=True)
         suites = [
-            str(ROOT / "suites"),
+            str(ROOT / "suites/replication"),
+            str(ROOT / "suites/release_gate"),
             f"--profile={folder / 'twice.toml'}",
             f"--llmpref-boolq={folder / 'items.jsonl'}",
         ]

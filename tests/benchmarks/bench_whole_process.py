@@ -70,8 +70,8 @@ def show(what: str, taken: Mapping[str, Taken]) -> None:
 
 def replay(checkouts: Mapping[str, Path], runs: int, folder: Path) -> None:
     """Replay both studies."""
-    options = ["suites", *QUIET, f"--report-dir={folder / 'reports'}"]
-    gemma = ["--model=local/gemma-3-270m", "--profile=paper", "-k", "not boolq and not performance"]
+    options = ["suites/replication", *QUIET, f"--report-dir={folder / 'reports'}"]
+    gemma = ["--model=local/gemma-3-270m", "--profile=paper", "-k", "not boolq and not two_disliked"]
     taken = in_turn(checkouts, [*options, *gemma], runs, says=FINISHED)
     show(f"replay of {trials(folder):,} trials of Gemma", taken)
     (name,) = model_names(1, ["paper-a"])
@@ -82,7 +82,7 @@ def replay(checkouts: Mapping[str, Path], runs: int, folder: Path) -> None:
         # In a process of its own: those that this one starts begin as large as it is.
         with ProcessPoolExecutor(1) as process:
             process.submit(record, name, folder).result()
-    taken = in_turn(checkouts, [*options, *simulated], runs, says=FINISHED)
+    taken = in_turn(checkouts, [*options, "suites/release_gate", *simulated], runs, says=FINISHED)
     show(f"replay of {trials(folder):,} trials, simulated", taken)
 
 
