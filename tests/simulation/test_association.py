@@ -1,4 +1,4 @@
-"""Correlations within groups: bias, coverage, and what differences of groups pass for."""
+"""Correlations, also within groups: bias, coverage, and what differences of groups pass for."""
 
 import math
 
@@ -84,3 +84,24 @@ def test_subclusters_in_groups_leave_the_interval_within_groups_right():
         interval = within_group_spearman(x, y, [str(each) for each in group]).interval()
         held.append(interval.low < 0 < interval.high)
     assert np.mean(held) == pytest.approx(0.95, abs=3 * math.sqrt(0.05 * 0.95 / studies))
+
+
+def test_claims_below_and_above_the_true_rho_are_supported_alike_seldom():
+    """With the error at the estimate, those below are supported twice as often, being made where it is smallest."""
+    rng, studies, truth = np.random.default_rng(4), 2000, 6 / math.pi * math.asin(0.3)
+    found = [spearman_estimate(*bivariate(rng, 0.6, 36)).interval() for _ in range(studies)]
+    tail = 0.025 + 3 * math.sqrt(0.025 * 0.975 / studies)
+    assert np.mean([interval.high < truth for interval in found]) < tail
+    assert np.mean([interval.low > truth for interval in found]) < tail
+
+
+@pytest.mark.parametrize(("rho", "n"), [(0.0, 24), (0.6, 24), (0.6, 72), (0.9, 72)])
+def test_the_interval_holds_the_true_rho_95_percent_of_the_time(rho, n):
+    rng, studies = np.random.default_rng(3), 400
+    # The population's Spearman rho of a bivariate normal (Pearson 1907).
+    truth = 6 / math.pi * math.asin(rho / 2)
+    held = []
+    for _ in range(studies):
+        interval = spearman_estimate(*bivariate(rng, rho, n)).interval()
+        held.append(interval.low < truth < interval.high)
+    assert np.mean(held) == pytest.approx(0.95, abs=3.5 * math.sqrt(0.05 * 0.95 / studies))

@@ -1,10 +1,11 @@
-"""Refusal statistics: against statsmodels, and by simulation with planted rates, effects and superadditivity."""
+"""Refusal statistics: against statsmodels, and by simulation with planted rates and effects."""
 
 import math
 
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from planted_refusals import asked, pairs
 from scipy import optimize, special, stats
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
@@ -13,20 +14,6 @@ from pytest_llmpref.stats.arrays import quartiles
 from pytest_llmpref.stats.noise import Noisy
 from pytest_llmpref.stats.refusal import Attempts, design_effect, fit_additive, overall_rate, refusal_rates, split_half
 from pytest_llmpref.stats.refusal_patterns import attempts_needed, share_trend
-
-
-def pairs(n, orders=2):
-    first, second = np.triu_indices(n, 1)
-    return np.r_[first, second][: orders * len(first)], np.r_[second, first][: orders * len(first)]
-
-
-def asked(rng, first, second, chance, wording=None, most=10, n=None):
-    """Ask each question until it is not refused, at most ``most`` times."""
-    draws = rng.random((len(first), most)) < chance[:, None]
-    refused = np.where(draws.all(axis=1), most, draws.argmin(axis=1))
-    wording = np.zeros(len(first), dtype=np.intp) if wording is None else wording
-    made = np.minimum(refused + 1, most)
-    return Attempts(first, second, wording, refused, made, draws[:, 0], n or int(max(first.max(), second.max())) + 1)
 
 
 def test_a_rate_is_the_average_over_questions_whatever_is_asked_again():
@@ -150,21 +137,6 @@ def test_an_unbiased_fit_is_where_firths_penalised_likelihood_is_largest():
     assert fit_additive(attempts, covariate).interaction == pytest.approx(best[6], abs=1e-3)
 
 
-def test_superadditivity_is_not_overestimated_where_entities_are_many_to_the_trials():
-    """Without Firth's penalty the mean is 0.10 too large here."""
-    rng = np.random.default_rng(11)
-    first = np.repeat(np.arange(48), 4)
-    second = (first + np.tile(np.arange(1, 5), 48)) % 48
-    found = []
-    for _ in range(60):
-        dislike = rng.normal(size=48)
-        dislike = (dislike - dislike.mean()) / dislike.std()
-        chance = special.expit(-1 + 0.5 * dislike[first] * dislike[second])
-        attempts = asked(rng, np.r_[first, second], np.r_[second, first], np.r_[chance, chance])
-        found.append(superadditivity.interaction(attempts, Noisy.exact(-dislike)).value)
-    assert np.mean(found) == pytest.approx(0.5, abs=3 * np.std(found) / math.sqrt(60))
-
-
 def test_likeness_of_pairs_is_told_from_how_entities_differ():
     """Entities that differ do not make an entity's own pairs alike; pairs with chances of their own do."""
     rng = np.random.default_rng(12)
@@ -280,37 +252,6 @@ def test_reliability_is_high_where_refusals_tell_entities_apart_and_low_where_no
     first, second = pairs(16)
     noise = [split_half(asked(rng, first, second, np.full(len(first), 0.3)), seed=0).value for _ in range(20)]
     assert abs(np.mean(noise)) < 0.25
-
-
-def studies(rng, beyond, count):
-    """Simulate studies in which the product of dislikes adds ``beyond`` to the log-odds; return both estimates."""
-    first, second = pairs(24)
-    for _ in range(count):
-        preference = rng.normal(0, 1, 24)
-        dislike = (preference.mean() - preference) / preference.std()
-        own = 0.6 * dislike + rng.normal(0, 0.3, 24)
-        chance = special.expit(-2 + own[first] + own[second] + beyond * dislike[first] * dislike[second])
-        attempts = asked(rng, first, second, chance)
-        yield (
-            superadditivity.interaction(attempts, Noisy.exact(preference)),
-            refusal_patterns.excess(attempts, preference),
-        )
-
-
-def test_no_superadditivity_is_found_where_there_is_none():
-    found = [estimate.interval() for estimate, _ in studies(np.random.default_rng(7), 0.0, 100)]
-    alarms = np.mean([not interval.low < 0 < interval.high for interval in found])
-    assert alarms <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 100)
-
-
-def test_planted_superadditivity_is_found_and_covered():
-    found = list(studies(np.random.default_rng(8), 0.5, 40))
-    intervals = [estimate.interval() for estimate, _ in found]
-    assert np.mean([interval.low > 0 for interval in intervals]) > 0.9
-    assert np.mean([interval.low < 0.5 < interval.high for interval in intervals]) >= 0.85
-    beyond = [estimate for _, estimate in found]
-    assert np.mean([estimate.value for estimate in beyond]) > 0.1
-    assert "of first attempts" in beyond[0].method
 
 
 def test_quartiles_hold_a_quarter_each_and_leave_out_what_has_no_value():

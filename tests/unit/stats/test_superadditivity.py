@@ -1,46 +1,20 @@
-"""Superadditivity and its rivals: the fit above a floor beside scipy's, and every rival in a world of its own."""
-
-import math
+"""Superadditivity and its rivals: the fit above a floor beside scipy's, and the rival that decides alone."""
 
 import numpy as np
 import pytest
+from planted_refusals import DISLIKE, FIRST, SECOND, N, found, world
 from scipy import optimize, special
 
 from pytest_llmpref.claims.intervals import Envelope, Normal
 from pytest_llmpref.stats import superadditivity
-from pytest_llmpref.stats.noise import Noisy
-from pytest_llmpref.stats.refusal import PRIOR_SD, WORDING_SD, Attempts
+from pytest_llmpref.stats.refusal import PRIOR_SD, WORDING_SD
 from pytest_llmpref.stats.superadditivity import (
     BETTER_BY,
     better_by,
     fit_above,
     floor_allowed,
-    interaction,
     worse_alone,
 )
-
-N = 24
-DISLIKE = special.ndtri((np.arange(N) + 0.5) / N)
-GROUP = np.arange(N) // 6
-FIRST, SECOND = (np.tile(side, 2) for side in np.triu_indices(N, 1))
-
-
-def world(seed, *, product=0.0, together=0.0, floor=0.0, worse=False, own=0.7):
-    """Every pair in two trials, up to ten attempts each; groups are liked alike."""
-    rng = np.random.default_rng(seed)
-    effect = own * DISLIKE + 0.5 * rng.standard_normal(N)
-    logits = -2.0 + effect[FIRST] + effect[SECOND] + product * DISLIKE[FIRST] * DISLIKE[SECOND]
-    if worse:
-        logits = -2.0 + 1.6 * np.maximum(effect[FIRST], effect[SECOND])
-    logits = logits + together * (GROUP[FIRST] == GROUP[SECOND])
-    chances = floor + (1 - floor) * special.expit(logits)
-    refused = np.minimum(rng.geometric(1 - chances) - 1, 10)
-    made = np.minimum(refused + 1, 10)
-    return Attempts(FIRST, SECOND, 0 * FIRST, refused, made, refused > 0, N)
-
-
-def found(seed, *, group=GROUP, **planted):
-    return interaction(world(seed, **planted), Noisy.exact(-DISLIKE), group)
 
 
 def test_an_envelope_reaches_as_far_as_any_of_its_intervals():
@@ -76,23 +50,6 @@ def test_the_least_refused_bound_the_floor():
     assert np.mean(allowed) < 0.16
 
 
-@pytest.mark.parametrize("planted", [{"together": 1.0}, {"floor": 0.08}])
-def test_rivals_are_not_called_superadditive(planted):
-    """60 studies each: nominal is 2.5%, and 5% may be."""
-    lows = [found(seed, **planted).interval(0.95).low for seed in range(60)]
-    assert np.mean(np.array(lows) > 0) <= 0.10
-
-
-def test_options_of_one_group_would_be_called_so_without_a_term_for_them():
-    lows = [found(seed, group=None, together=1.0).interval(0.95).low for seed in range(30)]
-    assert np.mean(np.array(lows) > 0) > 0.3
-
-
-def test_where_the_worse_option_decides_nothing_is_said_of_what_two_add_up_to():
-    estimates = [found(seed, worse=True) for seed in range(40)]
-    assert sum("alone explains" in " ".join(one.invalid) for one in estimates) >= 38
-
-
 def test_the_worse_option_alone_is_fitted_as_well_as_the_model_that_planted_it():
     """Beside the likelihood at the planted chances, which a fit with 24 effects exceeds."""
     attempts = world(3, worse=True)
@@ -118,12 +75,3 @@ def test_a_model_is_better_by_how_far_pairs_agree_that_it_is():
 def test_superadditivity_is_claimed_only_where_the_rival_fits_worse_by_more_than_chance(monkeypatch, z, valid):
     monkeypatch.setattr(superadditivity, "better_by", lambda *_: z)
     assert bool(found(5, product=0.4).invalid) is not valid
-
-
-def test_planted_superadditivity_is_still_found():
-    estimates = [found(seed, product=0.4) for seed in range(30)]
-    assert np.mean([bool(one.invalid) for one in estimates]) < 0.05
-    assert np.mean([one.interval(0.95).low > 0 for one in estimates]) > 0.6
-    assert np.mean([one.value for one in estimates]) == pytest.approx(0.4, abs=0.06)
-    assert not math.isnan(estimates[0].value)
-    assert "log-odds scale" in estimates[0].method
