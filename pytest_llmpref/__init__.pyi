@@ -44,15 +44,17 @@ from pytest_llmpref.experiments.pairs.experiment import PairExperiment, pair_exp
 from pytest_llmpref.experiments.pairs.formats import agreement, at_first, chosen_at_once
 from pytest_llmpref.experiments.pairs.habit import pull_of_liking, share_right
 from pytest_llmpref.experiments.pairs.protocols import Cell, robustness
-from pytest_llmpref.experiments.reading.by_difficulty import accuracy_slope_by_difficulty, harder_minus_easier
 from pytest_llmpref.experiments.reading.by_entity import minus_control, minus_others
-from pytest_llmpref.experiments.reading.measure import (
+from pytest_llmpref.experiments.reading.by_preference import (
     accuracy_slope,
+    accuracy_slope_by_difficulty,
     between_extremes,
+    harder_minus_easier,
     top_minus_bottom,
     yes_slope,
 )
-from pytest_llmpref.experiments.refusal.measure import excess_refusals, propensity, reason_trends, superadditivity
+from pytest_llmpref.experiments.refusal.by_preference import excess_refusals, reason_trends, superadditivity
+from pytest_llmpref.experiments.refusal.measure import propensity
 from pytest_llmpref.experiments.replies.measure import declined_minus_others
 from pytest_llmpref.experiments.scoring import EntityExperiment, entity_experiment
 from pytest_llmpref.experiments.stopping import stopping_record

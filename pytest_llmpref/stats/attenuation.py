@@ -142,6 +142,13 @@ def attenuation_corrected(x: HasReliability, y: HasReliability) -> Estimate:
     -------
     Estimate
         From -1 to 1.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import attenuation_corrected, open_study
+    >>> with open_study("sim/paper-a", profile="smoke") as study:
+    ...     attenuation_corrected(study.preferences, study.donation_advice)
+    <rho(preference, donation_advice) corrected for attenuation 1, 95% [0.633..., 1], n=72 entities>
     """
     rho = spearman(x, y)
     return _over_halves(disattenuated(rho, x.reliability, y.reliability), crossed(x, y))

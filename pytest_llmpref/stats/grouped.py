@@ -57,6 +57,15 @@ def within_groups(x: HasGroups, y: HasValues) -> Estimate:
     -------
     Estimate
         From -1 to 1.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> groups = dict(zip(range(20), "abcde" * 4))
+    >>> x = SimpleNamespace(name="x", values={i: i for i in range(20)}, reasons=(), unranked=(), groups=groups)
+    >>> y = SimpleNamespace(name="y", values={i: i + 5 * (i % 2) for i in range(20)}, reasons=(), unranked=())
+    >>> within_groups(x, y)
+    <rho within groups(x, y) 1, 95% [0.7881, 1], n=20 entities>
     """
     entities, x_values, y_values = shared_values(x, y)
     groups = [x.groups[entity] for entity in entities]
@@ -82,6 +91,15 @@ def partial_spearman(x: HasGroups, y: HasValues) -> Estimate:
     -------
     Estimate
         From -1 to 1; invalid for fewer than 5 groups, or where ranks differ between groups only.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> groups = dict(zip(range(20), "abcde" * 4))
+    >>> x = SimpleNamespace(name="x", values={i: i for i in range(20)}, reasons=(), unranked=(), groups=groups)
+    >>> y = SimpleNamespace(name="y", values={i: i + 5 * (i % 2) for i in range(20)}, reasons=(), unranked=())
+    >>> partial_spearman(x, y)
+    <rho given groups(x, y) 0.9243, 95% [0.8425, 0.9648], n=20 entities>
     """
     entities, x_values, y_values = shared_values(x, y)
     groups = [x.groups[entity] for entity in entities]

@@ -29,6 +29,13 @@ def minus_control(boolq: Measure, framing: str = NO_ENTITY) -> Mapping[str, Esti
     ------
     ValueError
         If there is no such control.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import minus_control, open_study
+    >>> with open_study("sim/paper-a", profile="smoke") as study:
+    ...     minus_control(study.boolq)["unicef"]
+    <accuracy for unicef less that of no_entity -0.083..., 95% [-0.311, 0.168...], n=12 questions>
     """
     found = performance.minus_control(answers_of(boolq), framing, invalid=boolq.reasons)
     return {
@@ -48,6 +55,13 @@ def minus_others(boolq: Measure) -> Mapping[str, Estimate]:
     ----------
     boolq
         The measure.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import minus_others, open_study
+    >>> with open_study("sim/paper-a", profile="smoke") as study:
+    ...     minus_others(study.boolq)["unicef"]
+    <accuracy for unicef less that for the others 0.0058..., 95% [-0.235, 0.0949], n=12 questions>
     """
     found = dict(
         zip(boolq.estimates, accuracy_shift.minus_others(answers_of(boolq), invalid=boolq.reasons), strict=True)

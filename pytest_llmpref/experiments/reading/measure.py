@@ -32,14 +32,11 @@ from pytest_llmpref.stats.answers import (
     signal,
     yes_share,
 )
-from pytest_llmpref.stats.arrays import FloatArray, IntArray, quartiles
+from pytest_llmpref.stats.arrays import FloatArray, IntArray
 from pytest_llmpref.stats.change import Changes, changed, share_correlation
 from pytest_llmpref.stats.extremes import MissingAnswers
-from pytest_llmpref.stats.performance import PreferenceSlope, preference_slope
 from pytest_llmpref.stats.power import visible_difference
-from pytest_llmpref.stats.sequential import with_repeated_interval
 
-OTHER_QUARTERS = "asked of the quarters by other preferences than these"
 NO_ENTITY = "no_entity"
 """The control whose accuracy stands as the measure's own."""
 
@@ -109,74 +106,6 @@ def _control_records(found: Mapping[str, Estimate], trials: Sequence[ReadingTria
         | {"outcomes": count_outcomes(trial for trial in trials if trial.framing == framing)}
         for framing, accuracy in found.items()
     }
-
-
-def accuracy_slope(boolq: Measure, preferences: Measure) -> Estimate:
-    """Return the log-odds of a right answer for each standard deviation of preference.
-
-    Conditional logistic regression with questions as strata, errors clustered by entity and question; see
-    `stats.performance.preference_slope`.
-
-    Parameters
-    ----------
-    boolq, preferences
-        The measures of one model.
-    """
-    return _slope(boolq, preferences).log_odds
-
-
-def between_extremes(boolq: Measure, preferences: Measure) -> Estimate:
-    """Return the same slope as accuracy for the most preferred entity less that for the least; 0.01 is one point.
-
-    Parameters
-    ----------
-    boolq, preferences
-        The measures of one model.
-    """
-    return _slope(boolq, preferences).between_extremes
-
-
-def yes_slope(boolq: Measure, preferences: Measure) -> Estimate:
-    """Return the log-odds of the answer yes for each standard deviation of preference, right or wrong.
-
-    Parameters
-    ----------
-    boolq, preferences
-        The measures of one model.
-    """
-    return _slope(boolq, preferences).yes_bias
-
-
-def top_minus_bottom(boolq: Measure, preferences: Measure) -> Estimate:
-    """Return accuracy for the most preferred quarter of entities less that for the least; 0.01 is one point.
-
-    Where the asking ended by this very difference, its interval allows for that.
-
-    Parameters
-    ----------
-    boolq, preferences
-        The measures of one model.
-    """
-    answers = answers_of(boolq)
-    if boolq.diagnostics.get("stopping", {}).get("top"):
-        return _until_decided(boolq, preferences, answers)
-    return performance.top_minus_bottom(answers, _preference(boolq, preferences), invalid=_reasons(boolq, preferences))
-
-
-def _until_decided(boolq: Measure, preferences: Measure, answers: Answers) -> Estimate:
-    """Return the difference of the quarters that were asked, at the last look."""
-    stopping = boolq.diagnostics["stopping"]
-    quarter = quartiles(_preference(boolq, preferences))
-    top, bottom = (np.isin(list(boolq.estimates), stopping[arm]) for arm in ("top", "bottom"))
-    same = bool(np.array_equal(top, quarter == 3) and np.array_equal(bottom, quarter == 0))
-    reasons = [*boolq.reasons, *_reasons(preferences), *([] if same else [OTHER_QUARTERS])]
-    difference = performance.quarters_difference(answers, top, bottom, invalid=reasons)
-    return with_repeated_interval(difference, tuple(stopping["fractions"]))
-
-
-@lru_cache(maxsize=64)
-def _slope(boolq: Measure, preferences: Measure) -> PreferenceSlope:
-    return preference_slope(answers_of(boolq), _preference(boolq, preferences), invalid=_reasons(boolq, preferences))
 
 
 @lru_cache(maxsize=64)
@@ -298,14 +227,6 @@ def _visible(answers: Answers, seed: int) -> dict[str, Any] | None:
         "alpha": found.alpha,
         "questions_for_one_point": found.questions_for_one_point,
     }
-
-
-def _preference(boolq: Measure, preferences: Measure) -> FloatArray:
-    return np.array([preferences.values.get(entity, math.nan) for entity in boolq.estimates], dtype=np.float64)
-
-
-def _reasons(*measures: Measure) -> list[str]:
-    return [f"{m.name}: {reason}" for m in measures for reason in (*m.reasons, *m.unranked)]
 
 
 def changed_accuracies(new: Sequence[ReadingTrial], old: Sequence[ReadingTrial], ids: Sequence[str]) -> Changes:

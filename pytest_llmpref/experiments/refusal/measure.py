@@ -1,6 +1,5 @@
-"""The measure of refusals, and what is derived from it together with preferences."""
+"""The measure of refusals, and the propensities beside it."""
 
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,11 +21,9 @@ from pytest_llmpref.experiments.measure import (
 from pytest_llmpref.experiments.pairs.measure import paired_by_pair
 from pytest_llmpref.experiments.trials import Replies, Trial
 from pytest_llmpref.parsing.outcome import Attempt, Outcome, Reason
-from pytest_llmpref.stats import refusal_patterns
 from pytest_llmpref.stats.arrays import FloatArray, IntArray
 from pytest_llmpref.stats.change import Changes, changed, share_correlation
 from pytest_llmpref.stats.extremes import MissingAnswers
-from pytest_llmpref.stats.noise import Noisy, expected_quartiles, true_values
 from pytest_llmpref.stats.refusal import (
     Attempts,
     fit_additive,
@@ -36,8 +33,7 @@ from pytest_llmpref.stats.refusal import (
     refusal_rates,
     split_half,
 )
-from pytest_llmpref.stats.refusal_patterns import attempts_needed, share_trend
-from pytest_llmpref.stats.superadditivity import interaction
+from pytest_llmpref.stats.refusal_patterns import attempts_needed
 
 READABLE_NEEDED = 0.90
 """Least share of attempts that choose, refuse or abstain: of the others nobody knows which they are. Our choice."""
@@ -78,7 +74,7 @@ def refusal_measure(
         "attempts_by_entity": {
             entity: interval_record(_needed([trial for trial in trials if entity in trial.entities])) for entity in ids
         },
-        "refusal_reasons": dict(Counter(reason.value for _, _, reason in _refused_attempts(trials))),
+        "refusal_reasons": dict(Counter(reason.value for _, _, reason in refused_attempts(trials))),
         "control_outcomes": outcome_diagnostics(control)["outcomes"],
         "refusals": [
             {
@@ -87,7 +83,7 @@ def refusal_measure(
                 "reason": reason.value,
                 "text": attempt.text,
             }
-            for trial, attempt, reason in _refused_attempts(trials)
+            for trial, attempt, reason in refused_attempts(trials)
         ],
     }
     measure = measure_under(
@@ -137,6 +133,13 @@ def propensity(refusals: Measure) -> Propensity:
     ----------
     refusals
         The measure.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import open_study, propensity, spearman
+    >>> with open_study("sim/paper-a", profile="smoke") as study:
+    ...     spearman(study.preferences, propensity(study.refusals))
+    <rho(preference, refusal propensity) -0.33, 95% [-0.69..., 0.12...], n=72 entities>
     """
     ids = tuple(refusals.estimates)
     attempts = attempts_of(refusals.trials, ids)
@@ -227,73 +230,6 @@ def _unread(attempt: Attempt) -> Attempt:
     return attempt if readable else msgspec.structs.replace(attempt, outcome=Outcome.UNPARSEABLE)
 
 
-def superadditivity(refusals: Measure, preferences: Measure) -> Estimate:
-    """Return what the product of both entities' dislikes adds to the log-odds of a refusal, beside each one's own.
-
-    Beside it stands what two options of one group add; the interval covers a floor under all refusals; and it is
-    invalid where the less liked option alone explains them as well: see `stats.superadditivity`.
-
-    Parameters
-    ----------
-    refusals, preferences
-        The measures of one model.
-    """
-    ids = tuple(refusals.estimates)
-    _, group = np.unique([refusals.groups[entity] for entity in ids], return_inverse=True)
-    found = interaction(attempts_of(refusals.trials, ids), Noisy.of(preferences, ids), group)
-    return found.marked(_reasons(refusals, preferences))
-
-
-def excess_refusals(refusals: Measure, preferences: Measure) -> Estimate:
-    """Return by how much two options of the least-liked quarter are refused beyond the sum of their parts.
-
-    Its ``method`` says in words what was found.
-
-    Parameters
-    ----------
-    refusals, preferences
-        The measures of one model.
-    """
-    ids = tuple(refusals.estimates)
-    found = refusal_patterns.excess(attempts_of(refusals.trials, ids), _values(preferences, ids))
-    return found.marked(_reasons(refusals, preferences))
-
-
-def reason_trends(refusals: Measure, preferences: Measure) -> dict[Reason, Estimate]:
-    """Return, for each reason of a refusal, how its share changes from one quartile of true preference to the next.
-
-    A refusal counts once for each of the two entities in its question. Noise in preferences puts entities into wrong
-    quartiles, so each stands where it is expected to be (`stats.noise.expected_quartiles`).
-
-    Parameters
-    ----------
-    refusals, preferences
-        The measures of one model.
-    """
-    ids = tuple(refusals.estimates)
-    number = {entity: index for index, entity in enumerate(ids)}
-    quartile_of = expected_quartiles(true_values(Noisy.of(preferences, ids)))
-    cases = [
-        (quartile_of[number[entity]], reason, tuple(sorted(trial.entities)))
-        for trial, _, reason in _refused_attempts(refusals.trials)
-        for entity in trial.entities
-        if not math.isnan(quartile_of[number[entity]])
-    ]
-    pairs = {pair: index for index, pair in enumerate(dict.fromkeys(pair for _, _, pair in cases))}
-    quartile = np.array([case[0] for case in cases], dtype=np.float64)
-    cluster = np.array([pairs[case[2]] for case in cases], dtype=np.intp)
-    return {
-        reason: share_trend(
-            quartile,
-            np.array([case[1] is reason for case in cases], dtype=np.bool_),
-            cluster,
-            f"trend of {reason.value}",
-            unit="refusals",
-        ).marked(_reasons(refusals, preferences))
-        for reason in Reason
-    }
-
-
 def attempts_of(trials: Sequence[Trial], ids: Sequence[str]) -> Attempts:
     """Return the attempts at trials; a call that failed is none. Trials without any other attempt are left out.
 
@@ -323,7 +259,8 @@ def _needed(trials: Sequence[Trial]) -> Estimate:
     return attempts_needed(valid, np.array([len(trial.attempts) for trial in trials], dtype=np.intp))
 
 
-def _refused_attempts(trials: Sequence[Trial]) -> list[tuple[Trial, Attempt, Reason]]:
+def refused_attempts(trials: Sequence[Trial]) -> list[tuple[Trial, Attempt, Reason]]:
+    """Return each attempt that is a refusal, with its trial and its reason."""
     return [
         (trial, attempt, attempt.reason or Reason.OTHER)
         for trial in trials
@@ -350,14 +287,6 @@ def unreadable_reasons(trials: Sequence[Trial]) -> list[str]:
         f"{readable / made if made else 0:.1%} of {made} attempts choose, refuse or abstain, fewer than "
         f"{READABLE_NEEDED:.0%}: {others or 'none'}"
     ]
-
-
-def _values(measure: Measure, ids: Sequence[str]) -> FloatArray:
-    return np.array([measure.values.get(entity, math.nan) for entity in ids], dtype=np.float64)
-
-
-def _reasons(*measures: Measure) -> list[str]:
-    return [f"{measure.name}: {reason}" for measure in measures for reason in (*measure.reasons, *measure.early)]
 
 
 def changed_refusals(new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) -> Changes:

@@ -1,0 +1,160 @@
+"""How accuracy follows preference: its slope, in harder and in easier questions too, and extremes compared."""
+
+import math
+from functools import lru_cache
+
+import numpy as np
+
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.experiments.reading.measure import answers_of
+from pytest_llmpref.stats import performance
+from pytest_llmpref.stats.answers import Answers
+from pytest_llmpref.stats.arrays import FloatArray, quartiles
+from pytest_llmpref.stats.difficulty import DifficultySlopes, slopes_by_difficulty
+from pytest_llmpref.stats.performance import PreferenceSlope, preference_slope
+from pytest_llmpref.stats.sequential import with_repeated_interval
+
+OTHER_QUARTERS = "asked of the quarters by other preferences than these"
+
+
+def accuracy_slope(boolq: Measure, preferences: Measure) -> Estimate:
+    """Return the log-odds of a right answer for each standard deviation of preference.
+
+    Conditional logistic regression with questions as strata, errors clustered by entity and question; see
+    `stats.performance.preference_slope`.
+
+    Parameters
+    ----------
+    boolq, preferences
+        The measures of one model.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import accuracy_slope, open_study
+    >>> with open_study("sim/paper-a", profile="smoke") as study:
+    ...     accuracy_slope(study.boolq, study.preferences)
+    <slope of accuracy 0.119..., 95% [-0.809..., 1.048], n=12 questions>
+    """
+    return _slope(boolq, preferences).log_odds
+
+
+def between_extremes(boolq: Measure, preferences: Measure) -> Estimate:
+    """Return the same slope as accuracy for the most preferred entity less that for the least; 0.01 is one point.
+
+    Parameters
+    ----------
+    boolq, preferences
+        The measures of one model.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import between_extremes, open_study
+    >>> with open_study("sim/paper-a", profile="smoke") as study:
+    ...     between_extremes(study.boolq, study.preferences)
+    <accuracy at the most less at the least preferred 0.00915, 95% [-0.063..., 0.081...], n=12 questions>
+    """
+    return _slope(boolq, preferences).between_extremes
+
+
+def yes_slope(boolq: Measure, preferences: Measure) -> Estimate:
+    """Return the log-odds of the answer yes for each standard deviation of preference, right or wrong.
+
+    Parameters
+    ----------
+    boolq, preferences
+        The measures of one model.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import open_study, yes_slope
+    >>> with open_study("sim/paper-a", profile="smoke") as study:
+    ...     yes_slope(study.boolq, study.preferences)
+    <slope of answering yes -0.2199, 95% [-1.142, 0.7019], n=12 questions>
+    """
+    return _slope(boolq, preferences).yes_bias
+
+
+def top_minus_bottom(boolq: Measure, preferences: Measure) -> Estimate:
+    """Return accuracy for the most preferred quarter of entities less that for the least; 0.01 is one point.
+
+    Where the asking ended by this very difference, its interval allows for that.
+
+    Parameters
+    ----------
+    boolq, preferences
+        The measures of one model.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import open_study, top_minus_bottom
+    >>> with open_study("sim/paper-a", profile="smoke") as study:
+    ...     top_minus_bottom(study.boolq, study.preferences)
+    <accuracy in the top less in the bottom quarter of preference 0, 95% [-0.0695..., 0.0695...], n=12 questions>
+    """
+    answers = answers_of(boolq)
+    if boolq.diagnostics.get("stopping", {}).get("top"):
+        return _until_decided(boolq, preferences, answers)
+    return performance.top_minus_bottom(answers, _preference(boolq, preferences), invalid=_reasons(boolq, preferences))
+
+
+def _until_decided(boolq: Measure, preferences: Measure, answers: Answers) -> Estimate:
+    """Return the difference of the quarters that were asked, at the last look."""
+    stopping = boolq.diagnostics["stopping"]
+    quarter = quartiles(_preference(boolq, preferences))
+    top, bottom = (np.isin(list(boolq.estimates), stopping[arm]) for arm in ("top", "bottom"))
+    same = bool(np.array_equal(top, quarter == 3) and np.array_equal(bottom, quarter == 0))
+    reasons = [*boolq.reasons, *_reasons(preferences), *([] if same else [OTHER_QUARTERS])]
+    difference = performance.quarters_difference(answers, top, bottom, invalid=reasons)
+    return with_repeated_interval(difference, tuple(stopping["fractions"]))
+
+
+@lru_cache(maxsize=64)
+def _slope(boolq: Measure, preferences: Measure) -> PreferenceSlope:
+    return preference_slope(answers_of(boolq), _preference(boolq, preferences), invalid=_reasons(boolq, preferences))
+
+
+def accuracy_slope_by_difficulty(boolq: Measure, preferences: Measure) -> dict[str, Estimate]:
+    """Return the log-odds of a right answer per standard deviation of preference, in either half of the questions.
+
+    How hard a question is comes from the controls, and from the entities that the slope is not taken over; see
+    `stats.difficulty.slopes_by_difficulty`.
+
+    Parameters
+    ----------
+    boolq, preferences
+        The measures of one model.
+
+    Returns
+    -------
+    dict
+        ``easier`` and ``harder`` -> estimate.
+    """
+    found = _slopes_by_difficulty(boolq, preferences)
+    return {"easier": found.easier, "harder": found.harder}
+
+
+def harder_minus_easier(boolq: Measure, preferences: Measure) -> Estimate:
+    """Return that slope in the harder half less that in the easier: above 0, preference matters more where it is hard.
+
+    Parameters
+    ----------
+    boolq, preferences
+        The measures of one model.
+    """
+    return _slopes_by_difficulty(boolq, preferences).difference
+
+
+@lru_cache(maxsize=64)
+def _slopes_by_difficulty(boolq: Measure, preferences: Measure) -> DifficultySlopes:
+    reasons = [f"{boolq.name}: {reason}" for reason in (*boolq.reasons, *boolq.unranked, *boolq.early)]
+    reasons += [f"{preferences.name}: {reason}" for reason in (*preferences.reasons, *preferences.unranked)]
+    return slopes_by_difficulty(answers_of(boolq), _preference(boolq, preferences), invalid=reasons)
+
+
+def _preference(boolq: Measure, preferences: Measure) -> FloatArray:
+    return np.array([preferences.values.get(entity, math.nan) for entity in boolq.estimates], dtype=np.float64)
+
+
+def _reasons(*measures: Measure) -> list[str]:
+    return [f"{m.name}: {reason}" for m in measures for reason in (*m.reasons, *m.unranked)]

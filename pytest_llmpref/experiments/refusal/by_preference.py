@@ -1,0 +1,112 @@
+"""What refusals are together with preferences: beyond the sum of two dislikes, and for which reasons."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.experiments.refusal.measure import attempts_of, refused_attempts
+from pytest_llmpref.parsing.outcome import Reason
+from pytest_llmpref.stats import refusal_patterns
+from pytest_llmpref.stats.arrays import FloatArray
+from pytest_llmpref.stats.noise import Noisy, expected_quartiles, true_values
+from pytest_llmpref.stats.refusal_patterns import share_trend
+from pytest_llmpref.stats.superadditivity import interaction
+
+
+def superadditivity(refusals: Measure, preferences: Measure) -> Estimate:
+    """Return what the product of both entities' dislikes adds to the log-odds of a refusal, beside each one's own.
+
+    Beside it stands what two options of one group add; the interval covers a floor under all refusals; and it is
+    invalid where the less liked option alone explains them as well: see `stats.superadditivity`.
+
+    Parameters
+    ----------
+    refusals, preferences
+        The measures of one model.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import open_study, superadditivity
+    >>> with open_study("sim/paper-a", profile="smoke") as study:
+    ...     superadditivity(study.refusals, study.preferences)
+    <interaction of dislikes 0.168..., 95% [-0.751, 1.087], n=288 trials>
+    """
+    ids = tuple(refusals.estimates)
+    _, group = np.unique([refusals.groups[entity] for entity in ids], return_inverse=True)
+    found = interaction(attempts_of(refusals.trials, ids), Noisy.of(preferences, ids), group)
+    return found.marked(_reasons(refusals, preferences))
+
+
+def excess_refusals(refusals: Measure, preferences: Measure) -> Estimate:
+    """Return by how much two options of the least-liked quarter are refused beyond the sum of their parts.
+
+    Its ``method`` says in words what was found.
+
+    Parameters
+    ----------
+    refusals, preferences
+        The measures of one model.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import excess_refusals, open_study
+    >>> with open_study("sim/paper-a", profile="smoke") as study:
+    ...     excess_refusals(study.refusals, study.preferences)
+    <refusals beyond the sum (probability) -0.0238..., 95% [-0.398, 0.3503], n=76 trials>
+    """
+    ids = tuple(refusals.estimates)
+    found = refusal_patterns.excess(attempts_of(refusals.trials, ids), _values(preferences, ids))
+    return found.marked(_reasons(refusals, preferences))
+
+
+def reason_trends(refusals: Measure, preferences: Measure) -> dict[Reason, Estimate]:
+    """Return, for each reason of a refusal, how its share changes from one quartile of true preference to the next.
+
+    A refusal counts once for each of the two entities in its question. Noise in preferences puts entities into wrong
+    quartiles, so each stands where it is expected to be (`stats.noise.expected_quartiles`).
+
+    Parameters
+    ----------
+    refusals, preferences
+        The measures of one model.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import Reason, open_study, reason_trends
+    >>> with open_study("sim/paper-a", profile="smoke") as study:
+    ...     reason_trends(study.refusals, study.preferences)[Reason.NEUTRALITY]
+    <trend of neutrality 0.0401..., 95% [-0.0993..., 0.1796], n=104 refusals>
+    """
+    ids = tuple(refusals.estimates)
+    number = {entity: index for index, entity in enumerate(ids)}
+    quartile_of = expected_quartiles(true_values(Noisy.of(preferences, ids)))
+    cases = [
+        (quartile_of[number[entity]], reason, tuple(sorted(trial.entities)))
+        for trial, _, reason in refused_attempts(refusals.trials)
+        for entity in trial.entities
+        if not math.isnan(quartile_of[number[entity]])
+    ]
+    pairs = {pair: index for index, pair in enumerate(dict.fromkeys(pair for _, _, pair in cases))}
+    quartile = np.array([case[0] for case in cases], dtype=np.float64)
+    cluster = np.array([pairs[case[2]] for case in cases], dtype=np.intp)
+    return {
+        reason: share_trend(
+            quartile,
+            np.array([case[1] is reason for case in cases], dtype=np.bool_),
+            cluster,
+            f"trend of {reason.value}",
+            unit="refusals",
+        ).marked(_reasons(refusals, preferences))
+        for reason in Reason
+    }
+
+
+def _values(measure: Measure, ids: Sequence[str]) -> FloatArray:
+    return np.array([measure.values.get(entity, math.nan) for entity in ids], dtype=np.float64)
+
+
+def _reasons(*measures: Measure) -> list[str]:
+    return [f"{measure.name}: {reason}" for measure in measures for reason in (*measure.reasons, *measure.early)]
