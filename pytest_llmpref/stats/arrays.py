@@ -7,7 +7,7 @@ Fisher 1925
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,24 @@ FloatArray = NDArray[np.float64]
 
 
 IntArray = NDArray[np.intp]
+
+
+def values_in(values: Mapping[str, float], ids: Iterable[str]) -> FloatArray:
+    """Return the values of entities, in the order of their ids; NaN where there is none.
+
+    Parameters
+    ----------
+    values
+        Entity id -> value.
+    ids
+        Of the entities.
+
+    Examples
+    --------
+    >>> values_in({"b": 2.0, "a": 1.0}, ["a", "b", "c"])
+    array([ 1.,  2., nan])
+    """
+    return np.array([values.get(entity, math.nan) for entity in ids], dtype=np.float64)
 
 
 def means_by(group: IntArray, values: FloatArray | BoolArray, size: int) -> FloatArray:

@@ -259,9 +259,9 @@ def _explained(x: HasValues, y: HasValues, entities: Sequence[str], groups: Sequ
     return f"; groups explain {shares[0]:.0%} and {shares[1]:.0%} of how entities differ"
 
 
-def reasons_of(x: HasValues, y: HasValues) -> list[str]:
-    """Return why either measure is invalid, or does not order the entities."""
-    return [f"{measure.name}: {reason}" for measure in (x, y) for reason in (*measure.reasons, *measure.unranked)]
+def reasons_of(*measures: HasValues) -> list[str]:
+    """Return why any of the measures is invalid, or does not order the entities."""
+    return [f"{measure.name}: {reason}" for measure in measures for reason in (*measure.reasons, *measure.unranked)]
 
 
 def described_as(estimate: Estimate, label: str, x: HasValues, y: HasValues, shared: int) -> Estimate:

@@ -1,6 +1,5 @@
 """How accuracy follows preference: its slope, in harder and in easier questions too, and extremes compared."""
 
-import math
 from functools import lru_cache
 
 import numpy as np
@@ -10,7 +9,8 @@ from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.reading.measure import answers_of
 from pytest_llmpref.stats import performance
 from pytest_llmpref.stats.answers import Answers
-from pytest_llmpref.stats.arrays import FloatArray, quartiles
+from pytest_llmpref.stats.arrays import quartiles, values_in
+from pytest_llmpref.stats.association import reasons_of
 from pytest_llmpref.stats.difficulty import DifficultySlopes, slopes_by_difficulty
 from pytest_llmpref.stats.performance import PreferenceSlope, preference_slope
 from pytest_llmpref.stats.sequential import with_repeated_interval
@@ -95,23 +95,27 @@ def top_minus_bottom(boolq: Measure, preferences: Measure) -> Estimate:
     answers = answers_of(boolq)
     if boolq.diagnostics.get("stopping", {}).get("top"):
         return _until_decided(boolq, preferences, answers)
-    return performance.top_minus_bottom(answers, _preference(boolq, preferences), invalid=_reasons(boolq, preferences))
+    return performance.top_minus_bottom(
+        answers, values_in(preferences.values, boolq.estimates), invalid=reasons_of(boolq, preferences)
+    )
 
 
 def _until_decided(boolq: Measure, preferences: Measure, answers: Answers) -> Estimate:
     """Return the difference of the quarters that were asked, at the last look."""
     stopping = boolq.diagnostics["stopping"]
-    quarter = quartiles(_preference(boolq, preferences))
+    quarter = quartiles(values_in(preferences.values, boolq.estimates))
     top, bottom = (np.isin(list(boolq.estimates), stopping[arm]) for arm in ("top", "bottom"))
     same = bool(np.array_equal(top, quarter == 3) and np.array_equal(bottom, quarter == 0))
-    reasons = [*boolq.reasons, *_reasons(preferences), *([] if same else [OTHER_QUARTERS])]
+    reasons = [*boolq.reasons, *reasons_of(preferences), *([] if same else [OTHER_QUARTERS])]
     difference = performance.quarters_difference(answers, top, bottom, invalid=reasons)
     return with_repeated_interval(difference, tuple(stopping["fractions"]))
 
 
 @lru_cache(maxsize=64)
 def _slope(boolq: Measure, preferences: Measure) -> PreferenceSlope:
-    return preference_slope(answers_of(boolq), _preference(boolq, preferences), invalid=_reasons(boolq, preferences))
+    return preference_slope(
+        answers_of(boolq), values_in(preferences.values, boolq.estimates), invalid=reasons_of(boolq, preferences)
+    )
 
 
 def accuracy_slope_by_difficulty(boolq: Measure, preferences: Measure) -> dict[str, Estimate]:
@@ -148,13 +152,5 @@ def harder_minus_easier(boolq: Measure, preferences: Measure) -> Estimate:
 @lru_cache(maxsize=64)
 def _slopes_by_difficulty(boolq: Measure, preferences: Measure) -> DifficultySlopes:
     reasons = [f"{boolq.name}: {reason}" for reason in (*boolq.reasons, *boolq.unranked, *boolq.early)]
-    reasons += [f"{preferences.name}: {reason}" for reason in (*preferences.reasons, *preferences.unranked)]
-    return slopes_by_difficulty(answers_of(boolq), _preference(boolq, preferences), invalid=reasons)
-
-
-def _preference(boolq: Measure, preferences: Measure) -> FloatArray:
-    return np.array([preferences.values.get(entity, math.nan) for entity in boolq.estimates], dtype=np.float64)
-
-
-def _reasons(*measures: Measure) -> list[str]:
-    return [f"{m.name}: {reason}" for m in measures for reason in (*m.reasons, *m.unranked)]
+    reasons += reasons_of(preferences)
+    return slopes_by_difficulty(answers_of(boolq), values_in(preferences.values, boolq.estimates), invalid=reasons)

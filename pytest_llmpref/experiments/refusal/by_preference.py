@@ -1,7 +1,6 @@
 """What refusals are together with preferences: beyond the sum of two dislikes, and for which reasons."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,7 +9,7 @@ from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.refusal.measure import attempts_of, refused_attempts
 from pytest_llmpref.parsing.outcome import Reason
 from pytest_llmpref.stats import refusal_patterns
-from pytest_llmpref.stats.arrays import FloatArray
+from pytest_llmpref.stats.arrays import values_in
 from pytest_llmpref.stats.noise import Noisy, expected_quartiles, true_values
 from pytest_llmpref.stats.refusal_patterns import share_trend
 from pytest_llmpref.stats.superadditivity import interaction
@@ -58,7 +57,7 @@ def excess_refusals(refusals: Measure, preferences: Measure) -> Estimate:
     <refusals beyond the sum (probability) -0.0238..., 95% [-0.398, 0.3503], n=76 trials>
     """
     ids = tuple(refusals.estimates)
-    found = refusal_patterns.excess(attempts_of(refusals.trials, ids), _values(preferences, ids))
+    found = refusal_patterns.excess(attempts_of(refusals.trials, ids), values_in(preferences.values, ids))
     return found.marked(_reasons(refusals, preferences))
 
 
@@ -102,10 +101,6 @@ def reason_trends(refusals: Measure, preferences: Measure) -> dict[Reason, Estim
         ).marked(_reasons(refusals, preferences))
         for reason in Reason
     }
-
-
-def _values(measure: Measure, ids: Sequence[str]) -> FloatArray:
-    return np.array([measure.values.get(entity, math.nan) for entity in ids], dtype=np.float64)
 
 
 def _reasons(*measures: Measure) -> list[str]:
