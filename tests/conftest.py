@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import re
+import subprocess
 import sys
 import textwrap
 import threading
@@ -86,6 +87,20 @@ def fork_server() -> Iterator[Callable[[Sequence[str]], ForkServer | None]]:
     yield server
     for one in servers.values():
         one.stop()
+
+
+@pytest.fixture(scope="session")
+def run_module(fork_server) -> Callable[[str, Sequence[object], Path], subprocess.CompletedProcess[str]]:
+    """Return what runs a module in a folder as ``python -m`` does, in a process of its own."""
+
+    def run(module: str, arguments: Sequence[object], folder: Path) -> subprocess.CompletedProcess[str]:
+        words = [*map(str, arguments)]
+        if server := fork_server(PLUGIN):
+            return server.run(module, words, folder)
+        command = [sys.executable, "-m", module, *words]
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+    return run
 
 
 @pytest.fixture

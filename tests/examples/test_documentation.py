@@ -5,7 +5,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 import tomllib
 from functools import cache
 from importlib import import_module
@@ -15,7 +14,6 @@ import pytest
 import reply_accuracy
 import yaml
 from documents import PAGES, blocks
-from fork_server import PLUGIN
 from open_accuracy import IS_THERE, NOT_THERE, of_choices, of_judge, of_people
 from repository import ROOT
 
@@ -48,17 +46,14 @@ pages_that_run = [
 
 
 @pytest.fixture(scope="session")
-def run(fork_server):
+def run(run_module):
     """Return what runs a command of a page, in a folder, by this Python."""
 
     def run(command: str, folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
         program, *words = shlex.split(command)
         if program == "pytest":
             more = ("-p", "no:cacheprovider", *more)
-        if server := fork_server(PLUGIN):
-            return server.run(PROGRAMS[program], [*words, *more], folder)
-        line = [sys.executable, "-m", PROGRAMS[program], *words, *more]
-        return subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False)
+        return run_module(PROGRAMS[program], [*words, *more], folder)
 
     return run
 

@@ -4,8 +4,6 @@ import gzip
 import json
 import random
 import shutil
-import subprocess
-import sys
 
 import pytest
 
@@ -17,14 +15,19 @@ from pytest_llmpref import spearman
 def test_follows(preferences, donation_advice, policy):
     assert spearman(preferences, donation_advice) > policy.margin
 
-def test_again(preferences, donation_advice):
+def test_again(llmpref, preferences, donation_advice):
     assert spearman(preferences, donation_advice) > 0.4
 """
 WORDS = ["test_it.py", "--model", "sim/plain", "--llmpref-entities", "twelve.csv"]
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory, recorded):
+def llmpref(run_module):
+    return lambda folder, *words: run_module("pytest_llmpref", words, folder)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory, recorded, llmpref):
     """A project with recordings and both of its certificates."""
     folder = tmp_path_factory.mktemp("project")
     (folder / "pytest.ini").write_text("[pytest]\n")
@@ -36,11 +39,6 @@ def project(tmp_path_factory, recorded):
         done = llmpref(folder, "certify", *words, *WORDS)
         assert done.returncode == 0, done.stdout + done.stderr
     return folder
-
-
-def llmpref(folder, *words):
-    command = [sys.executable, "-m", "pytest_llmpref", *map(str, words)]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
@@ -90,14 +88,14 @@ def test_what_will_be_asked_and_claimed_stands_in_the_plan(project):
 
 
 @pytest.mark.parametrize("name", ["plan.json", "results.json"])
-def test_an_unchanged_study_is_verified_and_writes_no_report(copy, name):
+def test_an_unchanged_study_is_verified_and_writes_no_report(llmpref, copy, name):
     done = llmpref(copy, "verify", name)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1] == f"{name}: verified"
     assert not (copy / "reports").exists()
 
 
-def test_the_same_study_has_the_same_bytes(copy):
+def test_the_same_study_has_the_same_bytes(llmpref, copy):
     """With workers, in another folder, and with recordings in another order."""
     path = cassette(copy)
     lines = lines_of(path)
@@ -152,7 +150,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
-def test_a_change_is_named(copy, change):
+def test_a_change_is_named(llmpref, copy, change):
     name, said = CHANGES[change]
     change(copy)
     done = llmpref(copy, "verify", name)
@@ -175,7 +173,7 @@ def pytest_llmpref_behaviours():
 """
 
 
-def test_a_prompt_that_changed_is_named_before_anything_is_recorded(copy):
+def test_a_prompt_that_changed_is_named_before_anything_is_recorded(llmpref, copy):
     (copy / "conftest.py").write_text(WARMTH)
     (copy / "test_warm.py").write_text("def test_warm(warmth):\n    assert warmth > 0\n")
     words = ["test_warm.py", *WORDS[1:]]
@@ -197,7 +195,7 @@ def test_a_prompt_that_changed_is_named_before_anything_is_recorded(copy):
         (["--model", "sim/unheard"], "pytest ended with status"),
     ],
 )
-def test_what_cannot_be_certified_writes_nothing(copy, words, said):
+def test_what_cannot_be_certified_writes_nothing(llmpref, copy, words, said):
     done = llmpref(copy, "certify", "none.json", *WORDS, *words)
     assert done.returncode == 1
     assert said in done.stderr
@@ -213,7 +211,7 @@ def test_what_cannot_be_certified_writes_nothing(copy, words, said):
         ("certificate", 2, "certificate 2, and this version reads 1"),
     ],
 )
-def test_a_certificate_of_somebody_elses_cannot_add_options(copy, name, value, said):
+def test_a_certificate_of_somebody_elses_cannot_add_options(llmpref, copy, name, value, said):
     (copy.parent / "elsewhere").mkdir()
     content = json.loads((copy / "plan.json").read_text()) | {name: value}
     (copy / "plan.json").write_text(json.dumps(content))

@@ -1,8 +1,6 @@
 """The last screen: 80 columns, measures, claims, problems once each with what to do, and the gate in the last line."""
 
 import re
-import subprocess
-import sys
 
 import pytest
 from repository import ROOT
@@ -21,16 +19,14 @@ def after_the_tests(text):
 
 
 @pytest.fixture(scope="module")
-def replayed(tmp_path_factory):
+def replayed(tmp_path_factory, run_module):
     """Replay the suites of the README's first command in the repository's root folder, with any further options."""
 
     def run(model: str, *options: str, chosen: str = "not boolq"):
         reports = tmp_path_factory.mktemp("reports")
         command = ["suites/replication", "--model", model, "--profile", "paper", "-k", chosen]
         command += ["--report-dir", str(reports), "-p", "no:cacheprovider", *options]
-        return subprocess.run(
-            [sys.executable, "-m", "pytest", *command], cwd=ROOT, capture_output=True, text=True, check=False
-        )
+        return run_module("pytest", command, ROOT)
 
     return run
 
