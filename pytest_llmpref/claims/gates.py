@@ -57,7 +57,7 @@ class GateState:
         Gates that the policy turns off; they count nowhere.
     reproducibility
         Chance that a repetition of the study would come to the same state, taking claims as independent; ``None``
-        where that cannot be said.
+        where that cannot be said, as of a gate with a test for each entity.
     """
 
     state: State
@@ -140,7 +140,9 @@ class Gates:
         # Where the policy turns every gate off, nothing was shown, so none is open.
         state: State = "closed" if failed else "incomplete" if not_run else "open" if tests else "not run"
         known = [chances.get(nodeid, math.nan) for nodeid in ends]
-        chance = None if not_run or not tests else _same_state(state, known)
+        # The chance of each entity takes nothing from the others, so many of them multiply to nearly nothing.
+        one_each = all(len(nodeids) == 1 for nodeids in tests.values())
+        chance = _same_state(state, known) if tests and one_each and not not_run else None
         return GateState(state, len(tests), ran, failed, not_run, off, chance)
 
     def _end(self, nodeid: str) -> tuple[Ended, str]:

@@ -89,7 +89,12 @@ class ClaimGroup:
 
     @property
     def reproducibility(self) -> float | None:
-        """Chance that a repetition of the study would support all of them, or again not all; ``None`` where unknown."""
+        """Chance that a repetition of the study would support all of them, or again not all; ``None`` where unknown.
+
+        It is unknown for many entities: the chance of each takes nothing from the others, so the product is no chance.
+        """
+        if self.entities > 1:
+            return None
         chances = [claim.supported_again for claim in self.claims]
         known = [chance for chance in chances if chance is not None]
         if len(known) < len(chances):

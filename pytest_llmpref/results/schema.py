@@ -167,7 +167,7 @@ class GateRecord(msgspec.Struct, frozen=True, kw_only=True):
         Gates that the policy turns off.
     reproducibility
         Chance that a repetition of the study would come to the same state, taking claims as independent; null where
-        that cannot be said.
+        that cannot be said, as of a gate with a test for each entity.
     """
 
     state: State

@@ -74,6 +74,15 @@ def test_claims_of_older_files_name_nobody():
 
 
 @pytest.mark.parametrize(
+    ("entities", "chance"), [((None,), 0.7), (("apple",), 0.7), ((None, None), 0.49), (("apple", "pear"), None)]
+)
+def test_how_firm_a_gate_is_cannot_be_said_of_many_entities_at_once(entities, chance):
+    changes = [{"entity": entity, "gate": True, "supported_again": 0.7} for entity in entities]
+    found = ClaimGroup(tuple(claims(*changes))).reproducibility
+    assert found == (None if chance is None else pytest.approx(chance))
+
+
+@pytest.mark.parametrize(
     ("low", "high", "written"),
     [
         (1400.0, 1600.0, "1500 (1400 to 1600)"),
