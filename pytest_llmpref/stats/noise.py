@@ -25,6 +25,7 @@ from scipy import special
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal, OneSided
 from pytest_llmpref.stats.arrays import FloatArray
+from pytest_llmpref.stats.few_outcomes import Skewed
 from pytest_llmpref.stats.roots import root
 
 FEWEST = 4
@@ -234,7 +235,7 @@ def _limit(means: FloatArray, deviations: FloatArray, share: float) -> float:
 
 def _noisy(estimate: Estimate) -> tuple[float, float, float]:
     method = estimate.interval_method
-    if isinstance(method := method.inner if isinstance(method, OneSided) else method, Normal):
+    if isinstance(method := method.inner if isinstance(method, OneSided | Skewed) else method, Normal):
         return estimate.value, method.se**2, method.df
     interval = estimate.interval(_ONE_SIGMA)
     return estimate.value, ((interval.high - interval.low) / 2) ** 2, math.inf

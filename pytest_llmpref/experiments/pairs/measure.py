@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.claims.intervals import Normal, OneSided
+from pytest_llmpref.claims.intervals import Normal
 from pytest_llmpref.experiments.experiment import Conditions, measure_under
 from pytest_llmpref.experiments.measure import (
     Measure,
@@ -36,6 +36,7 @@ from pytest_llmpref.stats.comparisons import (
     win_rates,
 )
 from pytest_llmpref.stats.extremes import MissingAnswers
+from pytest_llmpref.stats.few_outcomes import FEWEST_OF_EITHER, FEWEST_TO_BOUND, interval
 from pytest_llmpref.stats.generalizability import Facet, GStudy, g_study
 from pytest_llmpref.stats.halves import halves_of
 from pytest_llmpref.stats.rating import PRIOR_SD, SPLITS, Rating, bradley_terry, refits, split_half
@@ -237,6 +238,8 @@ def strengths(comparisons: Comparisons, rating: Rating, ids: Sequence[str]) -> d
         np.bincount(sides, weights, comparisons.n_entities)
         for weights in (np.ones(2 * len(comparisons)), np.r_[score, 1 - score])
     )
+    errors = zip(rating.elo, rating.standard_errors, rating.degrees_of_freedom, strict=True)
+    normals = [Normal(float(elo), float(error), float(df)) for elo, error, df in errors]
     return {
         entity: Estimate(
             value=float(elo),
@@ -244,45 +247,26 @@ def strengths(comparisons: Comparisons, rating: Rating, ids: Sequence[str]) -> d
             unit="trials",
             method="Bradley-Terry on the Elo scale over these wordings, standard error clustered by pair"
             + _on_prior(wins, trials, drawn=comparisons.drawn),
-            interval_method=_interval(
-                Normal(float(elo), float(error), float(df)), wins, trials - wins, drawn=comparisons.drawn
-            ),
+            interval_method=interval(normal, wins, trials - wins) if comparisons.drawn else normal,
             label=f"Elo of {entity}",
         )
-        for entity, trials, wins, elo, error, df in zip(
-            ids, n, won, rating.elo, rating.standard_errors, rating.degrees_of_freedom, strict=True
-        )
+        for entity, trials, wins, elo, normal in zip(ids, n, won, rating.elo, normals, strict=True)
     }
-
-
-FEWEST_OF_EITHER = 5
-"""Fewest wins, and fewest losses, that tell how far an entity is from those that it meets. Our choice."""
-
-
-FEWEST_TO_BOUND = 2
-"""Fewest wins, or losses, with which an interval has an end on that side. Our choice: with fewer, 4 partners and sharp
-strengths, the most and the least preferred of 72 were held in 68%, and are in 96% (80 studies)."""
 
 
 def _on_prior(wins: float, trials: float, *, drawn: bool) -> str:
     """Say that an interval rests on the prior, where nearly all of an entity's trials went one way; empty elsewhere."""
     if min(wins, trials - wins) >= FEWEST_OF_EITHER:
         return ""
-    # In 14% of families of 72, of 4 partners and sharp strengths, one is claimed that is false; 5% is promised.
     told = (
-        "; its error is taken as normal, which is too narrow at the level of one claim among many; chosen in "
-        f"{wins:g} of {trials:g} trials, so how far it lies from the others rests on the prior (standard deviation "
-        f"{ELO_PER_LOGIT * PRIOR_SD:.0f} points), and it may lie further"
+        f"; chosen in {wins:g} of {trials:g} trials, so how far it lies from the others rests on the prior (standard "
+        f"deviation {ELO_PER_LOGIT * PRIOR_SD:.0f} points), and it may lie further"
     )
-    one_ended = drawn and wins != trials - wins and min(wins, trials - wins) < FEWEST_TO_BOUND
-    return f"{told}: the interval has no end there" if one_ended else told
-
-
-def _interval(inner: Normal, wins: float, losses: float, *, drawn: bool) -> Normal | OneSided:
-    """Return the interval of a strength: without an end where only the prior keeps it from lying further."""
-    if not drawn or wins == losses or min(wins, losses) >= FEWEST_TO_BOUND:
-        return inner
-    return OneSided(inner, "low" if wins > losses else "high")
+    if not drawn or not trials:
+        return told
+    if wins != trials - wins and min(wins, trials - wins) < FEWEST_TO_BOUND:
+        return f"{told}: the interval has no end there"
+    return f"{told}; each end is as much further out as mid-P intervals are beside Wald's (Berry and Armitage 1995)"
 
 
 def strengths_of(comparisons: Comparisons, ids: Sequence[str]) -> dict[str, Estimate]:

@@ -8,8 +8,9 @@ from scipy import special
 
 from pytest_llmpref.claims.intervals import Normal, OneSided
 from pytest_llmpref.claims.verdicts import Verdict
-from pytest_llmpref.experiments.pairs.measure import FEWEST_OF_EITHER, FEWEST_TO_BOUND, strengths
+from pytest_llmpref.experiments.pairs.measure import strengths
 from pytest_llmpref.stats.comparisons import Comparisons
+from pytest_llmpref.stats.few_outcomes import FEWEST_OF_EITHER, FEWEST_TO_BOUND, Skewed
 from pytest_llmpref.stats.noise import Noisy, residuals
 from pytest_llmpref.stats.rating import bradley_terry
 
@@ -42,15 +43,21 @@ def test_one_that_nearly_always_loses_may_lie_as_far_below():
     assert found.value < found.interval().high < math.inf
 
 
-def test_two_wins_or_losses_set_an_end():
-    for losses in (FEWEST_TO_BOUND, 10 - FEWEST_TO_BOUND):
-        found = rated(losses)["a"]
-        assert isinstance(found.interval_method, Normal)
-        assert "no end there" not in found.method
+@pytest.mark.parametrize("losses", [FEWEST_TO_BOUND, 10 - FEWEST_TO_BOUND])
+def test_two_wins_or_losses_set_an_end_further_out_than_a_normal_error(losses):
+    found = rated(losses)["a"]
+    assert isinstance(found.interval_method, Skewed)
+    low, high = found.interval_method.inner.limits(0.95)
+    shown = found.interval()
+    assert math.isfinite(shown.low + shown.high)
+    assert shown.low <= low
+    assert shown.high >= high
+    assert (shown.low, shown.high) != (low, high)
+    assert "no end there" not in found.method
 
 
 def test_the_others_keep_both_ends():
-    assert all(isinstance(rated(0)[entity].interval_method, Normal) for entity in IDS[1:])
+    assert all(not isinstance(rated(0)[entity].interval_method, OneSided) for entity in IDS[1:])
 
 
 def test_claims_towards_the_known_end_are_decided_and_others_are_not():
@@ -97,6 +104,14 @@ def test_noise_is_that_of_the_fit_whether_or_not_the_interval_has_an_end():
 
 @pytest.mark.parametrize("losses", [FEWEST_OF_EITHER - 1, FEWEST_OF_EITHER, 10 - FEWEST_OF_EITHER + 1])
 def test_fewer_than_five_wins_or_losses_are_said_to_leave_it_to_the_prior(losses):
-    method = rated(losses)["a"].method
-    for said in ("rests on the prior", "too narrow at the level of one claim among many"):
-        assert (said in method) is (losses != FEWEST_OF_EITHER)
+    found = rated(losses)["a"]
+    for said in ("rests on the prior", "mid-P"):
+        assert (said in found.method) is (losses != FEWEST_OF_EITHER)
+    assert isinstance(found.interval_method, Skewed) is (losses != FEWEST_OF_EITHER)
+
+
+def test_noise_is_that_of_the_fit_where_the_error_is_skewed():
+    found = rated(FEWEST_TO_BOUND)
+    method = found["a"].interval_method
+    assert isinstance(method, Skewed)
+    assert Noisy.of(Measured(found), tuple(IDS)).variances[0] == pytest.approx(method.inner.se**2)
