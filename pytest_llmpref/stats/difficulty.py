@@ -31,7 +31,7 @@ FEWEST_ENTITIES = 8
 _METHOD = (
     "conditional logistic regression (Breslow and Day 1980) in either half of the questions, divided by the control "
     "and the other half of the entities (cross-fitting: Chernozhukov et al. 2018); errors clustered by entity and "
-    "question (Cameron, Gelbach and Miller 2011)"
+    "question (Cameron, Gelbach and Miller 2011), questions being independent"
 )
 
 

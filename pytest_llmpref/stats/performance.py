@@ -28,7 +28,7 @@ from pytest_llmpref.stats.reliability import of_halves, split_correlations
 
 FEWEST_INFORMATIVE = 5
 """Fewest questions of either answer, answered both right and wrong, that a slope is fitted to. Our choice."""
-_CLUSTERED = "errors clustered by entity and question (Cameron, Gelbach and Miller 2011)"
+_CLUSTERED = "errors clustered by entity and question (Cameron, Gelbach and Miller 2011), questions being independent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,7 +361,9 @@ def _control(answers: Answers, framing: str) -> ControlAnswers:
 
 def _paired(differences: FloatArray, framing: str, reasons: tuple[str, ...]) -> Estimate:
     n, label = len(differences), f"accuracy less that of the control {framing!r}"
-    method = "paired difference by question, adjusted Wald interval (Bonett and Price 2012)"
+    method = (
+        "paired difference by question, adjusted Wald interval (Bonett and Price 2012), questions being independent"
+    )
     if n < 2:
         reasons += (f"{n} questions were answered both under the entity and in the control; at least 2 are needed",)
         return _unknown(n, method, reasons, label)

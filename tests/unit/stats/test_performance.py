@@ -22,6 +22,7 @@ from pytest_llmpref.stats.answers import (
 )
 from pytest_llmpref.stats.arms import clustered_error
 from pytest_llmpref.stats.conditional_logit import fit_conditional
+from pytest_llmpref.stats.difficulty import slopes_by_difficulty
 from pytest_llmpref.stats.performance import (
     control_accuracy,
     minus_control,
@@ -315,6 +316,22 @@ def test_a_question_with_two_right_answers_and_shapes_that_differ_are_refused():
         Answers(np.arange(2), np.zeros(3, dtype=int), ones, ones, 2)
     with pytest.raises(ValueError, match="entity must lie within"):
         Answers(np.array([0, 2]), np.zeros(2, dtype=int), ones, ones, 2)
+
+
+def test_every_comparison_of_entities_says_that_it_takes_questions_as_independent():
+    """None allows for families of like questions: with these, its interval holds the truth too seldom."""
+    design = ReadingDesign(24, 100)
+    data = simulate_answers(design, np.random.default_rng(1), control="no_entity")
+    slope, by_difficulty = preference_slope(data, design.preference), slopes_by_difficulty(data, design.preference)
+    for estimate in (
+        slope.between_extremes,
+        slope.log_odds,
+        by_difficulty.difference,
+        top_minus_bottom(data, design.preference),
+        minus_others(data)[0],
+        minus_control(data, "no_entity")[0],
+    ):
+        assert estimate.method.endswith("questions being independent")
 
 
 def test_too_few_entities_or_questions_are_invalid_and_say_so():
