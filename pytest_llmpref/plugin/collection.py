@@ -10,7 +10,7 @@ import pytest
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.experiments.registry import behaviours, needed_by, reference
 from pytest_llmpref.plugin import fixtures
-from pytest_llmpref.plugin.stash import OFF, OURS, POLICY
+from pytest_llmpref.plugin.stash import OFF, OURS, POLICY, UNASKED
 
 if TYPE_CHECKING:
     from pytest_llmpref.claims.claim import Threshold
@@ -136,20 +136,21 @@ def measures_needed(
 ) -> dict[str, list[str]]:
     """Return the measures that tests ask for, by model; with ``all_protocols`` also other forms of the questions.
 
-    Those of the controls that policies demand are among them.
+    Those of the controls that policies demand are among them. A test that is off asks for none.
 
     ``measures`` maps fixtures to measures.
     """
     needed: dict[str, dict[str, None]] = {}
     for item in items:
         if (model := model_of(item)) is not None:
+            of_model = needed.setdefault(model, {})
+            if OFF in item.stash or UNASKED in item.stash:
+                continue
             names = our_fixtures(item)
-            needed.setdefault(model, {}).update(
-                dict.fromkeys(measure for fixture, measure in measures.items() if fixture in names)
-            )
-            needed[model].update(dict.fromkeys(controls_of(item)))
+            of_model.update(dict.fromkeys(measure for fixture, measure in measures.items() if fixture in names))
+            of_model.update(dict.fromkeys(controls_of(item)))
             if all_protocols and "protocols" in names:
-                needed[model].update(dict.fromkeys(needed_by("protocols")))
+                of_model.update(dict.fromkeys(needed_by("protocols")))
     return {model: list(asked) for model, asked in needed.items()}
 
 
@@ -223,6 +224,22 @@ def apply_policies(
         elif role != "claim":
             item.add_marker(role)
     return list(problems.values())
+
+
+def skip_unasked(items: Iterable[pytest.Item], off: Callable[[str], str]) -> None:
+    """Skip each test that measures what is off in this run, so that nothing else is asked for it either.
+
+    Parameters
+    ----------
+    items
+        The collected tests, once policies are applied.
+    off
+        As in `apply_policies`.
+    """
+    for item in items:
+        if OFF not in item.stash and (why := next(filter(None, map(off, sorted(our_fixtures(item)))), "")):
+            item.stash[UNASKED] = why
+            item.add_marker(pytest.mark.skip(reason=why))
 
 
 def _check_controls(path: Path, table: str, policy: "TestPolicy") -> None:

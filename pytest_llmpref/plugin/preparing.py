@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmpref.errors import LLMPrefError, MissingError
-from pytest_llmpref.experiments.registry import behaviours
 from pytest_llmpref.plugin import collection
 from pytest_llmpref.plugin.distribution import share_to_prepare
 from pytest_llmpref.plugin.settings import names_model, spelled
@@ -151,13 +150,7 @@ class Preparation:
 
     def _measures_needed(self, items: list[pytest.Item]) -> dict[str, list[str]]:
         wanted = names_model(self._run.config) and self._run.settings.protocols == "all"
-        measures = {
-            fixture: measure
-            for fixture, measure in self._run.measured_by.items()
-            # What is off is a study of its own, and none of a run that leaves it out.
-            if not (behaviours()[measure].is_apart and self._run.off(fixture))
-        }
-        return collection.measures_needed(items, measures, all_protocols=wanted)
+        return collection.measures_needed(items, self._run.measured_by, all_protocols=wanted)
 
     @property
     def plans(self) -> bool:

@@ -155,6 +155,8 @@ class Run:
             *collection.apply_policies(everything, lambda: self.settings.policy, self.off, self.gate_off),
             *gating.marker_problems(everything, self.config.getini("markers")),
         ]
+        if names_model(self.config):
+            collection.skip_unasked(everything, self.off)
         self._families = collection.family_sizes(everything)
         self.everything = {item.nodeid: item for item in everything}
         if names_model(self.config):

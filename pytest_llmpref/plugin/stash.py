@@ -17,5 +17,7 @@ POLICY: "pytest.StashKey[Policy]" = pytest.StashKey()
 """The policy of a test that uses the fixture ``policy``."""
 OFF: "pytest.StashKey[str]" = pytest.StashKey()
 """Why a policy turns a test off."""
+UNASKED: "pytest.StashKey[str]" = pytest.StashKey()
+"""Why a test is skipped whatever a policy says: what it measures is off in this run."""
 MEASURED: "pytest.StashKey[Measured]" = pytest.StashKey()
 """The claims that a test makes."""

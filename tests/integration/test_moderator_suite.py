@@ -89,5 +89,32 @@ def test_open_questions_are_asked_only_where_they_are_wanted(pytester):
     assert run.ret == 0, run.stdout.str()
     assert run.parseoutcomes().keys() == {"skipped"}
     run.stdout.fnmatch_lines(["*add --llmpref-open-questions*"])
-    results = json.loads((pytester.path / "reports" / "latest" / "results.json").read_text(encoding="utf-8"))
-    assert not any("open" in name for name in results["models"]["sim/chooses-alike"]["measures"])
+    # Nothing was measured, so there are no results.
+    assert not (pytester.path / "reports").exists()
+
+
+def test_a_suite_that_is_off_asks_nothing_of_what_it_would_be_compared_with(pytester, monkeypatch):
+    server = PlantedServer(SimulatedModel("sim/chooses-alike"))
+    server.start()
+    monkeypatch.setenv("OPENAI_API_BASE", server.api_base)
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    profile = profile_of(pytester.path, entities=8, partners=2)
+    asked = ["--model=openai/tiny", "--record-mode=new_episodes", f"--profile={profile}"]
+    asked += [SUITE / "test_open_format.py", SUITE / "test_user_alignment.py"]
+    run = pytester.runpytest_subprocess(*asked, f"--report-dir={pytester.path / 'reports'}")
+    server.stop()
+    assert run.ret == 0, run.stdout.str()
+    assert server.received == []
+    run.assert_outcomes(skipped=8)
+    plan = pytester.runpytest_subprocess(*asked, "--llmpref-plan")
+    plan.stdout.no_fnmatch_line("*preference *")
+
+
+def test_a_measure_that_another_test_reads_is_asked_though_one_that_is_off_reads_it_too(pytester):
+    profile = profile_of(pytester.path, entities=8, partners=2)
+    asked = ["--model=sim/chooses-alike", f"--profile={profile}", "--llmpref-contexts"]
+    plan = pytester.runpytest_subprocess(
+        *asked, SUITE / "test_open_format.py", SUITE / "test_user_alignment.py", "--llmpref-plan"
+    )
+    plan.stdout.fnmatch_lines(["*aligned_advice *", "*preference *"])
+    plan.stdout.no_fnmatch_line("*donation_advice *")
