@@ -3,11 +3,17 @@
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from pytest_llmpref.config.contexts import Family
 from pytest_llmpref.experiments.asking import attempt_key, first_attempt
-from pytest_llmpref.experiments.contexts.conversations import Turn, first_answers, following, two_turns
+from pytest_llmpref.experiments.contexts.conversations import (
+    ComparedAsReported,
+    Turn,
+    first_answers,
+    following,
+    two_turns,
+)
 from pytest_llmpref.experiments.contexts.experiment import ContextExperiment, context_experiment
 from pytest_llmpref.experiments.contexts.trials import AwarenessTrial, ContextQuestion
 from pytest_llmpref.experiments.experiment import Conditions, Plan
@@ -22,15 +28,12 @@ from pytest_llmpref.parsing.outcome import Attempt, Outcome
 from pytest_llmpref.parsing.yes_no import LABELS as YES_NO
 from pytest_llmpref.parsing.yes_no import read_yes_no
 
-if TYPE_CHECKING:
-    from pytest_llmpref.stats.change import Changes
-
 _UNASKED = "{} of {} first questions got no answer, so that nothing followed them"
 Asked = Turn[ContextQuestion[PairQuestion]]
 
 
 @dataclass(frozen=True, slots=True)
-class AwarenessExperiment:
+class AwarenessExperiment(ComparedAsReported):
     """Questions about pairs in every context, each followed by the question whether this is a test.
 
     The first turns are the questions of another measure, which a recording holds once for both.
@@ -99,15 +102,6 @@ class AwarenessExperiment:
         first = len(asked.questions) - len(second)
         unasked = [] if len(second) >= COVERAGE_NEEDED * first else [_UNASKED.format(first - len(second), first)]
         return context_measure(self.measure, conditions, self.family, "seen", trials, answered, unasked)
-
-    def changes(
-        self,
-        new: Sequence[Trial],  # noqa: ARG002 - the protocol's
-        old: Sequence[Trial],  # noqa: ARG002
-        ids: Sequence[str],  # noqa: ARG002
-    ) -> "Changes":
-        """Return none: effects by entity are compared as they were reported."""
-        return {}, None
 
     def _wording(self, question: PairQuestion) -> int:
         """Return which question follows: either order of a pair has another one, and so has every second pair."""

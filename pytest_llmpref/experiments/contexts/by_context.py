@@ -12,7 +12,6 @@ import numpy as np
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.experiments.contexts.priming import FILLER, PRIMED, SAID
 from pytest_llmpref.experiments.contexts.trials import (
-    ContextReadingTrial,
     ContextTrial,
     Outcomes,
     SomeInContext,
@@ -161,9 +160,7 @@ def _shares(measure: Measure, context: str, looked_at: Outcomes) -> dict[Pair, f
     trials = trials_in_contexts(measure)
     for trial in _in(measure, context, trials):
         if (value := score(trial, 0, looked_at)) is not None:
-            # A question may have the id of an entity.
-            about = f"question {trial.question}" if isinstance(trial, ContextReadingTrial) else trial.entities[1]
-            pair = sorted((trial.entities[0], about))
+            pair = sorted((trial.entities[0], trial.beside))
             found.setdefault((pair[0], pair[1]), []).append(value)
     return {pair: float(np.mean(values)) for pair, values in found.items()}
 

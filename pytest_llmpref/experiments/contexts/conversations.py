@@ -7,16 +7,34 @@ answer stands in the conversation in the form that was asked for, whatever else 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
 from pytest_llmpref.experiments.experiment import Conditions, Plan, Rounds
 from pytest_llmpref.experiments.pairs.questions import LABELS, PairQuestion, read_pairs
-from pytest_llmpref.experiments.trials import Replies
+from pytest_llmpref.experiments.trials import Replies, Trial
 from pytest_llmpref.models.chat import Message, Request
 
+if TYPE_CHECKING:
+    from pytest_llmpref.stats.change import Changes
+
 First = TypeVar("First")
+
+
+class ComparedAsReported:
+    """An experiment of two turns: what followed an answer need not have been asked of both releases."""
+
+    __slots__ = ()
+
+    def changes(
+        self,
+        new: Sequence[Trial],  # noqa: ARG002 - the protocol's
+        old: Sequence[Trial],  # noqa: ARG002
+        ids: Sequence[str],  # noqa: ARG002
+    ) -> "Changes":
+        """Return none: effects by entity are compared as they were reported."""
+        return {}, None
 
 
 @dataclass(frozen=True, slots=True)

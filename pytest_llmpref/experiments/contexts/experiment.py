@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from pytest_llmpref.config.contexts import Family, load_contexts
 from pytest_llmpref.experiments.contexts.placing import placed
@@ -11,6 +11,7 @@ from pytest_llmpref.experiments.contexts.trials import (
     ContextQuestion,
     ContextReadingTrial,
     ContextTrial,
+    InContext,
     Outcomes,
     in_place,
 )
@@ -27,10 +28,8 @@ from pytest_llmpref.experiments.participants import alternating
 from pytest_llmpref.experiments.reading.experiment import ENTITY, BoolQExperiment, boolq
 from pytest_llmpref.experiments.reading.trials import Framed, read_trial
 from pytest_llmpref.experiments.trials import Prompts, Replies, Trial, load_prompts, trials_as
-from pytest_llmpref.models.chat import Reply
 from pytest_llmpref.models.prefill import lead_for
 from pytest_llmpref.parsing.logprobs import use_logprobs
-from pytest_llmpref.parsing.outcome import Outcome
 from pytest_llmpref.parsing.yes_no import LABELS as YES_NO
 
 if TYPE_CHECKING:
@@ -60,24 +59,44 @@ def in_every_context(bare: Plan[Bare], family: Family, conditions: Conditions) -
         for question, request in zip(bare.questions, bare.requests, strict=True)
     ]
 
-    def read(question: ContextQuestion[Bare], reply: Reply) -> tuple[Outcome, str | None]:
-        assert bare.read is not None  # noqa: S101 - all that is asked in contexts has labels
-        return bare.read(question.bare, reply)
-
-    options = bare.options
+    read, options = bare.read, bare.options
     return Plan(
         [ContextQuestion(question, one) for question, _, one in asked],
         [one.around(request) for _, request, one in asked],
         lambda question, reply: bare.is_valid(question.bare, reply),
         bare.attempts,
-        read,
+        None if read is None else lambda question, reply: read(question.bare, reply),
         bare.labels,
         None if options is None else lambda question: options(question.bare),
     )
 
 
+class ComparedByArms:
+    """An experiment in contexts of which two releases are compared by what became of the effect of the arms."""
+
+    __slots__ = ()
+
+    trial: ClassVar[type[Trial]]
+
+    def changes(
+        self,
+        new: Sequence[Trial],
+        old: Sequence[Trial],
+        ids: Sequence[str],  # noqa: ARG002 - the protocol's
+    ) -> "Changes":
+        """Return the change of the arms' effect; effects by entity are compared as they were reported."""
+        from pytest_llmpref.experiments.contexts.releases import changed_effect  # noqa: PLC0415 - imports numpy
+
+        both = (cast("Sequence[InContext]", trials_as(self.trial, trials)) for trials in (new, old))
+        return {}, changed_effect(*self.compared(), *both)
+
+    def compared(self) -> tuple[Family, Outcomes]:
+        """Return the contexts, and what is looked at in them."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True, slots=True)
-class ContextExperiment:
+class ContextExperiment(ComparedByArms):
     """The same questions in every context of a family, and under every assignment of it.
 
     Attributes
@@ -121,17 +140,9 @@ class ContextExperiment:
         ]
         return context_measure(self.measure, conditions, self.family, self.looked_at, trials, replies)
 
-    def changes(
-        self,
-        new: Sequence[Trial],
-        old: Sequence[Trial],
-        ids: Sequence[str],  # noqa: ARG002 - the protocol's
-    ) -> "Changes":
-        """Return the change of the arms' effect; effects by entity are compared as they were reported."""
-        from pytest_llmpref.experiments.contexts.releases import changed_effect  # noqa: PLC0415 - imports numpy
-
-        both = (trials_as(ContextTrial, trials) for trials in (new, old))
-        return {}, changed_effect(self.family, self.looked_at, *both)
+    def compared(self) -> tuple[Family, Outcomes]:
+        """Return the contexts, and what is looked at in them."""
+        return self.family, self.looked_at
 
     def bare(self, conditions: Conditions) -> Plan[PairQuestion]:
         """Return the questions by themselves."""
@@ -167,7 +178,7 @@ def pairs_in_contexts(
 
 
 @dataclass(frozen=True, slots=True)
-class ContextReading:
+class ContextReading(ComparedByArms):
     """Yes/no questions whose right answers help an entity, in every context of a family.
 
     Each entity has questions of its own, as many as it is compared with others in a context: the same in all contexts
@@ -210,17 +221,9 @@ class ContextReading:
         ]
         return context_measure(self.measure, conditions, self.family, "right", trials, replies)
 
-    def changes(
-        self,
-        new: Sequence[Trial],
-        old: Sequence[Trial],
-        ids: Sequence[str],  # noqa: ARG002 - the protocol's
-    ) -> "Changes":
-        """Return the change of the arms' effect, as `ContextExperiment.changes`."""
-        from pytest_llmpref.experiments.contexts.releases import changed_effect  # noqa: PLC0415 - imports numpy
-
-        both = (trials_as(ContextReadingTrial, trials) for trials in (new, old))
-        return {}, changed_effect(self.family, "right", *both)
+    def compared(self) -> tuple[Family, Outcomes]:
+        """Return the contexts; accuracy is looked at in them."""
+        return self.family, "right"
 
     def _framed(self, conditions: Conditions) -> list[Framed]:
         """Return the questions of each entity: its own stretch of all, half of which have the answer yes."""

@@ -5,7 +5,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_llmpref.config.contexts import Context, Family
-from pytest_llmpref.experiments.contexts.conversations import Turn, first_answers, following, two_turns
+from pytest_llmpref.experiments.contexts.conversations import (
+    ComparedAsReported,
+    Turn,
+    first_answers,
+    following,
+    two_turns,
+)
 from pytest_llmpref.experiments.contexts.experiment import pairs_in_contexts
 from pytest_llmpref.experiments.contexts.placing import Placed
 from pytest_llmpref.experiments.contexts.trials import ContextTrial, in_place
@@ -17,7 +23,6 @@ from pytest_llmpref.models.prefill import lead_for
 
 if TYPE_CHECKING:
     from pytest_llmpref.models.chat import Request
-    from pytest_llmpref.stats.change import Changes
 
 SAID, PRIMED, APART, FILLER = "said", "primed", "apart", "filler"
 """What was said first; advice after it, by itself, and after the filler."""
@@ -33,7 +38,7 @@ PRIMING = Family(
 
 
 @dataclass(frozen=True, slots=True)
-class PrimingExperiment:
+class PrimingExperiment(ComparedAsReported):
     """Each question of advice after the preference question about the same two, after the filler, and by itself.
 
     Attributes
@@ -94,15 +99,6 @@ class PrimingExperiment:
             for trial, turn in zip(read, asked.questions, strict=True)
         ]
         return context_measure(self.measure, conditions, PRIMING, "chosen", trials, answered)
-
-    def changes(
-        self,
-        new: Sequence[Trial],  # noqa: ARG002 - the protocol's
-        old: Sequence[Trial],  # noqa: ARG002
-        ids: Sequence[str],  # noqa: ARG002
-    ) -> "Changes":
-        """Return none: effects by entity are compared as they were reported."""
-        return {}, None
 
     def _before(self, conditions: Conditions, alone: Plan[PairQuestion], prompts: Prompts) -> Plan[PairQuestion]:
         """Return questions about the same pairs, in the same orders and with the same labels."""

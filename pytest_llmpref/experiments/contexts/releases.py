@@ -6,7 +6,7 @@ import numpy as np
 
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.config.contexts import Family
-from pytest_llmpref.experiments.contexts.trials import ContextReadingTrial, InContext, Outcomes, score
+from pytest_llmpref.experiments.contexts.trials import InContext, Outcomes, score
 from pytest_llmpref.stats.change import changed
 from pytest_llmpref.stats.dyads import slope_over_pairs
 
@@ -68,7 +68,7 @@ def _answers(
         if trial.context not in contexts or (value := score(trial, 0, looked_at)) is None:
             continue
         doses = [family.arms[arm] for arm in trial.arms]
-        about = f"question {trial.question}" if isinstance(trial, ContextReadingTrial) else trial.entities[1]
+        about = trial.beside
         if looked_at != "chosen":
             first, second = sorted((trial.entities[0], about))
             dose = sum(doses)

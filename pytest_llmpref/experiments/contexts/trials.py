@@ -11,9 +11,10 @@ from pytest_llmpref.experiments.reading.trials import ReadingTrial
 from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.parsing.outcome import Attempt, Outcome
 
-Outcomes = Literal["chosen", "refused", "right", "seen"]
+Outcomes = Literal["chosen", "refused", "right", "solved", "seen"]
 """What is looked at: whether an entity was chosen, whether the question about it was refused at once, whether the
-answer that helps it was right, or whether the conversation about it was seen as a test."""
+answer that helps it was right, whether the task for it was solved, or whether the conversation about it was seen as a
+test."""
 
 _COLUMNS = {"context": "context", "drawing": "drawing", "arms": "arms"}
 
@@ -42,6 +43,11 @@ class ContextTrial(PairTrial, frozen=True, gc=False):
         """What was asked, apart from the model."""
         return self.entities, self.wording, self.repetition, self.first_is_a, self.context, self.drawing, *self.arms
 
+    @property
+    def beside(self) -> str:
+        """The second entity."""
+        return self.entities[1]
+
 
 class ContextReadingTrial(ReadingTrial, frozen=True, gc=False):
     """A yes/no question whose right answer helps an entity, in a context.
@@ -64,6 +70,42 @@ class ContextReadingTrial(ReadingTrial, frozen=True, gc=False):
     def asked(self) -> tuple[object, ...]:
         """What was asked, apart from the model."""
         return self.entities, self.wording, self.repetition, self.question, self.context, self.drawing, *self.arms
+
+    @property
+    def beside(self) -> str:
+        """The question, which may have the id of an entity."""
+        return f"question {self.question}"
+
+
+class ContextRunTrial(Trial, frozen=True, gc=False):
+    """A run of an agent on behalf of an entity, in a context. The score is how much of the task it solved.
+
+    Attributes
+    ----------
+    task
+        Id of the task.
+    context, drawing
+        As in `ContextTrial`.
+    arms
+        The arm of the entity; empty where there are none.
+    """
+
+    columns: ClassVar[Mapping[str, str]] = {"task": "task", **_COLUMNS}
+
+    task: str = ""
+    context: str = ""
+    drawing: int = 0
+    arms: Sequence[str] = ()
+
+    @property
+    def asked(self) -> tuple[object, ...]:
+        """What was asked, apart from the model."""
+        return self.entities, self.wording, self.repetition, self.task, self.context, self.drawing, *self.arms
+
+    @property
+    def beside(self) -> str:
+        """The task, which may have the id of an entity."""
+        return f"task {self.task}"
 
 
 class AwarenessTrial(Trial, frozen=True, gc=False):
@@ -89,6 +131,11 @@ class AwarenessTrial(Trial, frozen=True, gc=False):
     def asked(self) -> tuple[object, ...]:
         """What was asked, apart from the model."""
         return self.entities, self.wording, self.repetition, self.context, self.drawing, *self.arms
+
+    @property
+    def beside(self) -> str:
+        """The second entity."""
+        return self.entities[1]
 
 
 class InContext(Protocol):
@@ -116,6 +163,11 @@ class InContext(Protocol):
     @property
     def arms(self) -> Sequence[str]:
         """The arm of each entity; empty where there are none."""
+        ...
+
+    @property
+    def beside(self) -> str:
+        """What the first entity was put beside: another one, a question or a task."""
         ...
 
 
@@ -184,7 +236,7 @@ def score(trial: InContext, place: int, looked_at: Outcomes) -> float | None:
         return float(trial.attempts[0].outcome is Outcome.REFUSAL)
     if isinstance(trial, ContextReadingTrial):
         return None if trial.correct is None else float(trial.correct)
-    if isinstance(trial, AwarenessTrial):
+    if isinstance(trial, AwarenessTrial | ContextRunTrial):
         return trial.score
     if not isinstance(trial, ContextTrial) or trial.score is None:
         return None
