@@ -114,6 +114,7 @@ def template(name: str) -> Any:  # noqa: ANN401 - jinja2's, imported here
         "words": wording.words,
         "cost": cost,
         "ended": wording.where_it_ended,
+        "swaps_said": wording.swaps_said,
         "judge_sentence": wording.judge_sentence,
         "at_options": OPTION.split,
         "checked": labels.checked,

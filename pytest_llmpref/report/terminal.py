@@ -26,6 +26,7 @@ from pytest_llmpref.report.labels import label_lines
 from pytest_llmpref.report.undecided import early_ends, said_of, to_decide, undecided
 from pytest_llmpref.report.wording import (
     WIDTH,
+    across_formats,
     for_terminal,
     judge_sentence,
     labelled,
@@ -210,7 +211,7 @@ def measure_lines(measures: Mapping[str, MeasureRecord], numbers: Mapping[str, i
             f"{share(checks.position_bias, 0):>6}{share(checks.label_bias, 0):>5}{share(checks.decided_pairs, 0):>6}"
             f" {_answers(checks.answered_by):<9}{'yes' if measure.valid else f'NO{number}'}"
         )
-        for remark in behaviour_of(name).remarks(measure.diagnostics):
+        for remark in (across_formats(measure), *behaviour_of(name).remarks(measure.diagnostics)):
             yield from wrapped(remark, "    ", "      ")
         for untestable in checks.untestable:
             yield from wrapped(untestable, "    ", "      ")

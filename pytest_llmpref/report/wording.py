@@ -7,13 +7,16 @@ from textwrap import wrap
 
 from pytest_llmpref.characters import on_one_line
 from pytest_llmpref.results.comparison_record import ModelComparison
-from pytest_llmpref.results.diagnostics import Diagnostics, ShareRecord
+from pytest_llmpref.results.diagnostics import Diagnostics, GeneralizabilityRecord, ShareRecord
+from pytest_llmpref.results.measure_record import MeasureRecord
 from pytest_llmpref.results.schema import ModelRecord, RunRecord
 
 WIDTH = 80
 """Columns of what is shown and of summary.md."""
 NAMED = 3
 """How many of the entities that ended the asking are named."""
+SWAPPED = {"position": "order", "label_by_position": "both", "answer_form": "form"}
+"""Facet across which strengths are compared -> what is swapped, in a word, where that is not the facet."""
 NOTHING = "\u2013"
 """Stands for a value that there is none of."""
 
@@ -134,6 +137,42 @@ def where_it_ended(checks: Diagnostics) -> str:
     if (stopping := checks.stopping) is None:
         return ""
     return f"{stopping.said}: {listed(stopping.because, NAMED)}" if stopping.because else stopping.said
+
+
+def swaps_said(found: GeneralizabilityRecord) -> dict[str, str]:
+    """Return what is swapped -> how strengths correlate across the swap.
+
+    The interval is left out where all of it is at least what a valid measure needs, or below it.
+
+    Examples
+    --------
+    >>> label, order = ShareRecord(0.99, 0.98, 1.0), ShareRecord(1.0, -1.0, 1.0)
+    >>> swaps = {"label": label, "position": order}
+    >>> swaps_said(GeneralizabilityRecord(
+    ...     entity_sd=1, facet_sd={}, residual_sd=1, coefficient=label, one_format=1, swaps=swaps, needed=0.5))
+    {'label': '0.99', 'order': '1.00 (\u22121 to 1)'}
+    """
+    said = {}
+    for facet, swap in found.swaps.items():
+        text = NOTHING if swap.value is None else f"{swap.value:.2f}"
+        if swap.low is not None and swap.high is not None and swap.low < found.needed <= swap.high:
+            text += f" ({number(round(swap.low, 2))} to {number(round(swap.high, 2))})"
+        said[SWAPPED.get(facet, facet)] = text
+    return said
+
+
+def across_formats(measure: MeasureRecord) -> str:
+    """Say how far strengths hold in other formats of the question; empty for measures that have no strengths."""
+    found = measure.checks.generalizability
+    if found is None:
+        has_strengths = "generalizability" in measure.diagnostics
+        return "across formats: not judged, with too few entities or answers" if has_strengths else ""
+    said = swaps_said(found)
+    if not said:
+        return "across formats: not known"
+    unsure = measure.valid and any(text.endswith(")") for text in said.values())
+    end = "; too few data to be sure" if unsure else ""
+    return f"across formats: {', '.join(f'{swapped} {text}' for swapped, text in said.items())}{end}"
 
 
 def nothing_asked(run: RunRecord, name: str, model: ModelRecord) -> str:

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 
 OFF = "open questions ask about every pair again: add --llmpref-open-questions"
-_SWAPPED = {"position": "order", "label_by_position": "both", "answer_form": "form"}
-"""Facet of which strengths are compared -> what is swapped, in a word, where that is not the facet."""
 
 
 class _Pairs(Behaviour):
@@ -34,11 +32,7 @@ class _Pairs(Behaviour):
             yield f"{self.measure}, one entity: {points:.0f} Elo points, where pairs are close"
 
     def remarks(self, checks: Mapping[str, Any]) -> Iterator[str]:
-        """Yield how far the strengths hold in other formats."""
-        if found := checks.get("generalizability"):
-            swaps = {facet: swap["value"] for facet, swap in found["swaps"].items() if swap["value"] is not None}
-            said = ", ".join(f"{_SWAPPED.get(facet, facet)} {value:.2f}" for facet, value in swaps.items())
-            yield f"across formats: {said or 'not known'}"
+        """Yield the version of the design, where it is not the current one."""
         from pytest_llmpref.config.profiles import NEWEST_DESIGN  # noqa: PLC0415 - loads msgspec
 
         if self.is_reference and (design := checks.get("design", NEWEST_DESIGN)) < NEWEST_DESIGN:

@@ -7,6 +7,8 @@ import pytest
 from results_record import RECORD
 
 from pytest_llmpref.report import wording
+from pytest_llmpref.report.page import page
+from pytest_llmpref.report.terminal import measure_lines
 from pytest_llmpref.report.wording import nothing_asked
 from pytest_llmpref.results.diagnostics import ShareRecord, StoppingRecord
 from pytest_llmpref.results.loading import parse_results
@@ -136,3 +138,53 @@ def test_a_run_that_may_ask_and_asks_nothing_says_when_the_answers_were_recorded
 )
 def test_a_run_that_asked_or_may_not_or_cannot_tell_says_nothing_of_it(run):
     assert said_of_recordings(**run) == ""
+
+
+SURE = {"value": 0.99, "low": 0.97, "high": 1.0, "n": 24}
+UNSURE = {"value": 1.0, "low": -1.0, "high": 1.0, "n": 10}
+
+
+def study_of_formats(**swaps):
+    sizes = {"entity_sd": 1.0, "facet_sd": {}, "residual_sd": 1.0, "coefficient": SURE, "one_format": 0.9}
+    return {**sizes, "swaps": swaps, "needed": 0.5}
+
+
+def said_of_formats(found, *, name="concert", **more):
+    results = copy.deepcopy(RECORD)
+    measure = results["models"]["sim/plain"]["measures"].pop("preference")
+    measure["diagnostics"]["generalizability"] = found
+    results["models"]["sim/plain"]["measures"][name] = {**measure, **more}
+    return parse_results(results, "here").models["sim/plain"].measures[name]
+
+
+def test_swaps_have_an_interval_where_it_contains_what_a_valid_measure_needs():
+    measure = said_of_formats(study_of_formats(label=UNSURE, position=SURE, label_by_position=SURE))
+    assert wording.across_formats(measure) == (
+        "across formats: label 1.00 (\u22121 to 1), order 0.99, both 0.99; too few data to be sure"
+    )
+    fallen = {"value": -0.6, "low": -0.9, "high": -0.2, "n": 10}
+    measure = said_of_formats(study_of_formats(label=fallen), valid=False, reasons=["it falls"])
+    assert wording.across_formats(measure) == "across formats: label -0.60"
+    measure = said_of_formats(study_of_formats(label={"value": None, "low": None, "high": None, "n": 10}))
+    assert wording.across_formats(measure) == "across formats: label \u2013"
+
+
+def test_a_measure_of_strengths_whose_formats_are_not_judged_says_so():
+    assert wording.across_formats(said_of_formats(None)).startswith("across formats: not judged")
+    assert wording.across_formats(said_of_formats(study_of_formats())) == "across formats: not known"
+    other = parse_results(copy.deepcopy(RECORD), "here").models["sim/plain"].measures["preference"]
+    assert wording.across_formats(other) == ""
+
+
+def test_the_screen_and_the_page_show_formats_of_every_measure_of_strengths():
+    measure = said_of_formats(study_of_formats(label=UNSURE, position=SURE), name="concert")
+    lines = list(measure_lines({"concert": measure}, {}))
+    assert "    across formats: label 1.00 (\u22121 to 1), order 0.99; too few data to be sure" in lines
+    results = copy.deepcopy(RECORD)
+    found = results["models"]["sim/plain"]["measures"]
+    found["concert"] = {**found["preference"], "diagnostics": {
+        **found["preference"]["diagnostics"], "generalizability": study_of_formats(label=UNSURE)
+    }}  # fmt: skip
+    drawn = page(parse_results(results, "here"))
+    assert '<span class="reason">label</span> 1.00 (\u22121 to 1)' in drawn
+    assert "<b>Valid</b>: no check speaks against the measure." in drawn
