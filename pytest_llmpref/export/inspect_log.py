@@ -58,6 +58,10 @@ _DETAILS = (
     "repetition",
     "framing",
     "correct",
+    "context",
+    "drawing",
+    "arm_1",
+    "arm_2",
 )
 
 

@@ -29,6 +29,12 @@ TABLES: Mapping[str, Mapping[str, type]] = {
         "framing": str,
         "correct": bool,
         "text": str,
+        "context": str,
+        "drawing": int,
+        "arm_1": str,
+        "arm_2": str,
+        "entities": str,
+        "arms": str,
     },
     "measures": {
         "model": str,
@@ -66,6 +72,8 @@ TABLES: Mapping[str, Mapping[str, type]] = {
     },
 }
 """Table -> its columns, and the type of each. A value may be missing everywhere."""
+_LISTS: Mapping[str, tuple[str, str]] = {"entities": ("entity_1", "entity_2"), "arms": ("arm_1", "arm_2")}
+"""Column of lists -> the columns of the first and the second in each."""
 _JOINED = "; "
 Record = dict[str, Any]
 
@@ -100,12 +108,13 @@ def trials_of(record: MeasureRecord) -> Iterator[Record]:
     columns = record.columns
     if columns is None:
         return
-    own = [name for name in TABLES["trials"] if name in TrialColumns.__struct_fields__]
-    held = {name: getattr(columns, name) for name in own}
-    for number, entities in enumerate(columns.entities):
+    held = {name: getattr(columns, name) for name in TrialColumns.__struct_fields__}
+    for number in range(len(columns.key)):
         row = {name: None if column is None else column[number] for name, column in held.items()}
-        first, second = (*entities, None, None)[:2]
-        yield {**row, "entity_1": first, "entity_2": second}
+        for name, pair in _LISTS.items():
+            listed = row[name] or ()
+            row |= {name: _JOINED.join(listed) or None, **dict(zip(pair, (*listed, None, None), strict=False))}
+        yield row
 
 
 def _estimates(results: Results, record: MeasureRecord) -> Iterator[Record]:

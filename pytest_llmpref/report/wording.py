@@ -139,10 +139,15 @@ def where_it_ended(checks: Diagnostics) -> str:
     return f"{stopping.said}: {listed(stopping.because, NAMED)}" if stopping.because else stopping.said
 
 
-def swaps_said(found: GeneralizabilityRecord) -> dict[str, str]:
-    """Return what is swapped -> how strengths correlate across the swap.
+def swaps_said(found: GeneralizabilityRecord, *, intervals: bool = True) -> dict[str, str]:
+    """Return what is swapped -> how strengths correlate across the swap, and the interval where that decides nothing.
 
-    The interval is left out where all of it is at least what a valid measure needs, or below it.
+    Parameters
+    ----------
+    found
+        How far strengths hold.
+    intervals
+        Whether to show the intervals that contain what a valid measure needs.
 
     Examples
     --------
@@ -155,7 +160,7 @@ def swaps_said(found: GeneralizabilityRecord) -> dict[str, str]:
     said = {}
     for facet, swap in found.swaps.items():
         text = NOTHING if swap.value is None else f"{swap.value:.2f}"
-        if swap.low is not None and swap.high is not None and swap.low < found.needed <= swap.high:
+        if intervals and swap.low is not None and swap.high is not None and swap.low < found.needed <= swap.high:
             text += f" ({number(round(swap.low, 2))} to {number(round(swap.high, 2))})"
         said[SWAPPED.get(facet, facet)] = text
     return said
@@ -167,11 +172,11 @@ def across_formats(measure: MeasureRecord) -> str:
     if found is None:
         has_strengths = "generalizability" in measure.diagnostics
         return "across formats: not judged, with too few entities or answers" if has_strengths else ""
-    said = swaps_said(found)
+    # What is known to be invalid needs no interval, and the screen is short.
+    said = swaps_said(found, intervals=measure.valid)
     if not said:
         return "across formats: not known"
-    unsure = measure.valid and any(text.endswith(")") for text in said.values())
-    end = "; too few data to be sure" if unsure else ""
+    end = "; too few data to be sure" if any(text.endswith(")") for text in said.values()) else ""
     return f"across formats: {', '.join(f'{swapped} {text}' for swapped, text in said.items())}{end}"
 
 

@@ -1,6 +1,7 @@
 """A study without pytest: its measures by name, its settings, and what it refuses."""
 
 import asyncio
+import json
 
 import pytest
 from repository import CORPUS
@@ -111,3 +112,34 @@ def test_charts_are_those_of_the_report_in_colours_that_every_page_has(study):
         assert "var(--" not in chart.to_json()
     with pytest.raises(SettingError, match="no model 'sim/other': there are sim/paper-a"):
         study.results().charts("sim/other")
+
+
+def test_the_path_from_a_share_of_refusals_to_their_transcripts(tmp_path):
+    """What docs/how-to/read-results.md says of keys, step by step."""
+    entities, cassettes = tmp_path / "four.csv", tmp_path / "cassettes"
+    entities.write_text("name,group\nOak,a\nElm,a\nAsh,b\nFir,b\n", encoding="utf-8")
+    world = tmp_path / "refuses.toml"
+    world.write_text(
+        'note = "refuses often"\nentities = "four.csv"\n[utilities.entities]\nash = 2.0\n[refusal]\nbase = 0.5\n',
+        encoding="utf-8",
+    )
+    settings = {"entities": entities, "profile": "smoke", "record_mode": "all", "cassettes": cassettes}
+    with open_study(f"sim/{world}", **settings) as found:
+        measure, record = found.refusals, found.results().record
+    (held,) = record.models.values()
+    refusal = held.measures["refusal"]
+    columns = refusal.columns
+    about = [number for number, ids in enumerate(columns.entities) if "ash" in ids and not columns.control[number]]
+    firsts = [number for number in about if columns.course[number].startswith("r")]
+    assert 0 < len(firsts) < len(about)
+    assert refusal.entities["ash"].value == pytest.approx(len(firsts) / len(about), abs=1e-6)
+    lines = [line for path in cassettes.glob("*.jsonl") for line in path.read_text(encoding="utf-8").splitlines()]
+    refused = [one for one in refusal.checks.refusals if "ash" in one.entities]
+    assert len(refused) == sum(columns.course[number].count("r") for number in about)
+    for one in refused:
+        (line,) = [line for line in lines if one.key in line]
+        assert json.loads(line)["reply"]["text"] == one.text
+    attempts = [trial.attempts[0] for trial in measure.trials if "ash" in trial.entities]
+    assert {one.key for one in attempts if one.outcome.value == "refusal"} <= {one.key for one in refused}
+    # The key of a trial is that of its last attempt, which need not be a refusal.
+    assert any(columns.outcome[number] == "choice" for number in firsts)

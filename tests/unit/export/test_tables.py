@@ -4,11 +4,14 @@ import csv
 import json
 
 import pytest
-from results_record import RECORD, written
+from repository import ROOT
+from results_record import RECORD, changed, written
 
 from pytest_llmpref.cli import main
 from pytest_llmpref.export.records import TABLES, rows_of
+from pytest_llmpref.notebooks import SavedResults
 from pytest_llmpref.results.loading import load_results
+from pytest_llmpref.results.measure_record import TrialColumns
 
 
 def results(tmp_path):
@@ -21,6 +24,28 @@ def test_every_row_has_the_columns_of_its_table_and_no_other(tmp_path):
         rows = list(rows_of(found, table))
         assert rows
         assert all(row.keys() == columns.keys() for row in rows)
+
+
+def test_every_field_of_a_trial_is_a_column():
+    assert {*TrialColumns.__struct_fields__} - {*TABLES["trials"]} == set()
+
+
+def test_the_page_explains_every_column_of_trials():
+    page = (ROOT / "docs/how-to/export.md").read_text(encoding="utf-8")
+    _, _, explained = page.partition("## The columns of trials")
+    assert [column for column in TABLES["trials"] if f"`{column}`" not in explained.partition("\n## ")[0]] == []
+
+
+def test_trials_in_contexts_say_which_arm_their_entities_are_in(tmp_path):
+    trials = ("models", "sim/plain", "measures", "preference", "trials")
+    asked = changed((*trials, "context"), ["stated", None])["models"]["sim/plain"]["measures"]["preference"]["trials"]
+    asked = {**asked, "drawing": [2, None], "arms": [["liked", "disliked"], None]}
+    results = load_results(written(tmp_path, changed(trials, asked)))
+    assert list(SavedResults(results).to_frame("trials")["arm_2"])[0] == "disliked"
+    first, second = rows_of(results, "trials")
+    assert [first[name] for name in ("context", "drawing", "arm_1", "arm_2")] == ["stated", 2, "liked", "disliked"]
+    assert (first["entities"], first["arms"]) == ("apple; pear", "liked; disliked")
+    assert [second[name] for name in ("context", "arm_1", "arm_2", "arms")] == [None] * 4
 
 
 def test_csv_holds_what_results_json_holds(tmp_path, capsys):

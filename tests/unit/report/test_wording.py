@@ -165,6 +165,8 @@ def test_swaps_have_an_interval_where_it_contains_what_a_valid_measure_needs():
     fallen = {"value": -0.6, "low": -0.9, "high": -0.2, "n": 10}
     measure = said_of_formats(study_of_formats(label=fallen), valid=False, reasons=["it falls"])
     assert wording.across_formats(measure) == "across formats: label -0.60"
+    measure = said_of_formats(study_of_formats(label=UNSURE), valid=False, reasons=["it is one-sided"])
+    assert wording.across_formats(measure) == "across formats: label 1.00"
     measure = said_of_formats(study_of_formats(label={"value": None, "low": None, "high": None, "n": 10}))
     assert wording.across_formats(measure) == "across formats: label \u2013"
 
