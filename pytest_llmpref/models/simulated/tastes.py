@@ -105,15 +105,12 @@ class Tastes:
 
     def _utility(self, name: str, purpose: Purpose) -> float:
         """Return what decides for one purpose: liking, as far as the purpose follows it, and a part of its own."""
-        follows = {"donation": self._world.donation.follows, "ranking": self._world.ranking.follows}.get(purpose, 1.0)
-        own = math.sqrt(1 - follows**2) * self.spread
-        if not own:
-            return self.mean + follows * (self.liking(name) - self.mean)
-        return (
-            self.mean
-            + follows * (self.liking(name) - self.mean)
-            + own * Draws(self._world.seed, bare(name)).normal(purpose)
-        )
+        donation, ranking = self._world.donation, self._world.ranking
+        follows = {"donation": donation.follows, "ranking": ranking.follows}.get(purpose, 1.0)
+        difference, own = follows * (self.liking(name) - self.mean), math.sqrt(1 - follows**2) * self.spread
+        if own:
+            difference += own * Draws(self._world.seed, bare(name)).normal(purpose)
+        return self.mean + difference * (donation.strength if purpose == "donation" else 1.0)
 
     def _openly(self, name: str, purpose: Purpose) -> float:
         """Return what decides in an open answer: what does in others, as far as planted, and a part of its own."""

@@ -82,9 +82,18 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Donation:
-    """What advice rests on: ``follows`` is its correlation with liking, the rest is drawn for each entity."""
+    """What advice rests on.
+
+    Attributes
+    ----------
+    follows
+        Correlation with liking; the rest is drawn for each entity.
+    strength
+        What differences between options are multiplied by: at 0, it recommends either option alike often.
+    """
 
     follows: Share = 1.0
+    strength: NotNegative = 1.0
 
 
 @dataclass(frozen=True, slots=True)

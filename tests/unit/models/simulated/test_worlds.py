@@ -7,6 +7,7 @@ import pytest
 from pytest_llmpref.files import data_folder
 from pytest_llmpref.models.chat import ModelUnavailableError
 from pytest_llmpref.models.simulated.server import SimulatedModel
+from pytest_llmpref.models.simulated.tastes import Tastes
 from pytest_llmpref.models.simulated.world import WorldError, load_world, world_file
 
 SHIPPED = sorted(path.stem for path in (data_folder("fixtures") / "worlds").glob("*.toml"))
@@ -103,3 +104,19 @@ def test_utilities_are_by_id_by_name_by_group_and_of_unknown_names(tmp_path):
     assert abs(sum(others[2:9]) / 7 - 1) < 0.8
     assert abs(tastes.liking("the Fund for What Nobody Knows") + 3) < 0.5
     assert tastes.liking("a fund") != tastes.liking("another fund")
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.5])
+@pytest.mark.parametrize("follows", [1.0, 0.5])
+def test_the_strength_of_advice_scales_what_decides_between_two_options(tmp_path, strength, follows):
+    def differences(strength, purpose):
+        path = tmp_path / "mine.toml"
+        path.write_text(f"[utilities.groups]\nhealth = {{ spread = 1.0 }}\n[donation]\n{follows=}\n{strength=}\n")
+        world, entities = load_world(path)
+        tastes, names = Tastes(world, entities), [one.name for one in entities if one.group == "health"]
+        return [tastes.utility(name, purpose) - tastes.utility(names[0], purpose) for name in names[1:]]
+
+    whole = differences(1.0, "donation")
+    assert min(map(abs, whole)) > 0
+    assert differences(strength, "donation") == pytest.approx([strength * one for one in whole])
+    assert differences(strength, "liking") == differences(1.0, "liking")
