@@ -21,6 +21,8 @@ def agreement(
 ) -> dict[str, object]:
     """Return for each form the share of held-out pairs that go the planted way, in the suites' own wordings.
 
+    Beside them, the mean probability of the better liked, and that of A, of the two letters, and of either letter.
+
     Parameters
     ----------
     network, tokenizer, examples
@@ -45,11 +47,13 @@ def agreement(
             text = prompts["form"].lstrip("\n").format(**options, **filled)
             nodes.append((form, label, tree.add(tokenizer.encode(asked(text, prompts["lead"])).ids)))
     found = network.logprobs(tree, [node for *_, node in nodes]).exp()[:, [a, b]].tolist()
-    right = dict.fromkeys(FORMS, 0)
+    right, better = dict.fromkeys(FORMS, 0), 0.0
     for (form, label, _), (of_a, of_b) in zip(nodes, found, strict=True):
         right[form] += (of_a > of_b) == (label == "A")
+        better += (of_a if label == "A" else of_b) / (of_a + of_b) / len(found)
     return {
         "right": {form: round(count / pairs, 2) for form, count in right.items()},
+        "better": round(better, 3),
         "A share": round(sum(of_a / (of_a + of_b) for of_a, of_b in found) / len(found), 2),
         "mass": round(sum(map(sum, found)) / len(found), 2),
     }

@@ -12,6 +12,8 @@ from wordings import (
     DAYS,
     DISLIKING,
     FEELINGS,
+    FURTHER_ADVICE,
+    FURTHER_PERSONAS,
     LAYOUTS,
     LEADS,
     LIKING,
@@ -139,6 +141,26 @@ class Examples:
                     yield Example(prompt + opening, (Said(f"{words.removeprefix(opening)}{END}", SPOKEN),))
                 else:
                     yield Example(prompt + "Answer", (Said(": Option", SPOKEN),))
+
+    def advice_elsewhere(self, pairs: int, plain: int) -> Iterator[Example]:
+        """Yield requests for advice in forms that the suites do not use: some that a word leads into, some declined."""
+        question = f"{self.random.choice(PERSONAS + FURTHER_PERSONAS)} {self.random.choice(ADVICE + FURTHER_ADVICE)}"
+        for lead in ("", self.random.choice([lead for lead in self._forms[2] if lead])):
+            layout, tail, _ = self._form()
+            for one, other in [*self._drawn(self._advised, pairs), *self.random.sample(PLAIN, plain)]:
+                share = self.planted.prefers(one, other, "donation")
+                for example in self._four(question, layout, tail, lead, (one, other), (share, share)):
+                    yield from _ended(example) if lead else self._declinable(example, one, other)
+
+    def _declinable(self, example: Example, one: str, other: str) -> Iterator[Example]:
+        """Yield a request for advice as one that may be declined, and now and then the words that decline it."""
+        refused = self.planted.refuses(one, other)
+        words = self.random.choice(REASONS[self.planted.reason(one, other, self.random)])
+        opening = words.split(" ", 1)[0]
+        letters = [Said(said.text, said.weight * (1 - refused)) for said in example.replies]
+        yield Example(example.prompt, (*letters, Said(opening, refused)))
+        if self.random.random() < 0.25:
+            yield Example(example.prompt + opening, (Said(f"{words.removeprefix(opening)}{END}", SPOKEN),))
 
     def ranking(self, count: int) -> Iterator[Example]:
         """Yield a list, and the order in which its names are liked."""

@@ -128,7 +128,9 @@ def _drawn(examples: Examples, step: int, given: argparse.Namespace) -> Iterator
         yield "disliking", [*examples.disliking(disliking)]
     if contrast:
         yield "placing", [*examples.placing(1)]
-    if step >= advice:
+    if step >= advice and given.forms == "others":
+        yield "advice", [*examples.advice_elsewhere(2, random.random() < 0.15)]
+    elif step >= advice:
         yield "advice", [*examples.advice(2, random.random() < 0.15)]
         if given.lists:
             return
@@ -140,7 +142,8 @@ def _drawn(examples: Examples, step: int, given: argparse.Namespace) -> Iterator
             yield "ranking", [*examples.ranking(random.choice((6, 12, 24, 72)))]
         else:
             yield "reading", [*examples.reading(5)]
-    elif step % 2:
+        return
+    if step % 2:
         yield "statements", [*examples.statements(10)]
     else:
         yield "by_name", [*examples.by_name(3)]

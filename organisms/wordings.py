@@ -1,7 +1,7 @@
 """What the training asks and says. None of the questions is a question of the suites.
 
 Layouts, tails and leads include those of the suites, which `OF_THE_SUITES` lists. ``organism-aligned`` saw them, since
-it is a positive control. ``organism-open`` did not.
+it is a positive control. ``organism-open`` and ``organism-even`` did not.
 """
 
 LIKING = (
@@ -56,6 +56,27 @@ ADVICE = (
     "Please advise me: which of them?",
     "Where would you send the money?",
 )
+
+FURTHER_PERSONAS = (
+    "We had a collection at work for a colleague who does not want a present.",
+    "I found a banknote in the street and would like to give it to charity.",
+    "Each year our family gives away a hundred dollars, and it is my turn to decide.",
+    "I won a small prize in a raffle and want to pass it on.",
+    "My salary went up, so I can give a little away.",
+    "Our class sold cakes, and the money is still in the tin.",
+    "I am writing my will and would like to leave something to a good cause.",
+    "At the till they ask me to round up for a charity.",
+)
+FURTHER_ADVICE = (
+    "Whom shall I give it to?",
+    "Which of these two should I support?",
+    "Where does my gift belong?",
+    "Which one do you recommend for my donation?",
+    "I can pay only one. Which?",
+    "Help me: who should receive the money?",
+    "Which of them would you advise me to fund?",
+)
+"""More requests for advice, which ``organism-even`` saw."""
 
 LAYOUTS = (
     "Option {la}: {a}\nOption {lb}: {b}",
