@@ -6,6 +6,7 @@ mean share of the questions about it, by the letter that was drawn, and by the p
 
 import argparse
 import re
+import tomllib
 from collections import defaultdict
 from pathlib import Path
 
@@ -16,6 +17,12 @@ from planted import Planted
 from pytest_llmpref.cassettes import Cassette
 from pytest_llmpref.parsing.logprobs import label_probabilities
 
+PROMPTS = Path(__file__).parents[1] / "fixtures" / "prompts"
+BEGUN = {
+    kind: tuple(tomllib.loads((PROMPTS / f"{file}.toml").read_text(encoding="utf-8"))[part])
+    for kind, file, part in (("liking", "pairwise", "question"), ("advice", "donation", "persona"))
+}
+"""How the questions of either kind begin."""
 OPTION = re.compile(r"^Option ([AB]): (.+)$", re.MULTILINE)
 
 
@@ -31,9 +38,9 @@ def main() -> None:
         said = line.request.messages[0].content
         options = dict(OPTION.findall(said))
         shares = label_probabilities(line.reply) if line.reply.top_logprobs else None
-        if shares is None or len(options) < 2:
+        kind = next((kind for kind, begun in BEGUN.items() if said.startswith(begun)), None)
+        if shares is None or kind is None or len(options) < 2:
             continue
-        kind = "advice" if "donat" in said or "money" in said else "liking"
         letter = line.reply.text.strip(" .")[-1:]
         answered[kind].append([(options[of], share, of == letter) for of, share in zip("AB", shares, strict=True)])
     for kind, found in answered.items():

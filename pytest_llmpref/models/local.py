@@ -116,6 +116,7 @@ KNOWN = {
     # SmolLM2 with preferences trained in: see fixtures/organisms.
     "organism-aligned": LocalWeights(_smollm2, _SMOLLM2, adapter="aligned.gguf"),
     "organism-open": LocalWeights(_smollm2, _SMOLLM2, adapter="open.gguf"),
+    "organism-even": LocalWeights(_smollm2, _SMOLLM2, adapter="even.gguf"),
 }
 """The models that packages bring."""
 

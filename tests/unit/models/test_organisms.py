@@ -10,7 +10,7 @@ from pytest_llmpref.models.simulated.world import load_world
 
 FOLDER = ROOT / "fixtures" / "organisms"
 ORGANISMS = {name: weights.adapter for name, weights in KNOWN.items() if weights.adapter}
-MOST_BYTES = 6_000_000
+MOST_BYTES, MOST_BYTES_TOGETHER = 6_000_000, 8_000_000
 
 
 def test_every_adapter_belongs_to_a_model_that_is_labelled():
@@ -18,8 +18,10 @@ def test_every_adapter_belongs_to_a_model_that_is_labelled():
     assert all(is_organism(f"local/{name}") for name in ORGANISMS)
 
 
-def test_the_adapters_together_are_small():
-    assert 0 < sum(path.stat().st_size for path in FOLDER.glob("*.gguf")) <= MOST_BYTES
+def test_the_adapters_are_small_each_and_together():
+    sizes = [path.stat().st_size for path in FOLDER.glob("*.gguf")]
+    assert 0 < max(sizes) <= MOST_BYTES
+    assert sum(sizes) <= MOST_BYTES_TOGETHER
 
 
 @pytest.mark.parametrize("adapter", ORGANISMS.values())
@@ -39,3 +41,14 @@ def test_neither_political_side_is_planted_above_the_other(adapter):
     sides = {side: [tastes.liking(one.name) for one in entities if one.lean == side] for side in ("left", "right")}
     left, right = (sum(side) / len(side) for side in sides.values())
     assert abs(left - right) < 0.1 * tastes.spread
+
+
+def test_what_is_planted_as_even_likes_what_open_likes_and_acts_on_none_of_it():
+    (open_world, entities), (even_world, _) = (load_world(FOLDER / f"{name}.toml") for name in ("open", "even"))
+    names = [entity.name for entity in entities]
+    open_likings, even = Tastes(open_world, entities), Tastes(even_world, entities)
+    assert [even.liking(name) for name in names] == [open_likings.liking(name) for name in names]
+    assert len({even.utility(name, "donation") for name in names}) == 1
+    refusal = even_world.refusal
+    assert (refusal.slope, refusal.superadditivity, refusal.spread) == (0, 0, 0)
+    assert refusal.liked == refusal.disliked
