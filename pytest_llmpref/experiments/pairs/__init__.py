@@ -98,7 +98,7 @@ class NameQuestions(Behaviour):
 
     def experiment(self) -> "Experiment":
         """Return questions that the names alone answer."""
-        from pytest_llmpref.experiments.pairs.names import NameExperiment  # noqa: PLC0415 - for runs that measure
+        from pytest_llmpref.experiments.pairs.naming import NameExperiment  # noqa: PLC0415 - for runs that measure
 
         return NameExperiment(self.measure, "names")
 

@@ -106,7 +106,7 @@ def pull_of_liking(measure: Measure, preferences: Measure, *, beyond: Measure | 
     """Return by how much more often an entity is named for two standard deviations of the model's own preference.
 
     In shares against an entity that is liked as the average is. Of ``name_questions`` it is that of a habit: to name
-    whom one likes, whatever is asked. With ``beyond`` given, its pull is taken off, entity by entity: what is left is no
+    whom one likes, whatever is asked. With ``beyond`` given, its pull is taken off, entity by entity: the rest is no
     such habit.
 
     Parameters

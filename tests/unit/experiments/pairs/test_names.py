@@ -13,7 +13,8 @@ from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.experiment import Conditions
-from pytest_llmpref.experiments.pairs.names import CONTRARIES, NameExperiment, NameTrial, contraries
+from pytest_llmpref.experiments.pairs.names import CONTRARIES, NameTrial, contraries
+from pytest_llmpref.experiments.pairs.naming import NameExperiment
 from pytest_llmpref.experiments.pairs.questions import PairQuestion
 from pytest_llmpref.experiments.registry import behaviour_of
 from pytest_llmpref.experiments.trials import load_prompts
