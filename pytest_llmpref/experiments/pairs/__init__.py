@@ -108,7 +108,7 @@ class NameQuestions(Behaviour):
             from pytest_llmpref.stats.closed_form import detectable_pull  # noqa: PLC0415 - for plans
 
             pull = detectable_pull(planned.questions, planned.alpha)
-            yield f"{self.measure}, pull of liking: {pull:.2f} for two standard deviations, where answers are by chance"
+            yield f"{self.measure}, pull of liking: {pull:.2f}, where answers are by chance"
 
     def remarks(self, checks: Mapping[str, Any]) -> Iterator[str]:
         """Yield how often the answers were right."""
