@@ -1,7 +1,7 @@
 """The asking loop: many trials in flight, each asked until its answer is valid, every one accounted for."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -185,7 +185,7 @@ async def ask_all(
     return [found[number] for number in numbers]
 
 
-async def _at_once(worker: Callable[[], Awaitable[None]], workers: int) -> None:
+async def _at_once(worker: Callable[[], Coroutine[Any, Any, None]], workers: int) -> None:
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(workers):

@@ -127,7 +127,8 @@ def fit_conditional(
 def _centre(padded: _Padded, chances: FloatArray) -> FloatArray:
     """Return the mean of the regressor in each stratum, weighted by the information of each row; shape (s,)."""
     weights = np.where(padded.real, chances * (1 - chances), 0.0)
-    return np.sum(weights * padded.x, axis=1) / np.sum(weights, axis=1)
+    centre: FloatArray = np.sum(weights * padded.x, axis=1) / np.sum(weights, axis=1)
+    return centre
 
 
 def stratum_levels(x: FloatArray, real: BoolArray, successes: IntArray, slope: float) -> FloatArray:

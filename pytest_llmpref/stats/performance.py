@@ -12,7 +12,7 @@ Green and Swets 1966
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,7 +103,7 @@ def preference_slope(answers: Answers, preference: FloatArray, *, invalid: Itera
     return PreferenceSlope(log_odds, extremes, bias)
 
 
-def _skill_and_leaning(answers: Answers, x: FloatArray, sides: Sequence[ConditionalFit]) -> list[tuple[float, Normal]]:
+def _skill_and_leaning(answers: Answers, x: FloatArray, sides: list[ConditionalFit]) -> list[tuple[float, Normal]]:
     """Return the slope, what it comes to between the extremes, and the leaning towards yes, with intervals."""
     yes, no = sides
     skill, leaning = (yes.slope + no.slope) / 2, (yes.slope - no.slope) / 2
