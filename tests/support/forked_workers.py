@@ -14,6 +14,7 @@ import select
 import signal
 import socket
 import sys
+import traceback
 import types
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -62,6 +63,8 @@ def copy_workers(end: Callable[[int], None]) -> None:
 
     @atexit.register
     def close() -> None:
+        # Not only closed: a process that the run forked may hold it too.
+        ours.shutdown(socket.SHUT_RDWR)
         ours.close()
         os.waitpid(nursery, 0)
 
@@ -75,6 +78,7 @@ def copy_workers(end: Callable[[int], None]) -> None:
 def _nurse(orders: socket.socket, end: Callable[[int], None]) -> None:
     """Make a copy for each order, until the run ends."""
     signal.signal(signal.SIGCHLD, lambda *_: _reap())
+    on_interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
         size, pipes, _, _ = socket.recv_fds(orders, 8, 2)
         if not size:
@@ -82,8 +86,13 @@ def _nurse(orders: socket.socket, end: Callable[[int], None]) -> None:
         order = json.loads(_received(orders, int.from_bytes(size, "big")))
         if not (process := os.fork()):
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, on_interrupt)
             orders.close()
-            _work(pipes, **order)
+            try:
+                _work(pipes, **order)
+            except BaseException:  # noqa: BLE001 - else the worker would go on as the run itself
+                traceback.print_exc()
+                end(1)
             end(0)
         for pipe in pipes:
             os.close(pipe)
