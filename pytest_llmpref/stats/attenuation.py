@@ -151,10 +151,10 @@ def attenuation_corrected(x: HasReliability, y: HasReliability) -> Estimate:
     <rho(preference, donation_advice) corrected for attenuation 1, 95% [0.633..., 1], n=72 entities>
     """
     rho = spearman(x, y)
-    return _over_halves(disattenuated(rho, x.reliability, y.reliability), crossed(x, y))
+    return _over_halves(disattenuated(rho, x.reliability, y.reliability), rho, crossed(x, y))
 
 
-def _over_halves(estimate: Estimate, found: Crossed | None) -> Estimate:
+def _over_halves(estimate: Estimate, plain: Estimate, found: Crossed | None) -> Estimate:
     """Return a corrected correlation with the value that different halves of the pairs give it, where there are any."""
     inner = estimate.interval_method
     if found is None or not isinstance(inner, DisattenuatedRho):
@@ -162,13 +162,14 @@ def _over_halves(estimate: Estimate, found: Crossed | None) -> Estimate:
     if math.isnan(found.corrected):
         reasons = (*estimate.invalid, "no correction for attenuation: halves of the pairs do not agree")
         return replace(estimate, value=math.nan, interval_method=Unknown(), invalid=reasons)
-    rho = RhoInterval(cut(found.corrected * inner.ceiling), inner.rho.n, inner.rho.extra)
+    # As that of the plain one, it scatters over what another study would draw anew: entities, or whole groups.
+    rho = replace(inner.rho, r=cut(found.corrected * inner.ceiling))
     return replace(
         estimate,
         value=cut(found.corrected),
         method=f"Spearman over different halves of the pairs, {found.between:.3f}, divided by the reliability of "
         f"halves ({found.x:.3f} and {found.y:.3f}; Spearman 1904; mean of {found.splits} splits), whose error is "
-        "counted (delta method, as of Hakstian, Schroeder and Rogers 1988)",
+        "counted (delta method, as of Hakstian, Schroeder and Rogers 1988), beside that of rho: " + plain.method,
         interval_method=replace(inner, rho=rho),
     )
 

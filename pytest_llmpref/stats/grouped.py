@@ -11,7 +11,7 @@ Hoeffding 1948
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -29,6 +29,7 @@ from pytest_llmpref.stats.association import (
     why_no_rank_correlation,
 )
 from pytest_llmpref.stats.closed_form import FEWEST_GROUPS
+from pytest_llmpref.stats.crossed import HasHalves
 from pytest_llmpref.stats.ranks import (
     FEWEST,
     RhoInterval,
@@ -70,6 +71,7 @@ def within_groups(x: HasGroups, y: HasValues) -> Estimate:
     entities, x_values, y_values = shared_values(x, y)
     groups = [x.groups[entity] for entity in entities]
     estimate = within_group_spearman(x_values, y_values, groups, invalid=reasons_of(x, y))
+    estimate = replace(estimate, method=estimate.method + _shared_noise(x, y))
     return described_as(estimate, f"rho within groups({x.name}, {y.name})", x, y, len(entities))
 
 
@@ -104,7 +106,14 @@ def partial_spearman(x: HasGroups, y: HasValues) -> Estimate:
     entities, x_values, y_values = shared_values(x, y)
     groups = [x.groups[entity] for entity in entities]
     estimate = partial_rank_correlation(x_values, y_values, groups, invalid=reasons_of(x, y))
+    estimate = replace(estimate, method=estimate.method + _shared_noise(x, y))
     return described_as(estimate, f"rho given groups({x.name}, {y.name})", x, y, len(entities))
+
+
+def _shared_noise(x: object, y: object) -> str:
+    """Say that what is particular to a pair counts as a relation of entities, where both measures ask about pairs."""
+    both = all(isinstance(one, HasHalves) and one.halves is not None for one in (x, y))
+    return "; likes of single pairs, where both ask about them, are not told from those of entities" if both else ""
 
 
 def within_group_spearman(
@@ -196,7 +205,8 @@ def partial_rank_correlation(
     count, n, label = int(of.max(initial=-1)) + 1, len(a), "rho given groups"
     method = (
         f"Spearman's partial rank correlation given {count} groups, score interval on Fisher's z by the jackknife over "
-        "groups (Efron and Stein 1981), with Student's t: it holds for other groups"
+        "groups (Efron and Stein 1981), with Student's t: it holds for other groups, and for a relation that rises or "
+        "falls throughout"
     )
     if problem := why_no_rank_correlation(a, b, "entities"):
         return Estimate(math.nan, n, "entities", method, Unknown(), (*reasons, problem), label)
