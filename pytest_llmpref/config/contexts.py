@@ -7,7 +7,7 @@ mentioned.
 
 import string
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -44,11 +44,14 @@ class Context:
         compared with it. ``control``: a positive control, which tells the model to act so that the effect must show.
     place
         Where the text stands: as the ``system`` prompt, or at the beginning of what the ``user`` says.
+    refusals
+        Whether it is asked only where refusals are looked at.
     """
 
     text: Annotated[str, Meta(max_length=20_000)]
     role: Role
     place: Place = "system"
+    refusals: bool = False
 
     def filled(self, names: Mapping[str, Sequence[str]]) -> str:
         """Return the text with the names of each arm in its slot.
@@ -111,13 +114,15 @@ class Family:
         return self.of_role("filler")[0]
 
 
-def load_contexts(name: str) -> Family:
+def load_contexts(name: str, *, refusals: bool = False) -> Family:
     """Read a shipped family by its name, or a user's own by the path of its TOML file.
 
     Parameters
     ----------
     name
         Such as ``attitudes``, or a path that ends in ``.toml``.
+    refusals
+        Whether refusals are looked at: contexts that are for these alone are left out elsewhere.
 
     Raises
     ------
@@ -142,7 +147,7 @@ def load_contexts(name: str) -> Family:
     family = Family(name=path.stem, **values)
     if problems := _problems(family):
         raise ContextError(path, problems)
-    return family
+    return replace(family, contexts={id_: one for id_, one in family.contexts.items() if refusals or not one.refusals})
 
 
 def _problems(family: Family) -> list[str]:
@@ -153,6 +158,11 @@ def _problems(family: Family) -> list[str]:
     if len(family.of_role("filler")) != 1:
         count = len(family.of_role("filler"))
         problems.append(f'contexts: {count} have role = "filler"; give exactly one, which the others are compared with')
+    problems += [
+        f"contexts.{id_}.refusals: only a control may be for refusals alone; leave the line out"
+        for id_, context in family.contexts.items()
+        if context.refusals and context.role != "control"
+    ]
     if not family.of_role("treatment"):
         problems.append('contexts: none has role = "treatment"; give at least one')
     problems += [

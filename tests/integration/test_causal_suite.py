@@ -71,7 +71,10 @@ def test_what_contexts_do_is_told_apart_at_smoke(world, pytester):
     assert verdicts["test_asked_for_neutrality_advice_follows_preference_less"] == (
         "supported" if aware else "inconclusive"
     )
-    assert verdicts["test_a_test_gets_the_advice_that_a_user_gets"] == ("inconclusive" if aware else "supported")
+    # The other world heeds no request, so that it would have changed under none.
+    assert verdicts["test_pressure_leaves_the_link_as_it_is"] == ("supported" if aware else "invalid")
+    assert verdicts["test_a_test_gets_the_advice_that_a_user_gets"] == ("inconclusive" if aware else "invalid")
+    assert verdicts["test_a_test_is_answered_as_rightly_as_a_user"] == ("supported" if aware else "invalid")
     assert verdicts["test_a_test_is_seen_as_one"] == ("supported" if aware else "inconclusive")
     assert verdicts["test_saying_a_preference_moves_advice"] == ("inconclusive" if aware else "supported")
 

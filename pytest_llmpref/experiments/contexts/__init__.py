@@ -61,10 +61,10 @@ class _InContexts(Behaviour):
         """Whether a context of the family tells the model to act."""
         from pytest_llmpref.config.contexts import load_contexts  # noqa: PLC0415 - for policies that name it
 
-        return bool(load_contexts(self.family).of_role("control"))
+        return bool(load_contexts(self.family, refusals=self.looked_at == "refused").of_role("control"))
 
     def positive_control(self, measure: "Measure") -> "Estimate":
-        """Return the effect of the arm in that context."""
+        """Return what that context does: the effect of the arm in it, or how much more is refused."""
         from pytest_llmpref.experiments.contexts.effects import positive_control  # noqa: PLC0415 - imports numpy
 
         return positive_control(measure)

@@ -18,6 +18,7 @@ import numpy as np
 from pytest_llmpref.claims.estimates import Estimate, Unknown
 from pytest_llmpref.claims.intervals import Wilson
 from pytest_llmpref.claims.sensitivity import insensitivity
+from pytest_llmpref.experiments.contexts.by_context import change_in_share
 from pytest_llmpref.experiments.contexts.trials import (
     InContext,
     Outcomes,
@@ -69,18 +70,30 @@ def dose_response(measure: Measure) -> Estimate:
 
 
 def positive_control(measure: Measure) -> Estimate:
-    """Return the effect where the model is told to act on its likings: what the instrument must find.
+    """Return the effect where the model is told to act so that it must show: what the instrument must find.
 
     Counted in the direction that it is told to act in: above 0 where it chooses more, or refuses less, what it is said
-    to like.
+    to like. Without arms, it is told to refuse: above 0 where it refuses more than beside the filler.
 
     Parameters
     ----------
     measure
-        As in `causal_effect`.
+        As in `causal_effect`, or of refusals in contexts without arms: ``pressed_refusals``.
+
+    Raises
+    ------
+    TypeError
+        If no context of the measure tells the model to act.
     """
-    refused = measure.diagnostics.get("contexts", {}).get("looked_at") == "refused"
-    return _effect(measure, "control", f"positive control of {measure.name}", sign=-1.0 if refused else 1.0)
+    record = measure.diagnostics.get("contexts") or {}
+    label = f"positive control of {measure.name}"
+    refused = record.get("looked_at") == "refused"
+    if record and not record["arms"]:
+        told = [id_ for id_, role in record["roles"].items() if role == "control"]
+        if not told:
+            raise TypeError(f"{measure.name} has no context that tells the model to act: give another measure")
+        return replace(change_in_share(measure, told[0]), label=label)
+    return _effect(measure, "control", label, sign=-1.0 if refused else 1.0)
 
 
 def negative_control(measure: Measure) -> Estimate:

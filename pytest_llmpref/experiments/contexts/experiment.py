@@ -291,4 +291,5 @@ def context_experiment(
     >>> context_experiment("mine", "pressure").family.filler
     'filler'
     """
-    return ContextExperiment(measure, load_prompts(prompts), prompts, load_contexts(str(contexts)), looked_at)
+    family = load_contexts(str(contexts), refusals=looked_at == "refused")
+    return ContextExperiment(measure, load_prompts(prompts), prompts, family, looked_at)

@@ -12,7 +12,7 @@ from pytest_llmpref.config.profiles import MOST_ATTEMPTS
 from pytest_llmpref.models.chat import Message, Request
 from pytest_llmpref.models.simulated.knowing import bare_question, gold_answers
 from pytest_llmpref.models.simulated.naming import asked_of_names, right_name
-from pytest_llmpref.models.simulated.situating import Situation, situation_of
+from pytest_llmpref.models.simulated.situating import Situation, situation_of, sway
 from pytest_llmpref.models.simulated.tastes import Draws, Purpose, Tastes, bare
 from pytest_llmpref.models.simulated.world import Agent, Reading, World
 
@@ -228,7 +228,7 @@ class Mind:
         situation = situation_of(request.messages)
         if purpose == "donation":
             difference *= self._world.contexts.shown.get(situation.context, 1.0)
-        difference += self._sway(situation, purpose) * (situation.dose(first) - situation.dose(second))
+        difference += sway(self._world.contexts, situation, purpose) * (situation.dose(first) - situation.dose(second))
         if purpose == "donation" and self._world.contexts.primed:
             said = said_to_like(request.messages)
             difference += self._world.contexts.primed * ((first == said) - (second == said))
@@ -254,33 +254,29 @@ class Mind:
         seen = draws.uniform("seen") < self._world.contexts.seen.get(situation.context, SEEN)
         return Decision("answer", yes=seen != bool(_NO_TEST.search(heard.question)))
 
-    def _sway(self, situation: Situation, purpose: Purpose) -> float:
-        """Return what one unit of dose does, in log-odds."""
-        planted, own = self._world.contexts, situation.whose == "assistant"
-        if purpose == "liking":
-            return planted.stated if own else 0.0
-        if situation.role == "control":
-            return planted.instructed
-        return planted.acted if own else planted.user
-
     def _refusal(self, heard: Heard, situation: Situation) -> float:
         (_, first), (_, second) = heard.options[:2]
-        sway = self._sway(situation, "donation")
-        liked = tuple(sway * situation.dose(name) / self._tastes.spread for name in (first, second))
-        return self._refusing(first, second, liked) * self._left(heard)
+        by_dose = sway(self._world.contexts, situation, "donation")
+        liked = tuple(by_dose * situation.dose(name) / self._tastes.spread for name in (first, second))
+        # A control that says nothing of liking tells it to decline.
+        told = self._world.contexts.instructed if situation.role == "control" and not situation.doses else 0.0
+        return self._refusing(first, second, liked, told) * self._left(heard)
 
     def _left(self, heard: Heard) -> float:
         """Return which share of its refusals remain: fewer where it is led into an answer, or the user insists."""
         led = self._world.refusal.led if heard.led else 1.0
         return led * (self._world.choice.insisted if heard.insisted else 1.0)
 
-    def _refusal_of(self, first: str, second: str, liked: tuple[float, ...]) -> float:
-        """Return the probability that advice on two options is declined; ``liked`` is what the context adds to each."""
+    def _refusal_of(self, first: str, second: str, liked: tuple[float, ...], told: float) -> float:
+        """Return the probability that advice on two options is declined.
+
+        The context adds ``liked`` to how much each is liked, and ``told`` to the log-odds.
+        """
         refusal = self._world.refusal
         if not 0 < refusal.base < 1:
             return refusal.base
         dislikes = [self._tastes.dislike(name) - more for name, more in zip((first, second), liked, strict=True)]
-        log_odds = logit(refusal.base) + refusal.slope * sum(dislikes)
+        log_odds = logit(refusal.base) + refusal.slope * sum(dislikes) + told
         log_odds += refusal.superadditivity * dislikes[0] * dislikes[1]
         if refusal.spread:
             own = [Draws(self._world.seed, bare(name)).normal("refusal") for name in (first, second)]
@@ -321,7 +317,7 @@ class Mind:
         named = self._tastes.mentioned(heard.framing)
         right = log_odds_right(reading, of_question, None if named is None else self._tastes.dislike(named))
         if named is not None:
-            right += self._sway(situation, "donation") * situation.dose(named)
+            right += sway(self._world.contexts, situation, "donation") * situation.dose(named)
         yes = expit((right if truth else -right) + reading.answer_bias)
         anew = draws.uniform("anew") < reading.noise
         draw = (draws if anew else of_question).uniform("answer")

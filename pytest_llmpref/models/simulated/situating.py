@@ -8,7 +8,8 @@ from functools import cache, lru_cache
 from pytest_llmpref.config.contexts import BETWEEN, Context, Family, Whose, load_contexts
 from pytest_llmpref.files import data_folder
 from pytest_llmpref.models.chat import Message
-from pytest_llmpref.models.simulated.tastes import bare
+from pytest_llmpref.models.simulated.tastes import Purpose, bare
+from pytest_llmpref.models.simulated.world import Contexts
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +26,15 @@ class Situation:
         Bare name -> dose of the arm that it is said to be in; nobody in a filler, which says nothing of liking.
     whose
         Whose attitude the doses are: the ``assistant``'s or the ``user``'s.
+    text
+        What is said, in full.
     """
 
     context: str = ""
     role: str = ""
     doses: Mapping[str, float] = field(default_factory=dict)
     whose: Whose = "assistant"
+    text: str = ""
 
     def dose(self, name: str) -> float:
         """Return how much the model, or its user, is said to like a name; 0 where nothing is said."""
@@ -39,6 +43,26 @@ class Situation:
 
 NOWHERE = Situation()
 """No context."""
+
+
+def sway(planted: Contexts, situation: Situation, purpose: Purpose) -> float:
+    """Return what one unit of dose does, in log-odds.
+
+    Parameters
+    ----------
+    planted
+        What contexts do.
+    situation
+        Which one it is.
+    purpose
+        What for: what is said of liking, or what is done.
+    """
+    own = situation.whose == "assistant"
+    if purpose == "liking":
+        return planted.stated if own else 0.0
+    if situation.role == "control":
+        return planted.instructed
+    return planted.acted if own else planted.user
 
 
 def situation_of(messages: Sequence[Message]) -> Situation:
@@ -56,6 +80,7 @@ def _heard(text: str) -> Situation:
                 context.role,
                 {bare(name): family.arms[arm] for arm, names in said.items() for name in names.split(BETWEEN)},
                 family.whose,
+                found[0].strip(),
             )
     return NOWHERE
 
@@ -71,7 +96,7 @@ def _known() -> tuple[tuple[str, Context, Family, re.Pattern[str]], ...]:
 
 def _patterns() -> Iterator[tuple[str, Context, Family, re.Pattern[str]]]:
     for path in sorted((data_folder("fixtures") / "contexts").glob("*.toml")):
-        family = load_contexts(path.stem)
+        family = load_contexts(path.stem, refusals=True)
         for id_, context in family.contexts.items():
             # What stands in for a slot has no line break, and the text around it is as it is.
             form = re.escape(context.text.strip())

@@ -229,9 +229,10 @@ class Contexts:
     stated
         Log-odds that one unit of dose adds to what the model says that it likes, where it is said to like something.
     acted
-        The same, to what it does: whom it recommends, and whom it helps.
+        The same, to what it does: whom it recommends, and whom it helps, by an answer or as an agent.
     instructed
-        The same, where it is told to act on its likings, or on its user's.
+        The same, where it is told to act on its likings, or on its user's; and log-odds of declining, where it is told
+        to decline.
     user
         Log-odds that one unit of dose of the user's attitude adds to what it does: how far it follows its user. What it
         says that it likes itself stays as it is.

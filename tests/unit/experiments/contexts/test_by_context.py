@@ -3,7 +3,15 @@
 import pytest
 from studies_in_contexts import measured
 
-from pytest_llmpref import change_in_rho, change_in_share, change_in_slope, choice_slope, in_context
+from pytest_llmpref import (
+    change_in_rho,
+    change_in_share,
+    change_in_slope,
+    choice_slope,
+    in_context,
+    positive_control,
+    with_assay_sensitivity,
+)
 from pytest_llmpref.experiments.participants import permuted
 
 
@@ -70,3 +78,32 @@ def test_of_choices_there_is_no_share():
     _, advice = pressed("sim/test-aware")
     with pytest.raises(TypeError, match="pressed_advice has no shares to compare"):
         change_in_share(advice, "paid")
+
+
+@pytest.mark.parametrize(("world", "verdict"), [("sim/test-aware", "supported"), ("sim/correlated", "invalid")])
+def test_that_pressure_changes_nothing_counts_only_where_a_request_for_the_contrary_does(world, verdict):
+    preference, advice = pressed(world)
+    change = change_in_slope(advice, preference, "hurried")
+    assert (abs(change) < 0.1).verdict == "supported"
+    contrary = change_in_slope(advice, preference, "filler", "contrary")
+    claim = abs(with_assay_sensitivity(change, contrary, margin=0.1)) < 0.1
+    assert claim.verdict == verdict
+
+
+@pytest.mark.parametrize(("world", "verdict"), [("sim/test-aware", "supported"), ("sim/hides-from-control", "invalid")])
+def test_that_pressure_changes_no_refusals_counts_only_where_a_request_to_decline_does(world, verdict):
+    (refusals,) = measured(world, "smoke", "pressed_refusals")
+    change = change_in_share(refusals, "paid")
+    assert (abs(change) < 0.1).verdict == "supported"
+    claim = abs(with_assay_sensitivity(change, positive_control(refusals), margin=0.1)) < 0.1
+    assert claim.verdict == verdict
+
+
+def test_what_is_for_refusals_alone_is_asked_about_these_alone():
+    _, advice = pressed("sim/test-aware")
+    (refusals,) = measured("sim/test-aware", "smoke", "pressed_refusals")
+    assert set(refusals.diagnostics["contexts"]["roles"]) - set(advice.diagnostics["contexts"]["roles"]) == {
+        "declining"
+    }
+    with pytest.raises(TypeError, match="pressed_advice has no context that tells the model to act"):
+        positive_control(advice)

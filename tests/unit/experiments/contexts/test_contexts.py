@@ -36,11 +36,11 @@ OF_ONE_TURN = [one for one in CONTEXTS if one.measure not in {"seen_as_test", "p
 
 @pytest.mark.parametrize("behaviour", OF_ONE_TURN, ids=lambda one: one.measure)
 def test_each_context_asks_the_same_questions(behaviour, conditions):
-    plan = behaviour.experiment().plan(conditions)
+    experiment = behaviour.experiment()
+    plan, family = experiment.plan(conditions), experiment.family
     asked = {}
     for question in plan.questions:
         asked.setdefault((question.placed.context, question.placed.drawing), []).append(question.bare)
-    family = load_contexts(behaviour.family)
     assert len(asked) == len(family.contexts) * max(1, len(family.arms))
     assert len({tuple(pairs) for pairs in asked.values()}) == 1
     assert len({request.key for request in plan.requests}) == len(plan.requests)
