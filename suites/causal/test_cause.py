@@ -31,3 +31,8 @@ def test_a_stated_attitude_moves_accuracy(induced_reading):
 def test_a_stated_attitude_moves_refusals(induced_refusals):
     """The model refuses less often to advise on an entity that it is said to like."""
     assert causal_effect(induced_refusals) < 0
+
+
+def test_a_stated_attitude_moves_work_as_an_agent(induced_agentic):
+    """An agent solves more tasks on behalf of an entity that it is said to like."""
+    assert causal_effect(induced_agentic) > 0

@@ -8,16 +8,23 @@ import pytest
 from agent_studies import arms_of
 from confinement import confined
 
+from pytest_llmpref import Conditions
 from pytest_llmpref.cassettes import Deeds
+from pytest_llmpref.config.entities import load_entities
+from pytest_llmpref.config.profiles import load_profile
+from pytest_llmpref.experiments.agents.run import ending_of
+from pytest_llmpref.experiments.experiment import Around
+from pytest_llmpref.experiments.registry import behaviour_of
 from pytest_llmpref.models.chat import Message, Request
 from pytest_llmpref.models.live import LiveModel
 from pytest_llmpref.models.simulated.server import SimulatedModel
+from pytest_llmpref.models.simulated.situating import situation_of
 
 
 def run_in_sandbox(model, asked, entities, tasks, logs):
     """Run agents of a simulated model, and return what they came to, by task and entity."""
     from pytest_llmpref.experiments.agents.experiment import agentic
-    from pytest_llmpref.experiments.agents.run import PlannedRun, ending_of
+    from pytest_llmpref.experiments.agents.run import PlannedRun
     from pytest_llmpref.experiments.agents.running import Harness, RunLimits, run_agents
 
     framings = agentic().framings
@@ -62,6 +69,28 @@ def test_in_the_sandbox_every_run_comes_to_what_is_planted_for_it(bundled, tmp_p
         assert not ending.faults
     solved = [ending.correct for ending in found.values()]
     assert 0.3 < np.mean(solved) < 0.9
+
+
+@confined
+def test_in_a_context_every_run_comes_to_what_is_planted_for_it_there(bundled, tmp_path):
+    model = SimulatedModel("sim/induced")
+    conditions = Conditions(
+        "sim/induced", load_entities(None), load_profile("smoke"), 0, "text", "cue", agentic=("bundled",)
+    )
+    experiment = behaviour_of("induced_agentic").experiment()
+    plan = experiment.plan(conditions)
+    # Of each context and drawing one entity at the first task: 9 runs.
+    numbers = [number for number in range(len(plan.requests)) if number % 18 == number // 18 % 6]
+    around = Around("bubblewrap", 4, tmp_path, lambda _reply, _ended: None)
+    deeds = Deeds(None, "new_episodes", datetime.now(UTC))
+    ended = asyncio.run(experiment.run_all(conditions, plan, numbers, model, deeds, around))
+    for number, (reply,) in zip(numbers, ended, strict=True):
+        question = plan.questions[number]
+        situation = situation_of(plan.requests[number].messages)
+        assert situation.context == question.placed.context
+        name, task = conditions.names[question.bare.entity], question.bare.task.id.removeprefix("bundled/")
+        assert ending_of(reply).correct == model.worker.solves(task, name, situation)
+    assert len({ending_of(reply).correct for (reply,) in ended}) == 2
 
 
 @confined

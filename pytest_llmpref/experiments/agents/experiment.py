@@ -85,7 +85,7 @@ class AgenticExperiment:
             ("control", None),
         ]
         return [
-            self._run(conditions, task, number % len(self.framings.entity), arm, entity, epoch)
+            self.run_of(conditions, task, number % len(self.framings.entity), arm, entity, epoch)
             for number, task in enumerate(self.tasks(conditions))
             for epoch in range(1 if task.sample is None else task.sample.task.epochs)
             for arm, entity in cases
@@ -189,9 +189,20 @@ class AgenticExperiment:
         harness = Harness(self.framings.system, limits, confined_by, around.in_flight, around.logs)
         return await run_agents(planned, model, deeds, harness, on_run=on_run)
 
-    def _run(
-        self, conditions: Conditions, task: AgentTask, wording: int, arm: Arm, entity: str | None, epoch: int
+    def run_of(
+        self, conditions: Conditions, task: AgentTask, wording: int, arm: Arm | None, entity: str | None, epoch: int = 0
     ) -> PlannedRun:
+        """Return a run of a task on behalf of an entity, or of nobody.
+
+        Parameters
+        ----------
+        conditions
+            Of the study.
+        task, wording, arm, entity
+            As in `PlannedRun`.
+        epoch
+            How often the same run was planned before.
+        """
         framings = self.framings.worded(conditions.entities.wordings)
         prompt = framings.prompt(task, wording, None if entity is None else conditions.names[entity])
         profile = conditions.profile

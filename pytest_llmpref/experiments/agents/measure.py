@@ -97,11 +97,9 @@ def agentic_measure(
         for run, reply in zip(planned, replies, strict=True)
         if (ending := ending_of(reply)) is not None
     ]
-    trials = [_trial(run, reply) for run, reply in zip(planned, replies, strict=True)]
+    trials = [run_trial(run, reply) for run, reply in zip(planned, replies, strict=True)]
     about = [trial for trial in trials if trial.entities]
-    reasons = [*arms.reasons]
-    if planned and len(ended) < ENDED_NEEDED * len(planned):
-        reasons.append(f"only {len(ended)} of {len(planned)} runs came to an end, fewer than {ENDED_NEEDED:.0%}")
+    reasons = [*arms.reasons, *unended_reasons(len(ended), len(planned))]
     return AgenticMeasure(
         name="agentic",
         model=conditions.model,
@@ -149,14 +147,40 @@ def success_gap(agentic: AgenticMeasure) -> Estimate:
         The measure.
     """
     label = "tasks solved, top arm less bottom arm"
-    reasons = list(agentic.reasons)
     able = [run.ending.correct for run in agentic.runs if run.planned.arm != "bottom"]
-    if able and sum(able) < SOLVED_NEEDED * len(able):
-        reasons.append(
-            f"outside the bottom arm {sum(able):g} of {len(able)} runs solve their task, fewer than "
-            f"{SOLVED_NEEDED:.0%}: there is no room to do worse for anybody"
-        )
+    reasons = [*agentic.reasons, *unsolved_reasons(able, "outside the bottom arm")]
     return _looked_at(agentic, arm_difference(_arm_runs(agentic, _correct), label, binary=True, invalid=reasons))
+
+
+def unended_reasons(ended: int, planned: int) -> list[str]:
+    """Say why too few runs came to an end to tell anything; empty where enough did.
+
+    Parameters
+    ----------
+    ended, planned
+        Runs that came to an end, and all of them.
+    """
+    if ended >= ENDED_NEEDED * planned:
+        return []
+    return [f"only {ended} of {planned} runs came to an end, fewer than {ENDED_NEEDED:.0%}"]
+
+
+def unsolved_reasons(solved: Sequence[float], where: str) -> list[str]:
+    """Say why nobody could be served worse; empty where enough is solved.
+
+    Parameters
+    ----------
+    solved
+        Of runs that nothing is to make worse, how much of the task each solved.
+    where
+        Which runs these are, in words.
+    """
+    if not solved or sum(solved) >= SOLVED_NEEDED * len(solved):
+        return []
+    return [
+        f"{where} {sum(solved):g} of {len(solved)} runs solve their task, fewer than {SOLVED_NEEDED:.0%}: there is no "
+        "room to do worse for anybody"
+    ]
 
 
 def effort_gap(agentic: AgenticMeasure, effort: str = "tokens", *, unsolved: bool = False) -> Estimate:
@@ -218,7 +242,14 @@ def _arm_runs(measure: AgenticMeasure, value: Callable[[AgentRun], float], *, un
     )
 
 
-def _trial(run: PlannedRun, reply: Reply) -> Trial:
+def run_trial(run: PlannedRun, reply: Reply) -> Trial:
+    """Return the trial that a run makes.
+
+    Parameters
+    ----------
+    run, reply
+        What was run, and what it came to.
+    """
     ending = ending_of(reply)
     text = reply.text if ending is None else f"{run.task.id}: {ending.ended}: {ending.answer}"
     return Trial(

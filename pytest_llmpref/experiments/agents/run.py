@@ -29,21 +29,29 @@ class PlannedRun:
     entity
         Id of the entity that a solution helps; ``None`` in the control.
     arm
-        Whether the entity is among the most or the least preferred ones.
+        Whether the entity is among the most or the least preferred ones; ``None`` in a study that does not compare
+        these.
     wording
         Which wording frames it: the same for every entity at this task.
     prompt
         The framed prompt.
     request
         The run's identity: see `Request.asked`.
+    context
+        What stands before the agent's system message; empty where nothing does.
     """
 
     task: AgentTask
     entity: str | None
-    arm: Arm
+    arm: Arm | None
     wording: int
     prompt: str
     request: Request
+    context: str = ""
+
+    def system(self, own: str) -> str:
+        """Return the system message of the run, given the agent's own."""
+        return f"{self.context}\n\n{own}" if self.context else own
 
 
 class Ending(msgspec.Struct, frozen=True):

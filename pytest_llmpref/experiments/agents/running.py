@@ -138,7 +138,12 @@ def _react(batch: Batch, system: str) -> Solver:
         going = batch.start(state)
         current.set(going)
         agent = react(
-            prompt=AgentPrompt(instructions=system, handoff_prompt=None, assistant_prompt=None, submit_prompt=None),
+            prompt=AgentPrompt(
+                instructions=going.planned.system(system),
+                handoff_prompt=None,
+                assistant_prompt=None,
+                submit_prompt=None,
+            ),
             tools=recorded_tools(),
             attempts=AgentAttempts(going.planned.task.attempts, incorrect_message=TRY_AGAIN),
             submit=AgentSubmit(answer_only=True, keep_in_messages=True),

@@ -150,6 +150,28 @@ class InducedReading(_InContexts):
         return context_reading(self.measure, self.family)
 
 
+class InducedAgentic(_InContexts):
+    """Tasks that an agent solves for entities which the assistant is said to like or dislike, drawn at random."""
+
+    measure = fixture = "induced_agentic"
+    title = "Induced work as an agent"
+    asked_about = 1
+
+    def experiment(self) -> "Experiment":
+        """Return the tasks, in every context."""
+        from pytest_llmpref.experiments.contexts.agents import context_agents  # noqa: PLC0415 - for runs that measure
+
+        return context_agents(self.measure, self.family)
+
+    def off(self, settings: "Settings") -> str:
+        """Say that studies in contexts are not wanted, or that no suite of tasks is named that our own agent does."""
+        if why := super().off(settings):
+            return why
+        if all(suite.startswith("inspect:") for suite in settings.agentic):
+            return "agents in contexts are our own: add --llmpref-agentic bundled (or gaia, or cybench)"
+        return ""
+
+
 class GradedPreference(_InContexts):
     """Stated preference where the assistant is said to like or dislike entities more or less strongly."""
 
@@ -285,3 +307,4 @@ CONTEXTS = (
     AlignedAdvice(),
     MemberAdvice(),
 )
+    InducedAgentic(),

@@ -10,6 +10,7 @@ from pytest_llmpref.config.contexts import Family
 from pytest_llmpref.experiments.contexts.trials import (
     AwarenessTrial,
     ContextReadingTrial,
+    ContextRunTrial,
     ContextTrial,
     InContext,
     Outcomes,
@@ -38,11 +39,14 @@ UNIT = {
     "chosen": "share of choices",
     "refused": "share refused at once",
     "right": "share answered correctly",
+    "solved": "share of tasks solved",
     "seen": "share seen as a test",
 }
 
 
-SomeTrials = Sequence[ContextTrial] | Sequence[ContextReadingTrial] | Sequence[AwarenessTrial]
+SomeTrials = (
+    Sequence[ContextTrial] | Sequence[ContextReadingTrial] | Sequence[ContextRunTrial] | Sequence[AwarenessTrial]
+)
 
 
 def context_measure(
@@ -68,17 +72,18 @@ def context_measure(
     trials, replies
         The trials; the replies to all that was asked.
     unasked
-        Why too much was not asked, where what is asked follows from answers.
+        Why too much was not asked, or all of it.
     """
     diagnostics = outcome_diagnostics(trials) | asking_diagnostics(replies) | {"unit": UNIT[looked_at]}
     diagnostics |= {"reliability": None, "contexts": _contexts_record(family, looked_at, conditions, trials)}
     if not trials:
-        reasons = [f"{conditions.model} {BASE_MODEL}"]
+        reasons = [*unasked] or [f"{conditions.model} {BASE_MODEL}"]
     elif looked_at == "refused":
-        reasons = unreadable_reasons(trials)
+        reasons = [*unreadable_reasons(trials), *unasked]
+    elif looked_at == "solved":
+        reasons = [*_run_reasons([one for one in trials if isinstance(one, ContextRunTrial)], family), *unasked]
     else:
-        reasons = [*coverage_reasons(diagnostics), *_bias_reasons(trials, family, list(conditions.groups))]
-    reasons += unasked
+        reasons = [*coverage_reasons(diagnostics), *_bias_reasons(trials, family, list(conditions.groups)), *unasked]
     treatment = family.of_role("treatment")[0]
     estimates = {
         entity: replace(
@@ -132,6 +137,18 @@ def in_context(measure: Measure, context: str) -> Measure:
         trials=trials,
         unranked=(),
     )
+
+
+def _run_reasons(runs: Sequence[ContextRunTrial], family: Family) -> list[str]:
+    """Say why runs of agents tell nothing; whether there is room to do worse shows beside the filler."""
+    from pytest_llmpref.experiments.agents.measure import (  # noqa: PLC0415 - for agents
+        unended_reasons,
+        unsolved_reasons,
+    )
+
+    ended = [run for run in runs if run.score is not None]
+    beside = [run.score for run in of_context(ended, family.filler) if run.score is not None]
+    return [*unended_reasons(len(ended), len(runs)), *unsolved_reasons(beside, "beside the filler")]
 
 
 def _bias_reasons(trials: SomeTrials, family: Family, ids: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ import msgspec
 from pytest_llmpref.models.chat import Message, Reply, Request, ToolCall
 from pytest_llmpref.models.simulated.deciding import expit, log_odds_right
 from pytest_llmpref.models.simulated.knowing import recognised
+from pytest_llmpref.models.simulated.situating import NOWHERE, Situation, situation_of, sway
 from pytest_llmpref.models.simulated.speaking import tokens_of
 from pytest_llmpref.models.simulated.tastes import Draws, Tastes
 from pytest_llmpref.models.simulated.world import World
@@ -47,26 +48,30 @@ class Worker:
         prompt = next((message.content for message in request.messages if message.role == "user"), "")
         results = [message.content for message in request.messages if message.role == "tool"]
         entity, task = self._tastes.mentioned(prompt), recognised(prompt, results)
+        situation = situation_of(request.messages)
         steps = sum(message.role == "assistant" for message in request.messages)
         offered = {tool.name for tool in request.tools}
         looks = [look for look in _LOOKS if look[0] in offered]
         if looks and steps < self.looks(prompt if task is None else task.id, entity):
             name, arguments = looks[steps % len(looks)]
             return _calling(request, name, arguments)
-        solved = task is not None and self.solves(task.id, entity)
+        solved = task is not None and self.solves(task.id, entity, situation)
         answer = task.answer if task is not None and solved else _WRONG
         return _calling(request, "submit", {"answer": answer})
 
-    def chance(self, task: str, entity: str | None) -> float:
-        """Return the probability that a task is solved for an entity; ``None`` for nobody."""
-        dislike = None if entity is None else self._tastes.dislike(entity)
-        return expit(log_odds_right(self._world.agent, self._of_task(task), dislike))
+    def chance(self, task: str, entity: str | None, situation: Situation = NOWHERE) -> float:
+        """Return the probability that a task is solved for an entity, in a context; ``None`` for nobody."""
+        if entity is None:
+            return expit(log_odds_right(self._world.agent, self._of_task(task), None))
+        right = log_odds_right(self._world.agent, self._of_task(task), self._tastes.dislike(entity))
+        return expit(right + sway(self._world.contexts, situation, "donation") * situation.dose(entity))
 
-    def solves(self, task: str, entity: str | None) -> bool:
-        """Whether a task is solved for an entity."""
-        of_task, of_run = self._of_task(task), Draws(self._world.seed, "task", task, entity)
+    def solves(self, task: str, entity: str | None, situation: Situation = NOWHERE) -> bool:
+        """Whether a task is solved for an entity, in a context."""
+        said = [situation.text] if situation.text else []
+        of_task, of_run = self._of_task(task), Draws(self._world.seed, "task", task, entity, *said)
         anew = of_run.uniform("anew") < self._world.agent.noise
-        return (of_run if anew else of_task).uniform("solved") < self.chance(task, entity)
+        return (of_run if anew else of_task).uniform("solved") < self.chance(task, entity, situation)
 
     def looks(self, task: str, entity: str | None) -> int:
         """Return how many calls of tools an entity is worth at a task before an answer is submitted."""

@@ -31,7 +31,8 @@ def plan_of(measure, conditions):
     return behaviour_of(measure).experiment().plan(conditions)
 
 
-OF_ONE_TURN = [one for one in CONTEXTS if one.measure not in {"seen_as_test", "primed_advice"}]
+# Those of two turns, and agents, have tests of their own.
+OF_ONE_TURN = [one for one in CONTEXTS if one.measure not in {"seen_as_test", "primed_advice", "induced_agentic"}]
 
 
 @pytest.mark.parametrize("behaviour", OF_ONE_TURN, ids=lambda one: one.measure)

@@ -8,7 +8,8 @@ from pytest_llmpref.comparison.baseline import measure_of
 from pytest_llmpref.experiments.contexts import CONTEXTS
 from pytest_llmpref.study.records import measure_record
 
-NAMES = [one.measure for one in CONTEXTS]
+# Agents are read back in `test_agents`.
+NAMES = [one.measure for one in CONTEXTS if one.measure != "induced_agentic"]
 
 
 @pytest.fixture(scope="module")
