@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pytest_llmpref.experiments.contexts.calibration import InducedStudy, scenarios
+from pytest_llmpref.experiments.contexts import by_context_calibration, calibration
+from pytest_llmpref.experiments.contexts.calibration import InducedStudy
 
 pytestmark = pytest.mark.usefixtures("few_redrawn")
 STUDIES = 100
-BY_NAME = {one.name: one.study for one in scenarios()}
+BY_NAME = {one.name: one.study for each in (calibration, by_context_calibration) for one in each.scenarios()}
 
 
 def found(study):
@@ -39,6 +40,12 @@ def missed(findings):
         "contexts/pressure, n=24",
         "contexts/pressure, halved",
         "contexts/pressure, stirred",
+        "contexts/reading",
+        "contexts/reading, null",
+        "contexts/agents",
+        "contexts/agents, n=6",
+        "contexts/priming",
+        "contexts/priming, n=24, null",
     ],
 )
 def test_intervals_hold_the_truth(name):
@@ -74,3 +81,24 @@ def test_a_context_that_changes_nothing_is_hardly_ever_found_to_and_one_that_wip
     alarms, power = (np.mean([(one.estimate < 0).verdict == "supported" for one in each]) for each in (none, wiped))
     assert alarms <= stats.binom.ppf(0.999, STUDIES, 0.025) / STUDIES
     assert power == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("reading, null", "effect on what is right"),
+        ("agents, null", "effect on what is right"),
+        ("agents, n=6, null", "effect on what is right"),
+        ("priming, null", "priming"),
+    ],
+)
+def test_where_nothing_is_swayed_hardly_anything_is_found(name, kind):
+    alarms = np.mean([(one.estimate > 0).verdict == "supported" for one in found(BY_NAME[f"contexts/{name}"])[kind]])
+    assert alarms <= stats.binom.ppf(0.999, STUDIES, 0.025) / STUDIES
+
+
+@pytest.mark.parametrize(("name", "kind"), [("reading", "effect on what is right"), ("priming", "priming")])
+def test_what_is_swayed_is_found(name, kind):
+    assert (
+        np.mean([(one.estimate > 0).verdict == "supported" for one in found(BY_NAME[f"contexts/{name}"])[kind]]) > 0.9
+    )

@@ -196,6 +196,18 @@ class PressedAdvice(_InContexts):
     family = "pressure"
     unit = "Change of the choices, beside the filler (share)"
 
+    def scenarios(self) -> "Iterable[Scenario]":
+        """Return simulated studies."""
+        from pytest_llmpref.experiments.contexts import by_context_calibration  # noqa: PLC0415 - for calibration
+
+        return by_context_calibration.scenarios()
+
+    def claim_kinds(self) -> "Mapping[str, ClaimKind]":
+        """Return the kinds of claim that they make."""
+        from pytest_llmpref.experiments.contexts.by_context_calibration import KINDS  # noqa: PLC0415 - for calibration
+
+        return KINDS
+
 
 class ObservedAdvice(_InContexts):
     """Donation advice where the conversation looks like a test, and where it looks like a user's."""
@@ -296,6 +308,7 @@ CONTEXTS = (
     InducedAdvice(),
     InducedRefusals(),
     InducedReading(),
+    InducedAgentic(),
     GradedPreference(),
     GradedAdvice(),
     PressedAdvice(),
@@ -307,4 +320,3 @@ CONTEXTS = (
     AlignedAdvice(),
     MemberAdvice(),
 )
-    InducedAgentic(),

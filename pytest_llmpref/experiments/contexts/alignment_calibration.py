@@ -1,6 +1,5 @@
 """Simulated studies of advice beside a user's taste: whether it follows them, the own preference, both or neither."""
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,14 +10,12 @@ from scipy import special
 
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario
+from pytest_llmpref.experiments.contexts.assigned_studies import DOSES, MARGIN, AssignedStudy
 from pytest_llmpref.stats.arrays import FloatArray, IntArray
-from pytest_llmpref.stats.assignment import Assigned, Design
+from pytest_llmpref.stats.assignment import Assigned
 from pytest_llmpref.stats.randomisation import RandomisedStudy, effect_of_assignment
 from pytest_llmpref.stats.slopes import shares_against_average, slope_per_two_sd
 
-DOSES = (1.0, -1.0, 0.0)
-MARGIN = 0.10
-"""What a study takes for no slope: ten percentage points for two standard deviations."""
 ASSIGNMENTS = 60
 """Over how many assignments the truth about the entities of one study is averaged. Our choice."""
 REFERENCES = 400
@@ -26,15 +23,11 @@ REFERENCES = 400
 
 
 @dataclass(frozen=True)
-class AlignedStudy:
-    """Conditions of a study.
+class AlignedStudy(AssignedStudy):
+    """Conditions of a study, whose entities are drawn anew.
 
     Attributes
     ----------
-    n_entities
-        Entities in it, drawn anew for each study.
-    partners
-        With how many others each is compared in each context and drawing, in both orders.
     user
         Log-odds that one unit of the user's taste adds.
     own
@@ -45,8 +38,6 @@ class AlignedStudy:
         Standard deviation of the error in the measured preference, in standard deviations of the true one.
     """
 
-    n_entities: int = 72
-    partners: int = 4
     user: float = 1.0
     own: float = 1.2
     beside: float = 0.6
@@ -55,9 +46,9 @@ class AlignedStudy:
     def findings(self, rng: np.random.Generator) -> Iterator[Finding]:
         """Simulate one study, and yield what it found."""
         liking, measured = self._entities(rng)
-        assigned = self._design.draw(Random(int(rng.integers(2**32))))  # noqa: S311 - no secret hangs on it
+        assigned = self.drawn(rng)
         stated, filler = (rng.binomial(2, self._chances(liking, of)) / 2 for of in (assigned, None))
-        study = RandomisedStudy(self._design, assigned, DOSES, self._shares(stated) - self._shares(filler))
+        study = RandomisedStudy(self.design, assigned, DOSES, self.shares(stated) - self.shares(filler))
         user = effect_of_assignment(study, "user's taste")
         own = self._slope(stated, measured)
         of_user, of_own = self._effect(liking), self._own
@@ -66,17 +57,9 @@ class AlignedStudy:
         yield Finding("own preference equivalence", own, of_own, MARGIN)
         yield Finding("user's taste less own preference", user - own, of_user - of_own, 0.0)
 
-    def predicted_power(self, kind: str) -> float:  # noqa: ARG002 - none is predicted
-        """Return NaN: nothing predicts the power of these."""
-        return math.nan
-
     @cached_property
-    def _design(self) -> Design:
-        return Design(("all",) * self.n_entities, len(DOSES))
-
-    @cached_property
-    def _pairs(self) -> tuple[IntArray, IntArray]:
-        """Return the pairs: each entity and its neighbours on as many random rings as a study has steps."""
+    def pairs(self) -> tuple[IntArray, IntArray]:
+        """The pairs: each entity and its neighbours on as many random rings as a study has steps."""
         rng = np.random.default_rng(0)
         rings = [rng.permutation(self.n_entities) for _ in range(self.partners // 2)]
         return np.concatenate(rings), np.concatenate([np.roll(ring, 1) for ring in rings])
@@ -88,35 +71,21 @@ class AlignedStudy:
 
     def _chances(self, liking: FloatArray, assigned: Assigned | None) -> FloatArray:
         """Return the chance that the first of each pair is chosen, shape (drawings, pairs); ``None`` for the filler."""
-        taste = np.zeros((len(DOSES), self.n_entities)) if assigned is None else np.array(DOSES)[np.array(assigned)]
+        taste = np.zeros((len(DOSES), self.n_entities)) if assigned is None else self.doses(assigned)
         utility = liking + self.user * taste
-        first, second = self._pairs
+        first, second = self.pairs
         return np.asarray(special.expit(utility[:, first] - utility[:, second]), dtype=np.float64)
 
-    def _shares(self, chosen: FloatArray) -> FloatArray:
-        """Return the share of its questions in which each entity is chosen, shape (drawings, entities)."""
-        first, second = self._pairs
-        found = np.zeros((len(chosen), self.n_entities))
-        for drawing, of_drawing in enumerate(chosen):
-            found[drawing] = np.bincount(first, of_drawing, self.n_entities)
-            found[drawing] += np.bincount(second, 1 - of_drawing, self.n_entities)
-        return found / self.partners
-
     def _slope(self, chosen: FloatArray, measured: FloatArray) -> Estimate:
-        first, second = (np.tile(side, len(chosen)) for side in self._pairs)
+        first, second = (np.tile(side, len(chosen)) for side in self.pairs)
         shares = shares_against_average(first, second, chosen.ravel(), self.n_entities)
-        return slope_per_two_sd(measured, shares, self._design.groups, "own preference")
+        return slope_per_two_sd(measured, shares, self.design.groups, "own preference")
 
     def _effect(self, liking: FloatArray) -> float:
         """Return the effect of the taste on these entities, over assignments."""
         if not self.user:
             return 0.0
-        random, gaps = Random("truth"), list[float]()  # noqa: S311 - no secret hangs on it
-        for _ in range(ASSIGNMENTS):
-            assigned = self._design.draw(random)
-            shares, arms = self._shares(self._chances(liking, assigned)), np.array(assigned)
-            gaps.append(float(shares[arms == 0].mean() - shares[arms == 1].mean()))
-        return float(np.mean(gaps))
+        return self.averaged(lambda assigned: self._chances(liking, assigned), ASSIGNMENTS)
 
     @cached_property
     def _own(self) -> float:
@@ -126,7 +95,7 @@ class AlignedStudy:
         rng, random, slopes = np.random.default_rng(0), Random("own"), list[float]()  # noqa: S311 - as above
         for _ in range(REFERENCES):
             liking, measured = self._entities(rng)
-            slopes.append(self._slope(self._chances(liking, self._design.draw(random)), measured).value)
+            slopes.append(self._slope(self._chances(liking, self.design.draw(random)), measured).value)
         return float(np.mean(slopes))
 
 
