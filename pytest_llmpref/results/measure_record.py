@@ -109,6 +109,8 @@ class TrialColumns(msgspec.Struct, frozen=True, kw_only=True):
         Of a yes/no question: whether the answer is right; null without one.
     text
         Of the last attempt, clipped.
+    task
+        Of a run of an agent in a context: id of its task.
     context
         Of a question in a context: its id.
     drawing
@@ -131,6 +133,7 @@ class TrialColumns(msgspec.Struct, frozen=True, kw_only=True):
     framing: list[str | None] | None = None
     correct: list[bool | None] | None = None
     text: list[str]
+    task: list[str | None] | None = None
     context: list[str | None] | None = None
     drawing: list[int | None] | None = None
     arms: list[list[str] | None] | None = None

@@ -118,6 +118,7 @@ def _columns(trials: Sequence[Trial], controls: Sequence[Trial]) -> TrialColumns
         text=[whole_text(clipped(trial.text, LONGEST_TEXT)) for trial in listed],
         context=_some(listed, "context"),
         drawing=_some(listed, "drawing"),
+        task=_some(listed, "task"),
         arms=_some(listed, "arms"),
     )
 

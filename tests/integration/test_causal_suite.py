@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from confinement import confined
 from planted_server import PlantedServer
 from studies_in_contexts import profile_of
 
@@ -188,6 +189,29 @@ def test_without_contexts_a_replay_misses_none_of_their_answers(pytester):
     assert run.ret == 0, run.stdout.str()
     run.assert_outcomes(skipped=7)
     run.stdout.fnmatch_lines(["*add --llmpref-contexts*"])
+
+
+@pytest.mark.slow
+@confined
+def test_agents_in_the_sandbox_are_reported_with_their_contexts(pytester):
+    """36 runs of simulated agents: half a minute."""
+    pytest.importorskip("inspect_cyber")
+    run = pytester.runpytest_subprocess(
+        SUITE / "test_no_effect_on_agents.py",
+        "--model=sim/induced",
+        f"--profile={profile_of(pytester.path, entities=4, agentic_entities=2, agentic_tasks=1)}",
+        "--llmpref-contexts",
+        "--llmpref-agentic=bundled",
+        "--llmpref-sandbox=bubblewrap",
+        f"--report-dir={pytester.path / 'reports'}",
+    )
+    assert run.ret in {0, 1}, run.stdout.str()
+    results = load_results(pytester.path / "reports" / "latest" / "results.json").models["sim/induced"]
+    measure = results.measures["induced_agentic"]
+    assert set(measure.trials.context) == {"stated", "filler", "instructed"}
+    assert len(measure.trials.task) == 36
+    assert len(measure.entities) == 4
+    assert [claim.measures for claim in results.claims] == [["induced_agentic"]]
 
 
 def test_runs_of_agents_are_priced_by_the_plan_and_off_unless_tasks_are_named(pytester):
