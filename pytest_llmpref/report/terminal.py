@@ -3,17 +3,14 @@
 What went wrong is shown by root cause: each cause once, with the claims that it spoils and what to do about it.
 """
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pytest_llmpref.characters import on_one_line
 from pytest_llmpref.claims.verdicts import COLOURS, LETTERS, Verdict
 from pytest_llmpref.experiments.registry import behaviour_of
-from pytest_llmpref.parsing.outcome import Outcome
 from pytest_llmpref.report.claims import (
     ClaimGroup,
     claimed,
@@ -23,6 +20,7 @@ from pytest_llmpref.report.claims import (
     judge,
 )
 from pytest_llmpref.report.labels import label_lines
+from pytest_llmpref.report.problems import causes_of, problems_of
 from pytest_llmpref.report.undecided import early_ends, said_of, to_decide, undecided
 from pytest_llmpref.report.wording import (
     WIDTH,
@@ -41,101 +39,6 @@ from pytest_llmpref.report.wording import (
 from pytest_llmpref.results.diagnostics import AnsweredBy
 from pytest_llmpref.results.measure_record import MeasureRecord
 from pytest_llmpref.results.schema import ClaimRecord, GateRecord, ModelRecord, Results
-
-FOR_MISSING: Mapping[str, str] = {
-    Outcome.UNPARSEABLE: "read the replies in report.html, then try --llmpref-prefill cue or --llmpref-judge MODEL",
-    Outcome.TRUNCATED: "raise max_tokens in the profile, or let the model think less",
-    Outcome.REFUSAL: "the model declines to choose: try --llmpref-prefill assistant, cue or schema",
-    Outcome.ABSTENTION: "the model declines to choose: try --llmpref-prefill assistant, cue or schema",
-    Outcome.ERROR: "the provider failed: run again with --record-mode new_episodes, which asks what is missing",
-}
-"""Commonest missing outcome -> what to do where too few questions were answered."""
-UNREAD = {Outcome.UNPARSEABLE, Outcome.TRUNCATED, Outcome.ERROR}
-FOR_CHECKS = {
-    "one-sided": "the model answers by position or label, whatever is named: try --llmpref-answers logprobs",
-    "repeat the order": "the model copies the list; rely on the pairwise questions for this model",
-    "base model": "use a model that was trained to converse, or leave these tests out with -k",
-    "another format": "its preferences depend on label or position, so do not rely on them",
-    "reliability": "the answers are mostly noise: use a larger --profile; if that does not help, there is no "
-    "stable preference to test",
-    "cut": "raise max_tokens in the profile, or let the model think less",
-}
-"""Words of a reason -> what to do about it."""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One root cause.
-
-    Attributes
-    ----------
-    title
-        The cause, with the number of claims that it spoils.
-    details
-        What the checks found.
-    to_do
-        What the user can do; empty where nothing is known to help.
-    """
-
-    title: str
-    details: tuple[str, ...]
-    to_do: str
-
-
-def problems_of(model: ModelRecord, groups: Iterable[ClaimGroup]) -> dict[str, Problem]:
-    """Return the root causes of invalid claims, by the measure that failed its checks or by the reason."""
-    invalid = [claim for group in groups for claim in group.claims if claim.verdict is Verdict.INVALID]
-    spoilt: dict[str, list[ClaimRecord]] = {}
-    for claim in invalid:
-        for cause in causes_of(claim, model.measures):
-            spoilt.setdefault(cause, []).append(claim)
-    return {
-        cause: _failed_measure(cause, model.measures[cause], claims)
-        if cause in model.measures
-        else _other_reason(claims)
-        for cause, claims in spoilt.items()
-    }
-
-
-def causes_of(claim: ClaimRecord, measures: Mapping[str, MeasureRecord]) -> list[str]:
-    """Return what spoils an invalid claim: the measures that failed their checks, else its first reason.
-
-    Reasons that differ only in their figures are one cause.
-    """
-    failed = [name for name in claim.measures if name in measures and not measures[name].valid]
-    return failed or [re.sub(r"\d[\d,.]*", "#", _first_reason(claim))]
-
-
-def _first_reason(claim: ClaimRecord) -> str:
-    return (claim.reasons or ["it gives no reason"])[0]
-
-
-def _other_reason(claims: Sequence[ClaimRecord]) -> Problem:
-    reasons = Counter(map(_first_reason, claims)).most_common()
-    commonest = reasons[0][0]
-    details = ("the commonest figures; others differ",) if len(reasons) > 1 else ()
-    return Problem(f"{plural(len(claims), 'claim')} invalid: {commonest}", details, _for_reasons([commonest]))
-
-
-def _failed_measure(name: str, measure: MeasureRecord, claims: Sequence[ClaimRecord]) -> Problem:
-    title = f"{name} failed its checks: {plural(len(claims), 'claim')} invalid"
-    return Problem(title, tuple(measure.reasons), _for_measure(measure))
-
-
-def _for_measure(measure: MeasureRecord) -> str:
-    too_few = any(reason.startswith("coverage") for reason in measure.reasons)
-    # A refusal, too, is an answer of the measure of refusals.
-    unread = any("attempts choose, refuse or abstain" in reason for reason in measure.reasons)
-    sought = set(FOR_MISSING) if too_few else UNREAD if unread else set()
-    outcomes = {name: count for name, count in measure.checks.outcomes.missing.items() if name in sought}
-    if outcomes:
-        return FOR_MISSING[max(outcomes, key=outcomes.__getitem__)]
-    return _for_reasons(measure.reasons)
-
-
-def _for_reasons(reasons: Sequence[str]) -> str:
-    return next((what for word, what in FOR_CHECKS.items() for reason in reasons if word in reason), "")
-
 
 UNDECIDED_SHOWN = 5
 """How many undecided tests say what would decide them; -v shows all."""

@@ -41,7 +41,7 @@ def test_trials_in_contexts_say_which_arm_their_entities_are_in(tmp_path):
     asked = changed((*trials, "context"), ["stated", None])["models"]["sim/plain"]["measures"]["preference"]["trials"]
     asked = {**asked, "drawing": [2, None], "arms": [["liked", "disliked"], None]}
     results = load_results(written(tmp_path, changed(trials, asked)))
-    assert list(SavedResults(results).to_frame("trials")["arm_2"])[0] == "disliked"
+    assert SavedResults(results).to_frame("trials")["arm_2"].iloc[0] == "disliked"
     first, second = rows_of(results, "trials")
     assert [first[name] for name in ("context", "drawing", "arm_1", "arm_2")] == ["stated", 2, "liked", "disliked"]
     assert (first["entities"], first["arms"]) == ("apple; pear", "liked; disliked")

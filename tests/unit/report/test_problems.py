@@ -6,16 +6,17 @@ import pytest
 from results_record import RECORD
 
 from pytest_llmpref.report.claims import ClaimGroup
-from pytest_llmpref.report.terminal import causes_of, problems_of
+from pytest_llmpref.report.problems import causes_of, problems_of
 from pytest_llmpref.results.loading import parse_results
 
 COUNTS = dict.fromkeys(["choice", "refusal", "abstention", "unparseable", "truncated", "error"], 0)
 
 
-def model_of(*claims, reasons=(), **counts):
+def model_of(*claims, reasons=(), simulated=False, trials=None, **counts):
     """A model with these claims, and a preference that fails its checks for these reasons, with these outcomes."""
     record = copy.deepcopy(RECORD)
     model = record["models"]["sim/plain"]
+    model["simulated"] = simulated
     (shown,) = model["claims"]
     model["claims"] = [
         copy.deepcopy(shown) | {"verdict": "invalid", "measures": ["preference"]} | one for one in claims
@@ -23,6 +24,7 @@ def model_of(*claims, reasons=(), **counts):
     measure = model["measures"]["preference"]
     measure |= {"valid": not reasons, "reasons": list(reasons)}
     measure["diagnostics"]["outcomes"] = COUNTS | counts
+    measure["trials"] |= trials or {}
     return parse_results(record, "it").models["sim/plain"]
 
 
@@ -71,3 +73,23 @@ def test_reasons_that_differ_only_in_figures_are_one_cause():
 def test_a_claim_without_a_reason_says_so():
     (found,) = problems(model_of({})).values()
     assert found.title == "1 claim invalid: it gives no reason"
+
+
+def failed_by_errors(text, *, simulated):
+    trials = {"outcome": ["refusal", "error"], "text": ["I'd rather not.", text]}
+    model = model_of({}, reasons=["coverage 0%"], simulated=simulated, trials=trials, error=2)
+    (found,) = problems(model).values()
+    return found
+
+
+def test_the_first_error_is_shown_whatever_the_model():
+    found = failed_by_errors("401: no such key", simulated=False)
+    assert found.details == ("coverage 0%", "first error: 401: no such key")
+    assert found.to_do.startswith("the provider failed: run again")
+
+
+def test_a_simulated_model_that_does_not_understand_is_not_asked_again():
+    said = "sim/plain: a simulated model does not understand this question."
+    found = failed_by_errors(said, simulated=True)
+    assert found.details[-1] == f"first error: {said}"
+    assert found.to_do == ""
