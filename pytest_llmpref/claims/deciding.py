@@ -23,7 +23,8 @@ class Forecast:
     said
         In words; empty where the claim is decided.
     needed
-        About the sample size that would decide it, if the value stays; ``None`` where none would, or none is known.
+        About the sample size that would decide it, if the value measured were the true one; ``None`` where none would,
+        or none is known.
     """
 
     said: str
@@ -56,10 +57,12 @@ def what_would_decide(claim: "Claim") -> Forecast:
         return Forecast("more trials: the answers so far do not tell how far the value may lie on that side")
     shrink = max((value - interval.low) / low_margin, (interval.high - value) / high_margin, 1.0)
     needed = _round_up(estimate.n * shrink**2)
-    said = f"about {needed} {estimate.unit} (now {estimate.n}) at the present value"
-    if not is_claimed(value, claim.relation, claim.threshold):
-        said = f"the value is on the wrong side: {said} would refute the claim, not support it"
-    return Forecast(said, needed)
+    # It is power at the effect that was observed, so it says no more than the interval does (Hoenig and Heisey 2001).
+    number, supposed = f"about {needed} {estimate.unit} (now {estimate.n})", f"if {value:.3g} were the true value"
+    if is_claimed(value, claim.relation, claim.threshold):
+        return Forecast(f"{number}, {supposed}", needed)
+    wrong = f"the value is on the wrong side: {supposed}, {number} would refute the claim, not support it"
+    return Forecast(wrong, needed)
 
 
 def _margins(claim: "Claim") -> tuple[float, float]:

@@ -204,6 +204,9 @@ class Behaviour:
         The fixture that needs the measure too where ``--llmpref-protocols all`` is given; empty for none.
     is_apart
         Whether it belongs to a study of its own: a plan leaves it out unless it is named.
+    asked_more
+        How a study of the same entities would ask more, in words, where that decides its claims as more entities
+        would; empty where the screen need not say so.
     gate
         What decides a release; ``None`` where nothing of ours does.
     entity_gate
@@ -231,6 +234,7 @@ class Behaviour:
     is_reference: ClassVar[bool] = False
     needed_by: ClassVar[str] = ""
     is_apart: ClassVar[bool] = False
+    asked_more: ClassVar[str] = ""
     gate: ClassVar[Gate | None] = None
     entity_gate: ClassVar[Gate | None] = None
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from pytest_llmpref.claims.verdicts import Verdict, is_claimed
+from pytest_llmpref.experiments.registry import behaviour_of
 from pytest_llmpref.report.claims import ClaimGroup
 from pytest_llmpref.report.wording import NAMED, listed, number
 from pytest_llmpref.results.measure_record import MeasureRecord
@@ -29,7 +30,9 @@ def to_decide(group: ClaimGroup) -> str:
     if not open_:
         return ""
     if not group.by_entity:
-        return open_[0].to_decide or UNKNOWN
+        said = open_[0].to_decide or UNKNOWN
+        asked_more = next(filter(None, (behaviour_of(name).asked_more for name in open_[0].measures)), "")
+        return f"{said}; or {asked_more}" if asked_more and open_[0].needed is not None else said
     wrong = [claim for claim in open_ if _is_wrong(claim)]
     rest = [claim for claim in open_ if not _is_wrong(claim)]
     said = [_of_the_wrong(wrong)] if wrong else []
@@ -61,8 +64,9 @@ def _of_the_rest(claims: Sequence[ClaimRecord]) -> str:
     if not needed:
         return f"{len(claims)}: {claims[0].to_decide or UNKNOWN}"
     now = _span([claim.estimate.n for claim in claims if claim.needed is not None])
-    said = f"{len(needed)} need{'s' * (len(needed) == 1)} about {_span(needed)} {unit} (now {now}) at the present value"
-    said += "s" * (len(needed) > 1)
+    one = len(needed) == 1
+    said = f"{len(needed)} need{'s' * one} about {_span(needed)} {unit} (now {now}), if "
+    said += "the value measured were the true one" if one else "the values measured were the true ones"
     left = len(claims) - len(needed)
     return f"{said}; of {left} more, no number is known" if left else said
 

@@ -41,6 +41,7 @@ class _InContexts(Behaviour):
     looked_at: ClassVar[Literal["chosen", "refused"]] = "chosen"
     unit = "Effect of the arm, beside the filler (share)"
     is_apart = True
+    asked_more = "more questions about the same: a larger --profile, or context_squares in one of your own"
     asked_about: ClassVar[int] = 2
     """Entities in a question."""
 

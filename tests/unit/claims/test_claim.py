@@ -85,14 +85,14 @@ def test_a_claim_in_words():
     ("claim", "text"),
     [
         # Half-width 0.2, and 0.1 to spare: the interval must halve, so n must be four times as large.
-        (lambda: normal(0.6, 0.2) > 0.5, "about 400 trials (now 100) at the present value"),
-        (lambda: normal(0.4, 0.2) < 0.5, "about 400 trials (now 100) at the present value"),
+        (lambda: normal(0.6, 0.2) > 0.5, "about 400 trials (now 100), if 0.6 were the true value"),
+        (lambda: normal(0.4, 0.2) < 0.5, "about 400 trials (now 100), if 0.4 were the true value"),
         (lambda: normal(0.4, 0.2) > 0.5,
-         "the value is on the wrong side: about 400 trials (now 100) at the present value would refute the claim, not "
-         "support it"),
+         "the value is on the wrong side: if 0.4 were the true value, about 400 trials (now 100) would refute the "
+         "claim, not support it"),
         (lambda: normal(0.6, 0.2) < 0.5,
-         "the value is on the wrong side: about 400 trials (now 100) at the present value would refute the claim, not "
-         "support it"),
+         "the value is on the wrong side: if 0.6 were the true value, about 400 trials (now 100) would refute the "
+         "claim, not support it"),
         (lambda: normal(0.5, 0.2) > 0.5,
          "nothing at the present value, which equals the threshold: no n would settle it"),
         (lambda: normal(0.9, 0.2) > 0.5, ""),
@@ -108,10 +108,11 @@ def test_what_would_decide_an_equivalence():
         estimate = Estimate(value, 100, "trials", "by hand", Normal(value, 0.2 / 1.6448536269514722))
         return (abs(estimate) < margin).to_decide
 
-    assert equal(0.0, 0.1) == "about 400 trials (now 100) at the present value"
-    assert equal(0.05, 0.1) == equal(-0.05, 0.1) == "about 1600 trials (now 100) at the present value"
-    wrong = "the value is on the wrong side: about 400 trials (now 100) at the present value would refute the claim"
-    assert equal(0.3, 0.2) == equal(-0.3, 0.2) == f"{wrong}, not support it"
+    assert equal(0.0, 0.1) == "about 400 trials (now 100), if 0 were the true value"
+    assert equal(0.05, 0.1) == "about 1600 trials (now 100), if 0.05 were the true value"
+    assert equal(-0.05, 0.1) == "about 1600 trials (now 100), if -0.05 were the true value"
+    wrong = "about 400 trials (now 100) would refute the claim, not support it"
+    assert equal(0.3, 0.2) == f"the value is on the wrong side: if 0.3 were the true value, {wrong}"
     assert equal(0.1, 0.1).startswith("nothing at the present value")
 
 
@@ -127,7 +128,7 @@ def test_what_would_decide_leaves_out_what_interim_analyses_cost():
 def test_what_interim_analyses_alone_leave_open_takes_as_many_trials_as_there_are():
     claim = Estimate(0.8, 100, "trials", "by hand", RepeatedInterval(0.8, 0.2 / Z95, math.inf, (0.25,))) > 0.5
     assert claim.verdict is Verdict.INCONCLUSIVE
-    assert claim.to_decide == "about 100 trials (now 100) at the present value"
+    assert claim.to_decide == "about 100 trials (now 100), if 0.8 were the true value"
 
 
 def test_a_forecast_has_two_digits_and_is_rounded_up():
@@ -152,7 +153,7 @@ def test_the_failure_text_by_hand():
         "  claimed    above 0.5",
         "  verdict    inconclusive: the interval holds values on both sides of the",
         "             threshold",
-        "  to decide  about 600 trials (now 100) at the present value",
+        "  to decide  about 600 trials (now 100), if 0.6 were the true value",
         "  method     by hand",
     ]
 

@@ -45,7 +45,7 @@ def test_entities_on_the_wrong_side_are_told_from_those_that_need_more_trials():
     group = group_of(at(0.1, needed=6100, n=40), at(0.66), at(0.3, needed=30), at(0.6), SUPPORTED)
     assert to_decide(group) == (
         "2 are on the wrong side (furthest: e1 at 0.66), so more trials would refute them; the other 2 need about 30 "
-        "to 6,100 trials (now 24 to 40) at the present values"
+        "to 6,100 trials (now 24 to 40), if the values measured were the true ones"
     )
 
 
@@ -60,7 +60,7 @@ def test_the_furthest_is_that_of_the_claimed_relation(relation, values, furthest
 def test_one_entity_each_is_said_in_the_singular():
     assert to_decide(group_of(at(0.6, needed=90), at(0.2, needed=50))) == (
         "1 is on the wrong side (e0 at 0.6), so more trials would refute it; the other 1 needs about 50 trials (now "
-        "24) at the present value"
+        "24), if the value measured were the true one"
     )
 
 
@@ -79,6 +79,14 @@ def test_a_claim_about_the_model_says_its_own():
     assert to_decide(group) == "about 90 questions"
     assert undecided([group_of(SUPPORTED)]) == []
     assert to_decide(group_of(SUPPORTED)) == ""
+
+
+def test_a_study_of_contexts_is_made_larger_by_asking_more_and_not_by_more_entities():
+    claim = {"entity": None, "nodeid": "suites/test_it.py::test_it[sim/plain]", "to_decide": "about 190 entities"}
+    said = to_decide(group_of(at(0.2, measures=["induced_advice"], needed=190, **claim)))
+    assert said.startswith("about 190 entities; or more questions about the same: a larger --profile, or context_squ")
+    assert to_decide(group_of(at(0.2, measures=["induced_advice"], **claim))) == "about 190 entities"
+    assert to_decide(group_of(at(0.2, measures=["preference"], needed=190, **claim))) == "about 190 entities"
 
 
 @pytest.mark.parametrize(

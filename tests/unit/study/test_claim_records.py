@@ -22,6 +22,6 @@ def test_a_study_that_asks_until_its_verdict_is_decided_says_nothing_of_a_repeti
 
 def test_about_how_many_questions_an_inconclusive_claim_needs_is_a_number_too():
     record = claim_record(gap(0.015) < 0.02, TEST, fails=True)
-    assert record.to_decide == f"about {record.needed} questions (now 64) at the present value"
+    assert record.to_decide == f"about {record.needed} questions (now 64), if 0.015 were the true value"
     assert claim_record(gap(0.02) < 0.02, TEST, fails=True).needed is None
     assert claim_record(gap(0.001) < 0.02, TEST, fails=False).needed is None
