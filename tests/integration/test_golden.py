@@ -30,6 +30,7 @@ STUDIES = {
     "organism-paper": (ORGANISM, "paper", (*PAIRS, "direct_ranking"), ()),
     "organism-standard": (ORGANISM, "standard", (*PAIRS, "direct_ranking"), ()),
     "organism-open": ("local/organism-open", "standard", PAIRS, ()),
+    "organism-even": ("local/organism-even", "standard", PAIRS, ()),
     "smollm2-agents": (SMOLLM2, ROOT / "cassettes/agentic/two-replies.toml", ("agentic",), AGENTS),
     "simulated-smoke": ("sim/paper-a", "smoke", (*ALL, "protocols"), ("--llmpref-protocols=all",)),
     "simulated-gate": ("sim/refuser", "gate", ("refusals", "boolq"), ("-m", "gate or golden")),
