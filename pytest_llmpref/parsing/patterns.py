@@ -115,11 +115,12 @@ class Union:
 
     def __init__(self, patterns: Iterable[Pattern]) -> None:
         self.patterns = tuple(dict.fromkeys(patterns))
+        self._possible = lru_cache(maxsize=64)(self._possible_in)
 
     def match(self, part: str, place: int = 0) -> re.Match[str] | None:
         """Return what the first pattern that matches at a place of a text matches there."""
-        for pattern in self.patterns:
-            if pattern.may_match(part) and (found := pattern.compiled.match(part, place)):
+        for pattern in self._possible(part):
+            if found := pattern.compiled.match(part, place):
                 return found
         return None
 
@@ -133,7 +134,7 @@ class Union:
 
     def finditer(self, part: str) -> Iterator[re.Match[str]]:
         """Yield every match in a part of a text, none of which overlaps with another."""
-        possible = [pattern.compiled for pattern in self.patterns if pattern.may_match(part)]
+        possible = [pattern.compiled for pattern in self._possible(part)]
         if len(possible) == 1:
             yield from possible[0].finditer(part)
             return
@@ -150,6 +151,10 @@ class Union:
             pieces.append(part[done : match.start()])
             done = match.end()
         return replacement.join([*pieces, part[done:]]) if pieces else part
+
+    def _possible_in(self, part: str) -> list[Pattern]:
+        """Return the patterns that may match in a part of a text, which is asked of at many places."""
+        return [pattern for pattern in self.patterns if pattern.may_match(part)]
 
 
 class Patterns(tuple[Pattern, ...]):

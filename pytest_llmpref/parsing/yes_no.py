@@ -210,8 +210,8 @@ def _answers(part: str, words: "_Words", spoken_in: tuple[Language, ...]) -> lis
     """Return yes and no where they stand first in a part, are all of a clause, or are stated."""
     found = dict[int, _Answer]()
     clauses = [0, *(match.end() for match in BOUNDARY.finditer(part))]
-    for index, start in enumerate(clauses):
-        match = words.answer.match(part, _opening_end(part, start, words))
+    for index, (start, opening) in enumerate(zip(clauses, _openings(part, clauses, words), strict=True)):
+        match = words.answer.match(part, opening)
         if not match or not (_GOES_ON.match(part, match.end()) or words.follows.match(part, match.end())):
             continue
         if found_in("reported", part[start : match.end()], spoken_in):
@@ -234,12 +234,31 @@ def _answers(part: str, words: "_Words", spoken_in: tuple[Language, ...]) -> lis
     return [found[start] for start in sorted(found)]
 
 
-def _opening_end(part: str, start: int, words: "_Words") -> int:
-    """Return where words end that say nothing before yes or no: "well, I guess"."""
-    apart = _APART.match(part, start)
-    while apart and not words.answer.match(part, apart.end()) and (filler := words.fillers.match(part, apart.end())):
-        start, apart = apart.end(), _APART_FROM.match(part, filler.end())
-    return apart.end() if apart else start
+def _openings(part: str, clauses: list[int], words: "_Words") -> list[int]:
+    """Return for each clause where words end that say nothing before yes or no: "well, I guess"."""
+    ends = dict[int, int]()
+    found, place = list[int](), 0
+    for start in clauses:
+        # Clauses that are nothing but marks end where the one before does.
+        if start > place or not found:
+            place = _APART.match(part, start).end()  # type: ignore[union-attr] - it may be empty
+        found.append(_opening_end(part, place, words, ends))
+    return found
+
+
+def _opening_end(part: str, place: int, words: "_Words", ends: dict[int, int]) -> int:
+    """Return where an opening ends that goes on at a place; what is known of later places is used, and added."""
+    passed = [place]
+    while place not in ends and not words.answer.match(part, place):
+        filler = words.fillers.match(part, place)
+        apart = _APART_FROM.match(part, filler.end()) if filler else None
+        if not apart:
+            break
+        place = apart.end()
+        passed.append(place)
+    end = ends.get(place, place)
+    ends.update(dict.fromkeys(passed, end))
+    return end
 
 
 def _by_verb(part: str, words: "_Words", spoken_in: tuple[Language, ...], clauses: list[int]) -> Iterator[_Answer]:

@@ -93,3 +93,12 @@ def test_shipped_patterns_find_what_regular_expressions_find(language: Language)
             assert pattern.sub(" ", reply) == plain.sub(" ", reply)
             spans += expected is not None
     assert spans
+
+
+def test_a_union_looks_for_letters_once_in_a_text_that_it_is_asked_about_at_many_places(monkeypatch) -> None:
+    asked = list[str]()
+    may_match = Pattern.may_match
+    monkeypatch.setattr(Pattern, "may_match", lambda self, part: asked.append(part) or may_match(self, part))
+    union, part = Union([Pattern("yes"), Pattern("sure")]), "(" * 50 + "sure"
+    assert [place for place in range(len(part)) if union.match(part, place)] == [50]
+    assert asked == [part, part]

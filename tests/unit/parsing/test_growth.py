@@ -1,0 +1,51 @@
+"""A reply that is twice as long takes twice the work, whatever it consists of. Work is counted in calls, not timed."""
+
+import sys
+from itertools import count
+
+import pytest
+
+from pytest_llmpref import Reply, read_choice, read_open_answer
+from pytest_llmpref.parsing.ranking import read_ranking
+from pytest_llmpref.parsing.yes_no import read_yes_no
+
+NAMES = {"A": "UNICEF", "B": "Oxfam"}
+READERS = {
+    "choice": lambda text: read_choice(Reply(text, "stop"), NAMES),
+    "yes or no": lambda text: read_yes_no(Reply(text, "stop")),
+    "ranking": lambda text: read_ranking(f"{text} Oxfam", NAMES),
+    "open answer": lambda text: read_open_answer(Reply(text, "stop")),
+}
+REPEATED = (
+    "(", '{"a": ', '"', "[", "<a>", "\\boxed{", "1. x\n", "la ", "well, ", "but ", "no, ", "yes? ", "I'd say ",
+    "I recommend it, ", "I can't, ", "A, ", "A or B? ", "UNICEF, ", "Oxfam is better. ", "not UNICEF but Oxfam; ",
+)  # fmt: skip
+SHORT = 400
+_fresh = count()
+
+
+def calls(read, text):
+    """Return how many functions a reading calls, of Python and of C."""
+    found = 0
+
+    def called(_frame, event, _argument):
+        nonlocal found
+        found += event in {"call", "c_call"}
+
+    sys.setprofile(called)
+    try:
+        read(text)
+    finally:
+        sys.setprofile(None)
+    return found
+
+
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+@pytest.mark.parametrize("repeated", REPEATED)
+def test_the_work_grows_with_the_length(read, repeated):
+    def work(length):
+        return calls(read, repeated * (length // len(repeated)) + f" {next(_fresh)}")
+
+    for length in (SHORT, 2 * SHORT):
+        work(length)  # What is compiled once does not count.
+    assert work(2 * SHORT) < 2.6 * work(SHORT) + 500
