@@ -30,6 +30,7 @@ from pytest_llmpref.experiments.contexts.effects import (
 )
 from pytest_llmpref.experiments.contexts.experiment import context_experiment, context_reading
 from pytest_llmpref.experiments.contexts.measure import in_context
+from pytest_llmpref.experiments.effort.measure import exhorted_share, preferred_share
 from pytest_llmpref.experiments.experiment import Conditions, Experiment, Plan, Rounds
 from pytest_llmpref.experiments.measure import (
     Measure,
@@ -162,6 +163,7 @@ __all__ = [
     "effort_gap",
     "entity_experiment",
     "excess_refusals",
+    "exhorted_share",
     "first_attempt",
     "harder_minus_easier",
     "in_context",
@@ -178,6 +180,7 @@ __all__ = [
     "pair_experiment",
     "partial_spearman",
     "positive_control",
+    "preferred_share",
     "priming_effect",
     "propensity",
     "pull_of_liking",

@@ -118,6 +118,7 @@ OPTIONS = (
     Option("--llmpref-sandbox", "llmpref_sandbox", "auto", "What confines agents: Docker, bubblewrap, or (auto) the first of them that works on this machine", choices=("auto", "docker", "bubblewrap")),
     Option("--llmpref-contexts", "llmpref_contexts", "false", "Run studies in contexts too, as in suites/causal; they ask about ten times as many questions", kind=bool, choices=("true", "false")),
     Option("--llmpref-open-questions", "llmpref_open_questions", "false", "Ask about preference and advice in open questions too, as in suites/moderators", kind=bool, choices=("true", "false")),
+    Option("--llmpref-effort", "llmpref_effort", "false", "Ask for short pieces of writing too, which the judge compares (--llmpref-judge), as in suites/moderators", kind=bool, choices=("true", "false")),
     Option("--llmpref-batch", "llmpref_batch", "off", "Record through the provider's batch API, at about half the price: wait for its jobs, or submit them and end with status 75; the same command collects them later", choices=get_args(Batch)),
     Option("--llmpref-batch-least", "llmpref_batch_least", "50", "Minimum number of questions that go as a batch; fewer are asked one by one, and 1 sends all as batches", kind=int, least=1),
     Option("--llmpref-in-flight", "llmpref_in_flight", "16", "Maximum number of questions under way at once", kind=int, least=1),
@@ -192,6 +193,7 @@ class Settings:
     sandbox: Literal["auto", "docker", "bubblewrap"]
     contexts: bool
     open_questions: bool
+    effort: bool
     batch: Batch
     batch_least: int
     in_flight: int

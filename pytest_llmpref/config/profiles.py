@@ -82,6 +82,12 @@ class Profile:
     name_partners
         With how many others each entity is compared in questions about names: four questions about each pair where
         `orders` is 2.
+    effort_entities
+        For how many of the most, and of the least, preferred entities short pieces are written.
+    effort_tasks
+        How many writing tasks each of these has; ``None`` for all.
+    effort_pieces
+        Pieces for each entity and task, and as many in which the model is told to try its hardest.
     design
         Version of the design of questions about pairs, for a new recording; the newest where a file leaves it out. A
         recording is continued and replayed under the version that it was made under. 1: labels and wordings rotate,
@@ -113,6 +119,9 @@ class Profile:
     context_squares: Annotated[int, Meta(ge=1, le=100)] = 1
     context_partners: Annotated[int, Meta(ge=2, le=10_000)] = 4
     name_partners: Annotated[int, Meta(ge=2, le=10_000)] = 4
+    effort_entities: Annotated[int, Meta(ge=2, le=10_000)] = 5
+    effort_tasks: Thousand | None = None
+    effort_pieces: Thousand = 1
     design: Annotated[int, Meta(ge=1, le=NEWEST_DESIGN)] = NEWEST_DESIGN
 
 

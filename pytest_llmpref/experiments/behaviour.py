@@ -202,6 +202,8 @@ class Behaviour:
         Whether this is the preference that the other behaviours are compared with. One behaviour is.
     needed_by
         The fixture that needs the measure too where ``--llmpref-protocols all`` is given; empty for none.
+    basis
+        The measure whose replies its questions are made of, as where a judge compares them; empty for none.
     is_apart
         Whether it belongs to a study of its own: a plan leaves it out unless it is named.
     asked_more
@@ -233,6 +235,7 @@ class Behaviour:
     unit: ClassVar[str] = ""
     is_reference: ClassVar[bool] = False
     needed_by: ClassVar[str] = ""
+    basis: ClassVar[str] = ""
     is_apart: ClassVar[bool] = False
     asked_more: ClassVar[str] = ""
     gate: ClassVar[Gate | None] = None

@@ -59,6 +59,11 @@ class Conditions:
     thresholds
         Measure -> what a release gate's claims about it are compared with: where a profile's stopping is sequential,
         these end the asking. Those of a second gate, for each entity, stand under `behaviour.for_each` of the measure.
+    judge
+        Name of the model that judges; empty for none.
+    basis
+        The measure whose replies the questions are made of, where a behaviour names one; ``None`` while it is not
+        known, as in a plan that only counts.
     """
 
     model: str
@@ -71,6 +76,8 @@ class Conditions:
     agentic: tuple[str, ...] = ()
     arms: Arms | None = None
     thresholds: Mapping[str, tuple[Threshold, ...]] = field(default_factory=dict)
+    judge: str = ""
+    basis: Measure | None = None
 
     @property
     def groups(self) -> dict[str, str]:
@@ -186,6 +193,8 @@ class Plan(Generic[Question]):
     follow
         Returns the next attempt at a trial, given the first and the replies so far, such as one in which the user
         insists; ``None`` where the same question is asked again.
+    of_judge
+        Whether the judge answers, and not the model that is measured.
 
     Examples
     --------
@@ -208,6 +217,7 @@ class Plan(Generic[Question]):
     rounds: Rounds | None = None
     refuses: Callable[[Reply], bool] | None = None
     follow: Callable[[Request, Sequence[Reply]], Request] | None = None
+    of_judge: bool = False
 
     def is_refusal(self, reply: Reply) -> bool:
         """Whether a reply is a refusal, for the count that is shown while asking."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_llmpref.experiments.agents import Agents
 from pytest_llmpref.experiments.behaviour import Behaviour
 from pytest_llmpref.experiments.contexts import CONTEXTS
+from pytest_llmpref.experiments.effort import GradedEffort, WrittenPieces
 from pytest_llmpref.experiments.pairs import (
     Advice,
     AdviceForms,
@@ -44,6 +45,8 @@ SHIPPED = (
     OpenPreference(),
     OpenAdvice(),
     NameQuestions(),
+    WrittenPieces(),
+    GradedEffort(),
     *CONTEXTS,
 )
 """In the order in which plans and reports show them."""

@@ -97,7 +97,7 @@ class Answerers:
         """Whether the model answers by itself in a run that records nothing."""
         return self._in_process(self._cassette)
 
-    def to_ask(self, *, live: bool, singly: bool = False) -> ChatModel:
+    def to_ask(self, *, live: bool, singly: bool = False, of_judge: bool = False) -> ChatModel:
         """Return whom to ask.
 
         Parameters
@@ -106,8 +106,14 @@ class Answerers:
             Whether the model itself is asked, and all that it answers recorded.
         singly
             Whether each question waits for the answer to another, so that no batch may hold it up.
+        of_judge
+            Whether the judge is asked, in place of the model.
         """
-        return self._live(self._cassette, singly=singly) if live else self._answering(self._cassette)
+        cassette = self._asked(of_judge=of_judge)
+        return self._live(cassette, singly=singly) if live else self._answering(cassette)
+
+    def _asked(self, *, of_judge: bool) -> Cassette:
+        return self._judge if of_judge and self._judge is not None else self._cassette
 
     def _to_judge(self, plan: Plan[Any], *, live: bool) -> ChatModel | None:
         """Return who judges the replies to a plan's questions; ``None`` where nobody does, or could."""
@@ -129,7 +135,7 @@ class Answerers:
         ``on_reply`` is told of each reply, and whether its trial ended with it.
         """
         plan, settings, experiment = plans[measure], self._settings, plans.experiment(measure)
-        model = self.to_ask(live=live, singly=isinstance(experiment, AgentExperiment))
+        model = self.to_ask(live=live, singly=isinstance(experiment, AgentExperiment), of_judge=plan.of_judge)
         tell = on_reply or _tell_nobody
         # A replay by key finds what a run came to beside its requests; one at the wire makes it again from these.
         if isinstance(experiment, AgentExperiment) and (live or self.in_process or settings.replay == "wire"):
@@ -139,7 +145,8 @@ class Answerers:
             if live:
                 asked = WatchedModel(asked, self._first)
             return experiment.run_all(plans.conditions(measure), plan, numbers, asked, self._deeds(live=live), around)
-        first, batched = self._first if live else None, live and self._goes_in_batches(self._cassette.model)
+        first = self._first if live and not plan.of_judge else None
+        batched = live and self._goes_in_batches(self._asked(of_judge=plan.of_judge).model)
         # All questions of a round go together. A first question alone would be a job alone, where all go as jobs.
         in_flight = len(numbers) if batched else settings.in_flight
         alone = not batched or settings.batch_least > 1

@@ -13,10 +13,9 @@ from pytest_llmpref.cassettes.files import slug
 from pytest_llmpref.config.options import Settings
 from pytest_llmpref.config.setups import setup_of
 from pytest_llmpref.experiments.experiment import AgentExperiment, Conditions
-from pytest_llmpref.experiments.registry import behaviour_of, reference
 from pytest_llmpref.models.chat import ChatModel
 from pytest_llmpref.models.parameters import HALF, price_of
-from pytest_llmpref.study.coverage import Plans
+from pytest_llmpref.study.coverage import Plans, needs_of
 
 if TYPE_CHECKING:
     from pytest_llmpref.models.batches.rounds import Purpose
@@ -30,14 +29,17 @@ def in_order_of_need(measures: Iterable[str], plans: Plans, conditions: Conditio
     """Return which measures can be asked together.
 
     First come those whose questions depend on no other measure, then those that compare entities which preferences
-    tell. Agents, whose questions wait for each other, are left out.
+    tell, then those whose questions are made of the replies to these. Agents, whose questions wait for each other, are
+    left out.
     """
-    asked = [name for name in measures if not isinstance(plans.experiment(name), AgentExperiment)]
-    later = [name for name in asked if behaviour_of(name).compared(conditions) is not None]
-    first = [name for name in asked if name not in later]
-    if later and reference().measure not in first:
-        first.append(reference().measure)
-    return [names for names in (first, later) if names]
+    left = [name for name in measures if not isinstance(plans.experiment(name), AgentExperiment)]
+    left += [need for name in left for need in needs_of(name, conditions)]
+    left, done, rounds = list(dict.fromkeys(left)), set[str](), list[list[str]]()
+    while ready := [name for name in left if done.issuperset(needs_of(name, conditions))]:
+        rounds.append(ready)
+        done.update(ready)
+        left = [name for name in left if name not in done]
+    return rounds
 
 
 async def all_of(asking: Iterable[Coroutine[Any, Any, object]]) -> None:

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from pytest_llmpref.errors import LLMPrefError
-from pytest_llmpref.experiments.registry import behaviour_of
 from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.files import open_given
 from pytest_llmpref.results.measure_record import written
 from pytest_llmpref.results.schema import ClaimRecord
+from pytest_llmpref.study.coverage import needs_of
 from pytest_llmpref.study.studies import Studies
 from pytest_llmpref.study.study import Study
 
@@ -99,12 +99,12 @@ def planned(study: Study, measures: Sequence[str]) -> dict[str, Any]:
     measures
         Their names.
     """
-    study.only_plan()
+    study.only_plan(measures)
     return {name: _questions(study, name) for name in sorted(measures)}
 
 
 def _questions(study: Study, name: str) -> dict[str, Any]:
-    if behaviour_of(name).compared(study.conditions) is not None:
+    if needs_of(name, study.conditions):
         return {"chosen_by": "another measure", "count": study.planned(name)}
     keys = [request.key for request in study.plans[name].requests]
     found = {"questions": [key[:SHORT] for key in keys], "sha256": digest(keys), "count": study.planned(name)}

@@ -13,7 +13,7 @@ from pytest_llmpref.experiments.experiment import Conditions, Experiment, Plan
 from pytest_llmpref.experiments.judging import TOKENS, judged, most_asked_of_judge, question_to_judge
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.participants import Arms, any_arms, extremes, quarters
-from pytest_llmpref.experiments.registry import behaviour_of
+from pytest_llmpref.experiments.registry import behaviour_of, reference
 from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.opening import listed_price
@@ -28,18 +28,19 @@ class Plans:
     ----------
     conditions
         Of the study.
-    preferences
-        Returns the preferences, which choose the entities of some experiments.
+    measured
+        Returns a measure by its name. Preferences choose the entities of some experiments, and the replies behind other
+        measures are what a judge compares.
     setup
         What the user wants to go with each question.
     """
 
-    def __init__(self, conditions: Conditions, preferences: Callable[[], Measure], setup: Setup = AS_IS) -> None:
-        self._study, self._preferences, self._setup = conditions, preferences, setup
+    def __init__(self, conditions: Conditions, measured: Callable[[str], Measure], setup: Setup = AS_IS) -> None:
+        self._study, self._measured, self._setup = conditions, measured, setup
         self._experiments: dict[str, Experiment] = {}
         self._planned: dict[tuple[str, bool], tuple[Conditions, Plan[Any]]] = {}
-        self.only_counted = False
-        """Whether questions are only counted: any entities do then where preferences are not recorded."""
+        self.not_measured = frozenset[str]()
+        """Measures that plans do without, where questions are only counted: any entities, and any texts, do then."""
 
     def __getitem__(self, measure: str) -> Plan[Any]:
         """Return the plan of a measure, which is made once: what was asked is what is analysed."""
@@ -68,24 +69,42 @@ class Plans:
         return self._experiments[measure]
 
     def _of(self, measure: str) -> tuple[Conditions, Plan[Any]]:
-        wanted = behaviour_of(measure).compared(self._study)
         # What was only counted was planned for any entities, and is not what would be asked.
-        key = measure, wanted is not None and self.only_counted
+        key = measure, not self.not_measured.isdisjoint(needs_of(measure, self._study))
         if key not in self._planned:
-            conditions = self._study if wanted is None else replace(self._study, arms=self._arms(wanted))
+            behaviour, conditions = behaviour_of(measure), self._study
+            if (wanted := behaviour.compared(conditions)) is not None:
+                conditions = replace(conditions, arms=self._arms(wanted))
+            if behaviour.basis and behaviour.basis not in self.not_measured:
+                conditions = replace(conditions, basis=self._measured(behaviour.basis))
             plan = self.experiment(measure).plan(conditions)
-            if self._setup is not AS_IS:
+            if self._setup is not AS_IS and not plan.of_judge:
                 plan = replace(plan, requests=[dressed(request, self._setup) for request in plan.requests])
             self._planned[key] = conditions, plan
         return self._planned[key]
 
     def _arms(self, wanted: Compared) -> Arms:
         """Return the entities that a behaviour compares."""
-        if self.only_counted:
+        if (name := reference().measure) in self.not_measured:
             return any_arms(tuple(self._study.groups), wanted.size)
         if wanted.parts == "quarters":
-            return quarters(self._preferences())
-        return extremes(self._preferences(), wanted.size)
+            return quarters(self._measured(name))
+        return extremes(self._measured(name), wanted.size)
+
+
+def needs_of(measure: str, conditions: Conditions) -> list[str]:
+    """Return the measures without which the questions of a measure are not known, in the order of need.
+
+    Parameters
+    ----------
+    measure
+        Its name.
+    conditions
+        Of the study.
+    """
+    behaviour = behaviour_of(measure)
+    preferences = [] if behaviour.compared(conditions) is None else [reference().measure]
+    return [*preferences, *([behaviour.basis] if behaviour.basis else [])]
 
 
 class NotRecordedError(MissingError):
@@ -112,6 +131,8 @@ class Gap:
         Who may have to judge the reply to each; empty where nobody does.
     unjudged
         The numbers of those of which the reply is recorded, and the judge's word is not.
+    of_judge
+        Whether the judge is asked the trials themselves, and the model nothing.
     """
 
     measure: str
@@ -121,6 +142,7 @@ class Gap:
     room: int = 0
     judge: str = ""
     unjudged: frozenset[int] = frozenset()
+    of_judge: bool = False
 
     @property
     def count(self) -> int:
@@ -130,13 +152,12 @@ class Gap:
     @property
     def questions(self) -> int:
         """How many of them the model has to answer: of the others, only the judge's word is missing."""
-        return self.count - len(self.unjudged)
+        return 0 if self.of_judge else self.count - len(self.unjudged)
 
     @property
     def prompt_characters(self) -> int:
         """Characters of its prompts; those of later trials are taken to be as long."""
-        characters = sum(len(message.content) for request in self._unanswered for message in request.messages)
-        return self._with_later(characters)
+        return self._with_later(sum(map(_characters, self._unanswered)))
 
     @property
     def reply_tokens(self) -> int:
@@ -145,17 +166,20 @@ class Gap:
 
     @property
     def _unanswered(self) -> list[Request]:
+        if self.of_judge:
+            return []
         return [request for number, request in self.missing.items() if number not in self.unjudged]
 
     @property
     def judgements(self) -> int:
-        """How many replies the judge is asked about at most."""
+        """How often the judge is asked at most."""
         return self.count if self.judge else 0
 
     @property
     def judge_characters(self) -> int:
         """Most characters of what it is asked."""
-        return self._with_later(sum(most_asked_of_judge(request) for request in self.missing.values()))
+        most = _characters if self.of_judge else most_asked_of_judge
+        return self._with_later(sum(most(request) for request in self.missing.values()))
 
     @property
     def judge_tokens(self) -> int:
@@ -198,7 +222,10 @@ class Recorded:
         while numbers := plan.next_round(replies):
             if missing := self.missing(plan, numbers, replies):
                 later = plan.total - done - len(numbers)
-                judge = self._judge.model if self._judge is not None and plan.options is not None else ""
+                judged_by = self._judge.model if self._judge is not None else ""
+                if plan.of_judge:
+                    return Gap(name, missing, plan.total, later, judge=judged_by, of_judge=True)
+                judge = judged_by if plan.options is not None else ""
                 unjudged = frozenset(number for number in missing if self._reply(self._cassette, missing[number]))
                 return Gap(name, missing, plan.total, later, self._room, judge, unjudged)
             done += len(numbers)
@@ -225,9 +252,10 @@ class Recorded:
     def _trial(self, plan: Plan[Any], number: int) -> tuple[Replies, Request | None]:
         """Return the recorded replies to a trial, and the attempt that has to be asked; ``None`` where none has."""
         replies = list[Reply]()
+        cassette = self._judge if plan.of_judge and self._judge is not None else self._cassette
         while True:
             request = plan.attempt(number, replies)
-            reply = self._reply(self._cassette, request)
+            reply = self._reply(cassette, request)
             options = None if self._judge is None else plan.options_of(number)
             if reply is not None and options is not None and self._judge is not None:
                 question = question_to_judge(self._judge.model, request, reply, options)
@@ -246,6 +274,10 @@ class Recorded:
         if found is None or must_ask(found, self._settings.record_mode, self._settings.began):
             return None
         return found.reply
+
+
+def _characters(request: Request) -> int:
+    return sum(len(message.content) for message in request.messages)
 
 
 def describe_gaps(model: str, gaps: Sequence[Gap], settings: Settings) -> str:

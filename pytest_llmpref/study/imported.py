@@ -152,7 +152,7 @@ class ImportedPlans(Plans):
     """
 
     def __init__(self, conditions: Conditions, data: Imported) -> None:
-        super().__init__(conditions, self._no_preferences)
+        super().__init__(conditions, self._not_measured)
         self._data, self._conditions = data, conditions
         self._trials: dict[str, ImportedTrials] = {}
 
@@ -192,8 +192,8 @@ class ImportedPlans(Plans):
                 return f"{self._conditions.model}: {name} is {NOT_TESTABLE}: the imported data are of {has} alone"
         return ""
 
-    def _no_preferences(self) -> Measure:
-        raise NotRecordedError(f"{self._conditions.model}: no measure of imported data depends on preferences")
+    def _not_measured(self, name: str) -> Measure:
+        raise NotRecordedError(f"{self._conditions.model}: no measure of imported data depends on {name}")
 
 
 class ImportedReplies(Recorded):

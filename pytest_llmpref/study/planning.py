@@ -14,6 +14,7 @@ from pytest_llmpref.models.opening import has_batch_api
 from pytest_llmpref.models.parameters import Price
 from pytest_llmpref.models.reasoning import REASONING_ALLOWANCE, reasons
 from pytest_llmpref.stats import closed_form
+from pytest_llmpref.study.coverage import needs_of
 from pytest_llmpref.study.study import Study
 
 CHARACTERS_PER_TOKEN = 4
@@ -40,6 +41,8 @@ class Step:
         Replies that a judge may have to read, at most.
     judge_prompt_tokens, judge_reply_tokens
         About the most that its prompts and its answers have.
+    compares
+        Whether the judge compares texts, and the model is asked nothing.
     """
 
     measure: str
@@ -51,11 +54,12 @@ class Step:
     judgements: int = 0
     judge_prompt_tokens: int = 0
     judge_reply_tokens: int = 0
+    compares: bool = False
 
 
 def plan_of(study: Study, measures: Sequence[str]) -> list[Step]:
     """Return what each measure takes, less what is recorded. Nothing is asked or opened."""
-    study.only_plan()
+    study.only_plan(measures)
     gaps = {gap.measure: gap for gap in study.gaps(measures)}
     steps = []
     for name in measures:
@@ -71,13 +75,15 @@ def plan_of(study: Study, measures: Sequence[str]) -> list[Step]:
                 judgements=gap.judgements if gap else 0,
                 judge_prompt_tokens=math.ceil(gap.judge_characters / CHARACTERS_PER_TOKEN) if gap and gap.judge else 0,
                 judge_reply_tokens=gap.judge_tokens if gap else 0,
+                compares=gap is not None and gap.of_judge,
             )
         )
     return steps
 
 
 def plan_lines(study: Study, measures: Sequence[str], settings: Settings) -> Iterator[str]:
-    """Yield the plan of one model, as lines of 80 columns."""
+    """Yield the plan of one model, as lines of 80 columns; what the measures need is asked too."""
+    measures = in_order([*measures, *(need for name in measures for need in needs_of(name, study.conditions))])
     steps = plan_of(study, measures)
     model, calls = study.conditions.model, sum(step.missing for step in steps)
     prompt, reply = (sum(getattr(step, name) for step in steps) for name in ("prompt_tokens", "reply_tokens"))
@@ -110,7 +116,7 @@ def plan_lines(study: Study, measures: Sequence[str], settings: Settings) -> Ite
 
 
 def _judging(judge: str, steps: Sequence[Step], settings: Settings) -> Iterator[str]:
-    """Yield what a judge takes at most, which is asked about the replies that hold no explicit choice."""
+    """Yield what a judge takes at most: for replies that hold no explicit choice, and for texts that it compares."""
     if not judge:
         return
     calls, prompt, reply = (
@@ -118,7 +124,11 @@ def _judging(judge: str, steps: Sequence[Step], settings: Settings) -> Iterator[
         for name in ("judgements", "judge_prompt_tokens", "judge_reply_tokens")
     )
     yield on_one_line(f"  judge: {judge}")
-    yield f"    for replies without an explicit choice: at most {calls:,} calls,"
+    compared = sum(step.judgements for step in steps if step.compares)
+    if calls > compared or not calls:
+        yield f"    for replies without an explicit choice: at most {calls - compared:,} calls,"
+    if compared:
+        yield f"    for texts that it compares: at most {compared:,} calls,"
     price = price_under(judge, settings)
     cost = (
         "at an unknown price, which is not zero" if price is None else f"at most about ${price.of(prompt, reply):,.4f}"

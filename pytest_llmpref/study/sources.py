@@ -71,8 +71,8 @@ class AskedModel:
     ----------
     conditions, settings
         Of the study.
-    preferences
-        Returns the preferences, which choose the entities of some experiments.
+    measured
+        As in `coverage.Plans`.
 
     Raises
     ------
@@ -83,16 +83,17 @@ class AskedModel:
     is_asked = True
     record: ImportRecord | None = None
 
-    def __init__(self, conditions: Conditions, settings: Settings, preferences: Callable[[], Measure]) -> None:
+    def __init__(self, conditions: Conditions, settings: Settings, measured: Callable[[str], Measure]) -> None:
         self.cassette = Cassette.open(settings.cassettes, conditions.model)
         self.judge = judge_of(conditions.model, settings)
         self.judging = self._cassette_of_judge(settings)
-        self.conditions = replace(conditions, profile=_followed(conditions.profile, self.cassette, settings))
+        profile = _followed(conditions.profile, self.cassette, settings)
+        self.conditions = replace(conditions, profile=profile, judge=self.judge)
         self.cassette.design = self.conditions.profile.design
         if self.judging is not None and self.judging is not self.cassette:
             # What a judge is asked follows no design, and must not decide on that of a later study of it.
             self.judging.design = max(self.judging.designs, default=NEWEST_DESIGN)
-        self.plans = Plans(self.conditions, preferences, setup_of(conditions.model, settings))
+        self.plans = Plans(self.conditions, measured, setup_of(conditions.model, settings))
         self.recorded = Recorded(self.cassette, self.judging, settings)
 
     def _cassette_of_judge(self, settings: Settings) -> Cassette | None:
@@ -116,8 +117,8 @@ def _followed(profile: Profile, cassette: Cassette, settings: Settings) -> Profi
     return replace(profile, design=max(cassette.designs, default=profile.design))
 
 
-def source_of(conditions: Conditions, settings: Settings, preferences: Callable[[], Measure]) -> Source:
+def source_of(conditions: Conditions, settings: Settings, measured: Callable[[str], Measure]) -> Source:
     """Return where the replies of a study come from, by the name of its model; parameters as of `AskedModel`."""
     if is_imported(conditions.model):
         return ImportedStudy(conditions, settings)
-    return AskedModel(conditions, settings, preferences)
+    return AskedModel(conditions, settings, measured)

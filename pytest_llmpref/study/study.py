@@ -14,7 +14,7 @@ from pytest_llmpref.experiments.asking import attempt_key
 from pytest_llmpref.experiments.experiment import AgentExperiment, Conditions
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.participants import permuted
-from pytest_llmpref.experiments.registry import is_shipped, reference
+from pytest_llmpref.experiments.registry import behaviour_of, is_shipped
 from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.opening import is_simulated
@@ -22,7 +22,7 @@ from pytest_llmpref.models.setup import dressed
 from pytest_llmpref.study.answering import Answerers, BackgroundLoop
 from pytest_llmpref.study.batching import all_of, in_order_of_need
 from pytest_llmpref.study.canary import Canary, ask_again, recorded_again
-from pytest_llmpref.study.coverage import Gap, NotRecordedError, describe_gaps
+from pytest_llmpref.study.coverage import Gap, NotRecordedError, describe_gaps, needs_of
 from pytest_llmpref.study.extensions import NOTHING, Extensions
 from pytest_llmpref.study.labelling import Labelling
 from pytest_llmpref.study.provenance import invalidated, with_provenance
@@ -90,7 +90,7 @@ class Study:
         extensions: Extensions = NOTHING,
         labels: Labels | None = None,
     ) -> None:
-        self.source = source_of(conditions, settings, lambda: self.measure(reference().measure))
+        self.source = source_of(conditions, settings, self.measure)
         self.cassette, self.judge, self.judging = self.source.cassette, self.source.judge, self.source.judging
         self.conditions, self.plans, self._recorded = (
             self.source.conditions,
@@ -149,9 +149,11 @@ class Study:
         """
         return [names for names in in_order_of_need(measures, self.plans, self.conditions) if self.gaps(names)]
 
-    def only_plan(self) -> None:
-        """Count from now on what a run would ask: preferences that are not recorded are not asked for."""
-        self.plans.only_counted = bool(self.gaps([reference().measure]))
+    def only_plan(self, measures: Iterable[str]) -> None:
+        """Count from now on what a run would ask: what these measures need and is not recorded is not asked for."""
+        for needed in dict.fromkeys(need for name in measures for need in needs_of(name, self.conditions)):
+            if self.gaps([needed]):
+                self.plans.not_measured |= {needed}
 
     def prepare(self, measures: Sequence[str]) -> None:
         """Make sure, before the first question, that these measures can be had.
@@ -225,6 +227,11 @@ class Study:
         LLMPrefError
             What ``prepare`` raises, or if the answers to other shares decide what is asked.
         """
+        if (basis := behaviour_of(name).basis) and self.gaps([basis]):
+            raise LLMPrefError(
+                f"{name}: its questions are made of all answers to {basis}, which no share has; record the shares of "
+                f"{basis} first, merge them, and then record {name}"
+            )
         plan = self.plans[name]
         if plan.rounds is not None:
             raise LLMPrefError(
@@ -267,7 +274,10 @@ class Study:
         if not is_shipped(name):
             measure = checked_measure(name, measure)
         measure = self.source.found(name, measure)
-        measure = with_provenance(measure, self._measures.values(), self.cassette, self._settings.served)
+        # Who answered is compared with who answered the same: the model, or its judge.
+        others = [other for known, other in self._measures.items() if self.plans[known].of_judge == plan.of_judge]
+        asked = self.judging if plan.of_judge and self.judging is not None else self.cassette
+        measure = with_provenance(measure, others, asked, self._settings.served)
         if self._canary is not None:
             measure = replace(measure, diagnostics=measure.diagnostics | {"canary": self._canary.record})
             measure = invalidated(measure, self._canary.reasons)

@@ -118,3 +118,72 @@ def test_a_measure_that_another_test_reads_is_asked_though_one_that_is_off_reads
     )
     plan.stdout.fnmatch_lines(["*aligned_advice *", "*preference *"])
     plan.stdout.no_fnmatch_line("*donation_advice *")
+
+
+class Writers(PlantedServer):
+    """A writer and a judge behind one address."""
+
+    def judged(self):
+        return [body for body in self.received if body["model"] == "judge"]
+
+
+@pytest.fixture
+def writers(monkeypatch):
+    server = Writers(SimulatedModel("sim/tries-harder"))
+    server.start()
+    monkeypatch.setenv("OPENAI_API_BASE", server.api_base)
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    yield server
+    server.stop()
+
+
+def test_pieces_and_judgments_are_planned_recorded_and_replayed(pytester, writers):
+    profile = profile_of(pytester.path, entities=8, partners=4, effort_entities=3, effort_tasks=4)
+
+    def run(*arguments):
+        return pytester.runpytest_subprocess(
+            SUITE / "test_graded_effort.py",
+            "--llmpref-effort",
+            "--llmpref-judge=openai/judge",
+            "--model=openai/writer",
+            f"--profile={profile}",
+            f"--llmpref-cassettes={pytester.path / 'cassettes'}",
+            f"--report-dir={pytester.path / 'reports'}",
+            *arguments,
+        )
+
+    def results():
+        path = pytester.path / "reports" / "latest" / "results.json"
+        return json.loads(path.read_text(encoding="utf-8"))["models"]["openai/writer"]
+
+    plan = run("--llmpref-plan")
+    plan.stdout.fnmatch_lines(["*written_pieces * 48 * 48 *", "*for texts that it compares: at most 120 calls,"])
+    assert not writers.received
+    recorded = run("--record-mode=new_episodes")
+    found = results()
+    assert len(found["claims"]) == 3, recorded.stdout.str()
+    assert len(writers.judged()) == 120
+    assert found["measures"]["graded_effort"]["valid"]
+    asked = len(writers.received)
+    for depth in ("reply", "wire"):
+        run("--record-mode=none", f"--llmpref-replay={depth}")
+        again = results()["measures"]
+        for name in ("written_pieces", "graded_effort"):
+            assert again[name]["entities"] == found["measures"][name]["entities"], depth
+            assert again[name]["trials"] == found["measures"][name]["trials"], depth
+    assert len(writers.received) == asked
+    (pytester.path / "cassettes" / "openai--judge.jsonl").unlink()
+    missing = run("--record-mode=none")
+    assert missing.ret == pytest.ExitCode.USAGE_ERROR
+    missing.stderr.fnmatch_lines(["*graded_effort: 120 of 120", "openai/judge may judge up to 120 replies"])
+
+
+@pytest.mark.parametrize(
+    ("options", "why"), [((), "*add --llmpref-effort*"), (("--llmpref-effort",), "*add --llmpref-judge NAME*")]
+)
+def test_pieces_are_written_only_where_they_are_wanted_and_judged(options, why, pytester):
+    asked = ("--model=sim/tries-harder", "--profile=smoke", f"--report-dir={pytester.path / 'reports'}", "-rs")
+    run = pytester.runpytest_subprocess(SUITE / "test_graded_effort.py", *asked, *options)
+    assert run.ret == 0, run.stdout.str()
+    assert run.parseoutcomes().keys() == {"skipped"}
+    run.stdout.fnmatch_lines([why])

@@ -39,7 +39,8 @@ ONLY = {
 NAMES = frozenset(one.measure for one in SHIPPED) | frozenset(one.fixture for one in SHIPPED if one.fixture)
 """What the shipped measures and their fixtures are called."""
 SLICES = tuple(
-    f"experiments/{name}/" for name in ("agents", "contexts", "pairs", "ranking", "reading", "refusal", "replies")
+    f"experiments/{name}/"
+    for name in ("agents", "contexts", "effort", "pairs", "ranking", "reading", "refusal", "replies")
 )
 OUTCOME, PROVIDER = "an outcome of a trial", "a field of a provider's reply"
 DATA_SET, OPTION = "a data set", "an option of the command line"

@@ -20,6 +20,7 @@ from pytest_llmpref.models.simulated.speaking import speak
 from pytest_llmpref.models.simulated.tastes import Draws, Tastes
 from pytest_llmpref.models.simulated.working import Worker
 from pytest_llmpref.models.simulated.world import load_world, world_file
+from pytest_llmpref.models.simulated.writing import Writer
 
 _UNKNOWN = (
     "{name}: a simulated model does not understand this question. Ask a real model, or say how to answer it in "
@@ -56,6 +57,7 @@ class SimulatedModel:
         self.tastes = Tastes(self.world, self.entities)
         self.worker = Worker(self.world, self.tastes)
         self._mind = Mind(self.world, self.tastes)
+        self._writer = Writer(self.world, self.tastes)
 
     def reply(self, request: Request) -> Reply:
         """Answer one request; whoever is given tools works with them.
@@ -67,6 +69,8 @@ class SimulatedModel:
         for answer in self._answers:
             if (said := answer(request, self.tastes)) is not None:
                 return Reply(said, finish="stop", cost=0.0)
+        if (written := self._writer.reply(request)) is not None:
+            return written
         heard = hear(request.messages)
         if heard.kind == "other":
             return Reply(_UNKNOWN.format(name=self.name), finish="error", cost=0.0)

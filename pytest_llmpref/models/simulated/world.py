@@ -254,6 +254,28 @@ class Contexts:
 
 
 @dataclass(frozen=True, slots=True)
+class Writing:
+    """How well it writes short pieces, and how it judges those of others. Quality is in log-odds of a judgment.
+
+    Attributes
+    ----------
+    slope
+        What a standard deviation of liking adds to the quality of a piece.
+    exhorted
+        What being told to try its hardest adds.
+    spread
+        Standard deviation of the quality of pieces that are written under equal conditions.
+    judging
+        How much of a difference in quality it sees as a judge: 1 all of it, 0 none.
+    """
+
+    slope: float = 0.0
+    exhorted: float = 1.3
+    spread: NotNegative = 0.5
+    judging: NotNegative = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Replies:
     """How the model speaks.
 
@@ -302,6 +324,7 @@ class World:
     reading: Reading = Reading()
     agent: Agent = Agent()
     contexts: Contexts = field(default_factory=Contexts)
+    writing: Writing = Writing()
     replies: Replies = Replies()
 
 
