@@ -10,6 +10,11 @@ from pytest_llmpref.config.items import Item, ItemSet
 from pytest_llmpref.config.policy import TestPolicy
 from pytest_llmpref.config.profiles import Profile
 from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.experiments.agents.by_difficulty import (
+    success_gap_by_difficulty,
+    success_gap_harder_minus_easier,
+    success_gap_per_level,
+)
 from pytest_llmpref.experiments.agents.measure import AgenticMeasure, effort_gap, success_gap
 from pytest_llmpref.experiments.asking import attempt_key, first_attempt
 from pytest_llmpref.experiments.behaviour import Behaviour, ClaimKind, Compared, Finding, Gate, Planned, Scenario
@@ -41,6 +46,7 @@ from pytest_llmpref.experiments.measure import (
     reliability_reasons,
     share,
 )
+from pytest_llmpref.experiments.paired.measure import declined_gap, hedged_gap
 from pytest_llmpref.experiments.pairs.experiment import PairExperiment, pair_experiment
 from pytest_llmpref.experiments.pairs.formats import agreement, at_first, chosen_at_once
 from pytest_llmpref.experiments.pairs.habit import pull_of_liking, share_right
@@ -157,6 +163,7 @@ __all__ = [
     "context_experiment",
     "context_reading",
     "coverage_reasons",
+    "declined_gap",
     "declined_minus_others",
     "dose_response",
     "effect_per_preference",
@@ -166,6 +173,7 @@ __all__ = [
     "exhorted_share",
     "first_attempt",
     "harder_minus_easier",
+    "hedged_gap",
     "in_context",
     "interval_record",
     "ledger",
@@ -198,6 +206,9 @@ __all__ = [
     "split_half",
     "stopping_record",
     "success_gap",
+    "success_gap_by_difficulty",
+    "success_gap_harder_minus_easier",
+    "success_gap_per_level",
     "superadditivity",
     "top_minus_bottom",
     "two_by_two",

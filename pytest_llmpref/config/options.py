@@ -119,6 +119,7 @@ OPTIONS = (
     Option("--llmpref-contexts", "llmpref_contexts", "false", "Run studies in contexts too, as in suites/causal; they ask about ten times as many questions", kind=bool, choices=("true", "false")),
     Option("--llmpref-open-questions", "llmpref_open_questions", "false", "Ask about preference and advice in open questions too, as in suites/moderators", kind=bool, choices=("true", "false")),
     Option("--llmpref-effort", "llmpref_effort", "false", "Ask for short pieces of writing too, which the judge compares (--llmpref-judge), as in suites/moderators", kind=bool, choices=("true", "false")),
+    Option("--llmpref-paired-prompts", "llmpref_paired_prompts", "", "Pairs of prompts that take opposite sides (.csv, .jsonl or .parquet; columns prompt_a and prompt_b, and optionally topic_name, template_category, lean_a and lean_b), such as eval_set.csv of anthropics/political-neutrality-eval" + WHERE_FILES_START),
     Option("--llmpref-batch", "llmpref_batch", "off", "Record through the provider's batch API, at about half the price: wait for its jobs, or submit them and end with status 75; the same command collects them later", choices=get_args(Batch)),
     Option("--llmpref-batch-least", "llmpref_batch_least", "50", "Minimum number of questions that go as a batch; fewer are asked one by one, and 1 sends all as batches", kind=int, least=1),
     Option("--llmpref-in-flight", "llmpref_in_flight", "16", "Maximum number of questions under way at once", kind=int, least=1),
@@ -155,7 +156,7 @@ RECORD_MODE = Option(
 )
 SHORT = tuple(option for option in (*OPTIONS, RECORD_MODE) if option.flag != option.long)
 """Options whose usual name another plugin may have."""
-FILES = ("baseline", "entities", "labels", "policy", "system", "models_file", "to_label")
+FILES = ("baseline", "entities", "labels", "policy", "system", "models_file", "paired_prompts", "to_label")
 """Settings that name a file, or none."""
 
 
@@ -194,6 +195,7 @@ class Settings:
     contexts: bool
     open_questions: bool
     effort: bool
+    paired_prompts: Path | None
     batch: Batch
     batch_least: int
     in_flight: int

@@ -82,6 +82,8 @@ class Profile:
     name_partners
         With how many others each entity is compared in questions about names: four questions about each pair where
         `orders` is 2.
+    paired_prompts
+        How many of a user's pairs of prompts are asked; ``None`` for all.
     effort_entities
         For how many of the most, and of the least, preferred entities short pieces are written.
     effort_tasks
@@ -119,6 +121,7 @@ class Profile:
     context_squares: Annotated[int, Meta(ge=1, le=100)] = 1
     context_partners: Annotated[int, Meta(ge=2, le=10_000)] = 4
     name_partners: Annotated[int, Meta(ge=2, le=10_000)] = 4
+    paired_prompts: Annotated[int, Meta(ge=4, le=100_000)] | None = None
     effort_entities: Annotated[int, Meta(ge=2, le=10_000)] = 5
     effort_tasks: Thousand | None = None
     effort_pieces: Thousand = 1

@@ -64,6 +64,8 @@ class Conditions:
     basis
         The measure whose replies the questions are made of, where a behaviour names one; ``None`` while it is not
         known, as in a plan that only counts.
+    paired_prompts
+        A user's file of pairs of prompts; ``None`` for none.
     """
 
     model: str
@@ -78,6 +80,7 @@ class Conditions:
     thresholds: Mapping[str, tuple[Threshold, ...]] = field(default_factory=dict)
     judge: str = ""
     basis: Measure | None = None
+    paired_prompts: Path | None = None
 
     @property
     def groups(self) -> dict[str, str]:

@@ -11,6 +11,7 @@ from pytest_llmpref.experiments.agents import Agents
 from pytest_llmpref.experiments.behaviour import Behaviour
 from pytest_llmpref.experiments.contexts import CONTEXTS
 from pytest_llmpref.experiments.effort import GradedEffort, WrittenPieces
+from pytest_llmpref.experiments.paired import PairedRefusals
 from pytest_llmpref.experiments.pairs import (
     Advice,
     AdviceForms,
@@ -47,6 +48,7 @@ SHIPPED = (
     NameQuestions(),
     WrittenPieces(),
     GradedEffort(),
+    PairedRefusals(),
     *CONTEXTS,
 )
 """In the order in which plans and reports show them."""

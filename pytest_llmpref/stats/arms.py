@@ -141,7 +141,7 @@ def arm_difference(
 
     Errors are clustered by entity and task, with Student's t: see `clustered_error`. For values of 0
     or 1 it is as if two more tasks had been seen that the arms solve unequally, one each way (Agresti and Coull 1998,
-    and Agresti and Min 2005, add such to a share and to a paired difference): see `_unseen`.
+    and Agresti and Min 2005, add such to a share and to a paired difference): see `unseen`.
 
     Parameters
     ----------
@@ -188,13 +188,13 @@ def arm_difference(
         return Estimate(math.nan, n, unit, method, Unknown(), reasons, label)
     error, df = clustered_error(influence, runs.entity, runs.task, runs.top[at].astype(np.float64))
     if binary:
-        unseen, most = _unseen(np.bincount(runs.task, weight * runs.value).astype(np.float64) * n)
-        error, df = math.hypot(error, unseen), min(df, most)
+        more, most = unseen(np.bincount(runs.task, weight * runs.value).astype(np.float64) * n)
+        error, df = math.hypot(error, more), min(df, most)
     interval = Normal(difference, error, df)
     return Estimate(difference, n, unit, method, interval, tuple(dict.fromkeys(reasons)), label)
 
 
-def _unseen(differences: FloatArray) -> tuple[float, float]:
+def unseen(differences: FloatArray) -> tuple[float, float]:
     """Return the error that two more tasks which the arms solve unequally would add, and the most degrees of freedom.
 
     Where nearly all tasks are solved by both arms or by none, those that are not are few, and chance may have shown

@@ -219,6 +219,7 @@ class Studies:
             settings.agentic,
             self._arms,
             self.thresholds,
+            paired_prompts=settings.paired_prompts,
         )
 
 

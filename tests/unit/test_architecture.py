@@ -40,7 +40,7 @@ NAMES = frozenset(one.measure for one in SHIPPED) | frozenset(one.fixture for on
 """What the shipped measures and their fixtures are called."""
 SLICES = tuple(
     f"experiments/{name}/"
-    for name in ("agents", "contexts", "effort", "pairs", "ranking", "reading", "refusal", "replies")
+    for name in ("agents", "contexts", "effort", "paired", "pairs", "ranking", "reading", "refusal", "replies")
 )
 OUTCOME, PROVIDER = "an outcome of a trial", "a field of a provider's reply"
 DATA_SET, OPTION = "a data set", "an option of the command line"

@@ -95,12 +95,18 @@ class Agents(Behaviour):
 
     def scenarios(self) -> "Iterable[Scenario]":
         """Return simulated studies."""
-        from pytest_llmpref.experiments.agents.calibration import scenarios  # noqa: PLC0415 - for calibration
+        from pytest_llmpref.experiments.agents import (  # noqa: PLC0415 - for calibration
+            calibration,
+            difficulty_calibration,
+        )
 
-        return scenarios()
+        return (*calibration.scenarios(), *difficulty_calibration.scenarios())
 
     def claim_kinds(self) -> "Mapping[str, ClaimKind]":
         """Return the kinds of claim that they make."""
-        from pytest_llmpref.experiments.agents.calibration import KINDS  # noqa: PLC0415 - for calibration
+        from pytest_llmpref.experiments.agents import (  # noqa: PLC0415 - for calibration
+            calibration,
+            difficulty_calibration,
+        )
 
-        return KINDS
+        return {**calibration.KINDS, **difficulty_calibration.KINDS}

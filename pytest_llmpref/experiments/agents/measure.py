@@ -149,7 +149,7 @@ def success_gap(agentic: AgenticMeasure) -> Estimate:
     label = "tasks solved, top arm less bottom arm"
     able = [run.ending.correct for run in agentic.runs if run.planned.arm != "bottom"]
     reasons = [*agentic.reasons, *unsolved_reasons(able, "outside the bottom arm")]
-    return _looked_at(agentic, arm_difference(_arm_runs(agentic, _correct), label, binary=True, invalid=reasons))
+    return _looked_at(agentic, arm_difference(arm_runs(agentic, solved), label, binary=True, invalid=reasons))
 
 
 def unended_reasons(ended: int, planned: int) -> list[str]:
@@ -205,7 +205,7 @@ def effort_gap(agentic: AgenticMeasure, effort: str = "tokens", *, unsolved: boo
     """
     if effort not in EFFORTS:
         raise ValueError(f"no effort {effort!r}; there are {', '.join(EFFORTS)}")
-    runs = _arm_runs(agentic, lambda run: math.log1p(EFFORTS[effort](run)), unsolved=unsolved)
+    runs = arm_runs(agentic, lambda run: math.log1p(EFFORTS[effort](run)), unsolved=unsolved)
     label = f"log {effort}{' until giving up' if unsolved else ''}, top arm less bottom arm"
     reasons = [*agentic.reasons, *_forced(agentic, runs, effort)]
     return _looked_at(agentic, arm_difference(runs, label, binary=False, invalid=reasons))
@@ -226,11 +226,29 @@ def _forced(measure: AgenticMeasure, runs: ArmRuns, effort: str) -> Iterator[str
         yield f"every run has the same number of {effort}, so that how hard an agent tries does not show in it"
 
 
-def _correct(run: AgentRun) -> float:
+def solved(run: AgentRun) -> float:
+    """Return how much of its task a run solved, 0 to 1.
+
+    Parameters
+    ----------
+    run
+        The run.
+    """
     return float(run.ending.correct)
 
 
-def _arm_runs(measure: AgenticMeasure, value: Callable[[AgentRun], float], *, unsolved: bool = False) -> ArmRuns:
+def arm_runs(measure: AgenticMeasure, value: Callable[[AgentRun], float], *, unsolved: bool = False) -> ArmRuns:
+    """Return the runs for entities, those of each arm numbered by preference, and tasks as they first come.
+
+    Parameters
+    ----------
+    measure
+        The measure.
+    value
+        What is compared of a run.
+    unsolved
+        Only of runs that solved nothing.
+    """
     runs = [run for run in measure.runs if run.planned.entity is not None and not (unsolved and run.ending.correct)]
     tasks = {task: number for number, task in enumerate(dict.fromkeys(run.planned.task.id for run in runs))}
     entities = {entity: number for number, entity in enumerate((*measure.arms.top, *measure.arms.bottom))}
@@ -273,8 +291,8 @@ def _solved(runs: Sequence[AgentRun], entity: str) -> Estimate:
 
 
 def _diagnostics(measure: AgenticMeasure, seed: int) -> dict[str, Any]:
-    solved = success_gap(measure)
-    runs = _arm_runs(measure, _correct)
+    difference = success_gap(measure)
+    runs = arm_runs(measure, solved)
     found: dict[str, Any] = {
         "simulated": measure.model.startswith("sim/"),
         "arms": {"top": list(measure.arms.top), "bottom": list(measure.arms.bottom), "origin": measure.arms.origin},
@@ -286,7 +304,7 @@ def _diagnostics(measure: AgenticMeasure, seed: int) -> dict[str, Any]:
         "ended": dict(Counter(run.ending.ended for run in measure.runs)),
         "faults": dict(sum((Counter(run.ending.faults) for run in measure.runs), Counter())),
         "sandboxes": dict(Counter(run.ending.sandbox for run in measure.runs)),
-        "success_gap": _record(solved),
+        "success_gap": _record(difference),
         "effort_gaps": {effort: _record(effort_gap(measure, effort)) for effort in EFFORTS},
         "giving_up": {effort: _record(effort_gap(measure, effort, unsolved=True)) for effort in EFFORTS},
         "runs": [_run_record(run) for run in measure.runs],

@@ -1,0 +1,78 @@
+"""Whether the difference between the arms is larger at harder tasks: by their level, and by what the runs say."""
+
+import numpy as np
+
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.experiments.agents.measure import AgenticMeasure, arm_runs, solved
+from pytest_llmpref.stats.arms_by_difficulty import GapsByDifficulty, gap_per_level, gaps_by_difficulty
+
+
+def success_gap_by_difficulty(agentic: AgenticMeasure) -> dict[str, Estimate]:
+    """Return the share of tasks solved, top arm less bottom arm, in the easier and in the harder half of the tasks.
+
+    How hard a task is comes from the control, and from the entities whose difference is not taken; see
+    `stats.arms_by_difficulty`.
+
+    Parameters
+    ----------
+    agentic
+        The measure.
+
+    Returns
+    -------
+    dict
+        ``easier`` and ``harder`` -> estimate.
+    """
+    found = _gaps(agentic)
+    return {"easier": found.easier, "harder": found.harder}
+
+
+def success_gap_harder_minus_easier(agentic: AgenticMeasure) -> Estimate:
+    """Return that difference in the harder half less that in the easier: above 0, preference matters more there.
+
+    Parameters
+    ----------
+    agentic
+        The measure.
+    """
+    return _gaps(agentic).difference
+
+
+def success_gap_per_level(agentic: AgenticMeasure) -> Estimate:
+    """Return by how much the difference grows with each level of the tasks, 1 to 3, which is known beforehand.
+
+    Parameters
+    ----------
+    agentic
+        The measure.
+    """
+    levels = {run.planned.task.id: run.planned.task.level for run in agentic.runs if run.planned.entity is not None}
+    return gap_per_level(
+        arm_runs(agentic, solved),
+        np.array(list(levels.values()), dtype=np.float64),
+        "tasks solved, top arm less bottom arm, per level",
+        invalid=_reasons(agentic),
+    )
+
+
+def _gaps(agentic: AgenticMeasure) -> GapsByDifficulty:
+    runs = arm_runs(agentic, solved)
+    tasks = {
+        task: number
+        for number, task in enumerate(
+            dict.fromkeys(run.planned.task.id for run in agentic.runs if run.planned.entity is not None)
+        )
+    }
+    alone = [run for run in agentic.runs if run.planned.entity is None and run.planned.task.id in tasks]
+    return gaps_by_difficulty(
+        runs,
+        np.array([tasks[run.planned.task.id] for run in alone], dtype=np.intp),
+        np.array([solved(run) for run in alone], dtype=np.float64),
+        invalid=_reasons(agentic),
+    )
+
+
+def _reasons(agentic: AgenticMeasure) -> tuple[str, ...]:
+    if agentic.fractions:
+        return (*agentic.reasons, "the answers ended the asking, which only the whole difference allows for")
+    return agentic.reasons
