@@ -1,6 +1,10 @@
 """What would decide a claim: more trials, or a measurement that is mended.
 
 Loaded in every pytest run, so only the standard library is imported.
+
+References
+----------
+Hoenig and Heisey 2001
 """
 
 import math
@@ -57,7 +61,7 @@ def what_would_decide(claim: "Claim") -> Forecast:
         return Forecast("more trials: the answers so far do not tell how far the value may lie on that side")
     shrink = max((value - interval.low) / low_margin, (interval.high - value) / high_margin, 1.0)
     needed = _round_up(estimate.n * shrink**2)
-    # It is power at the effect that was observed, so it says no more than the interval does (Hoenig and Heisey 2001).
+    # This is power at the effect that was observed, so it says no more than the interval does.
     number, supposed = f"about {needed} {estimate.unit} (now {estimate.n})", f"if {value:.3g} were the true value"
     if is_claimed(value, claim.relation, claim.threshold):
         return Forecast(f"{number}, {supposed}", needed)

@@ -31,7 +31,8 @@ def insensitivity(control: "Estimate", margin: float) -> list[str]:
         return []
     return [
         f"no assay sensitivity, so this study could not have seen an effect: {control.label or 'the control'} is "
-        f"{control.value:.3g} {found} at {SENSITIVITY_LEVEL:.0%}, which is not above {margin:g}"
+        f"{control.value:.3g} ({found.low:.3g} to {found.high:.3g}) at {SENSITIVITY_LEVEL:.0%}, which is not above "
+        f"{margin:g}"
     ]
 
 

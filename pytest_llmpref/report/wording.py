@@ -38,6 +38,7 @@ def number(value: float | None) -> str:
     """
     if value is None or not math.isfinite(value):
         return NOTHING
+    value += 0.0  # -0 becomes 0
     text = f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
     return text.replace("-", "\u2212")
 
