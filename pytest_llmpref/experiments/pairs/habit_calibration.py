@@ -60,7 +60,9 @@ class HabitStudy:
         """Simulate one study, and yield what it found."""
         liking, other = self._entities(rng)
         measured = liking + self.noise * rng.standard_normal(self.n_entities)
-        choices = [(*of, (rng.random(len(chance)) < chance) * 1.0) for of, chance in self._asked(liking, other)]
+        choices = [
+            (*of, (rng.random(len(chance)) < chance).astype(np.float64)) for of, chance in self._asked(liking, other)
+        ]
         groups = list(shipped_groups(self.n_entities).values())
         of_names = pull_over_entities(measured, choices[1:], groups, "pull on names")
         beyond = pull_over_entities(measured, choices, groups, "pull on advice beyond names")
