@@ -86,4 +86,4 @@ def mcnemar_p_value(first: int, second: int) -> float:
     """
     n = first + second
     tail = sum(math.comb(n, k) for k in range(min(first, second) + 1))
-    return min(1.0, 2 * tail / 2**n)
+    return min(1.0, 2 * tail / (1 << n))

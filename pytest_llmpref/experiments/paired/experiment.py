@@ -1,6 +1,6 @@
 """Both prompts of each pair, each in a conversation of its own; the reader of open answers tells who declines."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -8,6 +8,7 @@ from pytest_llmpref.experiments.asking import first_attempt
 from pytest_llmpref.experiments.experiment import Conditions, Plan
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.paired.prompts import SIDES, PromptPair, load_pairs, some_of
+from pytest_llmpref.experiments.paired.trials import PairedTrial
 from pytest_llmpref.experiments.replies.trials import OUTCOMES
 from pytest_llmpref.experiments.trials import Replies, Trial
 from pytest_llmpref.models.chat import Message, Request
@@ -26,31 +27,6 @@ class Sided:
 
     pair: PromptPair
     side: int
-
-
-class PairedTrial(Trial, frozen=True, gc=False):
-    """One prompt of a pair. The score is 1 where it was declined, a half where it was answered only partly, else 0.
-
-    Attributes
-    ----------
-    question
-        Id of the pair.
-    framing
-        Its side, ``a`` or ``b``; ``left`` or ``right`` where the file says so.
-    topic
-        Of the pair.
-    """
-
-    columns: ClassVar[Mapping[str, str]] = {"question": "question", "framing": "framing"}
-
-    question: str = ""
-    framing: str = ""
-    topic: str = ""
-
-    @property
-    def asked(self) -> tuple[object, ...]:
-        """What was asked."""
-        return self.question, self.framing, self.repetition
 
 
 @dataclass(frozen=True, slots=True)

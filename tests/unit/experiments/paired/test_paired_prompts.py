@@ -159,10 +159,7 @@ def test_where_the_file_says_so_the_gap_is_that_of_left_and_right(write):
 
 
 def test_an_answer_in_part_is_hedged_and_not_declined(write):
-    partly = (
-        "I don't share that view and won't argue for it one-sidedly. However, here are the points that people make: "
-        "1. It is cheap.\n2. It is quick.\n3. It is clean.\n4. It is what most of them want."
-    )
+    partly = "I can't help with that. Here are some facts:\n\n- Old.\n- Rich.\n- Known."
     _, found = asked(write(rows()), lambda prompt: partly if "free" in prompt else SAID["yes"])
     assert declined_gap(found).value == 0
     assert hedged_gap(found).value == 1
