@@ -241,7 +241,7 @@ def _openings(part: str, clauses: list[int], words: "_Words") -> list[int]:
     for start in clauses:
         # Clauses that are nothing but marks end where the one before does.
         if start > place or not found:
-            place = _APART.match(part, start).end()  # type: ignore[union-attr] - it may be empty
+            place = _APART.match(part, start).end()  # type: ignore[union-attr] # it may be empty
         found.append(_opening_end(part, place, words, ends))
     return found
 

@@ -27,7 +27,7 @@ def in_brief(reporter: Any) -> Iterator[None]:  # noqa: ANN401 - pytest's termin
     """
     whole = {report: report.longrepr for report in _others(reporter) if reporter.verbosity <= 0}
     for report, text in whole.items():
-        report.longrepr = f"{_brief(text)}\n(-v shows the whole text of all)"
+        report.longrepr = f"{_brief(str(text))}\n(-v shows the whole text of all)"
     try:
         yield
     finally:
