@@ -113,7 +113,7 @@ def _first_error(measure: MeasureRecord) -> str:
     if (columns := measure.columns) is None:
         return ""
     ended = zip(columns.outcome, columns.text, strict=True)
-    return on_one_line(next((text for outcome, text in ended if outcome == Outcome.ERROR), ""))
+    return on_one_line(next((text for outcome, text in ended if outcome == Outcome.ERROR.value), ""))
 
 
 def _for_reasons(reasons: Sequence[str]) -> str:

@@ -35,11 +35,11 @@ def to_decide(group: ClaimGroup) -> str:
         return f"{said}; or {asked_more}" if asked_more and open_[0].needed is not None else said
     wrong = [claim for claim in open_ if _is_wrong(claim)]
     rest = [claim for claim in open_ if not _is_wrong(claim)]
-    said = [_of_the_wrong(wrong)] if wrong else []
+    parts = [_of_the_wrong(wrong)] if wrong else []
     if rest:
         the_others = "the other " if wrong else ""
-        said.append(f"{the_others}{_of_the_rest(rest)}")
-    return "; ".join(said)
+        parts.append(f"{the_others}{_of_the_rest(rest)}")
+    return "; ".join(parts)
 
 
 def _is_wrong(claim: ClaimRecord) -> bool:
