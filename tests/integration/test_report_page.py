@@ -172,6 +172,14 @@ def test_a_narrow_screen_scrolls_one_way_only(driver, report):
         panels = driver.find_elements(By.CSS_SELECTOR, ".wide .drawing svg")
         assert panels
         assert min(panel.rect["width"] for panel in panels) >= 700
+        # So does every other chart that would shrink too far; what scrolls is reached by the keyboard.
+        alone = "[...document.querySelectorAll('figure:not(.wide) .drawing')]"
+        scale = (
+            "const svg = one.querySelector('svg'); return svg.getBoundingClientRect().width / svg.viewBox.baseVal.width"
+        )
+        assert min(driver.execute_script(f"return {alone}.map(one => {{ {scale} }})")) >= 0.84
+        unreached = f"{alone}.filter(one => one.scrollWidth > one.clientWidth && one.tabIndex < 0)"
+        assert driver.execute_script(f"return {unreached}.length") == 0
     finally:
         driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 

@@ -85,6 +85,13 @@ async function draw(charts, onEntity) {
       tooltip: { disableDefaultStyle: true },
     });
     view.addEventListener("click", (_event, item) => item?.datum?.id !== undefined && onEntity(item.datum.id));
+    const svg = place.querySelector("svg");
+    svg.style.setProperty("--natural", `${svg.viewBox.baseVal.width}px`);
+    if (place.scrollWidth > place.clientWidth) { // What scrolls is reached by the keyboard too.
+      place.tabIndex = 0;
+      place.setAttribute("role", "region");
+      place.setAttribute("aria-label", place.closest("figure").querySelector("h3").textContent);
+    }
     await pause();
   }
 }
