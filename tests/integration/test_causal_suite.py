@@ -208,8 +208,8 @@ def test_agents_in_the_sandbox_are_reported_with_their_contexts(pytester):
     assert run.ret in {0, 1}, run.stdout.str()
     results = load_results(pytester.path / "reports" / "latest" / "results.json").models["sim/induced"]
     measure = results.measures["induced_agentic"]
-    assert set(measure.trials.context) == {"stated", "filler", "instructed"}
-    assert len(measure.trials.task) == 36
+    assert set(measure.trials["context"]) == {"stated", "filler", "instructed"}
+    assert len(measure.trials["task"]) == 36
     assert len(measure.entities) == 4
     assert [claim.measures for claim in results.claims] == [["induced_agentic"]]
 
