@@ -21,11 +21,13 @@ import subprocess
 import sys
 import tempfile
 import threading
+import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
 from forked_workers import IS_POSSIBLE, copy_workers
+from repository import REPLIES
 
 PLUGIN = (
     "numpy",
@@ -176,10 +178,21 @@ def _import_all(modules: Sequence[str]) -> None:
     # What a run reads of the package's own data, and nothing else can change.
     languages()
     template("report.html.j2")
+    _read_replies()
     assert threading.active_count() == 1, "a copy would lack the other threads, and wait for what they hold"
     tempfile.tempdir = None
     gc.collect()
     gc.freeze()
+
+
+def _read_replies() -> None:
+    """Read replies, so that the reader's patterns are compiled: a second of a run that reads real ones."""
+    from pytest_llmpref.models.chat import Reply
+    from pytest_llmpref.parsing.replies import read_choice
+
+    for row in tomllib.loads((REPLIES / "development.toml").read_text(encoding="utf-8"))["reply"]:
+        if row["language"] == "en":
+            read_choice(Reply(row["text"], row["finish"]), {"A": row["a"], "B": row["b"]})
 
 
 def _run(
