@@ -205,8 +205,7 @@ def partial_rank_correlation(
     count, n, label = int(of.max(initial=-1)) + 1, len(a), "rho given groups"
     method = (
         f"Spearman's partial rank correlation given {count} groups, score interval on Fisher's z by the jackknife over "
-        "groups (Efron and Stein 1981), with Student's t: it holds for other groups, and for a relation that rises or "
-        "falls throughout"
+        "groups (Efron and Stein 1981), with Student's t: it holds for other groups"
     )
     if problem := why_no_rank_correlation(a, b, "entities"):
         return Estimate(math.nan, n, "entities", method, Unknown(), (*reasons, problem), label)
