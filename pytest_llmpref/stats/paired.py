@@ -52,7 +52,7 @@ def clustered_difference(
     >>> from pytest_llmpref.stats.paired import clustered_difference
     >>> topics = [f"topic {number // 2}" for number in range(40)]
     >>> clustered_difference(np.zeros(40), topics, "gap", cluster="topic")
-    <gap 0, 95% [-0.07047, 0.07047], n=40 pairs>
+    <gap 0, 95% [-0.07048, 0.07048], n=40 pairs>
     """
     n, (names, of) = len(differences), np.unique(np.array(clusters, dtype=str), return_inverse=True)
     method = (

@@ -82,7 +82,7 @@ def share_won(judgments: Judgments, label: str, *, invalid: Iterable[str] = ()) 
     >>> first, second = first[same], second[same]
     >>> score = (quality.ravel()[first] > other.ravel()[second]).astype(float)
     >>> print(share_won(Judgments(first, second, score, entity, entity, task, task), "share").value.__round__(3))
-    0.583
+    0.667
     """
     one, other = judgments, _swapped(judgments)
     n, tasks = len(one.score), len(np.unique(one.task_of_first[one.first]))

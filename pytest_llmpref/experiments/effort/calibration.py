@@ -94,11 +94,13 @@ class EffortStudy:
     @cached_property
     def _truths(self) -> tuple[float, float]:
         """Return the shares that such studies find on average; a half where nothing is planted."""
+        if not self.judging:
+            return 0.5, 0.5
         rng = np.random.default_rng(0)
         found = np.array([[one.value for one in self._shares(rng)] for _ in range(REFERENCES)]).mean(axis=0)
         return (
-            float(found[0]) if self.gap * self.judging else 0.5,
-            float(found[1]) if self.exhorted * self.judging else 0.5,
+            float(found[0]) if self.gap else 0.5,
+            float(found[1]) if self.exhorted else 0.5,
         )
 
 
