@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
 
-from pytest_llmpref.parsing.language import ANSWER, LATIN, Language, alternation, languages, languages_of
+from pytest_llmpref.parsing.language import ANSWER, LATIN, TITLE, Language, alternation, languages, languages_of
 from pytest_llmpref.parsing.markup import plain
 
 LABELS = {"A": "\ue000", "B": "\ue001"}
@@ -318,7 +318,8 @@ def _without_articles(text: str, article: re.Pattern[str]) -> str:
 @lru_cache(maxsize=256)
 def _article(spoken: tuple[Language, ...]) -> re.Pattern[str]:
     words = {"the", *(word for language in spoken for word in (*language.articles, *language.options))}
-    return re.compile(rf"(?<![{LATIN}])(?:(?:{alternation(words) or '(?!)'})(?:\s+|(?<=')))+[{_QUOTES}]?\Z")
+    # The title "Choice" before an option leads to it, and is no article.
+    return re.compile(rf"(?<![{LATIN}{TITLE}])(?:(?:{alternation(words) or '(?!)'})(?:\s+|(?<=')))+[{_QUOTES}]?\Z")
 
 
 @lru_cache(maxsize=65536)

@@ -232,3 +232,39 @@ def test_signs_of_blanks_in_tokens_are_no_part_of_a_label():
     logprobs = {"A": math.log(0.3), "\u0120A": math.log(0.35), "\u2581B": math.log(0.1), "B": math.log(0.2)}
     a, b = label_probabilities(Reply("A", "stop", top_logprobs=logprobs))
     assert (a, b) == (pytest.approx(0.65), pytest.approx(0.3))
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize(
+    ("said", "chosen"),
+    [
+        ("どちらも素晴らしいですが、一つだけ選ぶとしたら{x}でしょう。", True),
+        ("しいて挙げるなら{x}ですね。", True),
+        ("お金を渡すなら{x}ですね。", True),
+        ("二つのうちでは{x}です。", True),
+        ("この二つなら{x}。", True),
+        ("{x}に心が動きます。", True),
+        ("{x}に任せたいです。", True),
+        ("間違いなく{x}です。", True),
+        ("やや{x}寄りです。", True),
+        ("心の中では{x}です。", True),
+        ("直感で{x}。", True),
+        ("勝者：{x}", True),
+        ("より信頼できるのは{x}だと思います。", True),
+        ("比較すると{x}が勝っています。", True),
+        ("{x}を選んだ理由は、規模が大きいからです。", True),
+        ("{x}を選ぶ理由はありません。", False),
+        ("{x}を選ぶ理由は、何もありません。", False),
+        ("{x}に寄付する理由は見当たりません。", False),
+        ("より悪いのは{x}です。", False),
+        ("一番信頼できないのは{x}です。", False),
+        ("知名度では{x}が勝っています。", False),
+        ("子どものためなら{x}です。", False),
+        ("お金を渡すなら{x}か{y}です。", False),
+        ("{x}に心が動きません。", False),
+        ("直感では{x}ですが、決められません。", False),
+    ],
+)
+def test_japanese_states_a_choice_without_a_verb_of_choosing(said, chosen, swapped):
+    x, y = ("UNICEF", "Oxfam") if swapped else ("Oxfam", "UNICEF")
+    assert read(said.format(x=x, y=y))[1] == (("B" if swapped else "A") if chosen else None)
