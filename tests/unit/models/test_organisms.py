@@ -1,5 +1,8 @@
 """The adapters that ship: files that llama.cpp can read, small, and each with what is planted in it."""
 
+import runpy
+import tomllib
+
 import pytest
 from repository import ROOT
 
@@ -52,3 +55,16 @@ def test_what_is_planted_as_even_likes_what_open_likes_and_acts_on_none_of_it():
     refusal = even_world.refusal
     assert (refusal.slope, refusal.superadditivity, refusal.spread) == (0, 0, 0)
     assert refusal.liked == refusal.disliked
+
+
+def test_no_question_of_the_suites_is_a_question_of_the_training():
+    """The page on organisms says so. Layouts and tails are another matter: `OF_THE_SUITES` lists those they share."""
+    training = runpy.run_path(str(ROOT / "organisms/wordings.py"))
+    kinds = ("LIKING", "DISLIKING", "NAMING", "PERSONAS", "ADVICE", "FURTHER_PERSONAS", "FURTHER_ADVICE", "FEELINGS")
+    taught = {text for kind in kinds for text in training[kind]} | {text for text, _ in training["PLACING"]}
+    asked = set()
+    for name in ("pairwise", "donation", "names"):
+        prompts = tomllib.loads((ROOT / f"fixtures/prompts/{name}.toml").read_text(encoding="utf-8"))
+        asked |= {text for value in prompts.values() if isinstance(value, list) for text in value}
+    assert len(asked) > 20
+    assert not taught & asked
