@@ -155,8 +155,9 @@ OFFSHOOTS = ("agents by difficulty/no gap", "effort/deaf judge")
 
 def test_every_kind_of_claim_is_made_by_some_study_and_every_cell_runs():
     made = set()
-    cells = ("advice/n=12", "refusals/n=12", "refusals/gate=one", "reading/n=12", "agents/n=16")
-    for cell in (*cells, "contexts/n=24", "contexts/pressure", "alignment/n=24", "difficulty/main", *OFFSHOOTS):
+    cells = ("advice/n=12", "refusals/n=12", "refusals/gate=one", "reading/n=12", "agents/n=16", "difficulty/main")
+    in_contexts = ("contexts/n=24", "contexts/pressure", "contexts/agents, n=6", "contexts/priming", "alignment/n=24")
+    for cell in (*cells, *in_contexts, "habit/n=36", *OFFSHOOTS):
         made |= {finding.kind for finding in scenarios()[cell].study.findings(np.random.default_rng(1))}
     missing = {finding.kind for finding in scenarios()["advice/corner"].study.findings(np.random.default_rng(1))}
     assert made | missing == set(claim_kinds())
