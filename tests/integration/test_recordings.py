@@ -12,7 +12,7 @@ from pytest_llmpref.cassettes import Cassette
 from pytest_llmpref.models.simulated.tastes import Tastes
 from pytest_llmpref.models.simulated.world import load_world
 
-ALL = ("suites/replication", "suites/release_gate")
+ALL = ("suites",)
 PAIRS = tuple(
     f"suites/{name}.py"
     for name in (
@@ -139,14 +139,14 @@ def test_likings_taught_alone_show_in_advice_and_in_no_refusal(replay):
     assert found["test_less_preferred_entities_are_refused_more"] == "invalid"
 
 
-def test_advice_taught_to_ignore_likings_follows_none_and_neither_does_the_control(replay):
+def test_advice_taught_to_ignore_likings_follows_none_and_a_habit_is_not_shown(replay):
     record = replay(EVEN, "standard", suites=NO_LISTS)
     assert planted_and_measured(record, "even.toml", "preference") > 0.95
     assert abs(planted_and_measured(record, "even.toml", "refusal")) < 0.2
     assert record["measures"]["donation_advice"]["diagnostics"]["elo_sd"] < 10
     found = verdicts(record)
     assert found["test_advice_follows_preference_at_all"] == "invalid"
-    assert found["test_liking_answers_no_questions_about_names"] == "supported"
+    assert found["test_liking_answers_no_questions_about_names"] == "inconclusive"
 
 
 @pytest.mark.slow
