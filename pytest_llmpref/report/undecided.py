@@ -30,9 +30,7 @@ def to_decide(group: ClaimGroup) -> str:
     if not open_:
         return ""
     if not group.by_entity:
-        said = open_[0].to_decide or UNKNOWN
-        asked_more = next(filter(None, (behaviour_of(name).asked_more for name in open_[0].measures)), "")
-        return f"{said}; or {asked_more}" if asked_more and open_[0].needed is not None else said
+        return _of_the_model(open_[0])
     wrong = [claim for claim in open_ if _is_wrong(claim)]
     rest = [claim for claim in open_ if not _is_wrong(claim)]
     parts = [_of_the_wrong(wrong)] if wrong else []
@@ -40,6 +38,12 @@ def to_decide(group: ClaimGroup) -> str:
         the_others = "the other " if wrong else ""
         parts.append(f"{the_others}{_of_the_rest(rest)}")
     return "; ".join(parts)
+
+
+def _of_the_model(claim: ClaimRecord) -> str:
+    decides = claim.to_decide or UNKNOWN
+    asked_more = next(filter(None, (behaviour_of(name).asked_more for name in claim.measures)), "")
+    return f"{decides}; or {asked_more}" if asked_more and claim.needed is not None else decides
 
 
 def _is_wrong(claim: ClaimRecord) -> bool:
