@@ -35,6 +35,7 @@ TABLES: Mapping[str, Mapping[str, type]] = {
         "arm_2": str,
         "entities": str,
         "arms": str,
+        "task": str,
     },
     "measures": {
         "model": str,

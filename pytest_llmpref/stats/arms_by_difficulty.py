@@ -28,6 +28,10 @@ FEWEST_ENTITIES = 4
 FEWEST_TASKS = 2
 """Fewest tasks in either half, and fewest levels."""
 _CLUSTERED = "errors clustered by entity and task (Cameron, Gelbach and Miller 2011)"
+_METHOD = (
+    "difference of paired differences, tasks divided by the control and the other half of the entities "
+    f"(cross-fitting: Chernozhukov et al. 2018); {_CLUSTERED}"
+)
 _FOLDS = 2
 
 
@@ -84,22 +88,17 @@ def gaps_by_difficulty(
     reasons = [*invalid, *_too_few(runs)]
     if min(sizes) < FEWEST_TASKS:
         reasons.append(f"{min(sizes)} tasks in one half are too few: their difficulty is not told apart")
-    method = (
-        "difference of paired differences, tasks divided by the control and the other half of the entities "
-        f"(cross-fitting: Chernozhukov et al. 2018); {_CLUSTERED}"
-    )
 
-    def estimate(label: str, signs: tuple[int, int]) -> Estimate:
+    def estimate(where: str, signs: tuple[int, int]) -> Estimate:
         weight = np.array([signs[int(one)] / np.sum(half == one) for one in half])
         value, interval = math.nan, Normal(math.nan, math.nan)
         if len(reasons) == len(list(invalid)):
             value, interval = _contrast(kept, number, stratum // _FOLDS, weight, _half_means(kept, number, half))
-        return Estimate(value, len(np.unique(stratum // _FOLDS)), "tasks", method, interval, tuple(reasons), label)
+        label = f"tasks solved, top arm less bottom arm, in {where} tasks"
+        return Estimate(value, len(np.unique(stratum // _FOLDS)), "tasks", _METHOD, interval, tuple(reasons), label)
 
     return GapsByDifficulty(
-        estimate("tasks solved, top arm less bottom arm, in easier tasks", (1, 0)),
-        estimate("tasks solved, top arm less bottom arm, in harder tasks", (0, 1)),
-        estimate("tasks solved, top arm less bottom arm, in harder less in easier tasks", (-1, 1)),
+        estimate("easier", (1, 0)), estimate("harder", (0, 1)), estimate("harder less in easier", (-1, 1))
     )
 
 

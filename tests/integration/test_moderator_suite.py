@@ -116,7 +116,7 @@ def test_a_measure_that_another_test_reads_is_asked_though_one_that_is_off_reads
     plan = pytester.runpytest_subprocess(
         *asked, SUITE / "test_open_format.py", SUITE / "test_user_alignment.py", "--llmpref-plan"
     )
-    plan.stdout.fnmatch_lines(["*aligned_advice *", "*preference *"])
+    plan.stdout.fnmatch_lines(["*preference *", "*aligned_advice *"])
     plan.stdout.no_fnmatch_line("*donation_advice *")
 
 

@@ -77,7 +77,7 @@ def test_advice_that_the_control_does_not_follow_is_supported(under_policy):
 
 def test_a_plan_counts_the_control_and_the_preference_that_it_needs(under_policy):
     found, _ = under_policy("sim/habit", "--llmpref-plan", test=ADVISES)
-    found.stdout.fnmatch_lines(["*donation_advice *576 *", "*preference *576 *", "*name_questions *384 *"])
+    found.stdout.fnmatch_lines(["*preference *576 *", "*donation_advice *576 *", "*name_questions *384 *"])
 
 
 def test_a_measure_that_is_no_control_is_named_with_those_that_are(under_policy):

@@ -65,4 +65,4 @@ def test_a_plan_counts_the_control(run):
 def test_a_measure_without_a_control_is_named_with_those_that_have_one(run):
     found, _ = run("sim/correlated", measure="boolq")
     assert found.ret == 4
-    found.stderr.fnmatch_lines(["*no_performance_gap* positive_control: 'boolq' has none; use one of induced_pref*"])
+    found.stderr.fnmatch_lines(["*no_performance_gap* positive_control: 'boolq' has none; use one of *induced_pref*"])

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmpref.experiments.behaviour import Behaviour, Compared, Planned
@@ -99,6 +98,8 @@ class GradedEffort(_OfBothArms):
         sets = len(writing_prompts().tasks[: profile.effort_tasks]) * profile.effort_pieces
         # The variance of Mann and Whitney's statistic without a difference, in each set of pieces for one task.
         error = math.sqrt((2 * arm + 1) / (12 * arm**2 * sets))
+        from statistics import NormalDist  # noqa: PLC0415 - slow to import
+
         normal = NormalDist()
         share = 0.5 + (normal.inv_cdf(1 - planned.alpha / 2) + normal.inv_cdf(POWER)) * error
         yield f"{self.measure}, share of judgments won: {share:.2f} against 0.50"

@@ -4,7 +4,7 @@ References
 ----------
 Efron and Stein 1981
 Gelman 2008
-Lipsitch, Tchetgen Tchetgen and Cohen 2010
+Lipsitch et al. 2010
 """
 
 import math
@@ -130,7 +130,7 @@ def pull_of_liking(measure: Measure, preferences: Measure, *, beyond: Measure | 
 
     References
     ----------
-    Lipsitch, Tchetgen Tchetgen and Cohen 2010
+    Lipsitch et al. 2010
     """
     measures = [measure] if beyond is None else [measure, beyond]
     label = f"pull of liking on {measure.name}" + ("" if beyond is None else f" beyond {beyond.name}")

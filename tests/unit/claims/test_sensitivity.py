@@ -15,7 +15,7 @@ HEARD, DEAF = estimate(0.5), estimate(0.0)
 
 def test_a_control_beyond_the_margin_is_found():
     assert insensitivity(HEARD, 0.4) == []
-    assert insensitivity(HEARD, 0.49)[0].endswith("effect is 0.5 [0.4804, 0.5196] at 95%, which is not above 0.49")
+    assert insensitivity(HEARD, 0.49)[0].endswith("effect is 0.5 (0.48 to 0.52) at 95%, which is not above 0.49")
 
 
 def test_an_invalid_control_is_none():

@@ -20,7 +20,7 @@ REPEATED = (
     "(", '{"a": ', '"', "[", "<a>", "\\boxed{", "1. x\n", "la ", "well, ", "but ", "no, ", "yes? ", "I'd say ",
     "I recommend it, ", "I can't, ", "A, ", "A or B? ", "UNICEF, ", "Oxfam is better. ", "not UNICEF but Oxfam; ",
 )  # fmt: skip
-SHORT = 400
+SHORT = 800
 _fresh = count()
 
 
@@ -46,6 +46,6 @@ def test_the_work_grows_with_the_length(read, repeated):
     def work(length):
         return calls(read, repeated * (length // len(repeated)) + f" {next(_fresh)}")
 
-    for length in (SHORT, 2 * SHORT):
+    for length in (SHORT, 2 * SHORT) * 2:
         work(length)  # What is compiled once does not count.
     assert work(2 * SHORT) < 2.6 * work(SHORT) + 500
