@@ -37,6 +37,7 @@ IGNORED = (
     "__pycache__/",
     ".pytest_cache/",
     "reports/",
+    "junit.xml",
     "# Recordings are committed packed (*.jsonl.gz); these belong to a run under way.",
     "cassettes/**/*.jsonl",
     "cassettes/**/*.batches*",

@@ -86,7 +86,7 @@ def _command(claim: ClaimView, model: ModelView, root: Path, environment: Mappin
     file = _file(one.suite, root, environment)
     properties = {"file": file, "line": str(max(one.line, 1)), "title": f"{what}: {claim.group.title}"}
     named = f" Not supported for {claim.named}." if claim.named else ""
-    says = f" {one.says}" if one.says else ""
+    says = f" Claimed: {one.says}" if one.says else ""
     message = f"{model.label}: {claim.why}.{named}{says}"
     return _annotation("error" if claim.group.fails else "warning", properties, message)
 
