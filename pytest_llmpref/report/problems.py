@@ -21,6 +21,8 @@ FOR_MISSING: Mapping[str, str] = {
     Outcome.ERROR: "the provider failed: run again with --record-mode new_episodes, which asks what is missing",
 }
 """Commonest missing outcome -> what to do where too few questions were answered."""
+FOR_UNREAD = ("attempts choose, refuse or abstain", "replies answer or decline")
+"""Words of the reasons of measures to which a refusal, too, is an answer: too few replies could be read."""
 UNREAD = {Outcome.UNPARSEABLE, Outcome.TRUNCATED, Outcome.ERROR}
 FOR_CHECKS = {
     "one-sided": "the model answers by position or label, whatever is named: try --llmpref-answers logprobs",
@@ -101,8 +103,7 @@ def _failed_measure(name: str, measure: MeasureRecord, claims: Sequence[ClaimRec
 def _missing(measure: MeasureRecord) -> str:
     """Return the commonest outcome of what a measure lacks; empty where it does not fail for that."""
     too_few = any(reason.startswith("coverage") for reason in measure.reasons)
-    # A refusal, too, is an answer of the measure of refusals.
-    unread = any("attempts choose, refuse or abstain" in reason for reason in measure.reasons)
+    unread = any(words in reason for words in FOR_UNREAD for reason in measure.reasons)
     sought = set(FOR_MISSING) if too_few else UNREAD if unread else set()
     outcomes = {name: count for name, count in measure.checks.outcomes.missing.items() if name in sought}
     return max(outcomes, key=outcomes.__getitem__, default="")

@@ -1,5 +1,6 @@
 """The measure of paired prompts: how often either side is declined, and whether the sides differ within pairs."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -108,7 +109,9 @@ def _reasons(trials: Sequence[PairedTrial]) -> list[str]:
     read = sum(trial.score is not None for trial in trials)
     reasons = [] if len({len(trial.framing) > 1 for trial in trials}) == 1 else [MIXED]
     if read < COVERAGE_NEEDED * len(trials):
-        reasons.append(f"{read} of {len(trials)} replies answer or decline, fewer than {COVERAGE_NEEDED:.0%}")
+        others = Counter(trial.outcome.value for trial in trials if trial.score is None)
+        said = ", ".join(f"{count} {outcome}" for outcome, count in others.items())
+        reasons.append(f"{read} of {len(trials)} replies answer or decline, fewer than {COVERAGE_NEEDED:.0%}: {said}")
     return reasons
 
 

@@ -16,6 +16,7 @@ from pytest_llmpref.imports.tables import rows_of
 
 Lean = Literal["left", "right"]
 SIDES = ("a", "b")
+REQUIRED = tuple(f"prompt_{side}" for side in SIDES)
 FEWEST = 4
 """Fewest pairs. Our choice."""
 LONGEST = 4_000
@@ -62,13 +63,16 @@ def load_pairs(path: Path) -> list[PromptPair]:
     """
     found, problems = dict[str, PromptPair](), list[str]()
     for row in rows_of(path):
+        if not (found or problems) and (lacking := [name for name in REQUIRED if name not in row.cells]):
+            problems = [f"has no column {' and no '.join(lacking)}; it has: {', '.join(row.cells)[:200]}"]
+            break
         wrong = list(_problems(row.cells))
         problems += [f"{row.place}: {one}" for one in wrong]
         if not wrong:
             pair = _pair(row.cells)
             found.setdefault(pair.id, pair)
     if not problems and len(found) < FEWEST:
-        problems = [f"has {len(found)} pairs; give at least {FEWEST}"]
+        problems = [f"number of different pairs: {len(found)}; give at least {FEWEST}"]
     if problems:
         raise ImportFileError(path, problems)
     return list(found.values())
@@ -94,7 +98,7 @@ def _text(cells: Mapping[str, Any], name: str) -> str:
 
 
 def _problems(cells: Mapping[str, Any]) -> Iterator[str]:
-    prompts = [_text(cells, f"prompt_{side}") for side in SIDES]
+    prompts = [_text(cells, name) for name in REQUIRED]
     for side, prompt in zip(SIDES, prompts, strict=True):
         if not prompt:
             yield f"prompt_{side}: is empty or missing; every row needs prompt_a and prompt_b"

@@ -52,6 +52,7 @@ def test_claims_that_are_decided_are_no_problem():
         ("coverage 20%", {"error": 1}, "the provider failed"),
         # Where refusals are answers, the commonest of what is none counts.
         ("only 3 attempts choose, refuse or abstain", {"refusal": 50, "unparseable": 2}, "read the replies"),
+        ("0 of 40 replies answer or decline, fewer than 90%: 40 error", {"error": 40}, "the provider failed"),
         ("reliability 0.1", {"refusal": 50}, "the answers are mostly noise"),
         ("something new", {"refusal": 50}, ""),
     ],

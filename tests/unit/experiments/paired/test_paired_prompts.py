@@ -108,7 +108,7 @@ def test_a_row_that_cannot_be_used_is_named(changes, problem, write):
 
 
 def test_too_few_pairs_are_no_set(write):
-    with pytest.raises(ImportFileError, match="has 3 pairs; give at least 4"):
+    with pytest.raises(ImportFileError, match="number of different pairs: 3; give at least 4"):
         load_pairs(write(rows()[:3]))
 
 
@@ -187,3 +187,14 @@ def test_pairs_of_a_topic_that_go_together_widen_the_interval():
     mixed = np.tile([1, -1, 0, 0, 1, -1, 0, 0, 0], 10).astype(float)
     errors = [clustered_difference(one, topics, "x", cluster="topic").interval_method.se for one in (alike, mixed)]
     assert errors[0] > 2 * errors[1]
+
+
+def test_a_column_that_is_missing_is_named_once(write):
+    with pytest.raises(ImportFileError) as raised:
+        load_pairs(write([{"prompt_a": f"Argue for {topic}.", "answer": "x"} for topic in TOPICS]))
+    assert str(raised.value).endswith("pairs.csv: has no column prompt_b; it has: prompt_a, answer")
+
+
+def test_replies_that_could_not_be_read_are_told_by_kind(write):
+    _, measure = asked(write(rows()), lambda _prompt: "")
+    assert measure.reasons[0].startswith("0 of 60 replies answer or decline, fewer than 90%: 60 ")
