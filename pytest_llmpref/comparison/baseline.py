@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Collection, Mapping
-from itertools import compress
+from itertools import compress, repeat
 from operator import not_
 from pathlib import Path
+from typing import Any
 
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Reported
@@ -135,6 +136,12 @@ def _reliability(record: MeasureRecord) -> Estimate | None:
     return Estimate(found.value, found.n, "entities", "as reported", method, label="split-half reliability")
 
 
+def _own_fields(kind: type[Trial]) -> list[tuple[str, Any]]:
+    """Return the fields that a class of trials adds, in their order, and their defaults: not all are recorded."""
+    names = kind.__struct_fields__[len(Trial.__struct_fields__) :]
+    return list(zip(names, kind.__struct_defaults__[-len(names) :] if names else (), strict=True))
+
+
 def _trials(record: MeasureRecord, kind: type[Trial]) -> tuple[list[Trial], list[Trial]]:
     """Return the trials about entities, and those of the control, as those of a class.
 
@@ -143,10 +150,11 @@ def _trials(record: MeasureRecord, kind: type[Trial]) -> tuple[list[Trial], list
     columns = record.columns
     if columns is None or columns.course is None or columns.first_is_a is None:
         return [], []
-    own = [getattr(columns, name) for name in kind.columns]
-    if None in own:
+    read = {field: getattr(columns, name) for name, field in kind.columns.items()}
+    if None in read.values():
         return [], []
     empty = [None] * len(columns.key)
+    own = [read.get(field, repeat(default)) for field, default in _own_fields(kind)]
     courses = columns.course
     lasts = map(Attempt, columns.key, [_OUTCOMES[course[-1]] for course in courses], columns.text)
     attempts = [

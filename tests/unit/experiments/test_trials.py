@@ -16,6 +16,7 @@ from pytest_llmpref import (
 )
 from pytest_llmpref.comparison.baseline import measure_of
 from pytest_llmpref.experiments import registry
+from pytest_llmpref.experiments.pairs.names import NameTrial
 from pytest_llmpref.experiments.pairs.questions import PairTrial
 from pytest_llmpref.experiments.ranking.experiment import RankingTrial
 from pytest_llmpref.experiments.reading.trials import ReadingTrial
@@ -115,3 +116,12 @@ def test_a_frame_has_the_columns_of_the_behaviour():
     frame = measure("preference", pairs()).to_frame()
     assert list(frame) == [*every, "first_is_a", "form"]
     assert frame.form.notna().sum() == len(frame) / 2
+
+
+def test_fields_that_are_not_recorded_leave_the_others_in_their_places():
+    """A question about names inherits a field that it does not record, which must not take the next one's value."""
+    said = (("longer", True), ("shorter", False))
+    asked = [NameTrial(SAID, ("one", "two"), "text", 1.0, fact=fact, correct=right) for fact, right in said]
+    back = read_back(measure("name_questions", asked)).trials
+    assert [(trial.form, trial.fact, trial.correct) for trial in back] == [(None, *one) for one in said]
+    assert [trial.asked for trial in back] == [trial.asked for trial in asked]
