@@ -142,6 +142,24 @@ class Normal:
 
 
 @dataclass(frozen=True, slots=True)
+class NormalShare(Normal):
+    """The interval of a share whose error is taken as normal: it ends at 0 and at 1.
+
+    Examples
+    --------
+    >>> from pytest_llmpref.claims.intervals import NormalShare
+    >>> low, high = NormalShare(0.75, 0.2).limits(0.95)
+    >>> round(low, 3), high
+    (0.358, 1.0)
+    """
+
+    def limits(self, level: float) -> tuple[float, float]:
+        """Return the interval, cut to what a share can be."""
+        low, high = Normal.limits(self, level)
+        return max(0.0, low), min(1.0, high)
+
+
+@dataclass(frozen=True, slots=True)
 class OneSided:
     """An interval with one end: how far the truth may lie on the other side is not known.
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.claims.intervals import Normal, Unknown
+from pytest_llmpref.claims.intervals import NormalShare, Unknown
 from pytest_llmpref.stats.arrays import FloatArray, IntArray
 
 FEWEST = 2
@@ -94,7 +94,7 @@ def share_won(judgments: Judgments, label: str, *, invalid: Iterable[str] = ()) 
     value = float(one.score.mean())
     by_task = np.bincount(one.task_of_first[one.first], one.score - value) / n
     error, df = _error([(side.influence, side.entity, side.task) for side in sides], by_task, tasks)
-    return Estimate(value, n, "judgments", method, Normal(value, error, df), tuple(reasons), label)
+    return Estimate(value, n, "judgments", method, NormalShare(value, error, df), tuple(reasons), label)
 
 
 def share_won_within(
@@ -135,7 +135,7 @@ def share_won_within(
     influence = (score - value) / n
     by_task = np.bincount(task, influence).astype(np.float64)
     error, df = _error([(influence, entity, task)], by_task, tasks)
-    return Estimate(value, n, "judgments", method, Normal(value, error, df), tuple(reasons), label)
+    return Estimate(value, n, "judgments", method, NormalShare(value, error, df), tuple(reasons), label)
 
 
 def placements(first: IntArray, score: FloatArray, pieces: int) -> FloatArray:

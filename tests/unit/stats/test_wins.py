@@ -26,6 +26,16 @@ def test_the_share_is_that_of_mann_and_whitney_averaged_over_tasks():
     assert found.n == 6 * 5 * 4
 
 
+def test_an_interval_of_a_share_ends_at_1():
+    rng = np.random.default_rng(3)
+    found = share_won(judged(rng.normal(2, 1, (3, 2)), rng.normal(0, 1, (3, 2))), "share")
+    inner = found.interval_method
+    assert found.value + 1.96 * inner.se > 1
+    assert found.interval().high == 1
+    assert 0 <= found.interval().low < found.value
+    assert (found < 1).verdict.value == "inconclusive"
+
+
 def test_the_error_is_that_of_delong_where_an_entity_is_one_cluster_and_tasks_do_not_differ():
     rng = np.random.default_rng(2)
     one, other = rng.normal(0.5, 1, (6, 9)), rng.normal(0, 1, (7, 9))
