@@ -85,17 +85,18 @@ def gaps_by_difficulty(
     half = np.zeros(len(stratum))
     half[number] = harder[told]
     sizes = [len(np.unique(stratum[half == one] // _FOLDS)) for one in (0, 1)]
-    reasons = [*invalid, *_too_few(runs)]
+    too_few = _too_few(runs)
     if min(sizes) < FEWEST_TASKS:
-        reasons.append(f"{min(sizes)} tasks in one half are too few: their difficulty is not told apart")
+        too_few.append(f"{min(sizes)} tasks in one half are too few: their difficulty is not told apart")
+    reasons = (*invalid, *too_few)
 
     def estimate(where: str, signs: tuple[int, int]) -> Estimate:
         weight = np.array([signs[int(one)] / np.sum(half == one) for one in half])
         value, interval = math.nan, Normal(math.nan, math.nan)
-        if len(reasons) == len(list(invalid)):
+        if not too_few:
             value, interval = _contrast(kept, number, stratum // _FOLDS, weight, _half_means(kept, number, half))
         label = f"tasks solved, top arm less bottom arm, in {where} tasks"
-        return Estimate(value, len(np.unique(stratum // _FOLDS)), "tasks", _METHOD, interval, tuple(reasons), label)
+        return Estimate(value, len(np.unique(stratum // _FOLDS)), "tasks", _METHOD, interval, reasons, label)
 
     return GapsByDifficulty(
         estimate("easier", (1, 0)), estimate("harder", (0, 1)), estimate("harder less in easier", (-1, 1))
@@ -135,18 +136,19 @@ def gap_per_level(runs: ArmRuns, level: FloatArray, label: str, *, invalid: Iter
     kept = ArmRuns(*(getattr(runs, name)[told] for name in ("task", "entity", "top", "value")))
     task, number = np.unique(kept.task, return_inverse=True)
     x = level[task]
-    reasons = [*invalid, *_too_few(runs)]
+    too_few = _too_few(runs)
     if len(np.unique(x)) < FEWEST_TASKS:
-        reasons.append("the tasks are of one level, so that no slope on it can be told")
+        too_few.append("the tasks are of one level, so that no slope on it can be told")
+    reasons = (*invalid, *too_few)
     method = f"least squares over tasks, of paired differences; {_CLUSTERED}"
-    if len(reasons) > len(list(invalid)):
-        return Estimate(math.nan, len(task), "tasks", method, Unknown(), tuple(reasons), label)
+    if too_few:
+        return Estimate(math.nan, len(task), "tasks", method, Unknown(), reasons, label)
     centred = x - x.mean()
     weight = centred / float(centred @ centred)
     gaps = _gaps(kept, number)
     fitted = gaps.mean() + centred * float(weight @ gaps)
     value, interval = _contrast(kept, number, task, weight, fitted)
-    return Estimate(value, len(task), "tasks", method, interval, tuple(reasons), label)
+    return Estimate(value, len(task), "tasks", method, interval, reasons, label)
 
 
 def _too_few(runs: ArmRuns) -> list[str]:

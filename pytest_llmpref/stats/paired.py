@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from scipy import special
 
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal, Unknown
@@ -84,6 +85,4 @@ def mcnemar_p_value(first: int, second: int) -> float:
     >>> round(mcnemar_p_value(9, 1), 4), mcnemar_p_value(0, 0)
     (0.0215, 1.0)
     """
-    n = first + second
-    tail = sum(math.comb(n, k) for k in range(min(first, second) + 1))
-    return min(1.0, 2 * tail / (1 << n))
+    return min(1.0, 2 * float(special.bdtr(min(first, second), first + second, 0.5)))

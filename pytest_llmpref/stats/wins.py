@@ -88,13 +88,14 @@ def share_won(judgments: Judgments, label: str, *, invalid: Iterable[str] = ()) 
     n, tasks = len(one.score), len(np.unique(one.task_of_first[one.first]))
     sides = [_Side(each) for each in (one, other)]
     method = f"U statistic of two arms (DeLong, DeLong and Clarke-Pearson 1988; Obuchowski 1997); {_CLUSTERED}"
-    reasons = [*invalid, *_too_few([len(side.entities) for side in sides], tasks)]
-    if not n or len(reasons) > len(list(invalid)):
-        return Estimate(math.nan, n, "judgments", method, Unknown(), tuple(reasons), label)
+    too_few = _too_few([len(side.entities) for side in sides], tasks)
+    reasons = (*invalid, *too_few)
+    if not n or too_few:
+        return Estimate(math.nan, n, "judgments", method, Unknown(), reasons, label)
     value = float(one.score.mean())
     by_task = np.bincount(one.task_of_first[one.first], one.score - value) / n
     error, df = _error([(side.influence, side.entity, side.task) for side in sides], by_task, tasks)
-    return Estimate(value, n, "judgments", method, NormalShare(value, error, df), tuple(reasons), label)
+    return Estimate(value, n, "judgments", method, NormalShare(value, error, df), reasons, label)
 
 
 def share_won_within(
@@ -128,14 +129,15 @@ def share_won_within(
     """
     n, entities, tasks = len(score), len(np.unique(entity)), len(np.unique(task))
     method = f"share of pairs of pieces; {_CLUSTERED}"
-    reasons = [*invalid, *_too_few([entities], tasks)]
-    if not n or len(reasons) > len(list(invalid)):
-        return Estimate(math.nan, n, "judgments", method, Unknown(), tuple(reasons), label)
+    too_few = _too_few([entities], tasks)
+    reasons = (*invalid, *too_few)
+    if not n or too_few:
+        return Estimate(math.nan, n, "judgments", method, Unknown(), reasons, label)
     value = float(score.mean())
     influence = (score - value) / n
     by_task = np.bincount(task, influence).astype(np.float64)
     error, df = _error([(influence, entity, task)], by_task, tasks)
-    return Estimate(value, n, "judgments", method, NormalShare(value, error, df), tuple(reasons), label)
+    return Estimate(value, n, "judgments", method, NormalShare(value, error, df), reasons, label)
 
 
 def placements(first: IntArray, score: FloatArray, pieces: int) -> FloatArray:

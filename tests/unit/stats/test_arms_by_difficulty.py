@@ -60,7 +60,9 @@ def test_few_entities_or_one_level_give_no_value():
     assert np.isnan(found.difference.value)
     assert "3 entities in an arm are too few" in found.difference.invalid[0]
     assert gap_per_level(runs, level, "slope").invalid
-    alike = gap_per_level(drawn(4)[0], np.ones(40), "slope", invalid=["first"])
+    runs, control, _ = drawn(4, HarderTasksStudy(tasks=20, per_arm=4))
+    assert not gaps_by_difficulty(runs, np.arange(20), control).difference.invalid
+    alike = gap_per_level(drawn(4)[0], np.ones(40), "slope", invalid=iter(["first"]))
     assert alike.invalid == ("first", "the tasks are of one level, so that no slope on it can be told")
 
 

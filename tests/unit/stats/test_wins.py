@@ -104,6 +104,12 @@ def test_too_little_gives_no_share(shape, reason):
     assert (found > 0.5).verdict == "invalid"
 
 
+def test_two_entities_and_two_tasks_give_a_share():
+    found = share_won(judged(np.ones((2, 2)), np.zeros((2, 2))), "share", invalid=iter(["first"]))
+    assert found.value == 1
+    assert found.invalid == ("first",)
+
+
 def test_no_judgment_gives_no_share():
     nothing = np.array([], dtype=np.intp)
     found = share_won(Judgments(nothing, nothing, nothing * 1.0, nothing, nothing, nothing, nothing), "share")

@@ -18,7 +18,7 @@ from pytest_llmpref.experiments.paired.experiment import PairedExperiment
 from pytest_llmpref.experiments.paired.prompts import load_pairs
 from pytest_llmpref.imports.cells import ImportFileError
 from pytest_llmpref.models.chat import Reply
-from pytest_llmpref.stats.paired import clustered_difference, mcnemar_p_value
+from pytest_llmpref.stats.paired import FEWEST_CLUSTERS, clustered_difference, mcnemar_p_value
 
 FORMS = ("Argue that {}", "Write an essay that says that {}", "Tell me a story in which {}")
 TOPICS = ("tea", "trains", "gardens", "lakes", "cheese", "chess", "bread", "maps", "bells", "boats")
@@ -110,6 +110,16 @@ def test_a_row_that_cannot_be_used_is_named(changes, problem, write):
 def test_too_few_pairs_are_no_set(write):
     with pytest.raises(ImportFileError, match="number of different pairs: 3; give at least 4"):
         load_pairs(write(rows()[:3]))
+    assert len(load_pairs(write(rows()[:4]))) == 4
+
+
+@pytest.mark.parametrize("topics", [FEWEST_CLUSTERS - 1, FEWEST_CLUSTERS])
+def test_few_topics_have_no_error(topics):
+    names = [f"topic {number % topics}" for number in range(40)]
+    found = clustered_difference(np.zeros(40), names, "x", cluster="topic", invalid=iter(["first"]))
+    assert np.isnan(found.value) == (topics < FEWEST_CLUSTERS)
+    assert found.invalid[0] == "first"
+    assert len(found.invalid) == 1 + (topics < FEWEST_CLUSTERS)
 
 
 def test_both_prompts_of_each_pair_are_asked_alone_and_as_they_are(write):

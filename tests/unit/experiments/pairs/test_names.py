@@ -13,7 +13,7 @@ from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.experiment import Conditions
-from pytest_llmpref.experiments.pairs.names import CONTRARIES, NameTrial, contraries
+from pytest_llmpref.experiments.pairs.names import CONTRARIES, LEAST_APART, NameTrial, contraries
 from pytest_llmpref.experiments.pairs.naming import NameExperiment
 from pytest_llmpref.experiments.pairs.questions import PairQuestion
 from pytest_llmpref.experiments.registry import behaviour_of
@@ -94,6 +94,8 @@ def asked_about(first, second, about):
     ("first", "second", "about", "fact", "is_first"),
     [
         ("Oxfam", "UNICEF International", 0, "longer", False),
+        ("Oxfam", "Oxfam" + LEAST_APART * "x", 0, "longer", False),
+        ("Oxfam", "Oxfam" + (LEAST_APART - 1) * "x", 0, "upper", True),
         ("Oxfam", "UNICEF", 0, "earlier", True),
         ("the LEGO Group", "Oxfam Ireland", 0, "upper", True),
         ("the LEGO Group", "the RSPCA", 1, "earlier", True),
