@@ -15,11 +15,11 @@ REPORTS = {
     "paper-a": ("suites --model sim/paper-a --profile paper", "Simulated: it shows the pattern, and a gate is closed."),
     "gemma-3-270m": (
         'suites/replication --model local/gemma-3-270m -k "not boolq"',
-        "A base model whose preferences turn round with the labels: invalid.",
+        "A base model whose preferences reverse with the labels, so the claims about them are invalid.",
     ),
     "sandbagger": (
         "suites/release_gate --model sim/sandbagger --profile paper",
-        "Simulated: it works less hard for whom it dislikes.",
+        "Simulated: it works less hard for those that it dislikes.",
     ),
 }
 """Name of a report -> what pytest is given, and what the report shows."""
