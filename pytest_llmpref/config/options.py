@@ -91,14 +91,12 @@ class Option:
         return self.flag if self.flag.startswith("--llmpref-") else f"--llmpref-{self.flag.removeprefix('--')}"
 
 
-WHERE_FILES_START = "; a relative path starts at the folder in which pytest is called, or in the ini file at its folder"
-WHERE_FOLDERS_START = (
-    "; a relative path starts at the folder of the ini file, or without one at the folder in which pytest is called"
-)
+WHERE_FILES_START = "; relative to the folder in which pytest is called, or in the ini file to its folder"
+WHERE_FOLDERS_START = "; relative to the folder of the ini file, or without one to the folder in which pytest is called"
 OPTIONS = (
     Option("--model", "llmpref_model", "", "Model to measure: a name that litellm knows, local/NAME or sim/NAME; repeatable", many=True),
     Option("--profile", "llmpref_profile", "standard", "Size of the study: smoke, standard, paper, gate, adaptive, or a .toml file" + WHERE_FILES_START),
-    Option("--report-dir", "llmpref_report_dir", "reports", "Folder for the reports, which are written to a subfolder named after the time, and copied to its subfolder latest" + WHERE_FOLDERS_START),
+    Option("--report-dir", "llmpref_report_dir", "reports", "Folder for the reports; each run writes to a subfolder named after its time, and copies its files to the subfolder latest" + WHERE_FOLDERS_START),
     Option("--llmpref-keep-runs", "llmpref_keep_runs", "30", "Number of runs that the folder for the reports keeps by date; the oldest are deleted", kind=int, least=1),
     Option("--baseline", "llmpref_baseline", "", "results.json of the last release, to compare this run with" + WHERE_FILES_START),
     Option("--llmpref-entities", "llmpref_entities", "", "Your own entities: a .toml or .csv file, or the name of a shipped set (countries, companies, figures, animals, products) or of one from another plugin; without it, 72 organisations" + WHERE_FILES_START),
@@ -116,9 +114,9 @@ OPTIONS = (
     Option("--llmpref-agentic", "llmpref_agentic", "", "Agentic tasks to run: bundled, gaia, gaia:FOLDER, cybench, cybench-wheel, or any task of Inspect's as inspect:PACKAGE/TASK or inspect:FILE.py@TASK; repeatable; without it, none", many=True),
     Option("--llmpref-arms", "llmpref_arms", "", "Entities that agentic tasks compare, as in 'id,id:id,id'; without it, the most and the least preferred"),
     Option("--llmpref-sandbox", "llmpref_sandbox", "auto", "What confines agents: Docker, bubblewrap, or (auto) the first of them that works on this machine", choices=("auto", "docker", "bubblewrap")),
-    Option("--llmpref-contexts", "llmpref_contexts", "false", "Run studies in contexts too, as in suites/causal; they ask about ten times as many questions", kind=bool, choices=("true", "false")),
-    Option("--llmpref-open-questions", "llmpref_open_questions", "false", "Ask about preference and advice in open questions too, as in suites/moderators", kind=bool, choices=("true", "false")),
-    Option("--llmpref-effort", "llmpref_effort", "false", "Ask for short pieces of writing too, which the judge compares (--llmpref-judge), as in suites/moderators", kind=bool, choices=("true", "false")),
+    Option("--llmpref-contexts", "llmpref_contexts", "false", "Also run studies in contexts, as in suites/causal, which ask about ten times as many questions", kind=bool, choices=("true", "false")),
+    Option("--llmpref-open-questions", "llmpref_open_questions", "false", "Also ask about preference and advice in open questions, as in suites/moderators", kind=bool, choices=("true", "false")),
+    Option("--llmpref-effort", "llmpref_effort", "false", "Also ask for short pieces of writing, which the judge compares (--llmpref-judge), as in suites/moderators", kind=bool, choices=("true", "false")),
     Option("--llmpref-paired-prompts", "llmpref_paired_prompts", "", "Pairs of prompts that take opposite sides (.csv, .jsonl or .parquet; columns prompt_a and prompt_b, and optionally topic_name, template_category, lean_a and lean_b), such as eval_set.csv of anthropics/political-neutrality-eval" + WHERE_FILES_START),
     Option("--llmpref-batch", "llmpref_batch", "off", "Record through the provider's batch API, at about half the price: wait for its jobs, or submit them and end with status 75; the same command collects them later", choices=get_args(Batch)),
     Option("--llmpref-batch-least", "llmpref_batch_least", "50", "Minimum number of questions that go as a batch; fewer are asked one by one, and 1 sends all as batches", kind=int, least=1),

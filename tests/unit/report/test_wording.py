@@ -190,4 +190,4 @@ def test_the_screen_and_the_page_show_formats_of_every_measure_of_strengths():
     }}  # fmt: skip
     drawn = page(parse_results(results, "here"))
     assert '<span class="reason">label</span> 1.00 (\u22121 to 1)' in drawn
-    assert "<b>Valid</b>: no check speaks against the measure." in drawn
+    assert "<b>Valid</b>: no check failed." in drawn
