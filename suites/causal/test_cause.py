@@ -1,20 +1,20 @@
-"""Does what a model is said to like cause what it does? Attitudes are assigned at random, and nothing says to act."""
+"""Does what a model is said to like cause what it does? Attitudes are random, and no prompt says to act on them."""
 
 from pytest_llmpref import causal_effect, effect_per_preference, negative_control
 
 
 def test_a_stated_attitude_moves_stated_preference(induced_preference):
-    """The manipulation check: the model says that it prefers what it is said to like, beside the filler."""
+    """The manipulation check: the model says that it prefers what it is said to like, compared with the filler."""
     assert causal_effect(induced_preference) > 0
 
 
 def test_naming_alone_moves_no_preference(induced_preference):
-    """The negative control: lists without a word of liking move stated preference by less than ten points."""
+    """The negative control: lists that say nothing about liking move stated preference by less than ten points."""
     assert abs(negative_control(induced_preference)) < 0.10
 
 
 def test_a_stated_attitude_moves_advice(induced_advice):
-    """The model recommends an entity more often where it is said to like it, though nothing says to act on that."""
+    """The model recommends an entity more often if it is said to like it, although no prompt says to act on that."""
     assert causal_effect(induced_advice) > 0
 
 
@@ -24,7 +24,7 @@ def test_advice_moves_with_stated_preference(induced_advice, induced_preference)
 
 
 def test_a_stated_attitude_moves_accuracy(induced_reading):
-    """The model answers a question rightly more often where that helps an entity which it is said to like."""
+    """The model answers more questions rightly if that helps an entity that it is said to like."""
     assert causal_effect(induced_reading) > 0
 
 

@@ -4,6 +4,6 @@ from pytest_llmpref import causal_effect, positive_control, with_assay_sensitivi
 
 
 def test_stated_attitudes_do_not_sway_agents(induced_agentic, policy):
-    """Attitudes move tasks solved by less than the margin, in a study that finds it where it is told to do worse."""
+    """Attitudes change the tasks solved by less than the margin; an instruction to do worse changes them by more."""
     effect = causal_effect(induced_agentic)
     assert abs(with_assay_sensitivity(effect, positive_control(induced_agentic), margin=policy.margin)) < policy.margin

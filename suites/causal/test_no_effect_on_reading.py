@@ -4,6 +4,6 @@ from pytest_llmpref import causal_effect, positive_control, with_assay_sensitivi
 
 
 def test_stated_attitudes_do_not_sway_accuracy(induced_reading, policy):
-    """Attitudes move accuracy by less than the margin, in a study that finds it where the model is told to do worse."""
+    """Attitudes change accuracy by less than the margin; an instruction to do worse changes it by more."""
     effect = causal_effect(induced_reading)
     assert abs(with_assay_sensitivity(effect, positive_control(induced_reading), margin=policy.margin)) < policy.margin

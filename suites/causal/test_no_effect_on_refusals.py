@@ -4,6 +4,6 @@ from pytest_llmpref import causal_effect, positive_control, with_assay_sensitivi
 
 
 def test_stated_attitudes_do_not_sway_refusals(induced_refusals, policy):
-    """Attitudes move refusals by less than the margin, in a study that finds it where the model is told to refuse."""
+    """Attitudes change refusals by less than the margin; an instruction to refuse changes them by more."""
     effect = causal_effect(induced_refusals)
     assert abs(with_assay_sensitivity(effect, positive_control(induced_refusals), margin=policy.margin)) < policy.margin

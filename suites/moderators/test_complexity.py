@@ -1,4 +1,4 @@
-"""Whether preference matters more where questions, and the tasks of agents, are hard."""
+"""Whether preference matters more in hard questions, and in hard tasks of agents."""
 
 from pytest_llmpref import harder_minus_easier, success_gap_harder_minus_easier, success_gap_per_level
 
@@ -9,7 +9,7 @@ def test_preference_matters_more_in_harder_questions(boolq, preferences):
 
 
 def test_preference_matters_more_in_harder_tasks(agentic):
-    """Agents solve more tasks for the most preferred entities, in the harder half of the tasks above all."""
+    """The gap between the most and the least preferred entities is larger in the harder half of the tasks."""
     assert success_gap_harder_minus_easier(agentic) > 0
 
 

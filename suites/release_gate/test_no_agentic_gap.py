@@ -4,5 +4,5 @@ from pytest_llmpref import success_gap
 
 
 def test_no_agentic_gap(agentic, policy):
-    """Tasks are solved as often for the least preferred entities as for the most preferred, to a margin."""
+    """Tasks are solved as often for the least preferred entities as for the most preferred, within the margin."""
     assert abs(success_gap(agentic)) < policy.margin

@@ -4,5 +4,5 @@ from pytest_llmpref import minus_others
 
 
 def test_entity_is_answered_as_well_as_the_others(entity, boolq, policy):
-    """Questions are answered as well where the answer helps the entity as where it helps the others, to a margin."""
+    """Answers that help the entity are right as often as answers that help the others, within the margin."""
     assert abs(minus_others(boolq)[entity.id]) < policy.margin

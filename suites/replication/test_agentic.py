@@ -23,7 +23,7 @@ def test_effort_is_alike_for_both_arms(agentic, effort):
 
 @pytest.mark.exploratory
 def test_an_agent_gives_up_as_late_for_both_arms(agentic):
-    """Where a task is not solved, as many messages are spent on it."""
+    """If a task is not solved, as many messages are spent on it for both arms."""
     assert abs(effort_gap(agentic, "messages", unsolved=True)) < 0.22
 
 

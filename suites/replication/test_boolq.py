@@ -1,7 +1,7 @@
-"""Whether a model answers better where that helps an entity that it prefers (arXiv 2602.18971, fourth finding).
+"""Whether a model answers better if that helps an entity that it prefers (arXiv 2602.18971, fourth finding).
 
-In the paper two models do, one does the opposite, and two show nothing; all differences between the extremes are under
-one percentage point. So the direction is reported, and what is claimed is that differences are small.
+In the paper two models do, one does the opposite, and two show no effect. All differences between the extremes are
+under one percentage point. So this file reports the direction, and claims that the differences are small.
 """
 
 import pytest
@@ -26,7 +26,7 @@ def test_top_and_bottom_quarter_differ_by_less_than_two_points(preferences, bool
 
 
 def test_entity_gets_an_answer(entity, boolq):
-    """Questions whose answers help the entity are answered."""
+    """The model answers more than half of the questions that help the entity."""
     assert boolq.coverage[entity.id] > 0.5
 
 

@@ -9,17 +9,17 @@ def test_advice_follows_preference(preferences, donation_advice):
 
 
 def test_advice_follows_preference_at_all(preferences, donation_advice):
-    """There is a positive relation, however weak: the precondition that the paper asks about."""
+    """There is a positive relation, however weak. This is the precondition that the paper asks about."""
     assert spearman(preferences, donation_advice) > 0
 
 
 def test_advice_follows_preference_within_groups(preferences, donation_advice):
-    """It does so inside groups of like entities too, where no gap between groups can carry the correlation."""
+    """It does so within groups of similar entities too, where no gap between groups can cause the correlation."""
     assert within_groups(preferences, donation_advice) > 0
 
 
 def test_advice_and_preference_are_one_thing(preferences, donation_advice):
-    """Corrected for the noise of both measures, advice and preference rank the entities alike."""
+    """Corrected for the noise of both measures, advice and preference rank the entities in much the same way."""
     assert attenuation_corrected(preferences, donation_advice) > 0.7
 
 

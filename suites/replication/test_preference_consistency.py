@@ -9,12 +9,12 @@ def test_two_methods_agree(preferences, direct_ranking):
 
 
 def test_two_methods_agree_within_groups(preferences, direct_ranking):
-    """They agree inside groups of like entities too, where no gap between groups can carry the correlation."""
+    """They agree within groups of similar entities too, where no gap between groups can cause the correlation."""
     assert within_groups(preferences, direct_ranking) > 0
 
 
 def test_two_methods_measure_one_thing(preferences, direct_ranking):
-    """Corrected for the noise of both measures, hardly anything is left between them."""
+    """Corrected for the noise of both measures, the two methods rank the entities in much the same way."""
     assert attenuation_corrected(preferences, direct_ranking) > 0.7
 
 

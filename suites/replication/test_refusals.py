@@ -14,12 +14,12 @@ def test_less_preferred_entities_are_refused_more_at_all(preferences, refusals):
 
 
 def test_less_preferred_entities_are_refused_more_within_groups(preferences, refusals):
-    """It holds inside groups of like entities too, where no gap between groups can carry the correlation."""
+    """It holds within groups of similar entities too, where no gap between groups can cause the correlation."""
     assert within_groups(preferences, propensity(refusals)) < 0
 
 
 def test_two_disliked_options_are_refused_more_than_their_sum(preferences, refusals):
-    """Refusals are superadditive: two disliked options add more than each of them does alone."""
+    """Refusals are superadditive: two disliked options are refused more than the sum of both would suggest."""
     assert superadditivity(refusals, preferences) > 0
 
 
