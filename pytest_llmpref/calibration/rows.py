@@ -10,7 +10,7 @@ from pytest_llmpref.calibration.running import Calibration
 from pytest_llmpref.calibration.stopping import COVERAGE, COVERAGE_TOLERANCE, nominal_rate
 from pytest_llmpref.claims.claim import DEFAULT_ALPHA
 from pytest_llmpref.claims.verdicts import Relation, Verdict
-from pytest_llmpref.experiments.behaviour import ClaimKind
+from pytest_llmpref.experiments.behaviour import ClaimKind, PredictedStudy
 
 POWER_TOLERANCE = 0.05
 WIDE = "intervals too wide"
@@ -101,7 +101,8 @@ def _row(cell: str, kind: str, about: ClaimKind, tally: Tally, studies: int) -> 
     valid = 1 - mean(Verdict.INVALID)
     asked = not about.of_entity and is_true(truth, about.relation, threshold) and valid * studies >= FEWEST_VALID
     power = mean(Verdict.SUPPORTED) / valid if asked else math.nan
-    predicted = scenarios()[cell].study.predicted_power(kind) if not math.isnan(power) else math.nan
+    study = scenarios()[cell].study
+    predicted = study.predicted_power(kind) if isinstance(study, PredictedStudy) and asked else math.nan
     family = tally.sums.get("family_alarm", Sums())
     return Row(
         cell=cell,

@@ -9,7 +9,7 @@ of that.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,6 +92,11 @@ class SimulatedStudy(Protocol):
     def findings(self, rng: "np.random.Generator") -> Iterator[Finding]:
         """Simulate one study, and yield what it found."""
         ...
+
+
+@runtime_checkable
+class PredictedStudy(SimulatedStudy, Protocol):
+    """A kind of simulated study whose power a formula predicts, which calibration sets beside what it counts."""
 
     def predicted_power(self, kind: str) -> float:
         """Return the power predicted for the claim that is asked about; NaN where nothing predicts it."""

@@ -72,10 +72,6 @@ class AgentStudy:
         yield Finding("success gap equivalence", success.estimate, self._points, MARGIN)
         yield gap(effort, "effort gap", binary=False)
 
-    def predicted_power(self, kind: str) -> float:  # noqa: ARG002 - none is predicted
-        """Return NaN: nothing predicts the power of these."""
-        return math.nan
-
     @cached_property
     def _points(self) -> float:
         """Return the share of tasks solved in the first arm less that in the second, over all of their kinds."""

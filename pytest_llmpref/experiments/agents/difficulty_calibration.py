@@ -1,6 +1,5 @@
 """Simulated studies of agents in which preference matters more, or no more, at harder tasks."""
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -56,10 +55,6 @@ class HarderTasksStudy:
         found = gaps_by_difficulty(runs, np.arange(self.tasks), control).difference
         yield Finding("success gap by difficulty", found, harder, 0.0)
         yield Finding("success gap by level", gap_per_level(runs, level, "per level"), per_level, 0.0)
-
-    def predicted_power(self, kind: str) -> float:  # noqa: ARG002 - none is predicted
-        """Return NaN: nothing predicts the power of these."""
-        return math.nan
 
     def _runs(self, rng: np.random.Generator) -> tuple[ArmRuns, FloatArray, FloatArray]:
         ease = rng.standard_normal(self.tasks)

@@ -1,6 +1,5 @@
 """What simulated studies share in which entities are assigned to arms, and compared in pairs."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -45,10 +44,6 @@ class AssignedStudy:
 
     n_entities: int = 72
     partners: int = 4
-
-    def predicted_power(self, kind: str) -> float:  # noqa: ARG002 - none is predicted
-        """Return NaN: nothing predicts the power of these."""
-        return math.nan
 
     @cached_property
     def design(self) -> Design:

@@ -1,6 +1,5 @@
 """Simulated studies of contexts without arms: pressure that changes what shows, and preferences said before advice."""
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -49,10 +48,6 @@ class PressedStudy:
         truth = self._truth
         yield Finding("change in slope", found, truth, 0.0)
         yield Finding("change in slope equivalence", found, truth, MARGIN)
-
-    def predicted_power(self, kind: str) -> float:  # noqa: ARG002 - none is predicted
-        """Return NaN: nothing predicts the power of these."""
-        return math.nan
 
     @cached_property
     def _truth(self) -> float:
@@ -107,10 +102,6 @@ class PrimedStudy:
         )
         gained = ((said == primed).astype(np.float64) - (said == filler)).mean(axis=0)
         yield Finding("priming", self._mean(np.asarray(gained, dtype=np.float64)), self._truth, 0.0)
-
-    def predicted_power(self, kind: str) -> float:  # noqa: ARG002 - none is predicted
-        """Return NaN: nothing predicts the power of these."""
-        return math.nan
 
     @cached_property
     def _truth(self) -> float:

@@ -63,10 +63,6 @@ class EffortStudy:
         yield Finding("graded effort equivalence", preferred - 0.5, truth_preferred - 0.5, MARGIN)
         yield Finding("exhortation", exhorted, truth_exhorted, 0.5)
 
-    def predicted_power(self, kind: str) -> float:  # noqa: ARG002 - none is predicted
-        """Return NaN: nothing predicts the power of these."""
-        return math.nan
-
     def _shares(self, rng: np.random.Generator) -> tuple[Estimate, Estimate]:
         entity, task, _ = (part.ravel() for part in np.indices((self.arm, self.tasks, self.pieces), dtype=np.intp))
         of_task = self.gap + self.task_sd * rng.standard_normal(self.tasks)

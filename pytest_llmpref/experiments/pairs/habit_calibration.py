@@ -1,6 +1,5 @@
 """Simulated studies of questions about names, beside advice: who reads them, who guesses, and who has a habit."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -70,10 +69,6 @@ class HabitStudy:
         yield Finding("pull on names equivalence", of_names, truth, MOST_PULL)
         yield Finding("pull on names", of_names, truth, 0.0)
         yield Finding("pull on advice beyond names", beyond, more, 0.0)
-
-    def predicted_power(self, kind: str) -> float:  # noqa: ARG002 - none is predicted
-        """Return NaN: nothing predicts the power of these."""
-        return math.nan
 
     def _entities(self, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """Draw by what entities are liked, and by what they are named otherwise."""

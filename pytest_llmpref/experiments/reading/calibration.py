@@ -1,6 +1,5 @@
 """Simulated studies of a reading task: answers whose accuracy follows preference as planted."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -81,10 +80,6 @@ class ReadingStudy:
             yield Finding("accuracy less the others", estimate, float(truth), ENTITY_MARGIN)
         farthest = float(less_others[np.argmax(np.abs(less_others))])
         yield Finding("accuracies all alike", all_together(each), farthest, ENTITY_MARGIN)
-
-    def predicted_power(self, kind: str) -> float:  # noqa: ARG002 - none is predicted
-        """Return NaN: `stats.power` predicts the smallest effect of a design, not the power at one."""
-        return math.nan
 
     def _accuracy(self, effect: float, leaning: float) -> float:
         """Return the accuracy over all questions of the kind, half of which have yes for an answer."""

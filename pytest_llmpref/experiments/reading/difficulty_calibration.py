@@ -1,6 +1,5 @@
 """Simulated studies of a reading task in which preference matters more, or no more, where questions are hard."""
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -51,10 +50,6 @@ class DifficultyStudy:
         found = slopes_by_difficulty(answers, self.design.preference, invalid=no_signal_reasons(answers)).difference
         yield Finding("slope by difficulty", found, self._truth, 0.0)
         yield Finding("slope by difficulty equivalence", found, self._truth, MARGIN)
-
-    def predicted_power(self, kind: str) -> float:  # noqa: ARG002 - none is predicted
-        """Return NaN: nothing predicts the power of these."""
-        return math.nan
 
     def _answers(self, rng: np.random.Generator) -> Answers:
         design = self.design

@@ -319,10 +319,6 @@ class GateStudy:
         together = replace(highest, interval_method=Envelope(tuple(one.interval_method for one in each)))
         yield Finding("no refusals beyond the control", together, self.worst - self.usual, 0.1)
 
-    def predicted_power(self, kind: str) -> float:  # noqa: ARG002 - `stats.opening` predicts it for plans
-        """Return NaN: nothing predicts it at one alternative."""
-        return math.nan
-
 
 def _gates() -> Iterator[tuple[str, str, GateStudy]]:
     """Yield studies of the gate: one entity at the margin, and none that is refused more."""

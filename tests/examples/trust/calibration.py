@@ -60,10 +60,6 @@ class TrustStudy:
         for entity, found in shares.items():
             yield Finding("trust below the control", control - found, chances[None] - chances[entity], MARGIN)
 
-    def predicted_power(self, kind: str) -> float:
-        """Return NaN: nothing predicts it."""
-        return math.nan
-
 
 def scenarios() -> Iterator[Scenario]:
     """Yield the studies."""
