@@ -136,3 +136,15 @@ def _code(found: re.Match[str]) -> str:
 def _json_code(found: re.Match[str]) -> str:
     # Between its strings, JSON has no such characters but line breaks.
     return found.group() if found.group() == "\n" else f"\\u{ord(found.group()):04x}"
+
+
+def whole_text(text: str) -> str:
+    r"""Return a text with each half of a character replaced by U+FFFD; halves that belong together become whole.
+
+    JSON can hold half a character (a lone surrogate, such as ``\ud800``). No file, log or command can.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text

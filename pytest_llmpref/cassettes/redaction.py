@@ -10,7 +10,8 @@ import msgspec
 from msgspec.structs import replace
 
 from pytest_llmpref.cassettes.interaction import FORMAT, Exchange, Headers, Interaction, Line
-from pytest_llmpref.models.chat import Reply, Request, whole_text
+from pytest_llmpref.characters import whole_text
+from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.secrets import (
     SCRUBBED,
     FoundSecret,

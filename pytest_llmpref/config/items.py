@@ -25,9 +25,9 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
+from pytest_llmpref.characters import whole_text
 from pytest_llmpref.config.reading import UserFileError, fitted, listed, shown
 from pytest_llmpref.files import data_folder
-from pytest_llmpref.models.chat import whole_text
 
 DEV = "dev"
 """The name under which BoolQ's development set is asked for."""

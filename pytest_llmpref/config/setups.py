@@ -1,19 +1,68 @@
 """How users set models up: a file of names for such sets, and options that hold for every model of a run."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from pytest_llmpref.config.options import Settings
 from pytest_llmpref.config.reading import UserFileError, decoded, fitted, listed, parse_toml, read_bytes
-from pytest_llmpref.models.parameters import Price, price_of
-from pytest_llmpref.models.setup import AS_IS, Setup, Value, checked_parameters
 
+Value = str | int | float | bool
+
+SERVER = "server"
+"""Under this name a request's parameters hold what the user calls the server: it is part of the key, and never sent."""
 _MOST_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Setup:
+    """What a user says of one model; each part has a default.
+
+    Attributes
+    ----------
+    model
+        Litellm's name of it; empty for the name under which it is measured.
+    api_base
+        Its address, which is no part of a recording's identity: ``server`` is, or the name that stands for all this.
+    server
+        What the user calls the server at that address.
+    key
+        Variable that holds its key; litellm's own unless given.
+    headers
+        Names of headers, and the variables that hold their values.
+    parameters
+        What is sent with each question, in litellm's words. ``max_tokens`` and ``temperature`` replace those of the
+        experiments.
+    system
+        The system prompt around every question.
+    price
+        ``IN/OUT``, US dollars for a million tokens.
+    prefill
+        How answers are led, where not as its name tells.
+    """
+
+    model: str = ""
+    api_base: str = ""
+    server: str = ""
+    key: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    parameters: dict[str, Value] = field(default_factory=dict)
+    system: str = ""
+    price: str = ""
+    prefill: Literal["", "assistant", "cue", "schema", "off"] = ""
+
+    @property
+    def limits_replies(self) -> bool:
+        """Whether the user set how long replies may be: then nothing is added for reasoning."""
+        return "max_tokens" in self.parameters
+
+
+AS_IS = Setup()
+"""A model of which the user says nothing."""
 
 
 class SetupError(UserFileError):
@@ -57,23 +106,6 @@ def setup_of(model: str, settings: Settings) -> Setup:
 def is_judge_alone(model: str, settings: Settings) -> bool:
     """Whether a model is asked as a judge, and not measured itself."""
     return bool(settings.judge) and model not in settings.models
-
-
-def price_under(model: str, settings: Settings) -> Price | None:
-    """Return the price of a model: its table's, the option's, or litellm's; ``None`` where it is unknown.
-
-    The option is for the models that are measured. A judge has it only where nothing else says what it costs.
-
-    Raises
-    ------
-    PriceError
-        If a price that the user gave cannot be read.
-    """
-    setup = setup_of(model, settings)
-    name = setup.model or model
-    if is_judge_alone(model, settings) and (known := price_of(name, setup.price)) is not None:
-        return known
-    return price_of(name, setup.price or settings.price)
 
 
 def _pairs(option: str, given: Iterable[str], form: str) -> dict[str, str]:
@@ -129,3 +161,29 @@ def _text(path: Path) -> str:
     if not text:
         raise SetupError(path, ["is empty; write the system prompt, or leave the file out"])
     return text
+
+
+def checked_parameters(parameters: Mapping[str, Value]) -> str | None:
+    """Return what is wrong with parameters, or ``None``."""
+    for name, value in parameters.items():
+        if name in _RESERVED:
+            return f"{name} {_RESERVED[name]}"
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if name == "max_tokens" and not (isinstance(value, int) and number and value >= 1):
+            return f"max_tokens is {value!r}; it must be a whole number from 1"
+        if name == "temperature" and not (number and 0 <= float(value) <= _HOTTEST):
+            return f"temperature is {value!r}; it must be a number from 0 to {_HOTTEST:g}"
+    return None
+
+
+_HOTTEST = 2.0
+_OURS = "is set by the experiments"
+_RESERVED = {
+    **dict.fromkeys(("messages", "n", "stream", "tools", "response_format", "logprobs", "top_logprobs"), _OURS),
+    **dict.fromkeys(("timeout", "num_retries", "max_retries", "caching"), "is an option of its own, or none"),
+    **dict.fromkeys(("api_key", "key"), "is a key, and parameters are recorded: it belongs into a variable"),
+    **dict.fromkeys(("headers", "extra_headers"), "has an option of its own: --llmpref-header NAME=VARIABLE"),
+    **dict.fromkeys(("api_base", "base_url", SERVER), "has an option of its own: --llmpref-api-base NAME=URL"),
+    "model": "is --model",
+    "prefill": "has an option of its own: --llmpref-prefill",
+}

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal, Protocol
 
 import msgspec
 
-from pytest_llmpref.characters import on_lines
+from pytest_llmpref.characters import on_lines, whole_text
 from pytest_llmpref.errors import LLMPrefError
 
 MOST_TOKENS: Final = 10**12
@@ -199,18 +199,6 @@ class Reply(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     served: str = ""
     fingerprint: str = ""
     batch: str = ""
-
-
-def whole_text(text: str) -> str:
-    r"""Return a text with each half of a character replaced by U+FFFD; halves that belong together become whole.
-
-    JSON can hold half a character (a lone surrogate, such as ``\ud800``). No file, log or command can.
-    """
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
 
 
 def possible(reply: Reply) -> Reply:

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
+from pytest_llmpref.config.setups import AS_IS, Setup
 from pytest_llmpref.models.addresses import NOWHERE
 from pytest_llmpref.models.batches import PROVIDERS
 from pytest_llmpref.models.chat import ChatModel, ModelUnavailableError
-from pytest_llmpref.models.parameters import listed_entry
-from pytest_llmpref.models.setup import AS_IS, Setup
+from pytest_llmpref.models.dressing import headers_of, key_of
+from pytest_llmpref.models.parameters import provider_of
 
 if TYPE_CHECKING:
     from pytest_llmpref.models.simulated.server import Answer
@@ -57,8 +58,7 @@ def has_batch_api(name: str) -> bool:
     """Whether we know the batch API of a model's provider, as far as its name and litellm's list tell."""
     if answers_in_process(name) or name.startswith("local/"):
         return False
-    prefix, slash, _ = name.partition("/")
-    return (prefix if slash else str((listed_entry(name) or {}).get("litellm_provider"))) in PROVIDERS
+    return provider_of(name) in PROVIDERS
 
 
 class CallLimits(TypedDict):
@@ -149,9 +149,9 @@ def _through_litellm(
     return LiveModel(
         name,
         api_base=setup.api_base or None,
-        api_key="recorded" if only_recorded else setup.api_key(),
+        api_key="recorded" if only_recorded else key_of(setup),
         litellm_name=setup.model or None,
-        headers=None if only_recorded else setup.header_values(),
+        headers=None if only_recorded else headers_of(setup),
         outage=Outage(max_outage, on_outage) if max_outage > 0 else None,
         only_recorded=only_recorded,
         **limits,

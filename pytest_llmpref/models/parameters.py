@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from pytest_llmpref.config.options import Settings
+from pytest_llmpref.config.setups import is_judge_alone, setup_of
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.models.chat import Request
 
@@ -137,6 +139,23 @@ def price_of(model: str, given: str = "") -> Price | None:
     return next((price for name in _names(model) if (price := _listed(name)) is not None), None)
 
 
+def price_under(model: str, settings: Settings) -> Price | None:
+    """Return the price of a model: its table's, the option's, or litellm's; ``None`` where it is unknown.
+
+    The option is for the models that are measured. A judge has it only where nothing else says what it costs.
+
+    Raises
+    ------
+    PriceError
+        If a price that the user gave cannot be read.
+    """
+    setup = setup_of(model, settings)
+    name = setup.model or model
+    if is_judge_alone(model, settings) and (known := price_of(name, setup.price)) is not None:
+        return known
+    return price_of(name, setup.price or settings.price)
+
+
 def _names(model: str) -> list[str]:
     """Return under which names litellm looks a model up: as it is called, and without the provider."""
     return [model, *([model.split("/", 1)[1]] if "/" in model else [])]
@@ -145,6 +164,12 @@ def _names(model: str) -> list[str]:
 def listed_entry(model: str) -> dict[str, Any] | None:
     """Return what litellm's list holds of a model; ``None`` where it lacks the model."""
     return next((entry for name in _names(model) if isinstance(entry := _price_list().get(name), dict)), None)
+
+
+def provider_of(model: str) -> str:
+    """Return litellm's name of a model's provider: the first word of its name, or what litellm's list says."""
+    first, slash, _ = model.partition("/")
+    return first if slash else str((listed_entry(model) or {}).get("litellm_provider", ""))
 
 
 def _listed(name: str) -> Price | None:

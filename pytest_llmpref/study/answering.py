@@ -18,16 +18,16 @@ from typing import Any, Literal, TypeVar
 from pytest_llmpref.cassettes import Cassette, Deeds, RecordingModel, ReplayModel
 from pytest_llmpref.cassettes.recording import Budget, BudgetedModel
 from pytest_llmpref.config.options import Settings
-from pytest_llmpref.config.setups import price_under, setup_of
+from pytest_llmpref.config.setups import setup_of
 from pytest_llmpref.experiments.asking import FirstReplies, WatchedModel, ask_all
 from pytest_llmpref.experiments.experiment import AgentExperiment, Around, Plan
 from pytest_llmpref.experiments.registry import simulated_answers
 from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.models.chat import ChatModel, Reply
+from pytest_llmpref.models.dressing import DressedModel
 from pytest_llmpref.models.opening import answers_in_process, asked_through_litellm, open_model
-from pytest_llmpref.models.parameters import PriceError
+from pytest_llmpref.models.parameters import PriceError, price_under
 from pytest_llmpref.models.reasoning import RoomForReasoning
-from pytest_llmpref.models.setup import DressedModel
 from pytest_llmpref.parsing.thinking import without_thinking
 from pytest_llmpref.study.batching import as_recorded, in_batches, replayed_in_batches
 from pytest_llmpref.study.coverage import Plans

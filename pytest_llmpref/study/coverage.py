@@ -6,7 +6,7 @@ from typing import Any
 
 from pytest_llmpref.cassettes import Cassette, must_ask
 from pytest_llmpref.config.options import Settings
-from pytest_llmpref.config.setups import setup_of
+from pytest_llmpref.config.setups import AS_IS, Setup, setup_of
 from pytest_llmpref.errors import ExtensionError, MissingError
 from pytest_llmpref.experiments.behaviour import Compared
 from pytest_llmpref.experiments.experiment import Conditions, Experiment, Plan
@@ -16,9 +16,9 @@ from pytest_llmpref.experiments.participants import Arms, any_arms, extremes, qu
 from pytest_llmpref.experiments.registry import behaviour_of, reference
 from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.models.chat import Reply, Request
+from pytest_llmpref.models.dressing import dressed
 from pytest_llmpref.models.opening import listed_price
 from pytest_llmpref.models.reasoning import room_for
-from pytest_llmpref.models.setup import AS_IS, Setup, dressed
 
 
 class Plans:

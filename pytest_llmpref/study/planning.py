@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from pytest_llmpref.characters import on_one_line
 from pytest_llmpref.config.options import Settings
-from pytest_llmpref.config.setups import price_under, setup_of
+from pytest_llmpref.config.setups import setup_of
 from pytest_llmpref.experiments.behaviour import Planned
 from pytest_llmpref.experiments.registry import behaviour_of, in_order
 from pytest_llmpref.models.batches import LONGEST_WAIT
 from pytest_llmpref.models.opening import has_batch_api
-from pytest_llmpref.models.parameters import Price
+from pytest_llmpref.models.parameters import Price, price_under
 from pytest_llmpref.models.reasoning import REASONING_ALLOWANCE, reasons
 from pytest_llmpref.stats import closed_form
 from pytest_llmpref.study.coverage import needs_of

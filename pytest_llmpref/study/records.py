@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from pytest_llmpref.characters import clipped
+from pytest_llmpref.characters import clipped, whole_text
 from pytest_llmpref.claims.claim import Claim
 from pytest_llmpref.claims.deciding import what_would_decide
 from pytest_llmpref.claims.estimates import Estimate
@@ -22,7 +22,6 @@ from pytest_llmpref.experiments.measure import Measure, outcome_diagnostics
 from pytest_llmpref.experiments.registry import in_order
 from pytest_llmpref.experiments.trials import Trial, column
 from pytest_llmpref.files import NotAFileError, explained, refuse_linked_folder, write_whole
-from pytest_llmpref.models.chat import whole_text
 from pytest_llmpref.models.opening import is_organism, is_simulated
 from pytest_llmpref.results.import_record import ImportRecord
 from pytest_llmpref.results.loading import ResultsFileError, check_measure, parse_results

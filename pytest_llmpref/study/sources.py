@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import Protocol
 
 from pytest_llmpref.cassettes import Cassette
-from pytest_llmpref.config.judges import judge_of
 from pytest_llmpref.config.options import Settings
 from pytest_llmpref.config.profiles import NEWEST_DESIGN, Profile
 from pytest_llmpref.config.setups import setup_of
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.models.judges import judge_of
 from pytest_llmpref.models.opening import is_imported
 from pytest_llmpref.results.import_record import ImportRecord
 from pytest_llmpref.study.coverage import Plans, Recorded

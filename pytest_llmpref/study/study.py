@@ -17,8 +17,8 @@ from pytest_llmpref.experiments.participants import permuted
 from pytest_llmpref.experiments.registry import behaviour_of, is_shipped
 from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.models.chat import Reply, Request
+from pytest_llmpref.models.dressing import dressed
 from pytest_llmpref.models.opening import is_simulated
-from pytest_llmpref.models.setup import dressed
 from pytest_llmpref.study.answering import Answerers, BackgroundLoop
 from pytest_llmpref.study.batching import all_of, in_order_of_need
 from pytest_llmpref.study.canary import Canary, ask_again, recorded_again

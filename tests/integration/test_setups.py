@@ -7,9 +7,8 @@ from fork_server import LIVE
 from loopback import Answer, Loopback, completion, failure
 
 from pytest_llmpref.config.options import default_settings
-from pytest_llmpref.config.setups import setup_of
+from pytest_llmpref.config.setups import AS_IS, Setup, setup_of
 from pytest_llmpref.models.opening import open_model
-from pytest_llmpref.models.setup import AS_IS, Setup
 
 QUESTIONS = 132
 SUITE = "def test_it(preferences):\n    assert len(preferences.trials) == 132"

@@ -130,6 +130,16 @@ def test_there_is_no_import_circle_and_none_hides_inside_functions():
     assert len(tuple(TopologicalSorter(needs).static_order())) == len(MODULES)
 
 
+def test_there_is_no_import_circle_among_folders_either():
+    needs = {room(path): set() for path in MODULES if room(path) != "__init__"}
+    for path in MODULES:
+        if room(path) in needs:
+            rooms = {name.split(".")[1] for name in imports(path) if name.startswith("pytest_llmpref.")}
+            needs[room(path)] |= rooms & needs.keys() - {room(path)}
+    order = tuple(TopologicalSorter(needs).static_order())
+    assert order.index("config") < order.index("models") < order.index("study") < order.index("plugin")
+
+
 def test_no_module_outside_a_slice_names_a_measure():
     assert {path.name for path in (PACKAGE / "experiments").iterdir() if (path / "__init__.py").exists()} == {
         name.split("/")[1] for name in SLICES

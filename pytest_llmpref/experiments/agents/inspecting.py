@@ -25,8 +25,9 @@ from inspect_ai.util import (
 )
 from inspect_ai.util._sandbox.environment import SandboxUnavailableError
 
+from pytest_llmpref.characters import whole_text
 from pytest_llmpref.experiments.agents.run import Going, TimeOver, Wished
-from pytest_llmpref.models.chat import Message, Reply, Tool, ToolCall, whole_text
+from pytest_llmpref.models.chat import Message, Reply, Tool, ToolCall
 
 TOOL_SECONDS = 60
 """Seconds that one command may take. Our choice."""

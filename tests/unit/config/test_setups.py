@@ -3,9 +3,9 @@
 import pytest
 
 from pytest_llmpref.config.options import default_settings
-from pytest_llmpref.config.setups import SetupError, setup_of
+from pytest_llmpref.config.setups import AS_IS, Setup, SetupError, setup_of
 from pytest_llmpref.models.chat import Message, ModelUnavailableError, Request
-from pytest_llmpref.models.setup import AS_IS, Setup, dressed
+from pytest_llmpref.models.dressing import dressed, headers_of
 
 ASKED = Request("openai/m1", (Message("user", "Tea or mud?"),), 1.0, 32)
 
@@ -112,4 +112,4 @@ def test_an_option_that_cannot_be_used_says_how(given, said):
 def test_a_variable_that_is_not_set_is_named(monkeypatch):
     monkeypatch.delenv("NO_SUCH", raising=False)
     with pytest.raises(ModelUnavailableError, match="the header X-Team is in the variable NO_SUCH, which is not set"):
-        Setup(headers={"X-Team": "NO_SUCH"}).header_values()
+        headers_of(Setup(headers={"X-Team": "NO_SUCH"}))

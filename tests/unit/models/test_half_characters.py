@@ -5,8 +5,9 @@ import json
 import pytest
 
 from pytest_llmpref.cassettes import Cassette
+from pytest_llmpref.characters import whole_text
 from pytest_llmpref.config.items import ItemFileError, load_items
-from pytest_llmpref.models.chat import Message, Reply, Request, ToolCall, whole_text
+from pytest_llmpref.models.chat import Message, Reply, Request, ToolCall
 
 HALF = "\ud800"
 MODEL = "openai/served"

@@ -1,7 +1,8 @@
 """The identity of a request, and what a user's setup makes of it."""
 
+from pytest_llmpref.config.setups import AS_IS, Setup
 from pytest_llmpref.models.chat import Message, Request
-from pytest_llmpref.models.setup import AS_IS, Setup, dressed
+from pytest_llmpref.models.dressing import dressed
 
 ASKED = Request("openai/x", (Message("user", "1 + 1?"),), 0.5, 9)
 

@@ -9,7 +9,7 @@ import msgspec
 from pytest_llmpref.config.options import AUTO, SettingError, Settings
 from pytest_llmpref.config.setups import setup_of
 from pytest_llmpref.files import data_folder
-from pytest_llmpref.models.parameters import listed_entry
+from pytest_llmpref.models.parameters import provider_of
 
 
 class Judge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,18 +60,10 @@ def judge_of(model: str, settings: Settings) -> str:
     setup = setup_of(model, settings)
     table = cheap_judges()
     # At an address of the user's own, the first word of a name says which protocol is spoken, and not who answers.
-    found = None if setup.api_base else table.get(_provider(setup.model or model))
+    found = None if setup.api_base else table.get(provider_of(setup.model or model))
     if found is None:
         raise SettingError(
             f"--llmpref-judge auto: no judge is known for {model}{' at your own address' if setup.api_base else ''}; "
             f"name one by --llmpref-judge NAME. Providers with one: {', '.join(table)}"
         )
     return found.judge
-
-
-def _provider(model: str) -> str:
-    """Return litellm's name of a model's provider; of a name without one, what litellm's list says."""
-    first, slash, _ = model.partition("/")
-    if slash:
-        return first
-    return str((listed_entry(model) or {}).get("litellm_provider", ""))

@@ -6,11 +6,10 @@ from datetime import date
 
 import pytest
 
-from pytest_llmpref.config.judges import cheap_judges, judge_of
 from pytest_llmpref.config.options import SettingError, default_settings
-from pytest_llmpref.config.setups import price_under, setup_of
-from pytest_llmpref.models.parameters import listed_entry, price_of
-from pytest_llmpref.models.setup import AS_IS
+from pytest_llmpref.config.setups import AS_IS, setup_of
+from pytest_llmpref.models.judges import cheap_judges, judge_of
+from pytest_llmpref.models.parameters import listed_entry, price_of, price_under
 
 
 def settings(**given):
