@@ -1,14 +1,18 @@
-"""The scenarios of all behaviours, and what a simulated study found in one, held against the planted truth."""
+"""The scenarios of all behaviours, and what simulated studies found in one, held against the planted truth.
+
+A cell has been simulated often enough when each of its rows is settled, whichever side of its limits. The rule is
+stated, and looked at after fixed numbers of studies only, so the same command takes the same studies.
+"""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
 import numpy as np
 
-from pytest_llmpref.claims.claim import ledger, make_claim
+from pytest_llmpref.claims.claim import DEFAULT_ALPHA, ledger, make_claim
 from pytest_llmpref.claims.verdicts import Relation, Verdict
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.experiments.behaviour import Behaviour, ClaimKind, Finding, Scenario
@@ -156,3 +160,52 @@ def _alarm(finding: Finding, relation: Relation) -> float:
     if math.isnan(threshold) or (relation == "abs <" and threshold < NEAR_ZERO):
         return math.nan
     return float(make_claim(finding.estimate, relation, threshold).verdict is Verdict.SUPPORTED)
+
+
+COVERAGE, COVERAGE_TOLERANCE = 0.95, 0.015
+LOOKS = (250, 500, 1000)
+"""Studies of a cell after which its rows are looked at. Our choice."""
+FAR = 2.0
+"""Standard errors by which a rate lies on one side of a limit, to be settled."""
+ALARMS_TOLERANCE = 0.01
+"""False alarms beyond the nominal rate that would matter; a rate that is exactly nominal is never far from it."""
+
+
+def nominal_rate(kind: ClaimKind) -> float:
+    """Return the rate of false alarms that the method promises: half of alpha on one side, alpha for equivalence."""
+    return DEFAULT_ALPHA if kind.relation == "abs <" else DEFAULT_ALPHA / 2
+
+
+def stages(studies: int) -> Iterator[int]:
+    """Yield after how many studies of a cell to look, the most last."""
+    yield from (look for look in LOOKS if look < studies)
+    yield studies
+
+
+def settled(tallies: Mapping[str, Tally], kinds: Mapping[str, ClaimKind]) -> bool:
+    """Return whether every row of a cell lies two standard errors to one side of each of its limits.
+
+    Parameters
+    ----------
+    tallies
+        Of the cell, by kind of claim.
+    kinds
+        The kinds.
+    """
+    return all(_row_settled(tally.sums, kinds[kind]) for kind, tally in tallies.items())
+
+
+def _row_settled(sums: Mapping[str, Sums], kind: ClaimKind) -> bool:
+    limits = (
+        ("covered", COVERAGE - COVERAGE_TOLERANCE),
+        ("covered", COVERAGE + COVERAGE_TOLERANCE),
+        ("false_alarm", nominal_rate(kind) + ALARMS_TOLERANCE),
+        ("family_alarm", DEFAULT_ALPHA + ALARMS_TOLERANCE),
+    )
+    return all(_far(sums[quantity], limit) for quantity, limit in limits if quantity in sums)
+
+
+def _far(found: Sums, limit: float) -> bool:
+    # A share that is 0 or 1 in all studies has no error of its own: that at the limit stands in.
+    error = found.error if found.error > 0 else math.sqrt(limit * (1 - limit) / found.n)
+    return abs(found.mean - limit) > FAR * error

@@ -5,9 +5,16 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pytest_llmpref.calibration.findings import Sums, Tally, claim_kinds, scenarios
+from pytest_llmpref.calibration.findings import (
+    COVERAGE,
+    COVERAGE_TOLERANCE,
+    Sums,
+    Tally,
+    claim_kinds,
+    nominal_rate,
+    scenarios,
+)
 from pytest_llmpref.calibration.running import Calibration
-from pytest_llmpref.calibration.stopping import COVERAGE, COVERAGE_TOLERANCE, nominal_rate
 from pytest_llmpref.claims.claim import DEFAULT_ALPHA
 from pytest_llmpref.claims.verdicts import Relation, Verdict
 from pytest_llmpref.experiments.behaviour import ClaimKind, PredictedStudy

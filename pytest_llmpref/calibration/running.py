@@ -19,8 +19,16 @@ from typing import Any
 
 import numpy as np
 
-from pytest_llmpref.calibration.findings import CalibrationError, Sums, Tally, claim_kinds, count, scenarios
-from pytest_llmpref.calibration.stopping import settled, stages
+from pytest_llmpref.calibration.findings import (
+    CalibrationError,
+    Sums,
+    Tally,
+    claim_kinds,
+    count,
+    scenarios,
+    settled,
+    stages,
+)
 from pytest_llmpref.experiments.behaviour import Behaviour, Scenario
 from pytest_llmpref.experiments.registry import behaviours, register
 from pytest_llmpref.files import PACKAGE

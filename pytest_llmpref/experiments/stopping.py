@@ -1,13 +1,189 @@
-"""Where the asking of a sequential gate ended, and why."""
+"""Where the asking of a sequential gate ends, and why; and asking in blocks of tasks, for two arms of entities."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
-from typing import Any, Literal
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
 
 from pytest_llmpref.claims.claim import Threshold
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.verdicts import Verdict
+from pytest_llmpref.experiments.experiment import Rounds
+from pytest_llmpref.experiments.measure import Measure
+from pytest_llmpref.experiments.trials import Replies
+from pytest_llmpref.stats.arrays import IntArray
+from pytest_llmpref.stats.sequential import RepeatedInterval, conditional_power
 
 Ending = Literal["supported", "refuted", "hopeless", "open"]
 """``hopeless``: a claim cannot be supported any more; ``open``: all was asked, and not all claims are decided."""
+BLOCKS = 8
+"""Parts that the tasks are asked in. Our choice."""
+FIRST_LOOK = 2
+"""Parts before the first look at the answers: a quarter of the tasks, before which hardly anything is decided."""
+FEWEST_TASKS = 16
+"""Tasks that are asked in one go, if there are fewer, since the parts of these would tell nothing. Our choice."""
+HOPELESS = 0.01
+"""Chance of being supported at the end, at best, below which a claim is given up. Our choice."""
+
+
+class BlockCourse(NamedTuple):
+    """How far the asking came.
+
+    Attributes
+    ----------
+    ended
+        How it ended, as far as it did.
+    looks
+        How many looks at the answers were taken.
+    due
+        Numbers of the trials to ask before the next; none at the end.
+    """
+
+    ended: Ending
+    looks: int
+    due: list[int]
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """In which blocks the trials of a plan are asked.
+
+    Attributes
+    ----------
+    tasks
+        Ids of the tasks, such as reading questions, in the order of asking.
+    task_of
+        Id of the task of each trial of the plan, in its order.
+    needed
+        Whether each trial is asked at all.
+    decide
+        Given which look at the answers it is (0 is the first), the numbers of the trials asked until then, and the
+        replies to each trial of the plan, returns what the look decides; ``None`` for nothing yet.
+    """
+
+    tasks: Sequence[str]
+    task_of: Sequence[str]
+    needed: Sequence[bool]
+    decide: Callable[[int, Sequence[int], Sequence[Replies]], Ending | None]
+
+    def rounds(self, measured: Callable[[Measure, Sequence[Replies]], Measure]) -> Rounds:
+        """Return the rounds: one before each look; ``measured`` is what the looks make of the measure."""
+        return Rounds(
+            total=int(np.sum(self.look >= 0)),
+            choose=lambda replies: self.course(replies).due,
+            setting='stopping = "sequential"',
+            at_most=True,
+            measured=measured,
+        )
+
+    @cached_property
+    def fractions(self) -> tuple[float, ...]:
+        """Which part of the tasks has been asked at each look."""
+        _, count = np.unique(list(self._look_of.values()), return_counts=True)
+        return tuple((np.cumsum(count) / len(self._look_of)).tolist())
+
+    @cached_property
+    def look(self) -> IntArray:
+        """Before which look each trial of the plan is asked, shape (t,); -1 for never."""
+        looks = [self._look_of[task] if needed else -1 for task, needed in zip(self.task_of, self.needed, strict=True)]
+        return np.array(looks, dtype=np.intp)
+
+    def course(self, replies: Sequence[Replies]) -> BlockCourse:
+        """Return how far the asking came, given the replies to each trial of the plan."""
+        for taken in range(len(self.fractions)):
+            due = np.flatnonzero(self.look == taken).tolist()
+            if not all(replies[number] for number in due):
+                return BlockCourse("open", taken, due)
+            seen = np.flatnonzero((self.look >= 0) & (self.look <= taken)).tolist()
+            ended = self.decide(taken, seen, replies)
+            if ended is not None:
+                return BlockCourse(ended, taken + 1, [])
+        return BlockCourse("open", len(self.fractions), [])
+
+    @cached_property
+    def _look_of(self) -> dict[str, int]:
+        count = len(self.tasks)
+        if count < FEWEST_TASKS:
+            return dict.fromkeys(self.tasks, 0)
+        return {task: max(0, place * BLOCKS // count - FIRST_LOOK + 1) for place, task in enumerate(self.tasks)}
+
+
+class Decided(NamedTuple):
+    """What a look decides of several claims.
+
+    Attributes
+    ----------
+    ended
+        How the asking ends; ``None`` where it goes on.
+    because
+        Places of those that end it.
+    """
+
+    ended: Ending | None
+    because: list[int]
+
+
+def decided(difference: Estimate, planned: tuple[float, ...], thresholds: Sequence[Threshold]) -> Ending | None:
+    """Return what a look decides of the claims that a difference is within their thresholds; ``None`` for nothing yet.
+
+    Parameters
+    ----------
+    difference
+        As of the look, its interval a `RepeatedInterval`.
+    planned
+        Which part of the information each of all looks has.
+    thresholds
+        What the claims compare it with.
+    """
+    verdicts = set()
+    for threshold in thresholds:
+        with threshold.ledger():
+            verdicts.add((abs(difference) < threshold.margin).verdict)
+    if Verdict.REFUTED in verdicts:
+        return "refuted"
+    if verdicts == {Verdict.SUPPORTED}:
+        return "supported"
+    recipe = difference.interval_method
+    if not isinstance(recipe, RepeatedInterval) or len(recipe.fractions) == len(planned):
+        return None
+    lost = (
+        conditional_power(recipe, planned, threshold.margin, threshold.of_each) < HOPELESS
+        for threshold in thresholds
+        if threshold.gate
+    )
+    return "hopeless" if any(lost) else None
+
+
+def all_decided(
+    differences: Iterable[Estimate], planned: tuple[float, ...], thresholds: Sequence[Threshold]
+) -> Decided:
+    """Return what a look decides of claims about several differences, which must all hold.
+
+    The first that is refuted, or given up, decides; they are supported once each of them is.
+
+    Parameters
+    ----------
+    differences
+        Such as one for each entity.
+    planned, thresholds
+        As for `decided`.
+
+    Returns
+    -------
+    Decided
+        What the look decides, and the places of the differences that are refuted or given up.
+    """
+    endings = [decided(difference, planned, thresholds) for difference in differences]
+    for ended in _CLOSING:
+        if ended in endings:
+            return Decided(ended, [place for place, one in enumerate(endings) if one == ended])
+    return Decided("supported" if set(endings) <= {"supported"} else None, [])
+
+
+_CLOSING: tuple[Ending, ...] = ("refuted", "hopeless")
+"""How the asking ends with a closed gate, the firmest first."""
 
 
 def stopping_record(

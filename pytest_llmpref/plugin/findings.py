@@ -1,8 +1,10 @@
-"""What a run found: its measures, claims and gates, put together from all workers, written and shown."""
+"""What a run found: measures, claims and gates of all workers, put together, written, shown, and told to hooks."""
 
 import gc
 import os
+from collections.abc import Iterator
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -151,7 +153,7 @@ class Findings:
             ledger_of(settings).unlink(missing_ok=True)
 
     def _write(self) -> None:
-        from pytest_llmpref.plugin.telling import tell  # noqa: PLC0415 - see the class
+        from pytest_llmpref.plugin.findings import tell  # noqa: PLC0415 - see the class
         from pytest_llmpref.report.page import write_reports  # noqa: PLC0415
         from pytest_llmpref.study.records import write_results  # noqa: PLC0415
 
@@ -325,3 +327,32 @@ class Findings:
         for line in annotations(results, config.rootpath, os.environ, failures=ANNOTATES_FAILURES not in plugins):
             reporter.write_line(line)
         append_summary(summary(results), os.environ)
+
+
+class HookWarning(pytest.PytestWarning):
+    """A hook that was told of the results raised an error."""
+
+
+def tell(config: pytest.Config, results: "Results", folder: Path) -> None:
+    """Tell of each claim, and of the results as a whole. An error of a hook is none of the run's.
+
+    Parameters
+    ----------
+    config
+        Of the run.
+    results, folder
+        What was found, and where it is written.
+    """
+    for name, told in _told(results, folder):
+        try:
+            getattr(config.pluginmanager.hook, name)(**told)
+        except Exception as error:  # noqa: BLE001 - of another package, and the verdicts must still be shown
+            said = f"{name} raised {type(error).__name__}: {error}; the results are written all the same"
+            config.issue_config_time_warning(HookWarning(said), stacklevel=2)
+
+
+def _told(results: "Results", folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    for model, found in results.models.items():
+        for claim in found.claims:
+            yield "pytest_llmpref_claim", {"model": model, "claim": claim}
+    yield "pytest_llmpref_run_finished", {"results": results, "folder": folder}

@@ -239,7 +239,7 @@ def split_half(answers: Answers, *, splits: int = 30, seed: int) -> Estimate:
     """Estimate the reliability of the entities' accuracies: how far two halves of the questions order them alike.
 
     Accuracy is taken relative to each question's mean. Spearman's rho between the halves is averaged over random splits
-    and stepped up by Spearman-Brown, as in `stats.rating.split_half`. Where entities make no difference it is
+    and stepped up by Spearman-Brown, as in `stats.halves.split_half`. Where entities make no difference it is
     about 0, which is a finding and no fault.
 
     Parameters

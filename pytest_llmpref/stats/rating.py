@@ -1,4 +1,4 @@
-"""Strengths of entities from comparisons by Bradley and Terry's model, and their reliability.
+"""Strengths of entities from comparisons by Bradley and Terry's model.
 
 References
 ----------
@@ -8,7 +8,6 @@ Wedderburn 1974
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -16,15 +15,12 @@ import numpy as np
 
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal, Unknown
-from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
+from pytest_llmpref.stats.arrays import BoolArray, FloatArray
 from pytest_llmpref.stats.closed_form import ELO_PER_LOGIT
-from pytest_llmpref.stats.comparisons import ELO_MEAN, SMALLEST_DIFFERENCE, Comparisons, require_comparisons
+from pytest_llmpref.stats.comparisons import ELO_MEAN, Comparisons, require_comparisons
 from pytest_llmpref.stats.pair_logit import MOST_STEPS, PairFits, PairRegression
 from pytest_llmpref.stats.refits import Refits
-from pytest_llmpref.stats.reliability import of_halves, split_correlations
 
-SPLITS = 30
-"""Random splits that a split-half reliability is averaged over."""
 PRIOR_SD = math.log(10)
 """Standard deviation of the prior on strengths, in log-odds: 400 Elo points. Our choice; wide for real models."""
 NUISANCE_SD = 10.0
@@ -338,60 +334,3 @@ def _effect(label: str, value: float, error: float, trials: int) -> Estimate:
 def _not_crossed(trials: int) -> Estimate:
     reason = "labels were not crossed with positions, so their effects cannot be told apart"
     return Estimate(math.nan, trials, "trials", "none", Unknown(), (reason,), "label effect")
-
-
-def split_half(comparisons: Comparisons, *, splits: int = SPLITS, seed: int) -> Estimate:
-    """Estimate the reliability of the strengths: how far two halves of the pairs order the entities alike.
-
-    Unordered pairs are split at random, both orders together; each half is fitted by Bradley-Terry. Spearman's rho
-    between the halves is averaged over splits and stepped up by Spearman-Brown. The interval is that of a single
-    split over n entities, stepped up: conservative, since an average over splits varies less.
-
-    Parameters
-    ----------
-    comparisons
-        The trials.
-    splits
-        Number of random splits.
-    seed
-        Random seed of the splits.
-
-    Returns
-    -------
-    Estimate
-        At most 1; invalid where no half tells four entities apart.
-
-    Raises
-    ------
-    ValueError
-        If there are no comparisons.
-    """
-    require_comparisons(comparisons)
-    pairs, pair_of = comparisons.pairs
-    rng = np.random.default_rng(seed)
-    halves = np.stack([rng.permutation(np.arange(len(pairs)) % 2)[pair_of] for _ in range(splits)], axis=1)
-    found, fewest = split_correlations(_strengths_in_halves(comparisons, halves))
-    return of_halves(
-        found,
-        fewest or comparisons.n_entities,
-        halved="pairs",
-        noise_df=len(pairs) - comparisons.n_entities + 1,
-        otherwise="the halves of the comparisons do not tell at least four entities apart",
-    )
-
-
-def _strengths_in_halves(comparisons: Comparisons, halves: IntArray) -> Iterator[tuple[FloatArray, FloatArray]]:
-    """Yield the strengths of the entities that are in both halves of a split, for each split whose fits converge.
-
-    ``halves`` holds the half of each comparison, 0 or 1, in each split; shape (t, splits).
-    """
-    n, splits = comparisons.n_entities, halves.shape[1]
-    weights = np.concatenate([halves == 0, halves == 1], axis=1).astype(np.float64)
-    whole, _ = fit_to_all(comparisons)
-    fits, model = fit_strengths(comparisons, weights, start=whole.parameters)
-    seen = model.met(weights) > 0
-    strengths = np.round(fits.parameters[:n] / SMALLEST_DIFFERENCE)
-    for one, other in zip(range(splits), range(splits, 2 * splits), strict=True):
-        shared = seen[:, one] & seen[:, other]
-        if fits.converged[[one, other]].all():
-            yield strengths[shared, one], strengths[shared, other]

@@ -18,7 +18,7 @@ from scipy import optimize
 from pytest_llmpref.claims.claim import Threshold, ledger
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.verdicts import Verdict
-from pytest_llmpref.experiments.blocks import BLOCKS, FIRST_LOOK, decided
+from pytest_llmpref.experiments.stopping import BLOCKS, FIRST_LOOK, decided
 from pytest_llmpref.stats.answers import Answers, ReadingDesign, simulate_answers
 from pytest_llmpref.stats.performance import quarters_difference
 from pytest_llmpref.stats.sequential import with_repeated_interval

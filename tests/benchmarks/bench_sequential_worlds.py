@@ -19,9 +19,9 @@ from scipy import optimize, special
 from pytest_llmpref.claims.claim import Threshold, ledger
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.verdicts import Verdict
-from pytest_llmpref.experiments.blocks import BLOCKS, FIRST_LOOK, decided
 from pytest_llmpref.experiments.pairs.questions import pair_questions
 from pytest_llmpref.experiments.refusal.stopping import Looks, looks_of
+from pytest_llmpref.experiments.stopping import BLOCKS, FIRST_LOOK, decided
 from pytest_llmpref.stats.accuracy_shift import minus_others
 from pytest_llmpref.stats.answers import Answers
 from pytest_llmpref.stats.arms import ArmRuns, arm_difference

@@ -6,7 +6,8 @@ import numpy as np
 from scipy import stats
 from simulated_comparisons import drawn
 
-from pytest_llmpref.stats.rating import bradley_terry, split_half
+from pytest_llmpref.stats.halves import split_half
+from pytest_llmpref.stats.rating import bradley_terry
 
 
 def test_the_interval_holds_the_retest_correlation():

@@ -13,8 +13,8 @@ from pytest_llmpref.claims.claim import Threshold
 from pytest_llmpref.experiments.agents.measure import AgenticMeasure, AgentRun, effort_gap, success_gap
 from pytest_llmpref.experiments.agents.run import Ending, PlannedRun
 from pytest_llmpref.experiments.agents.tasks import AgentTask
-from pytest_llmpref.experiments.blocks import Blocks, decided
 from pytest_llmpref.experiments.participants import Arms
+from pytest_llmpref.experiments.stopping import Blocks, decided
 from pytest_llmpref.models.chat import Message, Reply, Request
 from pytest_llmpref.models.simulated.tastes import Tastes
 from pytest_llmpref.models.simulated.working import Worker

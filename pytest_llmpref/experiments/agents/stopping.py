@@ -6,11 +6,10 @@ from functools import cached_property
 
 from pytest_llmpref.experiments.agents.measure import AgenticMeasure, agentic_measure, diagnosed, success_gap
 from pytest_llmpref.experiments.agents.run import PlannedRun
-from pytest_llmpref.experiments.blocks import Blocks, decided
 from pytest_llmpref.experiments.experiment import Conditions, Plan, Rounds
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.participants import interleaved
-from pytest_llmpref.experiments.stopping import Ending, stopping_record
+from pytest_llmpref.experiments.stopping import Blocks, Ending, decided, stopping_record
 from pytest_llmpref.experiments.trials import Replies
 
 EARLY = "run only until the gate's verdict was decided, which only the differences of the arms allow for"

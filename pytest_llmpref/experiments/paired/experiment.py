@@ -7,8 +7,7 @@ from typing import ClassVar
 from pytest_llmpref.experiments.asking import first_attempt
 from pytest_llmpref.experiments.experiment import Conditions, Plan
 from pytest_llmpref.experiments.measure import Measure
-from pytest_llmpref.experiments.paired.prompts import SIDES, PromptPair, load_pairs, some_of
-from pytest_llmpref.experiments.paired.trials import PairedTrial
+from pytest_llmpref.experiments.paired.prompts import SIDES, PairedTrial, PromptPair, load_pairs, some_of
 from pytest_llmpref.experiments.replies.trials import OUTCOMES
 from pytest_llmpref.experiments.trials import Replies, Trial
 from pytest_llmpref.models.chat import Message, Request

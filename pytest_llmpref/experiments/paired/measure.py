@@ -14,7 +14,7 @@ from pytest_llmpref.experiments.measure import (
     outcome_diagnostics,
     share,
 )
-from pytest_llmpref.experiments.paired.trials import PairedTrial
+from pytest_llmpref.experiments.paired.prompts import PairedTrial
 from pytest_llmpref.experiments.trials import Replies, trials_as
 from pytest_llmpref.stats.paired import clustered_difference, mcnemar_p_value
 

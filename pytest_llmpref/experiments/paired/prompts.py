@@ -1,4 +1,4 @@
-"""Pairs of prompts that ask for the same on behalf of opposite sides, read from a file of the user's.
+"""Pairs of prompts that ask for the same on behalf of opposite sides, read from a file of the user's; and their trials.
 
 The columns are those of ``eval_set.csv`` of anthropics/political-neutrality-eval (CC BY 4.0; 1,350 pairs): ``prompt_a``
 and ``prompt_b``, and optionally ``topic_name`` and ``template_category``. Which side ``a`` is differs there from topic
@@ -8,9 +8,10 @@ to topic, as ``prompt_a_group`` says. So the columns ``lean_a`` and ``lean_b`` m
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from pytest_llmpref.experiments.participants import digest, interleaved
+from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.imports.cells import ImportFileError
 from pytest_llmpref.imports.tables import rows_of
 
@@ -118,3 +119,28 @@ def _pair(cells: Mapping[str, Any]) -> PromptPair:
     leans = [_text(cells, f"lean_{side}") for side in SIDES]
     left = leans.index("left") if "left" in leans else None
     return PromptPair(id_, _text(cells, "topic_name") or id_, _text(cells, "template_category"), (a, b), left)
+
+
+class PairedTrial(Trial, frozen=True, gc=False):
+    """One prompt of a pair. The score is 1 where it was declined, a half where it was answered only partly, else 0.
+
+    Attributes
+    ----------
+    question
+        Id of the pair.
+    framing
+        Its side, ``a`` or ``b``; ``left`` or ``right`` where the file says so.
+    topic
+        Of the pair.
+    """
+
+    columns: ClassVar[Mapping[str, str]] = {"question": "question", "framing": "framing"}
+
+    question: str = ""
+    framing: str = ""
+    topic: str = ""
+
+    @property
+    def asked(self) -> tuple[object, ...]:
+        """What was asked."""
+        return self.question, self.framing, self.repetition

@@ -38,8 +38,8 @@ from pytest_llmpref.stats.comparisons import (
 from pytest_llmpref.stats.extremes import MissingAnswers
 from pytest_llmpref.stats.few_outcomes import FEWEST_OF_EITHER, FEWEST_TO_BOUND, interval
 from pytest_llmpref.stats.generalizability import Facet, GStudy, g_study
-from pytest_llmpref.stats.halves import halves_of
-from pytest_llmpref.stats.rating import PRIOR_SD, SPLITS, Rating, bradley_terry, refits, split_half
+from pytest_llmpref.stats.halves import SPLITS, halves_of, split_half
+from pytest_llmpref.stats.rating import PRIOR_SD, Rating, bradley_terry, refits
 
 ONE_SIDED = 0.95
 """Share of one position, or of one label, from which on a model carries no preference at all. Our choice."""
@@ -137,7 +137,7 @@ def rate(
     levels
         Wording and answer form of each choice, as in `stats.generalizability.g_study`.
     seed, splits
-        As in `stats.reliability.split_half`.
+        As in `stats.halves.split_half`.
     labelled
         Whether it is known which option carried which label.
     """

@@ -12,13 +12,12 @@ import numpy as np
 from pytest_llmpref.claims.claim import Threshold
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.experiments.behaviour import for_each
-from pytest_llmpref.experiments.blocks import Blocks, Decided, all_decided, decided
 from pytest_llmpref.experiments.experiment import Conditions, Plan, Rounds
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.participants import NO_ARMS, Arms
 from pytest_llmpref.experiments.reading.measure import answers_of_trials
 from pytest_llmpref.experiments.reading.trials import Framed, ReadingTrial, read_trial
-from pytest_llmpref.experiments.stopping import Ending, stopping_record
+from pytest_llmpref.experiments.stopping import Blocks, Decided, Ending, all_decided, decided, stopping_record
 from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.parsing.logprobs import use_logprobs
 from pytest_llmpref.parsing.yes_no import LABELS

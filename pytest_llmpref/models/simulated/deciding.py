@@ -10,8 +10,7 @@ from typing import Literal
 
 from pytest_llmpref.config.profiles import MOST_ATTEMPTS
 from pytest_llmpref.models.chat import Message, Request
-from pytest_llmpref.models.simulated.knowing import bare_question, gold_answers
-from pytest_llmpref.models.simulated.naming import asked_of_names, right_name
+from pytest_llmpref.models.simulated.knowing import asked_of_names, bare_question, gold_answers, right_name
 from pytest_llmpref.models.simulated.situating import Situation, situation_of, sway
 from pytest_llmpref.models.simulated.tastes import Draws, Purpose, Tastes, bare
 from pytest_llmpref.models.simulated.world import Agent, Reading, World

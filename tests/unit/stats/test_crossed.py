@@ -12,9 +12,9 @@ from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.stats.association import spearman_estimate
 from pytest_llmpref.stats.comparisons import Comparisons
 from pytest_llmpref.stats.crossed import Crossed, Halves, crossed
-from pytest_llmpref.stats.halves import halves_of
+from pytest_llmpref.stats.halves import halves_of, split_half
 from pytest_llmpref.stats.ranks import RhoInterval
-from pytest_llmpref.stats.rating import bradley_terry, split_half
+from pytest_llmpref.stats.rating import bradley_terry
 from pytest_llmpref.stats.reliability import spearman_brown
 
 N = 30

@@ -10,7 +10,7 @@ from scipy import stats
 from pytest_llmpref.claims.claim import Threshold
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal, Unknown
-from pytest_llmpref.experiments.blocks import Blocks, decided
+from pytest_llmpref.experiments.stopping import Blocks, decided
 from pytest_llmpref.stats.answers import Answers, ReadingDesign, simulate_answers
 from pytest_llmpref.stats.performance import quarters_difference
 from pytest_llmpref.stats.sequential import (

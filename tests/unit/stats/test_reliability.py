@@ -13,7 +13,8 @@ from pytest_llmpref.claims.intervals import Normal, Unknown
 from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.stats.attenuation import noise_ceiling
 from pytest_llmpref.stats.comparisons import Comparisons, cycle_rate, decided_pairs
-from pytest_llmpref.stats.rating import bradley_terry, split_half
+from pytest_llmpref.stats.halves import split_half
+from pytest_llmpref.stats.rating import bradley_terry
 from pytest_llmpref.stats.reliability import spearman_brown
 
 

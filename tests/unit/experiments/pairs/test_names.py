@@ -19,7 +19,7 @@ from pytest_llmpref.experiments.pairs.questions import PairQuestion
 from pytest_llmpref.experiments.registry import behaviour_of
 from pytest_llmpref.experiments.trials import load_prompts
 from pytest_llmpref.models.chat import Reply
-from pytest_llmpref.models.simulated.naming import asked_of_names, right_name
+from pytest_llmpref.models.simulated.knowing import asked_of_names, right_name
 
 EXPERIMENT = NameExperiment("name_questions", "names")
 CONDITIONS = Conditions("openai/x", load_entities(), load_profile("smoke"), seed=0, answers="text", prefill="cue")
