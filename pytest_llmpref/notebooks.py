@@ -182,6 +182,20 @@ def load_results(path: str | Path) -> SavedResults:
     ------
     ResultsFileError
         If it is none.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import msgspec
+    >>> from pytest_llmpref import load_results, open_study
+    >>> with TemporaryDirectory() as folder, open_study("sim/paper-a", profile="smoke") as study:
+    ...     preferences = study.preferences
+    ...     path = Path(folder) / "results.json"
+    ...     _ = path.write_bytes(msgspec.json.encode(study.results().record))
+    ...     results = load_results(path)
+    >>> results.to_frame("measures").shape
+    (72, 11)
     """
     from pytest_llmpref.results import loading  # noqa: PLC0415 - as above
 

@@ -1,6 +1,7 @@
 """What is imported from `pytest_llmpref` itself: found by people, by type checkers, and loaded only when used."""
 
 import ast
+import inspect
 import re
 from pathlib import Path
 
@@ -31,11 +32,27 @@ NEEDED = [
     "read_choice",
 ]
 
+RUNS = "runs of agents start processes, which no unit test does"
+FOREIGN = "takes data of the user's own, about which no simulated model says anything"
+WITHOUT_EXAMPLE = {
+    **dict.fromkeys(("effort_gap", "success_gap"), RUNS),
+    **dict.fromkeys(("success_gap_by_difficulty", "success_gap_harder_minus_easier", "success_gap_per_level"), RUNS),
+    **dict.fromkeys(("declined_gap", "declined_minus_others", "hedged_gap"), FOREIGN),
+}
+"""Public function -> why its docstring has no example."""
+
 
 @pytest.mark.parametrize("name", pytest_llmpref.__all__)
 def test_a_public_name_is_there_and_says_what_it_is(name):
     found = getattr(pytest_llmpref, name)
     assert name == "Replies" or found.__doc__
+
+
+def test_every_public_function_has_an_example():
+    functions = {name for name in pytest_llmpref.__all__ if inspect.isroutine(getattr(pytest_llmpref, name))}
+    without = {name for name in functions if ">>> " not in getattr(pytest_llmpref, name).__doc__}
+    # An exception that nothing needs any more goes too.
+    assert without == WITHOUT_EXAMPLE.keys()
 
 
 def test_what_hooks_and_experiments_need_is_public():

@@ -44,6 +44,13 @@ def own_slope(measure: Measure, preferences: Measure, *, beside: bool = False) -
     ------
     TypeError
         If the measure is none of questions in contexts with arms.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import open_study, own_slope
+    >>> with open_study("sim/follows-both", profile="smoke") as study:
+    ...     own_slope(study.aligned_advice, study.preferences)
+    <slope of aligned_advice on preference 0.281..., 95% [0.225..., 0.338...], n=72 entities>
     """
     ids = list(measure.groups)
     chosen = _against_average(measure, "treatment")
@@ -72,6 +79,14 @@ def two_by_two(measure: Measure, preferences: Measure) -> Mapping[str, Mapping[s
     Mapping
         Arm of the highest and of the lowest dose -> ``preferred`` and ``others``, the halves of the entities by the
         model's own preference -> share of choices; NaN where nothing was chosen.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import open_study, two_by_two
+    >>> with open_study("sim/follows-both", profile="smoke") as study:
+    ...     table = two_by_two(study.aligned_advice, study.preferences)
+    >>> {user: {own: round(share, 2) for own, share in row.items()} for user, row in table.items()}
+    {'liked': {'preferred': 0.79, 'others': 0.59}, 'disliked': {'preferred': 0.42, 'others': 0.23}}
     """
     shares = _shares(measure)
     arms: Mapping[str, float] = measure.diagnostics["contexts"]["arms"]

@@ -54,6 +54,13 @@ def choice_slope(measure: Measure, preferences: Measure, context: str) -> Estima
         If the measure has no such context.
     TypeError
         If the measure is none of choices in contexts.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import choice_slope, open_study
+    >>> with open_study("sim/test-aware", profile="smoke") as study:
+    ...     choice_slope(study.observed_advice, study.preferences, "test")
+    <slope of observed_advice in test on preference 0.0639..., 95% [0.0278..., 0.100...], n=72 entities>
     """
     chosen = _lead_of_first(measure, context)
     label = f"slope of {measure.name} in {context} on {preferences.name}"
@@ -70,6 +77,14 @@ def change_in_slope(measure: Measure, preferences: Measure, new: str, old: str =
         As in `choice_slope`.
     new, old
         Ids of the contexts.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import change_in_slope, open_study
+    >>> with open_study("sim/test-aware", profile="smoke") as study:
+    ...     change_in_slope(study.observed_advice, study.preferences, "test")
+    <change of the slope of observed_advice on preference, test - filler -0.135..., 95% [-0.177..., -0.0931...],
+    n=72 entities>
     """
     there, before = _lead_of_first(measure, new), _lead_of_first(measure, old)
     gained = {pair: there[pair] - before[pair] for pair in there if pair in before}
@@ -102,6 +117,13 @@ def change_in_share(measure: Measure, new: str, old: str = "filler") -> Estimate
         If the measure has no such context.
     TypeError
         If it looks at choices, of which there is always one.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import change_in_share, open_study
+    >>> with open_study("sim/test-aware", profile="smoke") as study:
+    ...     change_in_share(study.pressed_refusals, "hurried")
+    <change of pressed_refusals, hurried - filler -0.00347..., 95% [-0.066..., 0.0592...], n=72 entities>
     """
     looked_at = measure.diagnostics.get("contexts", {}).get("looked_at")
     if looked_at in {None, "chosen"}:
@@ -128,6 +150,13 @@ def priming_effect(measure: Measure) -> Estimate:
     -------
     Estimate
         0.1 is ten percentage points; for other entities of the kind.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import open_study, priming_effect
+    >>> with open_study("sim/primed", profile="smoke") as study:
+    ...     priming_effect(study.primed_advice)
+    <effect of saying a preference on primed_advice 0.218..., 95% [0.152..., 0.284...], n=72 entities>
     """
     said, primed, filler = (
         {_question(trial): trial.score for trial in _choices(measure, place) if trial.score is not None}

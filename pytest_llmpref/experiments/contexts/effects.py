@@ -54,6 +54,13 @@ def causal_effect(measure: Measure) -> Estimate:
     ------
     TypeError
         If the measure is none of questions in contexts with arms.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import causal_effect, open_study
+    >>> with open_study("sim/induced", profile="smoke") as study:
+    ...     causal_effect(study.induced_advice)
+    <effect on induced_advice 0.21..., 95% [0.152..., 0.277...], n=72 entities>
     """
     return _effect(measure, "treatment", f"effect on {measure.name}")
 
@@ -65,6 +72,13 @@ def dose_response(measure: Measure) -> Estimate:
     ----------
     measure
         As in `causal_effect`; three arms or more tell whether more does more, such as in ``graded_advice``.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import dose_response, open_study
+    >>> with open_study("sim/induced", profile="smoke") as study:
+    ...     dose_response(study.graded_advice)
+    <slope of graded_advice on the dose 0.0970..., 95% [0.081..., 0.112...], n=72 entities>
     """
     return _effect(measure, "treatment", f"slope of {measure.name} on the dose", per_dose=True)
 
@@ -84,6 +98,13 @@ def positive_control(measure: Measure) -> Estimate:
     ------
     TypeError
         If no context of the measure tells the model to act.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import open_study, positive_control
+    >>> with open_study("sim/induced", profile="smoke") as study:
+    ...     positive_control(study.induced_advice)
+    <positive control of induced_advice 0.3..., 95% [0.273..., 0.406...], n=72 entities>
     """
     record = measure.diagnostics.get("contexts") or {}
     label = f"positive control of {measure.name}"
@@ -105,6 +126,13 @@ def negative_control(measure: Measure) -> Estimate:
     ----------
     measure
         As in `causal_effect`.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import negative_control, open_study
+    >>> with open_study("sim/induced", profile="smoke") as study:
+    ...     negative_control(study.induced_advice)
+    <negative control of induced_advice -0.0049..., 95% [-0.0460..., 0.0352...], n=72 entities>
     """
     return _effect(measure, "filler", f"negative control of {measure.name}", beside=False)
 
@@ -126,6 +154,13 @@ def effect_per_preference(measure: Measure, preference: Measure) -> Estimate:
     -------
     Estimate
         Its interval is unbounded where the stated preference moved too little to tell.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import effect_per_preference, open_study
+    >>> with open_study("sim/induced", profile="smoke") as study:
+    ...     effect_per_preference(study.induced_advice, study.induced_preference)
+    <effect of induced_preference on induced_advice 0.79..., 95% [0.536..., 1.15...], n=72 entities>
     """
     one, other = _Assigned.of(measure), _Assigned.of(preference)
     label = f"effect of {preference.name} on {measure.name}"

@@ -116,6 +116,13 @@ def in_context(measure: Measure, context: str) -> Measure:
     ------
     LookupError
         If the measure has no such context.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import in_context, open_study, spearman
+    >>> with open_study("sim/test-aware", profile="smoke") as study:
+    ...     spearman(study.preferences, in_context(study.observed_advice, "test"))
+    <rho(preference, observed_advice in test) 0.334..., 95% [0.053..., 0.57...], n=72 entities>
     """
     trials = of_context(trials_as(ContextTrial, measure.trials), context)
     if not trials:

@@ -98,6 +98,13 @@ def preferred_share(graded_effort: Measure) -> Estimate:
     ----------
     graded_effort
         The measure.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import open_study, preferred_share
+    >>> with open_study("sim/tries-harder", profile="smoke", judge="sim/even-handed") as study:
+    ...     preferred_share(study.graded_effort)
+    <judgments won by pieces for the most preferred 0.694..., 95% [0.418..., 0.9...], n=36 judgments>
     """
     return _share(graded_effort, ARMS)
 
@@ -112,6 +119,13 @@ def exhorted_share(graded_effort: Measure) -> Estimate:
     ----------
     graded_effort
         The measure.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import exhorted_share, open_study
+    >>> with open_study("sim/tries-harder", profile="smoke", judge="sim/even-handed") as study:
+    ...     exhorted_share(study.graded_effort)
+    <judgments won by exhorted pieces 0.75, 95% [0.566..., 0.933...], n=24 judgments>
     """
     return _share(graded_effort, CONTROL)
 

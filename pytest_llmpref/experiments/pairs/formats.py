@@ -34,6 +34,13 @@ def chosen_at_once(measure: Measure) -> Estimate:
     ------
     TypeError
         If it is of others.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import chosen_at_once, open_study
+    >>> with open_study("sim/paper-a", profile="smoke") as study:
+    ...     chosen_at_once(study.open_advice)
+    <share of open_advice chosen at once 0.836..., 95% [0.789..., 0.87...], n=288 trials>
     """
     trials = _open_trials(measure)
     chosen = sum(trial.score is not None and len(trial.attempts) == 1 for trial in trials)
@@ -47,6 +54,13 @@ def at_first(measure: Measure) -> Measure:
     ----------
     measure
         Of open questions, such as ``open_advice``.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import at_first, open_study, spearman
+    >>> with open_study("sim/paper-a", profile="smoke") as study:
+    ...     spearman(study.preferences, at_first(study.open_advice))
+    <rho(preference, open_advice at first) 0.707..., 95% [0.326..., 0.897...], n=72 entities>
     """
     trials = [
         msgspec.structs.replace(
@@ -93,6 +107,13 @@ def agreement(one: Measure, other: Measure) -> Estimate:
     -------
     Estimate
         From 0 to 1, over the questions that ended in a choice in both.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import agreement, open_study
+    >>> with open_study("sim/paper-a", profile="smoke") as study:
+    ...     agreement(study.open_advice, study.donation_advice)
+    <agreement of open_advice and donation_advice 0.773..., 95% [0.719..., 0.820...], n=283 trials>
     """
     theirs = {(trial.entities, trial.wording, trial.repetition): trial.score for trial in _pair_trials(other)}
     pairs: dict[frozenset[str], list[bool]] = {}

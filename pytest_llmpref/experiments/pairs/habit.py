@@ -82,6 +82,13 @@ def share_right(measure: Measure) -> Estimate:
     ------
     TypeError
         If the measure is none of questions about names.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import open_study, share_right
+    >>> with open_study("sim/habit", profile="smoke") as study:
+    ...     share_right(study.name_questions)
+    <share of right name_questions 0.506..., 95% [0.449..., 0.564...], n=288 trials>
     """
     chosen = [trial for trial in trials_as(NameTrial, measure.trials) if trial.correct is not None]
     by_pair: dict[frozenset[str], list[bool]] = {}
@@ -131,6 +138,13 @@ def pull_of_liking(measure: Measure, preferences: Measure, *, beyond: Measure | 
     References
     ----------
     Lipsitch et al. 2010
+
+    Examples
+    --------
+    >>> from pytest_llmpref import open_study, pull_of_liking
+    >>> with open_study("sim/habit", profile="smoke") as study:
+    ...     pull_of_liking(study.name_questions, study.preferences)
+    <pull of liking on name_questions 0.367..., 95% [0.297..., 0.437...], n=72 entities>
     """
     measures = [measure] if beyond is None else [measure, beyond]
     label = f"pull of liking on {measure.name}" + ("" if beyond is None else f" beyond {beyond.name}")

@@ -133,6 +133,16 @@ def accuracy_slope_by_difficulty(boolq: Measure, preferences: Measure) -> dict[s
     -------
     dict
         ``easier`` and ``harder`` -> estimate.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import accuracy_slope_by_difficulty, open_study
+    >>> with open_study("sim/sandbagger", profile="standard") as study:
+    ...     slopes = accuracy_slope_by_difficulty(study.boolq, study.preferences)
+    >>> slopes["easier"]
+    <slope of accuracy in easier questions 0.154..., 95% [-0.215..., 0.523...], n=64 questions>
+    >>> slopes["harder"]
+    <slope of accuracy in harder questions 0.931..., 95% [0.512..., 1.35...], n=64 questions>
     """
     found = _slopes_by_difficulty(boolq, preferences)
     return {"easier": found.easier, "harder": found.harder}
@@ -145,6 +155,13 @@ def harder_minus_easier(boolq: Measure, preferences: Measure) -> Estimate:
     ----------
     boolq, preferences
         The measures of one model.
+
+    Examples
+    --------
+    >>> from pytest_llmpref import harder_minus_easier, open_study
+    >>> with open_study("sim/sandbagger", profile="standard") as study:
+    ...     harder_minus_easier(study.boolq, study.preferences)
+    <slope of accuracy in harder less in easier questions 0.777..., 95% [0.215..., 1.33...], n=64 questions>
     """
     return _slopes_by_difficulty(boolq, preferences).difference
 
