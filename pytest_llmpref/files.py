@@ -115,7 +115,7 @@ def refuse_linked_folder(path: Path) -> None:
         raise _misfit(path, stat.S_IFLNK)
 
 
-def open_descriptor(path: Path, flags: int, mode: int = 0o644) -> int:
+def open_descriptor(path: Path, flags: int) -> int:
     """Open a regular file with the flags of ``os.open``, and return its descriptor.
 
     Raises
@@ -128,7 +128,7 @@ def open_descriptor(path: Path, flags: int, mode: int = 0o644) -> int:
     if not _NO_FOLLOW:
         refuse_others(path)
     try:
-        descriptor = os.open(path, flags | _ALWAYS, mode)
+        descriptor = os.open(path, flags | _ALWAYS, 0o644)
     except OSError as error:
         if error.errno != errno.ENOENT:
             refuse_others(path)

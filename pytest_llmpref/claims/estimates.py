@@ -13,37 +13,15 @@ from dataclasses import dataclass, replace
 from numbers import Real
 from typing import ClassVar, NoReturn
 
-from pytest_llmpref.claims.claim import Claim, Ledger, ledger, make_claim
+from pytest_llmpref.claims.claim import Claim, make_claim
 from pytest_llmpref.claims.intervals import (
     Difference,
     Exact,
     Interval,
     IntervalMethod,
-    Normal,
-    Percentile,
-    Unknown,
-    Wilson,
     short_number,
 )
-from pytest_llmpref.claims.verdicts import Relation, Verdict
-
-__all__ = [
-    "AbsoluteEstimate",
-    "Claim",
-    "Difference",
-    "Estimate",
-    "Exact",
-    "Interval",
-    "IntervalMethod",
-    "Ledger",
-    "Normal",
-    "Percentile",
-    "Relation",
-    "Unknown",
-    "Verdict",
-    "Wilson",
-    "ledger",
-]
+from pytest_llmpref.claims.verdicts import Relation
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -4,7 +4,6 @@ Loaded in every pytest run, so numpy and scipy are imported where they are neede
 
 References
 ----------
-Efron 1979
 Newcombe 1998
 Wilson 1927
 Zou 2007
@@ -12,7 +11,7 @@ Zou and Donner 2008
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 
@@ -185,29 +184,6 @@ class OneSided:
         """Return the interval, infinite to one side."""
         low, high = self.inner.limits(level)
         return (low, math.inf) if self.end == "low" else (-math.inf, high)
-
-
-@dataclass(frozen=True, slots=True)
-class Percentile:
-    """Percentile interval of resampled values (Efron 1979).
-
-    Examples
-    --------
-    >>> from pytest_llmpref.claims.intervals import Percentile
-    >>> Percentile((1.0, 2.0, 3.0, 4.0, 5.0)).limits(0.5)
-    (2.0, 4.0)
-    """
-
-    samples: tuple[float, ...] = field(repr=False)
-
-    def limits(self, level: float) -> tuple[float, float]:
-        """Return the interval; NaN without samples, or where one of them is NaN."""
-        import numpy as np  # noqa: PLC0415 - slow to import
-
-        if not self.samples:
-            return math.nan, math.nan
-        low, high = np.quantile(self.samples, [(1 - level) / 2, (1 + level) / 2])
-        return float(low), float(high)
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,17 +111,6 @@ def load_import(folder: Path, model: str) -> Imported:
     return Imported(header, rows)
 
 
-def imported_names(folder: Path) -> list[str]:
-    """Return the names of the models that were imported into a folder of cassettes.
-
-    Parameters
-    ----------
-    folder
-        Of the cassettes.
-    """
-    return [header_of(path).model for path in sorted((folder / FOLDER).glob("*.jsonl.gz"))]
-
-
 def header_of(path: Path) -> Header:
     """Read the header of the file of an imported model.
 

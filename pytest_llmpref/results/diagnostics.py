@@ -138,12 +138,6 @@ class GeneralizabilityRecord(msgspec.Struct, frozen=True, kw_only=True):
     swaps: dict[str, ShareRecord]
     needed: float
 
-    @property
-    def worst_swap(self) -> float | None:
-        """The least correlation across a swap; ``None`` where none is known."""
-        known = [swap.value for swap in self.swaps.values() if swap.value is not None]
-        return min(known, default=None)
-
 
 class StoppingRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Where the asking ended, if the answers decided that.

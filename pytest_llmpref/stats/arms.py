@@ -258,7 +258,7 @@ def exact_p_value(runs: ArmRuns) -> float:
     return float(min(1.0, distribution[distribution <= seen * _ALIKE].sum()))
 
 
-def permutation_p_value(runs: ArmRuns, *, seed: int, resamples: int = RESAMPLES) -> float:
+def permutation_p_value(runs: ArmRuns, *, seed: int) -> float:
     """Return the two-sided p of the difference, the arms' labels permuted within each task.
 
     What was seen counts as one of the permutations (Phipson and Smyth 2010).
@@ -269,8 +269,6 @@ def permutation_p_value(runs: ArmRuns, *, seed: int, resamples: int = RESAMPLES)
         The runs of both arms.
     seed
         Random seed of the permutations.
-    resamples
-        How many there are.
 
     Returns
     -------
@@ -283,10 +281,10 @@ def permutation_p_value(runs: ArmRuns, *, seed: int, resamples: int = RESAMPLES)
     seen, extreme = abs(float(weight @ runs.value)), 0
     order = np.argsort(runs.task, kind="stable")
     sorted_weight, value, task = weight[order], runs.value[order], runs.task[order]
-    for _ in range(resamples):
+    for _ in range(RESAMPLES):
         shuffled = np.lexsort((rng.random(len(task)), task))
         extreme += abs(float(sorted_weight @ value[shuffled])) >= seen / _ALIKE
-    return (extreme + 1) / (resamples + 1)
+    return (extreme + 1) / (RESAMPLES + 1)
 
 
 def entities_p_value(runs: ArmRuns) -> float:

@@ -143,7 +143,6 @@ def spearman_estimate(
     y: ArrayLike,
     *,
     invalid: Iterable[str] = (),
-    unit: str = "entities",
     extra: float = 0.0,
     groups: Sequence[str] | None = None,
     given: Groups = "sample",
@@ -160,8 +159,6 @@ def spearman_estimate(
         Values, shape (n,) each. With NaN, fewer than 4 values, or no spread, the estimate is invalid and NaN.
     invalid
         Reasons why the measurement is invalid.
-    unit
-        What n counts.
     extra
         Variance of Fisher's z beside that of a sample of independent pairs of values.
     groups
@@ -189,15 +186,15 @@ def spearman_estimate(
     rho = math.nan
     interval_method: IntervalMethod = Unknown()
     method = "Spearman"
-    if problem := why_no_rank_correlation(a, b, unit):
+    if problem := why_no_rank_correlation(a, b):
         reasons.append(problem)
     else:
         rho = rank_correlation(a, b)
-        scatter, how = scatter_of(a, b, groups, given, unit)
+        scatter, how = scatter_of(a, b, groups, given)
         interval_method = RhoInterval(rho, n, extra, scatter)
         method = f"Spearman, score interval on Fisher's z {how}"
     method += _SWAYED if extra > 0 else ""
-    return Estimate(rho, n, unit, method, interval_method, tuple(dict.fromkeys(reasons)), "rho")
+    return Estimate(rho, n, "entities", method, interval_method, tuple(dict.fromkeys(reasons)), "rho")
 
 
 def vectors(x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -208,14 +205,14 @@ def vectors(x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
     return a, b
 
 
-def why_no_rank_correlation(x: FloatArray, y: FloatArray, unit: str) -> str:
+def why_no_rank_correlation(x: FloatArray, y: FloatArray) -> str:
     """Say why two arrays have no rank correlation; empty where they have one."""
     if np.isnan(x).any() or np.isnan(y).any():
-        return f"{int((np.isnan(x) | np.isnan(y)).sum())} of {len(x)} {unit} have no value (NaN)"
+        return f"{int((np.isnan(x) | np.isnan(y)).sum())} of {len(x)} entities have no value (NaN)"
     if len(x) < FEWEST:
-        return f"{len(x)} {unit} are too few: a correlation needs at least {FEWEST}"
+        return f"{len(x)} entities are too few: a correlation needs at least {FEWEST}"
     if np.ptp(x) == 0 or np.ptp(y) == 0:
-        return f"all {unit} have the same value, so their order cannot be compared"
+        return "all entities have the same value, so their order cannot be compared"
     return ""
 
 

@@ -70,8 +70,8 @@ def changed(new: Estimate, old: Estimate, correlation: float, *, paired: str, la
     ).marked((*new.invalid, *(f"baseline: {reason}" for reason in old.invalid)))
 
 
-def p_value(estimate: Estimate, null: float = 0.0) -> float:
-    """Return the two-sided p-value: the largest error rate at which the interval holds ``null``.
+def p_value(estimate: Estimate) -> float:
+    """Return the two-sided p-value of no change: the largest error rate at which the interval holds 0.
 
     It agrees with the interval at every level. NaN where there is no interval; at least 1e-12.
 
@@ -79,8 +79,6 @@ def p_value(estimate: Estimate, null: float = 0.0) -> float:
     ----------
     estimate
         Any with an interval.
-    null
-        The value that is tested, in the unit of the estimate.
 
     Returns
     -------
@@ -97,19 +95,19 @@ def p_value(estimate: Estimate, null: float = 0.0) -> float:
     if math.isnan(estimate.value) or math.isnan(estimate.interval().low):
         return math.nan
     low, high = math.log(SMALLEST_P), math.log(1 - 1e-9)
-    if _holds(estimate, null, high):
+    if _holds(estimate, high):
         return 1.0
-    if not _holds(estimate, null, low):
+    if not _holds(estimate, low):
         return SMALLEST_P
     for _ in range(STEPS):
         middle = (low + high) / 2
-        low, high = (middle, high) if _holds(estimate, null, middle) else (low, middle)
+        low, high = (middle, high) if _holds(estimate, middle) else (low, middle)
     return math.exp(low)
 
 
-def _holds(estimate: Estimate, null: float, log_rate: float) -> bool:
+def _holds(estimate: Estimate, log_rate: float) -> bool:
     interval = estimate.interval(1 - math.exp(log_rate))
-    return interval.low <= null <= interval.high
+    return interval.low <= 0 <= interval.high
 
 
 def holm_adjusted(pvalues: Sequence[float]) -> FloatArray:

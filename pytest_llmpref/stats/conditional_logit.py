@@ -17,6 +17,8 @@ from scipy import special
 
 from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
 
+MOST_STEPS = 40
+"""Newton's; about five are taken."""
 STEEPEST = 50.0
 """A slope beyond this, in log-odds per unit, is taken to be infinite: the regressor separates all strata."""
 
@@ -62,9 +64,7 @@ class _Padded:
     successes: IntArray
 
 
-def fit_conditional(
-    x: FloatArray, success: BoolArray, stratum: IntArray, *, max_iterations: int = 40
-) -> ConditionalFit:
+def fit_conditional(x: FloatArray, success: BoolArray, stratum: IntArray) -> ConditionalFit:
     """Maximise the conditional likelihood of ``logit P(success) = level of the stratum + slope * x`` (Newton's method).
 
     Rows' influence on the slope is that of the efficient score: the residual of the unconditional model at the same
@@ -78,8 +78,6 @@ def fit_conditional(
         Outcome, shape (t,).
     stratum
         Stratum of each row, shape (t,); strata without both outcomes, or without spread of ``x``, inform nothing.
-    max_iterations
-        Most Newton steps.
 
     Returns
     -------
@@ -112,7 +110,7 @@ def fit_conditional(
         return ConditionalFit(np.nan, 0.0, influence, np.empty(0), np.empty(0), len(names), 0.0)
     padded, row, column = _pad(x[kept], success[kept], stratum_of[kept])
     observed = float(x[kept] @ success[kept])
-    slope, information, log_normaliser = _newton(padded, observed, max_iterations)
+    slope, information, log_normaliser = _newton(padded, observed)
     if np.isinf(slope):
         return ConditionalFit(slope, 0.0, influence, np.empty(0), np.empty(0), len(names), 0.0)
     levels = stratum_levels(padded.x, padded.real, padded.successes, slope)
@@ -188,12 +186,12 @@ def _pad(x: FloatArray, success: BoolArray, stratum_of: IntArray) -> tuple[_Padd
     return _Padded(padded, real, np.bincount(row, success).astype(np.intp)), row, column
 
 
-def _newton(padded: _Padded, observed: float, max_iterations: int) -> tuple[float, float, float]:
+def _newton(padded: _Padded, observed: float) -> tuple[float, float, float]:
     """Return slope, information and log of the normalising constant; an infinite slope where no step comes to rest."""
     slope = 0.0
     log_normaliser, expected, information = _moments(padded, slope)
     objective = -log_normaliser
-    for _ in range(max_iterations):
+    for _ in range(MOST_STEPS):
         score = observed - expected
         if information <= 1e-12 or abs(slope) > STEEPEST:
             return float(np.copysign(np.inf, slope or score)), 0.0, 0.0

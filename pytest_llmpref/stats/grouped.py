@@ -149,7 +149,7 @@ def within_group_spearman(
     found, sizes = [], []
     for name in np.unique(names):
         inside = names == name
-        if not why_no_rank_correlation(a[inside], b[inside], "entities"):
+        if not why_no_rank_correlation(a[inside], b[inside]):
             found.append(unbiased_rank_correlation(a[inside], b[inside]))
             sizes.append(int(inside.sum()))
     left_out = len(np.unique(names)) - len(sizes)
@@ -207,7 +207,7 @@ def partial_rank_correlation(
         f"Spearman's partial rank correlation given {count} groups, score interval on Fisher's z by the jackknife over "
         "groups (Efron and Stein 1981), with Student's t: it holds for other groups"
     )
-    if problem := why_no_rank_correlation(a, b, "entities"):
+    if problem := why_no_rank_correlation(a, b):
         return Estimate(math.nan, n, "entities", method, Unknown(), (*reasons, problem), label)
     u, v = (values - means_by(of, values, count)[of] for values in (ranks(a), ranks(b)))
     if count < FEWEST_GROUPS or n - count < FEWEST or np.ptp(u) == 0 or np.ptp(v) == 0:

@@ -140,7 +140,7 @@ class PairRegression:
             np.concatenate([part.iterations for part in parts]),
         )
 
-    def fit_unbiased(self, successes: FloatArray, made: FloatArray, *, max_iterations: int = MOST_STEPS) -> PairFits:
+    def fit_unbiased(self, successes: FloatArray, made: FloatArray) -> PairFits:
         """Maximise the likelihood once, penalised also by the root of the information's determinant (Firth 1993).
 
         Without this, parameters are too large, the more so the more of them there are to the trials. Its maximum is
@@ -150,22 +150,20 @@ class PairRegression:
         ----------
         successes, made
             As for `fit`, shape (t,) each.
-        max_iterations
-            Most Newton steps of each of the fits that lead to it.
 
         Returns
         -------
         PairFits
             One fit.
         """
-        fits = self.fit(successes[:, None], made[:, None], max_iterations=max_iterations)
-        for _ in range(max_iterations):
+        fits = self.fit(successes[:, None], made[:, None])
+        for _ in range(MOST_STEPS):
             before, chances = fits.parameters, fits.chances[:, 0]
             variance = made * chances * (1 - chances)
             bread = np.linalg.inv(self.information(variance[:, None])[0])
             half = self._leverage(variance, bread) / 2
             added = ((successes + half)[:, None], (made + 2 * half)[:, None])
-            fits = self.fit(*added, max_iterations=max_iterations, start=before)
+            fits = self.fit(*added, start=before)
             if np.max(np.abs(fits.parameters - before)) <= REST:
                 break
         return fits

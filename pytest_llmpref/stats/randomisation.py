@@ -45,7 +45,7 @@ Arms = NDArray[np.int8]
 """Numbers of arms, shape (assignments, drawings, units)."""
 
 
-def redrawn(design: Design, assigned: Assigned, seed: int = 0) -> Arms:
+def redrawn(design: Design, assigned: Assigned) -> Arms:
     """Return the other assignments that could have been drawn: all of them, where they are few, or a sample.
 
     Parameters
@@ -54,8 +54,6 @@ def redrawn(design: Design, assigned: Assigned, seed: int = 0) -> Arms:
         How assignments are drawn.
     assigned
         The assignment that was drawn.
-    seed
-        Of the sample.
 
     Returns
     -------
@@ -69,7 +67,7 @@ def redrawn(design: Design, assigned: Assigned, seed: int = 0) -> Arms:
         If all ways are gone through, and none gives the assignment.
     """
     if design.courses > MOST_COURSES:
-        return _sampled(design, seed)
+        return _sampled(design)
     every = _every(design)
     same = np.flatnonzero((every == np.array(assigned)).all(axis=(1, 2)))
     if not len(same):
@@ -83,9 +81,9 @@ def _every(design: Design) -> Arms:
 
 
 @lru_cache(maxsize=4)
-def _sampled(design: Design, seed: int) -> Arms:
+def _sampled(design: Design) -> Arms:
     """Draw as `Design.draw` does, all at once: one by one, it takes seconds."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     group = np.unique(np.array(design.groups), return_inverse=True)[1]
     squares, units = (REDRAWN, design.squares), len(group)
     of_group = rng.random((*squares, int(group.max()) + 1)).argsort(axis=-1).argsort(axis=-1)
@@ -183,24 +181,7 @@ class RandomisedStudy:
     outcome: FloatArray
 
 
-def p_value(study: RandomisedStudy, seed: int = 0) -> float:
-    """Return the p-value of a randomisation test of: no assignment changes anything; two-sided.
-
-    Twice the smaller of the two tails, which count the assignment that was drawn (Phipson and Smyth 2010).
-
-    Parameters
-    ----------
-    study
-        What was seen.
-    seed
-        Of the sample of assignments.
-    """
-    seen, others = _contrasts(study, study.outcome, seed)
-    tails = (int(np.sum(others >= seen - _ROUNDING)), int(np.sum(others <= seen + _ROUNDING)))
-    return float(min(1.0, 2 * (1 + min(tails)) / (len(others) + 1)))
-
-
-def effect_of_assignment(study: RandomisedStudy, label: str, *, per_dose: bool = False, seed: int = 0) -> Estimate:
+def effect_of_assignment(study: RandomisedStudy, label: str, *, per_dose: bool = False) -> Estimate:
     """Return the effect of being in the arm of the highest dose rather than in that of the lowest.
 
     Parameters
@@ -211,8 +192,6 @@ def effect_of_assignment(study: RandomisedStudy, label: str, *, per_dose: bool =
         What is estimated.
     per_dose
         Whether the effect of one unit of dose is meant: the slope over all arms.
-    seed
-        Of the sample of assignments.
 
     Returns
     -------
@@ -223,10 +202,10 @@ def effect_of_assignment(study: RandomisedStudy, label: str, *, per_dose: bool =
     received = doses if per_dose else (doses - doses.min()) / np.ptp(doses)
     arms = np.array(study.assigned, dtype=np.intp)
     kind = "slope on the dose" if per_dose else "difference of arms"
-    return _ratio(study, received[arms], label, kind, seed)
+    return _ratio(study, received[arms], label, kind)
 
 
-def effect_per_unit(study: RandomisedStudy, moved: FloatArray, label: str, seed: int = 0) -> Estimate:
+def effect_per_unit(study: RandomisedStudy, moved: FloatArray, label: str) -> Estimate:
     """Return what one unit of something that the assignment moved does to the outcome: Wald's ratio.
 
     The assignment is the instrument. So it must sway the outcome by nothing but what it moved: else the ratio is that
@@ -238,13 +217,13 @@ def effect_per_unit(study: RandomisedStudy, moved: FloatArray, label: str, seed:
         What was seen.
     moved
         What the assignment moved first, shape (drawings, units); NaN where it is not known.
-    label, seed
+    label
         As in `effect_of_assignment`.
     """
-    return _ratio(study, moved, label, "ratio of two effects (Wald), assignment as instrument", seed)
+    return _ratio(study, moved, label, "ratio of two effects (Wald), assignment as instrument")
 
 
-def _ratio(study: RandomisedStudy, received: FloatArray, label: str, kind: str, seed: int) -> Estimate:
+def _ratio(study: RandomisedStudy, received: FloatArray, label: str, kind: str) -> Estimate:
     known = ~(np.isnan(study.outcome) | np.isnan(received))
     units = int(np.sum(known.any(axis=0)))
     reasons, value = list[str](), math.nan
@@ -253,8 +232,8 @@ def _ratio(study: RandomisedStudy, received: FloatArray, label: str, kind: str, 
     if units < FEWEST_UNITS:
         reasons.append(f"{units} entities are too few: a randomisation test needs at least {FEWEST_UNITS}")
     else:
-        outcome, outcomes = _contrasts(study, np.where(known, study.outcome, np.nan), seed)
-        treatment, treatments = _contrasts(study, np.where(known, received, np.nan), seed)
+        outcome, outcomes = _contrasts(study, np.where(known, study.outcome, np.nan))
+        treatment, treatments = _contrasts(study, np.where(known, received, np.nan))
         interval_method = InvertedTest(outcome, treatment, outcomes, treatments)
         value = outcome / treatment if abs(treatment) > _ROUNDING else math.nan
         if math.isnan(value):
@@ -271,21 +250,21 @@ def _ratio(study: RandomisedStudy, received: FloatArray, label: str, kind: str, 
     )
 
 
-def _contrasts(study: RandomisedStudy, values: FloatArray, seed: int) -> tuple[float, FloatArray]:
+def _contrasts(study: RandomisedStudy, values: FloatArray) -> tuple[float, FloatArray]:
     """Return how values go with the dose, under the assignment that was drawn and under the others."""
     apart = beside_means(values).ravel()
     drawn = _weights(np.array(study.assigned, dtype=np.int8)[None], study.doses)
     if study.design.courses > MOST_COURSES:
-        others = _sampled_weights(study.design, study.doses, seed)
+        others = _sampled_weights(study.design, study.doses)
     else:
-        others = _weights(redrawn(study.design, study.assigned, seed), study.doses)
+        others = _weights(redrawn(study.design, study.assigned), study.doses)
     scale = float(np.sum(drawn**2)) or 1.0
     return float((drawn @ apart)[0]) / scale, np.asarray(others @ apart / scale, dtype=np.float64)
 
 
 @lru_cache(maxsize=2)
-def _sampled_weights(design: Design, doses: tuple[float, ...], seed: int) -> FloatArray:
-    return _weights(_sampled(design, seed), doses)
+def _sampled_weights(design: Design, doses: tuple[float, ...]) -> FloatArray:
+    return _weights(_sampled(design), doses)
 
 
 def _weights(arms: Arms, doses: tuple[float, ...]) -> FloatArray:

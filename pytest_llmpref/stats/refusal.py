@@ -18,7 +18,7 @@ from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Wilson
 from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
 from pytest_llmpref.stats.clustering import own_design_effects
-from pytest_llmpref.stats.pair_logit import MOST_STEPS, PairFits, PairRegression
+from pytest_llmpref.stats.pair_logit import PairFits, PairRegression
 from pytest_llmpref.stats.refits import Refits
 from pytest_llmpref.stats.reliability import of_halves, split_correlations
 
@@ -102,9 +102,6 @@ class AdditiveFit:
         an entity that was never asked about.
     degrees_of_freedom
         Of each standard error; shape (n_entities,).
-    interaction, interaction_error, interaction_df
-        Coefficient of the covariate given to the fit, its standard error, and the degrees of freedom of that; NaN
-        without one.
     converged
         Whether Newton's steps came to rest.
     """
@@ -112,9 +109,6 @@ class AdditiveFit:
     effects: FloatArray
     standard_errors: FloatArray
     degrees_of_freedom: FloatArray
-    interaction: float
-    interaction_error: float
-    interaction_df: float
     converged: bool
 
 
@@ -164,28 +158,21 @@ def overall_rate(attempts: Attempts) -> Estimate:
 
 def fit_additive(
     attempts: Attempts,
-    covariate: FloatArray | None = None,
     *,
     prior_sd: float = PRIOR_SD,
-    max_iterations: int = MOST_STEPS,
 ) -> AdditiveFit:
-    """Fit ``logit P(refused) = wording + effect[first] + effect[second] (+ coefficient * covariate)`` to all attempts.
+    """Fit ``logit P(refused) = wording + effect[first] + effect[second]`` to all attempts.
 
     Penalised maximum likelihood by Newton's method: effects have a Gaussian prior, so that a model that refuses
-    everything, or nothing, has finite ones. The coefficient of a covariate is freed of the bias of such a fit
-    (`PairRegression.fit_unbiased`); the order of effects hardly depends on it. That a trial goes on until an answer
+    everything, or nothing, has finite ones. That a trial goes on until an answer
     is valid leaves the likelihood as it is. Standard errors are clustered by pair: see `PairRegression.errors`.
 
     Parameters
     ----------
     attempts
         The trials.
-    covariate
-        One more regressor, shape (t,).
     prior_sd
         Standard deviation of the prior on effects, in log-odds.
-    max_iterations
-        Most Newton steps.
 
     Returns
     -------
@@ -200,11 +187,7 @@ def fit_additive(
     if not len(attempts):
         raise ValueError("a fit needs at least one trial")
     successes, made = attempts.refused.astype(np.float64), attempts.made.astype(np.float64)
-    if covariate is None:
-        model, fits = _fit_to_all(attempts, prior_sd, max_iterations)
-    else:
-        model = regression(attempts, covariate, prior_sd)
-        fits = model.fit_unbiased(successes, made, max_iterations=max_iterations)
+    model, fits = _fit_to_all(attempts, prior_sd)
     chances = fits.chances[:, 0]
     n, parameters = attempts.n_entities, fits.parameters[:, 0]
     asked = model.met(np.ones((len(attempts), 1)))[:, 0] > 0
@@ -216,19 +199,16 @@ def fit_additive(
         effects=np.where(asked, (centring @ fits.parameters)[:n, 0], np.nan),
         standard_errors=np.where(asked, errors[:n], np.nan),
         degrees_of_freedom=df[:n],
-        interaction=math.nan if covariate is None else float(fits.parameters[-1, 0]),
-        interaction_error=math.nan if covariate is None else float(errors[-1]),
-        interaction_df=math.nan if covariate is None else float(df[-1]),
         converged=bool(fits.converged[0]),
     )
 
 
 @lru_cache(maxsize=4)
-def _fit_to_all(attempts: Attempts, prior_sd: float, max_iterations: int) -> tuple[PairRegression, PairFits]:
+def _fit_to_all(attempts: Attempts, prior_sd: float) -> tuple[PairRegression, PairFits]:
     """Return the additive model, and its fit to all attempts."""
     model = regression(attempts, None, prior_sd)
     refused, made = (values.astype(np.float64)[:, None] for values in (attempts.refused, attempts.made))
-    return model, model.fit(refused, made, max_iterations=max_iterations)
+    return model, model.fit(refused, made)
 
 
 def refits(attempts: Attempts, unread: IntArray) -> Refits:
@@ -272,7 +252,7 @@ def leave_one_out_changes(attempts: Attempts) -> FloatArray:
         In log-odds.
     """
     n = attempts.n_entities
-    model, fits = _fit_to_all(attempts, PRIOR_SD, MOST_STEPS)
+    model, fits = _fit_to_all(attempts, PRIOR_SD)
     chances = fits.chances[:, 0]
     absent = np.arange(n)
     kept = ((attempts.first[:, None] != absent) & (attempts.second[:, None] != absent)).astype(np.float64)
@@ -285,7 +265,7 @@ def leave_one_out_changes(attempts: Attempts) -> FloatArray:
 def split_half(attempts: Attempts, *, splits: int = 10, seed: int) -> Estimate:
     """Estimate the reliability of the entities' effects: how far two halves of the pairs order them alike.
 
-    As `stats.rating.split_half`: pairs are split at random, Spearman's rho between the halves is averaged and
+    As `stats.halves.split_half`: pairs are split at random, Spearman's rho between the halves is averaged and
     stepped up by Spearman-Brown.
 
     Parameters

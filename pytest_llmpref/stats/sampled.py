@@ -21,9 +21,7 @@ FEWEST_RESAMPLED = 8
 """Fewest entities: of fewer, samples repeat each other too often to stand for new ones. Our choice."""
 
 
-def scatter_of(
-    x: FloatArray, y: FloatArray, groups: Sequence[str] | None, given: Groups, unit: str
-) -> tuple[Scatter, str]:
+def scatter_of(x: FloatArray, y: FloatArray, groups: Sequence[str] | None, given: Groups) -> tuple[Scatter, str]:
     """Return how Spearman's rho scatters over samples, and in words how that came about, and of what it holds.
 
     Parameters
@@ -34,8 +32,6 @@ def scatter_of(
         Group of each, shape (n,); ``None`` where they come in none.
     given
         Whether groups are a ``sample`` of their kind, or as ``given``.
-    unit
-        What n counts.
 
     Returns
     -------
@@ -46,14 +42,14 @@ def scatter_of(
     count, parts = len(np.unique(numbers)), sampled_parts(groups, n)
     if parts is None:
         return Scatter(), (
-            f"with the standard error of Bonett and Wright (2000), which takes {unit} to be independent, and their "
+            "with the standard error of Bonett and Wright (2000), which takes entities to be independent, and their "
             "values to depend on each other as normal ones do"
         )
     if given == "sample" and count >= FEWEST_GROUPS:
         return jackknife(x, y, parts), (
             f"by the jackknife over {count} groups (Efron and Stein 1981), with Student's t: it holds for other groups"
         )
-    by = f"by the jackknife over {unit} (Efron and Stein 1981)"
+    by = "by the jackknife over entities (Efron and Stein 1981)"
     if given == "given" and 1 < count <= n // 2:
         return jackknife(x, y, np.arange(n), numbers), f"{by} within {count} groups as given"
     few = f"; for these entities only, since {count} groups are too few to tell of others" if count > 1 else ""

@@ -46,9 +46,9 @@ class Collection:
             began=datetime.now(UTC),
         )
 
-    async def wait(self, tell: Callable[[str], None], clock: Clock | None = None) -> None:
+    async def wait(self, tell: Callable[[str], None]) -> None:
         """Return when no job is under way; raises what the provider's API does."""
-        clock = clock or Clock()
+        clock = Clock()
         async with self._api(clock) as api:
             while waiting := [job for job in self._under_way() if not await self._is_over(api, job)]:
                 tell(f"{self.model}: {len(waiting)} under way, {_questions(waiting):,} questions")

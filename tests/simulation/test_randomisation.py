@@ -4,11 +4,12 @@ from random import Random
 
 import numpy as np
 import pytest
+from randomisation_p_value import p_value
 from scipy import stats
 
 from pytest_llmpref.stats import randomisation
 from pytest_llmpref.stats.assignment import Design
-from pytest_llmpref.stats.randomisation import RandomisedStudy, effect_of_assignment, effect_per_unit, p_value
+from pytest_llmpref.stats.randomisation import RandomisedStudy, effect_of_assignment, effect_per_unit
 
 STUDIES = 400
 DOSES = (1.0, -1.0, 0.0)

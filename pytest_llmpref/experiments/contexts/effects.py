@@ -15,8 +15,8 @@ from typing import Literal
 
 import numpy as np
 
-from pytest_llmpref.claims.estimates import Estimate, Unknown
-from pytest_llmpref.claims.intervals import Wilson
+from pytest_llmpref.claims.estimates import Estimate
+from pytest_llmpref.claims.intervals import Unknown, Wilson
 from pytest_llmpref.claims.sensitivity import insensitivity
 from pytest_llmpref.experiments.contexts.by_context import change_in_share
 from pytest_llmpref.experiments.contexts.trials import (

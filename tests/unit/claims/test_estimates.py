@@ -12,7 +12,7 @@ from scipy import stats
 
 from pytest_llmpref.claims.claim import ledger
 from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.claims.intervals import Exact, Normal, Percentile, Unknown, Wilson
+from pytest_llmpref.claims.intervals import Exact, Normal, Unknown, Wilson
 from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.stats.ranks import RhoInterval
 
@@ -286,12 +286,6 @@ def test_wilson_of_no_trials_is_unknown():
 def test_normal_and_student():
     assert Normal(1.0, 0.5).limits(0.95) == pytest.approx(stats.norm.interval(0.95, 1, 0.5))
     assert Normal(1.0, 0.5, df=4).limits(0.95) == pytest.approx(stats.t.interval(0.95, 4, 1, 0.5))
-
-
-def test_percentile():
-    samples = tuple(np.linspace(0, 1, 1001))
-    assert Percentile(samples).limits(0.9) == pytest.approx((0.05, 0.95))
-    assert all(math.isnan(threshold) for threshold in Percentile(()).limits(0.9))
 
 
 def test_the_difference_of_proportions_is_newcombes():

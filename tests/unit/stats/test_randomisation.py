@@ -6,6 +6,7 @@ from random import Random
 
 import numpy as np
 import pytest
+from randomisation_p_value import p_value
 from scipy import stats
 
 from pytest_llmpref import ledger
@@ -17,7 +18,6 @@ from pytest_llmpref.stats.randomisation import (
     beside_means,
     effect_of_assignment,
     effect_per_unit,
-    p_value,
     redrawn,
 )
 

@@ -12,7 +12,15 @@ from statsmodels.stats.proportion import confint_proportions_2indep, proportion_
 from pytest_llmpref.stats import refusal_patterns, superadditivity
 from pytest_llmpref.stats.arrays import quartiles
 from pytest_llmpref.stats.noise import Noisy
-from pytest_llmpref.stats.refusal import Attempts, design_effect, fit_additive, overall_rate, refusal_rates, split_half
+from pytest_llmpref.stats.refusal import (
+    Attempts,
+    design_effect,
+    fit_additive,
+    overall_rate,
+    refusal_rates,
+    regression,
+    split_half,
+)
 from pytest_llmpref.stats.refusal_patterns import attempts_needed, share_trend
 
 
@@ -134,7 +142,9 @@ def test_an_unbiased_fit_is_where_firths_penalised_likelihood_is_largest():
         return -likelihood.sum() + parameters @ precision @ parameters / 2 - np.linalg.slogdet(information)[1] / 2
 
     best = optimize.minimize(negative, np.zeros(7), method="BFGS", options={"gtol": 1e-7}).x
-    assert fit_additive(attempts, covariate).interaction == pytest.approx(best[6], abs=1e-3)
+    made, refused = attempts.made.astype(float), attempts.refused.astype(float)
+    found = regression(attempts, covariate).fit_unbiased(refused, made)
+    assert found.parameters[-1, 0] == pytest.approx(best[6], abs=1e-3)
 
 
 def test_likeness_of_pairs_is_told_from_how_entities_differ():
