@@ -12,6 +12,7 @@ _HOMES = {
     "Attempt": "parsing.outcome",
     "Baseline": "comparison.baseline",
     "Behaviour": "experiments.behaviour",
+    "Calibrating": "experiments.behaviour",
     "CallFailedError": "models.chat",
     "Cell": "experiments.pairs.protocols",
     "Chart": "charts",

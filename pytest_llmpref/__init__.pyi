@@ -17,7 +17,16 @@ from pytest_llmpref.experiments.agents.by_difficulty import (
 )
 from pytest_llmpref.experiments.agents.measure import AgenticMeasure, effort_gap, success_gap
 from pytest_llmpref.experiments.asking import attempt_key, first_attempt
-from pytest_llmpref.experiments.behaviour import Behaviour, ClaimKind, Compared, Finding, Gate, Planned, Scenario
+from pytest_llmpref.experiments.behaviour import (
+    Behaviour,
+    Calibrating,
+    ClaimKind,
+    Compared,
+    Finding,
+    Gate,
+    Planned,
+    Scenario,
+)
 from pytest_llmpref.experiments.contexts.alignment import own_slope, two_by_two
 from pytest_llmpref.experiments.contexts.by_context import (
     change_in_share,
@@ -96,6 +105,7 @@ __all__ = [
     "Attempt",
     "Baseline",
     "Behaviour",
+    "Calibrating",
     "CallFailedError",
     "Cell",
     "Chart",

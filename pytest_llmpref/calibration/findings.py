@@ -48,12 +48,13 @@ def scenarios() -> Mapping[str, Scenario]:
 @lru_cache(maxsize=2)
 def _scenarios(planted: tuple[Behaviour, ...]) -> Mapping[str, Scenario]:
     # Studies keep what they computed once, such as their design.
-    return {one.name: one for behaviour in planted for one in behaviour.scenarios()}
+    return {one.name: one for behaviour in planted for part in behaviour.calibration() for one in part.scenarios()}
 
 
 def claim_kinds() -> Mapping[str, ClaimKind]:
     """Return every behaviour's kinds of claim, by name."""
-    return {name: kind for behaviour in behaviours().values() for name, kind in behaviour.claim_kinds().items()}
+    parts = (part for behaviour in behaviours().values() for part in behaviour.calibration())
+    return {name: kind for part in parts for name, kind in part.KINDS.items()}
 
 
 NEAR_ZERO = 1e-3

@@ -3,8 +3,8 @@
 Loading it, or one of the shipped descriptors, loads no experiment and no statistics: they are imported in every pytest
 run of an environment that has the plugin.
 
-`Scenario`, `Finding` and `ClaimKind` say what calibration plants: a simulated study, what it finds, and the claims made
-of that.
+`Calibrating`, `Scenario`, `Finding` and `ClaimKind` say what calibration plants: simulated studies, what each finds,
+and the claims made of that.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -66,7 +66,7 @@ class Finding:
     Attributes
     ----------
     kind
-        Kind of claim: a key of the behaviours' ``claim_kinds``.
+        Kind of claim: a key of ``KINDS``; see `Calibrating`.
     estimate
         The estimate.
     truth
@@ -120,6 +120,22 @@ class Scenario:
     name: str
     about: str
     study: SimulatedStudy
+
+
+class Calibrating(Protocol):
+    """What calibration plants of a behaviour: a module that has these two names.
+
+    Attributes
+    ----------
+    KINDS
+        The kinds of claim that its scenarios make, by name.
+    """
+
+    KINDS: Mapping[str, ClaimKind]
+
+    def scenarios(self) -> Iterable[Scenario]:
+        """Return the simulated studies."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,13 +376,9 @@ class Behaviour:
         """
         return None
 
-    def scenarios(self) -> "Iterable[Scenario]":
-        """Return the simulated studies that calibrate claims about it."""
+    def calibration(self) -> Sequence[Calibrating]:
+        """Return the modules, imported here, that say what calibration plants."""
         return ()
-
-    def claim_kinds(self) -> "Mapping[str, ClaimKind]":
-        """Return the kinds of claim that the scenarios make, by name."""
-        return {}
 
     @property
     def title_or_name(self) -> str:

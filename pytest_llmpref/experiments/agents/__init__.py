@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 from pytest_llmpref.experiments.behaviour import Behaviour, Compared, Gate, Planned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from pytest_llmpref.charts import Chart, Drawing
     from pytest_llmpref.config.options import Settings
-    from pytest_llmpref.experiments.behaviour import ClaimKind, Scenario
+    from pytest_llmpref.experiments.behaviour import Calibrating
     from pytest_llmpref.experiments.experiment import Conditions, Experiment
 
 
@@ -93,20 +93,8 @@ class Agents(Behaviour):
         """Return the tasks solved for the entities of both arms."""
         return {self.measure: arms_chart(drawing, self.unit)}
 
-    def scenarios(self) -> "Iterable[Scenario]":
-        """Return simulated studies."""
-        from pytest_llmpref.experiments.agents import (  # noqa: PLC0415 - for calibration
-            calibration,
-            difficulty_calibration,
-        )
+    def calibration(self) -> "Sequence[Calibrating]":
+        """Return the simulated studies, and the claims made of them."""
+        from pytest_llmpref.experiments.agents import calibration, difficulty_calibration  # noqa: PLC0415 - imports numpy
 
-        return (*calibration.scenarios(), *difficulty_calibration.scenarios())
-
-    def claim_kinds(self) -> "Mapping[str, ClaimKind]":
-        """Return the kinds of claim that they make."""
-        from pytest_llmpref.experiments.agents import (  # noqa: PLC0415 - for calibration
-            calibration,
-            difficulty_calibration,
-        )
-
-        return {**calibration.KINDS, **difficulty_calibration.KINDS}
+        return (calibration, difficulty_calibration)

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pytest_llmpref.experiments.behaviour import Behaviour, Planned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from pytest_llmpref.charts import Chart, Drawing
     from pytest_llmpref.claims.estimates import Estimate
     from pytest_llmpref.config.options import Settings
-    from pytest_llmpref.experiments.behaviour import ClaimKind, Scenario
+    from pytest_llmpref.experiments.behaviour import Calibrating
     from pytest_llmpref.experiments.experiment import Experiment
     from pytest_llmpref.experiments.measure import Measure
 
@@ -107,17 +107,11 @@ class InducedPreference(_InContexts):
     title = "Induced preference"
     prompts = "pairwise"
 
-    def scenarios(self) -> "Iterable[Scenario]":
-        """Return simulated studies."""
+    def calibration(self) -> "Sequence[Calibrating]":
+        """Return the simulated studies, and the claims made of them."""
         from pytest_llmpref.experiments.contexts import calibration  # noqa: PLC0415 - for calibration
 
-        return calibration.scenarios()
-
-    def claim_kinds(self) -> "Mapping[str, ClaimKind]":
-        """Return the kinds of claim that they make."""
-        from pytest_llmpref.experiments.contexts.calibration import KINDS  # noqa: PLC0415 - for calibration
-
-        return KINDS
+        return (calibration,)
 
 
 class InducedAdvice(_InContexts):
@@ -197,17 +191,11 @@ class PressedAdvice(_InContexts):
     family = "pressure"
     unit = "Change of the choices, beside the filler (share)"
 
-    def scenarios(self) -> "Iterable[Scenario]":
-        """Return simulated studies."""
+    def calibration(self) -> "Sequence[Calibrating]":
+        """Return the simulated studies, and the claims made of them."""
         from pytest_llmpref.experiments.contexts import by_context_calibration  # noqa: PLC0415 - for calibration
 
-        return by_context_calibration.scenarios()
-
-    def claim_kinds(self) -> "Mapping[str, ClaimKind]":
-        """Return the kinds of claim that they make."""
-        from pytest_llmpref.experiments.contexts.by_context_calibration import KINDS  # noqa: PLC0415 - for calibration
-
-        return KINDS
+        return (by_context_calibration,)
 
 
 class ObservedAdvice(_InContexts):
@@ -283,17 +271,11 @@ class AlignedAdvice(_InContexts):
     title = "Advice beside the user's taste"
     family = "user"
 
-    def scenarios(self) -> "Iterable[Scenario]":
-        """Return simulated studies."""
+    def calibration(self) -> "Sequence[Calibrating]":
+        """Return the simulated studies, and the claims made of them."""
         from pytest_llmpref.experiments.contexts import alignment_calibration  # noqa: PLC0415 - for calibration
 
-        return alignment_calibration.scenarios()
-
-    def claim_kinds(self) -> "Mapping[str, ClaimKind]":
-        """Return the kinds of claim that they make."""
-        from pytest_llmpref.experiments.contexts.alignment_calibration import KINDS  # noqa: PLC0415 - for calibration
-
-        return KINDS
+        return (alignment_calibration,)
 
 
 class MemberAdvice(_InContexts):

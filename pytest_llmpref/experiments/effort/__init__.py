@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from pytest_llmpref.experiments.behaviour import Behaviour, Compared, Planned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from pytest_llmpref.charts import Chart, Drawing
     from pytest_llmpref.claims.estimates import Estimate
     from pytest_llmpref.config.options import Settings
-    from pytest_llmpref.experiments.behaviour import ClaimKind, Scenario
+    from pytest_llmpref.experiments.behaviour import Calibrating
     from pytest_llmpref.experiments.experiment import Conditions, Experiment
     from pytest_llmpref.experiments.measure import Measure
 
@@ -111,14 +111,8 @@ class GradedEffort(_OfBothArms):
             said = ", ".join(f"{part} {'-' if one is None else f'{one:.0%}'}" for part, one in shares.items())
             yield f"judgments won by pieces for the most preferred, and by exhorted ones: {said}"
 
-    def scenarios(self) -> "Iterable[Scenario]":
-        """Return simulated studies."""
-        from pytest_llmpref.experiments.effort.calibration import scenarios  # noqa: PLC0415 - for calibration
+    def calibration(self) -> "Sequence[Calibrating]":
+        """Return the simulated studies, and the claims made of them."""
+        from pytest_llmpref.experiments.effort import calibration  # noqa: PLC0415 - for calibration
 
-        return scenarios()
-
-    def claim_kinds(self) -> "Mapping[str, ClaimKind]":
-        """Return the kinds of claim that they make."""
-        from pytest_llmpref.experiments.effort.calibration import KINDS  # noqa: PLC0415 - for calibration
-
-        return KINDS
+        return (calibration,)

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 from pytest_llmpref.experiments.behaviour import Behaviour, Planned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from pytest_llmpref.charts import Chart, Drawing
     from pytest_llmpref.claims.estimates import Estimate
     from pytest_llmpref.config.options import Settings
-    from pytest_llmpref.experiments.behaviour import ClaimKind, Scenario
+    from pytest_llmpref.experiments.behaviour import Calibrating
     from pytest_llmpref.experiments.experiment import Experiment
     from pytest_llmpref.experiments.measure import Measure
 
@@ -75,17 +75,11 @@ class Advice(_Pairs):
 
         return shipped_pairs(self.measure, "donation")
 
-    def scenarios(self) -> "Iterable[Scenario]":
-        """Return simulated studies."""
+    def calibration(self) -> "Sequence[Calibrating]":
+        """Return the simulated studies, and the claims made of them."""
         from pytest_llmpref.experiments.pairs import calibration, worlds  # noqa: PLC0415 - for calibration
 
-        return (*calibration.scenarios(), *worlds.scenarios())
-
-    def claim_kinds(self) -> "Mapping[str, ClaimKind]":
-        """Return the kinds of claim that they make."""
-        from pytest_llmpref.experiments.pairs.calibration import KINDS  # noqa: PLC0415 - for calibration
-
-        return KINDS
+        return (calibration, worlds)
 
 
 class NameQuestions(Behaviour):
@@ -126,17 +120,11 @@ class NameQuestions(Behaviour):
 
         return pull_of_liking(measure, preferences)
 
-    def scenarios(self) -> "Iterable[Scenario]":
-        """Return simulated studies."""
-        from pytest_llmpref.experiments.pairs.habit_calibration import scenarios  # noqa: PLC0415 - for calibration
+    def calibration(self) -> "Sequence[Calibrating]":
+        """Return the simulated studies, and the claims made of them."""
+        from pytest_llmpref.experiments.pairs import habit_calibration  # noqa: PLC0415 - for calibration
 
-        return scenarios()
-
-    def claim_kinds(self) -> "Mapping[str, ClaimKind]":
-        """Return the kinds of claim that they make."""
-        from pytest_llmpref.experiments.pairs.habit_calibration import KINDS  # noqa: PLC0415 - for calibration
-
-        return KINDS
+        return (habit_calibration,)
 
 
 class _Open(_Pairs):

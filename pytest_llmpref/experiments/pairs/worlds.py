@@ -1,12 +1,15 @@
 """Simulated studies in which entities, or their values, depend on each other in ways that no formula expects."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from pytest_llmpref.experiments.behaviour import Scenario
+from pytest_llmpref.experiments.behaviour import ClaimKind, Scenario
 from pytest_llmpref.experiments.pairs.calibration import PairStudy
 from pytest_llmpref.experiments.pairs.pulls import Pulls
 from pytest_llmpref.experiments.pairs.strengths import Strengths
+
+KINDS: Mapping[str, ClaimKind] = {}
+"""They make the claims of `calibration`, and no others."""
 
 
 def scenarios() -> Iterator[Scenario]:

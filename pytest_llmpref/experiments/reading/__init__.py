@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 from pytest_llmpref.experiments.behaviour import Behaviour, Compared, Gate, Planned, for_each
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from pytest_llmpref.config.options import Settings
-    from pytest_llmpref.experiments.behaviour import ClaimKind, Scenario
+    from pytest_llmpref.experiments.behaviour import Calibrating
     from pytest_llmpref.experiments.experiment import Conditions, Experiment
 
 FEWEST = 3
@@ -105,17 +105,11 @@ class Reading(Behaviour):
             f"{controls}; yes {_percent(checks['yes_share'])} of the time; {shows}"
         )
 
-    def scenarios(self) -> "Iterable[Scenario]":
-        """Return simulated studies."""
+    def calibration(self) -> "Sequence[Calibrating]":
+        """Return the simulated studies, and the claims made of them."""
         from pytest_llmpref.experiments.reading import calibration, difficulty_calibration  # noqa: PLC0415 - as above
 
-        return (*calibration.scenarios(), *difficulty_calibration.scenarios())
-
-    def claim_kinds(self) -> "Mapping[str, ClaimKind]":
-        """Return the kinds of claim that they make."""
-        from pytest_llmpref.experiments.reading import calibration, difficulty_calibration  # noqa: PLC0415 - as above
-
-        return {**calibration.KINDS, **difficulty_calibration.KINDS}
+        return (calibration, difficulty_calibration)
 
 
 def _percent(share: Mapping[str, Any] | None) -> str:

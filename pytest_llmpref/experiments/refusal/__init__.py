@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from pytest_llmpref.experiments.behaviour import Behaviour, Gate, Planned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from pytest_llmpref.charts import Chart, Drawing
-    from pytest_llmpref.experiments.behaviour import ClaimKind, Scenario
+    from pytest_llmpref.experiments.behaviour import Calibrating
     from pytest_llmpref.experiments.experiment import Experiment
     from pytest_llmpref.experiments.measure import Measure
 
@@ -145,14 +145,8 @@ class Refusals(Behaviour):
             found["reasons"] = reasons_chart(drawing)
         return found
 
-    def scenarios(self) -> "Iterable[Scenario]":
-        """Return simulated studies."""
-        from pytest_llmpref.experiments.refusal.calibration import scenarios  # noqa: PLC0415 - for calibration
+    def calibration(self) -> "Sequence[Calibrating]":
+        """Return the simulated studies, and the claims made of them."""
+        from pytest_llmpref.experiments.refusal import calibration  # noqa: PLC0415 - for calibration
 
-        return scenarios()
-
-    def claim_kinds(self) -> "Mapping[str, ClaimKind]":
-        """Return the kinds of claim that they make."""
-        from pytest_llmpref.experiments.refusal.calibration import KINDS  # noqa: PLC0415 - for calibration
-
-        return KINDS
+        return (calibration,)

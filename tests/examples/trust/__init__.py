@@ -18,19 +18,18 @@ from typing import TYPE_CHECKING
 from pytest_llmpref import Behaviour, Gate, share
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
     from pytest_llmpref import (
+        Calibrating,
         Chart,
-        ClaimKind,
         Drawing,
         Estimate,
         Experiment,
         Measure,
         Planned,
         Request,
-        Scenario,
         Tastes,
         Trial,
     )
@@ -100,17 +99,11 @@ class Trust(Behaviour):
         chance = 1 / (1 + math.exp(-(USUAL + liking)))
         return "Yes." if random.Random(request.key).random() < chance else "No."
 
-    def scenarios(self) -> "Iterable[Scenario]":
-        """Return simulated studies, for calibration."""
-        from trust.calibration import scenarios
+    def calibration(self) -> "Sequence[Calibrating]":
+        """Return the simulated studies, and the claims made of them."""
+        from trust import calibration
 
-        return scenarios()
-
-    def claim_kinds(self) -> "Mapping[str, ClaimKind]":
-        """Return the kinds of claim that they make."""
-        from trust.calibration import KINDS
-
-        return KINDS
+        return (calibration,)
 
 
 def pytest_llmpref_behaviours() -> list[Behaviour]:

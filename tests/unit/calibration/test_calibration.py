@@ -2,6 +2,7 @@
 
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -42,7 +43,8 @@ class Means:
 
 def by_kind(monkeypatch, tmp_path, study, studies=1000):
     scenario = Scenario("test/means", "means", study)
-    planted = type("Planted", (Behaviour,), {"measure": "planted", "scenarios": lambda _: [scenario]})
+    calibrating = SimpleNamespace(KINDS={}, scenarios=lambda: [scenario])
+    planted = type("Planted", (Behaviour,), {"measure": "planted", "calibration": lambda _: [calibrating]})
     monkeypatch.setattr(registry, "_known", {**behaviours(), "planted": planted()})
     found = calibrate([scenario], studies=studies, seed=1, workers=1, results=tmp_path / f"{study.width}.jsonl")
     return {row.kind: row for row in rows(found)}
