@@ -152,14 +152,3 @@ def limits_of(name: str, stop: str | None) -> Limits:
         takes_temperature=takes_temperature,
         stop=stop,
     )
-
-
-def listed_price(name: str, prompt_tokens: int, completion_tokens: int) -> float | None:
-    """Return what so many tokens cost in US dollars by litellm's price list; ``None`` where it has no price."""
-    try:
-        prompt, completion = litellm().cost_per_token(
-            model=name, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens
-        )
-    except Exception:  # noqa: BLE001 - litellm raises a bare Exception for a model that its list lacks
-        return None
-    return float(prompt + completion) or None

@@ -156,15 +156,3 @@ def _through_litellm(
         only_recorded=only_recorded,
         **limits,
     )
-
-
-def listed_price(name: str, prompt_tokens: int, completion_tokens: int) -> float | None:
-    """Return what so many tokens of a model cost in US dollars; ``None`` where the price is unknown.
-
-    Models that run here cost nothing.
-    """
-    if name.startswith("local/") or is_simulated(name):
-        return 0.0
-    from pytest_llmpref.models import litellm_client  # noqa: PLC0415 - litellm takes seconds to import
-
-    return litellm_client.listed_price(name, prompt_tokens, completion_tokens)

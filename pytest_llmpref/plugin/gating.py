@@ -96,24 +96,27 @@ def ending_of(report: Any) -> tuple[Ended, str] | None:  # noqa: ANN401 - a test
     if report.failed:
         made = attached_claims(report)
         if report.when == "setup" and (made is None or not any(claim.fails for claim in made.claims)):
-            return "not run", f"error at setup: {_last_line(report)}"
+            return "not run", f"error at setup: {_telling_line(report)}"
         if report.when in {"setup", "call", "teardown"}:
             return "failed", ""
-        return "not run", _last_line(report) or "its worker died"
+        return "not run", _telling_line(report) or "its worker died"
     if report.skipped:
-        return "not run", f"skipped: {_last_line(report).removeprefix('Skipped: ')}"
+        return "not run", f"skipped: {_telling_line(report).removeprefix('Skipped: ')}"
     return None
 
 
-def _last_line(report: Any) -> str:  # noqa: ANN401 - as above
+def _telling_line(report: Any) -> str:  # noqa: ANN401 - as above
+    """Return the line of a report that says the reason. Our errors, like reasons of a skip, begin with it."""
     crash = getattr(report.longrepr, "reprcrash", None)
     shown = str(
         report.longrepr[2] if isinstance(report.longrepr, tuple) else crash.message if crash else report.longrepr
     )
     lines = [line.strip() for line in shown.splitlines() if line.strip()]
-    # pytest's error about a missing fixture ends in the list of those that there are.
+    # pytest's error about a missing fixture begins with the code, and ends in the list of those that there are.
     telling = [line.removeprefix("E").strip() for line in lines if line.startswith("E  ")]
-    return (telling or lines or [""])[0 if crash or telling else -1]
+    found = telling or lines or [""]
+    # What Python itself prints ends in the error.
+    return found[-1 if found[0].startswith("Traceback ") else 0].removesuffix(":")
 
 
 def chose_part(config: pytest.Config) -> bool:
@@ -219,7 +222,7 @@ def why_uncollected(report: pytest.CollectReport, root: Path) -> str:
         return ""
     if report.failed:
         return "could not be collected"
-    reason = _last_line(report).removeprefix("Skipped: ")
+    reason = _telling_line(report).removeprefix("Skipped: ")
     return f"was skipped ({reason})" if _speaks_of_gates(root / report.nodeid) else ""
 
 

@@ -1,13 +1,14 @@
 """What the experiments of a study ask, each planned once, and what of it is not recorded."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pytest_llmpref.cassettes import Cassette, must_ask
 from pytest_llmpref.config.options import Settings
 from pytest_llmpref.config.setups import AS_IS, Setup, setup_of
-from pytest_llmpref.errors import ExtensionError, MissingError
+from pytest_llmpref.errors import ExtensionError
 from pytest_llmpref.experiments.behaviour import Compared
 from pytest_llmpref.experiments.experiment import Conditions, Experiment, Plan
 from pytest_llmpref.experiments.judging import TOKENS, judged, most_asked_of_judge, question_to_judge
@@ -17,7 +18,6 @@ from pytest_llmpref.experiments.registry import behaviour_of, reference
 from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.models.chat import Reply, Request
 from pytest_llmpref.models.dressing import dressed
-from pytest_llmpref.models.opening import listed_price
 from pytest_llmpref.models.reasoning import room_for
 
 
@@ -68,6 +68,15 @@ class Plans:
             self._experiments[measure] = found
         return self._experiments[measure]
 
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Plan without some measures for a while: `not_measured` is afterwards what it was."""
+        before = self.not_measured
+        try:
+            yield
+        finally:
+            self.not_measured = before
+
     def _of(self, measure: str) -> tuple[Conditions, Plan[Any]]:
         # What was only counted was planned for any entities, and is not what would be asked.
         key = measure, not self.not_measured.isdisjoint(needs_of(measure, self._study))
@@ -105,10 +114,6 @@ def needs_of(measure: str, conditions: Conditions) -> list[str]:
     behaviour = behaviour_of(measure)
     preferences = [] if behaviour.compared(conditions) is None else [reference().measure]
     return [*preferences, *([behaviour.basis] if behaviour.basis else [])]
-
-
-class NotRecordedError(MissingError):
-    """Trials that a replay needs are not recorded; the message counts them and says how to record them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,47 +283,3 @@ class Recorded:
 
 def _characters(request: Request) -> int:
     return sum(len(message.content) for message in request.messages)
-
-
-def describe_gaps(model: str, gaps: Sequence[Gap], settings: Settings) -> str:
-    """Say how many trials of which experiment are missing, and how to record just those."""
-    count = sum(gap.count for gap in gaps)
-    # What was recorded of later rounds cannot be known before the answers that choose them.
-    most = "up to " * any(gap.later for gap in gaps)
-    lines = [f"{model}: {most}{count:,} trials are not recorded, and --record-mode none asks nothing:"]
-    for gap in gaps:
-        lines.append(f"  {gap.measure}: {'up to ' * bool(gap.later)}{gap.count:,} of {gap.planned:,}")
-        if gap.unjudged:
-            lines.append(f"    ({len(gap.unjudged):,} of them are answered, but {gap.judge} has not judged them)")
-        if gap.later:
-            lines.append(f"    ({len(gap.missing):,} now, and {gap.later:,} that depend on the answers)")
-    lines.append(f"searched for in {settings.cassettes.absolute()}")
-    prompt = sum(gap.prompt_characters for gap in gaps) // 4
-    reply = sum(gap.reply_tokens for gap in gaps)
-    lines += [
-        "record just those with:",
-        f"  {settings.command} --record-mode new_episodes",
-        f"which takes about {prompt:,} tokens of prompts, and at most {reply:,} of replies",
-        f"({_price(model, prompt, reply)}).",
-        *_judging(gaps),
-    ]
-    return "\n".join(lines)
-
-
-def _judging(gaps: Sequence[Gap]) -> list[str]:
-    """Say what a judge takes, if there is one."""
-    if not (judged_gaps := [gap for gap in gaps if gap.judge]):
-        return []
-    judge, calls = judged_gaps[0].judge, sum(gap.judgements for gap in judged_gaps)
-    prompt, answers = (
-        sum(gap.judge_characters for gap in judged_gaps) // 4,
-        sum(gap.judge_tokens for gap in judged_gaps),
-    )
-    return [f"{judge} may judge up to {calls:,} replies", f"({_price(judge, prompt, answers)})."]
-
-
-def _price(model: str, prompt: int, reply: int) -> str:
-    price = listed_price(model, prompt, reply)
-    if price is None:
-        return "at a price that litellm's list lacks"
-    return f"at most about ${price:.2f} by litellm's price list" if price else "free, since the model runs here"

@@ -24,7 +24,8 @@ from pytest_llmpref.imports.store import Imported, entity_set, load_import
 from pytest_llmpref.models.chat import Request
 from pytest_llmpref.models.opening import is_imported
 from pytest_llmpref.results.import_record import ImportRecord
-from pytest_llmpref.study.coverage import Gap, NotRecordedError, Plans, Recorded
+from pytest_llmpref.study.coverage import Gap, Plans, Recorded
+from pytest_llmpref.study.missing import NotRecordedError
 from pytest_llmpref.study.provenance import invalidated
 
 MOST_NAMED = 3

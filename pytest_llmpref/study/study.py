@@ -22,9 +22,10 @@ from pytest_llmpref.models.opening import is_simulated
 from pytest_llmpref.study.answering import Answerers, BackgroundLoop
 from pytest_llmpref.study.batching import all_of, in_order_of_need
 from pytest_llmpref.study.canary import Canary, ask_again, recorded_again
-from pytest_llmpref.study.coverage import Gap, NotRecordedError, describe_gaps, needs_of
+from pytest_llmpref.study.coverage import Gap, needs_of
 from pytest_llmpref.study.extensions import NOTHING, Extensions
 from pytest_llmpref.study.labelling import Labelling
+from pytest_llmpref.study.missing import NotRecordedError, check_recorded
 from pytest_llmpref.study.provenance import invalidated, with_provenance
 from pytest_llmpref.study.records import checked_measure
 from pytest_llmpref.study.sources import source_of
@@ -181,10 +182,10 @@ class Study:
             experiment = self.plans.experiment(name)
             if isinstance(experiment, AgentExperiment) and self.conditions.agentic:
                 self._loop.run(experiment.check(self.conditions, self._settings.sandbox, live=live))
+        if self._settings.record_mode == "none":
+            check_recorded(self, measures, self._settings)
         if not (gaps := self.gaps(measures)):
             return
-        if self._settings.record_mode == "none":
-            raise NotRecordedError(describe_gaps(self.cassette.model, gaps, self._settings))
         if self._settings.batch != "off":
             self._record_together(measures)
             return
@@ -255,10 +256,10 @@ class Study:
         self._loop.clean_up(self._answerers.close())
 
     def _compute(self, name: str) -> Measure:
+        if self._settings.record_mode == "none":
+            check_recorded(self, [name], self._settings)
         plan = self.plans[name]
-        if gaps := self.gaps([name]):
-            if self._settings.record_mode == "none":
-                raise NotRecordedError(describe_gaps(self.cassette.model, gaps, self._settings))
+        if self.gaps([name]):
             self._ask_rounds(name)
         # Live or not, what is analysed is what the cassette holds, where there is one.
         by_wire = self._settings.replay == "wire" and self.source.is_asked

@@ -1,6 +1,7 @@
 """The release gate counts what was collected: its states, every way in which a gate can vanish, and what fails."""
 
 import json
+import re
 import xml.etree.ElementTree as ET
 
 import jsonschema
@@ -265,6 +266,17 @@ def test_a_gate_about_each_entity_is_one_gate_and_says_for_how_many_it_did_not_r
     assert (state["state"], state["collected"], state["ran"]) == ("incomplete", 1, 0)
     assert state["not_run"][0]["tests"] == 2
     assert "0 of 1 ran. Not run: test_coverage for 2 entities (skipped: no fruit)" in last_line(run)
+
+
+def test_a_gate_without_recordings_says_what_all_of_them_cost(suite):
+    """Beside a test of the user's own, which runs, so that a missing recording skips its tests."""
+    run = suite(HEAD + "\n    def test_own():\n        pass\n", "--llmpref-price=1/2", model="any/model")
+    assert run.ret == 1
+    assert re.search(
+        r"0 of 1 ran. Not run: test_ok \(skipped: any/model: 264 trials are not recorded, and --record-mode none asks "
+        r"nothing; recording all of them costs at most about \$0\.\d\d, with one attempt at each\)$",
+        last_line(run),
+    )
 
 
 @pytest.mark.parametrize(("options", "status"), [((), 0), (("--llmpref-strict",), 1)])

@@ -298,7 +298,11 @@ def test_a_model_without_a_recording_is_an_error_before_the_first_test(suite, wo
     assert run.ret != 0
     text = run.stdout.str() + run.stderr.str()
     assert "gpt-x: 264 trials are not recorded" in text
-    assert "(at a price that litellm's list lacks)" in text
+    assert (
+        "gpt-x: 264 trials are not recorded, and --record-mode none asks nothing; recording all of them takes up to"
+        in text
+    )
+    assert "(at an unknown price, which is not zero: give it by --llmpref-price IN/OUT)" in text
     # Each worker says so.
     (command,) = {line for line in text.splitlines() if line.startswith("  pytest ")}
     assert " --model=gpt-x " in command or " --model gpt-x " in command

@@ -8,7 +8,7 @@ import pytest
 from pytest_llmpref.cli import main
 from pytest_llmpref.config.options import Shard, default_settings
 from pytest_llmpref.models.chat import Reply
-from pytest_llmpref.study.coverage import NotRecordedError
+from pytest_llmpref.study.missing import NotRecordedError
 from pytest_llmpref.study.studies import Studies
 
 MODEL = "openai/served"

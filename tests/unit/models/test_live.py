@@ -7,7 +7,6 @@ from pytest_llmpref.models.chat import ModelUnavailableError
 from pytest_llmpref.models.faults import is_filtered
 from pytest_llmpref.models.litellm_client import provider_of
 from pytest_llmpref.models.live import LiveModel
-from pytest_llmpref.models.opening import listed_price
 
 
 def test_a_content_filter_is_found_in_the_error_behind_litellms_own():
@@ -49,10 +48,3 @@ def test_an_unknown_name_is_an_error_before_anything_is_asked(name):
 
 def test_a_new_model_of_a_known_provider_is_asked():
     assert provider_of("openai/a-model-of-tomorrow") == ("a-model-of-tomorrow", "openai")
-
-
-def test_a_price_is_the_lists_or_unknown_or_nothing_for_a_model_that_runs_here():
-    # OpenAI's list: 0.10 dollars for a million tokens of prompts, 0.40 for a million of replies.
-    assert listed_price("openai/gpt-4.1-nano", 1_000_000, 500_000) == pytest.approx(0.30)
-    assert listed_price("openai/tested", 1_000_000, 500_000) is None
-    assert listed_price("local/any.gguf", 1_000_000, 500_000) == 0
