@@ -61,6 +61,29 @@ def test_a_workflow_replays_what_the_page_records(name):
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
+def test_the_head_says_what_to_set_which_secret_and_which_check_to_require(name):
+    text = (FOLDER / name).read_text()
+    head = " ".join(line.removeprefix("#").strip() for line in text.splitlines() if line.startswith("#"))
+    for name_of_variable in yaml.safe_load(text)["env" if name.startswith("github") else "variables"]:
+        assert name_of_variable in head
+    secrets = set(re.findall(r"secrets\.(\w+)", text)) or {"OPENAI_API_KEY"}
+    assert all(f"as {secret}" in head for secret in secrets)
+    (required,) = re.findall(
+        r'(?:status check|check to require is|the job) "([\w ]+)"(?:, the name| then counts|, of)', head
+    )
+    assert required in jobs("github.yml" if name.startswith("github") else name)
+
+
+@pytest.mark.parametrize("name", ["github.yml", "github-shards.yml"])
+def test_a_job_that_is_run_again_can_upload_again(name):
+    """The action refuses a second artifact of one name in a run, of which an attempt at it is a part."""
+    bodies = yaml.safe_load((FOLDER / name).read_text())["jobs"].values()
+    uploads = [step for body in bodies for step in body["steps"] if "upload-artifact" in step.get("uses", "")]
+    assert uploads
+    assert all(step["with"]["overwrite"] is True for step in uploads)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_runs_subcommands_that_there_are(name):
     from importlib import import_module
 
