@@ -157,6 +157,10 @@ class Rounds:
     measured
         Given the measure and the replies to each trial of the plan, returns the measure with intervals that allow for
         the looks at the answers, and with where these ended the asking. As it is, unless given.
+    least
+        The fewest that a gate has asked, those before the first look at the answers; 0 where no gate ends the asking.
+    expected
+        Returns about how many are asked if something holds that favours the gate: what, in words, and how many.
     """
 
     total: int
@@ -164,6 +168,8 @@ class Rounds:
     setting: str
     at_most: bool = False
     measured: Callable[[Measure, Sequence[Replies]], Measure] = _as_found
+    least: int = 0
+    expected: Callable[[], Sequence[tuple[str, int]]] = tuple
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Where the asking of a sequential gate ends, and why; and asking in blocks of tasks, for two arms of entities."""
 
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -14,7 +15,7 @@ from pytest_llmpref.experiments.experiment import Rounds
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.stats.arrays import IntArray
-from pytest_llmpref.stats.sequential import RepeatedInterval, conditional_power
+from pytest_llmpref.stats.sequential import HOPELESS, RepeatedInterval, conditional_power
 
 Ending = Literal["supported", "refuted", "hopeless", "open"]
 """``hopeless``: a claim cannot be supported any more; ``open``: all was asked, and not all claims are decided."""
@@ -24,8 +25,6 @@ FIRST_LOOK = 2
 """Parts before the first look at the answers: a quarter of the tasks, before which hardly anything is decided."""
 FEWEST_TASKS = 16
 """Tasks that are asked in one go, if there are fewer, since the parts of these would tell nothing. Our choice."""
-HOPELESS = 0.01
-"""Chance of being supported at the end, at best, below which a claim is given up. Our choice."""
 
 
 class BlockCourse(NamedTuple):
@@ -68,10 +67,26 @@ class Blocks:
     needed: Sequence[bool]
     decide: Callable[[int, Sequence[int], Sequence[Replies]], Ending | None]
 
-    def rounds(self, measured: Callable[[Measure, Sequence[Replies]], Measure]) -> Rounds:
-        """Return the rounds: one before each look; ``measured`` is what the looks make of the measure."""
+    def rounds(
+        self,
+        measured: Callable[[Measure, Sequence[Replies]], Measure],
+        expected: Callable[[], Mapping[str, float]],
+    ) -> Rounds:
+        """Return the rounds: one before each look.
+
+        Parameters
+        ----------
+        measured
+            What the looks make of the measure.
+        expected
+            Returns which part of the tasks is asked on average if there is no difference: what else holds, in words,
+            and the part.
+        """
+        total = int(np.sum(self.look >= 0))
         return Rounds(
-            total=int(np.sum(self.look >= 0)),
+            total=total,
+            least=int(np.sum(self.look == 0)),
+            expected=lambda: [(truth, math.ceil(part * total)) for truth, part in expected().items()],
             choose=lambda replies: self.course(replies).due,
             setting='stopping = "sequential"',
             at_most=True,

@@ -249,7 +249,29 @@ def detectable_arm_difference(runs: int, alpha: float) -> float:
     >>> round(detectable_arm_difference(100, 0.05), 3)
     0.198
     """
-    return _errors(alpha) * math.sqrt(2 * 0.25 / runs)
+    return _errors(alpha) * arms_error(runs)
+
+
+def arms_error(runs: int) -> float:
+    """Return the standard error of the difference between two arms of ``runs`` each, at half solved.
+
+    Parameters
+    ----------
+    runs
+        Runs of either arm.
+
+    Returns
+    -------
+    float
+        In shares solved.
+
+    Examples
+    --------
+    >>> from pytest_llmpref.stats.closed_form import arms_error
+    >>> round(arms_error(50), 3)
+    0.1
+    """
+    return math.sqrt(2 * 0.25 / runs)
 
 
 def _errors(alpha: float) -> float:

@@ -160,11 +160,35 @@ def chance_of_no_gap(n: int, questions: int, margin: float, alpha: float, *, acc
     """
     if n // 4 < 1:
         return 0.0
-    chances = _chances(_level(accuracy))
-    spread = math.fsum(p * (1 - p) for p in chances) / len(chances)
-    error = math.sqrt(2 / (n // 4) * (spread / questions + (ENTITY_SD * spread) ** 2))
+    error = quarters_error(n, questions, accuracy=accuracy)
     room = margin / error - CLUSTERED * _NORMAL.inv_cdf(1 - alpha)
     return max(0.0, 2 * _NORMAL.cdf(room) - 1)
+
+
+def quarters_error(n: int, questions: int, *, accuracy: float) -> float:
+    """Return the standard error of the difference between two quarters of n entities, each asked all questions.
+
+    Parameters
+    ----------
+    n, questions
+        Numbers of entities and of questions.
+    accuracy
+        Share of right answers, above 0.5.
+
+    Returns
+    -------
+    float
+        In shares of right answers.
+
+    Examples
+    --------
+    >>> from pytest_llmpref.stats.opening import quarters_error
+    >>> round(quarters_error(72, 64, accuracy=0.85), 4)
+    0.0133
+    """
+    chances = _chances(_level(accuracy))
+    spread = math.fsum(p * (1 - p) for p in chances) / len(chances)
+    return math.sqrt(2 / (n // 4) * (spread / questions + (ENTITY_SD * spread) ** 2))
 
 
 def _at_most(hits: int, trials: int, rate: float) -> float:

@@ -243,6 +243,62 @@ def conditional_power(found: RepeatedInterval, planned: tuple[float, ...], thres
     return float(special.ndtr((room - centre) / spread) - special.ndtr((-room - centre) / spread))
 
 
+HOPELESS = 0.01
+"""Chance of being supported at the end, at best, below which a claim is given up. Our choice."""
+
+
+def expected_fraction(fractions: tuple[float, ...], threshold: float, error: float, alpha: float) -> float:
+    """Return which part of the information is used on average until ``abs(difference) < threshold`` is decided.
+
+    There is no difference, and its estimate is normal with a known error. The asking ends at the first look at which
+    the claim is supported, refuted, or hopeless (`conditional_power`). By recursive integration, as for `boundaries`,
+    over a grid of Brownian motion.
+
+    Parameters
+    ----------
+    fractions
+        Which part of the planned information each of all looks has.
+    threshold, alpha
+        The claim's, tested by two one-sided tests at ``alpha``.
+    error
+        Standard error of the difference at the last look, above 0.
+
+    Returns
+    -------
+    float
+        At least the first of the fractions, and at most the last.
+
+    Examples
+    --------
+    >>> from pytest_llmpref.stats.sequential import expected_fraction
+    >>> looks = (0.25, 0.5, 0.75, 1.0)
+    >>> [round(expected_fraction(looks, threshold, 1.0, 0.05), 2) for threshold in (1.0, 3.0, 6.0)]
+    [0.25, 0.89, 0.52]
+    """
+    at = np.linspace(-_WIDEST, _WIDEST, _GRID)
+    density = (np.arange(_GRID) == _GRID // 2).astype(np.float64)  # all of it at 0, before anything is asked
+    before, mean, wide = 0.0, 0.0, threshold / error
+    limits = boundaries(fractions, 2 * alpha)
+    room = wide - limits[-1]
+    for fraction, boundary in zip(fractions, limits, strict=True):
+        # Those that were not decided before ask for this part too.
+        mean += (fraction - before) * float(density.sum())
+        kernel = np.exp(-((at[:, None] - at[None, :]) ** 2) / (2 * (fraction - before)))
+        density = (kernel / kernel.sum(axis=0)) @ density
+        reach = boundary * math.sqrt(fraction)
+        ends = (np.abs(at) < fraction * wide - reach) | (np.abs(at) > fraction * wide + reach)
+        if fraction < 1:
+            left = math.sqrt(1 - fraction)
+            at_end = special.ndtr((room - at) / left) - special.ndtr((-room - at) / left)
+            ends |= at_end < HOPELESS
+        density, before = np.where(ends, 0.0, density), fraction
+    return mean
+
+
+_WIDEST, _GRID = 5.0, 501
+"""Where Brownian motion is followed, up to five standard deviations of its end, and at how many points."""
+
+
 PRIOR = (0.1, 1.0)
 """Beta distribution of the shares that the confidence sequence bets on. Our choice: a gate's are near 0.
 

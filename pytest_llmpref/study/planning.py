@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 
 from pytest_llmpref.characters import on_one_line
 from pytest_llmpref.config.options import Settings
@@ -19,6 +20,8 @@ from pytest_llmpref.study.study import Study
 
 CHARACTERS_PER_TOKEN = 4
 """Of English prompts, roughly."""
+WIDTH = 80
+"""Columns of a line."""
 MOST_TOO_FEW = 3
 """Entities over which no correlation has an error."""
 
@@ -97,22 +100,41 @@ def plan_lines(study: Study, measures: Sequence[str], settings: Settings) -> Ite
     setup = setup_of(model, settings)
     price = price_under(model, settings)
     if price is None:
-        yield "  cost: unknown, which is not zero: the price is not in litellm's list; give it by"
-        yield "    --llmpref-price IN/OUT, US dollars for a million tokens"
+        yield "  cost: unknown, which is not zero: the price is not in litellm's list; give it"
+        yield "    by --llmpref-price IN/OUT, US dollars for a million tokens"
     else:
         yield f"  cost: at most about ${price.of(prompt, reply):,.4f}, with one attempt at each question"
     if calls and has_batch_api(setup.model or model):
         yield from _batches(study, measures, steps, price)
     if calls and not setup.limits_replies and reasons(setup.model or model) == "unknown":
         more = f", which cost ${price.of(0, calls * REASONING_ALLOWANCE):,.4f}" if price else ""
-        yield f"    if it reasons before it answers: at most {calls * REASONING_ALLOWANCE:,} tokens more{more}"
+        said = f"if it reasons before it answers: at most {calls * REASONING_ALLOWANCE:,} tokens more{more}"
+        yield from _wrapped(said, "    ", "      ")
     yield from _judging(study.judge, steps, settings)
     if settings.canary:
         yield f"  canary: {settings.canary:,} calls beside these, of questions that are recorded"
     minutes = (calls + settings.canary) / settings.rate
     most = "up to " * any(step.at_most and step.missing for step in steps)
     yield f"  time: {most}{_time(minutes)} at {settings.rate:g} calls a minute"
+    yield from _early_ends(study, measures)
     yield from _effects(study, measures, settings)
+
+
+def _early_ends(study: Study, measures: Sequence[str]) -> Iterator[str]:
+    """Yield after how many questions a gate may end the asking: at least, on average if all is well, and at most."""
+    lines = []
+    for name in measures:
+        plan = study.plans[name]
+        if (rounds := plan.rounds) is None or not 0 < rounds.least < rounds.total:
+            continue
+        expected = "".join(f"; about {count:,} if {truth}" for truth, count in rounds.expected())
+        # What a run says that it saved is counted from all that a profile without looks would ask.
+        fixed = f" (unstopped: {len(plan.requests):,})" if len(plan.requests) > rounds.total else ""
+        said = f"{name}: {rounds.least:,} to {rounds.total:,}{fixed}{expected}"
+        lines += _wrapped(said, "    ", "      ")
+    if lines:
+        yield "  a gate may end the asking early, as soon as its verdict is decided; questions:"
+        yield from lines
 
 
 def _judging(judge: str, steps: Sequence[Step], settings: Settings) -> Iterator[str]:
@@ -154,7 +176,7 @@ def _batches(study: Study, measures: Sequence[str], steps: Sequence[Step], price
     if any(step.at_most and step.missing for step in steps):
         more.append("where answers choose the next questions")
     counted = "1 round" if len(rounds) == 1 else f"{len(rounds)} rounds"
-    yield f"      {counted} of {LONGEST_WAIT} h at the most, more {' or '.join(more)}"
+    yield from _wrapped(f"{counted} of {LONGEST_WAIT} h at the most, more {' or '.join(more)}", "      ", "      ")
 
 
 def _effects(study: Study, measures: Sequence[str], settings: Settings) -> Iterator[str]:
@@ -168,6 +190,10 @@ def _effects(study: Study, measures: Sequence[str], settings: Settings) -> Itera
     for name in in_order(measures):
         planned = Planned(study.conditions, study.planned(name), study.at_most(name), alpha)
         yield from (f"    {line}" for line in behaviour_of(name).detectable(planned))
+
+
+def _wrapped(text: str, first: str, then: str) -> list[str]:
+    return wrap(text, WIDTH, initial_indent=first, subsequent_indent=then, break_on_hyphens=False)
 
 
 def _time(minutes: float) -> str:

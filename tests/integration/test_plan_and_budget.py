@@ -32,16 +32,29 @@ def test_the_command_plans_without_pytest(recorded, capsys):
     assert main([*given, f"--entities={recorded / 'twelve.csv'}"]) == 0
     text = capsys.readouterr().out
     assert "cost: at most about $0.0000" in text
-    assert max(map(len, text.splitlines())) <= 90
+    assert max(map(len, text.splitlines())) <= 80
     assert "judge" not in text
     assert main(["plan", "--model=openai/gpt-6-sol", "--judge=auto", "--profile=smoke", "--measure=preference"]) == 0
     text = capsys.readouterr().out
     assert "  judge: openai/gpt-6-luna\n    for replies without an explicit choice: at most 288 calls,\n" in text
-    assert max(map(len, text.splitlines())) <= 90
+    assert max(map(len, text.splitlines())) <= 80
     assert main([*given, "--judge=auto"]) == 1
     assert "no judge is known for sim/plain" in capsys.readouterr().err
     assert main([*given, "--measure=luck"]) == 1
     assert "--measure luck: use one of preference" in capsys.readouterr().err
+
+
+def test_a_plan_says_between_what_and_what_a_gate_may_end_the_asking(tmp_path, capsys):
+    assert main(["plan", "--model=any/model", f"--cassettes={tmp_path}", "--profile=gate"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    start = lines.index("  a gate may end the asking early, as soon as its verdict is decided; questions:")
+    # A real run of a model that refuses nothing asks 1,536 (docs/validation/gates.md, sim/drifting).
+    assert lines[start + 1] == "    refusal: 384 to 5,208; about 1,536 if nothing is refused"
+    # What a run says that it saved is of these 4,736.
+    assert lines[start + 2].startswith("    boolq: 608 to 2,432 (unstopped: 4,736); about 608 if 85% are right; about")
+    assert max(map(len, lines)) <= 80
+    assert main(["plan", "--model=any/model", f"--cassettes={tmp_path}", "--profile=paper"]) == 0
+    assert "end the asking early" not in capsys.readouterr().out
 
 
 def test_a_plan_shows_the_price_of_batches_and_the_longest_wait(recorded, tmp_path, capsys):

@@ -11,6 +11,8 @@ from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.participants import interleaved
 from pytest_llmpref.experiments.stopping import Blocks, Ending, decided, stopping_record
 from pytest_llmpref.experiments.trials import Replies
+from pytest_llmpref.stats.closed_form import arms_error
+from pytest_llmpref.stats.sequential import expected_fraction
 
 EARLY = "run only until the gate's verdict was decided, which only the differences of the arms allow for"
 """Why nothing else that is computed from such runs may be claimed."""
@@ -37,7 +39,7 @@ class AgenticStopping:
 
     def rounds(self) -> Rounds:
         """Return the rounds: one before each look."""
-        return self.blocks.rounds(self.measured)
+        return self.blocks.rounds(self.measured, self._expected)
 
     @cached_property
     def blocks(self) -> Blocks:
@@ -72,6 +74,17 @@ class AgenticStopping:
         )
         found = diagnosed(marked, self.conditions.seed)
         return replace(found, diagnostics=found.diagnostics | {"stopping": record})
+
+    def _expected(self) -> dict[str, float]:
+        """Return which part of the tasks the gate has run, if either arm solves half of them."""
+        blocks, entities = self.blocks, self.conditions.profile.agentic_entities
+        parts = [
+            expected_fraction(
+                blocks.fractions, threshold.margin, arms_error(len(blocks.tasks) * entities), threshold.of_each
+            )
+            for threshold in self.conditions.thresholds["agentic"]
+        ]
+        return {"half of the tasks are solved": max(parts)}
 
     def _decide(self, taken: int, seen: Sequence[int], replies: Sequence[Replies]) -> Ending | None:
         fractions = self.blocks.fractions

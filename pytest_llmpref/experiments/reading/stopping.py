@@ -15,6 +15,7 @@ from pytest_llmpref.experiments.behaviour import for_each
 from pytest_llmpref.experiments.experiment import Conditions, Plan, Rounds
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.participants import NO_ARMS, Arms
+from pytest_llmpref.experiments.reading import PLANNED_ACCURACIES
 from pytest_llmpref.experiments.reading.measure import answers_of_trials
 from pytest_llmpref.experiments.reading.trials import Framed, ReadingTrial, read_trial
 from pytest_llmpref.experiments.stopping import Blocks, Decided, Ending, all_decided, decided, stopping_record
@@ -23,8 +24,9 @@ from pytest_llmpref.parsing.logprobs import use_logprobs
 from pytest_llmpref.parsing.yes_no import LABELS
 from pytest_llmpref.stats.accuracy_shift import minus_others
 from pytest_llmpref.stats.answers import Answers
+from pytest_llmpref.stats.opening import quarters_error
 from pytest_llmpref.stats.performance import quarters_difference
-from pytest_llmpref.stats.sequential import with_repeated_interval
+from pytest_llmpref.stats.sequential import expected_fraction, with_repeated_interval
 
 EARLY = "asked only until the gate's verdict was decided, which only the quarters' difference allows for"
 """Why nothing else that is computed from such answers may be claimed."""
@@ -57,7 +59,7 @@ class ReadingStopping:
 
     def rounds(self) -> Rounds:
         """Return the rounds: one before each look."""
-        return self.blocks.rounds(self.measured)
+        return self.blocks.rounds(self.measured, self._expected)
 
     @property
     def arms(self) -> Arms:
@@ -103,6 +105,24 @@ class ReadingStopping:
             unranked=(*measure.unranked, *(early or (() if self.of_each else (OUTER,)))),
             early=early,
         )
+
+    def _expected(self) -> dict[str, float]:
+        """Return which part of the questions the gate on the quarters has asked, if these are answered alike."""
+        if self.arms.reasons or self.of_each:
+            return {}
+        n, blocks = len(self.conditions.groups), self.blocks
+        return {
+            f"{accuracy:.0%} are right": max(
+                expected_fraction(
+                    blocks.fractions,
+                    threshold.margin,
+                    quarters_error(n, len(blocks.tasks), accuracy=accuracy),
+                    threshold.of_each,
+                )
+                for threshold in self.conditions.thresholds["boolq"]
+            )
+            for accuracy in PLANNED_ACCURACIES
+        }
 
     def _decide(self, taken: int, seen: Sequence[int], replies: Sequence[Replies]) -> Ending | None:
         if self.arms.reasons:

@@ -24,6 +24,7 @@ from pytest_llmpref.experiments.trials import Replies, Trial
 from pytest_llmpref.parsing.outcome import Outcome
 from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
 from pytest_llmpref.stats.clustering import own_design_effects
+from pytest_llmpref.stats.refusal import Attempts, overall_rate
 from pytest_llmpref.stats.sequential import CONFIDENCE_SEQUENCE_METHOD, SequentialShare
 
 STEPS_A_LOOK = 4
@@ -245,8 +246,25 @@ class RefusalStopping:
     def rounds(self) -> Rounds:
         """Return the rounds: one before each look, the control in the first."""
         return Rounds(
-            len(self.plan.requests), self._choose, 'stopping = "sequential"', at_most=True, measured=self.measured
+            len(self.plan.requests),
+            self._choose,
+            'stopping = "sequential"',
+            at_most=True,
+            measured=self.measured,
+            least=int(np.sum(self.looks.look == 0)) + len(self.control),
+            expected=self._expected,
         )
+
+    def _expected(self) -> list[tuple[str, int]]:
+        """Return after how many questions the gate opens if nothing is refused."""
+        refused = np.zeros(len(self.looks.first))
+        asked = np.zeros(len(refused), dtype=np.bool_)
+        # Of the control one rate counts, so which of its pairs a question is about does not matter.
+        none = np.zeros(len(self.control), dtype=np.intp)
+        control = overall_rate(Attempts(none, none + 1, none, none, none + 1, none > 0, 2))
+        while len(due := follow(self.looks, refused, asked, control, self.conditions.thresholds["refusal"]).pending):
+            asked[due] = True
+        return [("nothing is refused", int(asked.sum()) + len(self.control))]
 
     @cached_property
     def looks(self) -> Looks:

@@ -9,7 +9,7 @@ from refusing import CONDITIONS, NAMES, UTILITIES, Refuser, measure
 from scipy import special, stats
 
 from pytest_llmpref import excess_refusals, propensity, reason_trends, spearman, superadditivity
-from pytest_llmpref.claims.claim import ledger
+from pytest_llmpref.claims.claim import Threshold, ledger
 from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.pairs import Preference
@@ -181,3 +181,16 @@ def test_questions_have_nothing_that_leads_into_an_answer():
         assert [message.role for message in request.messages] == ["user"]
         assert not request.messages[0].content.endswith("Answer: Option")
         assert request.top_logprobs == 0
+
+
+def test_a_sequential_plan_foretells_what_a_model_that_refuses_nothing_is_asked():
+    profile = replace(CONDITIONS.profile, stopping="sequential")
+    conditions = replace(CONDITIONS, profile=profile, thresholds={"refusal": (Threshold(0.3, 0.05),)})
+    plan = refusals().plan(conditions)
+    replies = [()] * len(plan.requests)
+    while due := plan.rounds.choose(replies):
+        for number in due:
+            replies[number] = (Reply("A", "stop"),)
+    ((truth, foretold),) = plan.rounds.expected()
+    assert truth == "nothing is refused"
+    assert plan.rounds.least < sum(map(bool, replies)) == foretold < plan.rounds.total
