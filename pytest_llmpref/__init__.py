@@ -3,6 +3,9 @@
 All that suites, hooks and plugins of your own need is imported from here. Each name is loaded when it is first used,
 since this package is imported in every pytest run of an environment that has it. Type checkers read ``__init__.pyi``.
 lazy_loader would spare the table below, but reads that file in each of these runs: 1.3 ms where this takes 0.2.
+
+PYTEST_DONT_REWRITE: pytest warns where this was imported before it starts, as by the command llmpref. Nothing in this
+module asserts.
 """
 
 from typing import Any

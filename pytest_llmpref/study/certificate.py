@@ -12,6 +12,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from pytest_llmpref.claims.gates import function_of
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.files import open_given
@@ -152,18 +153,48 @@ def claimed(claim: ClaimRecord) -> dict[str, Any]:
 
 
 def changes(certified: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Say what is not as a certificate says, a line for each kind of thing that changed.
+    """Say what is not as a certificate says, a line for each kind of thing that changed, and causes before effects.
+
+    What a user decides comes first, then what is asked, then the recordings, and last the claims about these. The
+    claims of one test function, such as those for each entity, share a line.
 
     Parameters
     ----------
     certified, now
         The certificate, and one of the same study today. Another version of this tool alone is no change.
     """
-    found: dict[str, list[str]] = {}
+    found: dict[tuple[str, ...], list[str]] = {}
     for place, name, text in _differences(certified, now, ()):
         if place or name != "version":
             found.setdefault(place, []).append(f"{name}: {text}" if text else name)
-    return [_said(place, texts) for place, texts in found.items()]
+    together: dict[tuple[str, ...], dict[tuple[str, ...], list[str]]] = {}
+    for place, texts in sorted(found.items(), key=lambda one: _rank(one[0])):
+        kind = (*place[:-1], function_of(place[-1])) if place[2:3] == ("claims",) else place
+        together.setdefault(kind, {})[place] = texts
+    return [_of_one_kind(kind, members) for kind, members in together.items()]
+
+
+_EFFECTS = ("models", "files", "found")
+"""Parts of a certificate that follow from others, in the order of cause and effect."""
+_FOUND = ("recordings", "claims")
+"""What was found, in the same order; the state of the gate comes last."""
+
+
+def _rank(place: tuple[str, ...]) -> tuple[int, int]:
+    top = place[0] if place else ""
+    # Of a model's state there is only a name, and so no place below the model's.
+    of_found = _FOUND.index(place[2]) if top == "found" and len(place) > 2 else len(_FOUND)
+    return _EFFECTS.index(top) + 1 if top in _EFFECTS else 0, of_found
+
+
+def _of_one_kind(kind: tuple[str, ...], members: Mapping[tuple[str, ...], list[str]]) -> str:
+    """Say what changed of one thing, or of the tests of one function."""
+    (place, texts), *others = members.items()
+    if not others:
+        return _said(" > ".join(place), texts)
+    alike = all(other == texts for _, other in others)
+    such_as = "" if alike else f", such as {place[-1].removeprefix(kind[-1])}"
+    return _said(f"{' > '.join(kind)} ({len(members):,} tests{such_as})", texts)
 
 
 def _said(place: str, texts: list[str]) -> str:
@@ -171,7 +202,7 @@ def _said(place: str, texts: list[str]) -> str:
     return f"{place}{': ' if place else ''}{'; '.join(texts[:NAMED])}{more}"
 
 
-def _differences(old: object, new: object, path: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
+def _differences(old: object, new: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str, str]]:
     """Yield where two values differ: the place, the name there, and how."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in sorted(old.keys() | new.keys()):
@@ -182,7 +213,7 @@ def _differences(old: object, new: object, path: tuple[str, ...]) -> Iterator[tu
         for number, (one, other) in enumerate(zip_longest(old, new, fillvalue=_NONE), start=1):
             yield from _differences(one, other, (*path, f"question {number}"))
     elif old != new:
-        yield " > ".join(path[:-1]), path[-1], _moved(old, new)
+        yield path[:-1], path[-1], _moved(old, new)
 
 
 def _moved(old: object, new: object) -> str:

@@ -159,6 +159,21 @@ def test_a_change_is_named(llmpref, copy, change):
     assert "CHANGED" in done.stdout.splitlines()[-1]
 
 
+def test_the_cause_is_named_before_the_verdicts_that_changed_with_it(llmpref, copy):
+    change_margin(copy)
+    done = llmpref(copy, "verify", "results.json")
+    first, *_ = [line for line in done.stdout.splitlines() if line.startswith("changed: ")]
+    assert first == f"{FIRST} > policy: margin: was 0.5, now 0.45"
+
+
+def test_pytest_does_not_warn_that_the_command_imported_the_plugin_before_it(pytester):
+    """It asks so of every installed plugin; of one that is installed as editable, it does not know the modules."""
+    pytester.makeconftest("import pytest; pytest.register_assert_rewrite('pytest_llmpref')")
+    pytester.makepyfile("def test_any(): pass")
+    run = pytester.runpytest_subprocess("-W", "error")
+    assert run.ret == 0, run.stdout.str() + run.stderr.str()
+
+
 WARMTH = """
 from pytest_llmpref import Behaviour, entity_experiment
 

@@ -55,6 +55,32 @@ def test_of_many_questions_some_are_named_and_all_are_counted():
     assert line.endswith("question 3: changed; and 7 more")
 
 
+TESTS = [f"test_a.py::test_b[sim/x-{entity}]" for entity in ("oxfam", "unicef")]
+
+
+def results(margin, *estimates, reply="a"):
+    claims = {test: {"claim": f"< {margin}", "estimate": one} for test, one in zip(TESTS, estimates, strict=True)}
+    found = {"claims": claims, "gate": f"at {margin}", "recordings": {"preference": {"replies": {KEYS[0]: reply}}}}
+    return CERTIFICATE | {
+        "functions": {"test_a.py::test_b": {"policy": {"margin": margin}}},
+        "found": {"sim/x": found},
+    }
+
+
+def test_a_cause_comes_before_what_follows_from_it_and_the_tests_of_a_function_share_a_line():
+    assert changes(results(0.1, 0.2, 0.3), results(0.5, 0.2, 0.3)) == [
+        "functions > test_a.py::test_b > policy: margin: was 0.1, now 0.5",
+        "found > sim/x > claims > test_a.py::test_b (2 tests): claim: was < 0.1, now < 0.5",
+        "found > sim/x: gate: was at 0.1, now at 0.5",
+    ]
+    assert changes(results(0.1, 0.2, 0.3), results(0.1, 0.4, 0.5, reply="b")) == [
+        f"found > sim/x > recordings > preference > replies: {KEYS[0]}: was a, now b",
+        "found > sim/x > claims > test_a.py::test_b (2 tests, such as [sim/x-oxfam]): estimate: was 0.2, now 0.4",
+    ]
+    (line,) = changes(results(0.1, 0.2, 0.3), results(0.1, 0.2, 0.5))
+    assert line == f"found > sim/x > claims > {TESTS[1]}: estimate: was 0.3, now 0.5"
+
+
 def test_the_order_of_keys_makes_no_difference_to_the_bytes():
     turned = dict(reversed(CERTIFICATE.items()))
     assert encoded(turned) == encoded(CERTIFICATE)
