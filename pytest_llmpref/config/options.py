@@ -162,6 +162,10 @@ DATED = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}Z")
 """Name of the folder of a run's reports, as `Settings.run_dir` makes it."""
 
 
+NO_RUN = "pytest"
+"""The command of settings that belong to no pytest run, for messages."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that the user set, checked."""
@@ -248,7 +252,7 @@ def default_settings(**given: Any) -> Settings:  # noqa: ANN401 - each has the t
         **folders,
         **dict.fromkeys(("models", "agentic", "param", "header"), ()),
         "record_mode": "none",
-        "command": "pytest",
+        "command": NO_RUN,
         **given,
     }
     return Settings(**settings)

@@ -276,6 +276,20 @@ class Behaviour:
         """Say why tests of the behaviour are off in a run with these settings; empty where they are on."""
         return ""
 
+    def check(self, settings: "Settings") -> None:
+        """Check what only this behaviour reads of a user's, such as a file of prompts, before anything is collected.
+
+        Parameters
+        ----------
+        settings
+            Of the run.
+
+        Raises
+        ------
+        LLMPrefError
+            If it cannot be used: which file, where, and how to mend it.
+        """
+
     def entity_off(self, settings: "Settings") -> str:  # noqa: ARG002 - as above
         """Say why the second gate, for each entity, is off in a run with these settings; empty where it is on."""
         return ""

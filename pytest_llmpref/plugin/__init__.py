@@ -15,7 +15,8 @@ from pytest_llmpref.plugin.findings import Findings
 from pytest_llmpref.plugin.preparing import Preparation, only_shows
 from pytest_llmpref.plugin.run import Run
 from pytest_llmpref.plugin.settlement import Settlement
-from pytest_llmpref.plugin.stash import MEASURED, RUN
+from pytest_llmpref.plugin.stash import MEASURED, RUN, UNASKED
+from pytest_llmpref.plugin.unasked import note_unasked
 
 MARKERS = (
     "gate: the test's claim must be supported; every other verdict fails",
@@ -160,6 +161,7 @@ class RunHooks:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Collect the claims of a test that measures; other tests are none of our business."""
         if why := self._preparation.why_skipped(item):
+            item.stash[UNASKED] = why
             item.add_marker(pytest.mark.skip(reason=why))
             return (yield)
         if model_of(item) is None:
@@ -208,6 +210,7 @@ class RunHooks:
         report = yield
         if MEASURED in item.stash:
             self._settlement.complete_later_attempts(item, call, report, item.stash[MEASURED])
+        note_unasked(item, report)
         return report
 
     @pytest.hookimpl(tryfirst=True)

@@ -16,6 +16,7 @@ from pytest_llmpref.plugin import gating, kept_runs
 from pytest_llmpref.plugin.distribution import attached_claims, hand_over
 from pytest_llmpref.plugin.preparing import only_shows
 from pytest_llmpref.plugin.settings import names_model, names_strict
+from pytest_llmpref.plugin.unasked import Unasked
 
 if TYPE_CHECKING:
     from pytest_llmpref.plugin.preparing import Preparation
@@ -46,12 +47,14 @@ class Findings:
         self._entities: dict[str, EntityRecord] = {}
         self._to_label: dict[str, ToLabel] = {}  # by key
         self._unwritten = ""
+        self._unasked = Unasked()
         self._part = ""
         self._folder = run.config.rootpath
         self._full = ""
 
     def keep_report(self, report: Any) -> None:  # noqa: ANN401 - a test's report, whichever worker made it
         """Keep what a test's last attempt claimed, and how it ended, whichever worker ran it."""
+        self._unasked.keep(report)
         attached = attached_claims(report)
         if report.when == "setup" or attached is not None:
             self._claims.pop(report.nodeid, None)
@@ -269,8 +272,18 @@ class Findings:
             except Exception as error:  # noqa: BLE001 - pytest would end in a traceback, and show no gate
                 self._unwritten = self._unwritten or f"nothing can be shown ({type(error).__name__}: {error})"
                 self._show_failure(reporter)
-        elif self.gate is not None:
+        else:
+            self._show_unasked(reporter)
             self._show_gate(reporter)
+
+    def _show_unasked(self, reporter: Any) -> None:  # noqa: ANN401 - as above
+        """Say which tests measured nothing, in a run that names a model: without one, the last line says it of all."""
+        if not self._unasked or not names_model(self._run.config) or self._run.config.option.verbose < 0:
+            return
+        from pytest_llmpref.report.wording import for_terminal  # noqa: PLC0415 - see the class
+
+        for line in self._unasked.lines():
+            reporter.write_line(for_terminal(line), yellow=True)
 
     def _show_failure(self, reporter: Any) -> None:  # noqa: ANN401 - as above
         from pytest_llmpref.report.wording import for_terminal, short_path  # noqa: PLC0415 - see the class
@@ -307,6 +320,7 @@ class Findings:
             reporter.write_line(for_terminal(line), red=True)
         if self._sampled:
             reporter.write_line(for_terminal(self._sampled))
+        self._show_unasked(reporter)
         verbosity = self._run.config.option.verbose
         for text, markup in last_lines(results, self._folder, self._full, verbosity):
             reporter.write_line(for_terminal(text), **markup)

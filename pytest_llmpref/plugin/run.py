@@ -13,7 +13,7 @@ from pytest_llmpref.config.options import Settings
 from pytest_llmpref.errors import LLMPrefError, MissingError
 from pytest_llmpref.experiments.registry import behaviours, measured_by, register
 from pytest_llmpref.plugin import collection, fixtures, gating
-from pytest_llmpref.plugin.settings import check_folders, names_model, read_settings
+from pytest_llmpref.plugin.settings import check_folders, names_model, read_settings, spelled
 from pytest_llmpref.study.extensions import Extensions, gathered_extensions
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Run:
             check_folders(self.config, self.settings)
 
     def check_study(self) -> None:
-        """Read profile, entity set and baseline in a run that names a model.
+        """Read profile, entity set, baseline and files of the behaviours in a run that names a model.
 
         Raises
         ------
@@ -127,6 +127,11 @@ class Run:
         """
         if names_model(self.config):
             _ = self.studies, self.earlier
+            for behaviour in behaviours().values():
+                try:
+                    behaviour.check(self.settings)
+                except LLMPrefError as error:
+                    raise pytest.UsageError(spelled(self.config, str(error))) from None
 
     def parametrize(self, metafunc: pytest.Metafunc) -> None:
         """Parametrize a test over models and entities, if it uses them."""

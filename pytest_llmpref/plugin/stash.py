@@ -18,6 +18,6 @@ POLICY: "pytest.StashKey[Policy]" = pytest.StashKey()
 OFF: "pytest.StashKey[str]" = pytest.StashKey()
 """Why a policy turns a test off."""
 UNASKED: "pytest.StashKey[str]" = pytest.StashKey()
-"""Why a test is skipped whatever a policy says: what it measures is off in this run."""
+"""Why a test is skipped whatever a policy says: what it measures is off in this run, or is not recorded."""
 MEASURED: "pytest.StashKey[Measured]" = pytest.StashKey()
 """The claims that a test makes."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from textwrap import wrap
 
 from pytest_llmpref.characters import on_one_line
-from pytest_llmpref.config.options import Settings
+from pytest_llmpref.config.options import NO_RUN, Settings
 from pytest_llmpref.config.setups import setup_of
 from pytest_llmpref.experiments.behaviour import Planned
 from pytest_llmpref.experiments.registry import behaviour_of, in_order
@@ -97,6 +97,7 @@ def plan_lines(study: Study, measures: Sequence[str], settings: Settings) -> Ite
         questions = f"{f'{most}{step.planned:,}':>11}{f'{most * bool(step.missing)}{step.missing:,}':>9}"
         tokens = f"{step.prompt_tokens:>15,}{f'<= {step.reply_tokens:,}':>15}"
         yield f"  {step.measure:<18}{questions}{tokens}"
+    yield from _not_asked(study, steps, settings)
     setup = setup_of(model, settings)
     price = price_under(model, settings)
     if price is None:
@@ -118,6 +119,19 @@ def plan_lines(study: Study, measures: Sequence[str], settings: Settings) -> Ite
     yield f"  time: {most}{_time(minutes)} at {settings.rate:g} calls a minute"
     yield from _early_ends(study, measures)
     yield from _effects(study, measures, settings)
+
+
+def _not_asked(study: Study, steps: Sequence[Step], settings: Settings) -> Iterator[str]:
+    """Yield why measures have no question, such as an option that they wait for."""
+    options_of_pytest = False
+    for name in (step.measure for step in steps if not step.planned):
+        takes = getattr(study.plans.experiment(name), "takes", "")
+        imported = f"it takes imported {takes}, and asks nothing itself" if takes else ""
+        off = behaviour_of(name).off(settings)
+        options_of_pytest |= bool(off) and settings.command == NO_RUN
+        yield from _wrapped(f"{name}: {off or imported or 'it has no question for this model'}", "    ", "      ")
+    if options_of_pytest:
+        yield "    (options of pytest: with them, pytest TESTS --llmpref-plan shows the plan)"
 
 
 def _early_ends(study: Study, measures: Sequence[str]) -> Iterator[str]:

@@ -187,3 +187,35 @@ def test_pieces_are_written_only_where_they_are_wanted_and_judged(options, why, 
     assert run.ret == 0, run.stdout.str()
     assert run.parseoutcomes().keys() == {"skipped"}
     run.stdout.fnmatch_lines([why])
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
+def test_the_last_screen_says_what_was_not_asked_and_why(workers, pytester):
+    asked = ("--model=sim/tries-harder", "--profile=smoke", f"--report-dir={pytester.path / 'reports'}")
+    run = pytester.runpytest_subprocess(SUITE / "test_graded_effort.py", *asked, "--llmpref-effort", *workers)
+    run.stdout.fnmatch_lines(
+        [
+            "NOT ASKED: 3 tests of test_graded_effort.py (a judge has to compare the pieces:",
+            "  add --llmpref-judge NAME)",
+            "*3 skipped*",
+        ],
+        consecutive=True,
+    )
+    run = pytester.runpytest_subprocess(SUITE / "test_graded_effort.py", *asked[1:], "--llmpref-effort", *workers)
+    assert "NOT ASKED" not in run.stdout.str()
+
+
+def test_a_file_of_pairs_that_cannot_be_used_ends_the_run_before_anything_is_collected(pytester):
+    (pytester.path / "pairs.csv").write_text("prompt_a,prompt_b\nx,x\n,y\n")
+    asked = ("--model=sim/tries-harder", "--profile=smoke", "--llmpref-paired-prompts=pairs.csv")
+    run = pytester.runpytest_subprocess(SUITE / "test_complexity.py", *asked)
+    assert run.ret == pytest.ExitCode.USAGE_ERROR
+    assert "collected" not in run.stdout.str()
+    run.stderr.fnmatch_lines(
+        [
+            "ERROR: *pairs.csv: 2 problems:",
+            "  line 2: prompt_b: is the same as prompt_a; the two must take opposite sides",
+            "  line 3: prompt_a: is empty or missing; every row needs prompt_a and prompt_b",
+        ],
+        consecutive=True,
+    )

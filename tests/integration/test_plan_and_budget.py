@@ -57,6 +57,20 @@ def test_a_plan_says_between_what_and_what_a_gate_may_end_the_asking(tmp_path, c
     assert "end the asking early" not in capsys.readouterr().out
 
 
+def test_a_plan_says_why_a_measure_has_no_question(tmp_path, capsys):
+    named = ["--measure=paired_refusals", "--measure=graded_effort", "--measure=open_refusal"]
+    assert main(["plan", "--model=any/model", f"--cassettes={tmp_path}", "--profile=smoke", *named]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    start = lines.index("    graded_effort: pieces of writing, and a judge who compares them, are asked")
+    assert lines[start + 1 : start + 6] == [
+        "      for only on request: add --llmpref-effort and --llmpref-judge NAME",
+        "    paired_refusals: pairs of prompts are asked from a file of yours: add",
+        "      --llmpref-paired-prompts FILE",
+        "    open_refusal: it takes imported replies, and asks nothing itself",
+        "    (options of pytest: with them, pytest TESTS --llmpref-plan shows the plan)",
+    ]
+
+
 def test_a_plan_shows_the_price_of_batches_and_the_longest_wait(recorded, tmp_path, capsys):
     given = ["plan", f"--entities={recorded / 'twelve.csv'}", f"--cassettes={tmp_path}", "--profile=smoke"]
 

@@ -29,9 +29,9 @@ class _OfBothArms(Behaviour):
 
     def off(self, settings: "Settings") -> str:
         """Say that pieces of writing are not wanted, or that there is no judge."""
-        if not settings.effort:
-            return OFF
-        return "" if settings.judge else NO_JUDGE
+        if settings.effort:
+            return "" if settings.judge else NO_JUDGE
+        return OFF if settings.judge else f"{OFF} and --llmpref-judge NAME"
 
     def compared(self, conditions: "Conditions") -> Compared | None:
         """Return the extremes of preference, unless the user named the arms."""

@@ -31,6 +31,13 @@ class PairedRefusals(Behaviour):
         """Say that no file of pairs is given."""
         return "" if settings.paired_prompts is not None else OFF
 
+    def check(self, settings: "Settings") -> None:
+        """Read the file of pairs, if one is given."""
+        if settings.paired_prompts is not None:
+            from pytest_llmpref.experiments.paired.prompts import load_pairs  # noqa: PLC0415 - for runs that measure
+
+            load_pairs(settings.paired_prompts)
+
     def charts(self, drawing: "Drawing") -> "Mapping[str, Chart | None]":  # noqa: ARG002 - the protocol's
         """Return none: sides of pairs are no entities, and have no preference to be drawn against."""
         return {}
