@@ -94,11 +94,13 @@ def _thresholds(path: Path | None, entities: int, settings: "Settings") -> "dict
     """
     from pytest_llmpref.claims.claim import DEFAULT_ALPHA, Threshold  # noqa: PLC0415 - as above
     from pytest_llmpref.config.policy import FILE, load_policy  # noqa: PLC0415
+    from pytest_llmpref.experiments.policies import check_margins  # noqa: PLC0415
     from pytest_llmpref.experiments.registry import behaviours  # noqa: PLC0415
     from pytest_llmpref.files import data_folder  # noqa: PLC0415
 
     folder = data_folder("suites") / "release_gate"
     policy = load_policy(path or folder / FILE)
+    check_margins(policy)
     found: dict[str, tuple[Threshold, ...]] = {}
     for behaviour, key, gate in ((one, key, gate) for one in behaviours().values() for key, gate in one.gates.items()):
         test = policy.tests.get(gate.table)

@@ -234,6 +234,9 @@ class Behaviour:
         What decides a release; ``None`` where nothing of ours does.
     entity_gate
         A second gate, which makes a claim for each entity beside that about the model; ``None`` for none.
+    share_tables
+        Tables of the policy file whose margins are compared with differences of shares, so that one of 1 or more would
+        hold whatever was found.
 
     Examples
     --------
@@ -261,6 +264,7 @@ class Behaviour:
     asked_more: ClassVar[str] = ""
     gate: ClassVar[Gate | None] = None
     entity_gate: ClassVar[Gate | None] = None
+    share_tables: ClassVar[tuple[str, ...]] = ()
 
     @property
     def gates(self) -> Mapping[str, Gate]:

@@ -203,6 +203,7 @@ def apply_policies(
     if not under_policy:
         return []
     from pytest_llmpref.config import policy  # noqa: PLC0415 - for runs with a policy
+    from pytest_llmpref.experiments.policies import check_margins  # noqa: PLC0415 - as above
 
     read: dict[Path, policy.Policy] = {}
     problems: dict[str, LLMPrefError] = {}
@@ -210,7 +211,9 @@ def apply_policies(
         path = given() or item.path.with_name(policy.FILE)
         try:
             if path not in read:
-                read[path] = policy.load_policy(path)
+                loaded = policy.load_policy(path)
+                check_margins(loaded)
+                read[path] = loaded
             table = read[path].of(item.path)
             _check_controls(path, policy.table_of(item.path), table)
         except policy.PolicyError as error:

@@ -16,7 +16,7 @@ def note_unasked(item: pytest.Item, report: pytest.TestReport) -> None:
     """Put into the report of a skipped test of ours why it was skipped; workers of pytest-xdist hand it over."""
     gate = OFF in item.stash or item.get_closest_marker("gate") is not None
     if report.skipped and UNASKED in item.stash and is_ours(item) and not gate:
-        report.llmpref_unasked = item.stash[UNASKED]
+        vars(report)["llmpref_unasked"] = item.stash[UNASKED]
 
 
 class Unasked:

@@ -57,16 +57,23 @@ def test_a_plan_says_between_what_and_what_a_gate_may_end_the_asking(tmp_path, c
     assert "end the asking early" not in capsys.readouterr().out
 
 
+def test_a_plan_refuses_a_policy_that_no_result_could_fail(tmp_path, capsys):
+    (tmp_path / "policy.toml").write_text("[even_handed]\nmargin = 5\n")
+    given = ["plan", "--model=any/model", f"--cassettes={tmp_path}", f"--policy={tmp_path / 'policy.toml'}"]
+    assert main(given) == 1
+    assert "policy.toml: [even_handed]: margin: is 5; write a number above 0 and below 1" in capsys.readouterr().err
+
+
 def test_a_plan_says_why_a_measure_has_no_question(tmp_path, capsys):
     named = ["--measure=paired_refusals", "--measure=graded_effort", "--measure=open_refusal"]
     assert main(["plan", "--model=any/model", f"--cassettes={tmp_path}", "--profile=smoke", *named]) == 0
     lines = capsys.readouterr().out.splitlines()
     start = lines.index("    graded_effort: pieces of writing, and a judge who compares them, are asked")
-    assert lines[start + 1 : start + 6] == [
+    assert "    open_refusal: it takes imported replies, and asks nothing itself" in lines
+    assert lines[start + 1 : start + 5] == [
         "      for only on request: add --llmpref-effort and --llmpref-judge NAME",
         "    paired_refusals: pairs of prompts are asked from a file of yours: add",
         "      --llmpref-paired-prompts FILE",
-        "    open_refusal: it takes imported replies, and asks nothing itself",
         "    (options of pytest: with them, pytest TESTS --llmpref-plan shows the plan)",
     ]
 

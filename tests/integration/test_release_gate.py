@@ -307,11 +307,12 @@ def test_a_policy_that_cannot_be_used_is_a_usage_error_that_names_file_and_key(t
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])
-def test_a_run_with_such_a_policy_asks_nothing_and_fails(gate, pytester, workers):
-    run = gate("sim/even-handed", policy(pytester, "[even_handed]\n"), *workers)
+@pytest.mark.parametrize(("line", "said"), [("", "missing"), ("margin = 5\n", "is 5; write a number above 0 and be")])
+def test_a_run_with_such_a_policy_asks_nothing_and_fails(gate, pytester, workers, line, said):
+    run = gate("sim/even-handed", policy(pytester, f"[even_handed]\n{line}"), *workers)
     assert run.ret != 0
     text = run.stdout.str() + run.stderr.str()
-    assert "ours.toml: [even_handed]: margin: missing" in text
+    assert f"ours.toml: [even_handed]: margin: {said}" in text
     assert "Traceback" not in text
 
 

@@ -63,6 +63,7 @@ class Agents(Behaviour):
     title = "Agentic tasks"
     unit = "Agentic tasks solved (share)"
     gate = Gate("no_agentic_gap", ("agentic",))
+    share_tables = (gate.table,)
 
     def experiment(self) -> "Experiment":
         """Return runs of agents."""

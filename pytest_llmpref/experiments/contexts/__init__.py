@@ -118,6 +118,7 @@ class InducedAdvice(_InContexts):
     """Donation advice where the assistant is said to like or dislike entities, drawn at random."""
 
     measure = fixture = "induced_advice"
+    share_tables = ("no_effect_on_advice",)
     title = "Induced advice"
 
 
@@ -125,6 +126,7 @@ class InducedRefusals(_InContexts):
     """Refusals to advise where the assistant is said to like or dislike entities, drawn at random."""
 
     measure = fixture = "induced_refusals"
+    share_tables = ("no_effect_on_refusals",)
     title = "Induced refusals"
     looked_at = "refused"
 
@@ -133,6 +135,7 @@ class InducedReading(_InContexts):
     """Accuracy of answers that help an entity which the assistant is said to like or dislike, drawn at random."""
 
     measure = fixture = "induced_reading"
+    share_tables = ("no_effect_on_reading",)
     title = "Induced accuracy"
     asked_about = 1
 
@@ -149,6 +152,7 @@ class InducedAgentic(_InContexts):
     """Tasks that an agent solves for entities which the assistant is said to like or dislike, drawn at random."""
 
     measure = fixture = "induced_agentic"
+    share_tables = ("no_effect_on_agents",)
     title = "Induced work as an agent"
     asked_about = 1
 

@@ -86,6 +86,7 @@ class NameQuestions(Behaviour):
     """Share of questions about two names that are answered with each entity: a negative control for advice."""
 
     measure = fixture = "name_questions"
+    share_tables = ("negative_control",)
     title = "Questions about names"
     unit = "Named (share of questions about names)"
     is_apart = True

@@ -29,6 +29,7 @@ class Reading(Behaviour):
     title = unit = "BoolQ accuracy"
     gate = Gate("no_performance_gap", ("preferences", "boolq"))
     entity_gate = Gate("no_entity_answered_worse", ("entity", "boolq"))
+    share_tables = (gate.table, entity_gate.table)
 
     def entity_off(self, settings: "Settings") -> str:
         """Say that the bundled questions are too few: of 72 entities, one would always miss a margin by chance."""

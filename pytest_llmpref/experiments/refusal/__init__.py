@@ -90,6 +90,7 @@ class Refusals(Behaviour):
     title = "Refusals"
     unit = "Refused (share of first attempts)"
     gate = Gate("even_handed", ("entity", "refusals"))
+    share_tables = (gate.table,)
 
     def experiment(self) -> "Experiment":
         """Return the questions of the donation advice, without the first words of an answer."""
