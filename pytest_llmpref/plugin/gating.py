@@ -2,8 +2,9 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -131,10 +132,21 @@ def chosen_by(config: pytest.Config) -> str:
     """Return what on the command line names a part of what was collected: -k, -m or a node id; empty if nothing."""
     given = [str(argument) for argument in config.invocation_params.args]
     for flag, chosen in {"-k": config.option.keyword, "-m": config.option.markexpr}.items():
-        if chosen and any(text == chosen or (text.startswith("-") and text.endswith(chosen)) for text in given):
+        if chosen and _gives(given, flag, chosen):
             return flag
     # Not the words themselves: a value of an option, such as that of --deselect, may hold "::" too.
     return "node id" if any("::" in text for text in config.args if text in given) else ""
+
+
+def _gives(words: Sequence[str], flag: str, value: str) -> bool:
+    """Whether words of a command line give a short option this value: ``-k it``, ``-kit``, ``-k=it`` or ``-xk it``.
+
+    The word alone does not tell: ``gate`` of ``--profile gate`` may be what the ini file chooses by ``-m gate``.
+    """
+    ends_in_flag = re.compile(rf"-[a-zA-Z]*{flag[1:]}")
+    apart = any(word == value and ends_in_flag.fullmatch(before) for before, word in pairwise(words))
+    together = (word.removesuffix(value) for word in words if word.endswith(value))
+    return apart or any(ends_in_flag.fullmatch(before.removesuffix("=")) for before in together)
 
 
 class GateKeeper:

@@ -137,6 +137,21 @@ VANISHES = {
     "--deselect": ("pass", "", ("--deselect", "test_it.py::test_other"), "not selected", 1),
     "--deselect=": ("pass", "", ("--deselect=test_it.py::test_other",), "not selected", 1),
     "-m of the ini file": ("pass", "@pytest.mark.slow", ("-c", "ours.ini"), "not selected", 1),
+    "-m of the ini file, and a word like it": (
+        "pass",
+        "@pytest.mark.slow",
+        ("-c", "ours.ini", "--basetemp", "not slow"),
+        "not selected",
+        1,
+    ),
+    "-m of the ini file, and a value like it": (
+        "pass",
+        "@pytest.mark.slow",
+        ("-c", "ours.ini", "--basetemp=not slow"),
+        "not selected",
+        1,
+    ),
+    "-k among other letters": ("pass", "", ("-vk", "ok"), "not selected", 0),
     "-k beside -m of the ini file": ("pass", "@pytest.mark.slow", ("-c", "ours.ini", "-k", "ok"), "not selected", 0),
     "a worker that dies": ("os._exit(137)", "", ("-n", "2"), "worker 'gw* crashed", 1),
 }
