@@ -199,9 +199,11 @@ class Envelope:
     methods: tuple[IntervalMethod, ...]
 
     def limits(self, level: float) -> tuple[float, float]:
-        """Return the lowest and the highest limit."""
+        """Return the lowest and the highest limit; NaN where one of the intervals lacks it."""
         lows, highs = zip(*(method.limits(level) for method in self.methods), strict=True)
-        return min(lows), max(highs)
+        # Python's own minimum takes or leaves NaN by where it stands.
+        low = math.nan if any(map(math.isnan, lows)) else min(lows)
+        return low, math.nan if any(map(math.isnan, highs)) else max(highs)
 
 
 class HasInterval(Protocol):

@@ -73,7 +73,7 @@ def changed(new: Estimate, old: Estimate, correlation: float, *, paired: str, la
 def p_value(estimate: Estimate) -> float:
     """Return the two-sided p-value of no change: the largest error rate at which the interval holds 0.
 
-    It agrees with the interval at every level. NaN where there is no interval; at least 1e-12.
+    It agrees with the interval at every level. NaN where the interval lacks an end; at least 1e-12.
 
     Parameters
     ----------
@@ -92,7 +92,9 @@ def p_value(estimate: Estimate) -> float:
     >>> round(p_value(Estimate(1.96, 100, "trials", "by hand", Normal(1.96, 1.0))), 4)
     0.05
     """
-    if math.isnan(estimate.value) or math.isnan(estimate.interval().low):
+    found = estimate.interval()
+    # One end is unknown where one of two estimates has no interval: that excludes nothing.
+    if any(map(math.isnan, (estimate.value, found.low, found.high))):
         return math.nan
     low, high = math.log(SMALLEST_P), math.log(1 - 1e-9)
     if _holds(estimate, high):

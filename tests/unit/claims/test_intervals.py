@@ -5,7 +5,7 @@ import math
 import pytest
 
 from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.claims.intervals import Difference, Exact, Normal, OneSided, Wilson
+from pytest_llmpref.claims.intervals import Difference, Envelope, Exact, Normal, OneSided, Unknown, Wilson
 
 
 @pytest.mark.parametrize("level", [0.5, 0.9, 0.95, 0.999, 0.9993])
@@ -61,3 +61,10 @@ def test_an_interval_with_one_end_has_that_of_the_inner_one_at_each_level():
         low, high = Normal(2.0, 0.5).limits(level)
         assert OneSided(Normal(2.0, 0.5), "low").limits(level) == (low, math.inf)
         assert OneSided(Normal(2.0, 0.5), "high").limits(level) == (-math.inf, high)
+
+
+def test_what_several_intervals_cover_is_unknown_where_one_of_them_is():
+    known = Normal(0.0, 1.0)
+    for methods in ((known, Unknown()), (Unknown(), known)):
+        assert all(map(math.isnan, Envelope(methods).limits(0.95)))
+    assert Envelope((known, OneSided(known, "low"))).limits(0.95)[1] == math.inf

@@ -8,7 +8,7 @@ import pytest
 from scipy import special, stats
 
 from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.claims.intervals import Difference, Normal, Reported, Unknown, Wilson
+from pytest_llmpref.claims.intervals import Difference, Normal, OneSided, Reported, Unknown, Wilson
 from pytest_llmpref.stats.change import (
     changed,
     correlation_of_correlations,
@@ -68,6 +68,15 @@ def test_the_p_value_is_that_of_the_normal_test_and_agrees_with_the_interval():
     assert p_value(estimate(0.0, Normal(0.0, 1.0))) == 1.0
     assert p_value(estimate(90.0, Normal(90.0, 1.0))) == 1e-12
     assert math.isnan(p_value(estimate(1.0, Unknown())))
+
+
+@pytest.mark.parametrize("end", ["low", "high"])
+def test_an_interval_that_lacks_an_end_tests_nothing(end):
+    """Of two estimates with few trials, one may have no error, and the other one end."""
+    one = estimate(9.0, OneSided(Normal(9.0, 1.0), end))
+    for found in (change_of(one, estimate(0.0, Unknown()), 0.0), change_of(estimate(0.0, Unknown()), one, 0.0)):
+        assert math.isnan(found.interval().low) != math.isnan(found.interval().high)
+        assert math.isnan(p_value(found))
 
 
 def test_a_change_carries_the_reasons_of_both_sides_and_no_interval_where_one_has_none():
