@@ -29,6 +29,7 @@ from pytest_llmpref.results.comparison_record import (
     VerdictChange,
     VerdictSide,
 )
+from pytest_llmpref.results.loading import ResultsFileError
 from pytest_llmpref.results.measure_record import written
 from pytest_llmpref.results.schema import ClaimRecord, Results, RunRecord
 from pytest_llmpref.stats.association import spearman
@@ -42,7 +43,14 @@ def compare_results(old: Results, new: Results, baseline: str = "") -> Compariso
     """Return the comparison of two results files; ``baseline`` names the old one.
 
     It holds each model that is in both, and names the others.
+
+    Raises
+    ------
+    ResultsFileError
+        If one of them is a negative control, and the other is not the same one.
     """
+    if why := why_incomparable(old.run, new.run.control, new.run.control_seed):
+        raise ResultsFileError(f"{baseline}: {why}" if baseline else why)
     pairs = counterparts(old.models, new.models)
     models = {name: _compare_models(old, earlier, new, name) for name, earlier in pairs.items()}
     return ComparisonRecord(
@@ -57,8 +65,33 @@ def compare_results(old: Results, new: Results, baseline: str = "") -> Compariso
     )
 
 
+def why_incomparable(old: RunRecord, control: str, control_seed: int) -> str:
+    """Say why a run cannot be compared with an earlier one; empty where it can.
+
+    Where entities are permuted, no value is that of the entity under whose name it stands: what differs is no change.
+
+    Parameters
+    ----------
+    old
+        The earlier run.
+    control, control_seed
+        The negative control that the new run is, or ``none``, and the seed of its permutation.
+    """
+    permuted = "permuted-entities" in {old.control, control}
+    if old.control == control and (not permuted or old.control_seed == control_seed):
+        return ""
+    sides = [
+        f"{name} (seed {seed})" if name == "permuted-entities" else name
+        for name, seed in ((old.control, old.control_seed), (control, control_seed))
+    ]
+    return (
+        f"the earlier run has the negative control {sides[0]}, and the new one {sides[1]}, so what differs is no "
+        "change of a model; compare runs with the same --llmpref-control"
+    )
+
+
 def _side(run: RunRecord) -> RunSide:
-    return RunSide(run.began, run.profile, run.entities)
+    return RunSide(run.began, run.profile, run.entities, run.control)
 
 
 def _compare_models(old: Results, earlier: str, new: Results, name: str) -> ModelComparison:

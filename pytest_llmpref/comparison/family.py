@@ -177,9 +177,11 @@ def compare_family(results: Results, covariates: Sequence[Covariate], quantities
         raise FamilyError(
             f"the file of covariates has no line for {', '.join(absent)}; write its name as results.json has it"
         )
+    _refuse_mixed(results)
     found: dict[str, dict[str, Found]] = {}
     scales: dict[str, Scale] = {}
     left_out: list[str] = []
+    mixed_sizes = _mixed_sizes(results)
     for name, model in results.models.items():
         for quantity, scale, one in _quantities(model):
             if isinstance(one, str):
@@ -187,6 +189,9 @@ def compare_family(results: Results, covariates: Sequence[Covariate], quantities
                     left_out.append(f"{quantity} of {name}: {one}")
                 continue
             scales[quantity] = scale
+            if quantity.startswith("reliability ") and mixed_sizes:
+                left_out.append(f"{quantity}: it depends on the profile, and the runs have {mixed_sizes}")
+                continue
             found.setdefault(quantity, {}).setdefault(name, one)
     if unknown := [quantity for quantity in quantities if quantity not in found]:
         why = "".join(f"; left out: {one}" for one in left_out)
@@ -207,6 +212,33 @@ def compare_family(results: Results, covariates: Sequence[Covariate], quantities
         tuple(replace(trend, p_holm=float(p)) for trend, p in zip(trends, adjusted, strict=True)),
         tuple(dict.fromkeys(left_out)),
     )
+
+
+def _mixed_sizes(results: Results) -> str:
+    """Name the profiles of the runs, where there are several: more questions make any measure more reliable."""
+    profiles = dict.fromkeys(results.runs.get(name, results.run).profile for name in results.models)
+    return " and ".join(profiles) if len(profiles) > 1 else ""
+
+
+def _refuse_mixed(results: Results) -> None:
+    """Make sure that the models were asked about the same entities, in the same kind of study.
+
+    Raises
+    ------
+    FamilyError
+        If they were not: then a trend may be one of entities, and not of models.
+    """
+    runs = {name: results.runs.get(name, results.run) for name in results.models}
+    for what in ("entities", "control"):
+        said: dict[str, str] = {}
+        for name, run in runs.items():
+            said.setdefault(str(getattr(run, what)), name)
+        if len(said) > 1:
+            sides = ", ".join(f"{value} for {name}" for value, name in said.items())
+            raise FamilyError(
+                f"the runs differ in their {what} ({sides}), so a trend may not be one of models; measure all models "
+                "with the same entities, and without --llmpref-control or with the same one"
+            )
 
 
 def _trend(quantity: str, covariate: Covariate, scale: Scale, models: Mapping[str, Found]) -> Trend | str:

@@ -204,7 +204,8 @@ class Findings:
     def _gate_states(self) -> dict[str | None, GateState]:
         """The state of each model's gates, and under ``None`` that of the run; empty where there is no gate."""
         if names_model(self._run.config):
-            return self._gates.states(self._claims)
+            found, control = self._gates.states(self._claims), self._run.settings.control
+            return {model: gating.under_control(state, control) for model, state in found.items()}
         state = self._gates.without_model()
         return {} if state is None else {None: state}
 

@@ -225,6 +225,19 @@ def _with_unknown(state: GateState, model: str, reasons: Iterable[str]) -> GateS
     )
 
 
+def under_control(state: GateState, control: str) -> GateState:
+    """Return a state as it is where the run was a negative control, if ``control`` names one: it opens no gate.
+
+    What a gate forbids cannot be found in such a study, whatever the model does.
+    """
+    if control == "none" or state.state != "open":
+        return state
+    why = f"--llmpref-control {control} says nothing of a release"
+    return replace(
+        state, state="incomplete", ran=0, not_run=(AbsentGate("", "every gate", why, 1),), reproducibility=None
+    )
+
+
 def why_uncollected(report: pytest.CollectReport, root: Path) -> str:
     """Say why a file that may hold gates could not be collected; empty of one that was, or that holds none.
 

@@ -99,12 +99,16 @@ class Run:
         """The results of the last release, where a baseline was named; one that cannot be used is a usage error."""
         if self.settings.baseline is None:
             return None
-        from pytest_llmpref.results.loading import load_results  # noqa: PLC0415 - see the class
+        from pytest_llmpref.comparison.comparing import why_incomparable  # noqa: PLC0415 - see the class
+        from pytest_llmpref.results.loading import load_results  # noqa: PLC0415
 
         try:
-            return load_results(self.settings.baseline)
+            found = load_results(self.settings.baseline)
         except LLMPrefError as error:
             raise pytest.UsageError(f"--baseline {error}") from None
+        if why := why_incomparable(found.run, self.settings.control, self.settings.control_seed):
+            raise pytest.UsageError(f"--baseline {self.settings.baseline}: {why}")
+        return found
 
     def check_settings(self) -> None:
         """Check the settings and folders of a run that names a model; another run's are none of our business.

@@ -8,7 +8,17 @@ from pytest_llmpref.characters import on_one_line
 from pytest_llmpref.charts import Names
 from pytest_llmpref.claims.gates import function_of
 from pytest_llmpref.claims.verdicts import Verdict
-from pytest_llmpref.report.wording import labelled, listed, number, plural, short_name, signed, words, wrapped
+from pytest_llmpref.report.wording import (
+    control_said,
+    labelled,
+    listed,
+    number,
+    plural,
+    short_name,
+    signed,
+    words,
+    wrapped,
+)
 from pytest_llmpref.results.comparison_record import (
     ChangeRecord,
     ClaimsComparison,
@@ -163,6 +173,8 @@ def comparison_lines(comparison: ComparisonRecord) -> Iterator[str]:
 def _lines(comparison: ComparisonRecord) -> Iterator[str]:
     for side, run in (("old", comparison.old), ("new", comparison.new)):
         yield f"{side}: {run.began}, profile {run.profile}, entities {run.entities}"
+        if control := control_said(run.control):
+            yield from _wrapped(control)
     yield "A change is marked * where it is significant at 5%, corrected by Holm over its"
     yield "family; intervals are of 95% each."
     for name, model in comparison.models.items():

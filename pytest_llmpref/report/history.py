@@ -14,7 +14,7 @@ from pytest_llmpref.report.claims import ClaimGroup, ModelVerdict, judge
 from pytest_llmpref.report.page import drawing_kit, template
 from pytest_llmpref.report.side_by_side import BY_COLOUR, BY_SHAPE
 from pytest_llmpref.report.views import ClaimView, Figure, claim_view
-from pytest_llmpref.report.wording import labelled, words
+from pytest_llmpref.report.wording import control_said, labelled, words
 from pytest_llmpref.results.schema import ModelRecord, Results, RunRecord
 
 Cells = list[ClaimView | None]
@@ -228,6 +228,7 @@ def _markdown(series: Series) -> Iterator[str]:
     yield from (f"## {in_markdown(series.title)}: claims by release", "")
     for release in series.releases:
         part = f", part of the tests ({in_markdown(release.run.part)})" if release.run.part else ""
+        part += f", {control}" if (control := control_said(release.run.control)) else ""
         answers = in_markdown(release.record.provenance)
         when = in_markdown(release.day)
         yield (

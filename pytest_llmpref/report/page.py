@@ -122,6 +122,7 @@ def template(name: str) -> Any:  # noqa: ANN401 - jinja2's, imported here
     }
     environment.globals |= {"marks": verdicts.MARKS, "meanings": verdicts.MEANINGS, "plural": wording.plural}
     environment.globals |= {"ticks": TICKS, "nothing_asked": wording.nothing_asked}
+    environment.globals |= {"control_said": wording.control_said}
     return environment.get_template(name)
 
 

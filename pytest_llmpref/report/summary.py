@@ -13,7 +13,7 @@ from pytest_llmpref.report.claims import gate_of_all
 from pytest_llmpref.report.comparison import ComparedModel, compared_model
 from pytest_llmpref.report.labels import label_lines
 from pytest_llmpref.report.views import ClaimView, ModelView, model_views
-from pytest_llmpref.report.wording import WIDTH, judge_sentence, nothing_asked, short_name, where_it_ended
+from pytest_llmpref.report.wording import WIDTH, control_said, judge_sentence, nothing_asked, short_name, where_it_ended
 from pytest_llmpref.results.comparison_record import ComparisonRecord
 from pytest_llmpref.results.schema import AbsentGateRecord, Results
 
@@ -159,8 +159,7 @@ def _lines(results: Results, models: list[ModelView]) -> Iterator[str]:
         yield from _wrapped(in_markdown(model.verdict.sentence))
         if judge := judge_sentence(model.record):
             yield from _wrapped(f"{in_markdown(judge)}.")
-        if nothing := nothing_asked(run, model.name, model.record):
-            yield from _wrapped(f"**Nothing{nothing.removeprefix('nothing')}.**")
+        yield from _warnings(results, model)
         for text in label_lines(model.record):
             yield from _wrapped(in_markdown(text.strip()), "  - " if text.startswith(" ") else "- ", "    ")
         for measure, record in model.record.measures.items():
@@ -175,6 +174,15 @@ def _lines(results: Results, models: list[ModelView]) -> Iterator[str]:
                 yield from ("", f"**{title}**", "")
                 for claim in claims:
                     yield from _wrapped(_line(claim), "- ", "  ")
+
+
+def _warnings(results: Results, model: ModelView) -> Iterator[str]:
+    """Yield why the figures of a model may not be what they seem: its run is a negative control, or asked nothing."""
+    run = results.runs.get(model.name, results.run)
+    if control := control_said(run.control):
+        yield from _wrapped(f"**{control}.**")
+    if nothing := nothing_asked(run, model.name, model.record):
+        yield from _wrapped(f"**Nothing{nothing.removeprefix('nothing')}.**")
 
 
 def _compared(results: Results) -> Iterator[str]:

@@ -25,6 +25,7 @@ from pytest_llmpref.report.undecided import early_ends, said_of, to_decide, unde
 from pytest_llmpref.report.wording import (
     WIDTH,
     across_formats,
+    control_said,
     for_terminal,
     judge_sentence,
     labelled,
@@ -61,10 +62,8 @@ def show_results(reporter: Any, results: Results, verbosity: int) -> None:  # no
         reporter.section(f"llmpref: {shown}, profile {results.run.profile}", sep="=", bold=True)
         if shown != label:
             reporter.write_line(label, bold=True)
-        if results.run.control != "none":
-            reporter.write_line(
-                f"CONTROL ({results.run.control}): relations between measures may appear by chance alone", bold=True
-            )
+        if control := control_said(results.run.control):
+            reporter.write_line(control, bold=True)
         if nothing := nothing_asked(results.run, name, model):
             for line in wrapped(nothing):
                 reporter.write_line(for_terminal(line), yellow=True, bold=True)

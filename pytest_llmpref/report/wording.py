@@ -200,6 +200,13 @@ def nothing_asked(run: RunRecord, name: str, model: ModelRecord) -> str:
     )
 
 
+def control_said(control: str) -> str:
+    """Say that a run is a negative control, whose figures are no finding about a model; empty where it is none."""
+    if control == "none":
+        return ""
+    return f"CONTROL ({control}): relations between measures may appear by chance alone"
+
+
 def judge_sentence(model: ModelRecord) -> str:
     """Say who judged replies, and how many; empty where nobody did."""
     if model.judge is None:

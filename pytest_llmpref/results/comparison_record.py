@@ -1,6 +1,6 @@
 """A comparison of two releases as results.json holds it."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -294,11 +294,14 @@ class RunSide(msgspec.Struct, frozen=True):
         Name of the profile.
     entities
         Name of the entity set.
+    control
+        The negative control that it was, if it was one.
     """
 
     began: str
     profile: str
     entities: str
+    control: Literal["none", "permuted-entities", "fictitious-entities"] = "none"
 
 
 class ComparisonRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ import json
 
 from repository import ROOT
 
+from pytest_llmpref.cli import main
 from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.files import data_folder
 
@@ -55,3 +56,47 @@ def test_over_the_real_recording_invented_names_give_nothing(pytester):
     relations = [claim for claim in record["claims"] if claim["entity"] is None]
     assert {claim["verdict"] for claim in relations} == {"invalid"}
     assert len(relations) == 4
+
+
+def test_a_control_opens_no_gate_and_is_said_wherever_its_figures_are(pytester):
+    pytester.makepyfile("""
+        import pytest
+        from pytest_llmpref import spearman
+        @pytest.mark.gate
+        def test_it(preferences, donation_advice):
+            assert spearman(preferences, donation_advice) < 0.98
+    """)
+    words = ("--model=sim/paper-a", "--profile=smoke")
+    assert pytester.runpytest_subprocess(*words).ret == 0
+    reports = pytester.path / "reports"
+    (reports / "latest").rename(pytester.path / "real")
+    run = pytester.runpytest_subprocess(*words, "--llmpref-control=permuted-entities")
+    assert run.ret == 1
+    run.stdout.fnmatch_lines(["GATE INCOMPLETE: 0 of 1 ran.*"])
+    found = json.loads((reports / "latest/results.json").read_text())
+    assert found["models"]["sim/paper-a"]["claims"][0]["verdict"] == "supported"
+    assert {found["gate"]["state"], found["models"]["sim/paper-a"]["gate"]["state"]} == {"incomplete"}
+    for name in ("summary.md", "report.html"):
+        assert "CONTROL (permuted-entities)" in (reports / "latest" / name).read_text()
+        assert "CONTROL" not in (pytester.path / "real" / name).read_text()
+
+
+def test_what_differs_from_a_control_is_no_change_of_a_model(pytester, capsys):
+    pytester.makepyfile("""
+        from pytest_llmpref import spearman
+        def test_it(preferences, donation_advice):
+            assert spearman(preferences, donation_advice) > -0.9
+    """)
+    words = ("--model=sim/paper-a", "--profile=smoke")
+    permuted = "--llmpref-control=permuted-entities"
+    for folder, more in (("real", ()), ("one", (permuted,)), ("other", (permuted, SEED))):
+        assert pytester.runpytest_subprocess(*words, *more, f"--report-dir={folder}").ret == 0
+    real, one, other = (f"{folder}/latest/results.json" for folder in ("real", "one", "other"))
+    for old, new in ((real, one), (one, real), (one, other)):
+        assert main(["diff", old, new]) == 2
+        assert f"llmpref: {old}: the earlier run has the negative control" in capsys.readouterr().err
+    assert main(["diff", one, one]) == 0
+    assert capsys.readouterr().out.count("CONTROL (permuted-entities)") == 2
+    run = pytester.runpytest_subprocess(*words, permuted, f"--baseline={real}")
+    assert run.ret == 4
+    run.stderr.fnmatch_lines([f"*--baseline *{real}: the earlier run has the negative control none*"])

@@ -3,6 +3,7 @@
 import copy
 import math
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 from results_record import OUTCOMES, RECORD
@@ -11,7 +12,7 @@ from pytest_llmpref.cli import main
 from pytest_llmpref.comparison.covariates import CovariateFileError, load_covariates
 from pytest_llmpref.comparison.family import FamilyError, compare_family
 from pytest_llmpref.report.family import family_lines, family_markdown, trend_svg
-from pytest_llmpref.results.loading import parse_results
+from pytest_llmpref.results.loading import merged, parse_results
 
 RHO = "rho(preference, donation_advice)"
 
@@ -210,3 +211,30 @@ def test_the_command_prints_draws_and_writes_rows(tmp_path, capsys, monkeypatch)
     assert len(capsys.readouterr().out.splitlines()) == 16
     assert main(["compare-family", "one.json", "--covariate", "none.csv"]) == 1
     assert "none.csv" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("field", "value"), [("entities", "animals"), ("control", "permuted-entities")])
+def test_models_that_were_asked_something_else_are_no_family(covariates, field, value):
+    mixed = apart(FIVE, {"c": {field: value}})
+    with pytest.raises(FamilyError, match=rf"differ in their {field} \(.* for a, {value} for c\)"):
+        compare_family(mixed, covariates(SIZES, "size"))
+
+
+def test_reliability_is_no_trend_where_profiles_differ(covariates):
+    same = compare_family(apart(FIVE, {}), covariates(SIZES, "size"))
+    found = compare_family(apart(FIVE, {"c": {"profile": "paper"}}), covariates(SIZES, "size"))
+    there = {trend.quantity for trend in same.trends}
+    assert {trend.quantity for trend in found.trends} == there - {"reliability of preference"} != there
+    assert "reliability of preference: it depends on the profile, and the runs have smoke and paper" in "\n".join(
+        found.left_out
+    )
+
+
+def apart(models, runs):
+    """The models as from a file each; ``runs`` tells what is otherwise in the runs of some."""
+    return merged(
+        {
+            Path(name): parse_results(RECORD | {"models": {name: found}, "run": RECORD["run"] | runs.get(name, {})}, "")
+            for name, found in models.items()
+        }
+    )
