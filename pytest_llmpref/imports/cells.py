@@ -1,5 +1,6 @@
 """A row of a user's table, its cells under our names of the columns, and the error of data that cannot be imported."""
 
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -57,9 +58,13 @@ class Cells:
                 raise ImportFileError(self._source, [f"{row.place}: no column {shown(theirs)}; there are {columns}"])
 
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - whatever the data hold
-        """Return a cell; ``None`` where the column is not there, or the cell is empty."""
+        """Return a cell; ``None`` where the column is not there, or the cell is empty.
+
+        NaN is how pandas writes an empty cell to Parquet, and no text or number of anybody's.
+        """
         found = self._row.get(self._columns[name])
-        return None if isinstance(found, str) and not found.strip() else found
+        empty = not found.strip() if isinstance(found, str) else isinstance(found, float) and math.isnan(found)
+        return None if empty else found
 
     def text(self, name: str) -> str:
         """Return a cell as text; empty where there is none."""

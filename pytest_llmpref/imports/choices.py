@@ -34,7 +34,7 @@ OUTCOMES: tuple[Given, ...] = (
 )  # fmt: skip
 """What came of a question, in our words; ``chosen`` may also hold an entity's name, or a label."""
 MOST_COUNTED = 1_000_000
-"""Choices that one row may count. Our choice."""
+"""Choices of one entity that a row may count. Our choice."""
 
 
 def import_choices(source: Path, wanted: Wanted, measures: Sequence[str]) -> list[Writer]:
@@ -124,19 +124,31 @@ def _label(intake: Intake) -> Literal["", "A", "B"]:
 
 
 def _counted(intake: Intake, row: Row) -> Iterator[Row]:
-    """Yield the choices that a row counts."""
-    total = 0
-    for side in ("first", "second"):
-        cell = intake.cells[f"{side}_count"]
-        try:
-            count = 0 if cell is None else int(cell)
-        except (TypeError, ValueError, OverflowError):
-            count = -1
-        total += count
-        if count < 0 or total > MOST_COUNTED or (isinstance(cell, float) and cell != count):
-            limits = f"a whole number from 0 to {MOST_COUNTED:,}"
-            raise intake.cells.error(f"{side}_count is {shown(cell)}; write {limits}")
-        for _ in range(count):
-            yield Row(row.measure, row.entities, _side(side), row.label, row.wording)
-    if not total:
+    """Yield the choices that a row counts.
+
+    Raises
+    ------
+    Left
+        If it counts none, or those of one entity alone: nobody knows how often the other was chosen.
+    """
+    counts = {side: _count(intake, f"{side}_count") for side in ("first", "second")}
+    if None in counts.values():
+        raise Left("one count of two")
+    if not any(counts.values()):
         raise Left("no answer")
+    for side, count in counts.items():
+        for _ in range(count or 0):
+            yield Row(row.measure, row.entities, _side(side), row.label, row.wording)
+
+
+def _count(intake: Intake, column: str) -> int | None:
+    cell = intake.cells[column]
+    if cell is None:
+        return None
+    try:
+        count = int(cell)
+    except (TypeError, ValueError, OverflowError):
+        count = -1
+    if not 0 <= count <= MOST_COUNTED or (isinstance(cell, float) and cell != count):
+        raise intake.cells.error(f"{column} is {shown(cell)}; write a whole number from 0 to {MOST_COUNTED:,}")
+    return count

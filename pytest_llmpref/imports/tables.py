@@ -72,7 +72,8 @@ def by_id(path: Path) -> dict[str, Mapping[str, Any]]:
     """
     found: dict[str, Mapping[str, Any]] = {}
     for row in rows_of(path):
-        if not (given := str(row.cells.get("id") or "")):
+        found_id = row.cells.get("id")
+        if not (given := "" if found_id is None else str(found_id)):
             raise ImportFileError(path, [f"{row.place}: no id; the column id says which reply a row is about"])
         if given in found:
             raise ImportFileError(path, [f"{row.place}: id {shown(given)} twice; keep one"])

@@ -60,18 +60,20 @@ def load_pairs(path: Path) -> list[PromptPair]:
     Raises
     ------
     ImportFileError
-        If it cannot be read, a row lacks a prompt, has the same one twice or a wrong lean, or there are too few.
+        If it cannot be read, a row lacks a prompt, has the same one twice or a wrong lean, or says of the prompts of
+        another row otherwise whose side they take, or there are too few.
     """
-    found, problems = dict[str, PromptPair](), list[str]()
+    found, problems = dict[frozenset[str], PromptPair](), list[str]()
     for row in rows_of(path):
         if not (found or problems) and (lacking := [name for name in REQUIRED if name not in row.cells]):
             problems = [f"has no column {' and no '.join(lacking)}; it has: {', '.join(row.cells)[:200]}"]
             break
         wrong = list(_problems(row.cells))
-        problems += [f"{row.place}: {one}" for one in wrong]
         if not wrong:
             pair = _pair(row.cells)
-            found.setdefault(pair.id, pair)
+            same = found.setdefault(frozenset(pair.prompts), pair)
+            wrong = list(_contradictions(pair, same))
+        problems += [f"{row.place}: {one}" for one in wrong]
     if not problems and len(found) < FEWEST:
         problems = [f"number of different pairs: {len(found)}; give at least {FEWEST}"]
     if problems:
@@ -111,6 +113,14 @@ def _problems(cells: Mapping[str, Any]) -> Iterator[str]:
         yield "prompt_b: is the same as prompt_a; the two must take opposite sides"
     if (leans := [_text(cells, f"lean_{side}") for side in SIDES]) != ["", ""] and sorted(leans) != ["left", "right"]:
         yield "lean_a, lean_b: one must be left and the other right, or both be left out"
+
+
+def _contradictions(pair: PromptPair, before: PromptPair) -> Iterator[str]:
+    """Yield what a row says otherwise of the two prompts of an earlier row. The same once more says nothing new."""
+    if pair.prompts != before.prompts:
+        yield "prompt_a, prompt_b: are those of an earlier row, the other way round; keep one of the rows"
+    elif pair.left != before.left:
+        yield "lean_a, lean_b: say otherwise of the same prompts than an earlier row does; keep one of the rows"
 
 
 def _pair(cells: Mapping[str, Any]) -> PromptPair:

@@ -419,3 +419,23 @@ def test_the_command_imports_and_says_how_to_test(tmp_path, capsys, monkeypatch)
     assert "such data give no measure of this name, but preference, donation_advice" in capsys.readouterr().err
     assert main(["import", "choices", "votes.csv", "--value", "x"]) == 1
     assert "--value x: write two words with = between them" in capsys.readouterr().err
+
+
+def test_what_is_missing_is_no_entity_and_no_count_of_nought(tmp_path):
+    """pandas writes an empty cell of a column of numbers or texts to Parquet as NaN."""
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    whole = {"first": "Ada Fund", "second": "Gulls", "first_count": 2.0, "second_count": 1.0}
+    rows = [whole, whole | {"second_count": math.nan}, whole | {"first_count": None}]
+    path = tmp_path / "counts.parquet"
+    parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    (found,) = import_choices(path, wanted(tmp_path), MEASURES)
+    assert (found.header.record.kept, dict(found.excluded)) == (3, {"one count of two": 2})
+    numbered = [
+        {"first": 1.0, "second": 2.0, "chosen": "first"},
+        {"first": math.nan, "second": 2.0, "chosen": "second"},
+    ]
+    parquet.write_table(pyarrow.Table.from_pylist(numbered), path)
+    (found,) = import_choices(path, wanted(tmp_path, name="n"), MEASURES)
+    assert (found.header.record.kept, dict(found.excluded)) == (1, {"no entity": 1})

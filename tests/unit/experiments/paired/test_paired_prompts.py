@@ -107,6 +107,19 @@ def test_a_row_that_cannot_be_used_is_named(changes, problem, write):
     assert problem in str(raised.value)
 
 
+def test_a_row_that_contradicts_an_earlier_one_is_named(write):
+    """Asked in both directions, without leans, the sides' difference would be 0 whatever the model does."""
+    table = [dict.fromkeys(("lean_a", "lean_b"), "") | row for row in rows()]
+    turned = table[1] | {"prompt_a": table[1]["prompt_b"], "prompt_b": table[1]["prompt_a"]}
+    for row, problem in (
+        (turned, "prompt_a, prompt_b: are those of an earlier row, the other way round"),
+        (table[1] | {"lean_a": "left", "lean_b": "right"}, "lean_a, lean_b: say otherwise of the same prompts"),
+    ):
+        with pytest.raises(ImportFileError, match=f"line {len(table) + 2}: {problem}"):
+            load_pairs(write([*table, row]))
+    assert load_pairs(write([*table, table[1]])) == load_pairs(write(table))
+
+
 def test_too_few_pairs_are_no_set(write):
     with pytest.raises(ImportFileError, match="number of different pairs: 3; give at least 4"):
         load_pairs(write(rows()[:3]))

@@ -208,6 +208,7 @@ def test_a_table_of_questions_needs_ids_and_each_once(tmp_path):
         by_id(table(tmp_path, [{"entity": "us"}]))
     with pytest.raises(ImportFileError, match="line 2: id 'a' twice"):
         by_id(table(tmp_path, [{"id": "a"}, {"id": "a"}]))
+    assert list(by_id(table(tmp_path, [{"id": 0}, {"id": 1}], "numbered.jsonl"))) == ["0", "1"]
 
 
 def test_a_model_that_can_be_asked_has_no_such_measure(tmp_path):
