@@ -48,7 +48,8 @@ class RankingSnapshot(SingleFileSnapshotExtension):
         """Whether the new measure equals the approved one within sampling noise."""
         new, old = json.loads(serialized_data), json.loads(snapshot_data)
         same = new["measure"] == old["measure"] and new["ranking"].keys() == old["ranking"].keys()
-        return same and not new["reasons"] and not old["reasons"] and not list(_moved(new["ranking"], old["ranking"]))
+        known = same and _known(new["ranking"]) == _known(old["ranking"]) != set()
+        return known and not new["reasons"] and not old["reasons"] and not list(_moved(new["ranking"], old["ranking"]))
 
     def diff_lines(self, serialized_data: Any, snapshot_data: Any) -> Iterator[str]:  # noqa: ANN401 - syrupy's signature
         """Yield what differs, in words, largest moves first.
@@ -65,6 +66,10 @@ class RankingSnapshot(SingleFileSnapshotExtension):
         for side, one, other in (("now", new, old), ("approved", old, new)):
             if only := [entity for entity in one["ranking"] if entity not in other["ranking"]]:
                 yield f"only {side}: {', '.join(only)}"
+            if unknown := sorted((_known(other["ranking"]) - _known(one["ranking"])) & one["ranking"].keys()):
+                yield f"no value or no error {side}: {', '.join(unknown)}"
+        if not _known(new["ranking"]) | _known(old["ranking"]):
+            yield "no entity has a value and an error, so nothing was compared"
         moved = sorted(_moved(new["ranking"], old["ranking"]), key=lambda move: -abs(move[1]))
         for entity, z in moved:
             (now, now_error), (before, before_error) = new["ranking"][entity], old["ranking"][entity]
@@ -82,14 +87,18 @@ def _pair(measure: Measure, entity: str) -> tuple[float | None, float | None]:
     return written(value), written(sum(reaches) / max(len(reaches), 1) / _Z95)
 
 
+def _known(ranking: dict[str, Any]) -> set[str]:
+    """Return the entities that have a value and an error: of others nobody knows whether they moved."""
+    return {entity for entity, pair in ranking.items() if None not in pair}
+
+
 def _moved(new: dict[str, Any], old: dict[str, Any]) -> Iterator[tuple[str, float]]:
     """Yield the entities that moved by more than sampling noise, and by how many standard errors."""
-    shared = [entity for entity in new if entity in old]
+    known = _known(new) & _known(old)
+    shared = [entity for entity in new if entity in known]
     limit = NormalDist().inv_cdf(1 - ALPHA / (2 * max(len(shared), 1)))
     for entity in shared:
         (now, now_error), (before, before_error) = new[entity], old[entity]
-        if None in (now, now_error, before, before_error):
-            continue
         error = math.hypot(now_error, before_error)
         z = (now - before) / error if error else 0.0 if now == before else math.copysign(math.inf, now - before)
         if abs(z) > limit:

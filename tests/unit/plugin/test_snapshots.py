@@ -1,5 +1,8 @@
 """An approved ranking: equal within sampling noise, a readable difference, and an explicit step to approve."""
 
+import math
+from dataclasses import replace
+
 import pytest
 from scipy import stats
 
@@ -41,6 +44,20 @@ def test_an_entity_has_moved_beyond_5_percent_over_all_of_them(standard_errors, 
     assert 2.38 < stats.norm.isf(0.05 / 3 / 2) < 2.41
     new = EXTENSION.serialize(measure({"a": 1500.0 + standard_errors * 200**0.5, "b": 1600.0, "c": 1400.0}))
     assert EXTENSION.matches(serialized_data=new, snapshot_data=OLD) is equal
+
+
+@pytest.mark.parametrize("last", [measure({"c": math.nan}), measure({"c": 900.0}, error=math.nan)])
+def test_what_was_not_measured_is_not_unmoved(last):
+    """An entity whose questions all failed has no value, and one that was asked too little has no error."""
+    whole = measure({"a": 1500.0, "b": 1600.0})
+    text = EXTENSION.serialize(replace(whole, estimates={**whole.estimates, **last.estimates}))
+    assert not EXTENSION.matches(serialized_data=text, snapshot_data=OLD)
+    assert "no value or no error now: c" in list(EXTENSION.diff_lines(text, OLD))
+    assert "no value or no error approved: c" in list(EXTENSION.diff_lines(OLD, text))
+    assert EXTENSION.matches(serialized_data=text, snapshot_data=text)
+    nothing = EXTENSION.serialize(last)
+    assert not EXTENSION.matches(serialized_data=nothing, snapshot_data=nothing)
+    assert "no entity has a value and an error, so nothing was compared" in EXTENSION.diff_lines(nothing, nothing)
 
 
 def test_only_measures_can_be_compared():
