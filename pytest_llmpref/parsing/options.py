@@ -296,6 +296,8 @@ def _after_label(spoken: tuple[Language, ...]) -> re.Pattern[str]:
 
 def _tidy(text: str, spoken: tuple[Language, ...]) -> str:
     """Return a marked text without what stands around a mark and says nothing: quotes, articles, the name again."""
+    if not _ANY.search(text):
+        return text
     text = _RESTATEMENT.sub(" ", text)
     if _NEXT_TO.search(text):
         text = _MISNAMED.sub(lambda match: match[1] or match[2], text)
