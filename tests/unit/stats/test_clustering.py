@@ -42,3 +42,22 @@ def test_trials_that_ended_alike_tell_nothing_and_no_trials_neither():
     assert (
         own_design_effects(np.zeros(2, np.intp), np.zeros(2, np.intp), np.array([True, False]), 1, otherwise=1.2) == 1.2
     )
+
+
+def test_entities_are_told_apart_by_their_pairs_whatever_the_numbers_of_either():
+    """Of three entities with two pairs each, by hand; of a fourth and a fifth there is no trial, and of a sixth one."""
+    entity, pair = np.repeat([0, 1, 2, 5], [4, 4, 4, 1]), np.r_[np.tile([0, 0, 1, 1], 3), 0]
+    ended = np.array([1, 1, 0, 0, 1, 0, 1, 0, 1, 1, 1, 0, 1]) > 0
+    with np.errstate(all="raise"):
+        found = own_design_effects(entity, pair, ended, 6, otherwise=1)
+    # The squared sums of the pairs are 1 + 1, 0, and (1/2)^2 twice; those of single trials 1, 1 and 3/4. With 2 pairs,
+    # ratios 4, 0 and 4/3, each divided by 1 plus a quarter of itself.
+    assert found == pytest.approx([2, 1, 1, 1, 1, 1])
+    found = own_design_effects(entity, pair, ended, 6, otherwise=np.array([9, 9, 9, 1.5, 1.25, 1.125]))
+    assert found == pytest.approx([2, 1, 1, 1.5, 1.25, 1.125])
+
+
+def test_of_no_trials_there_is_nothing_to_tell():
+    nothing = np.zeros(0, np.intp)
+    assert own_design_effects(nothing, nothing, nothing > 0, 2, otherwise=1.5).tolist() == [1.5, 1.5]
+    assert own_design_effects(np.zeros(3, np.intp), np.arange(3), np.zeros(3, bool), 1, otherwise=0).dtype == np.float64

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from pytest_llmpref import attenuation_corrected, partial_spearman, spearman, wi
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.stats.association import spearman_estimate
 from pytest_llmpref.stats.comparisons import Comparisons
-from pytest_llmpref.stats.crossed import Crossed, Halves, crossed
+from pytest_llmpref.stats.crossed import Crossed, Halves, crossed, without_shared_noise
 from pytest_llmpref.stats.halves import halves_of, split_half
 from pytest_llmpref.stats.ranks import RhoInterval
 from pytest_llmpref.stats.rating import bradley_terry
@@ -192,3 +193,32 @@ def test_halves_are_taken_from_a_tenth_of_shared_pairs_on(shared, taken):
     y = Halves(ids, *strengths[2:], (pairs >= 20 - shared) & (pairs < 40 - shared))
     one, other = (Measured(name, {}, None, lambda halves=halves: halves) for name, halves in (("x", x), ("y", y)))
     assert (crossed(one, other) is not None) is taken
+
+
+@dataclass(frozen=True)
+class OfHalves:
+    halves: object
+
+
+def test_what_halves_share_is_taken_from_the_correlation_by_hand():
+    """Ranks by scipy: halves of the same pairs correlate more, and the whole is stepped up (Spearman 1910)."""
+    rng = np.random.default_rng(8)
+    common = rng.standard_normal((2, N, 3))
+    x, y = ([common[half] + rng.standard_normal((N, 3)) for half in (0, 1)] for _ in "xy")
+    asked = np.ones(N * (N - 1) // 2, dtype=bool)
+    of_x, of_y = (OfHalves(partial(Halves, IDS, *both, asked)) for both in (x, y))
+
+    def rho(one, other):
+        return np.mean([stats.spearmanr(one[:, split], other[:, split]).statistic for split in range(3)])
+
+    same, between = (rho(x[0], y[0]) + rho(x[1], y[1])) / 2, (rho(x[0], y[1]) + rho(x[1], y[0])) / 2
+    shared = (same - between) / math.sqrt((1 + max(rho(*x), 0)) * (1 + max(rho(*y), 0)))
+    assert shared > 0.2
+    for value, expected in ((0.5, 0.5 - shared), (-0.9, -1.0)):
+        estimate = Estimate(value, N, "entities", "rho", RhoInterval(value, N))
+        found = without_shared_noise(estimate, of_x, of_y)
+        assert found.value == pytest.approx(expected)
+        assert found.interval_method.r == found.value
+    swapped = OfHalves(lambda: Halves(IDS, y[1], y[0], asked))
+    opposite = Estimate(0.9, N, "entities", "rho", RhoInterval(0.9, N))
+    assert without_shared_noise(opposite, of_x, swapped).value == 1.0

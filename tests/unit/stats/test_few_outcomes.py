@@ -76,3 +76,5 @@ def test_which_interval_an_effect_has():
     assert interval(inner, 1, 1) == Skewed(inner, 1, 1)
     assert interval(inner, FEWEST_TO_BOUND - 1, 40) == OneSided(inner, "high")
     assert interval(inner, 40, 0) == OneSided(inner, "low")
+    assert interval(inner, FEWEST_TO_BOUND, 40) == Skewed(inner, FEWEST_TO_BOUND, 40)
+    assert interval(inner, 0, 40) == OneSided(inner, "high")
