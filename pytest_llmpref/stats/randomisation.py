@@ -129,14 +129,14 @@ class InvertedTest:
         if math.isnan(self.outcome) or math.isnan(self.treatment):
             return math.nan, math.nan
         needed = (1 - level) / 2 * (len(self.outcomes) + 1) + _ROUNDING
-        sign = -1.0 if self.treatment < 0 else 1.0
-        slopes = sign * (self.treatment - self.treatments)
-        gaps = sign * (self.outcome - self.outcomes)
+        slopes, gaps = self.treatment - self.treatments, self.outcome - self.outcomes
         rising, falling = slopes > _ROUNDING, slopes < -_ROUNDING
         level_ = ~(rising | falling)
         above, below = int(np.sum(level_ & (gaps <= _ROUNDING))), int(np.sum(level_ & (gaps >= -_ROUNDING)))
-        # As the ratio grows without limit, the tests become those of the treatment by itself.
-        if min(1 + above + int(rising.sum()), 1 + below + int(falling.sum())) > needed:
+        # As the ratio grows without limit, up or down, the tests become those of the treatment by itself; where that is
+        # the same under another assignment, the outcome decides.
+        rise, fall = int(rising.sum()), int(falling.sum())
+        if max(min(above + rise, below + fall), min(above + fall, below + rise)) + 1 > needed:
             return -math.inf, math.inf
         up, down = (np.sort(gaps[one] / slopes[one]) for one in (rising, falling))
         ratios = np.r_[up, down]

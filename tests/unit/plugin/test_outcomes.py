@@ -263,6 +263,7 @@ def test_the_exception_of_a_claim_that_fails_nothing_is_a_skip():
     settle_exception(report("skipped", ("t.py", 7, "the text")), call)
     assert isinstance(call.excinfo.value, pytest.skip.Exception)
     assert (str(call.excinfo.value), call.excinfo.tb) == ("the text", trace)
+    assert (call.excinfo.type, call.excinfo.value.__traceback__) == (pytest.skip.Exception, trace)
     bare = of_call(AssertionError("assert it"))
     settle_exception(report("skipped", "no place"), bare)
     assert (type(bare.excinfo.value), str(bare.excinfo.value)) == (pytest.skip.Exception, "")

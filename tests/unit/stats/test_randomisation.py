@@ -160,3 +160,76 @@ def test_an_assignment_of_another_design_is_refused():
 
 def test_without_values_there_are_no_limits():
     assert all(map(math.isnan, InvertedTest(math.nan, 1.0, np.zeros(3), np.zeros(3)).limits(0.9)))
+
+
+def test_of_ways_that_give_one_assignment_each_one_is_left_out():
+    """Of five arms three units leave two free, so each of 30 ways of drawing gives an assignment of its own."""
+    design = Design(("x",) * 3, 5)
+    assigned = design.draw(Random(1))
+    others = [tuple(map(tuple, one)) for one in redrawn(design, assigned).tolist()]
+    assert (design.courses, len(set(others)), assigned in others) == (30, 29, False)
+
+
+def accepted(ratio, found, needed):
+    """Whether neither tail of the test of a ratio is too rare, counted one by one."""
+    seen = found.outcome - ratio * found.treatment
+    others = found.outcomes - ratio * found.treatments
+    return min(1 + np.sum(others >= seen - 1e-6), 1 + np.sum(others <= seen + 1e-6)) > needed
+
+
+@pytest.mark.parametrize("treatment", [-2.0, 0.0, 1.0, 3.0])
+@pytest.mark.parametrize("level", [0.5, 0.8])
+def test_an_interval_holds_the_ratios_whose_tests_accept(treatment, level):
+    """Small whole numbers, with many ties, and as many tests as there are ratios at which one could change."""
+    kinds = set()
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        outcomes, treatments = rng.integers(-4, 5, 19).astype(float), rng.integers(-4, 4, 19).astype(float)
+        found = InvertedTest(float(rng.integers(-4, 5)), treatment, outcomes, treatments)
+        needed = (1 - level) / 2 * 20 + 1e-9
+        moved = treatments != treatment
+        ratios = (found.outcome - outcomes[moved]) / (treatment - treatments[moved])
+        kept = [ratio for ratio in ratios if accepted(ratio, found, needed)]
+        low, high = found.limits(level)
+        if accepted(1e5, found, needed) or accepted(-1e5, found, needed):
+            assert (low, high) == (-math.inf, math.inf)
+            kinds.add("unbounded")
+        elif kept:
+            assert (low, high) == pytest.approx((min(kept), max(kept)))
+            kinds.add("bounded")
+        else:
+            assert math.isnan(low)
+            assert math.isnan(high)
+    assert kinds
+
+
+def test_a_p_value_counts_ties_in_either_tail():
+    found = study(np.array([[0.0, 0, 1, 0, 1, 1], [3, 1, 1, 0, 1, 0]]))
+    gained = found.outcome[1] - found.outcome[0]
+    late = np.array(found.assigned[1]) == 1
+    expected = stats.permutation_test(
+        (gained[late], gained[~late]), lambda a, b: a.mean() - b.mean(), permutation_type="independent"
+    )
+    assert expected.pvalue < 1
+    assert p_value(found) == pytest.approx(expected.pvalue)
+    swapped = RandomisedStudy(found.design, found.assigned, found.doses, -found.outcome)
+    assert p_value(swapped) == pytest.approx(expected.pvalue)
+
+
+def test_an_effect_says_how_its_interval_came_about():
+    few, many = (study(lambda doses: 0.4 * doses, groups="x" * n) for n in (6, 24))
+    assert effect_of_assignment(few, "").method.startswith("difference of arms, interval by inverting")
+    assert "over all assignments" in effect_of_assignment(few, "").method
+    assert effect_of_assignment(few, "", per_dose=True).method.startswith("slope on the dose")
+    assert "over 9,999 assignments drawn again" in effect_of_assignment(many, "").method
+
+
+def test_an_effect_per_unit_of_the_dose_is_the_slope_on_it_over_the_same_assignments():
+    rng = np.random.default_rng(11)
+    found = study(lambda doses: 0.1 * doses + rng.normal(size=(2, 24)), groups="x" * 24)
+    received = np.array(found.doses)[np.array(found.assigned)]
+    slope, ratio = effect_of_assignment(found, "", per_dose=True, seed=3), effect_per_unit(found, received, "", seed=3)
+    assert (slope.value, slope.interval(0.9)) == (ratio.value, ratio.interval(0.9))
+    other = effect_of_assignment(found, "", per_dose=True, seed=4)
+    assert other.value == slope.value
+    assert other.interval(0.9).low != slope.interval(0.9).low

@@ -1,9 +1,12 @@
 """Slopes over entities, against numpy's least squares and a jackknife by hand."""
 
+import math
+import warnings
+
 import numpy as np
 import pytest
 
-from pytest_llmpref.stats.slopes import shares_against_average, slope_per_two_sd
+from pytest_llmpref.stats.slopes import shares_against_average, shares_beside_worth, slope_per_two_sd
 
 RNG = np.random.default_rng(3)
 X = RNG.standard_normal(24)
@@ -57,3 +60,69 @@ def test_entities_without_a_value_are_left_out():
 def test_what_tells_no_slope_is_invalid(x, reason):
     (found,) = slope_per_two_sd(x, Y[: len(x)], ["all"] * len(x), "").invalid
     assert reason in found
+
+
+@pytest.mark.parametrize("sampled", [True, False])
+def test_a_spread_of_the_sample_is_taken_anew_in_each_part_of_the_jackknife(sampled):
+    def left_out(one):
+        x, y = np.delete(X, one), np.delete(Y, one)
+        return np.polyfit(x, y, 1)[0] * 2 * (x if sampled else X).std(ddof=1)
+
+    left = np.array([left_out(one) for one in range(24)])
+    found = slope_per_two_sd(X, Y, ["all"] * 24, "", spread_is_sampled=sampled)
+    assert found.interval_method.se == pytest.approx(np.sqrt(23 / 24 * np.sum((left - left.mean()) ** 2)))
+
+
+def test_a_slope_says_what_it_is_and_lies_in_its_interval():
+    by_entity, by_group = (slope_per_two_sd(X, Y, groups, "rise") for groups in (["all"] * 24, GROUPS))
+    assert (by_entity.label, by_entity.n, by_entity.unit) == ("rise", 24, "entities")
+    assert "jackknife over entities" in by_entity.method
+    assert "jackknife over 8 groups" in by_group.method
+    assert by_group.interval_method.mean == by_group.value == by_entity.value
+    # All lie equally far from the mean, so each of 24 parts tells as much, and one is used up.
+    assert slope_per_two_sd(np.tile([1.0, -1.0], 12), Y, ["all"] * 24, "").interval_method.df == 23
+
+
+def test_an_invalid_slope_has_a_label_and_no_value_and_warns_of_nothing():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = slope_per_two_sd(X[:1], Y[:1], ["all"], "rise")
+    assert math.isnan(found.value)
+    assert (found.label, found.n, found.unit) == ("rise", 1, "entities")
+    assert "an interval" not in found.invalid[0]
+
+
+def test_a_single_pair_is_shared_among_its_three_unknowns():
+    """Of all that fit, least squares takes the smallest: a third of 0.5 each."""
+    found = shares_against_average(np.array([0]), np.array([1]), np.array([1.0]), 2)
+    assert found == pytest.approx([2 / 3, 1 / 3])
+
+
+def test_shares_beside_worth_are_the_mean_of_what_opponents_leave():
+    rng = np.random.default_rng(4)
+    worth = np.r_[rng.standard_normal(7), np.nan, 0.3]
+    first, second = rng.integers(0, 8, 60), rng.integers(0, 8, 60)
+    first, second = first[first != second], second[first != second]
+    score = np.clip(
+        0.5 + 0.1 * np.nan_to_num(worth[first] - worth[second]) + 0.05 + rng.normal(0, 0.1, len(first)), 0, 1
+    )
+    found = shares_beside_worth(first, second, score, worth)
+    known = ~np.isnan(worth[first] - worth[second])
+    slope, intercept = np.polyfit((worth[first] - worth[second])[known], score[known] - 0.5, 1)
+    for entity in range(7):
+        own = [
+            sign * (lead - 0.5 - intercept) + slope * (worth[opponent] - np.nanmean(worth))
+            for sign, mine, others in ((1, first, second), (-1, second, first))
+            for lead, opponent in zip(score[known & (mine == entity)], others[known & (mine == entity)], strict=True)
+        ]
+        assert found[entity] == pytest.approx(0.5 + np.mean(own))
+    assert np.isnan(found[7:]).all()
+    assert np.isnan(shares_beside_worth(first[:0], second[:0], score[:0], worth)).all()
+
+
+def test_an_entity_that_was_in_one_pair_has_that_share_beside_worth():
+    first, second = np.array([0, 1, 0]), np.array([1, 0, 2])
+    worth = np.array([1.0, 0.0, -1.0])
+    # In both orders the first leads by 0.1 for a unit, and the third trial by 0.2 for two.
+    found = shares_beside_worth(first, second, np.array([0.6, 0.4, 0.7]), worth)
+    assert found == pytest.approx([0.6, 0.5, 0.4])
