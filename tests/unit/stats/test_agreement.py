@@ -122,3 +122,17 @@ def test_a_sample_of_equal_parts_is_not_biased_and_its_interval_covers_the_truth
         covered += found.interval().low <= truth <= found.interval().high
     assert np.mean(values) == pytest.approx(truth, abs=0.003)
     assert 0.93 <= covered / 1000 <= 0.99
+
+
+def test_shares_and_kappas_say_what_they_rest_on():
+    share, kappa = agreement(TABLES[2]), cohens_kappa(TABLES[2])
+    assert (share.n, share.unit, kappa.n, kappa.unit) == (200, "replies", 200, "replies")
+    limits = proportion_confint(140, 200, method="wilson")
+    assert (share.interval().low, share.interval().high) == pytest.approx(limits)
+    assert stratified_share([Stratum(9, 3, 2)]).method.startswith("stratified, Wilson 1927")
+
+
+@pytest.mark.parametrize("counts", [[[1, 2], [3]], [[1, 2, 3], [4, 5, 6]]])
+def test_a_table_that_is_not_square_is_refused(counts):
+    with pytest.raises(ValueError, match="zip"):
+        cohens_kappa(counts)

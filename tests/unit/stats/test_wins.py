@@ -115,3 +115,39 @@ def test_no_judgment_gives_no_share():
     found = share_won(Judgments(nothing, nothing, nothing * 1.0, nothing, nothing, nothing, nothing), "share")
     assert np.isnan(found.value)
     assert found.invalid
+
+
+def test_both_shares_say_what_they_rest_on():
+    entity, task = np.divmod(np.arange(20), 5)
+    one, few = judged(np.ones((3, 4)), np.zeros((3, 4))), judged(np.ones((1, 4)), np.zeros((3, 4)))
+    made = [share_won(one, "mine"), share_won(few, "mine", invalid=["cut"])]
+    made += [share_won_within(np.ones(20), entity, task, "mine")]
+    made += [share_won_within(np.ones(5), entity[:5], task[:5], "mine", invalid=["cut"])]
+    assert [found.n for found in made] == [36, 12, 20, 5]
+    assert {(found.unit, found.label) for found in made} == {("judgments", "mine")}
+    assert ["clustered by entity and task" in found.method for found in made] == [True] * 4
+    assert [found.invalid[:1] for found in made] == [(), ("cut",), (), ("cut",)]
+    assert [np.isnan(found.value) == np.isnan(found.interval().low) for found in made] == [True] * 4
+    assert "too small" in made[3].invalid[1]
+
+
+def test_a_piece_without_a_judgment_has_no_share_and_warns_of_nothing():
+    with np.errstate(all="raise"):
+        found = placements(np.array([0, 2, 2]), np.array([1.0, 0.5, 1.0]), 4)
+    assert found[[0, 2]].tolist() == [1.0, 0.75]
+    assert np.isnan(found[[1, 3]]).all()
+
+
+def test_degrees_of_freedom_are_satterthwaites_by_hand():
+    """Errors by entity and by task, of which what both hold is taken once."""
+    score = np.array([[1, 1, 0.5, 1], [0, 0, 0.5, 0], [1, 0, 1, 1]])
+    entity, task = np.divmod(np.arange(12), 4)
+    found = share_won_within(score.ravel(), entity, task, "share").interval_method
+    apart = (score - score.mean()) / 12
+    by_entity = np.sum(apart.sum(axis=1) ** 2) * 3 / 2
+    by_task = max(0.0, np.sum(apart.sum(axis=0) ** 2) * 4 / 3 - np.sum(apart**2))
+    assert by_entity > 0
+    assert found.se == pytest.approx(np.sqrt(by_entity + by_task + 0.5 / 12**2))
+    assert found.df == pytest.approx((by_entity + by_task) ** 2 / (by_entity**2 / 2 + by_task**2 / 3))
+    # Where all are alike nothing scatters, and the fewest degrees of freedom count.
+    assert share_won_within(np.ones(12), entity, task, "share").interval_method.df == 2
