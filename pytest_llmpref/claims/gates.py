@@ -200,10 +200,8 @@ def function_of(nodeid: str) -> str:
     str
         The same without its parameters, which may hold ``::`` and brackets.
     """
-    path, separator, name = nodeid.rpartition("::")
-    # A parameter may hold "::" too.
-    if "[" in path:
-        return nodeid.partition("[")[0]
+    # Folders may be called [so], and a parameter may hold "::" too.
+    path, separator, name = nodeid.partition("::")
     return path + separator + name.partition("[")[0]
 
 

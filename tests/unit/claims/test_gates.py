@@ -138,6 +138,7 @@ def test_a_run_keeps_every_reason_and_names_a_failed_gate_once():
         ("suites/test_a.py::TestC::test_b[x[0]]", "suites/test_a.py::TestC::test_b"),
         ("suites/test_a.py::test_b[a::b]", "suites/test_a.py::test_b"),
         ("suites/test_a.py::test_b[a::b-c[d]]", "suites/test_a.py::test_b"),
+        ("suites/[x]/test_a.py::TestC::test_b[a]", "suites/[x]/test_a.py::TestC::test_b"),
     ],
 )
 def test_the_function_of_a_test_has_no_parameters(nodeid, function):
