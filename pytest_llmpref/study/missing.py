@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_llmpref.config.options import Settings
-from pytest_llmpref.models.parameters import price_under
 from pytest_llmpref.errors import MissingError
 from pytest_llmpref.experiments.registry import in_order
+from pytest_llmpref.models.parameters import price_under
 from pytest_llmpref.study.coverage import Gap, needs_of
 
 if TYPE_CHECKING:
