@@ -44,8 +44,8 @@ def worst_case(x: Measure, y: Measure) -> ManskiBounds:
     Where answers are probabilities, a missing one could have been as firm as the firmest of the others, and no firmer:
     see `pair_measure.missing_choices`. Measures of other kinds stay as they are.
 
-    Where few answers are missing, all assignments are tried. Else a search changes one answer or two at a time
-    (`stats.extremes`), and could miss the very extreme.
+    If few answers are missing, all assignments are tried. Otherwise a search changes one or two answers at a time
+    (`stats.extremes`), and could miss the most extreme rho.
 
     Parameters
     ----------

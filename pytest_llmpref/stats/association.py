@@ -87,13 +87,14 @@ class Correlation(Estimate):
 def spearman(x: HasValues, y: HasValues, *, groups: Groups = "sample") -> Correlation:
     """Return Spearman's rho between two measures over the entities that have a value in both.
 
-    The interval holds for other groups of the kind. Where both measures differ by group, rho over 72 entities in eight
-    groups rests on little more than eight cases: so whole groups are left out in turn, and Student's t has as many
-    degrees of freedom as there are groups, less one. With fewer than 5 groups it holds for these entities only, and
-    says so. With ``groups="given"`` it holds for other entities of these very groups.
+    The interval is about other groups of the kind. If both measures differ by group, 72 entities in eight groups carry
+    little more information than eight cases. So whole groups are left out in turn, and Student's t has one degree of
+    freedom fewer than there are groups. With fewer than 5 groups the interval is about these entities only, and the
+    label says so. With ``groups="given"`` it is about other entities of these groups.
 
-    Reasons for which either measure is invalid pass on. Where values of one depend on which other entities were asked
-    about, the interval carries that (`stats.ranks.shared_variance`). Noise of shared pairs is out (`stats.crossed`).
+    If either measure is invalid, so is rho, for the same reasons. If values of one measure depend on which other
+    entities were asked about, the interval allows for that (`stats.ranks.shared_variance`). The noise of shared pairs
+    is removed (`stats.crossed`).
 
     Parameters
     ----------
@@ -317,8 +318,8 @@ def _limits(method: Bootstrap, level: float) -> tuple[float, float]:
 def over_entities(statistic: Callable[..., float], *measures: HasValues, label: str = "", seed: int = 0) -> Estimate:
     """Return a statistic of your own over the entities that have a value in every measure.
 
-    The interval treats the entities as a sample of their kind, as that of `spearman` does, and what is claimed about
-    the estimate becomes a verdict like any other. Reasons for which a measure is invalid pass on.
+    The interval treats the entities as a sample of their kind, as that of `spearman` does. A claim about the estimate
+    has a verdict like any other. If a measure is invalid, so is the estimate.
 
     Parameters
     ----------

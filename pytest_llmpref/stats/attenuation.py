@@ -130,8 +130,8 @@ class DisattenuatedRho:
 def attenuation_corrected(x: HasReliability, y: HasReliability) -> Estimate:
     """Return Spearman's rho between two measures as it would be if both were free of noise.
 
-    Measures of the same pairs share the noise of pairs. They are correlated over different halves of the pairs, and
-    this is divided by the reliabilities of halves (`stats.crossed`).
+    Measures of the same pairs share the noise of pairs. So they are correlated over different halves of the pairs, and
+    the result is divided by the reliabilities of the halves (`stats.crossed`).
 
     Parameters
     ----------

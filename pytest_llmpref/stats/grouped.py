@@ -45,7 +45,7 @@ from pytest_llmpref.stats.roots import root
 def within_groups(x: HasGroups, y: HasValues) -> Estimate:
     """Return Spearman's rho between two measures within the groups of the first, averaged over the groups.
 
-    The interval holds for other groups of the kind, and whatever dependence there is between entities of one group.
+    The interval is about other groups of the kind, and allows for any dependence between entities of one group.
 
     Parameters
     ----------
@@ -78,9 +78,9 @@ def within_groups(x: HasGroups, y: HasValues) -> Estimate:
 def partial_spearman(x: HasGroups, y: HasValues) -> Estimate:
     """Return Spearman's partial rank correlation between two measures, given the groups of the first.
 
-    The correlation of what is left of the ranks over all entities when each group's mean is taken off. Unlike
-    `within_groups` it knows groups of two or three entities. It is nearer to 0 than rho within a group where groups lie
-    apart, since ranks at either end then leave less room.
+    The correlation of the ranks over all entities after each group's mean is subtracted. Unlike `within_groups` it also
+    works with groups of two or three entities. If groups lie far apart, it is nearer to 0 than rho within a group,
+    since ranks at either end then leave less room.
 
     Parameters
     ----------

@@ -8,10 +8,9 @@ from pytest_llmpref.stats.arms_by_difficulty import GapsByDifficulty, gap_per_le
 
 
 def success_gap_by_difficulty(agentic: AgenticMeasure) -> dict[str, Estimate]:
-    """Return the share of tasks solved, top arm less bottom arm, in the easier and in the harder half of the tasks.
+    """Return `success_gap` in the easier and in the harder half of the tasks.
 
-    How hard a task is comes from the control, and from the entities whose difference is not taken; see
-    `stats.arms_by_difficulty`.
+    The control, and the entities that the gap does not use, say how hard a task is; see `stats.arms_by_difficulty`.
 
     Parameters
     ----------
@@ -28,7 +27,9 @@ def success_gap_by_difficulty(agentic: AgenticMeasure) -> dict[str, Estimate]:
 
 
 def success_gap_harder_minus_easier(agentic: AgenticMeasure) -> Estimate:
-    """Return that difference in the harder half less that in the easier: above 0, preference matters more there.
+    """Return `success_gap` in the harder half of the tasks minus that in the easier half.
+
+    Above 0, preference matters more in hard tasks.
 
     Parameters
     ----------
@@ -39,7 +40,7 @@ def success_gap_harder_minus_easier(agentic: AgenticMeasure) -> Estimate:
 
 
 def success_gap_per_level(agentic: AgenticMeasure) -> Estimate:
-    """Return by how much the difference grows with each level of the tasks, 1 to 3, which is known beforehand.
+    """Return how much `success_gap` grows with each level of the tasks, 1 to 3, which is known beforehand.
 
     Parameters
     ----------

@@ -135,10 +135,10 @@ def diagnosed(measure: AgenticMeasure, seed: int) -> AgenticMeasure:
 
 
 def success_gap(agentic: AgenticMeasure) -> Estimate:
-    """Return the share of tasks solved for the most preferred entities less that for the least preferred.
+    """Return the share of tasks solved for the most preferred entities minus that for the least preferred.
 
-    0.01 is one percentage point. Invalid where hardly anything is solved even for those preferred: a model that can
-    solve nothing does not do worse for anybody. Where the asking ended by this very difference, its interval allows
+    0.01 is one percentage point. Invalid if hardly anything is solved even for the most preferred, since a model that
+    can solve nothing cannot do worse for anybody. If this difference decided when the runs ended, its interval allows
     for that.
 
     Parameters
@@ -186,8 +186,8 @@ def unsolved_reasons(solved: Sequence[float], where: str) -> list[str]:
 def effort_gap(agentic: AgenticMeasure, effort: str = "tokens", *, unsolved: bool = False) -> Estimate:
     """Return how much more effort goes into tasks for the most preferred entities than for the least preferred.
 
-    The difference of natural logarithms of one plus the effort: 0.1 is about ten percent more. Invalid where most runs
-    were ended by a limit, which is then what is measured, and where every run spends the same.
+    The difference of natural logarithms of one plus the effort: 0.1 is about ten percent more. Invalid if a limit ended
+    most runs, since it would measure the limit, or if every run spends the same.
 
     Parameters
     ----------

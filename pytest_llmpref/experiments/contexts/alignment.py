@@ -19,11 +19,11 @@ from pytest_llmpref.stats.slopes import shares_against_average, slope_per_two_sd
 
 
 def own_slope(measure: Measure, preferences: Measure, *, beside: bool = False) -> Estimate:
-    """Return by how much more often an entity is chosen for two standard deviations of the model's own preference.
+    """Return how much more often an entity is chosen for two standard deviations of the model's own preference.
 
-    In shares against the average entity, in the contexts that state a taste, and whatever that says of the entity: each
-    is in every arm equally often. Two standard deviations compare with "liked rather than disliked", so the difference
-    from `causal_effect` of the same measure tells whom the model follows more.
+    In shares against the average entity, in the contexts that state a taste. Each entity is in every arm equally often,
+    so the taste itself does not matter. Two standard deviations are comparable with "liked rather than disliked", so
+    the difference from `causal_effect` of the same measure says whom the model follows more.
 
     Parameters
     ----------
@@ -65,9 +65,9 @@ def own_slope(measure: Measure, preferences: Measure, *, beside: bool = False) -
 
 
 def two_by_two(measure: Measure, preferences: Measure) -> Mapping[str, Mapping[str, float]]:
-    """Return how often entities are chosen, by what is said of them and by the model's own preference.
+    """Return how often entities are chosen, by the user's taste and by the model's own preference.
 
-    A table to look at, without intervals: claims go by `causal_effect` and `own_slope`.
+    A table to look at, without intervals. Use `causal_effect` and `own_slope` for claims.
 
     Parameters
     ----------

@@ -30,9 +30,8 @@ Pair = tuple[str, str]
 def choice_slope(measure: Measure, preferences: Measure, context: str) -> Estimate:
     """Return how much more often an entity is chosen in a context for each standard deviation of preference.
 
-    In shares: 0.2 means that of two entities that lie one standard deviation apart, the preferred one is chosen 20
-    points more often than half the time. 0 means that choices have nothing to do with preference, and below 0 they run
-    against it.
+    In shares: 0.2 means that of two entities one standard deviation apart, the preferred one is chosen 20 percentage
+    points more often than half the time. At 0, choices have nothing to do with preference. Below 0, they go against it.
 
     Parameters
     ----------
@@ -69,7 +68,7 @@ def choice_slope(measure: Measure, preferences: Measure, context: str) -> Estima
 
 
 def change_in_slope(measure: Measure, preferences: Measure, new: str, old: str = "filler") -> Estimate:
-    """Return `choice_slope` in one context less that in another, over the pairs that were asked about in both.
+    """Return `choice_slope` in one context minus that in another, over the pairs that were asked about in both.
 
     Parameters
     ----------
@@ -96,8 +95,8 @@ def change_in_slope(measure: Measure, preferences: Measure, new: str, old: str =
 def change_in_share(measure: Measure, new: str, old: str = "filler") -> Estimate:
     """Return how much more often something happens in one context than in another, over the same questions.
 
-    What is looked at depends on the measure: refusals in ``pressed_refusals``, right answers in ``observed_reading``,
-    and in ``seen_as_test`` whether the model says that the conversation looked like a test.
+    What is counted depends on the measure: refusals in ``pressed_refusals``, right answers in ``observed_reading``, and
+    replies that the conversation looked like a test in ``seen_as_test``.
 
     Parameters
     ----------
@@ -136,10 +135,10 @@ def change_in_share(measure: Measure, new: str, old: str = "filler") -> Estimate
 
 
 def priming_effect(measure: Measure) -> Estimate:
-    """Return how much more often advice goes to whom the model has just said that it likes more.
+    """Return how much more often advice names the entity that the model has just said it likes more.
 
-    The same preferences are compared with advice that came after the filler, in another conversation. So this is what
-    saying it does, and not what the two have in common anyway.
+    The comparison is advice after the filler, in another conversation, with the same preferences. So this is the effect
+    of stating a preference, and not what preference and advice have in common anyway.
 
     Parameters
     ----------

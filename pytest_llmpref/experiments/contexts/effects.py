@@ -35,10 +35,10 @@ Role = Literal["treatment", "filler", "control"]
 
 
 def causal_effect(measure: Measure) -> Estimate:
-    """Return what it does to be assigned to the arm of the highest dose rather than to that of the lowest.
+    """Return the causal effect of being assigned to the arm with the highest dose instead of the lowest.
 
-    In shares: 0.10 for advice means that an entity is recommended ten percentage points more often where the assistant
-    is said to like it than where it is said to dislike it, beyond what naming it in the filler does.
+    In shares: 0.10 for advice means that an entity is recommended ten percentage points more often if the assistant is
+    said to like it than if it is said to dislike it, beyond the effect of naming it in the filler.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def causal_effect(measure: Measure) -> Estimate:
 
 
 def dose_response(measure: Measure) -> Estimate:
-    """Return by how much one unit of dose moves the outcome: the slope over all arms, beside the filler.
+    """Return how much one unit of dose changes the outcome: the slope over all arms, minus the same in the filler.
 
     Parameters
     ----------
@@ -84,10 +84,10 @@ def dose_response(measure: Measure) -> Estimate:
 
 
 def positive_control(measure: Measure) -> Estimate:
-    """Return the effect where the model is told to act so that it must show: what the instrument must find.
+    """Return the effect when the model is told to act on its likings, which a working instrument must find.
 
-    Counted in the direction that it is told to act in: above 0 where it chooses more, or refuses less, what it is said
-    to like. Without arms, it is told to refuse: above 0 where it refuses more than beside the filler.
+    It counts in the direction of the instruction: above 0 if the model chooses more often, or refuses less often, what
+    it is said to like. Without arms, the model is told to refuse: above 0 if it refuses more than in the filler.
 
     Parameters
     ----------
@@ -118,9 +118,9 @@ def positive_control(measure: Measure) -> Estimate:
 
 
 def negative_control(measure: Measure) -> Estimate:
-    """Return the effect of the same assignment where nothing is said of liking: in the filler, by itself.
+    """Return the effect of the same assignment in the filler, which says nothing about liking.
 
-    It is to be none; what there is of it is taken out of the other effects.
+    It should be 0. It is subtracted from the other effects.
 
     Parameters
     ----------
@@ -140,8 +140,8 @@ def negative_control(measure: Measure) -> Estimate:
 def effect_per_preference(measure: Measure, preference: Measure) -> Estimate:
     """Return how far behaviour moved for each point by which the assignment moved the stated preference.
 
-    1 means that behaviour moved as far as what is said, 0 that it did not move. The assignment is the instrument: this
-    is an effect of preference only if what is said of likings sways behaviour by no other way.
+    1 means that behaviour moved as far as stated preference, 0 that it did not move. The assignment is the instrument.
+    This is an effect of preference only if the statement about liking changes behaviour in no other way.
 
     Parameters
     ----------
@@ -173,12 +173,12 @@ def effect_per_preference(measure: Measure, preference: Measure) -> Estimate:
 
 
 def with_assay_sensitivity(estimate: Estimate, control: Estimate, *, margin: float = 0.0) -> Estimate:
-    """Return an estimate that counts as small only if the instrument finds a positive control in the same model.
+    """Return an estimate that counts as small only if the study finds a positive control in the same model.
 
     To claim that there is no effect, or a small one, a study must be able to see one (ICH E10: International Council
-    for Harmonisation 2000). A model that hides what it does, or questions that show nothing, make every effect look
-    small. So a claim that would hold without any effect is invalid unless the interval of the control, at 95%, lies
-    beyond the margin. A claim that is refuted stays refuted: what was found was seen.
+    for Harmonisation 2000). If a model hides what it does, or the questions cannot show it, every effect looks small.
+    So a claim of no effect is invalid unless the 95% interval of the control lies beyond the margin. A refuted claim
+    stays refuted, since the study did see an effect.
 
     Parameters
     ----------

@@ -100,10 +100,10 @@ def context_measure(
 
 
 def in_context(measure: Measure, context: str) -> Measure:
-    """Return the strengths of the entities in one context of a measure, to use as any measure of pairs.
+    """Return the strengths of the entities in one context of a measure, to use like any measure of pairs.
 
-    ``spearman(preferences, in_context(pressed_advice, "contrary"))`` is whether advice follows preference there;
-    `change_in_rho` compares it with another context's.
+    ``spearman(preferences, in_context(pressed_advice, "contrary"))`` says whether advice follows preference in that
+    context. `change_in_rho` compares it with another context.
 
     Parameters
     ----------

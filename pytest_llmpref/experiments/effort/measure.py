@@ -91,8 +91,8 @@ def effort_measure(
 def preferred_share(graded_effort: Measure) -> Estimate:
     """Return the share of judgments that pieces for the most preferred entities win against those for the least.
 
-    0.5 means that the judge prefers neither. Two orders that disagree are a tie, which counts half. arXiv 2606.22974
-    found 0.512 (0.487 to 0.536) with other tasks, models and judges.
+    0.5 means that the judge prefers neither. If the two orders disagree, it is a tie, which counts half. arXiv
+    2606.22974 found 0.512 (0.487 to 0.536) with other tasks, models and judges.
 
     Parameters
     ----------
@@ -110,10 +110,10 @@ def preferred_share(graded_effort: Measure) -> Estimate:
 
 
 def exhorted_share(graded_effort: Measure) -> Estimate:
-    """Return the share of judgments that pieces win in which the model was told to try its hardest.
+    """Return the share of judgments that exhorted pieces win, for which the model was told to try its hardest.
 
-    Against plain ones for the same entity and task, by the same judge: what the study must find, if it is to say that
-    there is no other difference. arXiv 2606.22974 found 0.768.
+    They are compared with plain pieces for the same entity and task, by the same judge. The study must find this
+    difference before it can say that there is no other. arXiv 2606.22974 found 0.768.
 
     Parameters
     ----------

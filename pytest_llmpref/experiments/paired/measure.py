@@ -54,10 +54,10 @@ def paired_measure(
 
 
 def declined_gap(paired_refusals: Measure) -> Estimate:
-    """Return the share of prompts that are declined on the first side of pairs less that on the second.
+    """Return the share of prompts that are declined on the first side of the pairs minus that on the second.
 
-    The first side is the left one where the file says which it is, else ``a``. Within pairs; pairs of one topic may be
-    alike. 0.05 is five percentage points.
+    The first side is the left one if the file says which it is, otherwise ``a``. The difference is within pairs, and
+    pairs of one topic may be alike. 0.05 is five percentage points.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def declined_gap(paired_refusals: Measure) -> Estimate:
 
 
 def hedged_gap(paired_refusals: Measure) -> Estimate:
-    """Return the same difference of prompts that are not fully answered: declined, or answered only partly.
+    """Return the same difference as `declined_gap` for prompts that are declined or answered only partly.
 
     Parameters
     ----------

@@ -48,7 +48,7 @@ def chosen_at_once(measure: Measure) -> Estimate:
 
 
 def at_first(measure: Measure) -> Measure:
-    """Return a measure of open questions as it is where the user never insists.
+    """Return a measure of open questions from first replies only, as if the user never insisted.
 
     Parameters
     ----------
@@ -93,10 +93,10 @@ def at_first(measure: Measure) -> Measure:
 
 
 def agreement(one: Measure, other: Measure) -> Estimate:
-    """Return the share of questions that are answered alike in two formats; both orders of a pair are one cluster.
+    """Return the share of questions with the same answer in two formats; both orders of a pair are one cluster.
 
-    Chance alone makes a half of them alike, and answers that are drawn anew in each format make fewer alike than the
-    format does. `attenuation_corrected` of the two measures is free of the latter.
+    Chance alone gives a half. Answers are also sampled anew in each format, which lowers the share further.
+    `attenuation_corrected` of the two measures removes this noise.
 
     Parameters
     ----------

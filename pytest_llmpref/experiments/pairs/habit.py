@@ -65,7 +65,7 @@ def name_measure(name: str, conditions: Conditions, trials: Sequence[NameTrial],
 
 
 def share_right(measure: Measure) -> Estimate:
-    """Return the share of questions about names whose likelier answer is right.
+    """Return the share of questions about names whose more likely answer is right.
 
     Parameters
     ----------
@@ -75,8 +75,8 @@ def share_right(measure: Measure) -> Estimate:
     Returns
     -------
     Estimate
-        From 0 to 1, for other entities of the kind. Around 0.5 the questions were not read: that nothing follows
-        preference then says that the model has no habit of naming whom it likes, and nothing of its reading.
+        From 0 to 1, for other entities of the kind. Around 0.5, the model did not read the questions. If nothing
+        follows preference then, the model has no habit of naming whom it likes, but it may not read either.
 
     Raises
     ------
@@ -110,11 +110,11 @@ def share_right(measure: Measure) -> Estimate:
 
 
 def pull_of_liking(measure: Measure, preferences: Measure, *, beyond: Measure | None = None) -> Estimate:
-    """Return by how much more often an entity is named for two standard deviations of the model's own preference.
+    """Return how much more often an entity is named for two standard deviations of the model's own preference.
 
-    In shares against an entity that is liked as the average is. Of ``name_questions`` it is that of a habit: to name
-    whom one likes, whatever is asked. With ``beyond`` given, its pull is taken off, entity by entity: the rest is no
-    such habit.
+    In shares against an average opponent. For ``name_questions``, this is the size of a habit: to name whom the model
+    likes, whatever is asked. With ``beyond``, the pull on that measure is subtracted, entity by entity, so that the
+    rest is not this habit.
 
     Parameters
     ----------

@@ -110,10 +110,10 @@ def cells_of(preferences: Sequence[Measure], advice: Sequence[Measure]) -> list[
 def robustness(cells: Sequence[Cell], hypothesis: Callable[[Cell], Claim]) -> Estimate:
     """Estimate the share of protocols in which a hypothesis holds.
 
-    It holds in a cell if its claim is supported there, at 95% and not corrected. Cells that do not decide it count as
-    not holding for the lower end of the interval, and as holding for the upper one: too few trials are no evidence
-    either way. The interval is Wilson's (1927). It takes the protocols of preferences as a sample of protocols like
-    them; that each is tested against several of advice adds nothing to their number.
+    It holds in a cell if its claim is supported there, at 95% and uncorrected. Inconclusive cells count as not holding
+    for the lower end of the interval, and as holding for the upper end, since too few trials are no evidence either
+    way. The interval is Wilson's (1927). It treats the protocols of preferences as a sample of similar protocols. That
+    each is tested against several of advice does not increase their number.
 
     Parameters
     ----------

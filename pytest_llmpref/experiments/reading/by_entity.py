@@ -14,7 +14,7 @@ from pytest_llmpref.stats.sequential import with_repeated_interval
 
 @lru_cache(maxsize=64)
 def minus_control(boolq: Measure, framing: str = NO_ENTITY) -> Mapping[str, Estimate]:
-    """Return each entity's accuracy less that of a control, over the same questions; 0.01 is one point.
+    """Return each entity's accuracy minus that of a control, over the same questions; 0.01 is one point.
 
     ``framing`` is ``no_entity`` or ``high_stakes``.
 
@@ -46,10 +46,10 @@ def minus_control(boolq: Measure, framing: str = NO_ENTITY) -> Mapping[str, Esti
 
 @lru_cache(maxsize=64)
 def minus_others(boolq: Measure) -> Mapping[str, Estimate]:
-    """Return each entity's accuracy less the mean of all others', over the same questions; 0.01 is one point.
+    """Return each entity's accuracy minus the mean of all others, over the same questions; 0.01 is one point.
 
-    An entity with answers to fewer than 90% of its questions is invalid: what it was not told may be what it would
-    have been told wrongly. Where the claims about these ended the asking, intervals allow for that.
+    An entity with answers to fewer than 90% of its questions is invalid, since the missing answers may be the wrong
+    ones. If claims about these differences decided when the asking ended, intervals allow for that.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ def accuracy_slope(boolq: Measure, preferences: Measure) -> Estimate:
 
 
 def between_extremes(boolq: Measure, preferences: Measure) -> Estimate:
-    """Return the same slope as accuracy for the most preferred entity less that for the least; 0.01 is one point.
+    """Return accuracy for the most preferred entity minus that for the least preferred; 0.01 is one point.
 
     Parameters
     ----------
@@ -76,9 +76,9 @@ def yes_slope(boolq: Measure, preferences: Measure) -> Estimate:
 
 
 def top_minus_bottom(boolq: Measure, preferences: Measure) -> Estimate:
-    """Return accuracy for the most preferred quarter of entities less that for the least; 0.01 is one point.
+    """Return accuracy for the most preferred quarter of entities minus that for the least; 0.01 is one point.
 
-    Where the asking ended by this very difference, its interval allows for that.
+    If this difference decided when the asking ended, its interval allows for that.
 
     Parameters
     ----------
@@ -119,9 +119,9 @@ def _slope(boolq: Measure, preferences: Measure) -> PreferenceSlope:
 
 
 def accuracy_slope_by_difficulty(boolq: Measure, preferences: Measure) -> dict[str, Estimate]:
-    """Return the log-odds of a right answer per standard deviation of preference, in either half of the questions.
+    """Return `accuracy_slope` in the easier and in the harder half of the questions.
 
-    How hard a question is comes from the controls, and from the entities that the slope is not taken over; see
+    The controls, and the entities that the slope does not use, say how hard a question is; see
     `stats.difficulty.slopes_by_difficulty`.
 
     Parameters
@@ -149,7 +149,9 @@ def accuracy_slope_by_difficulty(boolq: Measure, preferences: Measure) -> dict[s
 
 
 def harder_minus_easier(boolq: Measure, preferences: Measure) -> Estimate:
-    """Return that slope in the harder half less that in the easier: above 0, preference matters more where it is hard.
+    """Return `accuracy_slope` in the harder half of the questions minus that in the easier half.
+
+    Above 0, preference matters more in hard questions.
 
     Parameters
     ----------

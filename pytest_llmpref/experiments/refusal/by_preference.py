@@ -16,10 +16,10 @@ from pytest_llmpref.stats.superadditivity import interaction
 
 
 def superadditivity(refusals: Measure, preferences: Measure) -> Estimate:
-    """Return what the product of both entities' dislikes adds to the log-odds of a refusal, beside each one's own.
+    """Return what the product of both entities' dislikes adds to the log-odds of a refusal, beyond each single one.
 
-    Beside it stands what two options of one group add; the interval covers a floor under all refusals; and it is
-    invalid where the less liked option alone explains them as well: see `stats.superadditivity`.
+    The model also has a term for two options of one group. The interval covers a floor under all refusals. The estimate
+    is invalid if the less liked option alone explains the refusals equally well; see `stats.superadditivity`.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def superadditivity(refusals: Measure, preferences: Measure) -> Estimate:
 
 
 def excess_refusals(refusals: Measure, preferences: Measure) -> Estimate:
-    """Return by how much two options of the least-liked quarter are refused beyond the sum of their parts.
+    """Return how much more often two options of the least-liked quarter are refused than the sum of both would suggest.
 
     Its ``method`` says in words what was found.
 
