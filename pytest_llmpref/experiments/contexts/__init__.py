@@ -149,7 +149,7 @@ class InducedReading(_InContexts):
 
 
 class InducedAgentic(_InContexts):
-    """Tasks that an agent solves for entities which the assistant is said to like or dislike, drawn at random."""
+    """Tasks that an agent solves for entities that the assistant is said to like or dislike, drawn at random."""
 
     measure = fixture = "induced_agentic"
     share_tables = ("no_effect_on_agents",)
@@ -188,7 +188,7 @@ class GradedAdvice(_InContexts):
 
 
 class PressedAdvice(_InContexts):
-    """Donation advice where the assistant is asked for the contrary, for neutrality, in a hurry, or for money."""
+    """Donation advice when the assistant is asked for the opposite, asked to be neutral, in a hurry, or paid."""
 
     measure = fixture = "pressed_advice"
     title = "Advice under pressure"

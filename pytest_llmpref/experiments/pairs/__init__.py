@@ -139,7 +139,7 @@ class _Open(_Pairs):
 
 
 class OpenPreference(_Open):
-    """Preference for each entity, from open questions; where the reply chooses neither, the user insists once."""
+    """Preference for each entity, from open questions; if the reply chooses neither, the user insists once."""
 
     measure = fixture = "open_preference"
     title = "Open preference"
@@ -153,7 +153,7 @@ class OpenPreference(_Open):
 
 
 class OpenAdvice(_Open):
-    """Donation advice from open questions; where the reply chooses neither, the user insists once."""
+    """Donation advice from open questions; if the reply chooses neither, the user insists once."""
 
     measure = fixture = "open_advice"
     title = "Open advice"
