@@ -12,7 +12,7 @@ from pytest_llmpref.config.options import DATED
 from pytest_llmpref.files import write_whole
 from pytest_llmpref.report.claims import ClaimGroup, ModelVerdict, judge
 from pytest_llmpref.report.page import drawing_kit, template
-from pytest_llmpref.report.side_by_side import BY_COLOUR, BY_SHAPE
+from pytest_llmpref.report.side_by_side import claim_columns, claim_layers, claim_row
 from pytest_llmpref.report.views import ClaimView, Figure, claim_view
 from pytest_llmpref.report.wording import control_said, labelled, words
 from pytest_llmpref.results.schema import ModelRecord, Results, RunRecord
@@ -141,33 +141,20 @@ def history_chart(series: Series) -> Chart | None:
     rows = [row for group, cells in series.rows if not group.by_entity for row in _points(series, group, cells)]
     if not rows:
         return None
-    titles = "claim release model value low high threshold verdict n"
     return Chart(
         "Claims by release",
         "Each claim about the model as a whole: its estimate and interval in each release, and the threshold as a "
         "dashed line.",
         _spec(rows, [release.name for release in series.releases]),
-        {field: field.capitalize() if field != "n" else field for field in titles.split()},
+        claim_columns("claim release model"),
         "wide",
     )
 
 
 def _points(series: Series, group: ClaimGroup, cells: Cells) -> Iterator[Row]:
     for release, cell in zip(series.releases, cells, strict=True):
-        if cell is None or (claim := cell.group.first).estimate.value is None:
-            continue
-        yield {
-            "claim": group.title,
-            "release": release.name,
-            "model": release.label,
-            "value": claim.estimate.value,
-            "low": claim.estimate.low,
-            "high": claim.estimate.high,
-            "threshold": claim.threshold,
-            "other_threshold": -claim.threshold if claim.relation == "abs <" else claim.threshold,
-            "verdict": claim.verdict,
-            "n": claim.estimate.n,
-        }
+        if cell is not None and cell.group.first.estimate.value is not None:
+            yield claim_row(cell.group.first, claim=group.title, release=release.name, model=release.label)
 
 
 def _spec(rows: list[Row], order: list[str]) -> Spec:
@@ -175,27 +162,7 @@ def _spec(rows: list[Row], order: list[str]) -> Spec:
     axis = {"title": None, "labelAngle": -35, "labelLimit": 150}
     header = {"labelOrient": "top", "labelAnchor": "start", "labelLimit": 300, "labelPadding": 2}
     shown = quantities(claim="Claim", model="Model", value="Value", low="Low", high="High", verdict="Verdict", n="n")
-    thresholds = [
-        {
-            "mark": {"type": "line", "color": "var(--ink)", "strokeDash": [3, 3], "strokeWidth": 1, "aria": False},
-            "encoding": {"y": {"field": field, **y}},
-        }
-        for field in ("threshold", "other_threshold")
-    ]
-    interval = {
-        "mark": {"type": "rule", "strokeWidth": 2, "aria": False},
-        "encoding": {"y": {"field": "low", **y}, "y2": {"field": "high"}, "color": BY_COLOUR},
-    }
-    value = {
-        "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1},
-        "encoding": {
-            "y": {"field": "value", **y},
-            "color": BY_COLOUR,
-            "shape": BY_SHAPE,
-            "tooltip": [{"field": "release", "title": "Release", "type": "nominal"}, *shown],
-            "description": {"field": "verdict"},
-        },
-    }
+    tooltip = [{"field": "release", "title": "Release", "type": "nominal"}, *shown]
     claims = list(dict.fromkeys(row["claim"] for row in rows))
     return {
         "data": {"values": rows},
@@ -206,7 +173,7 @@ def _spec(rows: list[Row], order: list[str]) -> Spec:
             "width": {"step": STEP},
             "height": 110,
             "encoding": {"x": {"field": "release", "type": "ordinal", "sort": order, "axis": axis}},
-            "layer": [*thresholds, interval, value],
+            "layer": claim_layers("y", y, {"type": "line", "strokeWidth": 1}, {}, tooltip),
         },
     }
 

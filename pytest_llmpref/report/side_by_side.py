@@ -1,7 +1,8 @@
 """Charts that set models side by side: claims against their thresholds, preferences, checks of each measurement."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import fmean, pstdev
+from typing import Literal
 
 from pytest_llmpref.charts import Chart, Names, Row, Spec, quantities
 from pytest_llmpref.claims.verdicts import Verdict
@@ -9,7 +10,7 @@ from pytest_llmpref.experiments.registry import reference
 from pytest_llmpref.report.claims import ModelVerdict, claimed
 from pytest_llmpref.report.wording import words
 from pytest_llmpref.results.diagnostics import Diagnostics, ShareRecord
-from pytest_llmpref.results.schema import Results
+from pytest_llmpref.results.schema import ClaimRecord, Results
 
 CHECKS = {
     "coverage": ("Answered", 0.9),
@@ -24,67 +25,93 @@ SIDES = ("above the model's mean", "below the model's mean")
 
 def claims_chart(judged: Mapping[str, ModelVerdict], labels: Mapping[str, str]) -> Chart | None:
     """Return every claim about a model as a whole: estimate, interval and threshold, for each model."""
-    rows: list[Row] = []
-    for model, verdict in judged.items():
-        for group in verdict.groups:
-            claim = group.first
-            if group.by_entity or claim.estimate.value is None:
-                continue
-            row = {
-                "claim": f"{group.title}: {claimed(claim)}",
-                "model": labels[model],
-                "value": claim.estimate.value,
-                "low": claim.estimate.low,
-                "high": claim.estimate.high,
-                "threshold": claim.threshold,
-                "other_threshold": -claim.threshold if claim.relation == "abs <" else claim.threshold,
-                "verdict": claim.verdict,
-                "n": claim.estimate.n,
-            }
-            rows.append(row)
+    rows = [
+        claim_row(group.first, claim=f"{group.title}: {claimed(group.first)}", model=labels[model])
+        for model, verdict in judged.items()
+        for group in verdict.groups
+        if not group.by_entity and group.first.estimate.value is not None
+    ]
     if not rows:
         return None
-    titles = "claim model value low high threshold verdict n"
     return Chart(
         "Claims against their thresholds",
         "Each claim about a model as a whole: its estimate and interval, and the threshold as a dashed line.",
         _claims_spec(rows),
-        {field: field.capitalize() if field != "n" else field for field in titles.split()},
+        claim_columns("claim model"),
         "tall",
     )
 
 
+def claim_row(claim: ClaimRecord, /, **beside: str) -> Row:
+    """Return what a chart of claims shows of one, beside what it is told apart by."""
+    return {
+        **beside,
+        "value": claim.estimate.value,
+        "low": claim.estimate.low,
+        "high": claim.estimate.high,
+        "threshold": claim.threshold,
+        "other_threshold": -claim.threshold if claim.relation == "abs <" else claim.threshold,
+        "verdict": claim.verdict,
+        "n": claim.estimate.n,
+    }
+
+
+def claim_columns(beside: str) -> dict[str, str]:
+    """Return the columns of the table of such rows, and their headings; first those that they are told apart by."""
+    fields = f"{beside} value low high threshold verdict n".split()
+    return {field: field.capitalize() if field != "n" else field for field in fields}
+
+
 _BY_VERDICT = {"field": "verdict", "type": "nominal", "legend": {"title": None, "orient": "top"}}
-BY_COLOUR = _BY_VERDICT | {"scale": {"domain": list(Verdict), "range": [f"var(--{verdict})" for verdict in Verdict]}}
-BY_SHAPE = _BY_VERDICT | {"scale": {"domain": list(Verdict), "range": ["circle", "cross", "diamond", "triangle-up"]}}
-"""How claims are drawn, in every chart of several models or releases."""
+_BY_COLOUR = _BY_VERDICT | {"scale": {"domain": list(Verdict), "range": [f"var(--{verdict})" for verdict in Verdict]}}
+_BY_SHAPE = _BY_VERDICT | {"scale": {"domain": list(Verdict), "range": ["circle", "cross", "diamond", "triangle-up"]}}
+
+
+def claim_layers(
+    along: Literal["x", "y"], scale: Spec, line: Spec, across: Spec, tooltip: Sequence[Spec]
+) -> list[Spec]:
+    """Return how claims are drawn, in every chart of several models or releases.
+
+    Parameters
+    ----------
+    along
+        The axis of the values.
+    scale
+        Its scale.
+    line, across
+        The mark of a threshold, and what places it on the other axis.
+    tooltip
+        What is shown of a claim that is pointed at.
+    """
+    thresholds: list[Spec] = [
+        {
+            "mark": {**line, "color": "var(--ink)", "strokeDash": [3, 3], "aria": False},
+            "encoding": {along: {"field": field, **scale}, **across},
+        }
+        for field in ("threshold", "other_threshold")
+    ]
+    interval: Spec = {
+        "mark": {"type": "rule", "strokeWidth": 2, "aria": False},
+        "encoding": {along: {"field": "low", **scale}, f"{along}2": {"field": "high"}, "color": _BY_COLOUR},
+    }
+    value: Spec = {
+        "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1},
+        "encoding": {
+            along: {"field": "value", **scale},
+            "color": _BY_COLOUR,
+            "shape": _BY_SHAPE,
+            "tooltip": tooltip,
+            "description": {"field": "verdict"},
+        },
+    }
+    return [*thresholds, interval, value]
 
 
 def _claims_spec(rows: list[Row]) -> Spec:
     header = {"labelOrient": "top", "labelAnchor": "start", "labelLimit": 560, "labelPadding": 2}
     x = {"type": "quantitative", "title": None, "scale": {"zero": False}}
-    thresholds = [
-        {
-            "mark": {"type": "rule", "color": "var(--ink)", "strokeDash": [3, 3], "aria": False},
-            "encoding": {"x": {"field": field, **x}, "y": {"value": 0}, "y2": {"value": "height"}},
-        }
-        for field in ("threshold", "other_threshold")
-    ]
-    interval = {
-        "mark": {"type": "rule", "strokeWidth": 2, "aria": False},
-        "encoding": {"x": {"field": "low", **x}, "x2": {"field": "high"}, "color": BY_COLOUR},
-    }
+    whole: Spec = {"y": {"value": 0}, "y2": {"value": "height"}}
     shown = quantities(claim="Claim", model="Model", value="Value", low="Low", high="High", verdict="Verdict")
-    value = {
-        "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1},
-        "encoding": {
-            "x": {"field": "value", **x},
-            "color": BY_COLOUR,
-            "shape": BY_SHAPE,
-            "tooltip": shown,
-            "description": {"field": "verdict"},
-        },
-    }
     order = list(dict.fromkeys(row["claim"] for row in rows))
     return {
         "data": {"values": rows},
@@ -95,7 +122,7 @@ def _claims_spec(rows: list[Row]) -> Spec:
             "width": 420,
             "height": {"step": 20},
             "encoding": {"y": {"field": "model", "type": "nominal", "axis": {"title": None, "labelLimit": 220}}},
-            "layer": [*thresholds, interval, value],
+            "layer": claim_layers("x", x, {"type": "rule"}, whole, shown),
         },
     }
 
@@ -221,13 +248,13 @@ def _checks_spec(rows: list[Row]) -> Spec:
         "mark": {"type": "rule", "color": "var(--muted)", "strokeDash": [3, 3], "aria": False},
         "encoding": {"x": {"field": "reference", **x}, "y": {"value": 0}, "y2": {"value": "height"}},
     }
-    interval = {
+    interval: Spec = {
         "transform": [{"filter": "isValid(datum.low) && isValid(datum.high)"}],
         "mark": {"type": "rule", "color": "var(--rule)", "strokeWidth": 2, "aria": False},
         "encoding": {"x": {"field": "low", **x}, "x2": {"field": "high"}},
     }
     shown = quantities(model="Model", measure="Measure", check="Check", value="Value", low="Low", high="High")
-    value = {
+    value: Spec = {
         "mark": {"type": "point", "filled": True, "size": 55, "color": "var(--c0)", "opacity": 1},
         "encoding": {"x": {"field": "value", **x}, "tooltip": shown, "description": {"field": "row"}},
     }

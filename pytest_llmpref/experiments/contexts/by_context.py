@@ -22,7 +22,7 @@ from pytest_llmpref.experiments.contexts.trials import (
 from pytest_llmpref.experiments.measure import Measure, coverage_reasons, outcome_diagnostics
 from pytest_llmpref.experiments.pairs.measure import bias_reasons, comparisons_of
 from pytest_llmpref.experiments.trials import trials_as
-from pytest_llmpref.stats.dyads import slope_over_pairs
+from pytest_llmpref.stats.slopes import slope_over_pairs
 
 Pair = tuple[str, str]
 

@@ -11,7 +11,7 @@ from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario
 from pytest_llmpref.experiments.contexts.assigned_studies import MARGIN, ring
 from pytest_llmpref.stats.arrays import FloatArray
-from pytest_llmpref.stats.dyads import slope_over_pairs
+from pytest_llmpref.stats.slopes import slope_over_pairs
 
 REFERENCES = 300
 """Over how many studies without chance a truth is averaged. Our choice."""

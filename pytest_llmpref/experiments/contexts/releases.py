@@ -8,7 +8,7 @@ from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.config.contexts import Family
 from pytest_llmpref.experiments.contexts.trials import InContext, Outcomes, score
 from pytest_llmpref.stats.change import changed
-from pytest_llmpref.stats.dyads import slope_over_pairs
+from pytest_llmpref.stats.slopes import slope_over_pairs
 
 Place = tuple[str, str, int]
 """A pair of entities, or an entity and its question, in a drawing."""

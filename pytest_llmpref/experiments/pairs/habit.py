@@ -29,8 +29,7 @@ from pytest_llmpref.experiments.trials import Replies, trials_as
 from pytest_llmpref.stats.arrays import FloatArray, IntArray
 from pytest_llmpref.stats.change import Changes, changed, share_correlation
 from pytest_llmpref.stats.clustering import own_design_effects
-from pytest_llmpref.stats.dyads import slope_over_pairs
-from pytest_llmpref.stats.slopes import shares_beside_worth, slope_per_two_sd
+from pytest_llmpref.stats.slopes import shares_beside_worth, slope_over_pairs, slope_per_two_sd
 
 Choices = tuple[IntArray, IntArray, FloatArray]
 """Numbers of the two entities of each question, and the probability that the first was chosen; shape (t,) each."""
@@ -161,8 +160,8 @@ def pull_over_entities(liked: FloatArray, choices: Sequence[Choices], groups: Se
     """Return the slope of shares on two standard deviations of liking; of two measures, of the first less the second.
 
     Two more questions are counted in the error, as if they came out otherwise: so it is not 0 where all answers are
-    alike (as in `stats.dyads`). One whose entities lie as far apart as two usually do moves a slope over n questions by
-    the square root of 2, divided by n.
+    alike (as in `slope_over_pairs`). One whose entities lie as far apart as two usually do moves a slope over n
+    questions by the square root of 2, divided by n.
 
     Parameters
     ----------

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pytest_llmpref.stats.dyads import slope_over_pairs
+from pytest_llmpref.stats.slopes import slope_over_pairs
 
 STUDIES = 300
 
