@@ -30,7 +30,7 @@ CLAIMS = "tests/unit/claims"
 STATS = "tests/unit/stats"
 READING = "tests/unit/parsing"
 PARSING = [
-    *(f"{READING}/test_{name}.py" for name in ("reading_rules", "replies", "cut_replies", "patterns")),
+    *(f"{READING}/test_{name}.py" for name in ("reading_rules", "replies", "declining", "cut_replies", "patterns")),
     # One pair of names of several: each takes seconds.
     f"{READING}/test_own_replies.py::test_what_chooses_is_read_and_nothing_else[Oxfam and the British Museum]",
     f"{READING}/test_own_replies.py::test_yes_and_no_are_read",

@@ -61,3 +61,10 @@ def test_of_no_trials_there_is_nothing_to_tell():
     nothing = np.zeros(0, np.intp)
     assert own_design_effects(nothing, nothing, nothing > 0, 2, otherwise=1.5).tolist() == [1.5, 1.5]
     assert own_design_effects(np.zeros(3, np.intp), np.arange(3), np.zeros(3, bool), 1, otherwise=0).dtype == np.float64
+
+
+def test_what_is_taken_otherwise_may_be_a_whole_number():
+    """Pairs that end 2, 0 and 1: squared sums of 2 beside 3/2, so 2 after 3/2 for few pairs, and 2 / (1 + 2 / 6)."""
+    ended = np.array([1, 1, 0, 0, 1, 0]) > 0
+    found = own_design_effects(np.zeros(6, np.intp), np.repeat(np.arange(3), 2), ended, 1, otherwise=1)
+    assert found == pytest.approx([1.5])
