@@ -2,9 +2,6 @@
 
 Loading it, or one of the shipped descriptors, loads no experiment and no statistics: they are imported in every pytest
 run of an environment that has the plugin.
-
-`Calibrating`, `Scenario`, `Finding` and `ClaimKind` say what calibration plants: simulated studies, what each finds,
-and the claims made of that.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -235,8 +232,7 @@ class Behaviour:
     entity_gate
         A second gate, which makes a claim for each entity beside that about the model; ``None`` for none.
     share_tables
-        Tables of the policy file whose margins are compared with differences of shares, so that one of 1 or more would
-        hold whatever was found.
+        Tables of the policy file whose margins are differences of shares, so that one of 1 or more would always hold.
 
     Examples
     --------
