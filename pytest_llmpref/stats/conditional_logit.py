@@ -42,8 +42,6 @@ class ConditionalFit:
         the slope rises.
     strata
         Number of all strata, informative or not.
-    log_likelihood
-        Conditional log-likelihood at the slope.
     """
 
     slope: float
@@ -52,7 +50,6 @@ class ConditionalFit:
     levels: FloatArray
     centres: FloatArray
     strata: int
-    log_likelihood: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,19 +104,18 @@ def fit_conditional(x: FloatArray, success: BoolArray, stratum: IntArray) -> Con
     kept = informative[stratum_of]
     influence = np.zeros(len(x))
     if not kept.any():
-        return ConditionalFit(np.nan, 0.0, influence, np.empty(0), np.empty(0), len(names), 0.0)
+        return ConditionalFit(np.nan, 0.0, influence, np.empty(0), np.empty(0), len(names))
     padded, row, column = _pad(x[kept], success[kept], stratum_of[kept])
     observed = float(x[kept] @ success[kept])
-    slope, information, log_normaliser = _newton(padded, observed)
+    slope, information = _newton(padded, observed)
     if np.isinf(slope):
-        return ConditionalFit(slope, 0.0, influence, np.empty(0), np.empty(0), len(names), 0.0)
+        return ConditionalFit(slope, 0.0, influence, np.empty(0), np.empty(0), len(names))
     levels = stratum_levels(padded.x, padded.real, padded.successes, slope)
     chances = special.expit(levels[:, None] + slope * padded.x)
     centre = _centre(padded, chances)
     residual = success[kept] - chances[row, column]
     influence[kept] = (x[kept] - centre[row]) * residual / information
-    likelihood = slope * observed - log_normaliser
-    return ConditionalFit(slope, information, influence, levels, centre, len(names), likelihood)
+    return ConditionalFit(slope, information, influence, levels, centre, len(names))
 
 
 def _centre(padded: _Padded, chances: FloatArray) -> FloatArray:
@@ -186,15 +182,15 @@ def _pad(x: FloatArray, success: BoolArray, stratum_of: IntArray) -> tuple[_Padd
     return _Padded(padded, real, np.bincount(row, success).astype(np.intp)), row, column
 
 
-def _newton(padded: _Padded, observed: float) -> tuple[float, float, float]:
-    """Return slope, information and log of the normalising constant; an infinite slope where no step comes to rest."""
+def _newton(padded: _Padded, observed: float) -> tuple[float, float]:
+    """Return the slope and the information; an infinite slope where no step comes to rest."""
     slope = 0.0
     log_normaliser, expected, information = _moments(padded, slope)
     objective = -log_normaliser
     for _ in range(MOST_STEPS):
         score = observed - expected
         if information <= 1e-12 or abs(slope) > STEEPEST:
-            return float(np.copysign(np.inf, slope or score)), 0.0, 0.0
+            return float(np.copysign(np.inf, slope or score)), 0.0
         step = score / information
         while True:
             log_normaliser, expected, information = _moments(padded, slope + step)
@@ -204,8 +200,8 @@ def _newton(padded: _Padded, observed: float) -> tuple[float, float, float]:
             step /= 2
         slope, objective = slope + step, objective + gain
         if abs(step) < 1e-7 * (1 + abs(slope)):
-            return slope, information, log_normaliser
-    return float(np.copysign(np.inf, slope)), 0.0, 0.0
+            return slope, information
+    return float(np.copysign(np.inf, slope)), 0.0
 
 
 def _moments(padded: _Padded, slope: float) -> tuple[float, float, float]:

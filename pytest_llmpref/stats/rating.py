@@ -13,8 +13,6 @@ from functools import lru_cache
 
 import numpy as np
 
-from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.claims.intervals import Normal, Unknown
 from pytest_llmpref.stats.arrays import BoolArray, FloatArray
 from pytest_llmpref.stats.closed_form import ELO_PER_LOGIT
 from pytest_llmpref.stats.comparisons import ELO_MEAN, Comparisons, require_comparisons
@@ -43,9 +41,6 @@ class Rating:
         the comparisons fall apart into groups without a link: only the prior then sets one against another.
     degrees_of_freedom
         Of each standard error, shape (n_entities,); infinite where they know it as well as if it were given.
-    position_effect, label_effect
-        What being shown first, and carrying label A, is worth in Elo points. The label effect is NaN where labels
-        were not crossed with positions.
     converged
         Whether Newton's steps came to rest.
     iterations
@@ -57,8 +52,6 @@ class Rating:
     elo: FloatArray
     standard_errors: FloatArray
     degrees_of_freedom: FloatArray
-    position_effect: Estimate
-    label_effect: Estimate
     converged: bool
     iterations: int
     connected: bool
@@ -128,14 +121,10 @@ def _in_elo(comparisons: Comparisons, weights: FloatArray, fits: PairFits, model
     parameters = centring @ fits.parameters[:, 0]
     errors, df = _standard_errors(comparisons, weights, fits, model, centring)
     errors = errors * ELO_PER_LOGIT
-    crossed = len(np.unique(comparisons.label_first_is_a[weights > 0])) == 2
-    trials = int(np.count_nonzero(weights))
     return Rating(
         elo=np.where(compared, ELO_MEAN + ELO_PER_LOGIT * parameters[:n], np.nan),
         standard_errors=np.where(compared & connected, errors[:n], np.nan),
         degrees_of_freedom=df[:n],
-        position_effect=_effect("position effect", parameters[n], errors[n], trials),
-        label_effect=_effect("label effect", parameters[-1], errors[-1], trials) if crossed else _not_crossed(trials),
         converged=bool(fits.converged[0]),
         iterations=int(fits.iterations[0]),
         connected=connected,
@@ -323,14 +312,3 @@ def _connection(
         reached = linked[first] | linked[second]
         linked[first[reached]] = linked[second[reached]] = True
     return compared, bool(linked[compared].all())
-
-
-def _effect(label: str, value: float, error: float, trials: int) -> Estimate:
-    points = float(value) * ELO_PER_LOGIT
-    method = "nuisance effect of the Bradley-Terry fit in Elo points, standard error clustered by pair"
-    return Estimate(points, trials, "trials", method, Normal(points, float(error)), label=label)
-
-
-def _not_crossed(trials: int) -> Estimate:
-    reason = "labels were not crossed with positions, so their effects cannot be told apart"
-    return Estimate(math.nan, trials, "trials", "none", Unknown(), (reason,), "label effect")
