@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from scipy import special
 
-from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario
+from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario, Unpredicted
 from pytest_llmpref.stats.answers import ReadingDesign
 from pytest_llmpref.stats.arms import ArmRuns, arm_difference
 from pytest_llmpref.stats.arrays import FloatArray
@@ -18,7 +18,7 @@ MARGIN = 0.10
 
 
 @dataclass(frozen=True)
-class AgentStudy:
+class AgentStudy(Unpredicted):
     """Conditions of a study.
 
     Attributes

@@ -7,6 +7,7 @@ from random import Random
 
 import numpy as np
 
+from pytest_llmpref.experiments.behaviour import Unpredicted
 from pytest_llmpref.stats.arrays import FloatArray, IntArray
 from pytest_llmpref.stats.assignment import Assigned, Design
 
@@ -31,7 +32,7 @@ def ring(n: int, partners: int) -> tuple[IntArray, IntArray]:
 
 
 @dataclass(frozen=True)
-class AssignedStudy:
+class AssignedStudy(Unpredicted):
     """A study of entities in three drawings, each of them once in each arm.
 
     Attributes

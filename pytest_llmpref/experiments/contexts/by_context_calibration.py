@@ -8,7 +8,7 @@ import numpy as np
 from scipy import special
 
 from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario
+from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario, Unpredicted
 from pytest_llmpref.experiments.contexts.assigned_studies import MARGIN, ring
 from pytest_llmpref.stats.arrays import FloatArray
 from pytest_llmpref.stats.slopes import slope_over_pairs
@@ -18,7 +18,7 @@ REFERENCES = 300
 
 
 @dataclass(frozen=True)
-class PressedStudy:
+class PressedStudy(Unpredicted):
     """Conditions of a study of a context without arms.
 
     Attributes
@@ -70,7 +70,7 @@ class PressedStudy:
 
 
 @dataclass(frozen=True)
-class PrimedStudy:
+class PrimedStudy(Unpredicted):
     """Conditions of a study of advice after a stated preference.
 
     Attributes

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import special
 
 from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario
+from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario, Unpredicted
 from pytest_llmpref.stats.arrays import FloatArray
 from pytest_llmpref.stats.wins import Judgments, share_won, share_won_within
 
@@ -20,7 +20,7 @@ REFERENCES = 400
 
 
 @dataclass(frozen=True)
-class EffortStudy:
+class EffortStudy(Unpredicted):
     """Conditions of a study. Quality is in log-odds of a judgment.
 
     Attributes

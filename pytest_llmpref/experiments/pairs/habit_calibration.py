@@ -9,7 +9,7 @@ from scipy import special
 
 from pytest_llmpref.claims.sensitivity import MOST_PULL
 from pytest_llmpref.config.entities import load_entities
-from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario
+from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario, Unpredicted
 from pytest_llmpref.experiments.pairs.habit import pull_over_entities
 from pytest_llmpref.experiments.pairs.names import name_questions
 from pytest_llmpref.experiments.pairs.pulls import pair_design
@@ -22,7 +22,7 @@ ADVICE_WORDINGS = 8
 
 
 @dataclass(frozen=True)
-class HabitStudy:
+class HabitStudy(Unpredicted):
     """Conditions of a study. What an entity is liked by has an SD of 1; half of its variance lies between groups.
 
     Attributes

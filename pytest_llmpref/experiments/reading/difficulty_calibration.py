@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from scipy import special
 
-from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario
+from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario, Unpredicted
 from pytest_llmpref.stats.answers import Answers, ControlAnswers, ReadingDesign, no_signal_reasons
 from pytest_llmpref.stats.difficulty import slopes_by_difficulty
 
@@ -19,7 +19,7 @@ REFERENCES = 100
 
 
 @dataclass(frozen=True)
-class DifficultyStudy:
+class DifficultyStudy(Unpredicted):
     """Conditions of a study.
 
     Attributes

@@ -36,7 +36,7 @@ def superadditivity(refusals: Measure, preferences: Measure) -> Estimate:
     ids = tuple(refusals.estimates)
     _, group = np.unique([refusals.groups[entity] for entity in ids], return_inverse=True)
     found = interaction(attempts_of(refusals.trials, ids), Noisy.of(preferences, ids), group)
-    return found.marked(_reasons(refusals, preferences))
+    return found.marked(_reasons_beside_order(refusals, preferences))
 
 
 def excess_refusals(refusals: Measure, preferences: Measure) -> Estimate:
@@ -58,7 +58,7 @@ def excess_refusals(refusals: Measure, preferences: Measure) -> Estimate:
     """
     ids = tuple(refusals.estimates)
     found = refusal_patterns.excess(attempts_of(refusals.trials, ids), values_in(preferences.values, ids))
-    return found.marked(_reasons(refusals, preferences))
+    return found.marked(_reasons_beside_order(refusals, preferences))
 
 
 def reason_trends(refusals: Measure, preferences: Measure) -> dict[Reason, Estimate]:
@@ -98,10 +98,14 @@ def reason_trends(refusals: Measure, preferences: Measure) -> dict[Reason, Estim
             cluster,
             f"trend of {reason.value}",
             unit="refusals",
-        ).marked(_reasons(refusals, preferences))
+        ).marked(_reasons_beside_order(refusals, preferences))
         for reason in Reason
     }
 
 
-def _reasons(*measures: Measure) -> list[str]:
+def _reasons_beside_order(*measures: Measure) -> list[str]:
+    """Return why any of the measures is invalid, or says nothing of this since it was asked only until a verdict.
+
+    Unlike `stats.association.reasons_of`, not that one does not order the entities: no order is asked about here.
+    """
     return [f"{measure.name}: {reason}" for measure in measures for reason in (*measure.reasons, *measure.early)]

@@ -10,7 +10,7 @@ from scipy import special
 
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Envelope, Normal, Wilson
-from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario
+from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario, Unpredicted
 from pytest_llmpref.experiments.measure import Measure, reliability_reasons
 from pytest_llmpref.experiments.pairs.calibration import (
     MODEL,
@@ -288,7 +288,7 @@ def scenarios() -> Iterator[Scenario]:
 
 
 @dataclass(frozen=True)
-class GateStudy:
+class GateStudy(Unpredicted):
     """A study of the gate alone: every pair in both orders, entities refused as planted, and a control.
 
     Attributes
