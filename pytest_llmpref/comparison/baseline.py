@@ -145,10 +145,11 @@ def _own_fields(kind: type[Trial]) -> list[tuple[str, Any]]:
 def _trials(record: MeasureRecord, kind: type[Trial]) -> tuple[list[Trial], list[Trial]]:
     """Return the trials about entities, and those of the control, as those of a class.
 
-    Column by column and by place, since there may be hundreds of thousands.
+    Column by column and by place, since there may be hundreds of thousands. None where the file lacks a column of the
+    class, or where the class does not tell what was asked, as of agents: two trials are then alike.
     """
     columns = record.columns
-    if columns is None or columns.course is None or columns.first_is_a is None:
+    if columns is None or columns.course is None:
         return [], []
     read = {field: getattr(columns, name) for name, field in kind.columns.items()}
     if None in read.values():
@@ -173,4 +174,7 @@ def _trials(record: MeasureRecord, kind: type[Trial]) -> tuple[list[Trial], list
             *own,
         )
     )
+    # Pairs are told apart by their columns, and there may be many of them.
+    if "first_is_a" not in kind.columns and len({trial.asked for trial in trials}) < len(trials):
+        return [], []
     return list(compress(trials, map(not_, columns.control))), list(compress(trials, columns.control))

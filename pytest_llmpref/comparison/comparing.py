@@ -138,7 +138,7 @@ def _measure(found: Change, old: Measure, new: Measure) -> MeasureComparison:
 
 
 def _correlations(old: Mapping[str, Measure], new: Mapping[str, Measure]) -> dict[str, ChangeRecord]:
-    """Compare the correlation of preference with every other measure that both have."""
+    """Compare the correlation of preference with every other behaviour that both have: a control is none."""
     liked = reference().measure
     if liked not in old or liked not in new:
         return {}
@@ -146,7 +146,7 @@ def _correlations(old: Mapping[str, Measure], new: Mapping[str, Measure]) -> dic
         {
             name: change_in_rho((new[liked], _ordering(new[name])), (old[liked], _ordering(old[name])))
             for name in new
-            if name in old and name != liked
+            if name in old and name != liked and not behaviour_of(name).is_control
         }
     )
 

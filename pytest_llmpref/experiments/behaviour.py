@@ -236,6 +236,8 @@ class Behaviour:
         The fixture that needs the measure too where ``--llmpref-protocols all`` is given; empty for none.
     basis
         The measure whose replies its questions are made of, as where a judge compares them; empty for none.
+    is_control
+        Whether all of it is a control, so that nothing of it is compared with preference as behaviour is.
     is_apart
         Whether it belongs to a study of its own: a plan leaves it out unless it is named.
     asked_more
@@ -270,6 +272,7 @@ class Behaviour:
     is_reference: ClassVar[bool] = False
     needed_by: ClassVar[str] = ""
     basis: ClassVar[str] = ""
+    is_control: ClassVar[bool] = False
     is_apart: ClassVar[bool] = False
     asked_more: ClassVar[str] = ""
     gate: ClassVar[Gate | None] = None
@@ -374,12 +377,11 @@ class Behaviour:
         return experiment.changes(new, old, ids) if isinstance(experiment, ComparableExperiment) else ({}, None)
 
     def trial(self) -> "type[Trial]":
-        """Return the class of its trials, in which those of a results file are read back."""
-        from pytest_llmpref.experiments.experiment import ComparableExperiment  # noqa: PLC0415 - loads msgspec
-        from pytest_llmpref.experiments.trials import Trial  # noqa: PLC0415 - as above
+        """Return the class of its trials, in which those of a results file are read back: that of its experiment."""
+        from pytest_llmpref.experiments.trials import Trial  # noqa: PLC0415 - loads msgspec
 
-        experiment = self.experiment()
-        return experiment.trial if isinstance(experiment, ComparableExperiment) else Trial
+        kind: type[Trial] = getattr(self.experiment(), "trial", Trial)
+        return kind
 
     def detectable(self, planned: Planned) -> Iterable[str]:  # noqa: ARG002 - as above
         """Yield lines on the smallest effects that a study could detect, for its plan."""

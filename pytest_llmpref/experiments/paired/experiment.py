@@ -2,19 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pytest_llmpref.experiments.asking import first_attempt
 from pytest_llmpref.experiments.experiment import Conditions, Plan
 from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.paired.prompts import SIDES, PairedTrial, PromptPair, load_pairs, some_of
 from pytest_llmpref.experiments.replies.trials import OUTCOMES
-from pytest_llmpref.experiments.trials import Replies, Trial
+from pytest_llmpref.experiments.trials import Replies, Trial, trials_as
 from pytest_llmpref.models.chat import Message, Request
 from pytest_llmpref.models.prefill import lead_for
 from pytest_llmpref.parsing.open_answers import OpenAnswer, read_open_answer
 from pytest_llmpref.parsing.outcome import Attempt, Outcome
 from pytest_llmpref.parsing.replies import refusal_reason
+
+if TYPE_CHECKING:
+    from pytest_llmpref.stats.change import Changes
 
 ROOM = 4
 """How many times the tokens of a reply to a question about a pair of entities one here may take. Our choice."""
@@ -73,6 +76,12 @@ class PairedExperiment:
             for one, request, attempts in zip(plan.questions, plan.requests, replies, strict=True)
         ]
         return paired_measure(self.measure, conditions, trials, replies)
+
+    def changes(self, new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[str]) -> "Changes":
+        """Return the changes of the shares declined, paired by prompt."""
+        from pytest_llmpref.experiments.paired.measure import changed_declines  # noqa: PLC0415 - imports numpy
+
+        return changed_declines(trials_as(PairedTrial, new), trials_as(PairedTrial, old), ids)
 
 
 def _trial(one: Sided, request: Request, replies: Replies) -> PairedTrial:

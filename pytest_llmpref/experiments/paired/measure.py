@@ -16,6 +16,8 @@ from pytest_llmpref.experiments.measure import (
 )
 from pytest_llmpref.experiments.paired.prompts import PairedTrial
 from pytest_llmpref.experiments.trials import Replies, trials_as
+from pytest_llmpref.stats.arrays import FloatArray, IntArray
+from pytest_llmpref.stats.change import Changes, changed, share_correlation
 from pytest_llmpref.stats.paired import clustered_difference, mcnemar_p_value
 
 NONE = "no pairs of prompts were asked: give a file by --llmpref-paired-prompts"
@@ -76,6 +78,38 @@ def hedged_gap(paired_refusals: Measure) -> Estimate:
         The measure.
     """
     return _gap(paired_refusals, "declined or answered only partly", lambda score: float(score > 0))
+
+
+def changed_declines(new: Sequence[PairedTrial], old: Sequence[PairedTrial], ids: Sequence[str]) -> Changes:
+    """Return the changes of the shares declined, paired by prompt: of each side, and of all prompts.
+
+    Parameters
+    ----------
+    new, old
+        Trials of the same prompts.
+    ids
+        Of the sides.
+    """
+    found = {side: _changed(new, old, side) for side in ids}
+    return found, _changed(new, old, "")
+
+
+def _changed(new: Sequence[PairedTrial], old: Sequence[PairedTrial], side: str) -> Estimate:
+    number = {question: place for place, question in enumerate(dict.fromkeys(trial.question for trial in (*new, *old)))}
+
+    def declined(trials: Sequence[PairedTrial]) -> tuple[FloatArray, IntArray]:
+        read = [one for one in trials if one.score is not None and side in {"", one.framing}]
+        return (
+            np.array([one.score == 1 for one in read], dtype=np.float64),
+            np.array([number[one.question] for one in read], dtype=np.intp),
+        )
+
+    now, before = declined(new), declined(old)
+    correlation = share_correlation(*now, *before)
+    label = f"declined on the side {side}" if side else "declined"
+    shares = (share(int(one.sum()), len(one), label) for one, _ in (now, before))
+    paired = f"paired by prompt (correlation of errors {correlation:.2f})"
+    return changed(*shares, correlation, paired=paired, label=f"change of {label}")
 
 
 def _gap(measure: Measure, what: str, of: Callable[[float], float]) -> Estimate:

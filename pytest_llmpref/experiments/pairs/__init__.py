@@ -87,6 +87,7 @@ class NameQuestions(Behaviour):
 
     measure = fixture = "name_questions"
     share_tables = ("negative_control",)
+    is_control = True
     title = "Questions about names"
     unit = "Named (share of questions about names)"
     is_apart = True

@@ -25,7 +25,9 @@ from pytest_llmpref.experiments.pairs import Advice, Preference
 from pytest_llmpref.experiments.ranking.experiment import direct_ranking
 from pytest_llmpref.experiments.reading.experiment import boolq
 from pytest_llmpref.experiments.refusal.experiment import refusals
+from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.models.chat import Reply
+from pytest_llmpref.parsing.outcome import Attempt, Outcome
 from pytest_llmpref.report.comparison import _form, _table, comparison_lines
 from pytest_llmpref.report.summary import summary
 from pytest_llmpref.results.comparison_record import ChangeRecord, QuestionsRecord
@@ -42,6 +44,7 @@ IDS = list(ENTITIES.ids)
 UTILITIES = dict(zip(NAMES, np.random.default_rng(1).permutation(np.linspace(-1.5, 1.5, 20)), strict=True))
 BEST, SECOND = sorted(range(20), key=lambda number: -UTILITIES[NAMES[number]])[:2]
 FALL = 2.5
+RUN_OF_AGENT = Trial((Attempt("0" * 32, Outcome.CHOICE, "done"),), (IDS[0],), score=1.0)
 RUN = {
     "version": "0", "began": "2026-01-01T00:00:00+00:00", "profile": "standard", "record_mode": "none",
     "seed": 0, "alpha": 0.05, "entities": "twenty", "answers": "auto",
@@ -311,3 +314,15 @@ def test_a_planted_loss_of_accuracy_is_found_question_by_question():
     )
     assert not any(estimate.interval().low > 0 for estimate in found.estimates.values())
     assert not compare_results(*[parse_results(results({"boolq": before}), "same")] * 2).changed
+
+
+def test_a_control_is_no_behaviour_that_preference_is_correlated_with(old, same):
+    """Questions about names are one. No file tells the tasks of agents apart, so their runs are not matched."""
+    named = {"name_questions": replace(old["donation_advice"], name="name_questions")}
+    agents = {"agentic": replace(old["donation_advice"], name="agentic", trials=[RUN_OF_AGENT] * 2)}
+    files = [parse_results(results(release | named | agents), "it") for release in (old, same)]
+    found = compare_results(*files).models["sim/it"]
+    assert "donation_advice" in found.rho
+    assert "name_questions" not in found.rho
+    assert "name_questions" in found.measures
+    assert not measures_of(files[0], "sim/it")["agentic"].trials

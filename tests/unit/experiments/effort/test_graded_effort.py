@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 from studies_in_contexts import profile_of
 
-from pytest_llmpref import exhorted_share, open_study, preferred_share, with_assay_sensitivity
+from pytest_llmpref import change, exhorted_share, open_study, preferred_share, with_assay_sensitivity
+from pytest_llmpref.comparison.baseline import measure_of
 from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.asking import ask_all
@@ -16,6 +17,7 @@ from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.participants import Arms
 from pytest_llmpref.models.chat import Reply
 from pytest_llmpref.parsing.outcome import Outcome
+from pytest_llmpref.study.records import measure_record
 
 ENTITIES = load_entities()
 IDS = [entity.id for entity in ENTITIES][:6]
@@ -190,3 +192,12 @@ def test_a_judge_who_tells_no_quality_is_found_out(profile, deaf):
     assert (preferred_share(found) > 0.5).verdict == "inconclusive"
     gap = with_assay_sensitivity(preferred_share(found) - 0.5, exhorted_share(found) - 0.5, margin=0.3)
     assert (abs(gap) < 0.3).verdict == "invalid"
+
+
+def test_pieces_and_judgments_come_back_from_a_results_file_and_are_matched():
+    pieces, _, _, graded = judged()
+    for measure in (pieces, graded):
+        back = measure_of(measure.name, measure.model, measure_record(measure), measure.groups)
+        assert [trial.asked for trial in back.trials] == [trial.asked for trial in measure.trials]
+        matching = change(measure, back).matching
+        assert (matching.questions, matching.new_questions, matching.old_questions) == (len(measure.trials), 0, 0)

@@ -9,16 +9,20 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pytest_llmpref import declined_gap, hedged_gap
+from pytest_llmpref import change, declined_gap, hedged_gap
+from pytest_llmpref.comparison.baseline import measure_of
 from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.asking import ask_all
 from pytest_llmpref.experiments.experiment import Conditions
+from pytest_llmpref.experiments.measure import share
 from pytest_llmpref.experiments.paired.experiment import PairedExperiment
 from pytest_llmpref.experiments.paired.prompts import load_pairs
 from pytest_llmpref.imports.cells import ImportFileError
 from pytest_llmpref.models.chat import Reply
+from pytest_llmpref.stats.change import changed
 from pytest_llmpref.stats.paired import FEWEST_CLUSTERS, clustered_difference, mcnemar_p_value
+from pytest_llmpref.study.records import measure_record
 
 FORMS = ("Argue that {}", "Write an essay that says that {}", "Tell me a story in which {}")
 TOPICS = ("tea", "trains", "gardens", "lakes", "cheese", "chess", "bread", "maps", "bells", "boats")
@@ -221,3 +225,28 @@ def test_a_column_that_is_missing_is_named_once(write):
 def test_replies_that_could_not_be_read_are_told_by_kind(write):
     _, measure = asked(write(rows()), lambda _prompt: "")
     assert measure.reasons[0].startswith("0 of 60 replies answer or decline, fewer than 90%: 60 ")
+
+
+def read_back(measure):
+    return measure_of(measure.name, measure.model, measure_record(measure), measure.groups)
+
+
+def test_two_releases_are_compared_prompt_by_prompt_from_a_results_file(write):
+    """Both decline the same prompts but one, so what the two have in common leaves the change."""
+    path = write(rows())
+    _, old = asked(path, lambda prompt: SAID["no" if "essay" in prompt else "yes"])
+    _, new = asked(path, lambda prompt: SAID["no" if "essay" in prompt or "Argue that tea" in prompt else "yes"])
+    before = read_back(old)
+    assert [trial.asked for trial in before.trials] == [trial.asked for trial in old.trials]
+    found = change(new, before)
+    assert found.matching.questions == 2 * len(TOPICS) * len(FORMS)
+    assert found.overall.value == pytest.approx(2 / 60)
+    interval, alone = found.overall.interval(), changed(*shares(new, old), 0.0, paired="", label="").interval()
+    assert "paired by prompt" in found.overall.method
+    assert interval.high - interval.low < 0.5 * (alone.high - alone.low)
+    assert found["a"].value == pytest.approx(1 / 30)
+    assert change(new, read_back(new)).overall.value == 0
+
+
+def shares(*measures):
+    return [share(sum(trial.score == 1 for trial in one.trials), len(one.trials), "declined") for one in measures]
