@@ -3,6 +3,7 @@
 import difflib
 import json
 import re
+from collections.abc import Iterable
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,7 +51,7 @@ class OpenStudy:
     def __getattr__(self, fixture: str) -> Measure:
         measures = measured_by()
         if fixture.startswith("_") or fixture not in measures:
-            raise AttributeError(f"a study has no {fixture!r}; it has {', '.join(measures)}")
+            raise AttributeError(f"a study has no {fixture!r}: {_nearest(fixture, measures)}")
         return self[measures[fixture]]
 
     def __getitem__(self, measure: str) -> Measure:
@@ -64,9 +65,7 @@ class OpenStudy:
             If its trials are not recorded and may not be asked, or cannot be.
         """
         if measure not in behaviours():
-            near = difflib.get_close_matches(measure, behaviours(), n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(behaviours())}"
-            raise KeyError(f"no measure {measure!r}: {hint}")
+            raise KeyError(f"no measure {measure!r}: {_nearest(measure, behaviours())}")
         return self._studies[self._model].measure(measure)
 
     def results(self) -> "SavedResults":
@@ -93,6 +92,13 @@ class OpenStudy:
     def close(self) -> None:
         """Stop the model. What was measured stays usable."""
         self._studies.close()
+
+
+def _nearest(name: str, there: Iterable[str]) -> str:
+    """Say which names a user may have meant; all that there are, where none is near."""
+    known = list(there)
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
 
 
 class SavedResults:

@@ -46,9 +46,13 @@ def test_it_runs_inside_a_running_event_loop_as_in_a_notebook():
 
 
 def test_unknown_measures_and_settings_name_those_that_there_are(study):
-    with pytest.raises(AttributeError, match=r"a study has no 'preference'; it has preferences, "):
+    with pytest.raises(AttributeError, match=r"a study has no 'preference': did you mean preferences or "):
         study.preference  # noqa: B018 - the access is what fails
-    with pytest.raises(KeyError, match="no measure 'preferences': did you mean 'preference'"):
+    with pytest.raises(AttributeError, match=r"a study has no 'granted_advice': did you mean graded_advice or "):
+        study.granted_advice  # noqa: B018 - as above
+    with pytest.raises(AttributeError, match=r"a study has no 'qqq': there are preferences, direct_ranking, "):
+        study.qqq  # noqa: B018 - as above
+    with pytest.raises(KeyError, match="no measure 'preferences': did you mean preference or "):
         study["preferences"]
     with pytest.raises(SettingError, match=r"open_study has no tokens; there are agentic, .*seed, "):
         open_study("sim/paper-a", tokens=3)
