@@ -818,3 +818,11 @@ def test_a_parameter_with_colons_is_part_of_no_name(suite, pytester):
     assert "GATE OPEN: 1 of 1 supported" in last_line(run)
     run.stdout.fnmatch_lines([" + it [[]gate,*"])
     assert "**it**" in (pytester.path / "reports/latest/summary.md").read_text()
+
+
+def test_a_gate_of_a_model_that_is_not_recorded_says_so(suite, pytester):
+    """The reason to skip it ends in what the recording would cost, which is no reason."""
+    suite(f"{HEAD}\n    def test_of_no_model():\n        pass\n", model="local/nothing")
+    (absent,) = gate_of(pytester)["not_run"]
+    assert absent["reason"].startswith("skipped: local/nothing: ")
+    assert "trials are not recorded" in absent["reason"]
