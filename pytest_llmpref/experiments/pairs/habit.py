@@ -153,6 +153,12 @@ def pull_of_liking(measure: Measure, preferences: Measure, *, beyond: Measure | 
     found = pull_over_entities(liked, choices, list(measure.groups.values()), label)
     reasons = [f"{one.name}: {reason}" for one in measures for reason in (*one.reasons, *one.early, *_chosen(one))]
     reasons += [f"{preferences.name}: {reason}" for reason in (*preferences.reasons, *preferences.unranked)]
+    if preferences in measures:
+        reasons.append(
+            f"{preferences.name} is not independent of itself: relate what the model likes to another measure"
+        )
+    if beyond is measure:
+        reasons.append(f"{measure.name} is its own control: give name_questions as beyond")
     return found.marked(reasons)
 
 

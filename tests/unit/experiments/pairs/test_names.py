@@ -172,6 +172,18 @@ def test_an_adviser_that_reads_names_has_no_habit(profile):
     assert (share_right(names) > 0.8).verdict is Verdict.SUPPORTED
 
 
+def test_no_measure_is_pulled_by_itself_or_its_own_control(profile):
+    preferences, advice, _ = measured("sim/paper-a", profile, *MEASURES)
+    by_itself = pull_of_liking(preferences, preferences) > 0
+    assert (by_itself.verdict, by_itself.reasons[-1].partition(":")[0]) == (
+        Verdict.INVALID, "preference is not independent of itself"
+    )  # fmt: skip
+    of_nothing = abs(pull_of_liking(advice, preferences, beyond=advice)) < 0.1
+    assert (of_nothing.verdict, of_nothing.reasons[-1].partition(":")[0]) == (
+        Verdict.INVALID, "donation_advice is its own control"
+    )  # fmt: skip
+
+
 def test_whom_it_names_is_no_preference(profile):
     preferences, _, names = measured("sim/habit", profile, *MEASURES)
     assert (spearman(preferences, names) > 0).verdict is Verdict.INVALID
