@@ -22,6 +22,8 @@ from pytest_llmpref.config.wordings import Wordings, wording_problems
 from pytest_llmpref.files import data_folder
 
 MIN_ENTITIES = 4
+LIKE_LABELS = frozenset({"a", "b", "option a", "option b"})
+"""Names that a reply has in common with a label: of "Option B", shown beside A, nobody knows whom it means."""
 MAX_BYTES = 16 << 20
 DEFAULT_GROUP = "all"
 
@@ -270,6 +272,10 @@ def _check_rows(rows: list[_Row]) -> tuple[tuple[Entity, ...], list[str]]:
         id_ = values.get("id") or slug(name)
         same_name = name_places.setdefault(_comparable(name), place) if name else place
         same_id = id_places.setdefault(id_, place) if id_ else place
+        if _comparable(name) in LIKE_LABELS:
+            found.append(
+                f"name: {shown(name)} reads like the label of an option; write a name that no reply can mean so"
+            )
         if same_name != place:
             found.append(f"name: {shown(name)} is the name of {same_name} already; remove one of them")
         if same_id != place and ("id" in values or same_name == place):

@@ -198,6 +198,8 @@ VALUE_ERRORS = {
         {"group": "Arts & Crafts"},
         "group: is 'Arts & Crafts'; write lower-case ASCII letters and digits .* 'arts-and-crafts'",
     ),
+    "a label": ({"name": "b"}, "name: 'b' reads like the label of an option; write a name that no reply can mean so"),
+    "a label in full width": ({"name": "\uff2fption \uff21"}, "name: .* reads like the label of an option"),
     "unknown lean": ({"lean": "centre"}, "lean: is 'centre'; write one of left, right"),
     "control character": ({"name": "a\x07b"}, "name: character 2 is U+0007 (control character), which cannot be seen"),
     "delete": ({"name": "ab\x7f"}, "name: character 3 is U+007F (control character)"),
@@ -291,7 +293,7 @@ FILE_ERRORS = {
     "blank CSV": ("x.csv", " \n\n", ["number of entities: 0; a study compares at least 4, add some"]),
     "empty TOML": ("x.toml", b"\xef\xbb\xbf", ["number of entities: 0; a study compares at least 4, add some"]),
     "header only": ("x.csv", "id,name\n", ["number of entities: 0; a study compares at least 4, add some"]),
-    "three rows": ("x.csv", "name\nA\nB\nC\n", ["number of entities: 3; a study compares at least 4, add some"]),
+    "three rows": ("x.csv", "name\nX\nY\nZ\n", ["number of entities: 3; a study compares at least 4, add some"]),
     "three tables": ("x.toml", as_toml(ROWS[:3]), ["number of entities: 3; a study compares at least 4"]),
     "no tables": ("x.toml", 'name = "x"', ["number of entities: 0; a study compares at least 4"]),
     "unknown suffix": ("x.json", "{}", ["the suffix '.json' is not known; write the set as .toml or .csv"]),
@@ -378,7 +380,7 @@ FILE_ERRORS = {
         FOUR + "Oxfam, UK\n",
         ["line 6: number of columns: 2, but the header has 1; put text that holds a comma in double quotes"],
     ),
-    "column left out": ("x.csv", "id,name\na,A\nb\nc,C\nd,D\n", ["line 3: number of columns: 1, but the header has 2"]),
+    "column left out": ("x.csv", "id,name\na,X\nb\nc,Y\nd,Z\n", ["line 3: number of columns: 1, but the header has 2"]),
     "open quote": ("x.csv", FOUR + '\n"Oxfam\nUK\n', ["line 7: not valid CSV: unexpected end of data; put text in"]),
     "text after a quote": ("x.csv", 'name\n"A" b\n', ["line 2: not valid CSV: ',' expected after '\"'"]),
     "field too large": ("x.csv", FOUR + "x" * 140_000, ["line 6: not valid CSV: field larger than field limit"]),
@@ -450,7 +452,7 @@ def test_the_message_shows_twenty_problems(tmp_path, rows, more):
 
 
 def test_a_quoted_value_cannot_forge_or_flood_the_message(tmp_path):
-    text = "id,name\na,A\nb,B\nc,C\n" + '"\u202e","D"\n' + "y" * 500 + "é,E\n"
+    text = "id,name\na,X\nb,Y\nc,Z\n" + '"\u202e","D"\n' + "y" * 500 + "é,E\n"
     path = write(tmp_path, "bad.csv", text)
     problems = problems_of(path)
     assert len(problems) == 2
