@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 WRITTEN = ("results.json", "report.html", "summary.md")
 """What ``latest`` holds, too."""
-CHOOSING = ("--deselect", "--last-failed", "--lf", "--stepwise", "--sw", "--ignore", "--ignore-glob")
+CHOOSING = (
+    "--deselect", "--last-failed", "--lf", "--stepwise", "--sw", "--stepwise-skip", "--sw-skip", "--stepwise-reset",
+    "--sw-reset", "--ignore", "--ignore-glob",
+)  # fmt: skip
 """Options of pytest that leave tests out, beside those that name a part."""
 
 

@@ -11,7 +11,7 @@ from pytest_llmpref.claims.verdicts import Verdict, sides
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.files import open_given
 from pytest_llmpref.results.diagnostics import Diagnostics
-from pytest_llmpref.results.measure_record import COURSE, KEY, MeasureRecord, TrialColumns
+from pytest_llmpref.results.measure_record import COURSE, KEY, EstimateRecord, MeasureRecord, TrialColumns
 from pytest_llmpref.results.schema import SCHEMA, ClaimRecord, Results
 
 T = TypeVar("T")
@@ -63,7 +63,9 @@ def _checked(results: Results, source: str) -> Results:
         for measure, found in model.measures.items():
             _check_measure(found, at.inside("models", name, "measures", measure))
         for number, claim in enumerate(model.claims):
-            _check_verdict(claim, at.inside("models", name, f"claims[{number}]"))
+            inside = at.inside("models", name, f"claims[{number}]")
+            _check_estimate(claim.estimate, inside.inside("estimate"))
+            _check_verdict(claim, inside)
     if not results.models:
         raise at.error("it names no model, so nothing was measured", "models")
     return results
@@ -211,6 +213,13 @@ def _error(value: object, kind: type) -> str:
 
 
 def _check_measure(measure: MeasureRecord, at: _Place) -> None:
+    if measure.valid == bool(measure.reasons):
+        said = "it is true, and reasons say why it is not" if measure.valid else "it is false, and reasons are empty"
+        raise at.error(said, "valid")
+    for entity, found in measure.entities.items():
+        _check_estimate(found, at.inside("entities", entity))
+    if measure.control is not None:
+        _check_estimate(measure.control, at.inside("control"))
     inside = at.inside("trials")
     try:
         _, columns = measure.checks, measure.columns
@@ -239,6 +248,14 @@ def _check_form(column: Sequence[str], form: str, name: str, at: _Place) -> None
     for number, text in enumerate(column):
         if not re.fullmatch(form, text):
             raise at.error(f"{text!r} is not of the form {form}", f"{name}[{number}]")
+
+
+def _check_estimate(found: EstimateRecord, at: _Place) -> None:
+    """Check that an estimate has an interval as intervals are: by its level and its limits it is judged anew."""
+    if not 0 < found.level < 1:
+        raise at.error(f"{found.level:g} is no confidence level, which lies between 0 and 1", "level")
+    if found.low is not None and found.high is not None and found.low > found.high + ROUNDING:
+        raise at.error(f"{found.low:g} lies above the other limit, {found.high:g}", "low")
 
 
 def _check_verdict(claim: ClaimRecord, at: _Place) -> None:
