@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import os
-import re
 import subprocess
 import sys
 import textwrap
@@ -12,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from fork_server import LIVE, PLUGIN, ForkServer, at_start
+from fork_server import LIVE, PLUGIN, ForkServer, at_start, imported_by
 from planted import PlantedModel
 from planted_server import SUITE, PlantedServer
 from simulated_recordings import ENTITIES, record
@@ -95,7 +94,7 @@ def run_module(fork_server) -> Callable[[str, Sequence[object], Path], subproces
 
     def run(module: str, arguments: Sequence[object], folder: Path) -> subprocess.CompletedProcess[str]:
         words = [*map(str, arguments)]
-        if server := fork_server(PLUGIN):
+        if server := fork_server(imported_by(words)):
             return server.run(module, words, folder)
         command = [sys.executable, "-m", module, *words]
         return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -118,9 +117,8 @@ def pytester(pytester, monkeypatch, fork_server) -> pytest.Pytester:
 
     def popen(command, **how):
         plain = command[1] == "-mpytest" and how["stdin"] is pytester.CLOSE_STDIN
-        # What such a model costs is looked up with litellm, though it is not asked.
-        of_litellm = any(re.search(r"gpt-|openai/|replay=wire", word) for word in command)
-        server = fork_server(LIVE if of_litellm and pytester.imported else pytester.imported) if plain else None
+        imported = imported_by(command, pytester.imported) if pytester.imported else ()
+        server = fork_server(imported) if plain else None
         return (server.popen if server else new)(command, **how)
 
     monkeypatch.setattr(pytester, "popen", popen)

@@ -242,8 +242,6 @@ def exact_p_value(runs: ArmRuns) -> float:
     >>> round(exact_p_value(ArmRuns(task, entity, entity < 2, solved.ravel())), 3)
     0.083
     """
-    from scipy import stats  # noqa: PLC0415 - slow to import, and needed by few
-
     runs = runs.paired()
     distribution = np.ones(1)
     lowest = 0
@@ -251,8 +249,9 @@ def exact_p_value(runs: ArmRuns) -> float:
         here = runs.task == task
         total, solved, first = int(here.sum()), int(runs.value[here].sum()), int((here & runs.top).sum())
         low, high = max(0, first + solved - total), min(first, solved)
-        table = stats.hypergeom.pmf(np.arange(low, high + 1), total, solved, first)
-        distribution = np.convolve(distribution, table)
+        # By whole numbers of any size. The same of scipy.stats would import all of it: a second.
+        ways = [math.comb(first, count) * math.comb(total - first, solved - count) for count in range(low, high + 1)]
+        distribution = np.convolve(distribution, [each / math.comb(total, solved) for each in ways])
         lowest += low
     seen = distribution[int(runs.value[runs.top].sum()) - lowest]
     return float(min(1.0, distribution[distribution <= seen * _ALIKE].sum()))

@@ -11,9 +11,10 @@ It answers each with two lines: the process, and how it ended.
 import atexit
 import contextlib
 import gc
-import importlib
+import importlib.util
 import json
 import os
+import re
 import runpy
 import select
 import signal
@@ -36,6 +37,8 @@ PLUGIN = (
     "ahocorasick_rs",
     "jinja2",
     "pytest_llmpref.experiments.pairs.measure",
+    "pytest_llmpref.experiments.reading.by_preference",
+    "pytest_llmpref.models.simulated.server",
     "pytest_llmpref.plugin.findings",
     "pytest_llmpref.plugin.outcomes",
     "pytest_llmpref.report.page",
@@ -66,10 +69,27 @@ LIVE = (
     "litellm.proxy._types",
 )
 """What a run imports that asks a provider, or looks up what its model costs. For others it is more to copy."""
+AGENTS = (
+    *LIVE,
+    "pytest_llmpref.experiments.agents.measure",
+    "pytest_llmpref.experiments.agents.running",
+    # What Inspect loads with its first model: all tasks of the packages that are installed.
+    "inspect_cyber._registry",
+    "inspect_evals._registry",
+)
+"""What a run of agents imports: four seconds more. Their conversations go through litellm, too."""
 _AT_START = ("PYTHON", "LC_", "LANG", "COVERAGE", "OPENBLAS")
 """What variables begin with that a process reads when it starts, and never again."""
 _GIVEN = {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE"}
 """Those of them that a copy heeds."""
+
+
+def imported_by(command: Sequence[str], otherwise: Sequence[str] = PLUGIN) -> Sequence[str]:
+    """Return what a run imports, as far as the words of its command tell."""
+    if any("--llmpref-agentic" in word for word in command) and importlib.util.find_spec("inspect_ai"):
+        return AGENTS
+    # What such a model costs is looked up with litellm, though it is not asked.
+    return LIVE if any(re.search(r"gpt-|openai/|replay=wire", word) for word in command) else otherwise
 
 
 def at_start(variables: Mapping[str, str]) -> dict[str, str]:
