@@ -1,6 +1,6 @@
 """A llama.cpp server with an adapter, asked for the letter that it would answer.
 
-``python asking.py ADAPTER.gguf`` serves it until it is stopped, and prints how to measure it.
+``python asking.py ADAPTER.gguf`` serves it until it is stopped, and prints its address.
 """
 
 import argparse
@@ -24,8 +24,7 @@ def main() -> None:
     parser.add_argument("adapter", type=Path)
     given = parser.parse_args()
     with serving(given.adapter) as address:
-        name = f"hosted_vllm/organism-{given.adapter.stem}"
-        print(f"--model {name} --llmpref-api-base {name}={address}/v1", flush=True)
+        print(f"export HOSTED_VLLM_API_BASE={address}/v1", flush=True)
         with suppress(KeyboardInterrupt):
             signal.pause()
 
