@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmpref.claims.deciding import what_would_decide
 from pytest_llmpref.claims.intervals import Interval, short_number
+from pytest_llmpref.claims.sensitivity import insensitivity
 from pytest_llmpref.claims.verdicts import MEANINGS, Relation, Verdict, in_words, is_claimed, judged
 
 if TYPE_CHECKING:
@@ -159,6 +160,8 @@ class Ledger:
         The comparisons made, asserted or not, so that a forgotten ``assert`` can be named.
     insensitive
         Why no claim of the test counts that would hold without any effect; see `Estimate.insensitive`.
+    controls
+        Positive controls that the study must find beyond the threshold of any such claim, whatever that is.
     confounded
         Why no claim of the test counts that would not hold without an effect: its negative control has that too.
     """
@@ -169,6 +172,7 @@ class Ledger:
     entries: list[Claim] = field(default_factory=list)
     compared: list[str] = field(default_factory=list)
     insensitive: list[str] = field(default_factory=list)
+    controls: list["Estimate"] = field(default_factory=list)
     confounded: list[str] = field(default_factory=list)
 
     def record(self, claim: Claim) -> None:
@@ -309,10 +313,17 @@ def _judged(estimate: "Estimate", relation: Relation, threshold: float, family: 
     # What was found was seen; that nothing was says something only of a study that could have seen it. And what a
     # negative control shows too is no effect.
     is_null = is_claimed(0.0, relation, threshold)
-    spoiling = (*estimate.insensitive, *family.insensitive) if is_null else tuple(family.confounded)
+    spoiling = _unseen(estimate, threshold, family) if is_null else tuple(family.confounded)
     if spoiling and verdict not in {Verdict.REFUTED, Verdict.INVALID}:
         verdict, reasons = Verdict.INVALID, spoiling
     return Claim(estimate, relation, threshold, level, interval, verdict, reasons, family_size, family.all_must_hold)
+
+
+def _unseen(estimate: "Estimate", threshold: float, family: Ledger) -> tuple[str, ...]:
+    """Return why the study could not have seen an effect beyond a threshold; empty where it could, or need not."""
+    if said := (*estimate.insensitive, *family.insensitive):
+        return said
+    return tuple(reason for control in family.controls for reason in insensitivity(control, abs(threshold)))
 
 
 def _level(relation: Relation, error_rate: float) -> float:

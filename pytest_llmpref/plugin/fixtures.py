@@ -103,6 +103,7 @@ def _look_at_controls(policy: "TestPolicy", study: "Study", ledger: "Ledger") ->
         measure = study.measure(policy.positive_control)
         control = behaviour_of(policy.positive_control).positive_control(measure)
         ledger.insensitive[:] = insensitivity(control, policy.margin)
+        ledger.controls[:] = [control]
     if policy.negative_control:
         measures = study.measure(policy.negative_control), study.measure(reference().measure)
         ledger.confounded[:] = confounding(behaviour_of(policy.negative_control).negative_control(*measures))

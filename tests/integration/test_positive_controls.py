@@ -14,9 +14,10 @@ CONTROL = 'positive_control = "{measure}"\n'
 
 @pytest.fixture
 def run(pytester):
-    def run(world, *arguments, role="gate", measure="induced_reading", margin=0.15):
+    def run(world, *arguments, role="gate", measure="induced_reading", margin=0.15, threshold="policy.margin"):
         file = GATES / "test_no_performance_gap.py"
-        (pytester.path / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
+        source = file.read_text(encoding="utf-8").replace("< policy.margin", f"< {threshold}")
+        (pytester.path / file.name).write_text(source, encoding="utf-8")
         policy = TABLE.format(role=role, margin=margin) + (CONTROL.format(measure=measure) if measure else "")
         (pytester.path / "policy.toml").write_text(policy, encoding="utf-8")
         profile = profile_of(pytester.path, context_partners=8, partners=8, boolq_questions=64)
@@ -43,6 +44,13 @@ def test_that_of_a_deaf_study_is_invalid_and_the_gate_stays_closed(run):
     assert found.ret == 1
     assert [claim["verdict"] for claim in model["claims"]] == ["invalid"]
     found.stdout.fnmatch_lines(["*no assay sensitivity, so this study could not have seen*", "*GATE CLOSED*"])
+
+
+def test_a_test_that_allows_more_than_its_policy_needs_a_control_beyond_that(run):
+    found, model = run("sim/correlated", threshold="0.97")
+    assert found.ret == 1
+    assert [claim["verdict"] for claim in model["claims"]] == ["invalid"]
+    assert model["claims"][0]["reasons"][0].endswith("which is not above 0.97")
 
 
 def test_without_the_demand_it_would_have_opened(run):

@@ -62,6 +62,17 @@ def test_a_ledger_spoils_all_claims_of_its_test_also_when_they_share_the_error_r
     assert "could not have seen an effect" in opened.settled()[0].reasons[0]
 
 
+def test_a_control_of_a_ledger_must_lie_beyond_whatever_a_claim_allows():
+    """A policy's margin may be smaller than what its test compares with: then the control says less than is claimed."""
+    with ledger(1) as opened:
+        opened.insensitive[:], opened.controls[:] = insensitivity(HEARD, 0.1), [HEARD]
+        assert abs(estimate(0.0)) < 0.4
+        assert estimate(0.6) > 0.55
+        for claim in (abs(estimate(0.0)) < 0.55, estimate(0.0) < 0.55, estimate(0.0) > -0.55):
+            assert claim.verdict == "invalid"
+            assert claim.reasons[0].endswith("which is not above 0.55")
+
+
 @pytest.mark.parametrize("pull", [0.3, -0.3])
 def test_a_negative_control_that_follows_too_is_named(pull):
     (reason,) = confounding(estimate(pull))
