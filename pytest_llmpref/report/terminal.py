@@ -157,9 +157,11 @@ def last_lines(results: Results, folder: Path, full: str, verbosity: int) -> Ite
         yield from ((line, {}) for line in _legend(groups))
     if nothing := _decided_nothing(results):
         yield from ((line, {"yellow": True}) for line in wrapped(nothing))
-    if verbosity >= 0:
-        yield f"report   {short_path(folder / 'report.html')}", {}
-    yield f"results  {short_path(folder / 'results.json')}", {}
+    shown = {"report": "report.html", "results": "results.json"} if verbosity >= 0 else {"results": "results.json"}
+    for word, name in shown.items():
+        # What could not be written, as to a full disk, is not there, and the run says so itself.
+        if (folder / name).is_file():
+            yield f"{word:<7}  {short_path(folder / name)}", {}
     if results.run.part:
         keeps = f": {short_path(folder.with_name('latest'))} keeps the full run of {full}" if full else ""
         yield f"PART OF THE TESTS ({results.run.part}){keeps}", {"yellow": True}

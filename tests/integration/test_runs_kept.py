@@ -131,3 +131,12 @@ def test_a_full_run_of_an_ini_file_that_selects_is_the_latest(suite, pytester):
     suite(TWO)
     latest = pytester.path / "reports/latest"
     assert json.loads((latest / "results.json").read_text())["run"]["part"] == ""
+
+
+def test_no_file_is_shown_that_could_not_be_written(suite, pytester):
+    (pytester.path / "taken").write_text("a file, and no folder")
+    run = suite(TWO, "--report-dir=taken")
+    assert run.ret == pytest.ExitCode.INTERNAL_ERROR
+    shown = run.stdout.str()
+    assert "results.json: cannot write (" in shown
+    assert not [line for line in run.outlines if line.startswith(("report ", "results "))]
