@@ -127,7 +127,10 @@ def change(new: Measure, old: Measure) -> Change:
     now, before = ([trial.asked for trial in side.trials] for side in (new, old))
     # In one order: then the same answers give the same estimates to the last digit, and no change that is rounding.
     asked_now, asked_before = dict.fromkeys(now), set(before)
-    number = {question: index for index, question in enumerate(filter(asked_before.__contains__, asked_now))}
+    # A file may tell nothing of an entity that its trials name: as one edited by hand, or of another package.
+    told = new.estimates.keys() & old.estimates.keys()
+    usable = {question for question, trial in zip(now, new.trials, strict=True) if told.issuperset(trial.entities)}
+    number = {question: index for index, question in enumerate(filter((usable & asked_before).__contains__, asked_now))}
     one, two = _in_order(new.trials, now, number), _in_order(old.trials, before, number)
     matching = _match(new, old, len(number), len(asked_now), len(asked_before))
     found, overall = behaviour_of(new.name).changes(one, two, matching.entities) if one else ({}, None)

@@ -1,6 +1,7 @@
 """Whole studies under all protocols, at the size of the paper's."""
 
 import asyncio
+from functools import cache
 
 import pytest
 
@@ -14,17 +15,20 @@ from pytest_llmpref.models.simulated.server import SimulatedModel
 from pytest_llmpref.parsing.outcome import Outcome
 
 CONDITIONS = Conditions("sim/paper-a", load_entities(), load_profile("paper"), seed=0, answers="text", prefill="cue")
-FORMS_AND_USUAL = (Preference().experiment, PreferenceForms().experiment, Advice().experiment, AdviceForms().experiment)
+FORMS_AND_USUAL = (Preference, PreferenceForms, Advice, AdviceForms)
 
 
-def measured(experiment, model, conditions=CONDITIONS):
-    plan = experiment.plan(conditions)
-    replies = asyncio.run(ask_all(model, plan, range(len(plan.requests)), in_flight=16))
-    return experiment.analyse(conditions, plan, replies)
+@cache
+def measured(behaviour):
+    """Measure as a study does; each once, since two tests look at some."""
+    experiment = behaviour().experiment()
+    plan = experiment.plan(CONDITIONS)
+    replies = asyncio.run(ask_all(SimulatedModel("sim/paper-a"), plan, range(len(plan.requests)), in_flight=16))
+    return experiment.analyse(CONDITIONS, plan, replies)
 
 
 def test_cells_of_other_forms_carry_the_measures_names():
-    measures = [measured(each(), SimulatedModel("sim/paper-a")) for each in FORMS_AND_USUAL]
+    measures = [measured(each) for each in FORMS_AND_USUAL]
     cells = cells_of(measures[:2], measures[2:])
     assert len({cell.protocol for cell in cells}) == 64
     assert len(cells) == 3 * 64
@@ -33,13 +37,9 @@ def test_cells_of_other_forms_carry_the_measures_names():
     assert not any(cell.preferences.reasons for cell in cells)
 
 
-@pytest.mark.parametrize(
-    "experiment",
-    [PreferenceForms().experiment(), AdviceForms().experiment()],
-    ids=lambda experiment: experiment.measure,
-)
-def test_other_forms_are_answered_and_a_neutral_choice_is_not_asked_again(experiment):
-    found = measured(experiment, SimulatedModel("sim/paper-a"))
+@pytest.mark.parametrize("behaviour", [PreferenceForms, AdviceForms], ids=lambda behaviour: behaviour.measure)
+def test_other_forms_are_answered_and_a_neutral_choice_is_not_asked_again(behaviour):
+    found = measured(behaviour)
     assert {trial.form for trial in found.trials} == {"neutral", "by_name", "neutral_by_name"}
     neither = {trial.form for trial in found.trials if trial.outcome is Outcome.ABSTENTION}
     assert neither == {"neutral", "neutral_by_name"}
