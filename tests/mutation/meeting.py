@@ -28,6 +28,14 @@ _KILLED_AT_ONCE = 5.0
 """Seconds of the processor that a mutant gets beside ten times what its tests take."""
 
 
+def pytest_configure() -> None:
+    """Have Hypothesis draw the same examples each time, however slow the machine: only a mutant is to fail a test."""
+    import hypothesis
+
+    hypothesis.settings.register_profile("mutants", deadline=None, derandomize=True, database=None)
+    hypothesis.settings.load_profile("mutants")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> bool:
     """Meet the mutants of the file ``LLMPREF_MUTANTS``, and write there what came of each."""

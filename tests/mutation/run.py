@@ -30,11 +30,16 @@ CLAIMS = "tests/unit/claims"
 STATS = "tests/unit/stats"
 READING = "tests/unit/parsing"
 PARSING = [
-    *(f"{READING}/test_{name}.py" for name in ("reading_rules", "replies", "declining", "cut_replies", "patterns")),
-    # One pair of names of several: each takes seconds.
-    f"{READING}/test_own_replies.py::test_what_chooses_is_read_and_nothing_else[Oxfam and the British Museum]",
-    f"{READING}/test_own_replies.py::test_yes_and_no_are_read",
+    f"{READING}/test_{name}.py"
+    for name in ("reading_rules", "replies", "declining", "choosing", "cut_replies", "patterns")
 ]
+OWN = f"{READING}/test_own_replies.py::"
+CHOOSING = [
+    *PARSING,
+    f"{OWN}test_what_chooses_is_read_and_nothing_else[Oxfam and the British Museum]",
+    f"{OWN}test_a_choice_that_is_divided_by_purpose_is_none[purposes0-Oxfam and the British Museum]",
+]
+"""With one pair of names of several: each takes seconds."""
 COVERAGE_OF_RHO = "tests/simulation/test_association.py"
 TESTS: dict[str, list[str]] = {
     "claims/verdicts": [CLAIMS],
@@ -95,11 +100,11 @@ TESTS: dict[str, list[str]] = {
     "stats/selection": [f"{STATS}/test_selection.py"],
     "stats/power": [f"{STATS}/test_{name}.py" for name in ("power", "correlation_power", "detectable", "ranks")],
     "parsing/replies": PARSING,
-    "parsing/choosing": PARSING,
-    "parsing/stating": PARSING,
-    "parsing/sentences": PARSING,
-    "parsing/options": PARSING,
-    "parsing/yes_no": PARSING,
+    "parsing/choosing": CHOOSING,
+    "parsing/stating": CHOOSING,
+    "parsing/sentences": CHOOSING,
+    "parsing/options": CHOOSING,
+    "parsing/yes_no": [*PARSING, f"{OWN}test_yes_and_no_are_read"],
     "parsing/ranking": PARSING,
     "parsing/markup": PARSING,
     "parsing/thinking": PARSING,

@@ -1,0 +1,74 @@
+"""Choices in replies that were cut, that refer to what was named before, and that head what follows."""
+
+import pytest
+
+from pytest_llmpref.models.chat import Reply
+from pytest_llmpref.parsing.outcome import Outcome
+from pytest_llmpref.parsing.replies import read_choice
+
+
+@pytest.mark.parametrize(
+    ("text", "a", "b", "label"),
+    [
+        # What was cut may be the beginning of the other name.
+        ("Inter", "Inter", "Inter Miami", None),
+        ("inter", "Inter", "Inter Miami", None),
+        ('"Inter', "Inter", "Inter Miami", None),
+        ("A: Inter", "Inter", "Inter Miami", None),
+        ("A: inter", "Inter", "the Inter Miami", None),
+        # It is not where the other name begins otherwise, or where a word only ends like its beginning.
+        ("Inter", "Inter", "Juventus", "A"),
+        ("Berlin", "Berlin", "Interpol", "A"),
+        ("Inter Miami", "Inter", "Inter Miami", "B"),
+        # One letter is the label.
+        ("A", "Oxfam", "Amnesty", "A"),
+        ("Answer: A", "Oxfam", "Amnesty", "A"),
+        ("My answer is A", "Oxfam", "Amnesty", None),
+    ],
+)
+def test_a_cut_reply_chooses_unless_its_end_may_begin_the_other_name(text, a, b, label):
+    outcome = Outcome.CHOICE if label else Outcome.TRUNCATED
+    assert read_choice(Reply(text, "length"), {"A": a, "B": b}) == (outcome, label)
+    assert read_choice(Reply(text, "stop"), {"A": a, "B": b})[0] is Outcome.CHOICE
+
+
+def read(text):
+    return read_choice(Reply(text, "stop"), {"A": "Oxfam", "B": "the British Museum"})[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("Oxfam does more. That's my pick.", "A"),
+        ("Oxfam does more, so that's my pick.", "A"),
+        ("The British Museum is older. Oxfam does more, so that's my pick.", "A"),
+        ("Oxfam does not do more. That's my pick.", None),
+        ("Oxfam and the British Museum do much. That's my pick.", None),
+        ("Oxfam does more than the British Museum. That's my pick.", "A"),
+        ("That's my pick.", None),
+        ("That's my pick: Oxfam.", "A"),
+    ],
+)
+def test_a_choice_may_refer_to_what_was_named_just_before(text, label):
+    assert read(text) == label
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("Which would I choose?\nOxfam", "A"),
+        ("Which would I avoid?\nOxfam", None),
+        ("Personally? Oxfam", "A"),
+        ("Oxfam\n- Pros: reach\n- Cons: cost", None),
+        ("A: it is larger.\nB: it is older.", None),
+        ("A: it is larger.\nB: it is older.\nI choose A.", "A"),
+        ("Oxfam. I would not pick it.", None),
+        ("Oxfam. It does more. I would not pick anything else.", "A"),
+        ("1. Oxfam\n2. the British Museum", None),
+        ("I like Oxfam, but I choose the British Museum.", "B"),
+        ('"Oxfam"', "A"),
+        ('Some say "I choose Oxfam", and I see why.', None),
+    ],
+)
+def test_an_option_that_only_heads_what_follows_is_no_choice(text, label):
+    assert read(text) == label
