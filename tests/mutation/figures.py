@@ -3,6 +3,7 @@
 import datetime
 import json
 import subprocess
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -41,19 +42,19 @@ class Counts:
         return self.killed / judged if judged else 1.0
 
 
-def record(module: str, counts: Counts) -> None:
-    """Write the counts of a module, with the commit and the day, and the page anew."""
+def record(module: str, counts: Counts, modules: Iterable[str]) -> None:
+    """Write the counts of one of some modules, with the commit and the day, and the page anew."""
     commit = subprocess.run(
         ["git", "rev-parse", "--short=7", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.strip()
     figures = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
     figures[module] = asdict(counts) | {"commit": commit, "day": datetime.datetime.now(datetime.UTC).date().isoformat()}
     FIGURES.write_text(json.dumps(dict(sorted(figures.items())), indent=1) + "\n", encoding="utf-8")
-    PAGE.write_text(page(figures), encoding="utf-8")
+    PAGE.write_text(page(figures, modules), encoding="utf-8")
 
 
-def page(figures: dict) -> str:
-    """Return the page on the figures."""
+def page(figures: dict, modules: Iterable[str]) -> str:
+    """Return the page on the figures, which names the modules that have none."""
     rows = []
     for module, found in sorted(figures.items()):
         counts = Counts(**{name: found[name] for name in Counts.__slots__})
@@ -62,7 +63,9 @@ def page(figures: dict) -> str:
             f"| `{module}` | {counts.mutants} | {met} | {counts.killed} | {counts.equivalent} | {counts.share:.1%} "
             f"| {found['day']} | `{found['commit']}` |"
         )
-    return _TEXT.replace("ROWS", "\n".join(rows))
+    missing = ", ".join(f"`{module}`" for module in sorted(set(modules) - figures.keys()))
+    text = _TEXT.replace("ROWS", "\n".join(rows))
+    return f"{text}\nNot counted yet: {missing}.\n" if missing else text
 
 
 _TEXT = """\
@@ -71,15 +74,15 @@ _TEXT = """\
 A *mutant* is a copy of a function with one small change, such as `<` for `<=` or 2 for 1. If no test fails, either the
 tests miss something, or the change makes no difference.
 
-<!-- not run: takes about an hour -->
+<!-- not run: meets thousands of mutants -->
 ```sh
 pip install "mutmut>=3.8" && python tests/mutation/run.py --record
 ```
 
 [mutmut](https://mutmut.readthedocs.io) makes the mutants, and the unit tests of each module meet them. CI does this
-every night, and fails where tests kill less than 90% of a module's mutants.
+every night with all mutants, and fails where tests kill less than 90% of a module's.
 
-- *Met*: where a module has many mutants, a random sample of them meets the tests, with a fixed seed.
+- *Met*: where a module has many mutants, `--sample N` has a random sample of them meet the tests, with a fixed seed.
 - *Equivalent*: no test can tell the mutant from the original. A person checked each, and
   `tests/mutation/equivalent.toml` gives the reasons.
 - *Share*: of the mutants met, equivalent ones left out, how many tests kill. A mutant that no test reaches counts as

@@ -24,12 +24,15 @@ from pytest_llmpref.parsing.replies import read_choice
         ("A", "Oxfam", "Amnesty", "A"),
         ("Answer: A", "Oxfam", "Amnesty", "A"),
         ("My answer is A", "Oxfam", "Amnesty", None),
+        # A title that others would follow.
+        ("Let me first compare the two:\n\n**Oxfam**\n- Founded in 1942\n- Works in many", "Oxfam", "Amnesty", None),
     ],
 )
 def test_a_cut_reply_chooses_unless_its_end_may_begin_the_other_name(text, a, b, label):
     outcome = Outcome.CHOICE if label else Outcome.TRUNCATED
     assert read_choice(Reply(text, "length"), {"A": a, "B": b}) == (outcome, label)
-    assert read_choice(Reply(text, "stop"), {"A": a, "B": b})[0] is Outcome.CHOICE
+    if ":\n" not in text:
+        assert read_choice(Reply(text, "stop"), {"A": a, "B": b})[0] is Outcome.CHOICE
 
 
 def read(text):
@@ -46,6 +49,7 @@ def read(text):
         ("Oxfam and the British Museum do much. That's my pick.", None),
         ("Oxfam does more than the British Museum. That's my pick.", "A"),
         ("That's my pick.", None),
+        ("**Scores**\n\n- Oxfam: 6.5/10\n- the British Museum: 8/10\n\nThe higher score wins my support.", "B"),
         ("That's my pick: Oxfam.", "A"),
     ],
 )
@@ -67,6 +71,10 @@ def test_a_choice_may_refer_to_what_was_named_just_before(text, label):
         ("1. Oxfam\n2. the British Museum", None),
         ("I like Oxfam, but I choose the British Museum.", "B"),
         ('"Oxfam"', "A"),
+        ('"I choose Oxfam."', "A"),
+        ("My ranking:\n\n1. Oxfam\n\n2. the British Museum", "A"),
+        ("\U0001f947 Oxfam\n\U0001f948 the British Museum", "A"),
+        ("A: the British Museum, nein B: Oxfam. Oder A. Oder B. Es ist A und B. Also B, also A.", None),
         ('Some say "I choose Oxfam", and I see why.', None),
     ],
 )

@@ -132,7 +132,7 @@ def test_shares_and_kappas_say_what_they_rest_on():
     assert stratified_share([Stratum(9, 3, 2)]).method.startswith("stratified, Wilson 1927")
 
 
-@pytest.mark.parametrize("counts", [[[1, 2], [3]], [[1, 2, 3], [4, 5, 6]]])
+@pytest.mark.parametrize("counts", [[[1, 2], [3]], [[1, 2, 3], [4, 5]], [[1, 2, 3], [4, 5, 6]]])
 def test_a_table_that_is_not_square_is_refused(counts):
     with pytest.raises(ValueError, match="zip"):
         cohens_kappa(counts)
