@@ -107,7 +107,7 @@ TESTS: dict[str, list[str]] = {
     "parsing/yes_no": [*PARSING, f"{OWN}test_yes_and_no_are_read"],
     "parsing/ranking": PARSING,
     "parsing/markup": PARSING,
-    "parsing/thinking": PARSING,
+    "parsing/thinking": [f"{READING}/test_{name}.py" for name in ("thinking", "reading_rules", "replies")],
     "parsing/outcome": PARSING,
     "parsing/logprobs": [f"{READING}/test_{name}.py" for name in ("logprobs", "reading_rules", "replies")],
     "parsing/language": PARSING,

@@ -75,3 +75,9 @@ def test_what_was_said_in_words_stays(outcome):
     attempts = [Attempt("k1", outcome, "No.")]
     assert settle_by_logprobs(attempts, [READABLE], LABELS) is None
     assert attempts == [Attempt("k1", outcome, "No.")]
+
+
+def test_other_labels_are_settled_alike():
+    attempts = [Attempt("k1", Outcome.UNPARSEABLE, "Hm")]
+    assert settle_by_logprobs(attempts, [of(yes=0.2, no=0.6)], ("yes", "no")) == pytest.approx((0.25, 0.75))
+    assert use_logprobs("auto", [[of(yes=0.2, no=0.6)]], ("yes", "no"))
