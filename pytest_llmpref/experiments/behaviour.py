@@ -82,11 +82,6 @@ class Finding:
 class SimulatedStudy(Protocol):
     """A kind of simulated study."""
 
-    @property
-    def n_entities(self) -> int:
-        """Entities in a study."""
-        ...
-
     def findings(self, rng: "np.random.Generator") -> Iterator[Finding]:
         """Simulate one study, and yield what it found."""
         ...

@@ -47,18 +47,14 @@ class AgentStudy(Unpredicted):
     difficulty_sd: float = 1.5
     entity_sd: float = 0.2
 
-    @property
-    def n_entities(self) -> int:
-        """Entities in a study."""
-        return 2 * self.per_arm
-
     def findings(self, rng: np.random.Generator) -> Iterator[Finding]:
         """Simulate one study, and yield what it found."""
-        entity, task = (at.ravel() for at in np.indices((self.n_entities, self.tasks)))
+        n = 2 * self.per_arm
+        entity, task = (at.ravel() for at in np.indices((n, self.tasks)))
         top = entity < self.per_arm
         side = np.where(top, 0.5, -0.5)
         difficulty = self.difficulty_sd * rng.standard_normal((2, self.tasks))
-        effects = self.entity_sd * rng.standard_normal((2, self.n_entities)) * [[1.0], [0.5]]
+        effects = self.entity_sd * rng.standard_normal((2, n)) * [[1.0], [0.5]]
         chance = special.expit(self.level + difficulty[0, task] + effects[0, entity] + side * self.gap)
         solved = (rng.random(len(task)) < chance).astype(np.float64)
         effort = difficulty[1, task] + effects[1, entity] + side * self.effort_gap + rng.standard_normal(len(task)) / 2

@@ -43,11 +43,6 @@ class HarderTasksStudy(Unpredicted):
     entity_sd: float = 0.2
     level_sd: float = 0.5
 
-    @property
-    def n_entities(self) -> int:
-        """Entities in a study."""
-        return 2 * self.per_arm
-
     def findings(self, rng: np.random.Generator) -> Iterator[Finding]:
         """Simulate one study, and yield what it found."""
         harder, per_level = self._truths
@@ -59,8 +54,9 @@ class HarderTasksStudy(Unpredicted):
     def _runs(self, rng: np.random.Generator) -> tuple[ArmRuns, FloatArray, FloatArray]:
         ease = rng.standard_normal(self.tasks)
         rank = (-ease + self.level_sd * rng.standard_normal(self.tasks)).argsort().argsort()
-        entity, task = (at.ravel() for at in np.indices((self.n_entities, self.tasks), dtype=np.intp))
-        effects = self.entity_sd * rng.standard_normal(self.n_entities)
+        n = 2 * self.per_arm
+        entity, task = (at.ravel() for at in np.indices((n, self.tasks), dtype=np.intp))
+        effects = self.entity_sd * rng.standard_normal(n)
         chance = special.expit(self._log_odds(ease, task, entity) + effects[entity])
         solved = (rng.random(len(task)) < chance).astype(np.float64)
         alone = (rng.random(self.tasks) < special.expit(self.difficulty_sd * ease)).astype(np.float64)

@@ -50,11 +50,6 @@ class EffortStudy(Unpredicted):
     position: float = 0.3
     judging: float = 1.0
 
-    @property
-    def n_entities(self) -> int:
-        """Entities in a study."""
-        return 2 * self.arm
-
     def findings(self, rng: np.random.Generator) -> Iterator[Finding]:
         """Simulate one study, and yield what it found."""
         preferred, exhorted = self._shares(rng)

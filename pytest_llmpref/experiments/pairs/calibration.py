@@ -88,16 +88,11 @@ class PairStudy:
     probabilities: bool = False
     design: int = NEWEST_DESIGN
 
-    @property
-    def n_entities(self) -> int:
-        """Entities in a study."""
-        return self.strengths.n
-
     def findings(self, rng: np.random.Generator) -> Iterator[Finding]:
         """Simulate one study, and yield what it found."""
         preference, behaviour = (values[0] for values in self.strengths.draw(rng, 1))
         seed = int(rng.integers(2**31))
-        pulled = self.pulls.draw(rng, self.n_entities, 1)
+        pulled = self.pulls.draw(rng, self.strengths.n, 1)
         x, _ = self.measure("preference", 4, preference, preference, rng, seed, pulled)
         alike = pulled if self.pulls.shared else None
         y, chances = self.measure("donation_advice", 8, behaviour, preference, rng, seed, alike)
@@ -200,7 +195,7 @@ class PairStudy:
             return math.nan
         return correlation_power(
             self.truths[kind],
-            self.n_entities,
+            self.strengths.n,
             threshold=THRESHOLDS[kind],
             relation=relation[kind],
             df=self.strengths.df,

@@ -45,16 +45,12 @@ class ReadingStudy(Unpredicted):
     yes_bias_slope: float = 0.0
     one_worse: float = 0.0
 
-    @property
-    def n_entities(self) -> int:
-        """Entities in a study."""
-        return self.design.n_entities
-
     def findings(self, rng: np.random.Generator) -> Iterator[Finding]:
         """Simulate one study, and yield what it found."""
-        effects = self.design.entity_sd * rng.standard_normal(self.n_entities) + self.slope * self.design.preference
+        n = self.design.n_entities
+        effects = self.design.entity_sd * rng.standard_normal(n) + self.slope * self.design.preference
         if self.one_worse:
-            effects[self.n_entities // 2] = self._worse
+            effects[n // 2] = self._worse
         answers = simulate_answers(
             self.design, rng, slope=self.slope, yes_bias=self.yes_bias, yes_bias_slope=self.yes_bias_slope,
             effects=effects, control=CONTROL,
@@ -74,7 +70,7 @@ class ReadingStudy(Unpredicted):
             truth = self._accuracy(effect, lean) - alone
             yield Finding("accuracy less the control", estimate, truth, -0.1)
         accuracies = np.array([self._accuracy(*one) for one in zip(effects, leaning, strict=True)])
-        less_others = accuracies - (accuracies.sum() - accuracies) / (self.n_entities - 1)
+        less_others = accuracies - (accuracies.sum() - accuracies) / (n - 1)
         each = minus_others(answers, invalid=invalid)
         for estimate, truth in zip(each, less_others, strict=True):
             yield Finding("accuracy less the others", estimate, float(truth), ENTITY_MARGIN)

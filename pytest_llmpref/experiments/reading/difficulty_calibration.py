@@ -39,11 +39,6 @@ class DifficultyStudy(Unpredicted):
     harder: float = 0.2
     yes_bias: float = 0.0
 
-    @property
-    def n_entities(self) -> int:
-        """Entities in a study."""
-        return self.design.n_entities
-
     def findings(self, rng: np.random.Generator) -> Iterator[Finding]:
         """Simulate one study, and yield what it found."""
         answers = self._answers(rng)

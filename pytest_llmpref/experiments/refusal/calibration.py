@@ -70,11 +70,6 @@ class RefusalStudy:
     trend: float = 0.0
     floor: float = 0.0
 
-    @property
-    def n_entities(self) -> int:
-        """Entities in a study."""
-        return self.preferences.n_entities
-
     def findings(self, rng: np.random.Generator) -> Iterator[Finding]:
         """Simulate one study, and yield what it found."""
         liked, mild = (values[0] for values in self.preferences.strengths.draw(rng, 1))
@@ -112,7 +107,7 @@ class RefusalStudy:
     def predicted_power(self, kind: str) -> float:
         """Return the power that `stats.correlation_power` predicts; NaN for other claims."""
         return (
-            correlation_power(self.rho, self.n_entities, relation="<", df=self.preferences.strengths.df)
+            correlation_power(self.rho, self.preferences.strengths.n, relation="<", df=self.preferences.strengths.df)
             if kind == "propensity"
             else math.nan
         )
@@ -167,7 +162,8 @@ class RefusalStudy:
     def _others(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return entities of the kind, and what a pair with each adds; shape (k,) each."""
         rng = np.random.default_rng(1)
-        liked, mild = (values.ravel() for values in self.preferences.strengths.draw(rng, OTHERS // self.n_entities))
+        strengths = self.preferences.strengths
+        liked, mild = (values.ravel() for values in strengths.draw(rng, OTHERS // strengths.n))
         return liked, mild, self.quirks * rng.standard_normal(len(liked))
 
     def _control(self, rng: np.random.Generator, chance: float) -> Attempts:

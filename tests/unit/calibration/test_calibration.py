@@ -25,8 +25,6 @@ SMALL = "advice/n=12"
 class Means:
     """Studies whose claims are about the mean of 40 normal values; the interval is as wide as asked."""
 
-    n_entities = 40
-
     def __init__(self, width=1.0):
         self.width = width
 
