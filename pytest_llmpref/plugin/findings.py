@@ -274,16 +274,16 @@ class Findings:
                 self._unwritten = self._unwritten or f"nothing can be shown ({type(error).__name__}: {error})"
                 self._show_failure(reporter)
         else:
-            self._show_unasked(reporter)
+            self._show_unasked(reporter, nothing_else=True)
             self._show_gate(reporter)
 
-    def _show_unasked(self, reporter: Any) -> None:  # noqa: ANN401 - as above
+    def _show_unasked(self, reporter: Any, *, nothing_else: bool) -> None:  # noqa: ANN401 - as above
         """Say which tests measured nothing, in a run that names a model: without one, the last line says it of all."""
-        if not self._unasked or not names_model(self._run.config) or self._run.config.option.verbose < 0:
+        if not names_model(self._run.config) or self._run.config.option.verbose < 0:
             return
         from pytest_llmpref.report.wording import for_terminal  # noqa: PLC0415 - see the class
 
-        for line in self._unasked.lines():
+        for line in self._unasked.lines(nothing_else=nothing_else):
             reporter.write_line(for_terminal(line), yellow=True)
 
     def _show_failure(self, reporter: Any) -> None:  # noqa: ANN401 - as above
@@ -321,7 +321,7 @@ class Findings:
             reporter.write_line(for_terminal(line), red=True)
         if self._sampled:
             reporter.write_line(for_terminal(self._sampled))
-        self._show_unasked(reporter)
+        self._show_unasked(reporter, nothing_else=False)
         verbosity = self._run.config.option.verbose
         for text, markup in last_lines(results, self._folder, self._full, verbosity):
             reporter.write_line(for_terminal(text), **markup)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pytest_llmpref.experiments.registry import behaviours
 from pytest_llmpref.plugin.collection import is_ours
 from pytest_llmpref.plugin.stash import OFF, UNASKED
 
@@ -32,15 +33,22 @@ class Unasked:
         if why := getattr(report, "llmpref_unasked", ""):
             self._reasons[report.nodeid] = why
 
-    def __bool__(self) -> bool:
-        return bool(self._reasons)
+    def lines(self, *, nothing_else: bool) -> Iterator[str]:
+        """Yield how many tests of which files were not asked, for each reason.
 
-    def lines(self) -> Iterator[str]:
-        """Yield how many tests of which files were not asked, for each reason."""
+        Parameters
+        ----------
+        nothing_else
+            Whether the screen shows nothing else. If not, what no run asks without its option is left out: it is no
+            news, and pytest's ``-rs`` lists it.
+        """
         from pytest_llmpref.report.wording import plural, wrapped  # noqa: PLC0415 - at the end of a run
 
+        usual = set() if nothing_else else _off_by_default()
         files: dict[str, dict[str, int]] = {}
         for nodeid, why in self._reasons.items():
+            if why in usual:
+                continue
             # The first line of a reason stands by itself.
             counts = files.setdefault(why.splitlines()[0].removesuffix(":"), {})
             name = nodeid.partition("::")[0].rpartition("/")[2]
@@ -49,3 +57,13 @@ class Unasked:
             yield from wrapped(
                 f"NOT ASKED: {plural(sum(counts.values()), 'test')} of {', '.join(counts)} ({why})", then="  "
             )
+
+
+def _off_by_default() -> set[str]:
+    """Return why behaviours are off in a run that gives no option."""
+    from datetime import UTC, datetime  # noqa: PLC0415 - as above
+
+    from pytest_llmpref.config.options import default_settings  # noqa: PLC0415
+
+    settings = default_settings(began=datetime.now(UTC))
+    return {one.off(settings) for one in behaviours().values()}

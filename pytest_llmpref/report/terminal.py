@@ -121,13 +121,21 @@ def measure_lines(measures: Mapping[str, MeasureRecord], numbers: Mapping[str, i
 
 
 def claim_lines(model: ModelRecord, groups: Sequence[ClaimGroup], numbers: Mapping[str, int]) -> Iterator[Line]:
-    """Yield a line for each claim, in the order of the files; those that one test makes for each entity share one."""
+    """Yield a line for each claim, in the order of the files; those that one test makes for each entity share one.
+
+    The head says once at which level most intervals are; those at another level say so themselves.
+    """
+    levels = Counter(group.first.estimate.level for group in groups if _shows_interval(group))
+    usual = levels.most_common(1)[0][0] if levels else None
+    if usual is not None:
+        shown = f"at {_level(usual)}" if len(levels) == 1 else f"at {_level(usual)}, or as shown"
+        yield f"claims: value (interval {shown}), and what is claimed", {}
     suite = ""
     for group in groups:
         if group.first.suite != suite:
             suite = group.first.suite
             yield suite, {"bold": True}
-        found = _found(group)
+        found = _found(group, usual)
         if group.verdict is Verdict.INVALID:
             first = next(claim for claim in group.claims if claim.verdict is Verdict.INVALID)
             found += "".join(f" [{numbers[cause]}]" for cause in causes_of(first, model.measures))
@@ -153,7 +161,6 @@ def last_lines(results: Results, folder: Path, full: str, verbosity: int) -> Ite
     verdicts = {name: judge(model) for name, model in results.models.items()}
     groups = [group for verdict in verdicts.values() for group in verdict.groups]
     if verbosity >= 0:
-        yield "", {}
         yield from ((line, {}) for line in _legend(groups))
     if nothing := _decided_nothing(results):
         yield from ((line, {"yellow": True}) for line in wrapped(nothing))
@@ -219,14 +226,29 @@ def _gate_markup(state: str) -> dict[str, bool]:
     return {"bold": True, colour: True}
 
 
-def _found(group: ClaimGroup) -> str:
-    """Return what was found: value, interval and threshold; or how many entities have which verdict."""
+def _level(level: float) -> str:
+    return f"{100 * level:.4g}%"
+
+
+def _shows_interval(group: ClaimGroup) -> bool:
+    one = group.first.estimate
+    return not group.by_entity and one.value is not None and (one.low is not None or one.high is not None)
+
+
+def _found(group: ClaimGroup, usual: float | None) -> str:
+    """Return what was found: value, interval, its level if it is not the usual one, and threshold.
+
+    Of claims about entities, how many have which verdict.
+    """
     claim = group.first
     if group.by_entity:
         if len(group.counts) == 1:
             return f"all {plural(group.entities, 'entity', 'entities')} {group.verdict}"
         return ", ".join(f"{count} {verdict}" for verdict, count in group.counts.items())
-    return f"{interval(claim)}, {claimed(claim)}"
+    shown, level = interval(claim), claim.estimate.level
+    if _shows_interval(group) and level != usual:
+        shown = f"{shown.removesuffix(')')} at {_level(level)})"
+    return f"{shown}, {claimed(claim)}"
 
 
 def _mark(group: ClaimGroup) -> str:
@@ -271,8 +293,12 @@ def _legend(groups: Sequence[ClaimGroup]) -> Iterator[str]:
     present = {verdict for group in groups for verdict in group.counts}
     letters = ", ".join(f"{letter} {name}" for name, letter in LETTERS.items() if name in present)
     yield from wrapped(f"{letters}{': the measurement failed its checks' if Verdict.INVALID in present else ''}")
-    if any(group.first.gate and group.reproducibility is not None for group in groups):
-        yield "[gate, 93%]: chance that a repetition of the study gives the same verdict"
+    gates = [group for group in groups if group.first.gate and not group.note]
+    if gates:
+        chance = any(group.reproducibility is not None for group in gates)
+        fails = "fails the run unless it is supported"
+        again = "; N%: chance that a repetition of the study gives the same verdict"
+        yield from wrapped(f"[gate{', N%' * chance}]: {fails}{again * chance}", then="  ")
 
 
 def _lines(text: str, markup: dict[str, bool], then: str) -> Iterator[Line]:

@@ -72,6 +72,7 @@ def test_its_parts_come_in_order(normal):
         "llmpref: local/gemma-3-270m, profile paper",
         "\nanswers: served by gemma-3-270m, ",
         "\nmeasure          trials covered",
+        "\nclaims: value (interval at 98.75%, or as shown), and what is claimed\n",
         "\nsuites/replication/test_donation_advice.py\n",
         "\nsuites/replication/test_preference_consistency.py\n",
         "\nsuites/replication/test_refusals.py\n",

@@ -77,8 +77,12 @@ class _InContexts(Behaviour):
         return {self.measure: context_chart(drawing, self.title_or_name)}
 
     def remarks(self, checks: Mapping[str, Any]) -> Iterator[str]:
-        """Yield the share of each arm in each context; of choices without arms there is only that of all, a half."""
-        if not (found := checks.get("contexts")) or (not found["arms"] and found["looked_at"] == "chosen"):
+        """Yield the share of each arm in each context; of choices without arms, whose share is a half, the contexts."""
+        if not (found := checks.get("contexts")):
+            return
+        if not found["arms"] and found["looked_at"] == "chosen":
+            said = ", ".join(f"{context} ({role})" for context, role in found["roles"].items())
+            yield f"no arms: claims compare the choices in each context with those beside the filler: {said}"
             return
         for context, by_arm in found["by_arm"].items():
             shares = {arm: one["value"] for arm, one in by_arm.items()}

@@ -107,9 +107,9 @@ def _changed(new: Sequence[PairedTrial], old: Sequence[PairedTrial], side: str) 
     now, before = declined(new), declined(old)
     correlation = share_correlation(*now, *before)
     label = f"declined on the side {side}" if side else "declined"
-    shares = (share(int(one.sum()), len(one), label) for one, _ in (now, before))
+    one, other = (share(int(answers.sum()), len(answers), label) for answers, _ in (now, before))
     paired = f"paired by prompt (correlation of errors {correlation:.2f})"
-    return changed(*shares, correlation, paired=paired, label=f"change of {label}")
+    return changed(one, other, correlation, paired=paired, label=f"change of {label}")
 
 
 def _gap(measure: Measure, what: str, of: Callable[[float], float]) -> Estimate:

@@ -143,6 +143,10 @@ def test_under_reversal_advice_runs_against_preference_and_beside_the_filler_it_
     preference, pressed = measured("sim/test-aware", profile, "preference", "pressed_advice")
     contrary, filler = (spearman(preference, in_context(pressed, one)).value for one in ("contrary", "filler"))
     assert contrary < -0.5 < 0.5 < filler
+    (said,) = behaviour_of("pressed_advice").remarks(pressed.diagnostics)
+    assert said.startswith(
+        "no arms: claims compare the choices in each context with those beside the filler: contrary ("
+    )
 
 
 def test_a_model_that_behaves_when_tested_is_told_from_how_it_answers_users():
