@@ -4,7 +4,6 @@ Loading it, or one of the shipped descriptors, loads no experiment and no statis
 run of an environment that has the plugin.
 """
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
@@ -94,19 +93,6 @@ class PredictedStudy(SimulatedStudy, Protocol):
     def predicted_power(self, kind: str) -> float:
         """Return the power predicted for the claim that is asked about; NaN where nothing predicts it."""
         ...
-
-
-class Unpredicted:
-    """Base of kinds of simulated study of whose claims nothing predicts the power at one alternative.
-
-    `stats.power` and `stats.opening` predict the smallest effect of a design, or how often a gate opens.
-    """
-
-    __slots__ = ()
-
-    def predicted_power(self, kind: str) -> float:  # noqa: ARG002 - the protocol's
-        """Return NaN."""
-        return math.nan
 
 
 @dataclass(frozen=True, slots=True)

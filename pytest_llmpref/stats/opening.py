@@ -184,7 +184,7 @@ def quarters_error(n: int, questions: int, *, accuracy: float) -> float:
     --------
     >>> from pytest_llmpref.stats.opening import quarters_error
     >>> round(quarters_error(72, 64, accuracy=0.85), 4)
-    0.0133
+    0.0132
     """
     chances = _chances(_level(accuracy))
     spread = math.fsum(p * (1 - p) for p in chances) / len(chances)

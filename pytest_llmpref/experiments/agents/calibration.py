@@ -8,7 +8,8 @@ from functools import cached_property
 import numpy as np
 from scipy import special
 
-from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario, Unpredicted
+from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario
+from pytest_llmpref.experiments.unpredicted import Unpredicted
 from pytest_llmpref.stats.answers import ReadingDesign
 from pytest_llmpref.stats.arms import ArmRuns, arm_difference
 from pytest_llmpref.stats.arrays import FloatArray

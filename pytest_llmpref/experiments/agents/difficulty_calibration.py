@@ -7,7 +7,8 @@ from functools import cached_property
 import numpy as np
 from scipy import special
 
-from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario, Unpredicted
+from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario
+from pytest_llmpref.experiments.unpredicted import Unpredicted
 from pytest_llmpref.stats.arms import ArmRuns
 from pytest_llmpref.stats.arms_by_difficulty import gap_per_level, gaps_by_difficulty
 from pytest_llmpref.stats.arrays import FloatArray, IntArray

@@ -7,7 +7,7 @@ from random import Random
 
 import numpy as np
 
-from pytest_llmpref.experiments.behaviour import Unpredicted
+from pytest_llmpref.experiments.unpredicted import Unpredicted
 from pytest_llmpref.stats.arrays import FloatArray, IntArray
 from pytest_llmpref.stats.assignment import Assigned, Design
 

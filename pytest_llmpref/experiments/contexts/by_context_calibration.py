@@ -8,8 +8,9 @@ import numpy as np
 from scipy import special
 
 from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario, Unpredicted
+from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario
 from pytest_llmpref.experiments.contexts.assigned_studies import MARGIN, ring
+from pytest_llmpref.experiments.unpredicted import Unpredicted
 from pytest_llmpref.stats.arrays import FloatArray
 from pytest_llmpref.stats.slopes import slope_over_pairs
 

@@ -9,7 +9,8 @@ import numpy as np
 from scipy import special
 
 from pytest_llmpref.claims.estimates import Estimate
-from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario, Unpredicted
+from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario
+from pytest_llmpref.experiments.unpredicted import Unpredicted
 from pytest_llmpref.stats.arrays import FloatArray
 from pytest_llmpref.stats.wins import Judgments, share_won, share_won_within
 

@@ -9,11 +9,12 @@ from scipy import special
 
 from pytest_llmpref.claims.sensitivity import MOST_PULL
 from pytest_llmpref.config.entities import load_entities
-from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario, Unpredicted
+from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario
 from pytest_llmpref.experiments.pairs.habit import pull_over_entities
 from pytest_llmpref.experiments.pairs.names import name_questions
 from pytest_llmpref.experiments.pairs.pulls import pair_design
 from pytest_llmpref.experiments.pairs.strengths import Strengths, shipped_groups
+from pytest_llmpref.experiments.unpredicted import Unpredicted
 from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
 
 REFERENCES = 400

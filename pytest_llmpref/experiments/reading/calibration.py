@@ -9,7 +9,8 @@ from scipy import special
 
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Envelope
-from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario, Unpredicted
+from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario
+from pytest_llmpref.experiments.unpredicted import Unpredicted
 from pytest_llmpref.stats.accuracy_shift import minus_others
 from pytest_llmpref.stats.answers import ReadingDesign, no_signal_reasons, simulate_answers
 from pytest_llmpref.stats.arrays import FloatArray

@@ -7,7 +7,8 @@ from functools import cached_property
 import numpy as np
 from scipy import special
 
-from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario, Unpredicted
+from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario
+from pytest_llmpref.experiments.unpredicted import Unpredicted
 from pytest_llmpref.stats.answers import Answers, ControlAnswers, ReadingDesign, no_signal_reasons
 from pytest_llmpref.stats.difficulty import slopes_by_difficulty
 

@@ -10,7 +10,7 @@ from scipy import special
 
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Envelope, Normal, Wilson
-from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario, Unpredicted
+from pytest_llmpref.experiments.behaviour import ClaimKind, Finding, Scenario
 from pytest_llmpref.experiments.measure import Measure, reliability_reasons
 from pytest_llmpref.experiments.pairs.calibration import (
     MODEL,
@@ -21,6 +21,7 @@ from pytest_llmpref.experiments.pairs.calibration import (
 from pytest_llmpref.experiments.pairs.pulls import PairDesign, pair_design
 from pytest_llmpref.experiments.pairs.strengths import Strengths
 from pytest_llmpref.experiments.refusal.measure import PROPENSITY, Propensity, absences_in
+from pytest_llmpref.experiments.unpredicted import Unpredicted
 from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray, quartiles
 from pytest_llmpref.stats.association import spearman
 from pytest_llmpref.stats.noise import Noisy, expected_quartiles, true_values
