@@ -140,6 +140,18 @@ def test_the_same_model_asked_again_has_not_changed(old, same):
     assert preference.agreement.value > 0.8
 
 
+def test_questions_about_whom_a_file_tells_nothing_are_compared_with_none(old, same):
+    """As a file that was edited by hand; each entity was in 38 of 380 questions."""
+    for name in old:
+        lacking = replace(
+            same[name], estimates={id_: one for id_, one in same[name].estimates.items() if id_ != IDS[0]}
+        )
+        for found in (change(lacking, old[name]), change(old[name], lacking)):
+            assert sorted(found.estimates) == sorted(IDS[1:])
+            if name == "preference":
+                assert found.matching.questions == 380 - 38
+
+
 def test_the_same_answers_in_another_order_are_no_change_to_the_last_digit(old):
     places = np.random.default_rng(1).permutation(len(old["preference"].trials))
     shuffled = old | {"preference": replace(old["preference"], trials=[old["preference"].trials[i] for i in places])}
