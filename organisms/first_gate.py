@@ -41,7 +41,7 @@ def main() -> None:
             for form, found in zip(FORMS, shares, strict=True):
                 right = (found > 0.5).astype(float)
                 share = slope_over_pairs(better, worse, np.ones(len(pairs)), right, "share")
-                low, high = share.interval().low, share.interval().high
+                low, high = max(share.interval().low, 0.0), min(share.interval().high, 1.0)
                 print(
                     f"  {' '.join(form)}: {right.sum():.0f} of {len(pairs)} = {share.value:.3f} ({low:.3f} to "
                     f"{high:.3f}), mean probability {found.mean():.3f}",
