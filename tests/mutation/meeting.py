@@ -24,7 +24,8 @@ MUTANT = "MUTANT_UNDER_TEST"
 FAIL = "fail"
 """The mutant of which every function raises: a run in which tests pass this tests nothing."""
 _MEMORY = 6 * 2**30
-_KILLED_AT_ONCE = 5.0
+"""Bytes of address space that a mutant gets."""
+_GRACE = 5.0
 """Seconds of the processor that a mutant gets beside ten times what its tests take."""
 
 
@@ -43,6 +44,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
         raise session.Failed(f"{session.testsfailed} test files cannot be collected")
     place = Path(os.environ["LLMPREF_MUTANTS"])
     mutants = json.loads(place.read_text(encoding="utf-8"))
+    # What all copies would do first, and no mutant changes.
     exec(os.environ.get("LLMPREF_WARM", ""), {})
     gc.collect()
     gc.freeze()  # Copies share what nobody counts.
@@ -56,7 +58,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
         processes = []
         for name in batch:
             own = sorted(reached.get(name.rpartition("__mutmut_")[0], ()), key=lambda item: seconds[item.nodeid])
-            limit = math.ceil(10 * sum(seconds[item.nodeid] for item in own) + _KILLED_AT_ONCE)
+            limit = math.ceil(10 * sum(seconds[item.nodeid] for item in own) + _GRACE)
             processes.append(_copied(session, name, own, limit) if own else None)
         found |= dict(zip(batch, _wait(processes), strict=True))
     place.write_text(json.dumps(found), encoding="utf-8")

@@ -1,12 +1,12 @@
-"""Mutation testing of the statistics and the claims: ``python tests/mutation/run.py [MODULE ...]``.
+"""Mutation testing of statistics, claims, outcomes and readers: ``python tests/mutation/run.py [MODULE ...]``.
 
-Mutmut changes one thing in a function at a time; a test of the module must fail. A mutant that no test can tell from
-the original stands in ``equivalent.toml`` with the reason. Texts are not mutated: snapshots hold the wording. Nor are
-decorated functions, such as properties, which mutmut leaves alone.
+Mutmut makes mutants, each with one change in a function, and `meeting` has tests meet them; a test of the module must
+fail. A mutant that no test can tell from the original stands in ``equivalent.toml`` with the reason. Texts are not
+mutated: snapshots hold the wording. Nor are decorated functions, such as properties, which mutmut leaves alone.
 
 Needs ``pip install mutmut``. Each module is mutated in a folder of its own, and met by the tests named here alone:
 those of its unit tests that take seconds and need no recording. ``LLMPREF_MUTATION_WORKERS`` sets how many mutants are
-met at once; 2 unless set.
+met at once; 2 unless set. ``--record`` writes the counts to ``figures.json`` and to ``docs/validation/mutants.md``.
 """
 
 import argparse
@@ -109,7 +109,7 @@ TESTS: dict[str, list[str]] = {
     "parsing/ranking": PARSING,
     "parsing/markup": PARSING,
     "parsing/thinking": [f"{READING}/test_{name}.py" for name in ("thinking", "reading_rules", "replies")],
-    "parsing/outcome": PARSING,
+    "parsing/outcome": [f"{READING}/test_declining.py"],
     "parsing/logprobs": [f"{READING}/test_{name}.py" for name in ("logprobs", "reading_rules", "replies")],
     "parsing/language": PARSING,
     "parsing/patterns": PARSING,

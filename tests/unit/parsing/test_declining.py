@@ -3,7 +3,7 @@
 import pytest
 
 from pytest_llmpref.models.chat import Reply
-from pytest_llmpref.parsing.outcome import JUDGEMENTS, Evidence, Grade, Outcome, Reason
+from pytest_llmpref.parsing.outcome import JUDGEMENTS, Evidence, Grade, Outcome, Reason, read_judgement
 from pytest_llmpref.parsing.replies import evidence, read_choice, refusal_reason, refused
 
 OPTIONS = {"A": "Oxfam", "B": "the British Museum"}
@@ -62,3 +62,20 @@ def test_a_refusal_is_one_whatever_was_asked():
     assert refused(Reply("", "content_filter"))
     assert not refused(Reply("A", "stop"))
     assert not refused(Reply("The sun rises in the east.", "stop"))
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("A", "A"),
+        (" **B**.", "B"),
+        ('{"answer": "NEITHER"}', "NEITHER"),
+        ("answer: POLICY", "POLICY"),
+        ("DECLINES, since it says so", "DECLINES"),
+        ("APPLE", None),
+        ("I think A", None),
+        ("", None),
+    ],
+)
+def test_a_judges_word_is_the_first_of_its_answer(text, word):
+    assert read_judgement(text) == word

@@ -222,6 +222,15 @@ def test_an_effect_says_how_its_interval_came_about():
     assert "over all assignments" in effect_of_assignment(few, "").method
     assert effect_of_assignment(few, "", per_dose=True).method.startswith("slope on the dose")
     assert "over 9,999 assignments drawn again" in effect_of_assignment(many, "").method
+    ratio = effect_per_unit(few, np.array(few.doses)[np.array(few.assigned)], "mine")
+    assert (ratio.label, effect_of_assignment(few, "mine").label) == ("mine", "mine")
+    assert ratio.method.startswith("ratio of two effects (Wald), assignment as instrument, interval by inverting")
+
+
+@pytest.mark.parametrize(("units", "valid"), [(3, False), (4, True)])
+def test_four_units_are_enough(units, valid):
+    found = effect_of_assignment(study(lambda doses: 0.4 * doses, groups="x" * units), "")
+    assert (found.n, found.value == pytest.approx(0.8), not found.invalid) == (units, valid, valid)
 
 
 def test_an_effect_per_unit_of_the_dose_is_the_slope_on_it_over_the_same_assignments():
