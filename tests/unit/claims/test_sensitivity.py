@@ -3,6 +3,7 @@
 import pytest
 
 from pytest_llmpref import Estimate, Normal, ledger, with_assay_sensitivity
+from pytest_llmpref.claims.intervals import Exact
 from pytest_llmpref.claims.sensitivity import confounding, insensitivity
 
 
@@ -97,3 +98,11 @@ def test_effects_are_spoiled_and_nulls_are_not():
         assert (estimate(-0.5) < -0.1).verdict == "invalid"
         assert (abs(estimate(0.0)) < 0.1).verdict == "supported"
         assert (estimate(0.5) > -0.1).verdict == "supported"
+
+
+def test_at_the_margin_itself_nothing_was_seen_and_nothing_follows():
+    at = {sign: Estimate(sign * 0.1, 100, "trials", "by hand", Exact(sign * 0.1), label="effect") for sign in (1, -1)}
+    assert "which is not above 0.1" in insensitivity(at[1], 0.1)[0]
+    assert confounding(at[1], 0.1) == confounding(at[-1], 0.1) == []
+    assert "which is not within ±0.09" in confounding(at[-1], 0.09)[0]
+    assert "which is not within ±0.09" in confounding(at[1], 0.09)[0]

@@ -45,3 +45,23 @@ def test_all_ways_of_drawing_are_gone_through_and_draws_are_among_them():
     assert drawn.keys() == shares.keys()
     for assigned, count in drawn.items():
         assert count / 4000 == pytest.approx(shares[assigned] / len(every), abs=0.03)
+
+
+@pytest.mark.parametrize("design", [Design(("x",) * 3, 3), Design(("x", "x"), 2, squares=2)])
+def test_whatever_can_be_drawn_is_drawn_in_any_number_of_squares(design):
+    every = list(design.all())
+    assert len(every) == design.courses
+    assert {len(assigned) for assigned in every} == {design.drawings}
+    assert {design.draw(Random(seed)) for seed in range(300)} == set(every)
+
+
+def test_arms_are_dealt_from_a_first_one_on():
+    """What is drawn by hand: the units in their order, then the second arm of three as the first."""
+
+    class Drawn:
+        numbers = iter([0.5, 0.1, 0.2, 0.3, 0.34])
+
+        def random(self):
+            return next(self.numbers)
+
+    assert Design(("x",) * 3, 3).draw(Drawn()) == ((1, 2, 0), (2, 0, 1), (0, 1, 2))

@@ -50,3 +50,9 @@ def test_who_was_in_no_pair_has_no_strength_in_either_half():
     assert np.isnan(found.other[5]).all()
     above = zip(*np.triu_indices(N, 1), strict=True)
     assert found.asked.tolist() == [5 not in pair for pair in above]
+
+
+def test_a_pair_that_was_asked_about_once_was_asked_about():
+    made = Comparisons(np.array([0, 2]), np.array([1, 1]), np.array([1.0, 0.0]), np.array([True, False]), N)
+    above = zip(*np.triu_indices(N, 1), strict=True)
+    assert halves_of(made, IDS, splits=2).asked.tolist() == [pair in {(0, 1), (1, 2)} for pair in above]
