@@ -13,7 +13,7 @@ from asking import serving, share_of_a
 from examples import Examples
 from planted import Planted
 
-from pytest_llmpref.stats.dyads import slope_over_pairs
+from pytest_llmpref.stats.slopes import slope_over_pairs
 
 PROMPTS = Path(__file__).parents[1] / "fixtures" / "prompts"
 FORMS = tuple((place, label) for place in ("first", "second") for label in "AB")

@@ -67,7 +67,7 @@ class Calibration:
     studies
         The most studies of a cell that were asked for.
     taken
-        Studies of each cell: fewer where all of its rows were settled before (`calibration.stopping`), and more where
+        Studies of each cell: fewer where all of its rows were settled before (`calibration.findings`), and more where
         an earlier run had done more.
     seed
         Random seed of them all.

@@ -69,3 +69,14 @@ def test_of_entities_and_questions_the_fewer_count():
 def test_pairs_that_do_not_differ_have_no_slope():
     first, second = ring(10, 4)
     assert "do not differ" in slope_over_pairs(first, second, np.zeros(20), np.ones(20), "").invalid[0]
+
+
+@pytest.mark.parametrize(("entities", "valid"), [(5, False), (6, True)])
+def test_six_entities_are_enough_and_a_slope_says_what_it_is(entities, valid):
+    first, second = np.triu_indices(entities, 1)
+    found = slope_over_pairs(first, second, np.ones(len(first)), np.arange(len(first)) * 1.0, "mine")
+    assert (found.n, found.unit, found.label, not found.invalid) == (entities, "entities", "mine", valid)
+    assert np.isnan(found.value) != valid
+    few = slope_over_pairs(first, second, np.zeros(len(first)), np.ones(len(first)), "mine")
+    assert (few.n, few.label, few.method) == (entities, "mine", found.method)
+    assert found.method
