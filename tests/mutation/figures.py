@@ -90,6 +90,14 @@ every night with all mutants, and fails where tests kill less than 90% of a modu
   not killed.
 - *Commit*: the last one before the run.
 
+**Where a sample was met, the share is too high for the mutants outside it.** Tests were written for those that
+survived, and only these met the tests again. On first meeting, before that, the shares were lower: 59% in
+`stats/slopes`, 80% in `stats/randomisation` (82% in a second sample), 65% in `parsing/replies`, 30% in
+`parsing/logprobs`, 62% in `parsing/choosing`. No sample says that a whole module reaches 90%.
+
+Of `parsing/choosing` and `parsing/stating`, 13 and 11 mutants count as killed because they misread a line of
+`tests/replies/own`, which was read by itself. The tests that hold these lines were not run on them.
+
 Left out are texts, whose wording snapshots hold, decorated functions such as properties, which mutmut leaves alone,
 and what stands outside functions, such as tables of words. Tests that take seconds meet no mutant.
 
