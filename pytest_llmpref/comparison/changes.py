@@ -128,8 +128,11 @@ def change(new: Measure, old: Measure) -> Change:
     # In one order: then the same answers give the same estimates to the last digit, and no change that is rounding.
     asked_now, asked_before = dict.fromkeys(now), set(before)
     # A file may tell nothing of an entity that its trials name: as one edited by hand, or of another package.
-    told = new.estimates.keys() & old.estimates.keys()
-    usable = {question for question, trial in zip(now, new.trials, strict=True) if told.issuperset(trial.entities)}
+    # Measures that tell nothing of any, such as one gap between two sides, have nothing to miss.
+    told, whole = new.estimates.keys() & old.estimates.keys(), not (new.estimates or old.estimates)
+    usable = {
+        question for question, trial in zip(now, new.trials, strict=True) if whole or told.issuperset(trial.entities)
+    }
     number = {question: index for index, question in enumerate(filter((usable & asked_before).__contains__, asked_now))}
     one, two = _in_order(new.trials, now, number), _in_order(old.trials, before, number)
     matching = _match(new, old, len(number), len(asked_now), len(asked_before))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pytest_llmpref.stats.comparisons import Comparisons
-from pytest_llmpref.stats.halves import SPLITS, halves_of
+from pytest_llmpref.stats.halves import SPLITS_SHARED, halves_of
 from pytest_llmpref.stats.rating import fit_strengths
 
 N, IDS = 6, tuple("abcdef")
@@ -38,7 +38,7 @@ def test_either_half_has_the_strengths_of_a_fit_to_its_pairs_alone():
 def test_halves_are_those_of_any_measure_of_the_same_entities():
     one, other = (halves_of(round_robin(seed), IDS) for seed in (1, 2))
     assert one.ids == IDS
-    assert one.one.shape == one.other.shape == (N, SPLITS)
+    assert one.one.shape == one.other.shape == (N, SPLITS_SHARED)
     assert one.asked.tolist() == other.asked.tolist() == [True] * 15
     assert (one.one == np.round(one.one))[~np.isnan(one.one)].all()
     assert halves_of(round_robin(1), IDS).one == pytest.approx(one.one, nan_ok=True)
