@@ -89,7 +89,7 @@ def _tell(said: str) -> None:
 
 
 _ACTIONS = {
-    "list": (_list, "name every job that was written down, and how far it was when last looked at"),
+    "list": (_list, "list each job and its last known state"),
     "wait": (_wait, "wait until no job is under way"),
     "collect": (_collect, "record what jobs brought that ended; exit with 75 where questions are not answered yet"),
     "cancel": (_cancel, "ask the provider to cancel what is under way; what was answered is kept, and paid"),

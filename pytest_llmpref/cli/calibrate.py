@@ -11,7 +11,12 @@ STUDIES = 2000
 
 def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the type of its subparsers
     """Declare the subcommand."""
-    command = commands.add_parser("calibrate", help="simulate studies with planted truths and count right verdicts")
+    what = "simulate studies with planted truths and count right verdicts"
+    command = commands.add_parser(
+        "calibrate",
+        help=what,
+        description=f"{what.capitalize()}. A run that was interrupted goes on where it stopped.",
+    )
     command.add_argument(
         "--studies",
         type=int,

@@ -24,8 +24,8 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
     command = commands.add_parser(
         "verify",
         help="check a certificate, and name what changed since",
-        description="Replay what a certificate is of, and name what is no longer as certified. Run it in the folder "
-        "in which the certificate was made.",
+        description="Replay the certified study, and name what changed since. Run it in the folder in which the "
+        "certificate was made.",
         epilog=STATUS,
     )
     command.add_argument("file", type=Path, metavar="CERTIFICATE", help="what llmpref certify wrote")

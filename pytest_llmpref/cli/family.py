@@ -36,7 +36,7 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
     )
     command.add_argument(
         "--format", choices=("text", "markdown", "csv", "models"), default="text",
-        help="of what is printed: for a terminal, for a document, a row for each trend, or a row for each model",
+        help="output format: for a terminal, for a document, a row for each trend, or a row for each model",
     )  # fmt: skip
     command.add_argument("--charts", type=Path, metavar="FOLDER", help="folder to draw each trend in, as SVG")
     command.set_defaults(run=_compare)

@@ -48,11 +48,16 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
         "--format",
         choices=("text", "markdown", "json"),
         default="text",
-        help="of what is printed: for a terminal, for a pull request, or every entity for a program",
+        help="output format: for a terminal, for a pull request, or every entity for a program",
     )
     command.add_argument("--json", action="store_const", const="json", dest="format", help="the same as --format json")
     command.set_defaults(run=_diff)
-    command = commands.add_parser("paper-table", help="measure five simulated models and print the paper's table")
+    command = commands.add_parser(
+        "paper-table",
+        help="measure five simulated models and print the paper's table",
+        description="Measure the five simulated models that have the paper's findings planted, and print what is found "
+        "beside what the paper reports.",
+    )
     command.add_argument("--profile", default="paper", help="size of each study (default: paper)")
     command.set_defaults(run=_paper_table)
 

@@ -21,6 +21,7 @@ _METAVARS = {
     "llmpref_cassettes": "FOLDER",
     "llmpref_judge": "NAME",
     "llmpref_labels": "FILE",
+    "llmpref_paired_prompts": "FILE",
     "llmpref_to_label": "FILE",
     "llmpref_agentic": "SUITE",
     "llmpref_arms": "IDS:IDS",
@@ -111,7 +112,7 @@ def _may_be_tests(value: str, option: Option) -> bool:
 
 
 def _add(parser: "pytest.Parser", option: Option, flag: str, says: str) -> None:
-    group = parser.getgroup("llmpref", "behavioural tests of language models")
+    group = parser.getgroup("llmpref", "llmpref: behavioural tests of language models")
     group.addoption(flag, dest=option.dest, default=None, help=says, **_taken(option))
 
 

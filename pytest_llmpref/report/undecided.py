@@ -58,8 +58,8 @@ def _of_the_wrong(claims: Sequence[ClaimRecord]) -> str:
     furthest = max(claims, key=lambda claim: FURTHEST[claim.relation](claim.estimate.value or 0.0))
     at = f"{furthest.entity} at {number(furthest.estimate.value)}"
     if len(claims) == 1:
-        return f"1 is on the wrong side ({at}), so more trials would refute it"
-    return f"{len(claims)} are on the wrong side (furthest: {at}), so more trials would refute them"
+        return f"1 is on the wrong side ({at}), so more trials would probably refute it"
+    return f"{len(claims)} are on the wrong side (furthest: {at}), so more trials would probably refute them"
 
 
 def _of_the_rest(claims: Sequence[ClaimRecord]) -> str:

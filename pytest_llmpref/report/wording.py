@@ -212,7 +212,7 @@ def judge_sentence(model: ModelRecord) -> str:
     if model.judge is None:
         return ""
     judged = sum(measure.checks.judged for measure in model.measures.values())
-    return f"Replies judged by {model.judge}: {judged:,}, in which rules found no explicit choice"
+    return f"{model.judge} judged {judged:,} replies in which the rules found no choice"
 
 
 def wrapped(text: str, first: str = "", then: str = "") -> list[str]:

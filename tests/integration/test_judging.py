@@ -110,8 +110,8 @@ def test_the_cheap_model_of_the_provider_judges_and_is_named_beside_the_results(
     judged = sum(body["model"] in JUDGES for body in server.received)
     found = model["measures"]["refusal"]["diagnostics"]["judged"]
     assert found >= judged > 20
-    said = f"Replies judged by openai/gpt-6-luna: {found}, in which rules found no explicit choice"
-    run.stdout.fnmatch_lines([f"*Replies judged by openai/gpt-6-luna: {found},*"])
+    said = f"openai/gpt-6-luna judged {found} replies in which the rules found no choice"
+    run.stdout.fnmatch_lines([f"*openai/gpt-6-luna judged {found} replies in*"])
     for name in ("report.html", "summary.md"):
         text = " ".join((pytester.path / "reports/latest" / name).read_text().split())
         assert said in text

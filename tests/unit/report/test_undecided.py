@@ -44,8 +44,8 @@ SUPPORTED = {"verdict": "supported", "estimate": {"value": 0.2, "low": 0.1, "hig
 def test_entities_on_the_wrong_side_are_told_from_those_that_need_more_trials():
     group = group_of(at(0.1, needed=6100, n=40), at(0.66), at(0.3, needed=30), at(0.6), SUPPORTED)
     assert to_decide(group) == (
-        "2 are on the wrong side (furthest: e1 at 0.66), so more trials would refute them; the other 2 need about 30 "
-        "to 6,100 trials (now 24 to 40), if the values measured were the true ones"
+        "2 are on the wrong side (furthest: e1 at 0.66), so more trials would probably refute them; the other 2 need "
+        "about 30 to 6,100 trials (now 24 to 40), if the values measured were the true ones"
     )
 
 
@@ -59,8 +59,8 @@ def test_the_furthest_is_that_of_the_claimed_relation(relation, values, furthest
 
 def test_one_entity_each_is_said_in_the_singular():
     assert to_decide(group_of(at(0.6, needed=90), at(0.2, needed=50))) == (
-        "1 is on the wrong side (e0 at 0.6), so more trials would refute it; the other 1 needs about 50 trials (now "
-        "24), if the value measured were the true one"
+        "1 is on the wrong side (e0 at 0.6), so more trials would probably refute it; the other 1 needs "
+        "about 50 trials (now 24), if the value measured were the true one"
     )
 
 
