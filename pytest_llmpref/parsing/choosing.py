@@ -178,6 +178,9 @@ class _Reading:
         """Return what a sentence states, in its order; once a choice is settled, only what a verb governs matters."""
         sentence = self.sentences[number]
         if _TABLE.search(sentence.text) and ANSWER not in sentence.text:
+            option = self.grammar.summed_up(sentence.text.split("|"))
+            return [Statement(option, number, "", led=True, turned=True)] if option else []
+        if number and self.sentences[number - 1].asks and self._asks_for_a_condition(number - 1):
             return []
         ticked = {OPTION_OF[mark] for mark in _TICKED.findall(sentence.text) + _CHECKED.findall(sentence.text)}
         if ticked or _CROSSED.search(sentence.text) or _UNCHECKED.search(sentence.text):
@@ -219,6 +222,13 @@ class _Reading:
                 if subject and not self.grammar.denies(named) and (len(options) == 1 or FOIL in subject[0]):
                     return [Statement(OPTION_OF[subject["subject"]], number, text[place:], led=True)]
         return []
+
+    def _asks_for_a_condition(self, number: int) -> bool:
+        """Whether a question only tells for whom the next sentence chooses: "Want reach?"."""
+        question = self.sentences[number].text
+        if _BOTH.search(question) or self.grammar.has("speaker", question):
+            return False
+        return self.grammar.has("conditions", question)
 
     def _before(self, number: int) -> str:
         return self.sentences[number - 1].text if number else ""

@@ -62,8 +62,8 @@ class Language:
     advising
         Words of those who give an opinion or recommend, by which it is told what somebody will not do.
     restated
-        Patterns that choose their last option by two negations, and what says the same without: "I can't see anybody
-        choose anything but @" -> "I choose @".
+        Patterns, and what says the same in simpler words; ``@`` there is their last option. "I can't see anybody choose
+        anything but @" -> "I choose @"; "tell your friend" -> "tell you".
     asking
         Words that ask for more than yes or no: "which"; none where every question may.
     misspelt

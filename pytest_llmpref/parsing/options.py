@@ -66,7 +66,7 @@ _ARTICLE = re.compile(
 
 _OPENS = "\"'\u00ab\u201c\u201e\u201d\u2018\u300c\u300e\u300a\u2039(\\[\u3010\u00bf"
 _CLOSES = "\"'\u00bb\u201d\u201c\u2019\u300d\u300f\u300b\u203a)\\]\u3011"
-_WRAPPED = re.compile(rf"[{_OPENS}]+ ?({_MARK}) ?[{_CLOSES}]+")
+_WRAPPED = re.compile(rf"[{_OPENS}]+ ?({_MARK}[.,!]?) ?[{_CLOSES}]+")
 _KINDS = [(LABELS[option], NAMES[option]) for option in "AB"]
 _TWICE = re.compile(
     "|".join(
@@ -129,12 +129,13 @@ def marked(text: str, shown: Shown) -> Marked:
 
 
 def _restated(text: str, spoken: Sequence[Language]) -> str:
-    """Return a marked text in which no choice is made by two negations."""
+    """Return a marked text with what the languages know to say in simpler words."""
     for language in spoken:
         for pattern, said in language.restated:
             for match in reversed([*pattern.finditer(text)]):
-                option = _ANY.findall(match[0])[-1]
-                text = f"{text[: match.start()]}{said.replace('@', option)}{text[match.end() :]}"
+                options = _ANY.findall(match[0])
+                simpler = said.replace("@", options[-1]) if options else said
+                text = f"{text[: match.start()]}{simpler}{text[match.end() :]}"
     return text
 
 

@@ -163,6 +163,15 @@ class Grammar:
                         against = len(marks) == 1 and FOIL not in match[0][: match[0].index(marks[0])]
                         yield match, _OTHER[OPTION_OF[marks[0]]] if against else OPTION_OF[marks[-1]], table
 
+    def summed_up(self, cells: Sequence[str]) -> str | None:
+        """Return the option in a row of a table that sums it up: "| Overall | @ |", if it has no other."""
+        head, *others = [cell for cell in cells if _LETTER.search(cell) or ONE.search(cell)] or [""]
+        options = options_in(" ".join(others))
+        sums_up = self.turns_to(head) or self.words.answer_word.search(head) is not None
+        if len(options) != 1 or ONE.search(head) or not sums_up or any(map(self.says, (head, *others))):
+            return None
+        return next(iter(options)) if not self.denies(" , ".join(cells)) else None
+
     def refers(self, part: str) -> int | None:
         """Return where a part chooses what was named before it, if it does: "that's my pick"."""
         for language in self.spoken:
