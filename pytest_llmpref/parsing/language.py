@@ -61,9 +61,9 @@ class Language:
         Patterns after an option that stand for it: "'s mission".
     advising
         Words of those who give an opinion or recommend, by which it is told what somebody will not do.
-    restated
-        Patterns, and what says the same in simpler words; ``@`` there is their last option. "I can't see anybody choose
-        anything but @" -> "I choose @"; "tell your friend" -> "tell you".
+    restated, simpler
+        Patterns, and what says the same as each in simpler words; ``@`` there is their last option. Of a pattern with a group, only
+        that is replaced. "I can't see anybody choose anything but @" -> "I choose @"; "tell your friend" -> "tell you".
     asking
         Words that ask for more than yes or no: "which"; none where every question may.
     misspelt
@@ -165,7 +165,8 @@ class Language:
     positions: tuple[Patterns, Patterns]
     other_one: Patterns
     advising: Patterns
-    restated: Sequence[tuple[Pattern, str]]
+    restated: Patterns
+    simpler: Mapping[str, str]
     aspects: Patterns
     asking: Patterns
     misspelt: Mapping[str, str]
@@ -314,6 +315,7 @@ def _read(path: Path) -> Language:
     }
     lists: dict[str, Any] = {key: _patterns(table.get(key, ())) for key in _LISTS}
     refusal = {reason: _patterns(patterns) for reason, patterns in table["refusal"].items()}
+    simpler = {_phrase(text, parts): plain for text, plain in table.get("restated", ())}
     share_index(grammar.values())
     share_index([*lists.values(), *refusal.values()])
     return Language(
@@ -328,7 +330,8 @@ def _read(path: Path) -> Language:
         answers=table["answer"],
         joining=table["joining"],
         positions=(Patterns(map(Pattern, table["first"])), Patterns(map(Pattern, table["second"]))),
-        restated=[(Pattern(_phrase(text, parts)), plain) for text, plain in table.get("restated", ())],
+        restated=Patterns(map(Pattern, simpler)),
+        simpler=simpler,
         misspelt=_misspelt(table.get("misspelt", {})),
         refusal=refusal,
         hints={reason: _patterns(patterns) for reason, patterns in table["hints"].items()},

@@ -131,11 +131,11 @@ def marked(text: str, shown: Shown) -> Marked:
 def _restated(text: str, spoken: Sequence[Language]) -> str:
     """Return a marked text with what the languages know to say in simpler words."""
     for language in spoken:
-        for pattern, said in language.restated:
-            for match in reversed([*pattern.finditer(text)]):
-                options = _ANY.findall(match[0])
-                simpler = said.replace("@", options[-1]) if options else said
-                text = f"{text[: match.start()]}{simpler}{text[match.end() :]}"
+        for pattern in language.restated.possible(text):
+            for match in reversed([*pattern.matches(text)]):
+                options, simpler = _ANY.findall(match[0]), language.simpler[pattern.text]
+                start, end = match.span(match.re.groups)
+                text = f"{text[:start]}{simpler.replace('@', options[-1]) if options else simpler}{text[end:]}"
     return text
 
 
