@@ -44,6 +44,8 @@ _LINK = re.compile(r"\[([^\[\]\n]+)\]\([^()\s]*\)")
 _UNDERSCORE = re.compile(r"(?<!\w)_{1,3}(?=\S)|(?<=\S)_{1,3}(?!\w)")
 _TITLE = re.compile(r"^[ \t]*#{1,6}[ \t]+(?=[^\n]*\n\s*\S)", re.MULTILINE)
 """Where the title of a section begins."""
+_QUOTED_LINES = re.compile(r"(?<![:*#])\n+(?:>(?:[ \t]+[^\s>]+){4}[^\n]*\n)+\s*(?=[^\s>])")
+"""Lines that another wrote, before what is said to them: "> I always give to X" in a forum."""
 _LINE_START = re.compile(
     r"^[ \t]*(?:[-=]{0,2}[>\u2192\u27a1\u21d2]\ufe0f?[ \t]?)+|^[ \t]*#{1,6}(?!\d)[ \t]*", re.MULTILINE
 )
@@ -77,6 +79,8 @@ def _of_one_turn(text: str) -> str:
     text = _MY_TURN.sub("", _ASKED_AGAIN.sub("", text))
     if text[:2] in {"Q:", "Q."} and not _SECOND.search(text):
         text = _ANSWERED.sub(f"{ANSWER}: ", text)
+    if "\n" in text and ">" in text:
+        text = _QUOTED_LINES.sub("\n", f"\n{text}")
     if "\n" in text or "<" in text:
         text = _OTHERS_TURN.sub("", text)
     return text
