@@ -62,8 +62,9 @@ class Language:
     advising
         Words of those who give an opinion or recommend, by which it is told what somebody will not do.
     restated, simpler
-        Patterns, and what says the same as each in simpler words; ``@`` there is their last option. Of a pattern with a group, only
-        that is replaced. "I can't see anybody choose anything but @" -> "I choose @"; "tell your friend" -> "tell you".
+        Patterns, and what says the same as each in simpler words; ``@`` there is their last option. Of a pattern with
+        a group, only that is replaced. "I can't see anybody choose anything but @" -> "I choose @"; "tell your friend"
+        -> "tell you".
     asking
         Words that ask for more than yes or no: "which"; none where every question may.
     misspelt
