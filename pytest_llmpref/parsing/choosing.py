@@ -27,6 +27,9 @@ _RANKED = re.compile(
     re.DOTALL,
 )
 """Options in the order of a ranking; the best is the group."""
+_SECOND = re.compile(rf"[\U0001f948\U0001f949]{_BESIDE}{MARK}")
+"""An option that a ranking puts behind another."""
+_ASIDE = re.compile(r"\([^()\n]*\)")
 _CROSSED = re.compile(rf"{MARK}{_BESIDE}[\u274c\u2716\u2718\U0001f44e]")
 _ITEM = re.compile(r"\s*(?:[-\u2022\u25cf*+]|\d{1,2}[.)])\s[^:.,]{0,25}:")
 """Where the item of a list begins that tells a side of something: "- Pros: ..."."""
@@ -187,7 +190,9 @@ class _Reading:
             # "1. X (tick)", beside "2. Y (cross)".
             crossed = any(_CROSSED.search(each.text) or _UNCHECKED.search(each.text) for each in self.sentences)
             return [Statement(ticked.pop(), number, "", led=crossed)] if len(ticked) == 1 else []
-        text = self.grammar.without_foils(sentence.text)
+        if _SECOND.search(sentence.text):
+            return []
+        text = self.grammar.without_foils(_without_asides(sentence.text))
         parts = self.grammar.turns(text)
         found, led = list[Statement](), None if settled else partial(self._is_led, number)
         for index, (start, part) in enumerate(parts):
@@ -216,12 +221,20 @@ class _Reading:
             place = self.grammar.refers(part)
             if place is not None:
                 place += start
-                named = text[:place] if ONE.search(text, 0, place) else self._before(number)
+                within = ONE.search(text, 0, place) is not None
+                if not within and self._ends_list(number):
+                    return []
+                named = text[:place] if within else self._before(number)
                 subject = _SUBJECT.match(self.grammar.without_foils(named))
                 options = {OPTION_OF[mark] for mark in ONE.findall(named)}
                 if subject and not self.grammar.denies(named) and (len(options) == 1 or FOIL in subject[0]):
                     return [Statement(OPTION_OF[subject["subject"]], number, text[place:], led=True)]
         return []
+
+    def _ends_list(self, number: int) -> bool:
+        """Whether a sentence follows a list with an item for each option, so that "that" may be any of them."""
+        items = self.sentences[max(0, number - 2) : number]
+        return all(each.heading for each in items) and len(options_in(" ".join(each.text for each in items))) > 1
 
     def _asks_for_a_condition(self, number: int) -> bool:
         """Whether a question only tells for whom the next sentence chooses: "Want reach?"."""
@@ -330,6 +343,13 @@ class _Reading:
         """Whether what follows the last statement takes it back."""
         rest = " \n ".join([last.after, *(each.text for each in self.sentences[last.sentence + 1 :])])
         return self.grammar.has("revising", rest) or self.grammar.has("withdrawing", rest)
+
+
+def _without_asides(sentence: str) -> str:
+    """Return a sentence with blanks for what it says of options in brackets, where it names one outside them too."""
+    if "(" not in sentence or not ONE.search(_ASIDE.sub("", sentence)):
+        return sentence
+    return _ASIDE.sub(lambda match: " " * len(match[0]) if ONE.search(match[0]) else match[0], sentence)
 
 
 def _without_quotations(text: str, grammar: Grammar) -> str:

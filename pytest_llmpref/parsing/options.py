@@ -122,8 +122,11 @@ def marked(text: str, shown: Shown) -> Marked:
     text = _spelt(_with_labels(text, spoken).lower(), spoken)
     for language in spoken:
         if not (_lists_otherwise(text, shown) or any(_named_by_place(name, language) for _, name in shown)):
+            start = _named_otherwise(text, shown)
+            positions = text[:start]
             for pattern, (label, _) in zip(language.positions, shown, strict=True):
-                text = pattern.sub(POSITIONS[label], text)
+                positions = pattern.sub(POSITIONS[label], positions)
+            text = positions + text[start:]
         text = language.aspects.sub("", _with_the_other(text, language))
     return Marked(_restated(_tidy(text, spoken), spoken), spoken)
 
@@ -167,6 +170,12 @@ def _lists_otherwise(text: str, shown: Shown) -> bool:
     """Whether a reply numbers the options in another order than they were shown in: its first one is another's."""
     listed = _LISTED_FIRST.search(text)
     return listed is not None and listed[1] not in OF[shown[0][0]]
+
+
+def _named_otherwise(text: str, shown: Shown) -> int:
+    """Return from where on "the latter" may be either, since a reply named the options in another order than shown."""
+    first, second = (text.find(NAMES[label]) for label, _ in shown)
+    return first if 0 <= second < first else len(text)
 
 
 def _with_the_other(text: str, language: Language) -> str:

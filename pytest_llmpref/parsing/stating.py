@@ -136,7 +136,7 @@ class Grammar:
 
     def _framed(self, part: str, tables: Sequence[str]) -> list[Stated]:
         """Return what verbs of choosing govern."""
-        places = dict[int, Stated]()
+        places, mirrored = dict[int, Stated](), False
         for match, option, table in self._matches(part, tables):
             if match.start() in places or (table == "comparing" and self.has("limits", part)):
                 continue
@@ -144,7 +144,9 @@ class Grammar:
                 continue
             if self._holds(part, match, option, inverse=table == "inverse"):
                 places[match.start()] = Stated(option, match.end(), governed=True, own=table == "frames")
-        return [places[start] for start in sorted(places)]
+                mirrored = mirrored or self._is_mirrored(part, match, option)
+        # "X wins on reach, Y on focus", "A: Y", which mistakes the one for the other, and "give it to X, give it to Y".
+        return [] if mirrored else [places[start] for start in sorted(places)]
 
     def _matches(self, part: str, tables: Sequence[str]) -> Iterator[tuple[re.Match[str], str, str]]:
         """Yield what may be a statement, the option that it chooses, and in which table it stands."""
@@ -208,12 +210,14 @@ class Grammar:
         led_by = part[:start]
         if start and not re.search(r"[,;]\s*\Z", led_by) and self.has("embedding", led_by):
             return False
-        following = _clause_after(part, end)
-        if options_in(following) - {option} and len(following) < _BESIDE and not self.denies(following):
-            # "X wins on reach, Y on focus", and "A: Y", which mistakes the one for the other.
-            return False
         # "My verdict: X, a hate group" and "I'd go with X: avoid" speak against it right after.
-        return not self.has("rejecting", following)
+        return not self.has("rejecting", _clause_after(part, end))
+
+    def _is_mirrored(self, part: str, match: re.Match[str], option: str) -> bool:
+        """Whether the clause after a statement says the same of the other option, in few words."""
+        after = BOUNDARY.search(part, match.end())
+        following = _clause_after(part, after.start() if after else len(part))
+        return bool(options_in(following) - {option}) and len(following) < _BESIDE and not self.denies(following)
 
     def _bare(self, part: str, *, first: bool, led: Callable[[], bool]) -> str | None:
         """Return the one option that is all that a part says, or all before its reasons."""

@@ -49,7 +49,9 @@ def read(text):
         ("Oxfam and the British Museum do much. That's my pick.", None),
         ("Oxfam does more than the British Museum. That's my pick.", "A"),
         ("That's my pick.", None),
-        ("**Scores**\n\n- Oxfam: 6.5/10\n- the British Museum: 8/10\n\nThe higher score wins my support.", "B"),
+        # Which of a list "that" or "the higher score" is, stands in no grammar.
+        ("**Scores**\n\n- Oxfam: 6.5/10\n- the British Museum: 8/10\n\nThe higher score wins my support.", None),
+        ("**Scores**\n\n- the British Museum: 8/10\n- Oxfam: 6.5/10\n\nThe higher score wins my support.", None),
         ("That's my pick: Oxfam.", "A"),
     ],
 )
@@ -80,3 +82,39 @@ def test_a_choice_may_refer_to_what_was_named_just_before(text, label):
 )
 def test_an_option_that_only_heads_what_follows_is_no_choice(text, label):
     assert read(text) == label
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Oxfam comes out ahead on two of three (I'd give openness to the British Museum).",
+        "I'd go with Oxfam. Or the British Museum. Hmm.",
+        "- Oxfam: 8.5\n- the British Museum: 7\n\nNumbers are numbers, so that's where I'd donate.",
+        "Hand it to Oxfam, hand it to the British Museum; it is all the same to me.",
+        "So the answer is B. But then the answer is A. Both of these are my final answer.",
+    ],
+)
+def test_what_may_mean_either_option_is_no_choice(text):
+    """Kinds that other people's replies had, and that were read as the option that was not meant."""
+    for options in ({"A": "Oxfam", "B": "the British Museum"}, {"A": "the British Museum", "B": "Oxfam"}):
+        assert read_choice(Reply(text, "stop"), options)[0] is not Outcome.CHOICE
+
+
+@pytest.mark.parametrize("best", ["Oxfam", "the British Museum"])
+def test_the_gold_medal_decides_whatever_stands_beside_the_silver_one(best):
+    other = "the British Museum" if best == "Oxfam" else "Oxfam"
+    text = f"Final ranking\n\n\U0001f947 {best} (by a nose)\n\U0001f948 {other}"
+    outcome, label = read_choice(Reply(text, "stop"), {"A": "Oxfam", "B": "the British Museum"})
+    assert (outcome, label) == (Outcome.CHOICE, "A" if best == "Oxfam" else "B")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I doubt the British Museum more than Oxfam, which decides it in favour of the latter.",
+        "Pros of the British Museum:\n- Old\n\nPros of Oxfam:\n- Open\n\nSo give to the second of these lists.",
+    ],
+)
+def test_the_latter_is_one_only_where_it_is_named_and_shown_last(text):
+    assert read_choice(Reply(text, "stop"), {"A": "the British Museum", "B": "Oxfam"}) == (Outcome.CHOICE, "B")
+    assert read_choice(Reply(text, "stop"), {"A": "Oxfam", "B": "the British Museum"})[0] is not Outcome.CHOICE
