@@ -216,7 +216,7 @@ def test_the_table_of_the_reader_is_what_its_script_prints(capsys):
 
 
 @pytest.mark.parametrize(
-    ("name", "of"), [("blind", ["test"]), ("second", ["test", "second"]), ("third", ["test", "third"])]
+    ("name", "of"), [("blind", ["test"]), *((name, ["test", name]) for name in ("second", "third", "fourth"))]
 )
 def test_the_table_of_blind_replies_is_what_its_script_prints(name, of, capsys):
     page = (ROOT / "docs/validation/reader.md").read_text(encoding="utf-8")

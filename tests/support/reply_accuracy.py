@@ -1,8 +1,8 @@
 """How often replies are read as a reader labelled them.
 
 ``python tests/support/reply_accuracy.py FILE.toml`` prints a matrix and what is read otherwise. With ``development`` or
-``test`` instead of a file, it prints those of a half of the blind replies, and none of its texts; with ``second`` or
-``third`` after that, those of another set.
+``test`` instead of a file, it prints those of a half of the blind replies, and none of its texts; with ``second``,
+``third`` or ``fourth`` after that, those of another set.
 """
 
 import sys
@@ -23,9 +23,9 @@ from pytest_llmpref.parsing.yes_no import read_yes_no
 
 OUTCOMES = [Outcome.CHOICE, Outcome.REFUSAL, Outcome.ABSTENTION, Outcome.UNPARSEABLE, Outcome.TRUNCATED]
 BLIND = Path(__file__).parents[1] / "replies" / "blind" / "replies.toml"
-SECOND, THIRD = BLIND.with_name("second.toml"), BLIND.with_name("third.toml")
+SECOND, THIRD, FOURTH = (BLIND.with_name(f"{name}.toml") for name in ("second", "third", "fourth"))
 """Written by others, later: whoever wrote the rules of then saw one half of these alone, and the other half decided."""
-SETS = {"": BLIND, "second": SECOND, "third": THIRD}
+SETS = {"": BLIND, "second": SECOND, "third": THIRD, "fourth": FOURTH}
 
 
 @dataclass(frozen=True)

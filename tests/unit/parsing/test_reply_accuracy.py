@@ -1,7 +1,19 @@
 """Replies are read as a reader labelled them, blind ones too, and no shape of reply takes the reading down."""
 
 import pytest
-from reply_accuracy import BLIND, SECOND, THIRD, accuracy, half, labelled, markdown, summed_up, table, upper_limit
+from reply_accuracy import (
+    BLIND,
+    FOURTH,
+    SECOND,
+    THIRD,
+    accuracy,
+    half,
+    labelled,
+    markdown,
+    summed_up,
+    table,
+    upper_limit,
+)
 from repository import REPLIES
 
 from pytest_llmpref.models.chat import Reply
@@ -88,7 +100,7 @@ def test_no_choice_of_the_second_set_is_reversed_and_most_are_read():
     assert read / of >= 0.60, table(found)
 
 
-@pytest.mark.xfail(strict=True, reason="84.1% of choices in English are read, and 3 of 162 others as a choice")
+@pytest.mark.xfail(strict=True, reason="84.9% of choices in English are read, and 3 of 162 others as a choice")
 def test_the_second_set_is_read_as_well_as_asked():
     found = half("test", SECOND)
     read, of = found.share(["en"])
@@ -110,12 +122,28 @@ def test_no_choice_of_the_third_set_is_reversed():
     assert not found.reversed_, table(found)
 
 
-@pytest.mark.xfail(strict=True, reason="79.6% of choices are read, and 1 of 104 others as a choice")
+@pytest.mark.xfail(strict=True, reason="81.1% of choices are read")
 def test_the_third_set_is_read_as_well_as_asked():
     found = half("test", THIRD)
     read, of = found.share(["en"])
     assert read / of >= 0.93
     assert not found.false
+
+
+def test_no_choice_of_the_fourth_set_is_reversed_and_nothing_else_is_one():
+    """Five templates were reversed, and one was made a choice, until these kinds were mended."""
+    rows = labelled(FOURTH)
+    templates = {name: {row["template"] for row in rows if row["half"] == name} for name in ("development", "test")}
+    assert not templates["development"] & templates["test"]
+    assert len(templates["development"] | templates["test"]) == 600
+    found = half("test", FOURTH)
+    assert (len(found.reversed_), len(found.false)) == (0, 0), table(found)
+
+
+@pytest.mark.xfail(strict=True, reason="64.9% of choices are read")
+def test_the_fourth_set_is_read_as_well_as_asked():
+    read, of = half("test", FOURTH).share(["en"])
+    assert read / of >= 0.93
 
 
 def test_the_upper_limit_is_clopper_and_pearsons():
