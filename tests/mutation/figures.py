@@ -79,8 +79,9 @@ tests miss something, or the change makes no difference.
 pip install "mutmut>=3.8" && python tests/mutation/run.py --record
 ```
 
-[mutmut](https://mutmut.readthedocs.io) makes the mutants, and the unit tests of each module meet them. CI does this
-every night with all mutants, and fails where tests kill less than 90% of a module's.
+[mutmut](https://mutmut.readthedocs.io) makes the mutants, and the unit tests of each module meet them. The
+nightly workflow does this with up to 40 mutants of each module, and fails if tests kill less than 90% of them. It has
+not run for all modules yet: those without a row may fail it, and `parsing/yes_no` would.
 
 - *Met*: where a module has many mutants, `--sample N` has a random sample of them meet the tests, with a fixed seed.
   The share of 40 mutants has a standard error of about 5 points.
