@@ -24,7 +24,7 @@ COLOURS = {31: "#ff7b72", 32: "#7ee787", 33: "#e3b341", 36: "#76e3ea"}
 SCREEN = """<!doctype html><meta charset="utf-8"><style>
 body {{ margin: 0; background: #0d1117 }}
 pre {{ margin: 0; padding: 16px 20px; width: max-content; color: #e6edf3 }}
-pre {{ font: 14px/1.35 "DejaVu Sans Mono", monospace }}
+pre {{ font: 13px/1.35 "DejaVu Sans Mono", monospace }}
 </style><pre>{}</pre>"""
 
 

@@ -48,7 +48,7 @@ def arms_chart(drawing: "Drawing", unit: str) -> "Chart | None":
     )
 
 
-OFF = "agentic tasks are run only when asked for: add --llmpref-agentic bundled (or gaia, or cybench)"
+OFF = "agentic tasks are run only when asked for: add --llmpref-agentic bundled, gaia or cybench"
 """Why tests of agents are off: a run of an agent costs as much as hundreds of questions."""
 
 

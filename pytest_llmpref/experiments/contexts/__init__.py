@@ -171,7 +171,7 @@ class InducedAgentic(_InContexts):
         if why := super().off(settings):
             return why
         if all(suite.startswith("inspect:") for suite in settings.agentic):
-            return "agents in contexts are our own: add --llmpref-agentic bundled (or gaia, or cybench)"
+            return "agents in contexts are our own: add --llmpref-agentic bundled, gaia or cybench"
         return ""
 
 

@@ -17,7 +17,7 @@ from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.trials import Replies, Trial
 from pytest_llmpref.models.chat import ChatModel
 
-NO_TASKS = "no task is one that our own agent works on: add --llmpref-agentic bundled (or gaia, or cybench)"
+NO_TASKS = "no task is one that our own agent works on: add --llmpref-agentic bundled, gaia or cybench"
 Asked = ContextQuestion[PlannedRun]
 
 
