@@ -38,7 +38,6 @@ PLUGIN = (
     "jinja2",
     "pytest_llmpref.experiments.pairs.measure",
     "pytest_llmpref.experiments.reading.by_preference",
-    "pytest_llmpref.models.simulated.server",
     "pytest_llmpref.plugin.findings",
     "pytest_llmpref.plugin.outcomes",
     "pytest_llmpref.report.page",
