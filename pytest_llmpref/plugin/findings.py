@@ -156,8 +156,7 @@ class Findings:
             ledger_of(settings).unlink(missing_ok=True)
 
     def _write(self) -> None:
-        from pytest_llmpref.plugin.findings import tell  # noqa: PLC0415 - see the class
-        from pytest_llmpref.report.page import write_reports  # noqa: PLC0415
+        from pytest_llmpref.report.page import write_reports  # noqa: PLC0415 - see the class
         from pytest_llmpref.study.records import write_results  # noqa: PLC0415
 
         settings = self._run.settings
