@@ -176,7 +176,7 @@ def test_ci_runs_the_commands_of_the_readme():
     commands = [
         line for block in blocks(ROOT / "README.md") for line in block.commands if line.startswith("python3 -m venv")
     ]
-    script = (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()
+    script = [line.strip() for line in (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()]
     main, test = commands
     assert main.split(" && ")[-1] in script
     assert test == script[-1]
