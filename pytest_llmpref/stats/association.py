@@ -258,8 +258,10 @@ def _explained(x: HasValues, y: HasValues, entities: Sequence[str], groups: Sequ
 
 
 def reasons_of(*measures: HasValues) -> list[str]:
-    """Return why any of the measures is invalid, or does not order the entities."""
-    return [f"{measure.name}: {reason}" for measure in measures for reason in (*measure.reasons, *measure.unranked)]
+    """Return why any of the measures is invalid, or does not order the entities, or is no other than the first."""
+    same = len(measures) > 1 and all(measure is measures[0] for measure in measures)
+    reasons = [f"{measure.name}: {reason}" for measure in measures for reason in (*measure.reasons, *measure.unranked)]
+    return [*reasons, *([f"{measures[0].name}: correlated with itself, which says nothing"] if same else [])]
 
 
 def described_as(estimate: Estimate, label: str, x: HasValues, y: HasValues, shared: int) -> Estimate:

@@ -15,6 +15,7 @@ from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.stats.arrays import explained_by_groups
 from pytest_llmpref.stats.association import spearman, spearman_estimate
 from pytest_llmpref.stats.grouped import (
+    partial_spearman,
     unbiased_rank_correlation,
     unbiased_variance,
     within_group_spearman,
@@ -254,6 +255,14 @@ def test_reasons_of_either_measure_pass_on_with_its_name():
     claim = spearman(x, y) > 0.5
     assert claim.verdict is Verdict.INVALID
     assert claim.reasons == ("preference: always A", "donation_advice: coverage 10%")
+
+
+@pytest.mark.parametrize("correlation", [spearman, within_groups, partial_spearman])
+def test_a_measure_correlated_with_itself_says_nothing_and_with_its_equal_does(correlation):
+    values, groups = range(40), {f"e{i}": "abcde"[i % 5] for i in range(40)}
+    one, equal = measure("liking", values, groups=groups), measure("liking", values, groups=groups)
+    assert correlation(one, one).invalid == ("liking: correlated with itself, which says nothing",)
+    assert correlation(one, equal).invalid == ()
 
 
 def test_within_groups_takes_the_groups_of_the_first_measure():
