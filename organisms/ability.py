@@ -55,7 +55,7 @@ def main() -> None:
     )
 
 
-def opened(base: Path, adapter: Path | None, dtype: torch.dtype = torch.bfloat16) -> Network:
+def opened(base: Path, adapter: Path | None, dtype: torch.dtype | None = None) -> Network:
     """Return the network with an adapter, or without one."""
     network = Network(torch.load(base), rank=1, first=0, last=0, dtype=dtype)
     if adapter is not None:
