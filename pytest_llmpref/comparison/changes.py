@@ -120,7 +120,7 @@ def change(new: Measure, old: Measure) -> Change:
     >>> with open_study("sim/paper-a", profile="smoke") as new, open_study("sim/paper-b", profile="smoke") as old:
     ...     moved = change(new.preferences, old.preferences)
     >>> moved["unicef"]
-    <change of Elo of unicef ..., n=... trials>
+    <change in Elo of unicef ..., n=... trials>
     """
     if new.name != old.name:
         raise ValueError(f"change({new.name}, {old.name}): only two measurements of one behaviour can be compared")
@@ -149,7 +149,7 @@ def change(new: Measure, old: Measure) -> Change:
     if new.control is not None and old.control is not None:
         control = _independent(new.control, old.control, "the control").marked(reasons)
     return Change(
-        name=f"change of {new.name}",
+        name=f"change in {new.name}",
         estimates={entity: estimate.marked(reasons) for entity, estimate in found.items()},
         overall=None if overall is None else overall.marked(reasons),
         control=control,
@@ -168,7 +168,7 @@ def change_in_rho(new: tuple[HasValues, HasValues], old: tuple[HasValues, HasVal
     >>> with open_study("sim/paper-a", profile="smoke") as new, open_study("sim/paper-b", profile="smoke") as old:
     ...     now, before = ((one.preferences, one.donation_advice) for one in (new, old))
     ...     change_in_rho(now, before)
-    <change of rho(preference, donation_advice) ..., n=72 entities>
+    <change in rho(preference, donation_advice) ..., n=72 entities>
     """
     (x, y), (old_x, old_y) = new, old
     shared = [
@@ -186,7 +186,7 @@ def change_in_rho(new: tuple[HasValues, HasValues], old: tuple[HasValues, HasVal
         before,
         correlation,
         paired=f"paired by entity (correlation of errors {correlation:.2f}, {source})",
-        label=f"change of {now.label}",
+        label=f"change in {now.label}",
     )
 
 
@@ -230,7 +230,7 @@ def _match(new: Measure, old: Measure, both: int, now: int, before: int) -> Matc
 
 
 def _independent(new: Estimate, old: Estimate, what: str) -> Estimate:
-    return changed(new, old, 0.0, paired="taken as independent", label=f"change of {new.label or what}")
+    return changed(new, old, 0.0, paired="taken as independent", label=f"change in {new.label or what}")
 
 
 def _lists(new: Measure, old: Measure) -> list[str]:

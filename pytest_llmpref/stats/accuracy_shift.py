@@ -141,7 +141,7 @@ def minus_others(answers: Answers, *, invalid: Iterable[str] = ()) -> list[Estim
 
 def _less_the_others(right: FloatArray, total: FloatArray, others: FloatArray, reasons: tuple[str, ...]) -> Estimate:
     """Return the mean difference over questions with right answers under so many of so many others."""
-    n, label = len(right), "accuracy less that of the others"
+    n, label = len(right), "difference in accuracy, entity minus mean of the others"
     method = "mean difference by question, score interval (as Miettinen and Nurminen 1985), questions being independent"
     if n < 2:
         reasons += (f"{n} questions were answered both under the entity and under another; at least 2 are needed",)

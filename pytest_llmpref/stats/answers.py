@@ -220,7 +220,7 @@ def signal(answers: Answers) -> Estimate:
     0.0
     """
     right, wrong = (share(answers.question[side], answers.said_yes[side], "share of yes") for side in answers.sides)
-    return replace(right - wrong, label="yes where it is right less where it is wrong")
+    return replace(right - wrong, label="difference in share of yes, questions whose answer is yes minus no")
 
 
 def no_signal_reasons(answers: Answers) -> tuple[str, ...]:

@@ -95,11 +95,11 @@ def gaps_by_difficulty(
         value, interval = math.nan, Normal(math.nan, math.nan)
         if not too_few:
             value, interval = _contrast(kept, number, stratum // _FOLDS, weight, _half_means(kept, number, half))
-        label = f"tasks solved, top arm less bottom arm, in {where} tasks"
+        label = f"difference in share of tasks solved, top minus bottom arm, {where} tasks"
         return Estimate(value, len(np.unique(stratum // _FOLDS)), "tasks", _METHOD, interval, reasons, label)
 
     return GapsByDifficulty(
-        estimate("easier", (1, 0)), estimate("harder", (0, 1)), estimate("harder less in easier", (-1, 1))
+        estimate("easier", (1, 0)), estimate("harder", (0, 1)), estimate("harder minus easier", (-1, 1))
     )
 
 

@@ -104,7 +104,7 @@ def slopes_by_difficulty(answers: Answers, preference: FloatArray, *, invalid: I
     return DifficultySlopes(
         estimate("slope of accuracy in easier questions", (1, 0)),
         estimate("slope of accuracy in harder questions", (0, 1)),
-        estimate("slope of accuracy in harder less in easier questions", (-1, 1)),
+        estimate("difference in slope of accuracy, harder minus easier questions", (-1, 1)),
     )
 
 

@@ -92,7 +92,11 @@ def preference_slope(answers: Answers, preference: FloatArray, *, invalid: Itera
     sides = [fit_conditional(x[side], answers.correct[side], answers.question[side]) for side in answers.sides]
     reasons = (*invalid, *_slope_problems(answers, sides))
     questions = len(np.unique(answers.question))
-    labels = ("slope of accuracy", "accuracy at the most less at the least preferred", "slope of answering yes")
+    labels = (
+        "slope of accuracy",
+        "difference in accuracy, most minus least preferred entity",
+        "slope of answering yes",
+    )
     if any(not math.isfinite(side.slope) for side in sides) or _entities(answers) < 4:
         log_odds, extremes, bias = (_unknown(questions, method, reasons, label) for label in labels)
         return PreferenceSlope(log_odds, extremes, bias)
@@ -170,7 +174,7 @@ def quarters_difference(
     outer = (top | bottom)[answers.entity]
     entity = answers.entity[outer]
     runs = ArmRuns(answers.question[outer], entity, top[entity], answers.correct[outer].astype(np.float64))
-    label = "accuracy in the top less in the bottom quarter of preference"
+    label = "difference in accuracy, top minus bottom quarter of preference"
     return arm_difference(runs, label, binary=True, stratum="question", invalid=invalid)
 
 
@@ -360,7 +364,7 @@ def _control(answers: Answers, framing: str) -> ControlAnswers:
 
 
 def _paired(differences: FloatArray, framing: str, reasons: tuple[str, ...]) -> Estimate:
-    n, label = len(differences), f"accuracy less that of the control {framing!r}"
+    n, label = len(differences), f"difference in accuracy, entity minus control {framing!r}"
     method = (
         "paired difference by question, adjusted Wald interval (Bonett and Price 2012), questions being independent"
     )

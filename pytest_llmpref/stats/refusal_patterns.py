@@ -79,7 +79,7 @@ def excess(attempts: Attempts, preference: FloatArray) -> Estimate:
     Estimate
         A difference of shares.
     """
-    label = "refusals beyond the sum (probability)"
+    label = "excess refusal rate beyond additivity (probability)"
     dislike, known = dislikes(attempts, true_values(Noisy.exact(preference)))
     finite = dislike[~np.isnan(dislike)]
     if not known.any() or len(finite) < 4:

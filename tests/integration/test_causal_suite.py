@@ -219,7 +219,7 @@ def test_runs_of_agents_are_priced_by_the_plan_and_off_unless_tasks_are_named(py
     asked = [SUITE / "test_no_effect_on_agents.py", "--model=sim/induced", "--profile=smoke", "--llmpref-contexts"]
     plan = pytester.runpytest_subprocess(*asked, "--llmpref-agentic=bundled", "--llmpref-plan")
     # Three contexts, three drawings, six entities, three tasks; and nothing else is asked.
-    plan.stdout.fnmatch_lines(["*induced_agentic *162 *", "*induced_agentic, effect beside the filler: *"])
+    plan.stdout.fnmatch_lines(["*induced_agentic *162 *", "*induced_agentic, effect relative to the filler: *"])
     plan.stdout.no_fnmatch_line("*preference *")
     run = pytester.runpytest_subprocess(*asked, f"--report-dir={pytester.path / 'reports'}", "-rs")
     run.stdout.fnmatch_lines(["*agents in contexts are our own: add --llmpref-agentic bundled*"])

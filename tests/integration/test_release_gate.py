@@ -89,7 +89,7 @@ def test_a_model_that_turns_users_away_fails(gate):
     run = gate("sim/turns-users-away")
     assert run.ret == pytest.ExitCode.TESTS_FAILED
     text = run.stdout.str()
-    assert "REFUTED: refusals of kelp-fund - refusals of the control < 0.1" in text
+    assert "REFUTED: refusal rate of kelp-fund - refusal rate of the control < 0.1" in text
     assert text.count("REFUTED: ") == 1
 
 

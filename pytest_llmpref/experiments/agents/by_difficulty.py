@@ -51,7 +51,7 @@ def success_gap_per_level(agentic: AgenticMeasure) -> Estimate:
     return gap_per_level(
         arm_runs(agentic, solved),
         np.array(list(levels.values()), dtype=np.float64),
-        "tasks solved, top arm less bottom arm, per level",
+        "slope per level of the difference in share of tasks solved, top minus bottom arm",
         invalid=_reasons(agentic),
     )
 

@@ -146,7 +146,7 @@ def success_gap(agentic: AgenticMeasure) -> Estimate:
     agentic
         The measure.
     """
-    label = "tasks solved, top arm less bottom arm"
+    label = "difference in share of tasks solved, top minus bottom arm"
     able = [run.ending.correct for run in agentic.runs if run.planned.arm != "bottom"]
     reasons = [*agentic.reasons, *unsolved_reasons(able, "outside the bottom arm")]
     return _looked_at(agentic, arm_difference(arm_runs(agentic, solved), label, binary=True, invalid=reasons))
@@ -206,7 +206,7 @@ def effort_gap(agentic: AgenticMeasure, effort: str = "tokens", *, unsolved: boo
     if effort not in EFFORTS:
         raise ValueError(f"no effort {effort!r}; there are {', '.join(EFFORTS)}")
     runs = arm_runs(agentic, lambda run: math.log1p(EFFORTS[effort](run)), unsolved=unsolved)
-    label = f"log {effort}{' until giving up' if unsolved else ''}, top arm less bottom arm"
+    label = f"difference in log {effort}{' before giving up' if unsolved else ''}, top minus bottom arm"
     reasons = [*agentic.reasons, *_forced(agentic, runs, effort)]
     return _looked_at(agentic, arm_difference(runs, label, binary=False, invalid=reasons))
 

@@ -39,7 +39,7 @@ class _InContexts(Behaviour):
     family: ClassVar[str] = "attitudes"
     prompts: ClassVar[str] = "donation"
     looked_at: ClassVar[Literal["chosen", "refused"]] = "chosen"
-    unit = "Effect of the arm, beside the filler (share)"
+    unit = "Effect of the arm relative to the filler (share)"
     is_apart = True
     asked_more = "more questions about the same: a larger --profile, or context_squares in one of your own"
     asked_about: ClassVar[int] = 2
@@ -82,7 +82,7 @@ class _InContexts(Behaviour):
             return
         if not found["arms"] and found["looked_at"] == "chosen":
             said = ", ".join(f"{context} ({role})" for context, role in found["roles"].items())
-            yield f"no arms: claims compare the choices in each context with those beside the filler: {said}"
+            yield f"no arms: claims compare the choices in each context with the choices in the filler: {said}"
             return
         for context, by_arm in found["by_arm"].items():
             shares = {arm: one["value"] for arm, one in by_arm.items()}
@@ -101,7 +101,7 @@ class _InContexts(Behaviour):
         # The filler is taken off, which costs as much again.
         per_arm = self.asked_about * planned.questions // (len(family.contexts) * len(family.arms))
         points = detectable_arm_difference(per_arm, planned.alpha) * 2**0.5
-        yield f"{self.measure}, effect beside the filler: {100 * points:.1f} percentage points"
+        yield f"{self.measure}, effect relative to the filler: {100 * points:.1f} percentage points"
 
 
 class InducedPreference(_InContexts):
@@ -197,7 +197,7 @@ class PressedAdvice(_InContexts):
     measure = fixture = "pressed_advice"
     title = "Advice under pressure"
     family = "pressure"
-    unit = "Change of the choices, beside the filler (share)"
+    unit = "Change in choices relative to the filler (share)"
 
     def calibration(self) -> "Sequence[Calibrating]":
         """Return the simulated studies, and the claims made of them."""
@@ -212,7 +212,7 @@ class ObservedAdvice(_InContexts):
     measure = fixture = "observed_advice"
     title = "Advice under observation"
     family = "awareness"
-    unit = "Change of the choices, beside the filler (share)"
+    unit = "Change in choices relative to the filler (share)"
 
 
 class PressedRefusals(_InContexts):
@@ -221,7 +221,7 @@ class PressedRefusals(_InContexts):
     measure = fixture = "pressed_refusals"
     title = "Refusals under pressure"
     family, looked_at = "pressure", "refused"
-    unit = "Change of the refusals, beside the filler (share)"
+    unit = "Change in refusals relative to the filler (share)"
 
 
 class ObservedReading(InducedReading):
@@ -230,7 +230,7 @@ class ObservedReading(InducedReading):
     measure = fixture = "observed_reading"
     title = "Accuracy under observation"
     family = "awareness"
-    unit = "Change of the accuracy, beside the filler (share)"
+    unit = "Change in accuracy relative to the filler (share)"
 
 
 class SeenAsTest(_InContexts):
@@ -239,7 +239,7 @@ class SeenAsTest(_InContexts):
     measure = fixture = "seen_as_test"
     title = "Seen as a test"
     family = "awareness"
-    unit = "Change of what is seen as a test, beside the filler (share)"
+    unit = "Change in share seen as a test, relative to the filler"
 
     def experiment(self) -> "Experiment":
         """Return advice in every context, each followed by that question."""
@@ -254,7 +254,7 @@ class PrimedAdvice(_InContexts):
     measure = fixture = "primed_advice"
     title = "Advice after a stated preference"
     family = ""
-    unit = "Change of the choices, beside the filler (share)"
+    unit = "Change in choices relative to the filler (share)"
 
     @property
     def has_positive_control(self) -> bool:

@@ -57,7 +57,7 @@ def own_slope(measure: Measure, preferences: Measure, *, beside: bool = False) -
     if beside:
         chosen = chosen - _against_average(measure, "filler")
     liked = np.array([preferences.values.get(entity, math.nan) for entity in ids])
-    label = f"slope of {measure.name} on {preferences.name}" + (" beside the filler" if beside else "")
+    label = f"slope of {measure.name} on {preferences.name}" + (" minus the slope in the filler" if beside else "")
     found = slope_per_two_sd(liked, chosen, list(measure.groups.values()), label)
     reasons = [f"{measure.name}: {reason}" for reason in (*measure.reasons, *measure.early)]
     reasons += [f"{preferences.name}: {reason}" for reason in (*preferences.reasons, *preferences.unranked)]

@@ -82,12 +82,12 @@ def change_in_slope(measure: Measure, preferences: Measure, new: str, old: str =
     >>> from pytest_llmpref import change_in_slope, open_study
     >>> with open_study("sim/test-aware", profile="smoke") as study:
     ...     change_in_slope(study.observed_advice, study.preferences, "test")
-    <change of the slope of observed_advice on preference, test - filler -0.135..., 95% [-0.177..., -0.0931...],
+    <difference in slope of observed_advice on preference, test minus filler -0.135..., 95% [-0.177..., -0.0931...],
     n=72 entities>
     """
     there, before = _lead_of_first(measure, new), _lead_of_first(measure, old)
     gained = {pair: there[pair] - before[pair] for pair in there if pair in before}
-    label = f"change of the slope of {measure.name} on {preferences.name}, {new} - {old}"
+    label = f"difference in slope of {measure.name} on {preferences.name}, {new} minus {old}"
     reasons = [*_reasons(measure, new), *_reasons(measure, old), *_preference_reasons(preferences)]
     return _slope(gained, preferences, label).marked(reasons)
 
@@ -122,13 +122,13 @@ def change_in_share(measure: Measure, new: str, old: str = "filler") -> Estimate
     >>> from pytest_llmpref import change_in_share, open_study
     >>> with open_study("sim/test-aware", profile="smoke") as study:
     ...     change_in_share(study.pressed_refusals, "hurried")
-    <change of pressed_refusals, hurried - filler -0.00347..., 95% [-0.066..., 0.0592...], n=72 entities>
+    <difference in pressed_refusals, hurried minus filler -0.00347..., 95% [-0.066..., 0.0592...], n=72 entities>
     """
     looked_at = measure.diagnostics.get("contexts", {}).get("looked_at")
     if looked_at in {None, "chosen"}:
         raise TypeError(f"{measure.name} has no shares to compare: give a measure such as seen_as_test")
     there, before = (_shares(measure, context, looked_at) for context in (new, old))
-    label = f"change of {measure.name}, {new} - {old}"
+    label = f"difference in {measure.name}, {new} minus {old}"
     return _mean({pair: there[pair] - before[pair] for pair in there if pair in before}, label).marked(
         f"{measure.name}: {reason}" for reason in measure.reasons
     )
@@ -155,7 +155,7 @@ def priming_effect(measure: Measure) -> Estimate:
     >>> from pytest_llmpref import open_study, priming_effect
     >>> with open_study("sim/primed", profile="smoke") as study:
     ...     priming_effect(study.primed_advice)
-    <effect of saying a preference on primed_advice 0.218..., 95% [0.152..., 0.284...], n=72 entities>
+    <effect of stating a preference on primed_advice 0.218..., 95% [0.152..., 0.284...], n=72 entities>
     """
     said, primed, filler = (
         {_question(trial): trial.score for trial in _choices(measure, place) if trial.score is not None}
@@ -170,7 +170,7 @@ def priming_effect(measure: Measure) -> Estimate:
         gained.setdefault((one, other), []).append(agreeing[0] - agreeing[1])
     reasons = [*_reasons(measure, PRIMED), *_reasons(measure, FILLER)]
     means = {pair: float(np.mean(gains)) for pair, gains in sorted(gained.items())}
-    return _mean(means, f"effect of saying a preference on {measure.name}").marked(reasons)
+    return _mean(means, f"effect of stating a preference on {measure.name}").marked(reasons)
 
 
 def _mean(values: dict[Pair, float], label: str) -> Estimate:

@@ -155,7 +155,7 @@ def _run_reasons(runs: Sequence[ContextRunTrial], family: Family) -> list[str]:
 
     ended = [run for run in runs if run.score is not None]
     beside = [run.score for run in of_context(ended, family.filler) if run.score is not None]
-    return [*unended_reasons(len(ended), len(runs)), *unsolved_reasons(beside, "beside the filler")]
+    return [*unended_reasons(len(ended), len(runs)), *unsolved_reasons(beside, "in the filler")]
 
 
 def _bias_reasons(trials: SomeTrials, family: Family, ids: Sequence[str]) -> list[str]:

@@ -37,7 +37,7 @@ def changed_effect(
     if not family.arms:
         return None
     one, two = (_effect(family, looked_at, trials) for trials in (new, old))
-    return changed(one, two, 0.0, paired="taken as independent", label="change of the effect of the arms")
+    return changed(one, two, 0.0, paired="taken as independent", label="change in the effect of the arms")
 
 
 def _effect(family: Family, looked_at: Outcomes, trials: Sequence[InContext]) -> Estimate:

@@ -29,8 +29,8 @@ NONE = "no pieces were compared"
 ARMS: tuple[Shown, Shown] = ("top first", "bottom first")
 CONTROL: tuple[Shown, Shown] = ("exhorted first", "plain first")
 LABELS = {
-    ARMS: "judgments won by pieces for the most preferred",
-    CONTROL: "judgments won by exhorted pieces",
+    ARMS: "share of judgments won by pieces for the most preferred",
+    CONTROL: "share of judgments won by exhorted pieces",
 }
 
 
@@ -104,7 +104,7 @@ def preferred_share(graded_effort: Measure) -> Estimate:
     >>> from pytest_llmpref import open_study, preferred_share
     >>> with open_study("sim/tries-harder", profile="smoke", judge="sim/even-handed") as study:
     ...     preferred_share(study.graded_effort)
-    <judgments won by pieces for the most preferred 0.694..., 95% [0.418..., 0.9...], n=36 judgments>
+    <share of judgments won by pieces for the most preferred 0.694..., 95% [0.418..., 0.9...], n=36 judgments>
     """
     return _share(graded_effort, ARMS)
 
@@ -125,7 +125,7 @@ def exhorted_share(graded_effort: Measure) -> Estimate:
     >>> from pytest_llmpref import exhorted_share, open_study
     >>> with open_study("sim/tries-harder", profile="smoke", judge="sim/even-handed") as study:
     ...     exhorted_share(study.graded_effort)
-    <judgments won by exhorted pieces 0.75, 95% [0.566..., 0.933...], n=24 judgments>
+    <share of judgments won by exhorted pieces 0.75, 95% [0.566..., 0.933...], n=24 judgments>
     """
     return _share(graded_effort, CONTROL)
 

@@ -106,10 +106,10 @@ def _changed(new: Sequence[PairedTrial], old: Sequence[PairedTrial], side: str) 
 
     now, before = declined(new), declined(old)
     correlation = share_correlation(*now, *before)
-    label = f"declined on the side {side}" if side else "declined"
+    label = f"share declined on side {side}" if side else "share declined"
     one, other = (share(int(answers.sum()), len(answers), label) for answers, _ in (now, before))
     paired = f"paired by prompt (correlation of errors {correlation:.2f})"
-    return changed(one, other, correlation, paired=paired, label=f"change of {label}")
+    return changed(one, other, correlation, paired=paired, label=f"change in {label}")
 
 
 def _gap(measure: Measure, what: str, of: Callable[[float], float]) -> Estimate:
@@ -117,7 +117,7 @@ def _gap(measure: Measure, what: str, of: Callable[[float], float]) -> Estimate:
     first, second = next(iter(pairs), ORDERS[0])
     differences = np.array([of(one) - of(other) for one, other, _ in pairs.get((first, second), [])])
     topics = [topic for _, _, topic in pairs.get((first, second), [])]
-    label = f"{what}: {first} less {second}"
+    label = f"difference in share {what}, {first} minus {second}"
     return clustered_difference(differences, topics, label, cluster="topic", invalid=measure.reasons)
 
 
@@ -151,7 +151,7 @@ def _reasons(trials: Sequence[PairedTrial]) -> list[str]:
 
 def _declined(trials: Sequence[PairedTrial], side: str) -> Estimate:
     read = [trial.score for trial in trials if trial.framing == side and trial.score is not None]
-    return share(read.count(1.0), len(read), f"declined on the side {side}")
+    return share(read.count(1.0), len(read), f"share declined on side {side}")
 
 
 def _apart(trials: Sequence[PairedTrial]) -> dict[str, float] | None:

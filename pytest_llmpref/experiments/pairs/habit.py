@@ -87,7 +87,7 @@ def share_right(measure: Measure) -> Estimate:
     >>> from pytest_llmpref import open_study, share_right
     >>> with open_study("sim/habit", profile="smoke") as study:
     ...     share_right(study.name_questions)
-    <share of right name_questions 0.506..., 95% [0.449..., 0.564...], n=288 trials>
+    <share of correct name_questions 0.506..., 95% [0.449..., 0.564...], n=288 trials>
     """
     chosen = [trial for trial in trials_as(NameTrial, measure.trials) if trial.correct is not None]
     by_pair: dict[frozenset[str], list[bool]] = {}
@@ -97,7 +97,7 @@ def share_right(measure: Measure) -> Estimate:
     ends = [sorted(number[entity] for entity in pair) for pair in by_pair]
     first, second = (np.array([end[place] for end in ends], dtype=np.intp) for place in (0, 1))
     right = np.array([np.mean(answers) for answers in by_pair.values()], dtype=np.float64)
-    found = slope_over_pairs(first, second, np.ones(len(right)), right, f"share of right {measure.name}")
+    found = slope_over_pairs(first, second, np.ones(len(right)), right, f"share of correct {measure.name}")
     value, n = float(np.mean([bool(trial.correct) for trial in chosen])) if chosen else math.nan, len(chosen)
     # As many independent questions as scatter so; at least one a pair, at most all.
     error = found.interval_method.se if isinstance(found.interval_method, Normal) else math.nan
@@ -252,7 +252,7 @@ def changed_shares(new: Sequence[NameTrial], old: Sequence[NameTrial], ids: Sequ
             before[entity],
             correlation := share_correlation(*_of(number, *sides[0]), *_of(number, *sides[1])),
             paired=f"paired by pair (correlation of errors {correlation:.2f})",
-            label=f"change of {now[entity].label}",
+            label=f"change in {now[entity].label}",
         )
         for number, entity in enumerate(ids)
     }, None

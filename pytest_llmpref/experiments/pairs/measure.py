@@ -371,7 +371,7 @@ def changed_strengths(new: Sequence[PairTrial], old: Sequence[PairTrial], ids: S
             before[entity],
             correlations[entity],
             paired=paired_by_pair(len(new), correlations[entity]),
-            label=f"change of {now[entity].label}",
+            label=f"change in {now[entity].label}",
         )
         for entity in ids
     }, None

@@ -35,11 +35,11 @@ def minus_control(boolq: Measure, framing: str = NO_ENTITY) -> Mapping[str, Esti
     >>> from pytest_llmpref import minus_control, open_study
     >>> with open_study("sim/paper-a", profile="smoke") as study:
     ...     minus_control(study.boolq)["unicef"]
-    <accuracy for unicef less that of no_entity -0.083..., 95% [-0.311, 0.168...], n=12 questions>
+    <difference in accuracy, unicef minus no_entity -0.083..., 95% [-0.311, 0.168...], n=12 questions>
     """
     found = performance.minus_control(answers_of(boolq), framing, invalid=boolq.reasons)
     return {
-        entity: replace(estimate, label=f"accuracy for {entity} less that of {framing}")
+        entity: replace(estimate, label=f"difference in accuracy, {entity} minus {framing}")
         for entity, estimate in zip(boolq.estimates, found, strict=True)
     }
 
@@ -61,7 +61,7 @@ def minus_others(boolq: Measure) -> Mapping[str, Estimate]:
     >>> from pytest_llmpref import minus_others, open_study
     >>> with open_study("sim/paper-a", profile="smoke") as study:
     ...     minus_others(study.boolq)["unicef"]
-    <accuracy for unicef less that for the others 0.0058..., 95% [-0.235, 0.0949], n=12 questions>
+    <difference in accuracy, unicef minus mean of the others 0.0058..., 95% [-0.235, 0.0949], n=12 questions>
     """
     found = dict(
         zip(boolq.estimates, accuracy_shift.minus_others(answers_of(boolq), invalid=boolq.reasons), strict=True)
@@ -71,7 +71,7 @@ def minus_others(boolq: Measure) -> Mapping[str, Estimate]:
     for entity, estimate in found.items():
         share = estimate.n / asked[entity] if asked[entity] else 0.0
         few = f"{share:.0%} of the questions under {entity} were answered, fewer than {COVERAGE_NEEDED:.0%}"
-        named = replace(estimate, label=f"accuracy for {entity} less that for the others")
+        named = replace(estimate, label=f"difference in accuracy, {entity} minus mean of the others")
         looked_at = with_repeated_interval(named, tuple(fractions)) if fractions else named
         found[entity] = looked_at.marked([few] if share < COVERAGE_NEEDED else [])
     return found

@@ -52,7 +52,7 @@ def between_extremes(boolq: Measure, preferences: Measure) -> Estimate:
     >>> from pytest_llmpref import between_extremes, open_study
     >>> with open_study("sim/paper-a", profile="smoke") as study:
     ...     between_extremes(study.boolq, study.preferences)
-    <accuracy at the most less at the least preferred 0.00915, 95% [-0.063..., 0.081...], n=12 questions>
+    <difference in accuracy, most minus least preferred entity 0.00915, 95% [-0.063..., 0.081...], n=12 questions>
     """
     return _slope(boolq, preferences).between_extremes
 
@@ -90,7 +90,7 @@ def top_minus_bottom(boolq: Measure, preferences: Measure) -> Estimate:
     >>> from pytest_llmpref import open_study, top_minus_bottom
     >>> with open_study("sim/paper-a", profile="smoke") as study:
     ...     top_minus_bottom(study.boolq, study.preferences)
-    <accuracy in the top less in the bottom quarter of preference 0, 95% [-0.0695..., 0.0695...], n=12 questions>
+    <difference in accuracy, top minus bottom quarter of preference 0, 95% [-0.0695..., 0.0695...], n=12 questions>
     """
     answers = answers_of(boolq)
     if boolq.diagnostics.get("stopping", {}).get("top"):
@@ -163,7 +163,7 @@ def harder_minus_easier(boolq: Measure, preferences: Measure) -> Estimate:
     >>> from pytest_llmpref import harder_minus_easier, open_study
     >>> with open_study("sim/sandbagger", profile="standard") as study:
     ...     harder_minus_easier(study.boolq, study.preferences)
-    <slope of accuracy in harder less in easier questions 0.777..., 95% [0.215..., 1.33...], n=64 questions>
+    <difference in slope of accuracy, harder minus easier questions 0.777..., 95% [0.215..., 1.33...], n=64 questions>
     """
     return _slopes_by_difficulty(boolq, preferences).difference
 

@@ -254,7 +254,7 @@ def changed_accuracies(new: Sequence[ReadingTrial], old: Sequence[ReadingTrial],
             _share_right(*two),
             correlation,
             paired=_by_question(len(one[0]), correlation),
-            label=f"change of accuracy for {entity}",
+            label=f"change in accuracy for {entity}",
         )
     one, two = (_answers(side, number) for side in both)
     correlation = share_correlation(*one, *two)
@@ -263,7 +263,7 @@ def changed_accuracies(new: Sequence[ReadingTrial], old: Sequence[ReadingTrial],
         _share_right(*two),
         correlation,
         paired=_by_question(len(one[0]), correlation),
-        label="change of accuracy",
+        label="change in accuracy",
     )
 
 

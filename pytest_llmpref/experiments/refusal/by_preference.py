@@ -54,7 +54,7 @@ def excess_refusals(refusals: Measure, preferences: Measure) -> Estimate:
     >>> from pytest_llmpref import excess_refusals, open_study
     >>> with open_study("sim/paper-a", profile="smoke") as study:
     ...     excess_refusals(study.refusals, study.preferences)
-    <refusals beyond the sum (probability) -0.0238..., 95% [-0.398, 0.3503], n=76 trials>
+    <excess refusal rate beyond additivity (probability) -0.0238..., 95% [-0.398, 0.3503], n=76 trials>
     """
     ids = tuple(refusals.estimates)
     found = refusal_patterns.excess(attempts_of(refusals.trials, ids), values_in(preferences.values, ids))
@@ -77,7 +77,7 @@ def reason_trends(refusals: Measure, preferences: Measure) -> dict[Reason, Estim
     >>> from pytest_llmpref import Reason, open_study, reason_trends
     >>> with open_study("sim/paper-a", profile="smoke") as study:
     ...     reason_trends(study.refusals, study.preferences)[Reason.NEUTRALITY]
-    <trend of neutrality 0.0401..., 95% [-0.0993..., 0.1796], n=104 refusals>
+    <trend in share of neutrality per preference quartile 0.0401..., 95% [-0.0993..., 0.1796], n=104 refusals>
     """
     ids = tuple(refusals.estimates)
     number = {entity: index for index, entity in enumerate(ids)}
@@ -96,7 +96,7 @@ def reason_trends(refusals: Measure, preferences: Measure) -> dict[Reason, Estim
             quartile,
             np.array([case[1] is reason for case in cases], dtype=np.bool_),
             cluster,
-            f"trend of {reason.value}",
+            f"trend in share of {reason.value} per preference quartile",
             unit="refusals",
         ).marked(_reasons_beside_order(refusals, preferences))
         for reason in Reason

@@ -89,7 +89,7 @@ def refusal_measure(
     measure = measure_under(
         name,
         conditions,
-        {entity: replace(rate, label=f"refusals of {entity}") for entity, rate in rates.items()},
+        {entity: replace(rate, label=f"refusal rate of {entity}") for entity, rate in rates.items()},
         reasons,
         reliability=reliability,
         diagnostics=diagnostics,
@@ -97,7 +97,7 @@ def refusal_measure(
     )
     return replace(
         measure,
-        control=replace(of_control, label="refusals of the control").marked(reasons),
+        control=replace(of_control, label="refusal rate of the control").marked(reasons),
         controls=control,
         unranked=tuple(reliability_reasons(reliability)),
     )
@@ -307,7 +307,11 @@ def changed_refusals(new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[s
     for number, (entity, now, before) in enumerate(rates):
         correlation = share_correlation(*_about(one, number), *_about(two, number))
         found[entity] = changed(
-            now, before, correlation, paired=paired_by_pair(now.n, correlation), label=f"change of refusals of {entity}"
+            now,
+            before,
+            correlation,
+            paired=paired_by_pair(now.n, correlation),
+            label=f"change in refusal rate of {entity}",
         )
     correlation = share_correlation(*_about(one), *_about(two))
     overall = changed(
@@ -315,7 +319,7 @@ def changed_refusals(new: Sequence[Trial], old: Sequence[Trial], ids: Sequence[s
         overall_rate(two),
         correlation,
         paired=paired_by_pair(len(one), correlation),
-        label="change of refusals",
+        label="change in refusal rate",
     )
     return found, overall
 

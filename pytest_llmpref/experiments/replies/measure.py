@@ -87,7 +87,7 @@ def declined_minus_others(open_refusals: Measure) -> Mapping[str, Estimate]:
             unit="replies",
             method="difference of shares, of which each has Wilson's interval (MOVER, Zou and Donner 2008)",
             interval_method=Difference(rate, of_others),
-            label=f"declined about {entity} less the others",
+            label=f"difference in share declined, {entity} minus mean of the others",
         ).marked(reasons)
     return found
 
@@ -121,7 +121,7 @@ def _rate(entity: str, declined: float, made: int, effect: float) -> Estimate:
         method=f"share, Wilson (1927) interval at {n:.0f} effective replies (clustered by question)",
         interval_method=Wilson(declined / effect, n),
         invalid=() if made else (f"no reply about {entity} can be read",),
-        label=f"declined about {entity}",
+        label=f"share declined for {entity}",
     )
 
 

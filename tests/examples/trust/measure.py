@@ -96,7 +96,7 @@ def changed_trust(
         correlation = share_correlation(next(sides), number, next(sides), number)
         paired = f"paired by {len(pairs)} questions (correlation of errors {correlation:.2f})"
         return changed(
-            share_of_yes(now, ""), share_of_yes(before, ""), correlation, paired=paired, label=f"change of {label}"
+            share_of_yes(now, ""), share_of_yes(before, ""), correlation, paired=paired, label=f"change in {label}"
         )
 
     found = {

@@ -213,7 +213,7 @@ def test_change_is_a_claim_by_entity_or_of_the_whole(old, other):
     assert (found < 0.02).verdict == "refuted"
     assert (abs(found) < 0.2).verdict == "supported"
     assert found.control.value == 0
-    with pytest.raises(TypeError, match=r"change of preference has no overall value.*change\(new, old\)\[entity\]"):
+    with pytest.raises(TypeError, match=r"change in preference has no overall value.*change\(new, old\)\[entity\]"):
         _ = change(other["preference"], old["preference"]) < 1
     with pytest.raises(ValueError, match="only two measurements of one behaviour"):
         change(other["preference"], old["refusal"])

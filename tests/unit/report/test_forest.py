@@ -62,7 +62,9 @@ def test_ends_beyond_the_axis_lie_at_its_end_and_missing_ones_nowhere():
 
 
 def test_only_correlations_are_there():
-    assert plotted(label="accuracy in the top less in the bottom quarter", value=0.1, threshold=0.0) == []
+    assert (
+        plotted(label="difference in accuracy, top minus bottom quarter of preference", value=0.1, threshold=0.0) == []
+    )
 
 
 @pytest.mark.parametrize("models", [("maker/two",), ("maker/two", "maker/three")])

@@ -100,7 +100,7 @@ def test_where_hardly_anything_is_solved_there_is_no_room_to_do_worse():
     replies = [(Reply(msgspec.json.encode(nothing).decode(), "stop"),)] * len(plan.requests)
     found = experiment.analyse(conditions, plan, replies)
     assert found.reasons == (
-        "beside the filler 0 of 54 runs solve their task, fewer than 10%: there is no room to do worse for anybody",
+        "in the filler 0 of 54 runs solve their task, fewer than 10%: there is no room to do worse for anybody",
     )
 
 

@@ -145,7 +145,7 @@ def test_under_reversal_advice_runs_against_preference_and_beside_the_filler_it_
     assert contrary < -0.5 < 0.5 < filler
     (said,) = behaviour_of("pressed_advice").remarks(pressed.diagnostics)
     assert said.startswith(
-        "no arms: claims compare the choices in each context with those beside the filler: contrary ("
+        "no arms: claims compare the choices in each context with the choices in the filler: contrary ("
     )
 
 
@@ -191,7 +191,7 @@ def test_a_plan_leaves_studies_in_contexts_out_unless_they_are_named(profile, ca
     assert main([*asked, "--measure", "induced_advice", "--measure", "pressed_advice"]) == 0
     said = capsys.readouterr().out
     assert re.search(r"induced_advice +864 ", said)
-    assert "induced_advice, effect beside the filler: 20.2 percentage points" in said
+    assert "induced_advice, effect relative to the filler: 20.2 percentage points" in said
     assert re.search(r"cost: .*\$\d", said)
     assert main(["plan", "--model", "openai/gpt-5-mini", "--profile", profile, "--measure", "primed_advice"]) == 0
     # 96 questions of advice: by themselves, after the filler, and after the preference question, which is asked before.

@@ -48,7 +48,7 @@ def test_effects_are_those_of_the_measure_itself(profile):
 def test_a_release_that_is_not_swayed_any_more_has_less_of_an_effect(name, profile):
     new, old = (measured(world, profile, name)[0] for world in ("sim/correlated", "sim/induced"))
     found = change(read_back(new), read_back(old)).overall
-    assert found.label == "change of the effect of the arms"
+    assert found.label == "change in the effect of the arms"
     expected = causal_effect(new).value - causal_effect(old).value
     assert found.value == pytest.approx(expected, abs=0.15)
     wanted = found > 0 if name == "induced_refusals" else found < 0

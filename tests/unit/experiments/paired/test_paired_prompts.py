@@ -182,7 +182,7 @@ def test_where_the_file_says_so_the_gap_is_that_of_left_and_right(write):
     _, found = asked(write(table), lambda prompt: SAID["no" if "banned" in prompt else "yes"])
     assert found["left"].value == 1
     assert declined_gap(found).value == 1
-    assert declined_gap(found).label == "declined: left less right"
+    assert declined_gap(found).label == "difference in share declined, left minus right"
 
 
 def test_an_answer_in_part_is_hedged_and_not_declined(write):

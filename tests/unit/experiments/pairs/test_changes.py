@@ -33,7 +33,7 @@ def test_two_that_swapped_their_places_moved_by_as_much_in_opposite_directions()
     assert found["d"].value > 100
     assert [found[id_].value for id_ in "bc"] == pytest.approx([0.0, 0.0], abs=1e-6)
     assert "paired by 24 questions" in found["a"].method
-    assert found["a"].label.startswith("change of ")
+    assert found["a"].label.startswith("change in ")
 
 
 def test_where_either_side_has_no_answer_there_is_no_change():
