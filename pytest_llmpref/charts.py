@@ -28,13 +28,13 @@ class Chart:
     Attributes
     ----------
     title, summary
-        What it shows, and in one sentence what there is to see.
+        Heading of the chart, and one sentence that says what it shows.
     spec
         The Vega-Lite specification, its rows under ``data.values``.
     columns
-        Field of the rows -> heading of the table.
+        Field of the rows -> heading of its column in the table.
     place
-        How much of the page it takes: ``tall`` beside up to three others, ``wide``, or neither.
+        Size on the page: ``tall`` (up to four side by side), ``wide`` (the full width), or empty.
     """
 
     title: str
@@ -68,20 +68,20 @@ class Names:
 
 @dataclass(frozen=True)
 class Drawing:
-    """What a chart of one measure is drawn from.
+    """The data for the charts of one measure.
 
     Attributes
     ----------
     model
-        What the model is called on the page.
+        The model's name on the page.
     name
         Name of the measure.
     record
         The measure.
     preference
-        The preference of the same model; ``None`` where it was not measured.
+        The preference of the same model; ``None`` if it was not measured.
     preference_unit
-        What an axis with the preference says.
+        Title of an axis that shows the preference.
     names
         Names and groups of the entities.
     """
@@ -95,7 +95,7 @@ class Drawing:
 
     @property
     def liking(self) -> dict[str, float]:
-        """Entity id -> preference; 0 where it is not known, and nothing where none was measured."""
+        """Entity id -> preference; 0 if an entity's preference is unknown, empty if preference was not measured."""
         if self.preference is None:
             return {}
         return {entity: one.value or 0.0 for entity, one in self.preference.entities.items()}

@@ -6,7 +6,7 @@ from pytest_llmpref.characters import on_lines
 class LLMPrefError(Exception):
     """Base of all errors that pytest-llmpref raises on bad input or a failed study.
 
-    Messages quote files and providers, so what they quote is escaped here, whoever shows it.
+    Messages quote files and providers. Quoted text is escaped here, so that every message is safe to display.
     """
 
     def __str__(self) -> str:

@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Threshold:
-    """What claims about a measure are compared with, known before anything is asked.
+    """The threshold for claims about a measure, fixed before any question is asked.
 
     Attributes
     ----------
     margin
-        The most that is allowed: that an entity may differ from the control, or some entities from others.
+        Largest difference allowed, between an entity and the control or between two sets of entities.
     error_rate
-        Of the family of claims: that of each of them, where all must hold; see `Ledger`.
+        Error rate of the family of claims, or of each claim if all must hold; see `Ledger`.
     gate
-        Whether a claim that is not supported fails, even where it is not refuted. Then all claims must hold.
+        Whether every claim fails unless it is supported. If so, all claims of the family must hold.
     family
         Number of claims in the family.
     """
@@ -53,7 +53,7 @@ class Threshold:
         return self.error_rate if self.gate else self.error_rate / self.family
 
     def ledger(self) -> "AbstractContextManager[Ledger]":
-        """Return the block in which claims are judged as those about this threshold are."""
+        """Return a context manager that judges claims with this threshold's family and error rate."""
         return ledger(self.family, self.error_rate, all_must_hold=self.gate)
 
 
@@ -64,21 +64,21 @@ WIDTH = 80
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An estimate compared with a threshold; true where supported. Its truth value records it in the current ledger.
+    """An estimate compared with a threshold. ``bool(claim)`` is true if it is supported, and records it in the ledger.
 
     Attributes
     ----------
     estimate, relation, threshold
-        What is claimed.
+        The two sides of the claim, and its relation: ``>``, ``<`` or ``abs <``.
     level, interval
         Confidence level, and the interval at that level on which the verdict rests.
     verdict
-        What the interval says.
+        Supported, refuted, inconclusive or invalid.
     reasons
-        Why the verdict is invalid; empty where it is not.
+        Why the verdict is invalid; empty if it is not.
     family_size
-        Number of claims that the level is corrected for (Bonferroni): 1 where the value is on the claimed side, and
-        all claims of the family must hold.
+        Number of claims for which the level is corrected (Bonferroni). It is 1 if all claims of the family must hold
+        and the value is on the claimed side.
     all_must_hold
         Whether the claim is one of several that must all hold; see `Ledger`.
     """
@@ -104,12 +104,12 @@ class Claim:
 
     @property
     def p_refuted(self) -> float:
-        """Smallest error rate, uncorrected, at which the claim is refuted; 1 where its value is on the claimed side."""
+        """Uncorrected p-value: smallest error rate that refutes the claim; 1 if the value is on the claimed side."""
         return _p_refuted(self)
 
     @property
     def to_decide(self) -> str:
-        """What would decide the claim, or mend the measurement under it; empty where the claim is decided."""
+        """What would decide the claim, or repair its measurement; empty if the claim is decided."""
         return what_would_decide(self).said
 
     def explain(self) -> str:
@@ -206,7 +206,7 @@ def _ledger() -> Ledger | None:
 
 @contextmanager
 def ledger(family_size: int, alpha: float = DEFAULT_ALPHA, *, all_must_hold: bool = False) -> Iterator[Ledger]:
-    """Collect the claims made within the block, their levels corrected for a family of ``family_size`` claims.
+    """Collect the claims made in a ``with`` block, and correct their levels for a family of ``family_size``.
 
     Parameters
     ----------
@@ -215,7 +215,8 @@ def ledger(family_size: int, alpha: float = DEFAULT_ALPHA, *, all_must_hold: boo
     alpha
         Error rate of the whole family, between 0 and 0.5.
     all_must_hold
-        Whether nothing follows unless all claims are supported. Then none of them is corrected to be supported.
+        Whether the conclusion needs all claims to be supported (an intersection-union test). Then a claim needs no
+        correction to be supported.
 
     Yields
     ------
@@ -225,7 +226,7 @@ def ledger(family_size: int, alpha: float = DEFAULT_ALPHA, *, all_must_hold: boo
     Raises
     ------
     ValueError
-        If ``family_size`` is below 1, or ``alpha`` not between 0 and 0.5.
+        If ``family_size`` is below 1, or ``alpha`` is not between 0 and 0.5.
 
     Examples
     --------

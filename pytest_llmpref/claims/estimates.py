@@ -26,30 +26,30 @@ from pytest_llmpref.claims.verdicts import Relation
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Estimate:
-    """A value with its confidence interval, its n and how it came about.
+    """A value with its confidence interval, sample size and method.
 
-    Compare it with a number, or with another estimate, to make a `Claim`; subtract to get the estimate of a
-    difference. Arithmetic takes two estimates to be independent.
+    Compare it with a number or another estimate to make a `Claim`. Subtract to estimate a difference: the two estimates
+    are assumed to be independent.
 
     Attributes
     ----------
     value
-        Point estimate; NaN where there is none.
+        Point estimate; NaN if there is none.
     n
-        Sample size; of a difference, the smaller of the two.
+        Sample size; for a difference, the smaller of the two.
     unit
         What ``n`` counts: ``"entities"``, ``"trials"``, ``"pairs"``.
     method
-        How value and interval came about, with the source.
+        How the value and interval were computed, with the reference.
     interval_method
         Computes the interval at any level.
     invalid
-        Reasons why the measurement under it failed its checks. Every claim on it is then invalid.
+        Reasons why the measurement failed its checks. If there is one, every claim about the estimate is invalid.
     label
-        What is estimated, for failure texts.
+        What is estimated, as failure messages name it.
     insensitive
-        Reasons why the study could not have seen an effect. A claim that would hold without any is then invalid, unless
-        it is refuted: what was found was seen.
+        Reasons why the study could not have detected an effect. A claim that would hold without an effect is then
+        invalid, unless it is refuted: an effect that was found was detected.
 
     Examples
     --------
@@ -86,7 +86,7 @@ class Estimate:
         Returns
         -------
         Interval
-            Its limits are NaN where none can be estimated.
+            Its limits are NaN if they cannot be estimated.
 
         Raises
         ------
@@ -100,17 +100,17 @@ class Estimate:
         return Interval(float(low), float(high), level)
 
     def marked(self, reasons: Iterable[str]) -> "Estimate":
-        """Return the estimate with more reasons why the measurement under it is invalid.
+        """Return the estimate with additional reasons why its measurement is invalid.
 
         Parameters
         ----------
         reasons
-            Each is kept once, in the order given.
+            Added in this order, without duplicates.
 
         Returns
         -------
         Estimate
-            Every claim on it is invalid, if it has a reason.
+            Every claim about it is invalid if it has a reason.
         """
         return replace(self, invalid=tuple(dict.fromkeys((*self.invalid, *reasons))))
 

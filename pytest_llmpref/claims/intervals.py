@@ -17,7 +17,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A confidence interval; its limits are NaN where none can be estimated."""
+    """A confidence interval; its limits are NaN if they cannot be estimated."""
 
     low: float
     high: float
@@ -31,7 +31,7 @@ class IntervalMethod(Protocol):
     """How an estimate's interval is computed at any level."""
 
     def limits(self, level: float) -> tuple[float, float]:
-        """Return the two-sided interval at ``level`` (0 to 1), as (low, high); NaN where it cannot be estimated."""
+        """Return the two-sided interval at ``level`` (0 to 1) as (low, high); NaN if it cannot be estimated."""
         ...
 
 
@@ -89,9 +89,9 @@ class Exact:
 
 @dataclass(frozen=True, slots=True)
 class Wilson:
-    """Score interval of a proportion (Wilson 1927): sensible at 0% and 100% too.
+    """Score interval of a proportion (Wilson 1927), which also works at 0% and 100%.
 
-    ``successes`` and ``n`` may be fractional: an effective number of trials where trials are clustered.
+    ``successes`` and ``n`` may be fractional, such as an effective sample size if trials are clustered.
 
     Examples
     --------

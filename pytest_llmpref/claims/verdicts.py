@@ -12,7 +12,7 @@ Relation = Literal[">", "<", "abs <"]
 
 
 class Verdict(StrEnum):
-    """What the interval of an estimate says of a claim."""
+    """What the interval of an estimate says about a claim."""
 
     SUPPORTED = "supported"
     REFUTED = "refuted"

@@ -28,11 +28,11 @@ class Baseline:
     Parameters
     ----------
     path
-        Its results.json.
+        Path of its results.json.
     measures
-        Measure -> what was measured then.
+        Name of the measure -> the measure in that run.
     names
-        Attribute -> measure.
+        Attribute -> name of the measure.
     """
 
     def __init__(self, path: Path, measures: Mapping[str, Measure], names: Mapping[str, str]) -> None:

@@ -107,12 +107,22 @@ class Change:
 
 @lru_cache(maxsize=64)
 def change(new: Measure, old: Measure) -> Change:
-    """Return what changed from an earlier measurement of a behaviour to a new one.
+    """Return the change in a behaviour from an earlier measurement to a new one.
+
+    Parameters
+    ----------
+    new, old
+        The measures, such as ``refusals`` and ``baseline.refusals``.
+
+    Returns
+    -------
+    Change
+        A mapping: entity id -> estimate of the change.
 
     Raises
     ------
     ValueError
-        If they are of different behaviours.
+        If the two measure different behaviours.
 
     Examples
     --------
@@ -161,6 +171,16 @@ def change(new: Measure, old: Measure) -> Change:
 
 def change_in_rho(new: tuple[HasValues, HasValues], old: tuple[HasValues, HasValues]) -> Estimate:
     """Return how Spearman's rho between two measures changed, over the entities that have all four values.
+
+    Parameters
+    ----------
+    new, old
+        Two measures each, in the same order.
+
+    Returns
+    -------
+    Estimate
+        From -2 to 2; the entities of both releases are paired.
 
     Examples
     --------

@@ -51,11 +51,11 @@ class Entity:
     name
         As shown in prompts; reads well inside a sentence ("the British Museum").
     group
-        Which entities it belongs with, in the form of an id; associations are also reported within groups.
+        Group of the entity, written like an id. Correlations are also reported within groups.
     why
         One line on why it is in the set; never shown to a model.
     lean
-        Political side, for checking that a set is balanced; never shown to a model. ``None`` where it has none.
+        Political side, to check that a set is balanced; never shown to a model. ``None`` if it has none.
     """
 
     id: Slug
@@ -75,15 +75,15 @@ class EntitySet:
     Attributes
     ----------
     name
-        What the set is called in reports: the TOML file's ``name``, else the file's name without its suffix.
+        Name of the set in reports: ``name`` in the TOML file, otherwise the file's name without its suffix.
     source
         The file that the set was read from.
     entities
         At least four, with unique ids and names.
     note
-        What the file says of the set as a whole.
+        The file's note about the whole set.
     wordings
-        How users ask about these entities, where the shipped wordings do not fit.
+        Wordings of users' questions about these entities, if the shipped ones do not fit.
     """
 
     name: str

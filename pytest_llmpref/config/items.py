@@ -76,11 +76,12 @@ class Item:
     Attributes
     ----------
     id
-        The bundled set's own, else made from passage and question: it does not depend on the order of a file.
+        The bundled set's own id, otherwise one derived from passage and question. It does not depend on the order of
+        rows in a file.
     passage, question
         On one line each; the question without its question mark.
     answer
-        Whether yes is right.
+        Whether yes is the correct answer.
     """
 
     id: str
@@ -91,7 +92,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class ItemSet:
-    """Questions.
+    """A set of yes/no questions.
 
     Attributes
     ----------
@@ -100,7 +101,7 @@ class ItemSet:
     items
         In the order of the file.
     duplicates
-        Rows that repeat another one and were left out.
+        Number of rows left out because they repeat another one.
     """
 
     name: str

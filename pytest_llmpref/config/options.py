@@ -135,7 +135,7 @@ OPTIONS = (
     Option("--llmpref-control", "llmpref_control", "none", "Negative control, a study that must find nothing: permute the entities of each measure, or ask about invented names", choices=get_args(Control)),
     Option("--llmpref-control-seed", "llmpref_control_seed", "0", "Seed of the permutation; it does not change the questions", kind=int, least=0),
     Option("--llmpref-protocols", "llmpref_protocols", "asked", "Formats that the fixture protocols compares: those that are asked anyway, or all, which also asks with a neutral option and with names as answers (three times as many additional questions)", choices=("asked", "all")),
-    Option("--llmpref-design", "llmpref_design", "auto", "Version of the design of questions about pairs; auto takes that of the recording, or of the profile if nothing is recorded yet; a recording of another version is not replayed", choices=("auto", "1", "2")),
+    Option("--llmpref-design", "llmpref_design", "auto", "Version of the design of questions about pairs; auto takes the recording's version, or the profile's if nothing is recorded yet; a recording of another version is not replayed", choices=("auto", "1", "2")),
     Option("--llmpref-strict", "llmpref_strict", "false", "Let inconclusive and invalid claims fail as well, and a run in which no gate ran", kind=bool, choices=("true", "false")),
     Option("--llmpref-alpha", "llmpref_alpha", "0.05", "Error rate of a family of claims", kind=float, least=1e-6, most=0.5),
     Option("--llmpref-seed", "llmpref_seed", "0", "Random seed of the design and of all resampling", kind=int, least=0),

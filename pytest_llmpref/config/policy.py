@@ -41,15 +41,16 @@ class TestPolicy:
     Attributes
     ----------
     margin
-        The most that a release may differ, in the unit of the claim: 0.02 are two percentage points.
+        Largest difference that a release may show, in the unit of the claim; for shares, 0.02 is two percentage points.
     role
-        What a verdict other than supported does.
+        ``gate`` fails unless the claim is supported, ``claim`` fails if it is refuted, ``exploratory`` never fails, and
+        ``off`` does not run.
     positive_control
-        Measure whose positive control the study must find beyond the margin, in the same model, for a claim of no
-        effect to count; empty where it counts anyway.
+        Measure whose positive control must exceed the margin in the same model; otherwise a claim of no effect is
+        invalid. Empty for no such condition.
     negative_control
-        Measure whose answers must not follow liking, in the same model, for a claim of an effect to count; empty where
-        it counts anyway.
+        Measure whose answers must not follow preference in the same model; otherwise a claim of an effect is invalid.
+        Empty for no such condition.
     """
 
     __test__ = False  # no test class, whatever pytest takes its name for

@@ -33,68 +33,70 @@ class Profile:
     name
         ``smoke``, ``standard``, ``paper``, or the stem of a user's file.
     entities
-        How many entities of the set take part; ``None`` for all.
+        Number of entities that take part; ``None`` for all.
     partners
-        With how many other entities each entity is compared; ``None`` for all. A smaller number asks a subset
-        of the questions of a larger one.
+        Number of other entities with which each entity is compared; ``None`` for all. A smaller number asks a subset of
+        a larger number's questions.
     orders
-        1 or 2: whether each pair is asked in one order or in both.
+        1 asks each pair in one order, 2 in both.
     repetitions
         Samples of each question.
     paraphrases
-        How many of an experiment's wordings rotate over its pairs; ``None`` for all.
+        Number of an experiment's wordings that rotate over its pairs; ``None`` for all.
     temperature
         Sampling temperature.
     max_tokens
-        Most tokens of visible reply to a pair question.
+        Maximum number of visible tokens in a reply to a question about a pair.
     ranking_repetitions
-        How often the whole list is ranked, each time shuffled anew.
+        Number of rankings of the whole list, each in a new random order.
     attempts
-        How often a question about a pair is asked at most until its answer is valid, 1 to 100.
+        Maximum number of attempts until the answer about a pair is valid, 1 to 100.
     ranking_attempts
-        How often a ranking is asked for at most until it is valid, 1 to 100.
+        Maximum number of attempts until a ranking is valid, 1 to 100.
     refusal_tokens
-        Most tokens of visible reply to a question that nothing leads into an answer: room for a refusal's reason.
+        Maximum number of visible tokens in a reply to a question without a prefill; it leaves room for the reason of a
+        refusal.
     boolq_questions
-        How many yes/no questions are asked under every entity; ``None`` for all. A smaller number asks a part of a
-        larger one's.
+        Number of yes/no questions for every entity; ``None`` for all. A smaller number asks a subset of a larger
+        number's questions.
     agentic_tasks
-        How many tasks of each agentic suite are run, the easiest first; ``None`` for all.
+        Number of tasks run from each agentic suite, the easiest first; ``None`` for all.
     agentic_entities
-        How many of the most, and of the least, preferred entities they are run for.
+        Number of entities in each arm for which they are run: the most and the least preferred ones.
     agentic_messages, agentic_tokens, agentic_seconds
-        Where a run of an agent ends: messages of the whole conversation, tokens of all prompts and replies, seconds
-        of the model and the tools together.
+        Limits of one agent run: messages in the conversation, tokens in all prompts and replies, and seconds of model
+        and tools together.
     agentic_reply_tokens
-        Most tokens of one reply of an agent.
+        Maximum number of tokens in one reply of an agent.
     selection
-        Which pairs are asked for preferences and donation advice: those of the ``fixed`` design, or, ``adaptive``, as
-        many, chosen in rounds by what the answers so far leave uncertain. ``fixed`` where a file leaves it out.
+        How pairs are selected for preferences and donation advice. ``fixed``, the default, follows the design.
+        ``adaptive`` asks equally many pairs, and selects them in rounds by the uncertainty that the answers so far
+        leave.
     stopping
-        Where asking about refusals, asking reading questions, and running agents end: where the design does
-        (``fixed``, also where a file leaves it out), or, ``sequential``, as soon as the verdict of the release gate is
-        decided.
+        When a study of refusals, reading or agents stops. ``fixed``, the default: after the whole design.
+        ``sequential``: as soon as the verdict of the release gate is decided.
     context_squares
-        How many Latin squares assign entities to the arms of contexts; each has as many drawings as there are arms.
+        Number of Latin squares that assign entities to the arms of contexts; each gives as many drawings as there are
+        arms.
     context_partners
-        With how many others each entity is compared in each context and drawing, at most `partners`; and how many
-        reading questions it has there.
+        Number of other entities with which each entity is compared in each context and drawing, at most `partners`;
+        also the number of its reading questions there.
     name_partners
-        With how many others each entity is compared in questions about names: four questions about each pair where
-        `orders` is 2.
+        Number of other entities with which each entity is compared in questions about names. Each pair gets four
+        questions if `orders` is 2.
     paired_prompts
-        How many of a user's pairs of prompts are asked; ``None`` for all.
+        Number of the user's pairs of prompts that are asked; ``None`` for all.
     effort_entities
-        For how many of the most, and of the least, preferred entities short pieces are written.
+        Number of entities in each arm for which short pieces are written: the most and the least preferred ones.
     effort_tasks
-        How many writing tasks each of these has; ``None`` for all.
+        Number of writing tasks for each of these entities; ``None`` for all.
     effort_pieces
-        Pieces for each entity and task, and as many in which the model is told to try its hardest.
+        Number of pieces for each entity and task. As many more are written under the instruction to try one's hardest.
     design
-        Version of the design of questions about pairs, for a new recording; the newest where a file leaves it out. A
-        recording is continued and replayed under the version that it was made under. 1: labels and wordings rotate,
-        and a pair has the same in every experiment. 2: labels are balanced for each entity, and each experiment draws
-        its own pairs, labels and wordings.
+        Version of the pair design for a new recording; by default the newest. A recording is always continued and
+        replayed under its own version. Version 1: labels and wordings rotate, and a pair has the same ones in every
+        experiment. Version 2: labels are balanced for each entity, and each experiment draws its own pairs, labels and
+        wordings.
     """
 
     name: str
