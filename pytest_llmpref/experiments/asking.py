@@ -19,7 +19,7 @@ MOST_CUT = 5
 
 
 def first_attempt(request: Request, repetition: int) -> Request:
-    """Return the first attempt at a repetition of a question; each attempt has an index of its own.
+    """Return the request of the first attempt at one repetition of a question. Each attempt has its own index.
 
     Parameters
     ----------
@@ -40,14 +40,14 @@ def first_attempt(request: Request, repetition: int) -> Request:
 
 
 def attempt_key(request: Request, number: int) -> str:
-    """Return the key of an attempt at the same question, given the first one and the number of those before it.
+    """Return the key of an attempt at a question, given the first attempt and the number of earlier ones.
 
     Parameters
     ----------
     request
         The first attempt.
     number
-        Of the attempt, 0 for the first.
+        Index of the attempt; 0 is the first.
 
     Examples
     --------

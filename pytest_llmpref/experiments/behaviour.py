@@ -33,19 +33,19 @@ class ClaimKind:
     Attributes
     ----------
     claim
-        How a suite writes it.
+        The claim as a suite writes it.
     relation
-        Its relation.
+        ``>``, ``<`` or ``abs <``.
     entities
-        Whether the entities are a ``sample`` of their kind, so that the estimand is about the kind, or are themselves
-        what is asked about, as ``given``.
+        ``sample`` if the estimand is about all entities of the kind, of which these are a sample; ``given`` if it is
+        about these entities only.
     estimand
         What the estimate is an estimate of.
     of_entity
         Whether a study makes the claim for each entity, rather than once.
     covers
-        Whether the interval is to hold the truth as often as its level says. One that stands for several claims, which
-        must all hold, is wider.
+        Whether the interval must cover the truth as often as its level states. The interval of several claims that must
+        all hold is wider.
     """
 
     claim: str
@@ -67,9 +67,9 @@ class Finding:
     estimate
         The estimate.
     truth
-        What it estimates.
+        The true value of what it estimates.
     threshold
-        The threshold that a suite would ask about.
+        The threshold with which a suite would compare it.
     """
 
     kind: str
@@ -97,12 +97,12 @@ class PredictedStudy(SimulatedStudy, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One kind of study, repeated.
+    """One kind of simulated study, which calibration repeats.
 
     Attributes
     ----------
     name
-        Such as ``advice/main``: the world, and what differs from its main cell.
+        Such as ``advice/main``: the simulated world, then what differs from its main cell.
     about
         The same in words.
     study
@@ -115,7 +115,7 @@ class Scenario:
 
 
 class Calibrating(Protocol):
-    """What calibration plants of a behaviour: a module that has these two names.
+    """The simulated studies of a behaviour, for calibration: a module that has these two names.
 
     Attributes
     ----------
@@ -132,15 +132,15 @@ class Calibrating(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What decides a release about a behaviour, and so may end its asking.
+    """A gate that decides a release by a behaviour, and so may stop its questions early.
 
     Attributes
     ----------
     table
         Table of the policy file that holds the margin.
     fixtures
-        Fixtures of a test that, beside ``policy``, compares the measure with that margin. With ``entity`` among them it
-        makes a claim for each entity.
+        Fixtures, besides ``policy``, of the test that compares the measure with that margin. If ``entity`` is among
+        them, the test makes a claim for each entity.
     """
 
     table: str
@@ -154,13 +154,13 @@ def for_each(measure: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Which entities a behaviour compares, where those that take part follow from the answers to another.
+    """Which entities a behaviour compares, if the answers to another behaviour determine them.
 
     Attributes
     ----------
     parts
-        ``quarters``: the most and the least preferred quarter. ``extremes``: as many of the most and of the least
-        preferred as ``size``.
+        ``quarters``: the most and the least preferred quarter. ``extremes``: the ``size`` most and the ``size`` least
+        preferred.
     size
         Entities in each part.
     """
@@ -171,16 +171,16 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A measure as a study is to take it, for the smallest effects that it could detect.
+    """The plan of one measure, from which the smallest detectable effects are computed.
 
     Attributes
     ----------
     conditions
-        Of the study.
+        Conditions of the study.
     questions
-        How many are planned, or at most planned.
+        Number of planned questions, or their maximum.
     at_most
-        Whether the answers may end the asking before.
+        Whether ``questions`` is a maximum, because answers may stop the study earlier.
     alpha
         Error rate of a family of claims.
     """
@@ -192,7 +192,7 @@ class Planned:
 
     @property
     def n(self) -> int:
-        """Entities that take part."""
+        """Number of entities that take part."""
         return len(self.conditions.groups)
 
 
@@ -208,28 +208,29 @@ class Behaviour:
     fixture
         Name of the fixture that returns the measure; empty where no test asks for it by name.
     title
-        Begins the title of its charts, as in "Advice against preference".
+        First words of its chart titles, as in "Advice against preference".
     unit
-        What an axis with its values says; the unit in the diagnostics unless given.
+        Title of an axis that shows its values; by default, the unit in the diagnostics.
     is_reference
-        Whether this is the preference that the other behaviours are compared with. One behaviour is.
+        Whether this is the preference with which the other behaviours are compared. Exactly one behaviour is.
     needed_by
-        The fixture that needs the measure too where ``--llmpref-protocols all`` is given; empty for none.
+        Fixture that also needs this measure under ``--llmpref-protocols all``; empty for none.
     basis
-        The measure whose replies its questions are made of, as where a judge compares them; empty for none.
+        Measure whose replies its questions contain, for example because a judge compares them; empty for none.
     is_control
-        Whether all of it is a control, so that nothing of it is compared with preference as behaviour is.
+        Whether the whole behaviour is a control, so that it is not compared with preference.
     is_apart
-        Whether it belongs to a study of its own: a plan leaves it out unless it is named.
+        Whether it belongs to a separate study, so that a plan includes it only if it is named.
     asked_more
-        How a study of the same entities would ask more, in words, where that decides its claims as more entities
-        would; empty where the screen need not say so.
+        How a study can ask more about the same entities, in words, if that helps to decide its claims as more entities
+        would; empty if the last screen need not say so.
     gate
-        What decides a release; ``None`` where nothing of ours does.
+        The gate that decides a release; ``None`` if no shipped suite has one.
     entity_gate
-        A second gate, which makes a claim for each entity beside that about the model; ``None`` for none.
+        A second gate, with a claim for each entity in addition to the claim about the model; ``None`` for none.
     share_tables
-        Tables of the policy file whose margins are differences of shares, so that one of 1 or more would always hold.
+        Tables of the policy file whose margins are differences in shares, so that a margin of 1 or more would always
+        hold.
 
     Examples
     --------
@@ -262,49 +263,49 @@ class Behaviour:
 
     @property
     def gates(self) -> Mapping[str, Gate]:
-        """The gates, each by the key that its thresholds have: the measure, and `for_each` of it."""
+        """The gates, by the key of their thresholds: the measure's name, or `for_each` of it for the second gate."""
         keys = (self.measure, self.gate), (for_each(self.measure), self.entity_gate)
         return {key: gate for key, gate in keys if gate is not None}
 
     def experiment(self) -> "Experiment":
-        """Return what plans the trials, reads the replies and yields the measure."""
+        """Return the experiment, which plans the trials, reads the replies and yields the measure."""
         raise NotImplementedError(f"{type(self).__name__} of {self.measure!r} has no experiment")
 
     def off(self, settings: "Settings") -> str:  # noqa: ARG002 - for subclasses
-        """Say why tests of the behaviour are off in a run with these settings; empty where they are on."""
+        """Return why tests of the behaviour are skipped under these settings; empty if they run."""
         return ""
 
     def check(self, settings: "Settings") -> None:
-        """Check what only this behaviour reads of a user's, such as a file of prompts, before anything is collected.
+        """Check input that only this behaviour reads, such as a user's file of prompts, before tests are collected.
 
         Parameters
         ----------
         settings
-            Of the run.
+            Settings of the run.
 
         Raises
         ------
         LLMPrefError
-            If it cannot be used: which file, where, and how to mend it.
+            If the input cannot be used. The message names the file, the place and the fix.
         """
 
     def entity_off(self, settings: "Settings") -> str:  # noqa: ARG002 - as above
-        """Say why the second gate, for each entity, is off in a run with these settings; empty where it is on."""
+        """Return why the second gate, for each entity, is skipped under these settings; empty if it runs."""
         return ""
 
     def compared(self, conditions: "Conditions") -> Compared | None:  # noqa: ARG002 - as above
-        """Return which entities take part, where preference decides that; ``None`` where all do."""
+        """Return which entities are compared, if preference decides that; ``None`` if all take part."""
         return None
 
     @property
     def has_positive_control(self) -> bool:
-        """Whether its study tells the model to act so that an effect must show; see `positive_control`."""
+        """Whether its study has a positive control; see `positive_control`."""
         return False
 
     def positive_control(self, measure: "Measure") -> "Estimate":
-        """Return the effect where the model is told to act so that it must show, counted above 0.
+        """Return the effect of an instruction that must produce one; above 0 if the model follows it.
 
-        A policy may demand that a study finds it: claims that there is no effect count only then.
+        A policy may require a study to find it; otherwise, claims of no effect are invalid.
 
         Parameters
         ----------
@@ -315,13 +316,13 @@ class Behaviour:
 
     @property
     def has_negative_control(self) -> bool:
-        """Whether its study asks what no liking should answer; see `negative_control`."""
+        """Whether its study has a negative control; see `negative_control`."""
         return False
 
     def negative_control(self, measure: "Measure", preferences: "Measure") -> "Estimate":
-        """Return how far answers follow liking where none should.
+        """Return how far answers follow preference in questions where they should not.
 
-        A policy may demand that they do not: claims that behaviour follows preference count only then.
+        A policy may require that they do not; otherwise, claims that behaviour follows preference are invalid.
 
         Parameters
         ----------
@@ -333,24 +334,24 @@ class Behaviour:
         raise NotImplementedError(f"{type(self).__name__} of {measure.name!r} has no negative control")
 
     def ordering(self, measure: "Measure") -> "Measure":
-        """Return what is correlated with preference when two releases are compared: the measure itself."""
+        """Return the measure to correlate with preference when releases are compared; by default, this measure."""
         return measure
 
     def changes(self, new: "Sequence[Trial]", old: "Sequence[Trial]", ids: Sequence[str]) -> "Changes":
-        """Return what changed between two releases, from the questions that both asked, in one order.
+        """Return the change between two releases, from the questions that both asked.
 
         Parameters
         ----------
         new, old
-            The trials of either side: the same questions, in the same order.
+            Trials of the two releases: the same questions in the same order.
         ids
-            Of the entities in both.
+            Ids of the entities in both.
 
         Returns
         -------
-        Entity id -> estimate of the change, and that of the mean over all questions, or ``None``. Nothing where the
-        reported estimates are to be compared as independent ones. By default: what the experiment says, if it says
-        anything, as `pair_experiment` does.
+        Entity id -> estimate of the change; and the estimate of the mean change over all questions, or ``None``. The
+        mapping is empty if the reported estimates are to be compared as independent. By default, the experiment's own
+        ``changes``, if it has this method, as those of `pair_experiment` do.
         """
         from pytest_llmpref.experiments.experiment import ComparableExperiment  # noqa: PLC0415 - loads msgspec
 
@@ -358,18 +359,18 @@ class Behaviour:
         return experiment.changes(new, old, ids) if isinstance(experiment, ComparableExperiment) else ({}, None)
 
     def trial(self) -> "type[Trial]":
-        """Return the class of its trials, in which those of a results file are read back: that of its experiment."""
+        """Return the class into which trials of a results file are read; by default, the experiment's own class."""
         from pytest_llmpref.experiments.trials import Trial  # noqa: PLC0415 - loads msgspec
 
         kind: type[Trial] = getattr(self.experiment(), "trial", Trial)
         return kind
 
     def detectable(self, planned: Planned) -> Iterable[str]:  # noqa: ARG002 - as above
-        """Yield lines on the smallest effects that a study could detect, for its plan."""
+        """Yield lines for the plan, on the smallest effects that the study could detect."""
         return ()
 
     def charts(self, drawing: "Drawing") -> "Mapping[str, Chart | None]":
-        """Return charts by an id: by default, the measure against preference; ``None`` where nothing was measured."""
+        """Return charts by id, ``None`` for one without data; by default, the measure against preference."""
         from pytest_llmpref.charts import scatter  # noqa: PLC0415 - for reports
 
         if drawing.preference is None:
@@ -377,18 +378,19 @@ class Behaviour:
         return {self.measure: scatter(drawing, self.title_or_name, self.unit)}
 
     def remarks(self, checks: Mapping[str, Any]) -> Iterator[str]:  # noqa: ARG002 - as above
-        """Yield what the table of measures says of the diagnostics, beside the columns that every measure has."""
+        """Yield lines about the diagnostics, shown below the measure's row in the table of measures."""
         yield from ()
 
     def simulate(self, request: "Request", tastes: "Tastes") -> str | None:  # noqa: ARG002 - as above
-        """Return what a simulated model with these tastes replies; ``None`` to a question of another behaviour.
+        """Return a simulated model's reply, given its tastes; ``None`` if another behaviour asked the question.
 
-        ``tastes.liking(name)`` is the utility of a name. The shipped questions are understood without this.
+        ``tastes.liking(name)`` is the utility of a name. Simulated models answer the shipped questions without this
+        method.
         """
         return None
 
     def calibration(self) -> Sequence[Calibrating]:
-        """Return the modules, imported here, that say what calibration plants."""
+        """Return the modules that define the simulated studies for calibration. Import them in this method."""
         return ()
 
     @property

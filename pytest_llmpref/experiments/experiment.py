@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """Everything that the plan and the analysis of an experiment depend on, besides the replies.
+    """Everything except the replies on which the plan and the analysis of an experiment depend.
 
     Attributes
     ----------
@@ -49,23 +49,25 @@ class Conditions:
         How two-option questions are answered: by ``text``, by ``logprobs``, or ``auto``: by log-probabilities
         where the provider returned them.
     prefill
-        What leads the model into its answers, where an experiment wants that.
+        How the model is led into its answers, if an experiment uses a prefill.
     items
         The yes/no questions; the bundled ones if left out.
     agentic
-        Suites of agentic tasks; none unless a user asks for some.
+        Suites of agentic tasks; empty by default.
     arms
-        The entities that these compare, as reading does where its asking is sequential; ``None`` until they are known.
+        Entities compared by agentic tasks, and by reading questions under sequential stopping; ``None`` until they are
+        known.
     thresholds
-        Measure -> what a release gate's claims about it are compared with: where a profile's stopping is sequential,
-        these end the asking. Those of a second gate, for each entity, stand under `behaviour.for_each` of the measure.
+        Measure -> thresholds of the release gate's claims about it. Under sequential stopping, the questions stop when
+        these claims are decided. Thresholds of a second gate, for each entity, have the key `behaviour.for_each` of the
+        measure.
     judge
         Name of the model that judges; empty for none.
     basis
-        The measure whose replies the questions are made of, where a behaviour names one; ``None`` while it is not
-        known, as in a plan that only counts.
+        Measure whose replies the questions contain, if the behaviour names one; ``None`` if it is not known yet, as in
+        a plan that only counts.
     paired_prompts
-        A user's file of pairs of prompts; ``None`` for none.
+        The user's pairs of prompts; ``None`` for none.
     """
 
     model: str
@@ -84,7 +86,7 @@ class Conditions:
 
     @property
     def groups(self) -> dict[str, str]:
-        """Entity id -> group, of the entities that take part."""
+        """Entity id -> group, for the entities that take part."""
         groups = {entity.id: entity.group for entity in self.entities}
         return {id_: groups[id_] for id_ in select_entities(groups, self.profile.entities, self.seed)}
 
@@ -141,26 +143,28 @@ def _as_found(measure: Measure, _replies: Sequence[Replies]) -> Measure:
 
 @dataclass(frozen=True, slots=True)
 class Rounds:
-    """Trials of which some are asked, in rounds: what comes next follows from the answers so far.
+    """How trials are asked in rounds: the answers so far decide which trials come next.
 
     Attributes
     ----------
     total
-        How many trials are asked in all.
+        Total number of trials that are asked.
     choose
-        Given the replies to each trial of the plan, returns the numbers of those to ask next; none at the end. A pure
-        function, so that a replay asks the same.
+        Function of the replies to each trial of the plan that returns the indices of the trials to ask next; empty at
+        the end. It must be pure, so that a replay asks the same.
     setting
-        What of a profile has them asked so, for messages.
+        The profile's setting that asks for rounds, as messages name it.
     at_most
-        Whether ``total`` is the most, and the answers may end the asking before.
+        Whether ``total`` is a maximum, because answers may stop the questions earlier.
     measured
-        Given the measure and the replies to each trial of the plan, returns the measure with intervals that allow for
-        the looks at the answers, and with where these ended the asking. As it is, unless given.
+        Function of the measure and the replies to each trial of the plan. It returns the measure with intervals that
+        allow for the interim analyses, and with a record of where these stopped the questions. By default, the measure
+        as it is.
     least
-        The fewest that a gate has asked, those before the first look at the answers; 0 where no gate ends the asking.
+        Minimum number of trials: those before the first interim analysis; 0 if no gate stops the questions.
     expected
-        Returns about how many are asked if something holds that favours the gate: what, in words, and how many.
+        Function that returns a condition that favours the gate, in words, and the approximate number of trials asked if
+        it holds.
     """
 
     total: int
@@ -179,31 +183,31 @@ class Plan(Generic[Question]):
     Attributes
     ----------
     questions
-        What the experiment knows of each trial: for its analysis, which gets the plan back.
+        The experiment's own data about each trial. Its analysis gets them back with the plan.
     requests
         The first attempt of each trial, in the same order.
     is_valid
-        Tells whether a reply to a question is a valid answer.
+        Function of a question and a reply: whether the reply is a valid answer.
     attempts
         Most attempts at one trial.
     read
-        Reads a reply to a question: its outcome, and the label of a choice (``A``, ``B``; ``yes``, ``no``). People's
-        labels of replies are compared with it; ``None`` where no answer is a label.
+        Function of a question and a reply that returns the outcome and, for a choice, its label (``A``, ``B``; ``yes``,
+        ``no``). People's labels of replies are compared with it. ``None`` if answers have no labels.
     labels
-        The labels of a choice; none where ``read`` is ``None``.
+        All labels that a choice can have; empty if ``read`` is ``None``.
     options
-        Returns the name shown under each of the labels ``A`` and ``B``, where each question has these two options and
-        no other; a judge then reads what rules do not.
+        Function of a question that returns the names shown under the labels ``A`` and ``B``, if every question has
+        exactly these two options. A judge can then read replies that the rules cannot.
     rounds
-        How the trials are asked where answers decide which; ``None`` where all are asked, in one go.
+        How trials are asked in rounds, if earlier answers decide which come next; ``None`` if all are asked at once.
     refuses
-        Tells whether a reply is a refusal, for the count that is shown while asking. Unless given, `read_choice` tells
-        where there are ``options``, and `read_open_answer` elsewhere.
+        Function of a reply: whether it is a refusal, for the count in the progress display. By default, `read_choice`
+        if there are ``options``, otherwise `read_open_answer`.
     follow
-        Returns the next attempt at a trial, given the first and the replies so far, such as one in which the user
-        insists; ``None`` where the same question is asked again.
+        Function of the first attempt and the replies so far that returns the next attempt, such as one in which the
+        user insists; ``None`` to ask the same question again.
     of_judge
-        Whether the judge answers, and not the model that is measured.
+        Whether the judge answers, instead of the measured model.
 
     Examples
     --------
@@ -229,23 +233,23 @@ class Plan(Generic[Question]):
     of_judge: bool = False
 
     def is_refusal(self, reply: Reply) -> bool:
-        """Whether a reply is a refusal, for the count that is shown while asking."""
+        """Return whether a reply is a refusal, for the count in the progress display."""
         refuses = self.refuses or (refused if self.options is not None else declined)
         return refuses(reply)
 
     @property
     def total(self) -> int:
-        """How many trials are asked."""
+        """Number of trials that are asked."""
         return len(self.requests) if self.rounds is None else self.rounds.total
 
     def next_round(self, replies: Sequence[Replies]) -> Sequence[int]:
-        """Return which trials to ask next, given the replies to each; none where all were asked."""
+        """Return which trials to ask next, given the replies to each; empty if all were asked."""
         if self.rounds is not None:
             return self.rounds.choose(replies)
         return [] if any(replies) else range(len(self.requests))
 
     def part(self, numbers: Sequence[int]) -> "Plan[Question]":
-        """Return a plan of some of the trials, asked in one go."""
+        """Return a plan of some of the trials, all asked at once."""
         questions, requests = self.questions, self.requests
         return replace(
             self,
@@ -255,16 +259,16 @@ class Plan(Generic[Question]):
         )
 
     def asked(self, replies: Sequence[Replies]) -> "tuple[Plan[Question], list[Replies]]":
-        """Return the trials that were asked, and the replies to each: a question that was not needed is no trial."""
+        """Return the trials that were asked, with the replies to each. A question that was not needed is left out."""
         numbers = [number for number, attempts in enumerate(replies) if attempts]
         return self.part(numbers), [replies[number] for number in numbers]
 
     def options_of(self, number: int) -> Mapping[str, str] | None:
-        """Return the name under each label of a trial's question; ``None`` where a judge cannot read the replies."""
+        """Return the name under each label of a trial's question; ``None`` if a judge cannot read the replies."""
         return None if self.options is None else self.options(self.questions[number])
 
     def attempt(self, number: int, replies: Sequence[Reply]) -> Request:
-        """Return what is asked of a trial that has these replies: the first attempt, or the one that follows them."""
+        """Return the next request of a trial, given its replies so far: the first attempt or a later one."""
         first = self.requests[number]
         if not replies:
             return first
@@ -273,13 +277,13 @@ class Plan(Generic[Question]):
         return msgspec.structs.replace(first, repetition=first.repetition + len(replies))
 
     def goes_on(self, number: int, replies: Sequence[Reply]) -> bool:
-        """Tell whether a trial that has these replies is asked again. A call that failed for good ends it."""
+        """Return whether a trial with these replies is asked again. A call that failed for good ends it."""
         if len(replies) >= self.attempts or replies[-1].finish == "error":
             return False
         return not self.is_valid(self.questions[number], replies[-1])
 
     def measured(self, measure: Measure, replies: Sequence[Replies]) -> Measure:
-        """Return what the looks at the answers make of a measure, if there were any."""
+        """Return the measure, with intervals that allow for interim analyses if there were any."""
         return measure if self.rounds is None else self.rounds.measured(measure, replies)
 
 
@@ -292,7 +296,7 @@ class Experiment(Protocol):
         ...
 
     def plan(self, conditions: Conditions) -> Plan[Any]:
-        """Return every trial of the experiment, in the order of its design. Called once in a study."""
+        """Return every trial of the experiment, in the order of its design. Called once per study."""
         ...
 
     def analyse(self, conditions: Conditions, plan: Plan[Any], replies: Sequence[Replies]) -> Measure:
@@ -301,11 +305,11 @@ class Experiment(Protocol):
         Parameters
         ----------
         conditions
-            Those that the plan was made for.
+            The conditions for which the plan was made.
         plan
-            What was asked: what `plan` returned.
+            The plan, as returned by `plan`.
         replies
-            Those to each trial, in the order of the plan; none to one that was not asked.
+            The replies to each trial, in the order of the plan; empty for a trial that was not asked.
         """
         ...
 

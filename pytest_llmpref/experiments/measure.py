@@ -35,38 +35,37 @@ class Measure:
     Attributes
     ----------
     name
-        One of the contract's names: ``preference``, ``direct_ranking``, ``donation_advice``, ...
+        Such as ``preference``, ``direct_ranking`` or ``donation_advice``.
     model
         Name of the model.
     estimates
-        Entity id -> estimate; its unit is the measure's.
+        Entity id -> estimate, in the unit of the measure.
     groups
         Entity id -> group.
     reasons
-        Why the measurement is invalid; empty where it passed its checks. Every claim on an invalid measure is
-        invalid too.
+        Why the measurement is invalid; empty if it passed its checks. Every claim about an invalid measure is invalid.
     reliability
-        Split-half reliability, or ``None`` where it cannot be estimated.
+        Split-half reliability, or ``None`` if it cannot be estimated.
     diagnostics
         Counts and checks, ready for JSON.
     trials
         Every trial about entities, with its outcome and the keys of its transcripts.
     control
-        The same quantity where no entity is named, or ``None`` where the experiment has no control.
+        The same quantity for questions that name no entity; ``None`` if the experiment has no control.
     controls
-        The trials behind it.
+        Trials of the control.
     unranked
-        Why the values do not order the entities, though each stands for itself: claims on correlations with the
-        measure are invalid, others are not.
+        Why the values cannot rank the entities, although each value is valid by itself. Claims about correlations with
+        the measure are then invalid; other claims are not.
     missing
-        Returns the missing answers, and what the values would be with others in their place, or ``None`` where none is
-        missing; ``None`` itself where an experiment does not say. See `experiments.worst_case`.
+        Function that returns the missing answers and how the values depend on them, or ``None`` if none is missing.
+        ``None`` if the experiment does not offer this. See `experiments.worst_case`.
     halves
-        Returns the values from either half of the pairs, in several splits; ``None`` where the measure is not one of
-        pairs. See `stats.crossed`.
+        Function that returns the values from each half of the pairs, for several random splits; ``None`` if the measure
+        is not about pairs. See `stats.crossed`.
     early
-        Why what is computed from the trials may not be claimed, apart from the estimates themselves: the answers ended
-        the asking. Empty where they did not.
+        Why claims computed from the trials, rather than from the estimates, are invalid: the answers stopped the study
+        early. Empty if they did not.
     """
 
     name: str
@@ -111,7 +110,7 @@ class Measure:
 
     @cached_property
     def values(self) -> Mapping[str, float]:
-        """Entity id -> the estimate's value."""
+        """Entity id -> value of the estimate."""
         return {entity: estimate.value for entity, estimate in self.estimates.items()}
 
     @property
@@ -123,9 +122,9 @@ class Measure:
     def coverage(self) -> Mapping[str, Estimate]:
         """Entity id -> share of its trials that ended in a choice (Wilson interval).
 
-        Counts are what they are even where the measure is invalid, so these estimates stay valid. An exception is an
-        entity of whose trials more than 1 - `COVERAGE_NEEDED` were cut at ``max_tokens``: that says nothing of the
-        model.
+        These estimates stay valid even if the measure is invalid, because they only count trials. The exception is an
+        entity for which more than 1 - `COVERAGE_NEEDED` of the trials were cut at ``max_tokens``, which says nothing
+        about the model.
         """
         return {
             entity: share(counts[Outcome.CHOICE], sum(counts.values()), f"share of valid {self.name} trials").marked(
@@ -135,12 +134,12 @@ class Measure:
         }
 
     def to_frame(self, table: Literal["trials", "entities"] = "trials") -> "pd.DataFrame":
-        """Return the trials as a table, with the last attempt at each; or the entities, with their estimates.
+        """Return a table of the trials, each with its last attempt, or of the entities with their estimates.
 
         Parameters
         ----------
         table
-            A row for each of these.
+            What the rows are.
         """
         import pandas as pd  # noqa: PLC0415 - slow to import, and needed by few
 
@@ -171,14 +170,14 @@ def _entity_row(entity: str, group: str, estimate: Estimate) -> dict[str, Any]:
 
 
 def share(successes: float, n: int, label: str) -> Estimate:
-    """Return a proportion of trials with Wilson's interval, which is the wider for trials that count in part.
+    """Return a proportion of trials with Wilson's interval.
 
     Parameters
     ----------
     successes, n
-        Trials that count, and all trials.
+        Number of trials that count, possibly fractional, and number of all trials.
     label
-        What the share is of.
+        Label of the estimate.
 
     Examples
     --------
@@ -215,12 +214,12 @@ def interval_record(estimate: Estimate) -> dict[str, float | int]:
 
 
 def outcome_diagnostics(trials: Sequence[Trial]) -> dict[str, Any]:
-    """Return the counts that every measure reports: outcomes overall and by entity, coverage, how it was answered.
+    """Return the counts that every measure reports: outcomes overall and by entity, coverage, how answers were read.
 
     Parameters
     ----------
     trials
-        Those about entities.
+        Trials about entities.
 
     Examples
     --------
@@ -245,18 +244,17 @@ def outcome_diagnostics(trials: Sequence[Trial]) -> dict[str, Any]:
 
 
 def asking_diagnostics(replies: Sequence[Replies]) -> dict[str, Any]:
-    """Return what the answers took: attempts, tokens, US dollars, the parameters that were sent, and who was served.
+    """Return what the answers took: attempts, tokens, US dollars, the parameters sent, and the models served.
 
-    ``judged`` counts the replies that a judge decided on; tokens and cost include what the judge took.
-    ``cost`` is the sum of the known prices; ``unpriced`` counts the replies whose price is not known, which is not
-    zero. ``served`` is what the provider says of the model that answered; it is empty where it says nothing.
-    ``batches`` counts the replies that the provider's batch API brought, and names its jobs; it is left out where none
-    did.
+    ``judged`` counts the replies that a judge decided; tokens and cost include the judge's. ``cost`` is the sum of the
+    known prices; ``unpriced`` counts the replies whose price is unknown, which does not mean free. ``served`` is the
+    provider's statement of which model answered, and empty without one. ``batches`` counts the replies from the
+    provider's batch API and names its jobs; it is left out if there are none.
 
     Parameters
     ----------
     replies
-        Those to each trial.
+        The replies to each trial.
 
     Examples
     --------
@@ -287,12 +285,12 @@ def asking_diagnostics(replies: Sequence[Replies]) -> dict[str, Any]:
 
 
 def coverage_reasons(diagnostics: Mapping[str, Any]) -> list[str]:
-    """Say why the coverage makes a measure invalid; empty where it does not.
+    """Return why the coverage makes a measure invalid; empty if it does not.
 
     Parameters
     ----------
     diagnostics
-        With what `outcome_diagnostics` returns.
+        Diagnostics that contain the result of `outcome_diagnostics`.
 
     Examples
     --------
@@ -329,12 +327,12 @@ def cut_reasons(counts: Mapping[str, int]) -> list[str]:
 
 
 def reliability_reasons(reliability: Estimate | None) -> list[str]:
-    """Say why the reliability makes a measure invalid; empty where it does not.
+    """Return why the reliability makes a measure invalid; empty if it does not.
 
     Parameters
     ----------
     reliability
-        The split-half reliability; ``None`` where it cannot be estimated.
+        The split-half reliability; ``None`` if it cannot be estimated.
 
     Examples
     --------

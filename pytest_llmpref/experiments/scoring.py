@@ -87,23 +87,23 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class EntityExperiment:
-    """Every entity by itself, as often as a pair experiment of the same profile compares it with others.
+    """Questions about one entity at a time, as many for each as in a pair experiment under the same profile.
 
     Attributes
     ----------
     measure
         Name of the measure: mean score of the replies about each entity.
     questions
-        The wordings, with the slot ``{entity}``; they take turns.
+        The wordings, with the slot ``{entity}``; they rotate.
     score
-        Scores a reply. One without a score is asked for again, and then counts as what it is: a refusal, truncated or
-        unparseable; never as a score.
+        Function that scores a reply's text. A reply without a score is asked for again; the last one then counts as a
+        refusal, truncated or unparseable.
     unit
         What scores are in, for reports.
     max_tokens
         Most tokens of a reply.
     read
-        Tells whether a reply answers. One that declines is a refusal, and is not scored.
+        Function that tells whether a reply answers. A reply that declines is a refusal and is not scored.
     """
 
     measure: str
@@ -114,7 +114,7 @@ class EntityExperiment:
     read: Read = read_open_answer
 
     def plan(self, conditions: Conditions) -> Plan[Sample]:
-        """Return one trial for each entity and sample; a smaller profile asks the first of a larger one's samples."""
+        """Return one trial for each entity and sample; a smaller profile asks the first samples of a larger one."""
         names = conditions.names
 
         def request(sample: Sample) -> Request:
@@ -240,24 +240,24 @@ def entity_experiment(
     max_tokens: int = 256,
     read: Read = read_open_answer,
 ) -> EntityExperiment:
-    """Return an experiment of your own that asks about one entity at a time, and scores what is said.
+    """Return an experiment of your own that asks about one entity at a time and scores the replies.
 
     Parameters
     ----------
     measure
         Name of the measure, and of the fixture that returns it.
     questions
-        The wordings, with the slot ``{entity}`` for its name; give more than one. Nothing leads into an answer.
+        The wordings, with the slot ``{entity}`` for its name; give more than one. They are asked without a prefill.
     score
-        Returns what a reply's text is worth, a finite number, or ``None`` where it is no answer. It sees no reply that
-        declines.
+        Function of a reply's text that returns its score, a finite number, or ``None`` if the text is not an answer. It
+        is not called for replies that decline.
     unit
         What scores are in, for reports.
     max_tokens
         Most tokens of a reply.
     read
-        Tells whether a reply answers. Give your own where `read_open_answer` would take an answer for a refusal, such
-        as where the question asks for a letter of refusal, or where refusals are what you score.
+        Function that tells whether a reply answers. Give your own if `read_open_answer` would mistake an answer for a
+        refusal, for example if the question asks for a letter of refusal, or if you score refusals.
 
     Returns
     -------
@@ -267,7 +267,7 @@ def entity_experiment(
     Raises
     ------
     PromptError
-        If there is no question, or one lacks the slot or has another.
+        If there is no question, or a question lacks the slot or has an unknown one.
 
     Examples
     --------

@@ -212,26 +212,26 @@ def stopping_record(
     hopeless: str = "a claim cannot be supported any more",
     done: str = "questions asked",
 ) -> dict[str, Any]:
-    """Return where the asking ended, ready for JSON.
+    """Return where and why the questions stopped, ready for JSON.
 
     Parameters
     ----------
     ended
-        How.
+        Why they stopped: ``refuted``, ``hopeless`` (futility), ``supported``, or ``open`` at the end of the plan.
     looks
-        At which look at the answers, and how many were planned.
+        Number of the interim analysis at which they stopped, and number of planned analyses.
     asked
-        How many questions, and how many were planned.
+        Number of questions asked, and number planned.
     thresholds
-        What the claims were compared with.
+        Thresholds of the claims.
     because
-        Ids of the entities that ended it.
+        Ids of the entities whose claims stopped the questions.
     decided
-        Entity id -> the look that decided its claims, 0 where none did.
+        Entity id -> number of the analysis that decided its claims; 0 if none did.
     hopeless
-        What it means that it ended so, in words.
+        What ``hopeless`` means here, in words.
     done
-        What of the planned was done, in words.
+        What was done, in words, as in 100 of 400 "questions asked".
 
     Examples
     --------

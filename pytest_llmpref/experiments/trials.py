@@ -121,19 +121,18 @@ def load_prompts(name: str, form: str | None = None) -> Prompts:
 class Trial(msgspec.Struct, frozen=True, gc=False):
     """One question put to a model, with every attempt at it.
 
-    A behaviour that has more to say of its trials derives a class from this one, and returns it from
-    `Behaviour.trial`.
+    A behaviour that records more about its trials derives a class from this one and returns it from `Behaviour.trial`.
 
     Attributes
     ----------
     attempts
-        In the order in which they were made: all but the last failed to give a valid answer.
+        All attempts in order. None but the last can have given a valid answer.
     entities
         Ids of the entities in the question, in the order in which they were shown.
     answered_by
-        ``text`` or ``logprobs`` where the outcome is a choice, else ``None``.
+        ``text`` or ``logprobs`` if the outcome is a choice, otherwise ``None``.
     score
-        What the answer is worth, as the behaviour scores it; ``None`` without a choice.
+        The behaviour's score of the answer; ``None`` without a choice.
     wording
         Index of the wording that was used.
     repetition
@@ -160,12 +159,12 @@ class Trial(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def key(self) -> str:
-        """Identity of the last request."""
+        """Key of the last request."""
         return self.attempts[-1].key
 
     @property
     def outcome(self) -> Outcome:
-        """How the trial ended: as its last attempt did."""
+        """Outcome of the last attempt."""
         return self.attempts[-1].outcome
 
     @property
@@ -175,11 +174,11 @@ class Trial(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def asked(self) -> tuple[object, ...]:
-        """What was asked, apart from the model: trials of two releases that have the same are compared."""
+        """What was asked, apart from the model. Trials of two releases with the same value are compared."""
         return self.entities, self.wording, self.repetition
 
     def renamed(self, to: Mapping[str, str]) -> Self:
-        """Return the trial with other entities in the place of these; ``to`` maps ids to ids."""
+        """Return the trial with its entities renamed; ``to`` maps old ids to new ids."""
         return msgspec.structs.replace(self, entities=tuple(to.get(entity, entity) for entity in self.entities))
 
 

@@ -37,12 +37,12 @@ class ManskiBounds:
 
 @lru_cache(maxsize=64)
 def worst_case(x: Measure, y: Measure) -> ManskiBounds:
-    """Return the correlation of two measures as it would be in the worst and in the best case (Manski 1990).
+    """Return the lowest and the highest correlation that the missing answers allow (Manski 1990).
 
-    Each trial of a pair experiment that did not end in a choice could have chosen either, each attempt that is neither
-    an answer nor a refusal could have been either, and each reading question without an answer could have been right.
-    Where answers are probabilities, a missing one could have been as firm as the firmest of the others, and no firmer:
-    see `pair_measure.missing_choices`. Measures of other kinds stay as they are.
+    This is worst-case imputation. A pair trial without a choice could have chosen either entity. An attempt that is
+    neither an answer nor a refusal could have been either. A reading question without an answer could have been
+    answered correctly or not. If answers are probabilities, a missing one is at most as extreme as the most extreme of
+    the others: see `experiments.pairs.measure.missing_choices`. Measures of other kinds stay as they are.
 
     If few answers are missing, all assignments are tried. Otherwise a search changes one or two answers at a time
     (`stats.extremes`), and could miss the most extreme rho.

@@ -10,7 +10,7 @@ from pytest_llmpref.stats.arms_by_difficulty import GapsByDifficulty, gap_per_le
 def success_gap_by_difficulty(agentic: AgenticMeasure) -> dict[str, Estimate]:
     """Return `success_gap` in the easier and in the harder half of the tasks.
 
-    The control, and the entities that the gap does not use, say how hard a task is; see `stats.arms_by_difficulty`.
+    The control and the entities that the gap does not use determine how hard a task is; see `stats.arms_by_difficulty`.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def success_gap_by_difficulty(agentic: AgenticMeasure) -> dict[str, Estimate]:
 
 
 def success_gap_harder_minus_easier(agentic: AgenticMeasure) -> Estimate:
-    """Return `success_gap` in the harder half of the tasks minus that in the easier half.
+    """Return the difference in `success_gap`, harder minus easier half of the tasks.
 
     Above 0, preference matters more in hard tasks.
 
@@ -40,7 +40,7 @@ def success_gap_harder_minus_easier(agentic: AgenticMeasure) -> Estimate:
 
 
 def success_gap_per_level(agentic: AgenticMeasure) -> Estimate:
-    """Return how much `success_gap` grows with each level of the tasks, 1 to 3, which is known beforehand.
+    """Return the slope of `success_gap` on the tasks' predefined level of difficulty, 1 to 3.
 
     Parameters
     ----------

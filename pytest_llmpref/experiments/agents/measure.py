@@ -61,7 +61,7 @@ class AgenticMeasure(Measure):
     Attributes
     ----------
     runs
-        Those that came to an end.
+        The runs that finished.
     arms
         The entities compared.
     fractions
@@ -135,11 +135,11 @@ def diagnosed(measure: AgenticMeasure, seed: int) -> AgenticMeasure:
 
 
 def success_gap(agentic: AgenticMeasure) -> Estimate:
-    """Return the share of tasks solved for the most preferred entities minus that for the least preferred.
+    """Return the difference in the share of tasks solved, most minus least preferred entities.
 
-    0.01 is one percentage point. Invalid if hardly anything is solved even for the most preferred, since a model that
-    can solve nothing cannot do worse for anybody. If this difference decided when the runs ended, its interval allows
-    for that.
+    0.01 is one percentage point. Invalid if hardly any task is solved even for the most preferred entities: a model
+    that solves nothing cannot do worse for anybody. If interim analyses of this difference stopped the runs, its
+    interval allows for that.
 
     Parameters
     ----------
@@ -186,8 +186,8 @@ def unsolved_reasons(solved: Sequence[float], where: str) -> list[str]:
 def effort_gap(agentic: AgenticMeasure, effort: str = "tokens", *, unsolved: bool = False) -> Estimate:
     """Return how much more effort goes into tasks for the most preferred entities than for the least preferred.
 
-    The difference of natural logarithms of one plus the effort: 0.1 is about ten percent more. Invalid if a limit ended
-    most runs, since it would measure the limit, or if every run spends the same.
+    The difference in the natural logarithm of 1 + effort: 0.1 is about ten percent more. Invalid if a limit ended most
+    runs, since it would then measure the limit, or if all runs spend the same.
 
     Parameters
     ----------
@@ -196,7 +196,7 @@ def effort_gap(agentic: AgenticMeasure, effort: str = "tokens", *, unsolved: boo
     effort
         One of `EFFORTS`.
     unsolved
-        Only of runs that solved nothing: how long an agent tries before it gives up.
+        Whether to use only runs that solved nothing, to measure how long an agent tries before it gives up.
 
     Raises
     ------

@@ -19,31 +19,32 @@ from pytest_llmpref.stats.slopes import shares_against_average, slope_per_two_sd
 
 
 def own_slope(measure: Measure, preferences: Measure, *, beside: bool = False) -> Estimate:
-    """Return how much more often an entity is chosen for two standard deviations of the model's own preference.
+    """Return how much more often an entity is chosen per two standard deviations of the model's own preference.
 
-    In shares against the average entity, in the contexts that state a taste. Each entity is in every arm equally often,
-    so the taste itself does not matter. Two standard deviations are comparable with "liked rather than disliked", so
-    the difference from `causal_effect` of the same measure says whom the model follows more.
+    A difference in shares against an average opponent, in the contexts that state a taste. Each entity is in every arm
+    equally often, so the stated taste cancels out. Two standard deviations are comparable with "liked rather than
+    disliked". So a comparison with `causal_effect` of the same measure shows whether the model follows the user or its
+    own preference more.
 
     Parameters
     ----------
     measure
-        Of questions in contexts to whose arms entities are assigned, such as ``aligned_advice``.
+        A measure in contexts with arms to which entities are assigned, such as ``aligned_advice``.
     preferences
         The model's own preference, asked where no taste was stated: ``preferences``.
     beside
-        Whether the same slope in the filler is taken off: below 0, the model follows itself less where the user has
-        spoken.
+        Whether to subtract the slope in the filler. Below 0, the model follows its own preference less if the user has
+        stated a taste.
 
     Returns
     -------
     Estimate
-        Over the entities in both. It is as much smaller as the measured preference is noisy.
+        Over the entities in both measures. Noise in the measured preference shrinks it towards 0.
 
     Raises
     ------
     TypeError
-        If the measure is none of questions in contexts with arms.
+        If the measure has no contexts with arms.
 
     Examples
     --------
@@ -67,7 +68,7 @@ def own_slope(measure: Measure, preferences: Measure, *, beside: bool = False) -
 def two_by_two(measure: Measure, preferences: Measure) -> Mapping[str, Mapping[str, float]]:
     """Return how often entities are chosen, by the user's taste and by the model's own preference.
 
-    A table to look at, without intervals. Use `causal_effect` and `own_slope` for claims.
+    A descriptive table, without intervals. Use `causal_effect` and `own_slope` for claims.
 
     Parameters
     ----------
@@ -77,8 +78,8 @@ def two_by_two(measure: Measure, preferences: Measure) -> Mapping[str, Mapping[s
     Returns
     -------
     Mapping
-        Arm of the highest and of the lowest dose -> ``preferred`` and ``others``, the halves of the entities by the
-        model's own preference -> share of choices; NaN where nothing was chosen.
+        Arm of the highest or lowest dose -> ``preferred`` or ``others`` (the upper or lower half of the entities by the
+        model's own preference) -> share of choices; NaN without choices.
 
     Examples
     --------

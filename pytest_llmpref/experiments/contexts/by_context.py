@@ -28,31 +28,32 @@ Pair = tuple[str, str]
 
 
 def choice_slope(measure: Measure, preferences: Measure, context: str) -> Estimate:
-    """Return how much more often an entity is chosen in a context for each standard deviation of preference.
+    """Return how much more often an entity is chosen in a context per standard deviation of preference.
 
-    In shares: 0.2 means that of two entities one standard deviation apart, the preferred one is chosen 20 percentage
-    points more often than half the time. At 0, choices have nothing to do with preference. Below 0, they go against it.
+    A slope in shares: at 0.2, the preferred one of two entities that lie one standard deviation apart is chosen in 70%
+    of cases. At 0, choices are unrelated to preference. Below 0, they go against it.
 
     Parameters
     ----------
     measure
-        Of questions in contexts, of which those are looked at that chose, such as ``pressed_advice``.
+        A measure of choices in contexts, such as ``pressed_advice``.
     preferences
-        The preferences of the same model, asked in no context.
+        The preferences of the same model, asked without a context.
     context
         Id of the context.
 
     Returns
     -------
     Estimate
-        For other entities of the kind. Noise in the preferences makes it smaller, alike in all contexts.
+        The interval is about other entities of the kind. Noise in the preferences shrinks the slope towards 0, equally
+        in all contexts.
 
     Raises
     ------
     LookupError
         If the measure has no such context.
     TypeError
-        If the measure is none of choices in contexts.
+        If the measure is not about choices in contexts.
 
     Examples
     --------
@@ -68,7 +69,7 @@ def choice_slope(measure: Measure, preferences: Measure, context: str) -> Estima
 
 
 def change_in_slope(measure: Measure, preferences: Measure, new: str, old: str = "filler") -> Estimate:
-    """Return `choice_slope` in one context minus that in another, over the pairs that were asked about in both.
+    """Return the difference in `choice_slope` between two contexts, new minus old, over the pairs asked in both.
 
     Parameters
     ----------
@@ -93,29 +94,27 @@ def change_in_slope(measure: Measure, preferences: Measure, new: str, old: str =
 
 
 def change_in_share(measure: Measure, new: str, old: str = "filler") -> Estimate:
-    """Return how much more often something happens in one context than in another, over the same questions.
+    """Return the difference in a share between two contexts, new minus old, over the same questions.
 
-    What is counted depends on the measure: refusals in ``pressed_refusals``, right answers in ``observed_reading``, and
+    The share depends on the measure: refusals in ``pressed_refusals``, correct answers in ``observed_reading``, and
     replies that the conversation looked like a test in ``seen_as_test``.
 
     Parameters
     ----------
     measure
-        Of questions in contexts, of which choices are not looked at.
+        A measure in contexts that counts something other than choices.
     new, old
         Ids of the contexts.
 
     Returns
     -------
     Estimate
-        0.1 is ten percentage points; for other entities of the kind.
-
-    Raises
+        0.1 is ten percentage points; for other entities of the kind. Raises
     ------
     LookupError
         If the measure has no such context.
     TypeError
-        If it looks at choices, of which there is always one.
+        If the measure counts choices: every question ends in exactly one.
 
     Examples
     --------
@@ -137,8 +136,8 @@ def change_in_share(measure: Measure, new: str, old: str = "filler") -> Estimate
 def priming_effect(measure: Measure) -> Estimate:
     """Return how much more often advice names the entity that the model has just said it likes more.
 
-    The comparison is advice after the filler, in another conversation, with the same preferences. So this is the effect
-    of stating a preference, and not what preference and advice have in common anyway.
+    The comparison is with advice after the filler, in another conversation. So this is the effect of stating a
+    preference, apart from any association between preference and advice.
 
     Parameters
     ----------

@@ -37,13 +37,13 @@ Role = Literal["treatment", "filler", "control"]
 def causal_effect(measure: Measure) -> Estimate:
     """Return the causal effect of being assigned to the arm with the highest dose instead of the lowest.
 
-    In shares: 0.10 for advice means that an entity is recommended ten percentage points more often if the assistant is
-    said to like it than if it is said to dislike it, beyond the effect of naming it in the filler.
+    A difference in shares: 0.10 for advice means that an entity is recommended ten percentage points more often if the
+    assistant is said to like it than if it is said to dislike it. The difference in the filler is subtracted.
 
     Parameters
     ----------
     measure
-        Of questions in contexts to whose arms entities are assigned, such as ``induced_advice``.
+        A measure in contexts with arms to which entities are assigned, such as ``induced_advice``.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def causal_effect(measure: Measure) -> Estimate:
     Raises
     ------
     TypeError
-        If the measure is none of questions in contexts with arms.
+        If the measure has no contexts with arms.
 
     Examples
     --------
@@ -66,12 +66,13 @@ def causal_effect(measure: Measure) -> Estimate:
 
 
 def dose_response(measure: Measure) -> Estimate:
-    """Return how much one unit of dose changes the outcome: the slope over all arms, minus the same in the filler.
+    """Return the change in the outcome per unit of dose: the slope over all arms, minus the slope in the filler.
 
     Parameters
     ----------
     measure
-        As in `causal_effect`; three arms or more tell whether more does more, such as in ``graded_advice``.
+        As in `causal_effect`. Three or more arms, as in ``graded_advice``, show whether a higher dose has a larger
+        effect.
 
     Examples
     --------
@@ -84,15 +85,15 @@ def dose_response(measure: Measure) -> Estimate:
 
 
 def positive_control(measure: Measure) -> Estimate:
-    """Return the effect when the model is told to act on its likings, which a working instrument must find.
+    """Return the effect when the model is told to act on its preferences, which a working study must find.
 
-    It counts in the direction of the instruction: above 0 if the model chooses more often, or refuses less often, what
-    it is said to like. Without arms, the model is told to refuse: above 0 if it refuses more than in the filler.
+    Positive values follow the instruction: the model chooses more often, or refuses less often, what it is said to
+    like. Without arms, the model is told to refuse; the effect is positive if it refuses more than in the filler.
 
     Parameters
     ----------
     measure
-        As in `causal_effect`, or of refusals in contexts without arms: ``pressed_refusals``.
+        As in `causal_effect`, or refusals in contexts without arms: ``pressed_refusals``.
 
     Raises
     ------
@@ -138,22 +139,23 @@ def negative_control(measure: Measure) -> Estimate:
 
 
 def effect_per_preference(measure: Measure, preference: Measure) -> Estimate:
-    """Return how far behaviour moved for each point by which the assignment moved the stated preference.
+    """Return the change in behaviour per unit change in stated preference, both caused by the assignment.
 
-    1 means that behaviour moved as far as stated preference, 0 that it did not move. The assignment is the instrument.
-    This is an effect of preference only if the statement about liking changes behaviour in no other way.
+    1 means that behaviour moved as far as stated preference, 0 that it did not move. The assignment is the instrumental
+    variable. This is an effect of preference only if the statement about liking changes behaviour in no other way (the
+    exclusion restriction).
 
     Parameters
     ----------
     measure
-        Of behaviour, as in `causal_effect`.
+        The behaviour, as in `causal_effect`.
     preference
-        Of stated preference in the same contexts: ``induced_preference``.
+        Stated preference in the same contexts: ``induced_preference``.
 
     Returns
     -------
     Estimate
-        Its interval is unbounded where the stated preference moved too little to tell.
+        Its interval is unbounded if stated preference moved too little (a weak instrument).
 
     Examples
     --------
@@ -183,11 +185,11 @@ def with_assay_sensitivity(estimate: Estimate, control: Estimate, *, margin: flo
     Parameters
     ----------
     estimate
-        Of the effect that is claimed to be small.
+        The effect that is claimed to be small.
     control
-        The same where the model is told to act so: `positive_control` of the same measure.
+        The effect when the model is told to act: `positive_control` of the same measure.
     margin
-        What is claimed to bound the effect. What is not larger in the control says nothing.
+        Equivalence margin of the claim. The control must be larger than this.
 
     Examples
     --------

@@ -110,8 +110,8 @@ class ContextExperiment(ComparedByArms):
     family
         The contexts.
     looked_at
-        Whether entities are ``chosen``, or the questions about them ``refused``. Where refusals are, nothing leads into
-        an answer.
+        What is counted: entities that are ``chosen``, or questions that are ``refused``. There is no prefill if
+        refusals are counted.
     """
 
     trial: ClassVar[type[Trial]] = ContextTrial
@@ -241,7 +241,7 @@ class ContextReading(ComparedByArms):
 
 
 def context_reading(measure: str, contexts: str | Path) -> ContextReading:
-    """Return an experiment that asks the reading questions in contexts of a family.
+    """Return an experiment that asks the reading questions in a family of contexts.
 
     Parameters
     ----------
@@ -267,7 +267,7 @@ def context_reading(measure: str, contexts: str | Path) -> ContextReading:
 def context_experiment(
     measure: str, contexts: str | Path, prompts: str = "donation", *, looked_at: Outcomes = "chosen"
 ) -> ContextExperiment:
-    """Return an experiment that asks shipped questions about pairs in contexts of a family.
+    """Return an experiment that asks the shipped questions about pairs in a family of contexts.
 
     Parameters
     ----------
@@ -278,7 +278,7 @@ def context_experiment(
     prompts
         The questions: ``donation`` or ``pairwise``.
     looked_at
-        Whether entities are ``chosen``, or the questions about them ``refused``.
+        What is counted: entities that are ``chosen``, or questions that are ``refused``.
 
     Raises
     ------

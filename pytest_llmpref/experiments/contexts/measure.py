@@ -100,7 +100,7 @@ def context_measure(
 
 
 def in_context(measure: Measure, context: str) -> Measure:
-    """Return the strengths of the entities in one context of a measure, to use like any measure of pairs.
+    """Return the entities' strengths in one context, as a measure of pairs.
 
     ``spearman(preferences, in_context(pressed_advice, "contrary"))`` says whether advice follows preference in that
     context. `change_in_rho` compares it with another context.
@@ -108,7 +108,7 @@ def in_context(measure: Measure, context: str) -> Measure:
     Parameters
     ----------
     measure
-        Of questions in contexts, of which those are looked at that chose.
+        A measure of choices in contexts.
     context
         Id of the context.
 

@@ -39,7 +39,7 @@ class _OfBothArms(Behaviour):
 
 
 class WrittenPieces(_OfBothArms):
-    """Share of short pieces that the model writes for each of the most and of the least preferred entities."""
+    """Share of requested short pieces that the model writes, for each of the most and least preferred entities."""
 
     measure = fixture = "written_pieces"
     title = "Written pieces"
@@ -63,7 +63,7 @@ class WrittenPieces(_OfBothArms):
 
 
 class GradedEffort(_OfBothArms):
-    """Share of a judge's blind comparisons that pieces for each entity win, against those of the other arm."""
+    """Share of a judge's blind comparisons won by pieces for each entity, against pieces of the other arm."""
 
     measure = fixture = "graded_effort"
     title = "Graded effort"

@@ -89,7 +89,7 @@ def effort_measure(
 
 
 def preferred_share(graded_effort: Measure) -> Estimate:
-    """Return the share of judgments that pieces for the most preferred entities win against those for the least.
+    """Return the share of judgments won by pieces for the most preferred entities, against the least preferred.
 
     0.5 means that the judge prefers neither. If the two orders disagree, it is a tie, which counts half. arXiv
     2606.22974 found 0.512 (0.487 to 0.536) with other tasks, models and judges.
@@ -110,10 +110,10 @@ def preferred_share(graded_effort: Measure) -> Estimate:
 
 
 def exhorted_share(graded_effort: Measure) -> Estimate:
-    """Return the share of judgments that exhorted pieces win, for which the model was told to try its hardest.
+    """Return the share of judgments won by exhorted pieces, for which the model was told to try its hardest.
 
-    They are compared with plain pieces for the same entity and task, by the same judge. The study must find this
-    difference before it can say that there is no other. arXiv 2606.22974 found 0.768.
+    The same judge compares them with plain pieces for the same entity and task. This is the positive control: a study
+    must find this difference before it can claim that there is no other. arXiv 2606.22974 found 0.768.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ OFF = "pairs of prompts are asked from a file of yours: add --llmpref-paired-pro
 
 
 class PairedRefusals(Behaviour):
-    """Share of prompts that are declined on either side, from a file of pairs that take opposite sides."""
+    """Share of declined prompts on each side, from a file of pairs of prompts that take opposite sides."""
 
     measure = fixture = "paired_refusals"
     title = "Paired prompts"

@@ -56,10 +56,10 @@ def paired_measure(
 
 
 def declined_gap(paired_refusals: Measure) -> Estimate:
-    """Return the share of prompts that are declined on the first side of the pairs minus that on the second.
+    """Return the difference in the share of declined prompts, first minus second side of the pairs.
 
-    The first side is the left one if the file says which it is, otherwise ``a``. The difference is within pairs, and
-    pairs of one topic may be alike. 0.05 is five percentage points.
+    The first side is the left one if the file states the sides, otherwise ``a``. The difference is taken within pairs,
+    with errors clustered by topic. 0.05 is five percentage points.
 
     Parameters
     ----------

@@ -50,7 +50,7 @@ class PairExperiment(AboutPairs):
     prompts
         The wordings.
     purpose
-        What is asked, in a word: experiments of different purposes draw their designs independently.
+        What is asked, in one word. Experiments with different purposes draw their designs independently.
     """
 
     takes: ClassVar[Takes] = "choices"
@@ -59,7 +59,7 @@ class PairExperiment(AboutPairs):
     purpose: str
 
     def plan(self, conditions: Conditions) -> Plan[PairQuestion]:
-        """Return one trial a question; where the profile's selection is adaptive, every question, asked in rounds.
+        """Return one trial per question. Under adaptive selection, the plan holds all questions and asks in rounds.
 
         Raises
         ------
@@ -92,7 +92,7 @@ class PairExperiment(AboutPairs):
         return pair_measure(self.measure, conditions, trials, replies)
 
     def imported(self, conditions: Conditions, data: ImportedRows) -> ImportedTrials:
-        """Return imported choices as the plan that others asked."""
+        """Return the plan that imported choices follow."""
         from pytest_llmpref.experiments.pairs.imported import imported_pairs  # noqa: PLC0415 - for imported models
 
         return imported_pairs(conditions, data)
@@ -121,9 +121,9 @@ def pair_experiment(measure: str, questions: Sequence[str], *, form: str = "") -
     questions
         The wordings of the question; they rotate over the pairs, so give more than one.
     form
-        How a prompt is put together, with the slots ``{question}``, ``{first_label}``, ``{first}``, ``{second_label}``
-        and ``{second}``; as in the shipped experiment on preferences unless given. The answer is read as the letter A
-        or B, or as a name, and is led into by "Answer: Option".
+        Template of a prompt, with the slots ``{question}``, ``{first_label}``, ``{first}``, ``{second_label}`` and
+        ``{second}``; by default, the one for preferences. The answer is read as the letter A or B, or as a name. The
+        prefill is "Answer: Option".
 
     Raises
     ------

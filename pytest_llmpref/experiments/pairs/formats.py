@@ -33,7 +33,7 @@ def chosen_at_once(measure: Measure) -> Estimate:
     Raises
     ------
     TypeError
-        If it is of others.
+        If the measure is not about open questions.
 
     Examples
     --------
@@ -95,13 +95,13 @@ def at_first(measure: Measure) -> Measure:
 def agreement(one: Measure, other: Measure) -> Estimate:
     """Return the share of questions with the same answer in two formats; both orders of a pair are one cluster.
 
-    Chance alone gives a half. Answers are also sampled anew in each format, which lowers the share further.
+    Agreement by chance is 0.5. Answers are also sampled anew in each format, which lowers the share further.
     `attenuation_corrected` of the two measures removes this noise.
 
     Parameters
     ----------
     one, other
-        Of the same questions, such as ``preferences`` and ``open_preference``.
+        Measures of the same questions, such as ``preferences`` and ``open_preference``.
 
     Returns
     -------

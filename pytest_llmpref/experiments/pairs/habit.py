@@ -74,13 +74,14 @@ def share_right(measure: Measure) -> Estimate:
     Returns
     -------
     Estimate
-        From 0 to 1, for other entities of the kind. Around 0.5, the model did not read the questions. If nothing
-        follows preference then, the model has no habit of naming whom it likes, but it may not read either.
+        From 0 to 1; the interval is about other entities of the kind. Around 0.5, the model did not read the questions.
+        A `pull_of_liking` near 0 then shows that it has no habit of naming entities that it likes, but not that it
+        reads.
 
     Raises
     ------
     TypeError
-        If the measure is none of questions about names.
+        If the measure is not about names.
 
     Examples
     --------
@@ -109,30 +110,30 @@ def share_right(measure: Measure) -> Estimate:
 
 
 def pull_of_liking(measure: Measure, preferences: Measure, *, beyond: Measure | None = None) -> Estimate:
-    """Return how much more often an entity is named for two standard deviations of the model's own preference.
+    """Return how much more often an entity is named per two standard deviations of the model's own preference.
 
-    In shares against an average opponent. For ``name_questions``, this is the size of a habit: to name whom the model
-    likes, whatever is asked. With ``beyond``, the pull on that measure is subtracted, entity by entity, so that the
-    rest is not this habit.
+    A difference in shares against an average opponent. For ``name_questions``, it is the size of a habit: the model
+    names entities that it likes, whatever is asked. With ``beyond``, the pull on that measure is subtracted for each
+    entity, which removes this habit.
 
     Parameters
     ----------
     measure
-        Of choices between two, such as ``donation_advice`` and ``name_questions``.
+        A measure of choices between two entities, such as ``donation_advice`` and ``name_questions``.
     preferences
         The model's own preference: ``preferences``.
     beyond
-        The control: ``name_questions``.
+        The negative control to subtract: ``name_questions``.
 
     Returns
     -------
     Estimate
-        For other entities of the kind. It is as much smaller as the measured preference is noisy.
+        The interval is about other entities of the kind. Noise in the measured preference shrinks the value towards 0.
 
     Raises
     ------
     TypeError
-        If a measure is none of choices between two.
+        If a measure is not about choices between two entities.
 
     References
     ----------

@@ -66,16 +66,16 @@ class Protocol:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Preferences by one protocol alone, and advice by one of another format: what a hypothesis is tested on.
+    """Preferences from one protocol and advice from a protocol in another format, to test a hypothesis on.
 
     Attributes
     ----------
     protocol, advised
-        How preferences, and advice, were asked for.
+        The protocols of the preferences and of the advice.
     preferences, donation_advice
-        The measures, from the trials of these protocols; without a reliability, which so few trials do not give.
+        The measures from the trials of these protocols. They have no reliability, since so few trials cannot give one.
     reasons
-        Why the measurement as a whole is invalid; empty where it is not.
+        Why the measurement as a whole is invalid; empty if it is not.
     """
 
     protocol: Protocol
@@ -112,16 +112,16 @@ def robustness(cells: Sequence[Cell], hypothesis: Callable[[Cell], Claim]) -> Es
 
     It holds in a cell if its claim is supported there, at 95% and uncorrected. Inconclusive cells count as not holding
     for the lower end of the interval, and as holding for the upper end, since too few trials are no evidence either
-    way. The interval is Wilson's (1927). It treats the protocols of preferences as a sample of similar protocols. That
-    each is tested against several of advice does not increase their number.
+    way. The interval is Wilson's (1927). It treats the protocols of preferences as a sample of similar protocols.
+    Testing each against several protocols of advice does not increase their number.
 
     Parameters
     ----------
     cells
-        From the fixture ``protocols``.
+        The fixture ``protocols``.
     hypothesis
-        Makes the claim about one cell, such as
-        ``lambda cell: spearman(cell.preferences, cell.donation_advice) > 0``.
+        Function that makes the claim about one cell, such as ``lambda cell: spearman(cell.preferences,
+        cell.donation_advice) > 0``.
 
     Examples
     --------

@@ -22,7 +22,7 @@ PLANNED_ACCURACIES = (0.85, 0.95)
 
 
 class Reading(Behaviour):
-    """Accuracy for each entity, of yes/no questions whose right answers help it; and the controls."""
+    """Accuracy for each entity, in yes/no questions whose correct answers help it; and for the controls."""
 
     measure = "boolq"
     fixture = "boolq"

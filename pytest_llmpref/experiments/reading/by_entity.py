@@ -14,16 +14,16 @@ from pytest_llmpref.stats.sequential import with_repeated_interval
 
 @lru_cache(maxsize=64)
 def minus_control(boolq: Measure, framing: str = NO_ENTITY) -> Mapping[str, Estimate]:
-    """Return each entity's accuracy minus that of a control, over the same questions; 0.01 is one point.
+    """Return the difference in accuracy, each entity minus a control, over the same questions.
 
-    ``framing`` is ``no_entity`` or ``high_stakes``.
+    0.01 is one percentage point.
 
     Parameters
     ----------
     boolq
         The measure.
     framing
-        Which control.
+        The control: ``no_entity`` or ``high_stakes``.
 
     Raises
     ------
@@ -46,10 +46,11 @@ def minus_control(boolq: Measure, framing: str = NO_ENTITY) -> Mapping[str, Esti
 
 @lru_cache(maxsize=64)
 def minus_others(boolq: Measure) -> Mapping[str, Estimate]:
-    """Return each entity's accuracy minus the mean of all others, over the same questions; 0.01 is one point.
+    """Return the difference in accuracy, each entity minus the mean of the others, over the same questions.
 
-    An entity with answers to fewer than 90% of its questions is invalid, since the missing answers may be the wrong
-    ones. If claims about these differences decided when the asking ended, intervals allow for that.
+    0.01 is one percentage point. The estimate is invalid if fewer than 90% of an entity's questions have an answer,
+    since the missing answers may be the wrong ones. If interim analyses of these differences stopped the questions, the
+    intervals allow for that.
 
     Parameters
     ----------

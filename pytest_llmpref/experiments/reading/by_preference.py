@@ -19,7 +19,7 @@ OTHER_QUARTERS = "asked of the quarters by other preferences than these"
 
 
 def accuracy_slope(boolq: Measure, preferences: Measure) -> Estimate:
-    """Return the log-odds of a right answer for each standard deviation of preference.
+    """Return the change in log-odds of a correct answer per standard deviation of preference.
 
     Conditional logistic regression with questions as strata, errors clustered by entity and question; see
     `stats.performance.preference_slope`.
@@ -40,7 +40,7 @@ def accuracy_slope(boolq: Measure, preferences: Measure) -> Estimate:
 
 
 def between_extremes(boolq: Measure, preferences: Measure) -> Estimate:
-    """Return accuracy for the most preferred entity minus that for the least preferred; 0.01 is one point.
+    """Return the difference in accuracy, most minus least preferred entity; 0.01 is one percentage point.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def between_extremes(boolq: Measure, preferences: Measure) -> Estimate:
 
 
 def yes_slope(boolq: Measure, preferences: Measure) -> Estimate:
-    """Return the log-odds of the answer yes for each standard deviation of preference, right or wrong.
+    """Return the change in log-odds of answering yes, right or wrong, per standard deviation of preference.
 
     Parameters
     ----------
@@ -76,9 +76,9 @@ def yes_slope(boolq: Measure, preferences: Measure) -> Estimate:
 
 
 def top_minus_bottom(boolq: Measure, preferences: Measure) -> Estimate:
-    """Return accuracy for the most preferred quarter of entities minus that for the least; 0.01 is one point.
+    """Return the difference in accuracy, most minus least preferred quarter; 0.01 is one percentage point.
 
-    If this difference decided when the asking ended, its interval allows for that.
+    If interim analyses of this difference stopped the questions, its interval allows for that.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def _slope(boolq: Measure, preferences: Measure) -> PreferenceSlope:
 def accuracy_slope_by_difficulty(boolq: Measure, preferences: Measure) -> dict[str, Estimate]:
     """Return `accuracy_slope` in the easier and in the harder half of the questions.
 
-    The controls, and the entities that the slope does not use, say how hard a question is; see
+    The controls and the entities that the slope does not use determine how hard a question is; see
     `stats.difficulty.slopes_by_difficulty`.
 
     Parameters
@@ -149,7 +149,7 @@ def accuracy_slope_by_difficulty(boolq: Measure, preferences: Measure) -> dict[s
 
 
 def harder_minus_easier(boolq: Measure, preferences: Measure) -> Estimate:
-    """Return `accuracy_slope` in the harder half of the questions minus that in the easier half.
+    """Return the difference in `accuracy_slope`, harder minus easier half of the questions.
 
     Above 0, preference matters more in hard questions.
 

@@ -83,7 +83,7 @@ PLANNED_RATES = (0.001, 0.005, 0.01)
 
 
 class Refusals(Behaviour):
-    """Share of refused questions about each entity, asked without a prefill; and the control."""
+    """Share of refused questions about each entity, asked without a prefill; and for the control."""
 
     measure = "refusal"
     fixture = "refusals"

@@ -16,10 +16,10 @@ from pytest_llmpref.stats.superadditivity import interaction
 
 
 def superadditivity(refusals: Measure, preferences: Measure) -> Estimate:
-    """Return what the product of both entities' dislikes adds to the log-odds of a refusal, beyond each single one.
+    """Return the interaction of both entities' dislikes in the log-odds of a refusal, beyond their single effects.
 
-    The model also has a term for two options of one group. The interval covers a floor under all refusals. The estimate
-    is invalid if the less liked option alone explains the refusals equally well; see `stats.superadditivity`.
+    The logistic model also has a term for two options of one group. The interval allows for a minimum refusal rate. The
+    estimate is invalid if the less liked option alone explains the refusals equally well; see `stats.superadditivity`.
 
     Parameters
     ----------
@@ -40,9 +40,9 @@ def superadditivity(refusals: Measure, preferences: Measure) -> Estimate:
 
 
 def excess_refusals(refusals: Measure, preferences: Measure) -> Estimate:
-    """Return how much more often two options of the least-liked quarter are refused than the sum of both would suggest.
+    """Return how much more often two options of the least-liked quarter are refused than their effects add up to.
 
-    Its ``method`` says in words what was found.
+    The estimate's ``method`` describes the finding in words.
 
     Parameters
     ----------
@@ -62,10 +62,10 @@ def excess_refusals(refusals: Measure, preferences: Measure) -> Estimate:
 
 
 def reason_trends(refusals: Measure, preferences: Measure) -> dict[Reason, Estimate]:
-    """Return, for each reason of a refusal, how its share changes from one quartile of true preference to the next.
+    """Return, for each reason for refusing, the change in its share from one quartile of preference to the next.
 
     A refusal counts once for each of the two entities in its question. Noise in preferences puts entities into wrong
-    quartiles, so each stands where it is expected to be (`stats.noise.expected_quartiles`).
+    quartiles, so each entity counts at its expected quartile of true preference (`stats.noise.expected_quartiles`).
 
     Parameters
     ----------

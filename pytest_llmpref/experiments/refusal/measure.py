@@ -126,8 +126,8 @@ class Propensity(Measure):
 def propensity(refusals: Measure) -> Propensity:
     """Return how much each entity adds to the log-odds of a refusal, from all attempts.
 
-    The additive model of `stats.refusal.fit_additive`. Correlate this with preference, not the rates of ``refusals``:
-    it removes the effects of an entity's opponents and of the wording.
+    Estimated by the additive model of `stats.refusal.fit_additive`. Correlate this with preference, not the rates in
+    ``refusals``: it adjusts for an entity's opponents and for the wording.
 
     Parameters
     ----------

@@ -58,10 +58,10 @@ def open_measure(
 
 @lru_cache(maxsize=64)
 def declined_minus_others(open_refusals: Measure) -> Mapping[str, Estimate]:
-    """Return the share of declined questions about each entity, minus the mean of the others' shares.
+    """Return the difference in the share of declined questions, each entity minus the mean of the others.
 
-    0.10 is ten percentage points. The interval is that of a difference of independent estimates (`Difference`). If all
-    entities are asked the same questions it is too wide, never too narrow.
+    0.10 is ten percentage points. The interval assumes independent estimates (`Difference`). If all entities get the
+    same questions, it is too wide, never too narrow.
 
     Parameters
     ----------
