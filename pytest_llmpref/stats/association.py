@@ -87,19 +87,19 @@ class Correlation(Estimate):
 def spearman(x: HasValues, y: HasValues, *, groups: Groups = "sample") -> Correlation:
     """Return Spearman's rho between two measures over the entities that have a value in both.
 
-    The interval is about other groups of the kind. If both measures differ by group, 72 entities in eight groups carry
-    little more information than eight cases. So whole groups are left out in turn, and Student's t has one degree of
-    freedom fewer than there are groups. With fewer than 5 groups the interval is about these entities only, and the
-    label says so. With ``groups="given"`` it is about other entities of these groups.
+    The interval generalises to other groups of the kind. If both measures differ by group, 72 entities in eight groups
+    carry little more information than eight cases. So the jackknife leaves out whole groups, and Student's t has one
+    degree of freedom fewer than there are groups. With fewer than 5 groups, the interval is about these entities only,
+    and the label says so. With ``groups="given"``, it generalises to other entities of these groups.
 
     If either measure is invalid, so is rho, for the same reasons. If values of one measure depend on which other
-    entities were asked about, the interval allows for that (`stats.ranks.shared_variance`). The noise of shared pairs
-    is removed (`stats.crossed`).
+    entities were asked about, the interval allows for that (`stats.ranks.shared_variance`). The noise that measures of
+    the same pairs share is removed (`stats.crossed`).
 
     Parameters
     ----------
     x, y
-        Measures of the same entities; the groups are those of the first that knows them.
+        Measures of the same entities. The groups come from the first measure that has them.
     groups
         ``"sample"``: entities' groups are a sample of their kind. ``"given"``: groups are as given, and the entities a
         sample of each.
@@ -107,12 +107,12 @@ def spearman(x: HasValues, y: HasValues, *, groups: Groups = "sample") -> Correl
     Returns
     -------
     Correlation
-        From -1 to 1, over the entities that both know.
+        From -1 to 1, over the entities with a value in both.
 
     Raises
     ------
     ValueError
-        If ``groups`` is neither.
+        If ``groups`` is neither ``"sample"`` nor ``"given"``.
 
     Examples
     --------
@@ -320,17 +320,17 @@ def _limits(method: Bootstrap, level: float) -> tuple[float, float]:
 def over_entities(statistic: Callable[..., float], *measures: HasValues, label: str = "", seed: int = 0) -> Estimate:
     """Return a statistic of your own over the entities that have a value in every measure.
 
-    The interval treats the entities as a sample of their kind, as that of `spearman` does. A claim about the estimate
-    has a verdict like any other. If a measure is invalid, so is the estimate.
+    As in `spearman`, the interval treats the entities as a sample of their kind. The estimate is invalid if a measure
+    is.
 
     Parameters
     ----------
     statistic
-        Takes one numpy vector for each measure, and returns a number.
+        Function of one numpy vector per measure, shape (n_entities,) each, that returns a number.
     measures
-        What it is of.
+        The measures.
     label
-        What it is called in reports; the function's name, and the measures', unless given.
+        Name in reports; by default, made from the names of the function and the measures.
     seed
         Random seed of the resampling.
 

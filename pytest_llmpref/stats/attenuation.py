@@ -128,7 +128,7 @@ class DisattenuatedRho:
 
 
 def attenuation_corrected(x: HasReliability, y: HasReliability) -> Estimate:
-    """Return Spearman's rho between two measures as it would be if both were free of noise.
+    """Return Spearman's rho between two measures, corrected for attenuation: as if both were free of noise.
 
     Measures of the same pairs share the noise of pairs. So they are correlated over different halves of the pairs, and
     the result is divided by the reliabilities of the halves (`stats.crossed`).

@@ -41,16 +41,16 @@ def changed(new: Estimate, old: Estimate, correlation: float, *, paired: str, la
     new, old
         The estimates.
     correlation
-        Of their sampling errors; 0 where they are independent.
+        Correlation of their sampling errors; 0 if they are independent.
     paired
-        In words, how the correlation came about.
+        How they are paired, in words.
     label
         What is estimated.
 
     Returns
     -------
     Estimate
-        In the unit of the two; invalid where one of them is.
+        In the unit of both; invalid if one of them is.
 
     Examples
     --------
@@ -171,19 +171,19 @@ def strength_correlations(new: Comparisons, old: Comparisons) -> FloatArray:
 
 
 def share_correlation(new: FloatArray, new_cluster: IntArray, old: FloatArray, old_cluster: IntArray) -> float:
-    """Return how the errors of two shares go together.
+    """Return the correlation between the errors of two shares.
 
     Parameters
     ----------
     new, old
-        What the shares are the means of, shape (t,) each.
+        The trials' values, of which the shares are the means; shape (t,) each.
     new_cluster, old_cluster
-        What makes a trial of one comparable with a trial of the other, shape (t,) each: the pair, or the question.
+        What makes trials of both comparable: the number of the pair or question, shape (t,) each.
 
     Returns
     -------
     float
-        From -1 to 1; 0 where one has no trials.
+        From -1 to 1; 0 if one has no trials.
 
     Examples
     --------

@@ -80,7 +80,7 @@ def partial_spearman(x: HasGroups, y: HasValues) -> Estimate:
 
     The correlation of the ranks over all entities after each group's mean is subtracted. Unlike `within_groups` it also
     works with groups of two or three entities. If groups lie far apart, it is nearer to 0 than rho within a group,
-    since ranks at either end then leave less room.
+    since ranks near either end have less room to vary.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def partial_spearman(x: HasGroups, y: HasValues) -> Estimate:
     Returns
     -------
     Estimate
-        From -1 to 1; invalid for fewer than 5 groups, or where ranks differ between groups only.
+        From -1 to 1; invalid for fewer than 5 groups, or if ranks differ only between groups.
 
     Examples
     --------

@@ -246,12 +246,12 @@ _UNKNOWN = (math.nan, math.nan, math.inf)
 
 @lru_cache(maxsize=32)
 def residuals(outcome: HasEstimates, predictor: HasEstimates) -> Mapping[str, Estimate]:
-    """Return, for each entity, its outcome minus what a line through all *other* entities predicts for it.
+    """Return, for each entity, its outcome minus the prediction of a line fitted to all *other* entities.
 
-    The line is fitted by least squares without the entity (a deleted residual, Cook and Weisberg 1982, section
-    2.2.1). The entities are taken as given: with infinitely many trials, what remains is the entity's own. So the
-    standard error adds the noise of the entity's outcome and predictor, and what the noise of the others does to the
-    line at its place; how far these lie from the line is no noise.
+    The line is a least-squares fit without the entity (a deleted residual, Cook and Weisberg 1982, section 2.2.1). The
+    entities are taken as given: infinitely many trials would leave no error. So the standard error combines the noise
+    of the entity's outcome and predictor with the error of the line at its place. The scatter of the other entities
+    about the line is not noise.
 
     Parameters
     ----------
@@ -260,7 +260,7 @@ def residuals(outcome: HasEstimates, predictor: HasEstimates) -> Mapping[str, Es
 
     Returns
     -------
-    Entity id -> estimate in units of the outcome; n is that of the entity's outcome.
+    Entity id -> estimate in the unit of the outcome, with the sample size of the entity's outcome.
 
     Raises
     ------

@@ -176,21 +176,21 @@ def means(scores: FloatArray, ids: Sequence[str], *, unit: str, method: str, lab
 
 
 def split_half(scores: FloatArray, *, seed: int, unit: str, splits: int = 50) -> Estimate | None:
-    """Estimate the reliability of the mean scores: how far two random halves of the samples order the entities alike.
+    """Estimate the split-half reliability of the mean scores: how similarly random halves rank the entities.
 
-    ``scores`` has the shape (samples, entities), and ``unit`` says what a sample is. ``None`` for fewer than four
-    samples, or where a half has scores of fewer than four entities. See `stats.reliability.of_halves`.
+    ``None`` for fewer than four samples, or if a half has scores for fewer than four entities. See
+    `stats.reliability.of_halves`.
 
     Parameters
     ----------
     scores
         Shape (samples, entities), NaN where there is no score.
     seed
-        Random seed of the halves.
+        Random seed of the splits.
     unit
         What a sample is.
     splits
-        Random halves of the samples.
+        Number of random splits into halves.
 
     Returns
     -------

@@ -315,21 +315,21 @@ CONFIDENCE_SEQUENCE_METHOD = (
 
 @dataclass(frozen=True, slots=True)
 class SequentialShare:
-    """Interval of a proportion that was looked at again and again while its trials were asked.
+    """Interval of a proportion that stays valid under repeated interim analyses.
 
-    At half of the error rate it is a confidence sequence: the shares against which a mixture of likelihoods is less
-    than ``2 / error rate`` times as likely. By Ville's (1939) inequality all looks together exclude the truth with at
-    most this chance, whatever makes the asking stop (Robbins 1970; Howard, Ramdas, McAuliffe and Sekhon 2021). The
-    other half is for Clopper and Pearson's (1934) interval once all trials that were planned are asked; then both hold,
-    and so does what they have in common.
+    Half of the error rate goes to a confidence sequence: all shares against which a mixture of likelihoods is less than
+    ``2 / error rate`` times as likely. By Ville's (1939) inequality, all analyses together exclude the truth with at
+    most this probability, whatever the stopping rule (Robbins 1970; Howard, Ramdas, McAuliffe and Sekhon 2021). The
+    other half goes to Clopper and Pearson's (1934) interval, once all planned trials are asked. Then both intervals
+    hold, and so does their intersection.
 
     Attributes
     ----------
     successes, n
-        Trials up to the last look. They may be fractional: an effective number where trials are clustered, as in Korn
-        and Graubard (1998); a likelihood to a power below 1 bets less, and so keeps the error rate.
+        Numbers up to the last interim analysis. They may be fractional, such as effective sample sizes of clustered
+        trials (Korn and Graubard 1998): a likelihood raised to a power below 1 keeps the error rate.
     complete
-        Whether all trials that were planned are asked.
+        Whether all planned trials are asked.
     """
 
     successes: float
