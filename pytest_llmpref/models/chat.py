@@ -29,7 +29,7 @@ class ModelUnavailableError(LLMPrefError):
 
 
 class CallFailedError(LLMPrefError):
-    """One call failed for good, retries included. The trial ends as an error, the study goes on."""
+    """A call failed after all retries. Its trial ends as an error; the study goes on."""
 
 
 class ModelWarning(UserWarning):
@@ -48,7 +48,7 @@ class Tool(msgspec.Struct, frozen=True, gc=False):
 
 
 class ToolCall(msgspec.Struct, frozen=True, gc=False):
-    """A model's call of a tool; ``arguments`` is JSON as the model wrote it, broken or not."""
+    """A model's call of a tool; ``arguments`` is JSON as the model wrote it, valid or not."""
 
     id: str
     name: str
@@ -61,11 +61,11 @@ class Message(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     Attributes
     ----------
     role, content
-        Who says what.
+        The speaker's role, and the text.
     tool_calls
-        The tools that the assistant calls with it.
+        The assistant's tool calls in this message.
     tool_call_id
-        Which call a message of role ``tool`` gives the result of.
+        For a message of role ``tool``: id of the call whose result it is.
     """
 
     role: Literal["system", "user", "assistant", "tool"]
@@ -75,7 +75,7 @@ class Message(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Request(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
-    """One question to one model, as the experiment asks it; or something that is done for it, see ``asked``.
+    """One question to one model, as the experiment asks it, or a related event to record; see ``asked``.
 
     Attributes
     ----------
@@ -86,26 +86,26 @@ class Request(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
     temperature
         Sampling temperature.
     max_tokens
-        Most tokens of visible reply. A model that reasons gets more, which is no part of the identity.
+        Maximum number of visible tokens in the reply. A reasoning model gets more, which is not part of the identity.
     repetition
-        Index of this sample of the same conversation, from 0. Part of the identity: without it, n repetitions
-        would silently be one sample, n times.
+        Index of this sample of the same conversation, from 0. Part of the identity: without it, n repetitions would
+        silently return one sample n times.
     top_logprobs
-        How many log-probabilities of the first token to ask for, where the provider returns them; 0 for none.
-        Not part of the identity, since it does not change what is sampled.
+        Number of log-probabilities of the first token to ask for, if the provider returns them; 0 for none. Not part of
+        the identity, since it does not affect sampling.
     answers
-        The only answers that the provider may let through, as a JSON object ``{"answer": ...}``; any if empty.
+        The only answers that the provider may return, as a JSON object ``{"answer": ...}``; any if empty.
     tools
         The tools that the model may call.
     asked
-        Who is asked: the ``model``; the whole ``agent`` around it, whose reply sums up a run of many requests; a
-        ``tool`` that it called in such a run; or the provider's ``batch`` API, for a job of many requests. All but the
-        first are recorded beside what they are about, and never sent.
+        Who is asked: the ``model``; the ``agent`` around it, whose reply summarises a run of many requests; a ``tool``
+        called in such a run; or the provider's ``batch`` API, for a job of many requests. Only the first is sent to the
+        model. The others are only recorded.
     run
-        Key of the agent's request in whose run a tool was called, or our own name of a job. Of a request to the model,
-        where equal ones of several runs are to stay apart.
+        For a tool call: key of the agent's request in whose run it was made. For a batch job: our name of the job. For
+        a request to the model: keeps equal requests of different runs apart.
     parameters
-        What the user wants to be sent with it, in litellm's words; objects and lists as JSON.
+        Additional parameters from the user, under litellm's names; objects and lists as JSON.
     """
 
     model: str
@@ -150,38 +150,38 @@ def _identity(message: Message) -> tuple[object, ...]:
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """What came back, normalised over providers.
+    """A model's reply, in the same form for all providers.
 
     Attributes
     ----------
     text
-        The visible reply; empty where the provider sent none (null content).
+        The visible reply; empty if the provider sent none (null content).
     finish
-        The provider's finish reason: ``stop``, ``length``, ``content_filter``, or its own word.
+        The provider's finish reason: ``stop``, ``length``, ``content_filter``, or the provider's own term.
     refusal
-        The provider's own refusal field, where it has one and set it.
+        The provider's own refusal field, if it has one and set it.
     top_logprobs
-        Natural log-probability of each of the likeliest first tokens, ``None`` where the provider returned none.
+        Natural log-probability of each of the likeliest first tokens; ``None`` if the provider returned none.
     prompt_tokens, completion_tokens
-        As billed, hidden reasoning tokens included.
+        Numbers of tokens as billed, including hidden reasoning.
     reasoning_tokens
-        Those of them that went to hidden reasoning, as far as the provider says.
+        Number of completion tokens spent on hidden reasoning, if the provider reports it.
     cost
-        US dollars; ``None`` where the price is unknown (which is not free). Models that run here cost 0.0.
+        Cost in US dollars; ``None`` if the price is unknown, which does not mean free. Local models cost 0.0.
     latency
-        Seconds from sending to the last byte, without waiting for a place in the queue or for retries.
+        Seconds from sending to the last byte, without time in the queue or between retries.
     parameters
-        The parameters that were really sent, after the provider's limits were respected.
+        The parameters as sent, after they were adjusted to the provider's limits.
     judgement
-        How a judge says that the reply ended; ``None`` where none was asked. Never part of a recorded reply: the
-        judge's own is recorded.
+        A judge's reading of the reply; ``None`` if no judge was asked. It is not recorded with the reply: the judge's
+        own reply is.
     tool_calls
-        The tools that the model calls.
+        The tool calls that the model makes.
     served, fingerprint
-        Which model the provider says that it was, and of which version (OpenAI's ``system_fingerprint``); empty where
-        it does not say, as in recordings of before.
+        The model and version (OpenAI's ``system_fingerprint``) that the provider reports; empty if it reports none, as
+        in older recordings.
     batch
-        The provider's id of the job that brought it; empty for the reply to an ordinary call.
+        The provider's id of the batch job that returned it; empty for an ordinary call.
     """
 
     text: str

@@ -21,9 +21,9 @@ class Outcome(StrEnum):
 
 
 class Reason(StrEnum):
-    """The reason that a refusal gives, in the words of arXiv 2602.18971 where it names them.
+    """The reason that a refusal gives, in the terms of arXiv 2602.18971 where it has one.
 
-    ``no cheating`` and ``impossible question`` are reasons only where a question has an answer.
+    ``no cheating`` and ``impossible question`` apply only to questions that have a correct answer.
     """
 
     PERSONAL_DECISION = "personal decision"
@@ -63,18 +63,18 @@ class Evidence(msgspec.Struct, frozen=True):
 
 
 class Attempt(msgspec.Struct, frozen=True, gc=False):
-    """One time that a question was put.
+    """One attempt at a question.
 
     Attributes
     ----------
     key
-        Identity of the request: the line of the cassette that holds the transcript.
+        Key of the request, which finds the transcript in the cassette.
     outcome
         How it ended.
     text
         The visible reply, the provider's own refusal, or the error's message.
     reason
-        Why it was refused; ``None`` where it was not.
+        Why it was refused; ``None`` if it was not.
     """
 
     key: str

@@ -37,12 +37,12 @@ _ONLY = re.compile(
 
 
 def read_choice(reply: Reply, options: Mapping[str, str]) -> tuple[Outcome, str | None]:
-    """Tell how a reply to a two-option question ended.
+    """Return the outcome of a reply to a two-option question and, for a choice, its label.
 
-    A judge's word holds, where there is one. Else rules apply, in this order: a provider's own refusal; a choice that
-    is explicit (see `evidence`); words that decline; words that favour neither; a part of one name and nothing more; a
-    reason for which others decline; a question back; else truncated or unparseable. A reply that ended while it was
-    thinking is truncated. The languages are those of ``fixtures/phrases``.
+    If there is a judge's reading, it counts. Otherwise these rules apply in order: a provider's own refusal; an
+    explicit choice (see `evidence`); words that decline; words that favour neither; part of one name and nothing else;
+    a reason that is typical of refusals; a question in return; otherwise truncated or unparseable. A reply that was cut
+    off while thinking is truncated. The rules cover the languages in ``fixtures/phrases``.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def read_choice(reply: Reply, options: Mapping[str, str]) -> tuple[Outcome, str 
 
     Returns
     -------
-    The outcome, and the label that was chosen where it is a choice.
+    The outcome, and the chosen label; ``None`` if the outcome is not a choice.
 
     Examples
     --------

@@ -71,12 +71,12 @@ class _Said:
 
 
 def read_yes_no(reply: Reply) -> tuple[Outcome, bool | None]:
-    """Tell how a reply ended, and whether it says yes where it is a choice.
+    """Return the outcome of a reply to a yes/no question and, for a choice, whether it says yes.
 
-    The rules apply in this order: a provider's own refusal; yes or no in so many words, the last of them (see
-    `yes_no_evidence`); words that decline; words that leave it open; a reason for which others decline; else truncated
-    or unparseable. Where a reply was cut, its last sentence neither leaves it open nor answers by its last word: "there
-    is no" is none. A reply that ended while it was thinking is truncated.
+    These rules apply in order: a provider's own refusal; the last explicit yes or no (see `yes_no_evidence`); words
+    that decline; words that leave the answer open; a reason that is typical of refusals; otherwise truncated or
+    unparseable. If a reply was cut off, its last sentence does not count as leaving the answer open, nor as an answer
+    by its last word: "there is no" is not a no. A reply that was cut off while thinking is truncated.
 
     Examples
     --------

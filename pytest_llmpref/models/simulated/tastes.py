@@ -46,14 +46,14 @@ Purpose = Literal["liking", "donation", "ranking"]
 
 
 class Tastes:
-    """Utilities by name, and how far each lies from the mean of the entity set.
+    """A simulated model's utility for each name, and its distance from the mean of the entity set.
 
     Parameters
     ----------
     world
-        What is planted.
+        The simulated world, which holds the planted preferences.
     entities
-        The set that its ids and groups belong to.
+        The entity set to which the world's ids and groups belong.
     """
 
     def __init__(self, world: World, entities: EntitySet) -> None:
@@ -65,11 +65,11 @@ class Tastes:
         self.openly = lru_cache(maxsize=None)(self._openly)
 
     def dislike(self, name: str) -> float:
-        """Return by how many standard deviations of the set a name is liked less than its mean."""
+        """Return by how many standard deviations a name lies below the mean of the set."""
         return -(self.liking(name) - self.mean) / self.spread
 
     def mentioned(self, text: str) -> str | None:
-        """Return the first name of the set that stands in a text; ``None`` where there is none."""
+        """Return the first name of the set that occurs in a text; ``None`` if none does."""
         found = self._pattern.search(text)
         return found.group() if found else None
 
@@ -80,7 +80,7 @@ class Tastes:
 
     @cached_property
     def spread(self) -> float:
-        """Standard deviation of the utilities of the set; 1 where all are alike."""
+        """Standard deviation of the set's utilities; 1 if all are equal."""
         squares = sum((utility - self.mean) ** 2 for utility in self._planted.values())
         return math.sqrt(squares / len(self._planted)) or 1.0
 
