@@ -40,8 +40,8 @@ PYTEST_ONLY = frozenset({"model", "report_dir", "keep_runs", "baseline", "shard"
 class OpenStudy:
     """The measures of one model, each asked or replayed when it is first needed. Made by `open_study`.
 
-    They have the names of the fixtures: ``study.preferences``, ``study.donation_advice``. By the name of the measure,
-    as in results.json, they are ``study["preference"]``.
+    Get them by the name of the fixture, ``study.preferences``, or by the name of the measure in results.json,
+    ``study["preference"]``.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -90,7 +90,7 @@ class OpenStudy:
         self.close()
 
     def close(self) -> None:
-        """Stop the model. What was measured stays usable."""
+        """Stop the model. Its measures stay usable."""
         self._studies.close()
 
 
@@ -102,12 +102,12 @@ def _nearest(name: str, there: Iterable[str]) -> str:
 
 
 class SavedResults:
-    """What a run found, for a notebook. Made by `load_results`, and by ``results()`` of a study.
+    """The results of a run, for a notebook. Made by `load_results` and by `OpenStudy.results`.
 
     Attributes
     ----------
     record
-        Everything that results.json holds, as typed records: ``record.models[NAME].measures[MEASURE]``.
+        The content of results.json, as typed records: ``record.models[NAME].measures[MEASURE]``.
     """
 
     def __init__(self, record: Results) -> None:
@@ -135,12 +135,12 @@ class SavedResults:
         return pd.DataFrame(list(rows_of(self.record, table)), columns=list(TABLES[table]))
 
     def charts(self, model: str = "") -> "list[alt.TopLevelMixin]":
-        """Return the charts of a model's measures, as its report has them, for Altair.
+        """Return the charts of a model's measures, as in its report, for Altair.
 
         Parameters
         ----------
         model
-            Its name; the first one unless given.
+            Its name; by default, the first model.
 
         Raises
         ------
@@ -187,7 +187,7 @@ def load_results(path: str | Path) -> SavedResults:
     Raises
     ------
     ResultsFileError
-        If it is none.
+        If the file is not a valid results.json.
 
     Examples
     --------
@@ -212,8 +212,8 @@ def load_results(path: str | Path) -> SavedResults:
 def open_study(model: str, **settings: Any) -> OpenStudy:  # noqa: ANN401 - each has the type of its option
     """Open a study of one model, without pytest: for notebooks and scripts.
 
-    It asks what a run of pytest asks, and shares its recordings. So a notebook can replay what CI recorded, and the
-    other way round.
+    It asks the same questions as a run of pytest, and shares its recordings. So a notebook can replay what CI recorded,
+    and vice versa.
 
     Parameters
     ----------
@@ -231,7 +231,7 @@ def open_study(model: str, **settings: Any) -> OpenStudy:  # noqa: ANN401 - each
     Raises
     ------
     SettingError
-        If there is no such option, or it cannot have this value.
+        If an option does not exist or has an invalid value.
     ProfileError, EntityFileError, ItemFileError
         If one of the files cannot be used.
 

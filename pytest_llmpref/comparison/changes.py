@@ -45,22 +45,22 @@ class Matching:
 
 @dataclass(frozen=True, eq=False)
 class Change:
-    """New minus old, for each entity in both; a comparison with a number is a claim about the whole.
+    """The change, new minus old, for each entity in both. Comparing it with a number claims something about the mean.
 
     Attributes
     ----------
     name
-        The measure's name, and "change".
+        "change in" and the name of the measure.
     estimates
         Entity id -> estimate of the change.
     overall
-        Change of the mean over all questions; ``None`` where it is none, as that of Elo is by definition.
+        Change in the mean over all questions; ``None`` if there is none: the mean Elo, for example, is always the same.
     control
-        Change of the control, where there is one.
+        Change in the control, if there is one.
     reasons, unranked
-        As those of a measure; of either side.
+        As for a measure, from either release.
     matching
-        What both sides have in common.
+        What both releases have in common.
     """
 
     name: str
@@ -117,7 +117,8 @@ def change(new: Measure, old: Measure) -> Change:
     Returns
     -------
     Change
-        A mapping: entity id -> estimate of the change.
+        ``change(new, old)[entity]`` is an estimate for each entity; comparing the whole with a number makes a claim
+        about the mean change.
 
     Raises
     ------

@@ -53,10 +53,10 @@ def study(model: str, pytestconfig: pytest.Config) -> "Study":
 
 @pytest.fixture(scope="session")
 def protocols(study: "Study", preferences: "Measure", donation_advice: "Measure") -> "list[Cell]":
-    """The study cut into cells, each asked in one format only, to use with ``robustness``.
+    """The study split into cells, each asked in one format only, for ``robustness``.
 
-    Order, labels and wording differ between the cells; under ``--llmpref-protocols all`` also the form: with an option
-    that favours neither, with names for answers, or both.
+    Order, labels and wording differ between the cells. Under ``--llmpref-protocols all``, so does the answer form: with
+    a neutral option, with names as answers, or both.
     """
     from pytest_llmpref.experiments.pairs.protocols import cells_of  # noqa: PLC0415 - imports numpy
 
@@ -66,7 +66,7 @@ def protocols(study: "Study", preferences: "Measure", donation_advice: "Measure"
 
 @pytest.fixture(scope="session")
 def baseline(study: "Study", pytestconfig: pytest.Config) -> "Baseline":
-    """The measures of the last release (``--baseline``), to use with ``change``: ``baseline.refusals``, and so on."""
+    """The measures of the last release (``--baseline``), for ``change``: ``baseline.refusals``, and so on."""
     return pytestconfig.stash[RUN].baseline(study.conditions.model, study.conditions.groups)
 
 
@@ -82,10 +82,10 @@ def ranking_snapshot(request: pytest.FixtureRequest) -> Any:  # noqa: ANN401 - s
 
 @pytest.fixture
 def policy(request: pytest.FixtureRequest) -> "TestPolicy":
-    """What the policy file sets for this test file; a test that uses it is a gate if its role there is ``gate``.
+    """The policy file's settings for this test file; a test that uses it is a gate if the role there is ``gate``.
 
-    Where it demands a positive control, claims of no effect are invalid unless the study of the model finds it; where a
-    negative one, claims of an effect are invalid if that is found in it too.
+    If it requires a positive control, claims of no effect are invalid unless the model's study finds that control. If
+    it requires a negative control, claims of an effect are invalid if the control shows the effect too.
     """
     if POLICY not in request.node.stash:
         pytest.fail("`policy` comes too late by request.getfixturevalue: make it the test's argument", pytrace=False)

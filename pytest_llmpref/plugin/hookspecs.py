@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 def pytest_llmpref_models() -> "Mapping[str, Callable[[str], ChatModel]]":  # type: ignore[empty-body]
-    """Return models: the prefix of their names -> a function or class that makes one from its whole name.
+    """Return models: name prefix -> function or class that makes a model from its full name.
 
     With ``{"acme": AcmeModel}``, ``--model acme/large`` is answered by ``AcmeModel("acme/large")``, even if litellm has
-    a provider of that name. A prefix stands for all names that begin with it. The answers are recorded and replayed
-    like those of any other model.
+    a provider of that name. A prefix covers all names that begin with it. The answers are recorded and replayed like
+    those of any other model.
     """
 
 
@@ -46,15 +46,15 @@ def pytest_llmpref_behaviours() -> "Sequence[Behaviour]":  # type: ignore[empty-
 
 
 def pytest_llmpref_claim(model: str, claim: "ClaimRecord") -> None:
-    """Take notice of a claim and its verdict, once the run has ended; called for each, before `run_finished`.
+    """Receive a claim and its verdict after the run; called for each claim, before `run_finished`.
 
-    ``claim`` is what results.json holds of it: ``claim.nodeid``, ``claim.verdict``, ``claim.estimate.value``.
+    ``claim`` is its record in results.json: ``claim.nodeid``, ``claim.verdict``, ``claim.estimate.value``.
     """
 
 
 def pytest_llmpref_run_finished(results: "Results", folder: "Path") -> None:
-    """Take notice of a run's results, which are written: ``folder`` holds results.json and the reports.
+    """Receive a run's results after they are written; ``folder`` holds results.json and the reports.
 
-    ``results`` is what results.json holds: ``results.models[NAME].measures[MEASURE]``, ``results.gate.state``. A hook
-    that raises an error is named in a warning, and changes neither verdicts nor the exit status.
+    ``results`` is the content of results.json: ``results.models[NAME].measures[MEASURE]``, ``results.gate.state``. If a
+    hook raises an error, a warning names it; verdicts and the exit status stay the same.
     """
