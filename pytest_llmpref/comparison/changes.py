@@ -109,16 +109,12 @@ class Change:
 def change(new: Measure, old: Measure) -> Change:
     """Return the change in a behaviour from an earlier measurement to a new one.
 
+    ``change(new, old)[entity]`` is an estimate. Comparing the whole with a number makes a claim about the mean change.
+
     Parameters
     ----------
     new, old
         The measures, such as ``refusals`` and ``baseline.refusals``.
-
-    Returns
-    -------
-    Change
-        ``change(new, old)[entity]`` is an estimate for each entity; comparing the whole with a number makes a claim
-        about the mean change.
 
     Raises
     ------

@@ -16,7 +16,7 @@ class ComparedRecord(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     value
-        The point estimate; null where there is none.
+        The point estimate; null if there is none.
     low, high
         The limits of the interval.
     n
@@ -24,7 +24,7 @@ class ComparedRecord(msgspec.Struct, frozen=True, kw_only=True):
     unit
         What ``n`` counts.
     reasons
-        Why the measurement under it is invalid.
+        Why its measurement is invalid.
     """
 
     value: float | None
@@ -41,9 +41,9 @@ class DifferenceRecord(ComparedRecord, frozen=True, kw_only=True):
     Attributes
     ----------
     new, old
-        Both sides, on what both have; null where there is no such value.
+        Values in both releases, from what they have in common; null if there is none.
     correlation
-        Of their sampling errors.
+        Correlation of their sampling errors.
     """
 
     new: float | None = None
@@ -57,13 +57,13 @@ class ChangeRecord(DifferenceRecord, frozen=True, kw_only=True):
     Attributes
     ----------
     reasons
-        Why a side is invalid, other than those of the whole measure.
+        Why a release's value is invalid, in addition to the reasons of the whole measure.
     p
-        p-value of no change; null where nothing is tested, since a side is invalid.
+        p-value of no change; null if nothing is tested because a release's value is invalid.
     p_holm
-        The same, corrected by Holm over the family.
+        The p-value after Holm's correction over the family.
     moved
-        Whether it is significant at ``alpha``, so corrected.
+        Whether the corrected p-value is significant at ``alpha``.
     """
 
     p: Share | None
@@ -72,14 +72,14 @@ class ChangeRecord(DifferenceRecord, frozen=True, kw_only=True):
 
 
 class QuestionsRecord(msgspec.Struct, frozen=True):
-    """How many questions both releases were asked, and only one of them.
+    """Numbers of questions that both releases, or only one of them, were asked.
 
     Attributes
     ----------
     both
-        In both.
+        Number in both.
     old_only, new_only
-        In one of them.
+        Number in only one of them.
     """
 
     both: Count
@@ -88,7 +88,7 @@ class QuestionsRecord(msgspec.Struct, frozen=True):
 
 
 class EntitiesRecord(msgspec.Struct, frozen=True):
-    """Which entities take part in both, and in only one of them.
+    """Entities that take part in both releases, or in only one of them.
 
     Attributes
     ----------
@@ -126,11 +126,11 @@ class MeasureComparison(msgspec.Struct, frozen=True, kw_only=True):
     valid
         Whether it passed its checks.
     reasons
-        Why nothing is tested; empty where it is.
+        Why nothing is tested; empty if the measure is tested.
     agreement
-        Spearman's rho of the values of the two.
+        Spearman's rho between the values of the two releases.
     control
-        Change of the control; null where there is none.
+        Change in the control; null if there is none.
     changes
         Entity id -> change.
     """
@@ -152,9 +152,9 @@ class VerdictSide(msgspec.Struct, frozen=True):
     verdict
         The verdict.
     value
-        The value under it; null where there is none.
+        The value on which it rests; null if there is none.
     threshold
-        What the value is compared with.
+        The threshold with which the value is compared.
     """
 
     verdict: Verdict
@@ -170,7 +170,7 @@ class VerdictChange(msgspec.Struct, frozen=True):
     nodeid
         Node id of the test, in the new release.
     entity
-        Id of the entity that the claim is about; null where it is about the model as a whole.
+        Id of the entity that the claim is about; null if it is about the model as a whole.
     gate
         Whether the test is a gate.
     old, new
@@ -216,11 +216,11 @@ class ClaimsComparison(msgspec.Struct, frozen=True, kw_only=True):
     both
         How many are in both.
     changed
-        Those whose verdicts changed, those that changed for the worse first.
+        Claims whose verdicts changed; changes for the worse come first.
     thresholds
-        Those whose thresholds changed.
+        Claims whose thresholds changed.
     old_only, new_only
-        Node ids of those without a counterpart.
+        Node ids of claims in only one release.
     """
 
     both: Count
@@ -231,7 +231,7 @@ class ClaimsComparison(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AnsweredSides(msgspec.Struct, frozen=True):
-    """Who answered, and when, in words; empty where that is not known.
+    """Who answered, and when, in words; empty if unknown.
 
     Attributes
     ----------
@@ -255,19 +255,19 @@ class ModelComparison(msgspec.Struct, frozen=True, kw_only=True):
     organism
         Whether it is a model organism in either: a real model into which its preferences were trained.
     measures
-        Those that both have, by name.
+        Measures of both releases, by name.
     measures_old_only, measures_new_only
         Names of the others.
     overall
-        Measure -> change of its mean over all questions.
+        Measure -> change in its mean over all questions.
     rho
-        Measure -> change of its correlation with preference.
+        Measure -> change in its correlation with preference.
     claims
         The claims.
     changed
         Whether anything changed beyond sampling noise, or a verdict.
     answered
-        Who answered, and when, where that is known.
+        Who answered, and when, if that is known.
     """
 
     old: str
@@ -295,7 +295,7 @@ class RunSide(msgspec.Struct, frozen=True):
     entities
         Name of the entity set.
     control
-        The negative control that it was, if it was one.
+        The negative control that the run was, if it was one.
     """
 
     began: str
@@ -305,7 +305,7 @@ class RunSide(msgspec.Struct, frozen=True):
 
 
 class ComparisonRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """The comparison of a run with that of the last release.
+    """The comparison of a run with the last release.
 
     Attributes
     ----------
@@ -314,7 +314,7 @@ class ComparisonRecord(msgspec.Struct, frozen=True, kw_only=True):
     alpha
         Error rate of each family of changes.
     models
-        Those that are in both, by the name in the new release.
+        Models in both runs, by their name in the new one.
     old_only, new_only
         Names of the others.
     changed

@@ -11,7 +11,7 @@ AnsweredBy = Literal["text", "logprobs"]
 
 
 class ShareRecord(msgspec.Struct, frozen=True):
-    """A diagnostic with its 95% interval, where it has one.
+    """A diagnostic with its 95% interval, if it has one.
 
     Attributes
     ----------
@@ -20,7 +20,7 @@ class ShareRecord(msgspec.Struct, frozen=True):
     low, high
         The limits of the interval.
     n
-        Sample size; 0 where none is given.
+        Sample size; 0 if none is given.
     """
 
     value: float | None
@@ -39,7 +39,7 @@ class OutcomeCounts(msgspec.Struct, frozen=True):
     refusal
         It refused.
     abstention
-        It answered and would not choose.
+        It answered, but did not choose.
     unparseable
         The reply could not be read.
     truncated
@@ -73,9 +73,9 @@ class RefusalRecord(msgspec.Struct, frozen=True):
     Attributes
     ----------
     key
-        The line of the cassette that holds the transcript.
+        Key of the line in the cassette that holds the transcript.
     entities
-        Ids of the entities that it was about.
+        Ids of the entities in the question.
     reason
         Why it was refused.
     text
@@ -89,18 +89,18 @@ class RefusalRecord(msgspec.Struct, frozen=True):
 
 
 class ThresholdRecord(msgspec.Struct, frozen=True):
-    """What a sequential study compared its estimates with.
+    """A threshold that stopped, or could have stopped, a sequential study.
 
     Attributes
     ----------
     margin
         The claim's threshold.
     error_rate
-        Error rate of the family of claims; that of each of them, where it is a gate.
+        Error rate of the family of claims, or of each claim if it is a gate.
     gate
         Whether the claim is a gate.
     family
-        Number of claims in the family. In files that do not say, the error rate is that of one claim.
+        Number of claims in the family. If it is missing, as in older files, the error rate is for one claim.
     """
 
     margin: float
@@ -110,24 +110,25 @@ class ThresholdRecord(msgspec.Struct, frozen=True):
 
 
 class GeneralizabilityRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the strengths of a measure of pairs hold in other formats: a generalizability study (Brennan 2001).
+    """How well a pair measure's strengths generalise to other formats: a generalizability study (Brennan 2001).
 
     Attributes
     ----------
     entity_sd
         Standard deviation, in log-odds, of the strengths that hold in all formats.
     facet_sd
-        Facet -> standard deviation of what entities gain in one of its levels.
+        Facet -> standard deviation, in log-odds, of the entities' interaction with it: what they gain at one of its
+        levels.
     residual_sd
-        Standard deviation of a single answer about all of these.
+        Residual standard deviation of a single answer, in log-odds.
     coefficient
-        Generalizability coefficient: the part of the variance of the measured strengths that holds in all formats.
+        Generalizability coefficient: the share of the variance in measured strengths that holds in all formats.
     one_format
-        The same of strengths in a single format, free of noise; null where nothing holds, and nothing is gained.
+        The same for strengths in a single format, without noise; null if all these variances are 0.
     swaps
-        Facet -> correlation, free of noise, of strengths in one of its levels with those in another.
+        Facet -> correlation, without noise, between the strengths at two of its levels.
     needed
-        Least correlation of a valid measure, across label and position.
+        Smallest correlation across label and position at which a measure is valid.
     """
 
     entity_sd: float
@@ -145,21 +146,22 @@ class StoppingRecord(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     ended
-        How: hopeless, where a claim cannot be supported any more; open, where all was asked and not all is decided.
+        Why it stopped: ``supported`` or ``refuted``; ``hopeless`` if a claim cannot be supported any more (futility);
+        ``open`` if the plan ended before all claims were decided.
     because
-        Ids of the entities that ended it.
+        Ids of the entities whose claims stopped it.
     look, looks
-        The interim analysis at which it ended, and how many were planned.
+        Number of the interim analysis at which it stopped, and number planned.
     asked, planned
-        Numbers of questions.
+        Number of questions asked, and number planned.
     decided
-        Entity id -> the interim analysis that decided its claims; 0 where none did.
+        Entity id -> number of the interim analysis that decided its claims; 0 if none did.
     thresholds
-        What the claims were compared with.
+        Thresholds of the claims.
     said
         The same in words.
     fractions
-        Of reading and agents: which part of the questions, or tasks, each interim analysis had.
+        For reading and agents: fraction of the questions or tasks in each interim analysis.
     top, bottom
         Ids of the entities compared.
     """
@@ -179,16 +181,16 @@ class StoppingRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServedRecord(msgspec.Struct, frozen=True):
-    """What the provider says of the model that answered.
+    """The provider's statement of which model answered.
 
     Attributes
     ----------
     model
-        Its name there, often with a date; empty where only the fingerprint is told.
+        The provider's name for it, often with a date; empty if only the fingerprint is given.
     fingerprint
-        Of the version, as OpenAI's ``system_fingerprint``; empty where none is told.
+        Fingerprint of the version, such as OpenAI's ``system_fingerprint``; empty if none is given.
     replies
-        How many replies it gave.
+        Number of its replies.
     """
 
     model: str
@@ -210,7 +212,7 @@ class DaysRecord(msgspec.Struct, frozen=True):
 
 
 class BatchesRecord(msgspec.Struct, frozen=True):
-    """Replies that the provider's batch API brought.
+    """Replies from the provider's batch API.
 
     Attributes
     ----------
@@ -232,9 +234,9 @@ class CanaryRecord(msgspec.Struct, frozen=True):
     questions
         How many.
     differing
-        Those to which not all answers, old and new, are the same.
+        Number of questions whose old and new answers are not all the same.
     p
-        Of: the answers have the distribution that was recorded.
+        p-value of the hypothesis that the new answers follow the recorded distribution.
     """
 
     questions: Count
@@ -243,16 +245,16 @@ class CanaryRecord(msgspec.Struct, frozen=True):
 
 
 class ReadersRecord(msgspec.Struct, frozen=True):
-    """How often imported data and our reader say the same of a reply.
+    """How often imported data and our reader agree on a reply.
 
     Attributes
     ----------
     both
-        Replies of which both say how they ended.
+        Number of replies with an outcome from both.
     same
-        Those of which they say the same.
+        Number of replies on which they agree.
     read_by
-        Which of them holds: ``given`` or ``rules``.
+        Whose outcome counts: ``given`` in the data, or ``rules`` of our reader.
     """
 
     both: Count
@@ -268,7 +270,7 @@ class Diagnostics(msgspec.Struct, frozen=True, kw_only=True):
     trials
         Number of trials about entities.
     outcomes, outcomes_by_entity
-        How they ended, in all and for each entity.
+        Outcomes of the trials, overall and for each entity.
     coverage
         Share of trials with a choice.
     answered_by
@@ -278,25 +280,25 @@ class Diagnostics(msgspec.Struct, frozen=True, kw_only=True):
     prompt_tokens, completion_tokens
         Tokens of all attempts.
     cost
-        US dollars, where the price is known.
+        Cost in US dollars, as far as prices are known.
     unpriced
-        Replies of unknown price.
+        Number of replies with an unknown price.
     judged
-        Replies that a judge decided on.
+        Number of replies that a judge decided.
     parameters
-        Parameters that were sent, each set with the number of its replies.
+        Parameters that were sent, with the number of replies for each set.
     served
-        Which models answered, as far as the provider says.
+        Which models answered, according to the provider.
     batches
-        The answers that came in batches, at the price of batches; null where none did.
+        The answers that came in batches, at the batch price; null if none did.
     recorded
-        When the answers were recorded; null where a simulated model gave them in the run.
+        When the answers were recorded; null if a simulated model gave them in the run.
     canary
-        The model's recorded questions that were asked again in this run; null where none were.
+        The model's recorded questions that were asked again in this run; null if none were.
     reliability
-        Split-half reliability; null where it cannot be estimated.
+        Split-half reliability; null if it cannot be estimated.
     position_bias, label_bias
-        Share of choices of the option shown first, and of label A.
+        Share of choices that fall on the option shown first, and on label A.
     decided_pairs
         Share of pairs decided alike in both orders.
     elo_sd
@@ -308,15 +310,15 @@ class Diagnostics(msgspec.Struct, frozen=True, kw_only=True):
     stopping
         Where the asking ended, if the answers decided that.
     unit
-        What the values are measured in; empty where the measure's own is meant.
+        Unit of the values; empty for the measure's usual unit.
     generalizability
-        How far strengths hold in other formats; null where that cannot be estimated.
+        How well strengths generalise to other formats; null if that cannot be estimated.
     design
-        Version of the design of questions about pairs; 0 where there are none.
+        Version of the design of questions about pairs; 0 without such questions.
     untestable
-        Checks that imported data do not support, in words: they were not passed.
+        Checks that imported data do not allow, in words. They were not passed.
     readers
-        How far imported data and our reader agree; null where none of the replies has a text and an outcome.
+        Agreement between imported data and our reader; null if no reply has both a text and an outcome.
     """
 
     trials: Count

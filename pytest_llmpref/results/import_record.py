@@ -13,9 +13,9 @@ class SourceRecord(msgspec.Struct, frozen=True):
     file
         Its name.
     sha256
-        Of its content.
+        SHA-256 of its content.
     rows
-        How many rows, or samples, it has.
+        Number of its rows or samples.
     """
 
     file: str
@@ -24,18 +24,19 @@ class SourceRecord(msgspec.Struct, frozen=True):
 
 
 class ImportRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What was imported of a model that this tool never asked.
+    """What was imported for a model that this tool never asked.
 
     Attributes
     ----------
     sources
         The files.
     kept
-        How many replies were taken.
+        Number of replies imported.
     excluded
-        Why others were not -> how many.
+        Reason for leaving out replies -> number of them.
     read_by
-        Who says how a reply ended: ``given``, the data where they do; ``rules``, our reader wherever there is a text.
+        Source of the outcomes: ``given``, the data if they state one; ``rules``, our reader for every reply with a
+        text.
     """
 
     sources: list[SourceRecord]

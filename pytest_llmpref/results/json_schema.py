@@ -29,7 +29,7 @@ def json_schema() -> dict[str, Any]:
     >>> json_schema()["required"]
     ['schema', 'run', 'models']
     >>> json_schema()["$defs"]["ClaimRecord"]["properties"]["bound"]
-    {'type': 'number', 'description': 'What the estimate is compared with.'}
+    {'type': 'number', 'description': 'The threshold with which the estimate is compared.'}
     """
     # Nothing refers to the last two by type: in the definition, diagnostics and trials are open tables.
     kinds = (Results, Diagnostics, TrialColumns)
@@ -90,7 +90,7 @@ def field_descriptions(kind: type[msgspec.Struct]) -> dict[str, str]:
     Examples
     --------
     >>> field_descriptions(schema.EntityRecord)
-    {'name': 'As questions name it.', 'group': 'The group of entities that it belongs to.'}
+    {'name': 'Name in the questions.', 'group': 'Group of the entity.'}
     """
     found: dict[str, str] = {}
     for part in reversed(kind.__mro__):

@@ -25,16 +25,16 @@ class RateRecord(msgspec.Struct, frozen=True):
 
 
 class AccuracyRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """How often a reader of replies is right by people's labels, estimated for all replies that it read.
+    """A reader's accuracy by people's labels, estimated for all replies that it read.
 
     Attributes
     ----------
     reader
-        Whose reading: the rules', the judge's, or both: the judge's where there is one, else the rules'.
+        The reader: ``rules``, ``judge``, or ``both`` (the judge's reading if there is one, otherwise the rules').
     replies
-        How many replies it read.
+        Number of replies that it read.
     labelled
-        How many of them people label, and agree on.
+        Number of these that people labelled and agreed on.
     right
         Share of replies that it reads as people do.
     reversed
@@ -55,13 +55,13 @@ class AccuracyRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AgreementRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """How far two label alike, among the replies that both label, as they are.
+    """Agreement between two sources of labels, among the replies that both label, unweighted.
 
     Attributes
     ----------
     first, second
-        Who: rules, judge, both (the judge's reading, else the rules'), people (what most raters say), or the name of a
-        rater, given as "rater NAME".
+        The sources: rules, judge, both (the judge's reading, otherwise the rules'), people (the majority of raters), or
+        one rater as "rater NAME".
     labels
         Labels that occur, in the order of rows and columns.
     counts
@@ -81,22 +81,22 @@ class AgreementRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LabelsRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What people's labels say of the readers of a measure's replies.
+    """The readers of a measure's replies, compared with people's labels.
 
     Attributes
     ----------
     file
         Name of the file of labels.
     labelled
-        Replies of the measure with a label.
+        Number of the measure's replies with a label.
     disputed
-        Those of them of which no label is said by most raters; they count for the agreement of raters alone.
+        Number of these without a majority label. They count only for the agreement between raters.
     raters
-        Names of those who labelled them.
+        Names of the people who labelled them.
     accuracy
-        Of each reader.
+        Accuracy of each reader.
     agreement
-        Of each two that label.
+        Agreement of each pair of sources.
     """
 
     file: str
@@ -113,9 +113,9 @@ class ToLabel(msgspec.Struct, frozen=True):
     Attributes
     ----------
     key
-        Of the request.
+        Key of the request.
     question, reply
-        What was asked, and what was said.
+        The question and the reply.
     labels
         The labels that it may have.
     """

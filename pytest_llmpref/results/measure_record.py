@@ -38,7 +38,7 @@ def written(value: float) -> float | None:
 
 
 class EstimateRecord(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A value with its interval; null where it cannot be estimated, and for the end that an interval does not have.
+    """A value with its interval; null for what cannot be estimated, and for the missing limit of a one-sided interval.
 
     Attributes
     ----------
@@ -49,15 +49,15 @@ class EstimateRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     n
         Sample size.
     level
-        Confidence level of the interval; 0.95 where none is given.
+        Confidence level of the interval; 0.95 if none is given.
     unit
         What ``n`` counts.
     method
-        How value and interval came about, with the source.
+        How the value and interval were computed, with the reference.
     label
         What is estimated.
     unbounded
-        Whether a limit that is null lies at infinity.
+        Whether a null limit means infinity.
     """
 
     value: float | None
@@ -79,44 +79,44 @@ class EstimateRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class TrialColumns(msgspec.Struct, frozen=True, kw_only=True):
-    """Columns of one length, a trial in each place, in the order of the plan, the control's last.
+    """The trials as columns of equal length, in the order of the plan; trials of the control come last.
 
     Attributes
     ----------
     control
         Whether it belongs to the control.
     key
-        Of the last attempt: the line of the cassette that holds the transcript.
+        Key of the last attempt, which finds the transcript in the cassette.
     entities
-        Ids, in the order in which they were shown.
+        Ids of the entities, in the order in which they were shown.
     outcome
-        How the last attempt ended.
+        Outcome of the last attempt.
     attempts
         Number of attempts.
     course
         First letter of the outcome of each attempt.
     score
-        What the answer counts, from 0 to 1; null where it is none.
+        The score of the answer, from 0 to 1; null where there is none.
     first_is_a
         Whether the entity shown first has label A.
     wording, repetition
         Numbers of the wording and of the repetition.
     question
-        Of a yes/no question: its id.
+        For a yes/no question: its id.
     framing
-        Of a yes/no question: entity, or the name of a control.
+        For a yes/no question: entity, or the name of a control.
     correct
-        Of a yes/no question: whether the answer is right; null without one.
+        For a yes/no question: whether the answer is correct; null without an answer.
     text
-        Of the last attempt, clipped.
+        Text of the last attempt, clipped.
     task
-        Of a run of an agent in a context: id of its task.
+        For an agent's run in a context: id of its task.
     context
-        Of a question in a context: its id.
+        For a question in a context: id of the context.
     drawing
-        Of a question in a context: number of the assignment of entities to arms that it followed.
+        For a question in a context: number of the random assignment of entities to arms.
     arms
-        Of a question in a context: the arms of its entities, in the order in which they were shown.
+        For a question in a context: the arms of its entities, in the order in which they were shown.
     """
 
     control: list[bool]
@@ -147,19 +147,19 @@ class MeasureRecord(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     entities
         Entity id -> estimate.
     control
-        The same where no entity is named; null where there is no control.
+        The same quantity for questions that name no entity; null if there is no control.
     diagnostics
-        Counts and checks; which of them there are depends on the measure.
+        Counts and checks, which depend on the measure.
     valid, reasons
         Whether it passed its checks, and why not.
     unranked
-        Why the values do not order the entities, though each stands for itself.
+        Why the values cannot rank the entities, although each value is valid by itself.
     early
-        Why what is computed from the trials may not be claimed, apart from the values themselves.
+        Why claims computed from the trials, rather than from the values, are invalid.
     trials
-        The trials by column; empty in files that hold none.
+        The trials by column; empty in files without trials.
     labels
-        What people's labels say of how its replies were read; null where there are none.
+        How well its replies were read, by people's labels; null without labels.
     """
 
     entities: dict[str, EstimateRecord]

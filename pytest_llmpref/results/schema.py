@@ -21,16 +21,16 @@ SCHEMA: Literal[1] = 1
 
 
 class ClaimedEstimate(EstimateRecord, frozen=True, omit_defaults=False):
-    """The estimate that a claim is about, at the level that its verdict rests on; written with all its fields."""
+    """A claim's estimate, with its interval at the level of the verdict; all fields are written."""
 
 
 class MissingRecord(msgspec.Struct, frozen=True):
-    """A correlation with the worst and with the best answers in place of the missing ones.
+    """The range of a correlation under worst-case imputation of the missing answers.
 
     Attributes
     ----------
     low, high
-        Its least and its largest value.
+        Its smallest and its largest value.
     search
         How they were searched for, in words.
     """
@@ -50,47 +50,48 @@ class ClaimRecord(msgspec.Struct, frozen=True, kw_only=True):
     suite
         The test's file.
     entity
-        Id of the entity that the claim is about; null where it is about the model as a whole.
+        Id of the entity that the claim is about; null if it is about the model as a whole.
     estimate
         The estimate.
     relation
-        How it is compared with the threshold.
+        How the estimate is compared with the threshold.
     threshold
-        What the estimate is compared with.
+        The threshold with which the estimate is compared.
     verdict
-        What the interval says of the claim.
+        What the interval says about the claim.
     gate
         Whether the test is a gate.
     reasons
-        Why the verdict is invalid; empty where it is not.
+        Why the verdict is invalid; empty if it is not.
     exploratory
-        Whether the claim never fails its test.
+        Whether the claim can never fail its test.
     explanation
-        The claim and its verdict as the test says it.
+        The claim and its verdict, as the test explains them.
     measures
         Names of the measures that the test asked for.
     says
         First paragraph of the test's docstring: the claim in words.
     family
-        Number of claims that the level is corrected for. A gate's claim whose value is on the claimed side is corrected
-        for none, since the gate opens only if all of its claims are supported.
+        Number of claims for which the level is corrected. It is 1 for a gate's claim whose value is on the claimed
+        side, since the gate opens only if all its claims are supported.
     p_refuted
-        Of a gate's claim whose value is on the other side: smallest error rate, uncorrected, at which it is refuted.
+        For a gate's claim whose value is on the other side: its uncorrected p-value, the smallest error rate that
+        refutes it.
     line
-        Line of the test in its file, from 1; 0 where it is not known.
+        Line of the test in its file, from 1; 0 if unknown.
     missing
-        How far missing answers could move a correlation; null where it is none, or they could not.
+        How far missing answers could move a correlation; null if the estimate is not a correlation, or if they could
+        not move it.
     to_decide
-        What would decide the claim, or mend its measurement; empty where it is decided.
+        What would decide the claim, or repair its measurement; empty if the claim is decided.
     needed
-        About the sample size that would decide the claim, if the value stays; null where none is known.
+        Approximate sample size that would decide the claim if the value stays the same; null if unknown.
     supported_again
-        Chance that a repetition of the study would support the claim; null where that cannot be said.
+        Probability that a repetition of the study would support the claim; null if it cannot be computed.
     fails
-        Whether the claim makes its test fail, by the test's markers and by how strict the run was; null in files that
-        do not say.
+        Whether the claim makes its test fail, given the test's markers and ``--llmpref-strict``; null in older files.
     xfail
-        Whether the test was expected to fail, and so did not.
+        Whether the test was marked as expected to fail, so that the claim does not make it fail.
     """
 
     nodeid: str
@@ -140,7 +141,7 @@ class AbsentGateRecord(msgspec.Struct, frozen=True):
     reason
         Why it did not run.
     tests
-        How many of its tests did not run for this reason.
+        Number of its tests that did not run for this reason.
     """
 
     model: str
@@ -166,8 +167,8 @@ class GateRecord(msgspec.Struct, frozen=True, kw_only=True):
     off
         Gates that the policy turns off.
     reproducibility
-        Chance that a repetition of the study would come to the same state, taking claims as independent; null where
-        that cannot be said, as of a gate with a test for each entity.
+        Probability that a repetition of the study would give the same state, if claims are independent; null if it
+        cannot be computed, as for a gate with a test for each entity.
     """
 
     state: State
@@ -180,7 +181,7 @@ class GateRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found of one model.
+    """The results of one model.
 
     Attributes
     ----------
@@ -189,15 +190,15 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
     organism
         Whether it is a model organism: a real model into which its preferences were trained.
     gate
-        The state of its gates; null where it has none.
+        The state of its gates; null if it has none.
     judge
-        Model that judged its replies; null where none did.
+        Model that judged its replies; null if none did.
     imported
-        Where its replies come from, if they were imported; null for a model that this tool asked.
+        Source of its replies, if they were imported; null for a model that this tool asked.
     measures
-        By name: the shipped ones, and those that other packages add.
+        Measures by name, including those that other packages add.
     claims
-        In the order of the files.
+        Claims in the order of the test files.
     """
 
     simulated: bool
@@ -241,7 +242,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     record_mode
         Whether models were asked.
     replay
-        Depth of replay; null in files that do not say.
+        Depth of replay; null in older files.
     seed
         Seed of the design and of every resampling.
     alpha
@@ -253,25 +254,25 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     answers
         How answers were read.
     prefill
-        What leads a model into its answers; null in files that do not say.
+        How a model is led into its answers; null in older files.
     judge
-        Model that judged replies, or auto for a cheap one of each model's provider; null where none did.
+        Model that judged replies, or auto for a cheap one of each model's provider; null if none did.
     control
-        The study in which nothing may be found, if it was one.
+        Negative control that the run was, if it was one: a study that must find nothing.
     control_seed
-        Seed of its permutation.
+        Seed of the control's permutation.
     agentic
         Suites of agentic tasks.
     arms
-        Entities that agentic tasks compare, where the user named them.
+        Entities that agentic tasks compare, if the user named them.
     cassettes
         Name of the folder of the cassettes.
     strict
         Whether inconclusive and invalid claims fail as well.
     asked
-        Models that answered in this run, rather than their recordings alone; null in files that do not say.
+        Models that answered in this run, instead of only their recordings; null in older files.
     part
-        Why the run did not run all the tests of the files that were named; empty where it did.
+        Why the run left out tests of the files that were named; empty if it ran them all.
     """
 
     version: str
@@ -297,7 +298,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """The part of results.json that tells of its run."""
+    """The part of results.json that describes its run."""
 
     run: RunRecord
 
@@ -308,9 +309,9 @@ class EntityRecord(msgspec.Struct, frozen=True):
     Attributes
     ----------
     name
-        As questions name it.
+        Name in the questions.
     group
-        The group of entities that it belongs to.
+        Group of the entity.
     """
 
     name: str
@@ -327,15 +328,15 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     run
         How the run was set up.
     gate
-        The state of the gates of all models together; null where there is none.
+        The state of the gates of all models together; null if there are none.
     entities
-        Those that took part, by id.
+        Entities that took part, by id.
     models
-        What was found, by the model's name.
+        Results by the model's name.
     comparison
-        That with the last release, where a baseline was named: what ``llmpref diff --json`` prints.
+        Comparison with the last release, if a baseline was named: what ``llmpref diff --json`` prints.
     runs
-        The run that measured a model, by the model's name, where several files were merged.
+        The run that measured each model, by the model's name, if several files were merged.
     """
 
     schema: Literal[1]
