@@ -64,7 +64,7 @@ def _chart(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
     bar = {
         "mark": "rule",
-        "encoding": {"y": y, "x": {"field": "low", "title": "China less the others", **x}, "x2": {"field": "high"}},
+        "encoding": {"y": y, "x": {"field": "low", "title": "China minus the others", **x}, "x2": {"field": "high"}},
     }
     point = {"mark": {"type": "point", "filled": True}, "encoding": {"y": y, "x": {"field": "value", **x}}}
     for part in (bar, point):
