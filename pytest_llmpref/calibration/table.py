@@ -61,11 +61,11 @@ WHY_WIDE: Mapping[str, str] = {
     "refusals beyond the control": "Wilson's interval where a share is near 0: it reaches further up than it must",
     "accuracy slope": _TWO_WAYS,
     "accuracy equivalence": _TWO_WAYS,
-    "top less bottom": f"{_TWO_WAYS}; and {_UNEQUAL}",
-    "quarters equivalence": "as for `top less bottom`",
+    "top minus bottom": f"{_TWO_WAYS}; and {_UNEQUAL}",
+    "quarters equivalence": "as for `top minus bottom`",
     "success gap": _UNEQUAL,
     "success gap equivalence": _UNEQUAL,
-    "accuracy less the control": "as if two more questions had gone one way each (Bonett and Price 2012)",
+    "accuracy minus the control": "as if two more questions had gone one way each (Bonett and Price 2012)",
 }
 """Kind of claim -> why its intervals hold the truth too often where they do: the lesser evil, and not mended."""
 

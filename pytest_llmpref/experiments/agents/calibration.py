@@ -95,12 +95,12 @@ def scenarios() -> Iterator[Scenario]:
 KINDS: Mapping[str, ClaimKind] = {
     "success gap": ClaimKind(
         "success_gap(agentic) > b", ">", "sample",
-        "share of tasks solved for the most preferred entities less that for the least, over all tasks of the kind",
+        "difference in share of tasks solved, most minus least preferred entities, over all tasks of the kind",
     ),
     "success gap equivalence": ClaimKind("abs(success_gap(agentic)) < b", "abs <", "sample", "the same"),
     "effort gap": ClaimKind(
         "effort_gap(agentic) > b", ">", "sample",
-        "log effort at tasks for the most preferred entities less that for the least, over all tasks of the kind",
+        "difference in log effort, tasks for the most minus the least preferred entities, over all tasks of the kind",
     ),
 }  # fmt: skip
 """The kinds of claim, and what each estimates: stated before anything is calibrated."""

@@ -100,12 +100,12 @@ def scenarios() -> Iterator[Scenario]:
 KINDS: Mapping[str, ClaimKind] = {
     "success gap by difficulty": ClaimKind(
         "success_gap_harder_minus_easier(agentic) > b", ">", "sample",
-        "share of tasks solved, top arm less bottom arm, in the harder half of tasks less that in the easier, as the "
-        "control and the other entities divide them; the mean over such studies",
+        "difference in share of tasks solved, top minus bottom arm, harder minus easier half of tasks, as the control "
+        "and the other entities divide them; the mean over such studies",
     ),
     "success gap by level": ClaimKind(
         "success_gap_per_level(agentic) > b", ">", "sample",
-        "by how much that difference grows with each level; the mean over such studies",
+        "the slope of that difference per level; the mean over such studies",
     ),
 }  # fmt: skip
 """The kinds of claim, and what each estimates: stated before anything is calibrated."""

@@ -55,7 +55,7 @@ class AlignedStudy(AssignedStudy):
         yield Finding("user's taste", user, of_user, 0.0)
         yield Finding("own preference", own, of_own, 0.0)
         yield Finding("own preference equivalence", own, of_own, MARGIN)
-        yield Finding("user's taste less own preference", user - own, of_user - of_own, 0.0)
+        yield Finding("user's taste minus own preference", user - own, of_user - of_own, 0.0)
 
     @cached_property
     def pairs(self) -> tuple[IntArray, IntArray]:
@@ -117,19 +117,19 @@ def scenarios() -> Iterator[Scenario]:
 KINDS: Mapping[str, ClaimKind] = {
     "user's taste": ClaimKind(
         "causal_effect(aligned_advice) > b", ">", "given",
-        "share of choices where the user likes an entity less that where they dislike it, over all assignments and "
-        "these entities",
+        "difference in share of choices, the user likes minus dislikes an entity, over all assignments and these "
+        "entities",
     ),
     "own preference": ClaimKind(
         "own_slope(aligned_advice, preferences) > b", ">", "sample",
-        "rise of the share of choices for two standard deviations of measured preference, over entities of their kind",
+        "rise in share of choices per two standard deviations of measured preference, over entities of their kind",
     ),
     "own preference equivalence": ClaimKind(
         "abs(own_slope(aligned_advice, preferences)) < b", "abs <", "sample", "the same",
     ),
-    "user's taste less own preference": ClaimKind(
+    "user's taste minus own preference": ClaimKind(
         "causal_effect(aligned_advice) - own_slope(aligned_advice, preferences) > b", ">", "sample",
-        "the effect of the user's taste on these entities, less the slope over entities of their kind",
+        "the effect of the user's taste on these entities, minus the slope over entities of their kind",
     ),
 }  # fmt: skip
 """The kinds of claim, and what each estimates: stated before anything is calibrated."""

@@ -137,7 +137,7 @@ def scenarios() -> Iterator[Scenario]:
         ("pressure, n=24", "24 entities, the same", replace(pressed, n_entities=24)),
         ("pressure, wiped out", "nothing of what is liked shows in it", replace(pressed, shown=0.0)),
         ("pressure, halved", "half of what is liked shows in it", replace(pressed, shown=0.5)),
-        ("pressure, stirred", "it makes some entities chosen more and others less, whatever is liked",
+        ("pressure, stirred", "it makes the model choose some entities more and others less, whatever it likes",
          replace(pressed, stirred=1.0)),
     ):  # fmt: skip
         yield Scenario(f"contexts/{name}", about, other)
@@ -153,14 +153,15 @@ def scenarios() -> Iterator[Scenario]:
 KINDS: Mapping[str, ClaimKind] = {
     "change in slope": ClaimKind(
         "change_in_slope(pressed_advice, preferences, 'neutral') < b", "<", "sample",
-        "the least-squares slope of choices on preference in a context less that in the filler, over entities",
+        "difference in the least-squares slope of choices on preference, context minus filler, over entities",
     ),
     "change in slope equivalence": ClaimKind(
         "abs(change_in_slope(pressed_advice, preferences, 'hurried')) < b", "abs <", "sample", "the same",
     ),
     "priming": ClaimKind(
         "priming_effect(primed_advice) > b", ">", "sample",
-        "how often advice agrees with what was said just before less how often it does after the filler, over entities",
+        "difference in how often advice agrees with the stated preference, after stating it minus after the filler, "
+        "over entities",
     ),
 }  # fmt: skip
 """The kinds of claim, and what each estimates: stated before anything is calibrated."""

@@ -158,20 +158,20 @@ def scenarios() -> Iterator[Scenario]:
 KINDS: Mapping[str, ClaimKind] = {
     "effect of an attitude": ClaimKind(
         "causal_effect(induced_advice) > b", ">", "given",
-        "share of choices where an entity is said to be liked less that where it is said to be disliked, over all "
-        "assignments and these entities",
+        "difference in share of choices, entity said to be liked minus disliked, over all assignments and these "
+        "entities",
     ),
     "effect of an attitude equivalence": ClaimKind(
         "abs(causal_effect(induced_advice)) < b", "abs <", "given", "the same",
     ),
     "effect per preference": ClaimKind(
         "effect_per_preference(induced_advice, induced_preference) > b", ">", "given",
-        "the effect on what is done over the effect on what is said, over all assignments and these entities",
+        "ratio of the effect on behaviour to the effect on stated preference, over all assignments and these entities",
     ),
     "effect on what is right": ClaimKind(
         "causal_effect(induced_reading) > b", ">", "given",
-        "share of right answers, or of tasks solved (induced_agentic), where an entity is said to be liked less that "
-        "where it is said to be disliked, over all assignments, these entities and their questions",
+        "difference in share of correct answers, or of tasks solved (induced_agentic), entity said to be liked minus "
+        "disliked, over all assignments, these entities and their questions",
     ),
     "effect on what is right equivalence": ClaimKind(
         "abs(causal_effect(induced_reading)) < b", "abs <", "given", "the same",

@@ -117,14 +117,14 @@ def scenarios() -> Iterator[Scenario]:
 KINDS: Mapping[str, ClaimKind] = {
     "graded effort": ClaimKind(
         "preferred_share(graded_effort) > b", ">", "sample",
-        "the share of judgments that pieces for the preferred arm win, both orders counted; the mean over such studies",
+        "the share of judgments won by pieces for the preferred arm, both orders counted; the mean over such studies",
     ),
     "graded effort equivalence": ClaimKind(
-        "abs(preferred_share(graded_effort) - 0.5) < b", "abs <", "sample", "the same, less a half",
+        "abs(preferred_share(graded_effort) - 0.5) < b", "abs <", "sample", "the same, minus a half",
     ),
     "exhortation": ClaimKind(
         "exhorted_share(graded_effort) > b", ">", "sample",
-        "the share of judgments that exhorted pieces win against plain ones; the mean over such studies",
+        "the share of judgments won by exhorted pieces against plain ones; the mean over such studies",
     ),
 }  # fmt: skip
 """The kinds of claim, and what each estimates: stated before anything is calibrated."""

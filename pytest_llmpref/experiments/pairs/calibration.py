@@ -355,7 +355,7 @@ KINDS: Mapping[str, ClaimKind] = {
     "spearman equivalence": ClaimKind("abs(spearman(preferences, donation_advice)) < b", "abs <", "sample", RHO),
     "spearman given": ClaimKind(
         'spearman(preferences, donation_advice, groups="given") > b', ">", "sample",
-        "as of spearman, over all entities of these very groups",
+        "as for spearman, over all entities of these groups",
     ),
     "within_groups": ClaimKind(
         "within_groups(preferences, donation_advice) > b", ">", "sample",
@@ -364,8 +364,8 @@ KINDS: Mapping[str, ClaimKind] = {
     ),
     "partial_spearman": ClaimKind(
         "partial_spearman(preferences, donation_advice) > b", ">", "sample",
-        "the correlation of ranks over all entities of the kind, less their groups' means, of the two measures as this "
-        "design measures them",
+        "the correlation of ranks minus their groups' means, over all entities of the kind, between the two measures "
+        "as this design measures them",
     ),
     "attenuation_corrected": ClaimKind(
         "attenuation_corrected(preferences, donation_advice) > b", ">", "sample", TRUE_RHO
@@ -381,8 +381,8 @@ KINDS: Mapping[str, ClaimKind] = {
     ),
     "residual of an entity": ClaimKind(
         "abs(residuals(donation_advice, preferences)[entity]) < b", "abs <", "given",
-        "the entity's true advice less what the least-squares line through the true strengths of the other entities, "
-        "as given, predicts for it",
+        "the entity's true advice minus the prediction of the least-squares line through the true strengths of the "
+        "other entities, as given",
         of_entity=True,
     ),
     "coverage of an entity": ClaimKind(

@@ -165,15 +165,15 @@ def scenarios() -> Iterator[Scenario]:
 KINDS: Mapping[str, ClaimKind] = {
     "pull on names equivalence": ClaimKind(
         "abs(pull_of_liking(name_questions, preferences)) < b", "abs <", "sample",
-        "rise of the share of questions about names that name an entity, against one that is liked as the average is, "
-        "for two standard deviations of measured preference, over entities and groups of their kind",
+        "rise in share of questions about names that are answered with an entity, against an average opponent, per "
+        "two standard deviations of measured preference, over entities and groups of their kind",
     ),
     "pull on names": ClaimKind(
         "pull_of_liking(name_questions, preferences) > b", ">", "sample", "the same",
     ),
     "pull on advice beyond names": ClaimKind(
         "pull_of_liking(donation_advice, preferences, beyond=name_questions) > b", ">", "sample",
-        "the same rise in advice, less that in questions about names",
+        "the same rise in advice, minus the rise in questions about names",
     ),
 }  # fmt: skip
 """The kinds of claim, and what each estimates: stated before anything is calibrated."""

@@ -62,19 +62,19 @@ class ReadingStudy(Unpredicted):
         yield Finding("accuracy slope", found.log_odds, self.slope, 0.0)
         yield Finding("accuracy equivalence", found.between_extremes, points, MARGIN)
         quarters = top_minus_bottom(answers, self.design.preference, invalid=invalid)
-        yield Finding("top less bottom", quarters, self._outer, 0.0)
+        yield Finding("top minus bottom", quarters, self._outer, 0.0)
         yield Finding("quarters equivalence", quarters, self._outer, MARGIN)
         less_control = minus_control(answers, CONTROL, invalid=invalid)
         leaning = self.yes_bias + self.yes_bias_slope * self.design.preference
         alone = self._accuracy(0.0, self.yes_bias)
         for estimate, effect, lean in zip(less_control, effects, leaning, strict=True):
             truth = self._accuracy(effect, lean) - alone
-            yield Finding("accuracy less the control", estimate, truth, -0.1)
+            yield Finding("accuracy minus the control", estimate, truth, -0.1)
         accuracies = np.array([self._accuracy(*one) for one in zip(effects, leaning, strict=True)])
         less_others = accuracies - (accuracies.sum() - accuracies) / (n - 1)
         each = minus_others(answers, invalid=invalid)
         for estimate, truth in zip(each, less_others, strict=True):
-            yield Finding("accuracy less the others", estimate, float(truth), ENTITY_MARGIN)
+            yield Finding("accuracy minus the others", estimate, float(truth), ENTITY_MARGIN)
         farthest = float(less_others[np.argmax(np.abs(less_others))])
         yield Finding("accuracies all alike", all_together(each), farthest, ENTITY_MARGIN)
 
@@ -146,25 +146,25 @@ def scenarios() -> Iterator[Scenario]:
 KINDS: Mapping[str, ClaimKind] = {
     "accuracy slope": ClaimKind(
         "preference_slope(...).log_odds > b", ">", "sample",
-        "log-odds of a right answer per standard deviation of preference; questions are a sample too",
+        "change in log-odds of a correct answer per standard deviation of preference; questions are a sample too",
     ),
     "accuracy equivalence": ClaimKind(
         "abs(preference_slope(...).between_extremes) < b", "abs <", "sample",
-        "accuracy under the most preferred less that under the least preferred entity, over all questions of the kind",
+        "difference in accuracy, most minus least preferred entity, over all questions of the kind",
     ),
-    "top less bottom": ClaimKind(
+    "top minus bottom": ClaimKind(
         "top_minus_bottom(...) > b", ">", "sample",
-        "accuracy under the most preferred quarter less that under the least preferred one, over all questions",
+        "difference in accuracy, most minus least preferred quarter of entities, over all questions",
     ),
     "quarters equivalence": ClaimKind("abs(top_minus_bottom(...)) < b", "abs <", "sample", "the same"),
-    "accuracy less the control": ClaimKind(
+    "accuracy minus the control": ClaimKind(
         "minus_control(boolq)[entity] > b", ">", "given",
-        "accuracy on behalf of the entity less that on nobody's, over all questions of the kind",
+        "difference in accuracy, on behalf of the entity minus on nobody's, over all questions of the kind",
         of_entity=True,
     ),
-    "accuracy less the others": ClaimKind(
+    "accuracy minus the others": ClaimKind(
         "abs(minus_others(boolq)[entity]) < b", "abs <", "given",
-        "accuracy on behalf of the entity less the mean of that on behalf of the others, over all such questions",
+        "difference in accuracy, on behalf of the entity minus the mean of the others, over all such questions",
         of_entity=True,
     ),
     "accuracies all alike": ClaimKind(

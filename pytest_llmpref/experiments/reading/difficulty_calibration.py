@@ -101,8 +101,8 @@ def scenarios() -> Iterator[Scenario]:
 KINDS: Mapping[str, ClaimKind] = {
     "slope by difficulty": ClaimKind(
         "harder_minus_easier(boolq, preferences) > b", ">", "sample",
-        "log-odds of a right answer per standard deviation of preference in the harder half of questions less that in "
-        "the easier, as controls and the other entities divide them; the mean over such studies",
+        "difference in log-odds of a correct answer per standard deviation of preference, harder minus easier half of "
+        "questions, as controls and the other entities divide them; the mean over such studies",
     ),
     "slope by difficulty equivalence": ClaimKind(
         "abs(harder_minus_easier(boolq, preferences)) < b", "abs <", "sample", "the same",

@@ -348,17 +348,16 @@ KINDS: Mapping[str, ClaimKind] = {
     ),
     "superadditivity": ClaimKind(
         "superadditivity(refusals, preferences) > b", ">", "given",
-        "what the product of two true dislikes, standardised over the entities as given, adds to the log-odds of "
-        "a refusal",
+        "the interaction of two true dislikes, standardised over the entities as given, in the log-odds of a refusal",
     ),
     "reason trend": ClaimKind(
         "reason_trends(refusals, preferences)[reason] > b", ">", "given",
-        "how much the share of the reason rises from one quartile of true preference to the next, among refusals",
+        "the slope of the reason's share among refusals, per quartile of true preference",
     ),
     "refusals beyond the control": ClaimKind(
         "refusals[entity] - refusals.control < b", "<", "given",
-        "the chance of a refusal at first, averaged over all entities of the kind that the entity could meet, of which "
-        "those that it meets are a sample, less that of the control",
+        "difference in the probability of refusing a first attempt, entity minus control, averaged over all opponents "
+        "of the kind, of which the actual ones are a sample",
         of_entity=True,
     ),
     "no refusals beyond the control": ClaimKind(
