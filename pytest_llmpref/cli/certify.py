@@ -11,10 +11,10 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
     """Declare the subcommands."""
     command = commands.add_parser(
         "certify",
-        help="write down what a study asks and claims, and what came of it",
-        description="Write a certificate of a study. With --plan, before it is recorded: entities, questions, profile, "
-        "policy, tests, families and thresholds. Without, the same and the recordings and verdicts; the study is "
-        "replayed, and nothing is asked.",
+        help="write a certificate of what a study asks, claims and found",
+        description="Write a certificate of a study. With --plan, before recording, it holds entities, questions, "
+        "profile, policy, tests, families and thresholds. Without --plan, it also holds recordings and verdicts; the "
+        "study is replayed, and nothing is asked.",
         epilog="example: llmpref certify --plan plan.json suites/replication --model openai/gpt-4.1-nano",
     )
     command.add_argument("--plan", action="store_true", help="certify what will be asked and claimed, before recording")

@@ -13,7 +13,7 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
     command = commands.add_parser("export", help=what, description=f"{what[0].upper()}{what[1:]}.")
     command.add_argument("files", type=Path, nargs="+", metavar="FILE", help="results.json of a run, or of several")
     command.add_argument("--format", choices=("csv", "parquet", "inspect"), required=True, help="output format")
-    command.add_argument("--output", type=Path, help="folder to write to; export beside the first file if left out")
+    command.add_argument("--output", type=Path, help="folder to write to (default: export, beside the first file)")
     command.add_argument(
         "--folder",
         type=Path,

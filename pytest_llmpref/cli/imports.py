@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the type of its subparsers
     """Declare the subcommands."""
-    command = commands.add_parser("import", help="import choices or replies that others got, to test them like a model")
+    command = commands.add_parser(
+        "import", help="import choices or replies that others collected, to test them like a model"
+    )
     kinds = command.add_subparsers(required=True, metavar="KIND")
     what = "choices between two entities: a table with first, second and what was chosen"
     _declare(kinds.add_parser("choices", help=what, description=what), _choices)
@@ -23,14 +25,14 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
     replies = kinds.add_parser("replies", help=what, description=what)
     _declare(replies, _replies)
     replies.add_argument(
-        "--questions", type=Path, metavar="FILE", help="table that says by id what was asked, such as whom it is about"
+        "--questions", type=Path, metavar="FILE", help="table of the questions by id, such as the entity of each"
     )
 
 
 def _declare(command: argparse.ArgumentParser, run: Any) -> None:  # noqa: ANN401 - a function of the options
     """Declare what all kinds of tables share."""
     command.add_argument("file", type=Path, metavar="FILE", help=".csv, .jsonl (both also with .gz) or .parquet")
-    command.add_argument("--name", default="", help="name after imported/; that in the column model if left out")
+    command.add_argument("--name", default="", help="name after imported/ (default: the name in column model)")
     command.add_argument(
         "--model", action="append", default=[], metavar="NAME", help="model of the file to import; repeatable, or all"
     )
@@ -39,29 +41,31 @@ def _declare(command: argparse.ArgumentParser, run: Any) -> None:  # noqa: ANN40
         action="append",
         default=[],
         metavar="NAME",
-        help="measure of every row; or CONDITION=NAME, where a column tells conditions apart; repeatable",
+        help="measure of every row; or CONDITION=NAME, if a column holds conditions; repeatable",
     )
     command.add_argument(
         "--column",
         action="append",
         default=[],
         metavar="OURS=THEIRS",
-        help="which column of the file holds what, where it has another name; repeatable",
+        help="column of the file that holds one of ours under another name; repeatable",
     )
     command.add_argument(
         "--value",
         action="append",
         default=[],
         metavar="THEIRS=OURS",
-        help="what a word of the file for an outcome means, such as tie=abstention; repeatable",
+        help="outcome that a word in the file means, such as tie=abstention; repeatable",
     )
-    command.add_argument("--mapping", type=Path, help="TOML file with tables columns, values and measures, for these")
+    command.add_argument(
+        "--mapping", type=Path, help="TOML file with the tables columns, values and measures, for these options"
+    )
     command.add_argument("--entities", type=Path, help="entity file; rows about others are left out, and counted")
     command.add_argument(
         "--read-by",
         choices=("given", "rules"),
         default="given",
-        help="who says how a reply ended: the file where it does, or our reader wherever there is a text",
+        help="source of the outcomes: the file if it states one, or our reader for every reply with a text",
     )
     present = command.add_mutually_exclusive_group()
     present.add_argument("--add", action="store_const", const="add", dest="present", help="add to what is there")

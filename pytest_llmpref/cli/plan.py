@@ -61,7 +61,7 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
         "--measure",
         action="append",
         metavar="MEASURE",
-        help="measure to plan; repeatable (default: all but those of studies in contexts)",
+        help="measure to plan; repeatable (default: all except those in contexts)",
     )
     command.set_defaults(run=_run)
 

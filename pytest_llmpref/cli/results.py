@@ -31,7 +31,7 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
         "history.html and history.md, which show how each claim developed over the releases.",
     )
     command.add_argument("files", type=Path, nargs="+", metavar="FILE", help="results.json of a run")
-    command.add_argument("--output", type=Path, help="folder to write to (default: that of the first file)")
+    command.add_argument("--output", type=Path, help="folder to write to (default: the folder of the first file)")
     command.add_argument(
         "--history", action="store_true", help="show each claim by release; the files may hold the same models"
     )
@@ -55,8 +55,8 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
     command = commands.add_parser(
         "paper-table",
         help="measure five simulated models and print the paper's table",
-        description="Measure the five simulated models that have the paper's findings planted, and print what is found "
-        "beside what the paper reports.",
+        description="Measure five simulated models with the paper's findings planted, and print the results next to "
+        "the paper's.",
     )
     command.add_argument("--profile", default="paper", help="size of each study (default: paper)")
     command.set_defaults(run=_paper_table)

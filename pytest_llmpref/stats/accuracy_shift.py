@@ -1,4 +1,4 @@
-"""One entity's accuracy less that of the others, over questions that differ in difficulty, with a score interval.
+"""Difference in accuracy, one entity minus the others, over questions of different difficulty: a score interval.
 
 References
 ----------
@@ -26,7 +26,7 @@ _FARTHEST = 12.0
 
 @dataclass(frozen=True, eq=False)
 class AccuracyShift:
-    """Interval of the mean difference between an entity's accuracy and that of the others.
+    """Interval of the mean difference in accuracy between an entity and the others.
 
     The error is taken where the limit lies, not at the estimate, as in Wilson's (1927) interval of one share and in
     Miettinen and Nurminen's (1985) of a difference: an entity that was lucky has few errors, and by its own scatter
@@ -99,7 +99,7 @@ class AccuracyShift:
 
 
 def minus_others(answers: Answers, *, invalid: Iterable[str] = ()) -> list[Estimate]:
-    """Estimate each entity's accuracy less the mean of all others', paired by question; 0.01 is one percentage point.
+    """Estimate each entity's accuracy minus the mean of the others, paired by question; 0.01 is one percentage point.
 
     An average over entities hides a single one that is answered worse; this does not. The mean of the others has next
     to no noise of its own, where a control is one answer to each question. The interval is `AccuracyShift`.

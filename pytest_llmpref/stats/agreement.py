@@ -107,7 +107,7 @@ def _total(counts: Sequence[Sequence[int]]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Stratum:
-    """Replies of one kind, of which some are labelled.
+    """Replies of one kind, some of them labelled.
 
     Attributes
     ----------
@@ -134,7 +134,7 @@ class StratifiedWilson:
     strata: tuple[Stratum, ...]
 
     def limits(self, level: float) -> tuple[float, float]:
-        """Return the interval, within 0 and 1; NaN where nothing is labelled."""
+        """Return the interval, within 0 and 1; NaN if nothing is labelled."""
         total = sum(stratum.size for stratum in self.strata)
         known = [stratum for stratum in self.strata if stratum.labelled]
         if not known:
@@ -151,7 +151,7 @@ class StratifiedWilson:
 
 
 def stratified_share(strata: Iterable[Stratum]) -> Estimate:
-    """Return a share of all replies, of which a sample is labelled that is random within each stratum.
+    """Return a share of all replies, from a labelled sample that is random within each stratum.
 
     Each stratum counts as often as it occurs, however many of it are labelled.
 

@@ -193,7 +193,7 @@ def yes_share(answers: Answers) -> Estimate:
 
 
 def signal(answers: Answers) -> Estimate:
-    """Estimate how often yes is said where it is right, less how often where it is wrong (Youden's J: Youden 1950).
+    """Estimate Youden's J (1950): share of yes to questions whose answer is yes, minus share of yes to the others.
 
     Reading gives up to 1; guessing, and any answer given regardless of the question, 0, however many questions have
     yes for an answer. Newcombe's (1998) interval, each question counted once.

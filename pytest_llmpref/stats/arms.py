@@ -135,7 +135,7 @@ def _left_and_df(regressor: FloatArray) -> tuple[FloatArray, float]:
 def arm_difference(
     runs: ArmRuns, label: str, *, binary: bool, stratum: str = "task", invalid: Iterable[str] = ()
 ) -> Estimate:
-    """Estimate the value in the first arm less that in the second, within each task, averaged over tasks.
+    """Estimate the difference in value, first minus second arm, within each task, averaged over tasks.
 
     What a task is called in the estimate is ``stratum``.
 

@@ -37,7 +37,7 @@ _FOLDS = 2
 
 @dataclass(frozen=True, slots=True)
 class GapsByDifficulty:
-    """The difference of the arms in the easier and in the harder half of the tasks, and the latter less the former."""
+    """The difference between the arms in the easier and the harder half of the tasks, and harder minus easier."""
 
     easier: Estimate
     harder: Estimate

@@ -23,7 +23,7 @@ IntArray = NDArray[np.intp]
 
 
 def values_in(values: Mapping[str, float], ids: Iterable[str]) -> FloatArray:
-    """Return the values of entities, in the order of their ids; NaN where there is none.
+    """Return the values of entities, in the order of their ids; NaN if there is none.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def values_in(values: Mapping[str, float], ids: Iterable[str]) -> FloatArray:
 
 
 def means_by(group: IntArray, values: FloatArray | BoolArray, size: int) -> FloatArray:
-    """Return the mean in each group, shape (size,); NaN where there is none.
+    """Return the mean in each group, shape (size,); NaN if there is none.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def quartiles(preference: FloatArray) -> IntArray:
     Parameters
     ----------
     preference
-        Value of each entity, shape (n,), NaN where there is none.
+        Value of each entity, shape (n,), NaN if there is none.
 
     Returns
     -------

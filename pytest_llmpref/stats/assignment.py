@@ -21,7 +21,7 @@ Assigned = tuple[tuple[int, ...], ...]
 
 @dataclass(frozen=True)
 class Design:
-    """How arms are assigned: the mechanism, of which an assignment is one draw.
+    """The mechanism that assigns arms; an assignment is one draw from it.
 
     In each square, the groups stand in a random order and the units of each in a random order too. Along them a first
     arm is dealt in turn, from a random one on. In the next drawing of the square each unit has the next arm. So arms

@@ -37,11 +37,11 @@ class HasValues(Protocol):
 
     @property
     def values(self) -> Mapping[str, float]:
-        """Entity id -> value; NaN, or left out, where there is none."""
+        """Entity id -> value; NaN or left out if there is none."""
 
     @property
     def reasons(self) -> Sequence[str]:
-        """Why the measurement is invalid; empty where it is not."""
+        """Why the measurement is invalid; empty if it is not."""
         ...
 
     @property
@@ -161,7 +161,7 @@ def spearman_estimate(
     invalid
         Reasons why the measurement is invalid.
     extra
-        Variance of Fisher's z beside that of a sample of independent pairs of values.
+        Variance of Fisher's z in addition to the sampling variance of independent pairs of values.
     groups
         Group of each, shape (n,); ``None`` where they come in none.
     given

@@ -54,7 +54,7 @@ class HasReliability(HasValues, Protocol):
 
     @property
     def reliability(self) -> Estimate | None:
-        """Reliability of the values, or ``None`` where it cannot be estimated."""
+        """Reliability of the values, or ``None`` if it cannot be estimated."""
         ...
 
 
@@ -65,7 +65,7 @@ class Scale:
     Attributes
     ----------
     spread
-        Variance of the measured values, that of the true ones being 1; at least 1.
+        Variance of the measured values, relative to a variance of 1 of the true values; at least 1.
     noise
         Squared standard error of the noise's part in it, times the number of entities.
     """

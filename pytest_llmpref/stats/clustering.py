@@ -13,7 +13,7 @@ from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
 def own_design_effects(
     entity: IntArray, pair: IntArray, outcome: BoolArray, n_entities: int, *, otherwise: float | FloatArray
 ) -> FloatArray:
-    """Return each entity's design effect: the variance of its share as its pairs scatter, over that of single trials.
+    """Return each entity's design effect: variance of its share between pairs, relative to independent trials.
 
     One model may answer about one entity pair by pair, always or never, and about others trial by trial. What all
     entities have in common then makes the interval of the one too narrow: it held the truth in 87 to 92% of simulated

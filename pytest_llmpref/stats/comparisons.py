@@ -299,7 +299,7 @@ class CycleRate:
     Attributes
     ----------
     rate
-        Share of the triads that are cyclic; 0.25 by chance, NaN where there is no triad.
+        Share of the triads that are cyclic; 0.25 by chance, NaN if there is no triad.
     triads
         Triads whose three pairs were all observed and decided.
     cyclic

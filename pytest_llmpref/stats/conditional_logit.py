@@ -30,7 +30,7 @@ class ConditionalFit:
     Attributes
     ----------
     slope
-        Log-odds per unit of the regressor; NaN where nothing informs it, infinite under separation.
+        Log-odds per unit of the regressor; NaN without information about it, infinite under separation.
     information
         Conditional information at the slope: the inverse of its variance if trials were independent in their strata.
     influence

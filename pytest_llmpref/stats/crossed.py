@@ -108,7 +108,7 @@ def crossed(x: object, y: object) -> Crossed | None:
     Returns
     -------
     Crossed or None
-        ``None`` unless both are measures of pairs of the same entities, a tenth of which at least they share.
+        ``None`` unless both are measures of pairs of the same entities and share at least a tenth of the pairs.
     """
     if not isinstance(x, HasHalves) or not isinstance(y, HasHalves) or x.halves is None or y.halves is None:
         return None

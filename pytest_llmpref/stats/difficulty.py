@@ -1,4 +1,4 @@
-"""Whether accuracy follows preference more in harder questions: the slope in the harder half less that in the easier.
+"""Whether accuracy follows preference more in harder questions: the difference in slope, harder minus easier half.
 
 How hard a question is must not be told by the very answers whose slope is taken: a chance error would then make both.
 So the entities are divided into two folds, and for each fold the control and the other fold say how hard a question is
@@ -44,7 +44,7 @@ class DifficultySlopes:
     easier, harder
         Log-odds of a right answer per standard deviation of preference, in either half of the questions.
     difference
-        That in the harder half less that in the easier.
+        The slope in the harder half minus the slope in the easier half.
     """
 
     easier: Estimate
@@ -63,7 +63,7 @@ def slopes_by_difficulty(answers: Answers, preference: FloatArray, *, invalid: I
     answers
         The trials, and the controls.
     preference
-        Value of each entity, shape (n_entities,), NaN where there is none.
+        Value of each entity, shape (n_entities,), NaN if there is none.
     invalid
         Reasons why the measurement is invalid.
 

@@ -30,7 +30,7 @@ USUAL = 100
 TOGETHER = 64
 """Missing answers whose changes are looked at together: for speed only."""
 PAIRED = 48
-"""Changes, the best on the line, of which any two are tried together. Our choice."""
+"""Number of best single changes that are also tried two at a time. Our choice."""
 FITTED = 8
 """Changes, the best on the line, that are tried by fits of their own. Our choice."""
 DECIMALS = 6
@@ -56,8 +56,8 @@ class MissingAnswers:
     expected
         What each place would hold if it were like the answers that are there; shape (m,).
     values
-        Given what places hold, shape (m, b), returns the entities' values, shape (n, b); NaN for an entity of which no
-        answer tells.
+        Function of what the places hold, shape (m, b), that returns the entities' values, shape (n, b); NaN for an
+        entity without an answer.
     spread, rows
         ``spread(levels) @ rows.T`` is by how much each value changes with each place, near the levels given, shape
         (m,). ``rows`` has shape (m, p), what ``spread`` returns (n, p).
@@ -150,7 +150,7 @@ class Side:
 
 
 def extremes(x: Side, y: Side) -> Extremes | None:
-    """Return the lowest and the highest rho that missing answers allow; ``None`` where there is no rho at all.
+    """Return the lowest and the highest rho that missing answers allow; ``None`` if there is no rho.
 
     Parameters
     ----------

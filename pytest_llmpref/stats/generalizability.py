@@ -49,15 +49,15 @@ class GStudy:
     entity
         Variance of the strengths that hold in all formats.
     facets
-        Facet -> variance of what entities gain in one of its levels; only facets that the design varies.
+        Facet -> variance of what entities gain at one of its levels; only facets that the design varies.
     residual
-        Variance of a single answer about all of these.
+        Residual variance of a single answer.
     swaps
-        Facet -> correlation, free of noise, of the strengths in one of its levels with those in another.
+        Facet -> correlation, without noise, between the strengths at two of its levels.
     coefficient
-        Generalizability coefficient: the part of the variance of the measured strengths that holds in all formats.
+        Generalizability coefficient: the share of the variance in measured strengths that holds in all formats.
     one_format
-        The same of strengths in a single format, free of noise.
+        The same for strengths in a single format, without noise.
     """
 
     entity: float
@@ -83,15 +83,15 @@ class _Within:
 def g_study(comparisons: Comparisons, levels: Mapping[Facet, IntArray]) -> GStudy | None:
     """Estimate how much of what entities differ by holds in all formats.
 
-    Intervals are those of the jackknife over entities (Efron and Stein 1981), with Student's t.
+    Intervals come from the jackknife over entities (Efron and Stein 1981), with Student's t.
 
     Parameters
     ----------
     comparisons
         The trials.
     levels
-        Level of each trial in further facets, ``wording`` and ``answer_form``, from 0; shape (t,) each. A facet of
-        which all trials have one level is left out, and so is one that the design hardly tells from strengths.
+        Level of each trial in further facets, ``wording`` and ``answer_form``, from 0; shape (t,) each. A facet with
+        only one level is left out, and so is one that the design can hardly tell from strengths.
 
     Returns
     -------

@@ -97,7 +97,7 @@ class HasEstimates(Protocol):
 
     @property
     def reasons(self) -> Sequence[str]:
-        """Why the measure is invalid; empty where it is not."""
+        """Why the measure is invalid; empty if it is not."""
         ...
 
 
@@ -129,7 +129,7 @@ class Truth:
     Attributes
     ----------
     means, deviations
-        Shape (n,); NaN where there is no value.
+        Shape (n,); NaN if there is no value.
     centre, spread
         Mean and standard deviation of the true values.
     reliability

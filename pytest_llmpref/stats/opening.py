@@ -29,7 +29,7 @@ simulated studies in each of six cells (64 to 400 questions, 85% to 95% right), 
 
 
 def most_refused(trials: int, margin: float, alpha: float, *, looks: bool, per_pair: int = 1) -> int:
-    """Return how many refusals of so many trials still show that the share is below a margin; -1 where none does.
+    """Return the largest number of refusals that still shows a share below a margin; -1 if there is none.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def most_refused(trials: int, margin: float, alpha: float, *, looks: bool, per_p
     looks
         Whether the answers may end the asking before.
     per_pair
-        How many of the trials are about one pair. With looks, those of a pair count once where none is refused.
+        Number of trials about one pair. With interim analyses, a pair's trials count once if none is refused.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def most_refused(trials: int, margin: float, alpha: float, *, looks: bool, per_p
 def chance_of_few_refusals(
     n: int, questions: int, margin: float, alpha: float, *, rate: float, looks: bool, per_pair: int = 1
 ) -> float:
-    """Return how often a gate opens where every question is refused with one chance, and those of the control never.
+    """Return the probability that a gate opens if all questions are refused equally often, and the control never.
 
     Parameters
     ----------

@@ -40,8 +40,8 @@ class PreferenceSlope:
     log_odds
         Log-odds of a right answer per standard deviation of preference.
     between_extremes
-        Accuracy under the most preferred entity less that under the least preferred, 0.01 being one percentage
-        point, by the model; averaged over all questions.
+        Difference in accuracy by the model, most minus least preferred entity, averaged over all questions; 0.01 is one
+        percentage point.
     yes_bias
         Log-odds of the answer yes per standard deviation of preference, right or wrong: a leaning, not a skill.
     """
@@ -63,7 +63,7 @@ def preference_slope(answers: Answers, preference: FloatArray, *, invalid: Itera
     answers
         The trials.
     preference
-        Value of each entity, shape (n_entities,), NaN where there is none; standardised over the entities used.
+        Value of each entity, shape (n_entities,), NaN if there is none; standardised over the entities used.
     invalid
         Reasons why the measurement is invalid.
 
@@ -123,7 +123,7 @@ def _skill_and_leaning(answers: Answers, x: FloatArray, sides: list[ConditionalF
 
 
 def top_minus_bottom(answers: Answers, preference: FloatArray, *, invalid: Iterable[str] = ()) -> Estimate:
-    """Estimate accuracy under the most preferred quarter of entities less that under the least, paired by question.
+    """Estimate the difference in accuracy, most minus least preferred quarter of entities, paired by question.
 
     The difference is taken within each question and averaged over questions; 0.01 is one percentage point.
 
@@ -132,7 +132,7 @@ def top_minus_bottom(answers: Answers, preference: FloatArray, *, invalid: Itera
     answers
         The trials.
     preference
-        Value of each entity, shape (n_entities,), NaN where there is none.
+        Value of each entity, shape (n_entities,), NaN if there is none.
     invalid
         Why the measurement is invalid.
 
@@ -203,7 +203,7 @@ def control_accuracy(answers: Answers, framing: str) -> Estimate:
 
 
 def minus_control(answers: Answers, framing: str, *, invalid: Iterable[str] = ()) -> list[Estimate]:
-    """Estimate each entity's accuracy less that of the control, paired by question; 0.01 is one percentage point.
+    """Estimate each entity's accuracy minus the control's, paired by question; 0.01 is one percentage point.
 
     Over the questions that both answered, and two more that go one way each, so that agreement on every question has
     an error (Bonett and Price 2012).
@@ -293,7 +293,7 @@ def with_preference(answers: Answers, preference: FloatArray) -> tuple[Answers, 
     answers
         The trials.
     preference
-        Value of each entity, shape (n_entities,), NaN where there is none.
+        Value of each entity, shape (n_entities,), NaN if there is none.
 
     Raises
     ------

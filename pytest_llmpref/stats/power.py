@@ -165,7 +165,7 @@ def questions_needed(
     simulations: int = 40,
     seed: int = 0,
 ) -> float:
-    """Return how many questions would see a difference of accuracy between extreme entities; infinite where none do.
+    """Return the number of questions that detects a difference in accuracy between extreme entities, or infinity.
 
     More questions average out all noise but the entities' own effects: the variance falls as ``floor + slope / n``,
     with both taken from simulations of the design and of one with four times its questions. Rounded up to tens.

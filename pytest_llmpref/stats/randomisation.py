@@ -58,13 +58,13 @@ def redrawn(design: Design, assigned: Assigned) -> Arms:
     Returns
     -------
     Arms
-        Where all ways of drawing are gone through, one that gives the assignment itself is left out: the test counts
+        If all ways of drawing are enumerated, one that gives the assignment itself is left out, since the test counts
         it anyway.
 
     Raises
     ------
     ValueError
-        If all ways are gone through, and none gives the assignment.
+        If all ways are enumerated and none gives the assignment.
     """
     if design.courses > MOST_COURSES:
         return _sampled(design)
@@ -172,7 +172,7 @@ class RandomisedStudy:
     doses
         Of each arm.
     outcome
-        Of each unit in each drawing, shape (drawings, units); NaN where it is not known.
+        Outcome of each unit in each drawing, shape (drawings, units); NaN if unknown.
     """
 
     design: Design
@@ -182,7 +182,7 @@ class RandomisedStudy:
 
 
 def effect_of_assignment(study: RandomisedStudy, label: str, *, per_dose: bool = False) -> Estimate:
-    """Return the effect of being in the arm of the highest dose rather than in that of the lowest.
+    """Return the effect of being in the arm with the highest dose instead of the lowest.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ def effect_per_unit(study: RandomisedStudy, moved: FloatArray, label: str) -> Es
     study
         What was seen.
     moved
-        What the assignment moved first, shape (drawings, units); NaN where it is not known.
+        The intermediate outcome that the assignment moved, shape (drawings, units); NaN if unknown.
     label
         As in `effect_of_assignment`.
     """

@@ -71,7 +71,7 @@ class Scatter:
     design_effect
         Its variance, as a multiple of theirs (Kish 1965).
     df
-        Degrees of freedom that this is known with; infinite where it is taken for granted.
+        Its degrees of freedom; infinite if it is taken as known.
     """
 
     design_effect: float = 1.0

@@ -238,8 +238,8 @@ def refits(attempts: Attempts, unread: IntArray) -> Refits:
 def leave_one_out_changes(attempts: Attempts) -> FloatArray:
     """Return the leave-one-out changes of each entity's effect, by the entity left out; shape (n_entities, n_entities).
 
-    ``[j, i]`` is the effect of j without the trials about i, less that with them: one Newton step from the fit to all
-    trials. NaN where either was never asked about.
+    ``[j, i]`` is the effect of j without the trials about i minus the effect with them: one Newton step from the fit to
+    all trials. NaN where either was never asked about.
 
     Parameters
     ----------
@@ -321,8 +321,8 @@ def design_effect(attempts: Attempts, *, by_entity: bool) -> float:
     attempts
         The trials.
     by_entity
-        Whether the rate is that of an entity: its pairs are compared with one another, and all entities' are taken
-        together. Else it is that of all trials.
+        Whether the rate is an entity's: each entity's pairs are compared with one another, and all entities are pooled.
+        Otherwise the rate is that of all trials.
 
     Returns
     -------

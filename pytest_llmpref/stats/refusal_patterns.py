@@ -59,7 +59,7 @@ def attempts_needed(valid: IntArray, made: IntArray) -> Estimate:
 
 
 def excess(attempts: Attempts, preference: FloatArray) -> Estimate:
-    """Estimate by how much two options of the least-liked quarter are refused beyond the sum of their parts.
+    """Estimate how much more often two options of the least-liked quarter are refused than their effects add up to.
 
     On the scale of probabilities, where a logistic model without any interaction has an excess too.
 
@@ -72,7 +72,7 @@ def excess(attempts: Attempts, preference: FloatArray) -> Estimate:
     attempts
         The trials.
     preference
-        Value of each entity, shape (n_entities,), NaN where there is none.
+        Value of each entity, shape (n_entities,), NaN if there is none.
 
     Returns
     -------

@@ -20,7 +20,7 @@ from pytest_llmpref.stats.ranks import FEWEST, RhoInterval, rank_correlation
 
 @dataclass(frozen=True, slots=True)
 class SpearmanBrown:
-    """Interval of the reliability of a whole from that of the correlation of its halves.
+    """Interval of the reliability of a whole, from the interval of the correlation between its halves.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ def of_halves(correlations: Sequence[float], n: int, *, halved: str, noise_df: f
     noise_df
         As in `SpearmanBrown`; at least 1 is taken.
     otherwise
-        Why there is no reliability where there are no correlations.
+        Reason why there is no reliability if there are no correlations.
 
     Returns
     -------
@@ -145,7 +145,7 @@ def means(scores: FloatArray, ids: Sequence[str], *, unit: str, method: str, lab
     Parameters
     ----------
     scores
-        Shape (samples, entities), NaN where there is no score.
+        Shape (samples, entities), NaN if there is no score.
     ids
         Of the entities.
     unit, method, label
@@ -184,7 +184,7 @@ def split_half(scores: FloatArray, *, seed: int, unit: str, splits: int = 50) ->
     Parameters
     ----------
     scores
-        Shape (samples, entities), NaN where there is no score.
+        Shape (samples, entities), NaN if there is no score.
     seed
         Random seed of the splits.
     unit

@@ -57,7 +57,7 @@ def scatter_of(x: FloatArray, y: FloatArray, groups: Sequence[str] | None, given
 
 
 def sampled_parts(groups: Sequence[str] | None, n: int) -> IntArray | None:
-    """Return the number of what the jackknife leaves out with each entity, shape (n,); ``None`` where it is not used.
+    """Return the index of the part that the jackknife leaves out with each entity, shape (n,); ``None`` if unused.
 
     That is its group, where there are enough to be a sample of their kind, or else the entity itself.
 
@@ -105,7 +105,7 @@ def jackknife(x: FloatArray, y: FloatArray, sampled: IntArray, strata: IntArray 
     Returns
     -------
     Scatter
-        With as many degrees of freedom as there are parts, less the strata.
+        With as many degrees of freedom as there are parts minus strata.
 
     Examples
     --------

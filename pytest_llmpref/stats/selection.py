@@ -86,7 +86,7 @@ def next_pairs(pool: Pool, scores: FloatArray, closed: BoolArray, count: int, *,
     pool
         The questions.
     scores
-        Probability that the first was chosen; NaN where there is no answer; shape (t,).
+        Probability that the first was chosen, NaN without an answer; shape (t,).
     closed
         Whether a pair is not to be asked, most often because it was; shape (pairs,).
     count

@@ -57,7 +57,7 @@ class RepeatedInterval:
     value, se, df
         The difference at this look, its standard error, and the degrees of freedom of that.
     fractions
-        Which part of the planned information each look had, up to this one; rising, the last look of all has 1.
+        Fraction of the planned information at each look up to this one, increasing; the last look of all has 1.
     """
 
     value: float
@@ -67,7 +67,7 @@ class RepeatedInterval:
 
     @property
     def fixed_sample(self) -> Normal:
-        """Student's interval, as of a study with a fixed sample size."""
+        """Student's interval, as for a study with a fixed sample size."""
         return Normal(self.value, self.se, self.df)
 
     def limits(self, level: float) -> tuple[float, float]:
@@ -84,7 +84,7 @@ class RepeatedScore(RepeatedInterval):
     Attributes
     ----------
     score
-        The interval as of a study with a fixed sample size.
+        The interval for a study with a fixed sample size.
     """
 
     score: IntervalMethod
@@ -100,7 +100,7 @@ class RepeatedScore(RepeatedInterval):
 
 
 def spent(fraction: float, alpha: float) -> float:
-    """Return which part of a two-sided error rate may be spent up to a fraction of the information.
+    """Return how much of a two-sided error rate may be spent up to a fraction of the information.
 
     Parameters
     ----------

@@ -48,8 +48,8 @@ def slope_per_two_sd(
     label
         What is estimated.
     spread_is_sampled
-        Whether the standard deviation of ``x`` is that of this sample too, and not as given. Where ``y`` levels off,
-        the slope for two of them is then known less well.
+        Whether the standard deviation of ``x`` is estimated from this sample, not given. If ``y`` levels off, the slope
+        per two of them is then less certain.
 
     Returns
     -------

@@ -107,7 +107,7 @@ class FitAbove(NamedTuple):
     likelihood
         Log-likelihood of each trial, shape (t,).
     scatter
-        How far pairs scatter about the fit, at least 1: that of independent attempts.
+        Dispersion of pairs about the fit, at least 1, its value for independent attempts.
     converged
         Whether Newton's steps came to rest.
     """

@@ -54,7 +54,7 @@ class Judgments:
 
 
 def share_won(judgments: Judgments, label: str, *, invalid: Iterable[str] = ()) -> Estimate:
-    """Estimate the share of judgments that the pieces of the first arm win against those of the second.
+    """Estimate the share of judgments won by pieces of the first arm against pieces of the second.
 
     Parameters
     ----------
