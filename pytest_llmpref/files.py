@@ -61,7 +61,7 @@ def explained(error: OSError, doing: str, fix: str) -> str:
 
 
 def refuse_others(path: Path) -> os.stat_result | None:
-    """Return the status of a file, ``None`` where there is none.
+    """Return the status of a file, ``None`` if there is none.
 
     Raises
     ------

@@ -147,7 +147,7 @@ def _count_kind(findings: list[Finding], relation: Relation, tally: Tally) -> No
 
 
 def _place(finding: Finding) -> tuple[float, float, float]:
-    """Say whether the interval covers the truth, lies above it, or below it; NaN where there is no interval."""
+    """Say whether the interval covers the truth, lies above it, or below it; NaN if there is no interval."""
     interval = finding.estimate.interval()
     if math.isnan(interval.low) or math.isnan(interval.high) or math.isnan(finding.truth):
         return math.nan, math.nan, math.nan
@@ -156,7 +156,7 @@ def _place(finding: Finding) -> tuple[float, float, float]:
 
 
 def _alarm(finding: Finding, relation: Relation) -> float:
-    """Say whether a claim bounded by the truth is supported; NaN where no such claim can be made."""
+    """Say whether a claim bounded by the truth is supported; NaN if no such claim can be made."""
     threshold = abs(finding.truth) if relation == "abs <" else finding.truth
     if math.isnan(threshold) or (relation == "abs <" and threshold < NEAR_ZERO):
         return math.nan

@@ -27,7 +27,7 @@ FEWEST_VALID = 100
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One kind of claim in one cell; rates are over studies, NaN where they are not defined.
+    """One kind of claim in one cell; rates are over studies, NaN if they are not defined.
 
     Attributes
     ----------

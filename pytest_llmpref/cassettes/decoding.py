@@ -100,7 +100,7 @@ class LostNumber:
 
 
 def decode_lines(lines: bytes, source: Source, kind: type[_Kind], aside: list[LostNumber] | None = None) -> list[_Kind]:
-    """Decode complete lines, and check that each key is that of its request.
+    """Decode complete lines, and check that each key matches its request.
 
     Parameters
     ----------

@@ -249,7 +249,7 @@ def packings(packed: bytes) -> int:
 
 
 def state(path: Path) -> tuple[int, ...] | None:
-    """Return what changes when a file is replaced; ``None`` where there is no file."""
+    """Return what changes when a file is replaced; ``None`` if there is no file."""
     status = refuse_others(path)
     return None if status is None else (status.st_ino, status.st_mtime_ns, status.st_size)
 

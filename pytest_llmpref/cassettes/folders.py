@@ -45,7 +45,7 @@ def cassette_files(folder: Path) -> list[Path]:
 
 
 def lines_of(path: Path, lost: list[LostNumber] | None = None) -> list[Line]:
-    """Return the lines of one file, each decoded, and its key compared with that of its request.
+    """Return the lines of one file, decoded, with each key checked against its request.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def lines_of(path: Path, lost: list[LostNumber] | None = None) -> list[Line]:
 
 
 def listed(path: Path) -> Listed | None:
-    """Describe one file; ``None`` where it is empty."""
+    """Describe one file; ``None`` if it is empty."""
     found = lines_of(path)
     if not found:
         return None

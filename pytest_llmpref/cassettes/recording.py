@@ -49,7 +49,7 @@ class Budget:
     ledger
         The file that holds what was spent; one for each run.
     most_dollars, most_tokens
-        The limits; infinite where there is none.
+        The limits; infinite if there is none.
     """
 
     ledger: Path
@@ -177,7 +177,7 @@ class Deeds:
         return self._mode == "none"
 
     def recorded(self, request: Request) -> Reply | None:
-        """Return what is recorded of a deed; ``None`` where it has to be done anew."""
+        """Return what is recorded of a deed; ``None`` if it has to be done anew."""
         found = None if self._cassette is None else self._cassette.interaction(request.key)
         return None if found is None or must_ask(found, self._mode, self._began) else found.reply
 

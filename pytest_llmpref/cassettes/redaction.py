@@ -142,7 +142,7 @@ def _kept(headers: Headers) -> Headers:
 
 @lru_cache(maxsize=1024)
 def _kept_name(name: str) -> str | None:
-    """Return under which name a header is kept; ``None`` where it is not."""
+    """Return under which name a header is kept; ``None`` if it is not."""
     lower = name.lower()
     return lower if lower in _KEPT_HEADERS or lower.startswith(_KEPT_PREFIXES) else None
 

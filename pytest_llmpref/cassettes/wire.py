@@ -107,7 +107,7 @@ class Captured:
     ----------
     exchange
         The last exchange, which is the one that gave the reply: those before it are failed tries and the like.
-        ``None`` where nothing went over the wire.
+        ``None`` if nothing went over the wire.
     """
 
     exchange: Exchange | None = None

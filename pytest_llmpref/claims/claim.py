@@ -321,7 +321,7 @@ def _judged(estimate: "Estimate", relation: Relation, threshold: float, family: 
 
 
 def _unseen(estimate: "Estimate", threshold: float, family: Ledger) -> tuple[str, ...]:
-    """Return why the study could not have seen an effect beyond a threshold; empty where it could, or need not."""
+    """Return why the study could not have seen an effect beyond a threshold; empty if it could, or need not."""
     if said := (*estimate.insensitive, *family.insensitive):
         return said
     return tuple(reason for control in family.controls for reason in insensitivity(control, abs(threshold)))

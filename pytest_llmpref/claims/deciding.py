@@ -25,9 +25,9 @@ class Forecast:
     Attributes
     ----------
     said
-        In words; empty where the claim is decided.
+        In words; empty if the claim is decided.
     needed
-        About the sample size that would decide it, if the value measured were the true one; ``None`` where none would,
+        Approximate sample size that would decide it if the measured value were the true one; ``None`` if no size would,
         or none is known.
     """
 

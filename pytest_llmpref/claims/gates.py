@@ -114,15 +114,15 @@ class Gates:
         return sorted({*self.collected.values(), *(model for model, _ in self.off.values())})
 
     def state(self, model: str, chances: Mapping[str, float]) -> GateState | None:
-        """Return the state of a model's gates; ``None`` where it has none.
+        """Return the state of a model's gates; ``None`` if it has none.
 
         Parameters
         ----------
         model
             Its name.
         chances
-            Node id -> chance that a repetition would support all claims of the test; without those of which this
-            cannot be said.
+            Node id -> probability that a repetition would support all claims of the test; tests without such a
+            probability are left out.
         """
         tests: dict[str, list[str]] = {}
         for nodeid, of in self.collected.items():
@@ -150,7 +150,7 @@ class Gates:
 
 
 def together(states: Iterable[GateState]) -> GateState | None:
-    """Return the state of a whole run: as bad as that of its worst model; ``None`` where no gate was collected.
+    """Return the state of a whole run, which is that of its worst model; ``None`` if no gate was collected.
 
     Parameters
     ----------

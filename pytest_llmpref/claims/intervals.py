@@ -165,7 +165,7 @@ class OneSided:
     Attributes
     ----------
     inner
-        The interval of which the end is, and the standard error.
+        The interval that provides the limit and the standard error.
     end
         Which end is known.
 
@@ -199,7 +199,7 @@ class Envelope:
     methods: tuple[IntervalMethod, ...]
 
     def limits(self, level: float) -> tuple[float, float]:
-        """Return the lowest and the highest limit; NaN where one of the intervals lacks it."""
+        """Return the lowest and the highest limit; NaN if one of the intervals lacks it."""
         lows, highs = zip(*(method.limits(level) for method in self.methods), strict=True)
         # Python's own minimum takes or leaves NaN by where it stands.
         low = math.nan if any(map(math.isnan, lows)) else min(lows)
@@ -231,7 +231,7 @@ class Difference:
     a, b
         The estimates.
     correlation
-        Of their sampling errors, -1 to 1; 0 where they are independent.
+        Of their sampling errors, -1 to 1; 0 if they are independent.
 
     Examples
     --------

@@ -15,7 +15,7 @@ MOST_PULL = 0.10
 
 
 def insensitivity(control: "Estimate", margin: float) -> list[str]:
-    """Say why a study could not have seen an effect beyond a margin; empty where it could.
+    """Say why a study could not have seen an effect beyond a margin; empty if it could.
 
     Parameters
     ----------
@@ -37,16 +37,16 @@ def insensitivity(control: "Estimate", margin: float) -> list[str]:
 
 
 def confounding(control: "Estimate", margin: float = MOST_PULL) -> list[str]:
-    """Say why an effect of liking is no finding: a negative control has it too; empty where it has not.
+    """Say why an effect of liking is invalid: a negative control shows it too; empty if it does not.
 
-    A control of which nobody can tell spoils nothing, unless it could not be measured at all.
+    An inconclusive control invalidates nothing, unless it could not be measured at all.
 
     Parameters
     ----------
     control
-        How far answers follow liking where none should.
+        How far answers follow preference in questions where they should not.
     margin
-        What of it is allowed, either way.
+        Largest value allowed, in either direction.
     """
     if control.invalid:
         return [f"negative control: {reason}" for reason in control.invalid]

@@ -84,7 +84,7 @@ def earlier_name(path: Path, old: Results, model: str, models: Collection[str]) 
 
 
 def measures_of(results: Results, model: str, groups: Mapping[str, str] | None = None) -> dict[str, Measure]:
-    """Return the measures of a model, by name; ``groups`` are those of the entities, the file's own unless given."""
+    """Return the measures of a model, by name; ``groups`` of the entities are by default the file's own."""
     groups = groups or {entity: record.group for entity, record in results.entities.items()}
     return {name: measure_of(name, model, record, groups) for name, record in results.models[model].measures.items()}
 
@@ -145,7 +145,7 @@ def _own_fields(kind: type[Trial]) -> list[tuple[str, Any]]:
 def _trials(record: MeasureRecord, kind: type[Trial]) -> tuple[list[Trial], list[Trial]]:
     """Return the trials about entities, and those of the control, as those of a class.
 
-    Column by column and by place, since there may be hundreds of thousands. None where the file lacks a column of the
+    Column by column and by place, since there may be hundreds of thousands. None if the file lacks a column of the
     class, or where the class does not tell what was asked, as of agents: two trials are then alike.
     """
     columns = record.columns

@@ -251,7 +251,7 @@ def _independent(new: Estimate, old: Estimate, what: str) -> Estimate:
 
 
 def _lists(new: Measure, old: Measure) -> list[str]:
-    """Say why places in two lists cannot be compared; empty where there are no lists, or the same."""
+    """Say why places in two lists cannot be compared; empty if there are no lists, or the same."""
     lists = any(len(trial.entities) > 2 for trial in new.trials)
     if lists and set(new.estimates) != set(old.estimates):
         return ["places in lists of different entities cannot be compared"]

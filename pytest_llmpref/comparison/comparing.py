@@ -66,7 +66,7 @@ def compare_results(old: Results, new: Results, baseline: str = "") -> Compariso
 
 
 def why_incomparable(old: RunRecord, control: str, control_seed: int) -> str:
-    """Say why a run cannot be compared with an earlier one; empty where it can.
+    """Say why a run cannot be compared with an earlier one; empty if it can.
 
     Where entities are permuted, no value is that of the entity under whose name it stands: what differs is no change.
 

@@ -30,7 +30,7 @@ class Covariate:
     unit
         What a step of 1 is, in words: "per year", "instruct instead of base".
     values
-        Model -> value; a model of which it is not known is not there.
+        Model -> value; models without a known value are left out.
     shown
         Model -> what the file says.
     """

@@ -310,7 +310,7 @@ def _fitted_row(given: object) -> tuple[dict[str, Any], dict[str, str]]:
 def slug(text: str) -> str:
     """Make an id: ASCII letters and digits in lower case, joined by hyphens, without accents and a leading "the".
 
-    Empty where the text has no letter or digit with an ASCII form.
+    Empty if the text has no letter or digit with an ASCII form.
     """
     decomposed = unicodedata.normalize("NFKD", text.casefold().replace("&", " and ")).encode("ascii", "ignore").decode()
     words = re.findall(r"[a-z0-9]+", decomposed.replace("'", "").casefold())

@@ -115,7 +115,7 @@ def _check_suffix(path: Path) -> None:
 
 
 def _wrong_with(key: str, label: str, rater: str) -> str:
-    """Say what is wrong with a row; empty where nothing is."""
+    """Say what is wrong with a row; empty if nothing is."""
     if not _KEY.fullmatch(key):
         return f"key is {shown(key)}; write the 32 hexadecimal digits of a trial's key, as in results.json"
     if label.lower() not in _LABELS:

@@ -283,7 +283,7 @@ def converted(option: Option, text: str, source: str) -> Any:  # noqa: ANN401 - 
 
 
 def configuration_in(folder: Path) -> Path | None:
-    """Return the file of a folder that configures pytest, in pytest's own order; ``None`` where there is none."""
+    """Return the file of a folder that configures pytest, in pytest's own order; ``None`` if there is none."""
     for name, holds in _FILES_OF_PYTEST.items():
         path = folder / name
         if path.is_file() and holds(path.read_text(encoding="utf-8", errors="replace")):

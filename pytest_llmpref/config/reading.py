@@ -103,7 +103,7 @@ def parse_toml(path: Path, error: type[UserFileError], data: bytes) -> dict[str,
 def fitted(
     table: object, kind: type, *, apart: Sequence[str] = (), others: bool = False
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Convert the fields of a table to those of a dataclass, all of them, whatever is wrong with some.
+    """Convert all fields of a table to the fields of a dataclass, even if some are wrong.
 
     Parameters
     ----------

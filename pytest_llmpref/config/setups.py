@@ -62,7 +62,7 @@ class Setup:
 
 
 AS_IS = Setup()
-"""A model of which the user says nothing."""
+"""A model about which the user's files say nothing."""
 
 
 class SetupError(UserFileError):

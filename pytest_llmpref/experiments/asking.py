@@ -60,7 +60,7 @@ def attempt_key(request: Request, number: int) -> str:
 
 
 class FirstReplies:
-    """Ends a live study of which the first `MOST_CUT` replies were all cut off before they answered.
+    """Ends a live study if its first `MOST_CUT` replies were all cut off before they answered.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ async def ask_all(
     on_reply
         Called with each reply as it arrives, and with whether it ends its trial.
     first
-        What ends a study of which no reply is whole; ``None`` for a replay, which asks nobody.
+        Ends a study in which every reply is cut off; ``None`` for a replay, which asks nothing.
     alone
         Whether the first trial is asked alone.
 

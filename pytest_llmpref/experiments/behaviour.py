@@ -91,7 +91,7 @@ class PredictedStudy(SimulatedStudy, Protocol):
     """A kind of simulated study whose power a formula predicts, which calibration sets beside what it counts."""
 
     def predicted_power(self, kind: str) -> float:
-        """Return the power predicted for the claim that is asked about; NaN where nothing predicts it."""
+        """Return the predicted power of the claim; NaN without a prediction."""
         ...
 
 
@@ -206,7 +206,7 @@ class Behaviour:
     measure
         Name of the measure, in results.json and on the command line.
     fixture
-        Name of the fixture that returns the measure; empty where no test asks for it by name.
+        Name of the fixture that returns the measure; empty if no test asks for it by name.
     title
         First words of its chart titles, as in "Advice against preference".
     unit

@@ -117,7 +117,7 @@ def measure_under(
     estimates
         Entity id -> estimate.
     reasons
-        Why the measurement is invalid; empty where it is not.
+        Why the measurement is invalid; empty if it is not.
     reliability, diagnostics, trials
         As in `Measure`.
     """

@@ -31,7 +31,7 @@ class ImportedRows:
     rows
         In the order of the data.
     wordings
-        Of the questions, as the data have them; empty where they tell none apart.
+        Of the questions, as the data have them; empty if they tell none apart.
     read_by
         As in `results.import_record.ImportRecord`.
     """

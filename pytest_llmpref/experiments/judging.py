@@ -20,7 +20,7 @@ CHARACTERS = 4
 
 
 def question_to_judge(judge: str, request: Request, reply: Reply, options: Mapping[str, str]) -> Request | None:
-    """Return what the judge is asked about a reply; ``None`` where there is nothing to judge.
+    """Return what the judge is asked about a reply; ``None`` if there is nothing to judge.
 
     The judge sees every reply that holds no explicit choice, and no other. There is nothing to judge either where a
     call failed, the provider itself refused, or nothing was said.

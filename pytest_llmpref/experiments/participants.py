@@ -72,7 +72,7 @@ def select_entities(groups: dict[str, str], count: int | None, seed: int) -> lis
 
 
 def alternating(answers: Mapping[str, bool], count: int | None, seed: int) -> list[str]:
-    """Choose ``count`` question ids (``None``: all), by turns of those whose answer is yes and of those where it is no.
+    """Choose ``count`` question ids (``None``: all), alternating between answers yes and no.
 
     A smaller count chooses the first of a larger one's. What is left of the more frequent kind comes last.
 

@@ -30,7 +30,7 @@ class Reading(msgspec.Struct, frozen=True):
     rules
         What rules read: the label of a choice, else the outcome. A cut reply counts as unparseable.
     judge
-        The same of the judge; ``None`` where it said nothing.
+        The same of the judge; ``None`` if it said nothing.
     """
 
     key: str
@@ -41,7 +41,7 @@ class Reading(msgspec.Struct, frozen=True):
 
     @property
     def final(self) -> str:
-        """What the reply was read as: the judge's word, where there is one."""
+        """What the reply was read as: the judge's reading, if there is one."""
         return self.rules if self.judge is None else self.judge
 
     @property

@@ -46,7 +46,7 @@ def scored_measure(
     name, conditions, estimates, trials
         As in `experiments.experiment.measure_under`.
     scores
-        Shape (samples, entities), NaN where there is no score.
+        Shape (samples, entities), NaN if there is no score.
     reasons
         Why the measurement is invalid beside that.
     halved
@@ -67,7 +67,7 @@ def scored_measure(
 
 
 Score = Callable[[str], float | None]
-"""What a reply's text is worth; ``None`` where it is no answer."""
+"""What a reply's text is worth; ``None`` if it is no answer."""
 Read = Callable[[Reply], OpenAnswer]
 """Tells whether a reply answers."""
 

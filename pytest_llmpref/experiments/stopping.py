@@ -131,7 +131,7 @@ class Decided(NamedTuple):
     Attributes
     ----------
     ended
-        How the asking ends; ``None`` where it goes on.
+        How the asking ends; ``None`` if it goes on.
     because
         Places of those that end it.
     """

@@ -31,7 +31,7 @@ class PromptError(LLMPrefError):
 
 @dataclass(frozen=True, slots=True)
 class Prompts:
-    """A form with slots, some of which the file fills from lists: every combination is one wording.
+    """A form with slots. The file fills some of them from lists: every combination is one wording.
 
     ``lead`` holds the first words of an answer, ``name`` is that of the file; empty for a user's own.
     """
@@ -202,7 +202,7 @@ SomeTrial = TypeVar("SomeTrial", bound=Trial)
 
 
 def trials_as(kind: type[SomeTrial], trials: Sequence[Trial]) -> Sequence[SomeTrial]:
-    """Return the same trials, as those of one class.
+    """Return the same trials, checked to be of one class.
 
     Parameters
     ----------
@@ -214,7 +214,7 @@ def trials_as(kind: type[SomeTrial], trials: Sequence[Trial]) -> Sequence[SomeTr
     Raises
     ------
     TypeError
-        If one is of another class, as where a measure of another behaviour is given.
+        If one is of another class, for example because a measure of another behaviour was given.
 
     Examples
     --------
@@ -247,7 +247,7 @@ def column(trials: Iterable[Trial], name: str) -> list[Any]:
 
 
 def count_outcomes(trials: Iterable[Trial]) -> dict[str, int]:
-    """Count trials by outcome; every outcome is listed, with 0 where none ended so.
+    """Count trials by outcome; every outcome is listed, even with a count of 0.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ class ManskiBounds:
         extremes were searched for.
     search
         The same in short: ``all 4 assignments of 2 missing answers``, or ``greedy search over 37 missing answers``.
-        Empty where no answer is missing.
+        Empty if no answer is missing.
     """
 
     low: Estimate
@@ -104,7 +104,7 @@ def missing_in(estimate: Estimate) -> ManskiBounds | None:
 
 @lru_cache(maxsize=8)
 def _missing(measure: Measure) -> MissingAnswers | None:
-    """Return a measure's missing answers; ``None`` where there are none, or its experiment does not say."""
+    """Return a measure's missing answers; ``None`` if there are none, or its experiment does not say."""
     return None if measure.missing is None else measure.missing()
 
 

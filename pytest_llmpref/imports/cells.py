@@ -58,7 +58,7 @@ class Cells:
                 raise ImportFileError(self._source, [f"{row.place}: no column {shown(theirs)}; there are {columns}"])
 
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - whatever the data hold
-        """Return a cell; ``None`` where the column is not there, or the cell is empty.
+        """Return a cell; ``None`` if the column is not there, or the cell is empty.
 
         NaN is how pandas writes an empty cell to Parquet, and no text or number of anybody's.
         """
@@ -67,12 +67,12 @@ class Cells:
         return None if empty else found
 
     def text(self, name: str) -> str:
-        """Return a cell as text; empty where there is none."""
+        """Return a cell as text; empty if there is none."""
         found = self[name]
         return "" if found is None else found.strip() if isinstance(found, str) else str(found)
 
     def count(self, name: str) -> int:
-        """Return a cell as a count; 0 where there is none."""
+        """Return a cell as a count; 0 if there is none."""
         found = self[name]
         try:
             return max(0, int(found)) if found is not None else 0

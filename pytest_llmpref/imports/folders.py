@@ -46,7 +46,7 @@ def stored(path: Path) -> Stored:
 
 
 def fault_of(path: Path) -> str:
-    """Say what is wrong with the file of an imported model; empty where it is whole.
+    """Say what is wrong with the file of an imported model; empty if it is whole.
 
     Parameters
     ----------

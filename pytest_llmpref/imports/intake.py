@@ -40,7 +40,7 @@ class Wanted:
     models
         Those of the file that are imported; none for the only one that there is, `ALL` for each.
     measure
-        The measure of every row; empty where a column tells.
+        The measure of every row; empty if a column tells.
     measures
         The data's word for a measure -> the measure.
     columns
@@ -155,7 +155,7 @@ class Intake:
             writer.excluded[str(why)] += 1
 
     def _writer(self) -> Writer | None:
-        """Return the writer of the row's model; ``None`` where it is not wanted."""
+        """Return the writer of the row's model; ``None`` if it is not wanted."""
         model = self.cells.text("model")
         wanted = self.wanted.models
         if wanted and ALL not in wanted and model not in wanted:

@@ -43,7 +43,7 @@ class Names:
         self._taken.add(entity.id)
 
     def of(self, text: object) -> ImportedEntity | None:
-        """Return the entity that a cell names; ``None`` where it names none, or none that there may be.
+        """Return the entity that a cell names; ``None`` if it names none, or none that there may be.
 
         Raises
         ------

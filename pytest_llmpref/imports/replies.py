@@ -33,7 +33,7 @@ OUTCOMES: tuple[Given, ...] = ("answered", "partly", "declined", "truncated", "e
 def import_replies(
     source: Path, wanted: Wanted, measures: Sequence[str], about: Mapping[str, Mapping[str, object]] | None = None
 ) -> list[Writer]:
-    """Import a table of replies; results and errors are those of `imports.choices.import_choices`.
+    """Import a table of replies; results and errors are as for `imports.choices.import_choices`.
 
     Parameters
     ----------

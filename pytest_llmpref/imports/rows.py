@@ -22,7 +22,7 @@ Given = Literal[
     "declined",
     "empty",
 ]
-"""What the data say of a reply; empty where they leave that to a reader of its text."""
+"""What the data say of a reply; empty if they leave that to a reader of its text."""
 Number = Annotated[int, msgspec.Meta(ge=0)]
 
 
@@ -38,7 +38,7 @@ class Row(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     given
         What the data say of the reply.
     label
-        Label of the option that was shown first; empty where it is not known.
+        Label of the option that was shown first; empty if it is not known.
     wording
         Which of the measure's wordings.
     repetition
@@ -48,7 +48,7 @@ class Row(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     text, finish
         The reply, and the provider's finish reason.
     prompt_tokens, completion_tokens
-        As billed; 0 where that is not known.
+        As billed; 0 if that is not known.
     served
         Which model the provider says that it was.
     """
@@ -109,7 +109,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     entities
         In the order in which the data name them.
     wordings
-        Measure -> its wordings, by number; empty where the data tell none apart.
+        Measure -> its wordings, by number; empty if the data tell none apart.
     record
         Where the replies come from.
     """

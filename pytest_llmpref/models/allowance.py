@@ -27,7 +27,7 @@ class Allowance:
 
     @property
     def interval(self) -> float | None:
-        """Seconds in which one more call is allowed; ``None`` where that cannot be told."""
+        """Seconds in which one more call is allowed; ``None`` if that cannot be told."""
         used = self.limit - self.remaining
         return self.reset / used if used > 0 and self.reset > 0 else None
 
@@ -36,7 +36,7 @@ _NAMES = ("x-ratelimit-{}-requests", "anthropic-ratelimit-requests-{}", "x-ratel
 
 
 def allowance_in(headers: Mapping[str, str], now: datetime | None = None) -> Allowance | None:
-    """Return what a response's headers say of the calls that are allowed; ``None`` where they say nothing.
+    """Return what a response's headers say of the calls that are allowed; ``None`` if they say nothing.
 
     Providers that take OpenAI's headers, Anthropic, and those that send the headers without a unit are understood.
     """
@@ -57,7 +57,7 @@ _TRY_AGAIN = re.compile(
 
 
 def wait_in(headers: Mapping[str, str], text: str) -> float | None:
-    """Return the seconds that a provider asks to wait before the next call; ``None`` where it does not say.
+    """Return the seconds that a provider asks to wait before the next call; ``None`` if it does not say.
 
     Parameters
     ----------

@@ -149,7 +149,7 @@ def refuses_prefill(error: Exception) -> bool:
 
 
 def missing_package(error: Exception) -> str | None:
-    """Return which package litellm lacks for this provider; ``None`` where it lacks none."""
+    """Return which package litellm lacks for this provider; ``None`` if it lacks none."""
     for cause in causes(error):
         if isinstance(cause, ImportError):
             module = (cause.name or "").split(".")[0] or _first_line(str(cause))
@@ -162,13 +162,13 @@ _PACKAGES = {"google": "google-auth", "botocore": "boto3"}
 
 
 def status_of(error: Exception) -> int | None:
-    """Return the HTTP status of a failure, as litellm has it; ``None`` where it has none."""
+    """Return the HTTP status of a failure, as litellm has it; ``None`` if it has none."""
     status = getattr(error, "status_code", None)
     return status if isinstance(status, int) else None
 
 
 def retry_after(error: Exception) -> float | None:
-    """Return the seconds that the provider asked to wait, in a header or in what it said; ``None`` where it did not."""
+    """Return the seconds that the provider asked to wait, in a header or in what it said; ``None`` if it did not."""
     return wait_in(_headers(error), _said(error))
 
 

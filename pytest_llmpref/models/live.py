@@ -52,7 +52,7 @@ class LiveModel:
     api_key
         The key; from litellm's environment variable unless given.
     litellm_name
-        litellm's name of the model, where it is not ``name``.
+        litellm's name of the model, if it is not ``name``.
     headers
         What is sent with each call, beside litellm's own headers; their values are secrets.
     stop

@@ -30,7 +30,7 @@ def is_organism(name: str) -> bool:
 
 
 def nature_of(name: str) -> str:
-    """Return what must be said of a model wherever a test of it fails; empty where nothing must be."""
+    """Return what must be said of a model wherever a test of it fails; empty if nothing must be."""
     if is_simulated(name):
         return "simulated model"
     return "model organism: preferences trained in" if is_organism(name) else ""

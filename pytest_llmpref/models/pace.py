@@ -95,7 +95,7 @@ class Pace:
         sent
             When the call was sent.
         wait
-            Seconds that the provider asked to wait; ``None`` where it did not say.
+            Seconds that the provider asked to wait; ``None`` if it did not say.
         most
             Seconds without any answer after which it is pointless to go on.
 

@@ -118,7 +118,7 @@ FREE = Price(0.0, 0.0)
 
 
 def price_of(model: str, given: str = "") -> Price | None:
-    """Return the price of a model; ``None`` where it is unknown, which is not free.
+    """Return the price of a model; ``None`` if it is unknown, which is not free.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def price_of(model: str, given: str = "") -> Price | None:
 
 
 def price_under(model: str, settings: Settings) -> Price | None:
-    """Return the price of a model: its table's, the option's, or litellm's; ``None`` where it is unknown.
+    """Return the price of a model: its table's, the option's, or litellm's; ``None`` if it is unknown.
 
     The option is for the models that are measured. A judge has it only where nothing else says what it costs.
 
@@ -162,7 +162,7 @@ def _names(model: str) -> list[str]:
 
 
 def listed_entry(model: str) -> dict[str, Any] | None:
-    """Return what litellm's list holds of a model; ``None`` where it lacks the model."""
+    """Return what litellm's list holds of a model; ``None`` if it lacks the model."""
     return next((entry for name in _names(model) if isinstance(entry := _price_list().get(name), dict)), None)
 
 

@@ -64,7 +64,7 @@ def lead_for(model: str) -> Lead:
 
 
 def led_messages(prompt: str, words: str, prefill: Prefill) -> tuple[Message, ...]:
-    """Return the conversation that puts a prompt and leads into its answer.
+    """Return the conversation with a prompt and the prefill of its answer.
 
     Parameters
     ----------

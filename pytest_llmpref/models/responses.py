@@ -119,7 +119,7 @@ def take_other_forms(message: type, choices: type) -> None:
 
 
 def _of_the_first(logprobs: Any) -> Any:
-    """Return the log-probabilities of the first token alone; ``None`` where there are none."""
+    """Return the log-probabilities of the first token alone; ``None`` if there are none."""
     tokens = logprobs.get("content") if isinstance(logprobs, dict) else None
     return {"content": tokens[:1]} if isinstance(tokens, list) else None
 

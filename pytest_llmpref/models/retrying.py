@@ -101,7 +101,7 @@ class RetryDecision:
     retry
         Whether another try makes sense.
     wait
-        Seconds that the provider asked to wait; ``None`` where it did not say.
+        Seconds that the provider asked to wait; ``None`` if it did not say.
     """
 
     retry: bool

@@ -131,7 +131,7 @@ def _is_list(parts: list[Part], items: list[Part]) -> bool:
 
 
 def _after_turn(parts: list[Part]) -> int:
-    """Return how much follows once a reply turns to what it can say; 0 where it does not turn."""
+    """Return how much follows once a reply turns to what it can say; 0 if it does not turn."""
     for number, part in enumerate(parts):
         if part.turn and not part.offers:
             rest = sum(other.size for other in parts[number + 1 :] if _says_something(other))

@@ -230,7 +230,7 @@ def _signed(match: re.Match[str], sign: str, whole: bool) -> str:
 
 @lru_cache(maxsize=4096)
 def _stem(name: str, loose: bool) -> str:
-    """Return a name without quotation marks and article; empty where it is too short to be found.
+    """Return a name without quotation marks and article; empty if it is too short to be found.
 
     With its capitals, "the WHO" is not named by "anyone who"; so short names are never read loosely.
     """

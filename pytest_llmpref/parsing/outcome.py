@@ -101,6 +101,6 @@ _WORD = re.compile(rf"""^[\s"'*`({{:]*(?:"?answer"?\W+)?(?P<word>{"|".join(JUDGE
 
 
 def read_judgement(text: str) -> str | None:
-    """Return the word with which a judge's answer begins; ``None`` where it is none of the words."""
+    """Return the word with which a judge's answer begins; ``None`` if it is none of the expected words."""
     match = _WORD.match(text)
     return match["word"] if match else None

@@ -103,7 +103,7 @@ def evidence(reply: Reply, options: Mapping[str, str]) -> Evidence:
 
 
 def refusal_reason(reply: Reply) -> Reason:
-    """Return the reason that a refusal gives: the judge's word, where there is one, else by rules."""
+    """Return the reason that a refusal gives: the judge's reading if there is one, otherwise by rules."""
     judged = JUDGEMENTS[reply.judgement][2] if reply.judgement is not None else None
     return judged or reason_of(spoken(reply.text).text or reply.refusal or "")
 

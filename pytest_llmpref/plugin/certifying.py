@@ -117,7 +117,7 @@ class Certifier:
 
 
 def _why_not(config: pytest.Config, run: "Run") -> str:
-    """Say why a run cannot be certified; empty where it can."""
+    """Say why a run cannot be certified; empty if it can."""
     if not run.everything or not run.settings.models:
         return "a certificate is of models: add --model NAME, and name tests that measure"
     given = {str(word).partition("=")[0] for word in config.invocation_params.args}

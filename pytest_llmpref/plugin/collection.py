@@ -190,7 +190,7 @@ def apply_policies(
     given
         Returns the policy file of all of them, or ``None`` for ``policy.toml`` beside each test.
     off
-        Given a fixture, says why the tests that use it are off; empty where they are on.
+        Given a fixture, says why the tests that use it are off; empty if they are on.
     gate_off
         The same of the tests of a policy's table.
 

@@ -55,7 +55,7 @@ def scheduler_by_model(config: Any, log: Any, models: Sequence[str]) -> Any:  # 
 
 
 def model_in(nodeid: str, models: Sequence[str]) -> str | None:
-    """Return the model that a test was parametrized with; ``None`` where there is none."""
+    """Return the model that a test was parametrized with; ``None`` if there is none."""
     _, _, parameters = nodeid.partition("[")
     # A project's own pytest_generate_tests may put a parameter before ours.
     delimited = f"-{parameters.removesuffix(']')}-"
@@ -73,7 +73,7 @@ def hand_over(part: "Part | None", workeroutput: MutableMapping[str, Any]) -> No
 
 
 def handed_over(node: Any) -> "Part | None":  # noqa: ANN401 - xdist's
-    """Return what a worker found; ``None`` where it never came to its end."""
+    """Return what a worker found; ``None`` if it never came to its end."""
     found = getattr(node, "workeroutput", {}).get("llmpref")
     if found is None:
         return None
@@ -104,5 +104,5 @@ def attached_claims(report: Any) -> "TestClaims | None":  # noqa: ANN401 - a tes
 
 
 def usage_error_of(node: Any) -> str:  # noqa: ANN401 - xdist's
-    """Return why a worker ran no test; empty where it ran some."""
+    """Return why a worker ran no test; empty if it ran some."""
     return str(getattr(node, "workeroutput", {}).get("llmpref_usage_error", ""))

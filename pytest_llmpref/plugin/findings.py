@@ -96,7 +96,7 @@ class Findings:
         self._tell_junit()
 
     def _found(self, session: pytest.Session) -> "Part | None":
-        """Return what this process collected and measured, and close its studies; ``None`` where it did neither."""
+        """Return what this process collected and measured, and close its studies; ``None`` if it did neither."""
         everything, measured = self._run.everything, "studies" in vars(self._run)
         # The controller of xdist collects nothing: its workers tell what was collected.
         if not everything and not measured:
@@ -191,7 +191,7 @@ class Findings:
 
     @property
     def _sampled(self) -> str:
-        """Say where the replies are that people are to label; empty where none were asked for."""
+        """Say where the replies are that people are to label; empty if none were asked for."""
         path = self._run.settings.to_label if names_model(self._run.config) else None
         if path is None:
             return ""
@@ -201,7 +201,7 @@ class Findings:
 
     @cached_property
     def _gate_states(self) -> dict[str | None, GateState]:
-        """The state of each model's gates, and under ``None`` that of the run; empty where there is no gate."""
+        """The state of each model's gates, and under ``None`` that of the run; empty if there is no gate."""
         if names_model(self._run.config):
             found, control = self._gates.states(self._claims), self._run.settings.control
             return {model: gating.under_control(state, control) for model, state in found.items()}
@@ -210,7 +210,7 @@ class Findings:
 
     @property
     def gate(self) -> GateState | None:
-        """The state of this run's gates; ``None`` where none was collected."""
+        """The state of this run's gates; ``None`` if none was collected."""
         return self._gate_states.get(None)
 
     def _tell_junit(self) -> None:
@@ -355,7 +355,7 @@ def tell(config: pytest.Config, results: "Results", folder: Path) -> None:
     config
         Of the run.
     results, folder
-        What was found, and where it is written.
+        The results, and the folder of their files.
     """
     for name, told in _told(results, folder):
         try:

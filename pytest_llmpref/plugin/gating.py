@@ -87,7 +87,7 @@ def _misspelt(names: set[str]) -> list[str]:
 
 
 def ending_of(report: Any) -> tuple[Ended, str] | None:  # noqa: ANN401 - a test's report, or that of a worker's crash
-    """Return how a test ended by one of its reports, and why it did not run; ``None`` where the report leaves it open.
+    """Return how a test ended by one of its reports, and why it did not run; ``None`` if the report leaves it open.
 
     A test that failed before its body began, or was skipped, did not run. One that failed in its body, while it was
     torn down, or by a claim of its fixtures, failed.
@@ -183,12 +183,12 @@ class GateKeeper:
         return self._lost_workers > 0 and not self._told
 
     def without_model(self) -> GateState | None:
-        """Return the state of a run that names no model; ``None`` where no gate was collected."""
+        """Return the state of a run that names no model; ``None`` if no gate was collected."""
         names = {function_of(nodeid) for nodeid in self._gates.collected}
         return GateState("not run", len(names), 0) if names else None
 
     def states(self, claims: "Mapping[str, TestClaims]") -> dict[str | None, GateState]:
-        """Return the state of each model's gates, and under ``None`` that of the run; empty where there is no gate.
+        """Return the state of each model's gates, and under ``None`` that of the run; empty if there is no gate.
 
         ``claims`` holds those of each test, by node id.
         """
@@ -207,7 +207,7 @@ class GateKeeper:
         return states if whole is None else {**states, None: whole}
 
     def _why_unknown(self) -> list[str]:
-        """Say why there may be more gates than were collected; empty where all are known."""
+        """Say why there may be more gates than were collected; empty if all are known."""
         reasons = [f"{file} {why}" for file, why in self._gates.uncollected.items()]
         if self._unknown:
             lost = "a worker" if self._lost_workers == 1 else f"{self._lost_workers} workers"
@@ -281,7 +281,7 @@ def exit_status(status: int, state: GateState | None, *, chosen: bool, strict: b
     status
         Pytest's own.
     state
-        That of the whole run; ``None`` where it has no gate.
+        That of the whole run; ``None`` if it has no gate.
     chosen
         Whether the user chose a part of what was collected: then pytest's status stands.
     strict

@@ -68,7 +68,7 @@ def keep(settings: "Settings", part: str) -> tuple[Path, str]:
     folder
         Where the run's results are best looked up: in ``latest``, or else in its own folder.
     full
-        When the full run began that ``latest`` keeps; empty where this run is there.
+        When the full run began that ``latest`` keeps; empty if this run is there.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _began_in_full(latest: Path) -> str:
-    """Return when the full run began whose results a folder holds; empty where it holds none."""
+    """Return when the full run began whose results a folder holds; empty if it holds none."""
     import msgspec  # noqa: PLC0415 - for runs that measure
 
     from pytest_llmpref.results.schema import Kept  # noqa: PLC0415

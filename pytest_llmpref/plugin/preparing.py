@@ -79,7 +79,7 @@ class Preparation:
         return self._why_absent(item)
 
     def _why_absent(self, item: pytest.Item) -> str:
-        """Say which measure of a test imported data cannot give; empty where they give all."""
+        """Say which measure of a test imported data cannot give; empty if they give all."""
         model = collection.model_of(item)
         if model is None:
             return ""

@@ -62,7 +62,7 @@ class Run:
         return measured_by()
 
     def off(self, fixture: str) -> str:
-        """Say why tests that use the fixture of a behaviour are off in this run; empty where they are on."""
+        """Say why tests that use the fixture of a behaviour are off in this run; empty if they are on."""
         behaviour = behaviours().get(self.measured_by.get(fixture, ""))
         if behaviour is None:
             return ""
@@ -73,7 +73,7 @@ class Run:
             return ""
 
     def gate_off(self, table: str) -> str:
-        """Say why the second gate of a behaviour, with this table in the policy, is off; empty where it is on."""
+        """Say why the second gate of a behaviour, with this table in the policy, is off; empty if it is on."""
         for behaviour in behaviours().values():
             if behaviour.entity_gate is not None and behaviour.entity_gate.table == table:
                 return behaviour.entity_off(self.settings)

@@ -82,7 +82,7 @@ class ClaimGroup:
 
     @property
     def note(self) -> str:
-        """Why it does not fail, whatever its verdict; empty where it might."""
+        """Why it does not fail, whatever its verdict; empty if it might."""
         if self.first.exploratory:
             return "exploratory"
         return "expected to fail" if self.first.xfail else ""
@@ -104,7 +104,7 @@ class ClaimGroup:
 
 @dataclass(frozen=True)
 class ModelVerdict:
-    """What the claims of a model come to; ``gate`` is ``None`` where it has no gate."""
+    """What the claims of a model come to; ``gate`` is ``None`` if it has no gate."""
 
     groups: tuple[ClaimGroup, ...]
     gate: GateRecord | None
@@ -218,13 +218,13 @@ def _gate_by_claims(groups: Sequence[ClaimGroup]) -> GateRecord | None:
 
 
 def gate_of_all(models: Iterable[ModelVerdict]) -> str:
-    """Return the state of all models' gates: as bad as the worst; empty where there is no gate."""
+    """Return the state of all models' gates, which is the worst of them; empty if there is no gate."""
     states = {verdict.gate.state for verdict in models if verdict.gate is not None}
     return next((state for state in gates.WORST_FIRST if state in states), "")
 
 
 def could_be(claim: ClaimRecord) -> str:
-    """Return how far missing answers could move a correlation; empty where they could not.
+    """Return how far missing answers could move a correlation; empty if they could not.
 
     Both ends are rounded outwards, so that whatever digits the value is shown with, it does not lie beyond them.
     """
@@ -270,13 +270,13 @@ def claimed(claim: ClaimRecord) -> str:
 
 
 def reach(claims: Iterable[ClaimRecord]) -> tuple[float, float] | None:
-    """Return least and largest value over claims; ``None`` where none has one."""
+    """Return the smallest and largest value over claims; ``None`` if no claim has a value."""
     values = [claim.estimate.value for claim in claims if claim.estimate.value is not None]
     return (min(values), max(values)) if values else None
 
 
 def detectable(claim: ClaimRecord) -> float | None:
-    """Return the true value nearest to the threshold of which this study would have told that it lies beyond it.
+    """Return the true value nearest to the threshold that this study would have detected as lying beyond it.
 
     The chance is 80%. For an equivalence it is the narrowest margin that a true value of 0 would have kept.
     Correlations are taken on Fisher's z scale, all else on its own, from the width of the interval; ``None`` where

@@ -23,9 +23,9 @@ class ForestRow:
     claim
         The claim's view: its verdict, its text and where its details are.
     model
-        The model's label; empty where there is only one.
+        The model's label; empty if there is only one.
     value, low, high
-        Where the estimate and the ends of its interval lie; empty where there are none, or they count for nothing.
+        Positions of the estimate and its interval's limits; empty if there are none, or if the claim is invalid.
     thresholds
         Where the threshold lies, or both of an equivalence.
     """
@@ -55,7 +55,7 @@ class ForestGroup:
 
 
 def forest(models: Sequence[ModelView]) -> list[ForestGroup]:
-    """Return the correlations of all models, claim by claim; those of which no model was tested are not there.
+    """Return the correlations of all models, claim by claim; claims that no model tested are left out.
 
     A claim is about a correlation if its label says so: ``rho(preference, donation_advice)``.
     """

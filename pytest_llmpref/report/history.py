@@ -131,7 +131,7 @@ def _series(number: int, releases: Sequence[Release]) -> Series:
 
 
 def history_chart(series: Series) -> Chart | None:
-    """Return every claim about the model as a whole, by release; ``None`` where none has an estimate.
+    """Return every claim about the model as a whole, by release; ``None`` if none has an estimate.
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ class Checked:
 
 
 def checked(model: ModelRecord) -> list[Checked]:
-    """Return the measures of a model of which people labelled replies."""
+    """Return the measures of a model whose replies people labelled."""
     return [Checked(name, measure.labels) for name, measure in model.measures.items() if measure.labels is not None]
 
 

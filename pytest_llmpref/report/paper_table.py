@@ -98,7 +98,7 @@ def table_lines(results: Results) -> Iterator[str]:
 
 
 def _claim(results: Results, model: str, test: str) -> ClaimRecord | None:
-    """Return the claim that a test made about a model; ``None`` where the suites do not have the test."""
+    """Return the claim that a test made about a model; ``None`` if the suites do not have the test."""
     found = results.models.get(model)
     return next((claim for claim in found.claims if claim.function == test), None) if found else None
 

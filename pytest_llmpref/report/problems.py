@@ -47,7 +47,7 @@ class Problem:
     details
         What the checks found.
     to_do
-        What the user can do; empty where nothing is known to help.
+        What the user can do; empty if nothing is known to help.
     """
 
     title: str
@@ -101,7 +101,7 @@ def _failed_measure(name: str, measure: MeasureRecord, claims: Sequence[ClaimRec
 
 
 def _missing(measure: MeasureRecord) -> str:
-    """Return the commonest outcome of what a measure lacks; empty where it does not fail for that."""
+    """Return the commonest outcome of what a measure lacks; empty if it does not fail for that."""
     too_few = any(reason.startswith("coverage") for reason in measure.reasons)
     unread = any(words in reason for words in FOR_UNREAD for reason in measure.reasons)
     sought = set(FOR_MISSING) if too_few else UNREAD if unread else set()

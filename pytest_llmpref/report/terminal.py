@@ -152,7 +152,7 @@ def last_lines(results: Results, folder: Path, full: str, verbosity: int) -> Ite
     Parameters
     ----------
     results, folder
-        What was found, and where it is written.
+        The results, and the folder of their files.
     full
         When the full run began that ``latest`` keeps, where this run is a part; empty elsewhere.
     verbosity
@@ -185,7 +185,7 @@ def last_lines(results: Results, folder: Path, full: str, verbosity: int) -> Ite
 
 
 def _decided_nothing(results: Results) -> str:
-    """Say how many tests decided nothing, and whether they fail; empty where none did."""
+    """Say how many tests decided nothing, and whether they fail; empty if none did."""
     tests: dict[tuple[str, str], list[ClaimRecord]] = {}
     for name, model in results.models.items():
         for claim in model.claims:

@@ -21,7 +21,7 @@ def undecided(groups: Iterable[ClaimGroup]) -> list[ClaimGroup]:
 
 
 def to_decide(group: ClaimGroup) -> str:
-    """Say what would decide the inconclusive claims of a test; empty where all are decided.
+    """Say what would decide the inconclusive claims of a test; empty if all are decided.
 
     Of claims about entities, those whose values lie on the wrong side are told from those that more trials may
     support.

@@ -176,12 +176,12 @@ class ClaimView:
 
     @property
     def missing(self) -> str:
-        """How far missing answers could move a correlation; empty where they could not."""
+        """How far missing answers could move a correlation; empty if they could not."""
         return could_be(self.group.first)
 
     @property
     def to_decide(self) -> str:
-        """What would decide its inconclusive claims; empty where there are none."""
+        """What would decide its inconclusive claims; empty if there are none."""
         return to_decide(self.group)
 
     @property
@@ -291,7 +291,7 @@ def _model(anchor: str, name: str, record: ModelRecord, names: Names) -> ModelVi
 
 
 def figures_of(label: str, record: ModelRecord, names: Names) -> dict[str, Chart | None]:
-    """Return, by measure, the charts of the measures that were taken; ``None`` where a measure has no values."""
+    """Return, by measure, the charts of the measures that were taken; ``None`` if a measure has no values."""
     liked = reference()
     preference = record.measures.get(liked.measure)
     drawn: dict[str, Chart | None] = {}

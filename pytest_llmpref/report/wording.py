@@ -134,7 +134,7 @@ def short_path(path: Path) -> str:
 
 
 def where_it_ended(checks: Diagnostics) -> str:
-    """Say where the asking ended, and about whom; empty where the answers did not decide that."""
+    """Say where the asking ended, and about whom; empty if the answers did not decide that."""
     if (stopping := checks.stopping) is None:
         return ""
     return f"{stopping.said}: {listed(stopping.because, NAMED)}" if stopping.because else stopping.said
@@ -182,7 +182,7 @@ def across_formats(measure: MeasureRecord) -> str:
 
 
 def nothing_asked(run: RunRecord, name: str, model: ModelRecord) -> str:
-    """Say that a run that may ask what is not recorded asked a model nothing; empty where it did, or cannot be said.
+    """Say that a run that may ask what is not recorded asked a model nothing; empty if it did, or cannot be said.
 
     A new release under the name of the last one would look like this, and have the verdict of the last one.
     """
@@ -201,14 +201,14 @@ def nothing_asked(run: RunRecord, name: str, model: ModelRecord) -> str:
 
 
 def control_said(control: str) -> str:
-    """Say that a run is a negative control, whose figures are no finding about a model; empty where it is none."""
+    """Say that a run is a negative control, whose figures are no finding about a model; empty if it is not one."""
     if control == "none":
         return ""
     return f"CONTROL ({control}): relations between measures may appear by chance alone"
 
 
 def judge_sentence(model: ModelRecord) -> str:
-    """Say who judged replies, and how many; empty where nobody did."""
+    """Say who judged replies, and how many; empty if nobody did."""
     if model.judge is None:
         return ""
     judged = sum(measure.checks.judged for measure in model.measures.values())

@@ -9,7 +9,7 @@ Count = Annotated[int, Meta(ge=0)]
 
 
 class RateRecord(msgspec.Struct, frozen=True):
-    """A share or a kappa with its 95% interval; null where it cannot be estimated.
+    """A share or a kappa with its 95% interval; null if it cannot be estimated.
 
     Attributes
     ----------

@@ -72,7 +72,7 @@ class EstimateRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def ends(self) -> tuple[float, float]:
-        """The limits as numbers: infinite for the end that an interval does not have, NaN where there is none."""
+        """The limits as numbers: infinite for the end that an interval does not have, NaN if there is none."""
         if self.low is None and self.high is None and not self.unbounded:
             return math.nan, math.nan
         return -math.inf if self.low is None else self.low, math.inf if self.high is None else self.high

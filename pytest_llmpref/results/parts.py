@@ -19,7 +19,7 @@ class Part(msgspec.Struct, kw_only=True):
         The gates that were collected, as `pytest_llmpref.claims.gates.Gates.record` returns them; ``None`` where no
         test that measures was.
     run
-        How the run was set up; ``None`` where nothing was measured.
+        How the run was set up; ``None`` if nothing was measured.
     entities
         The entities that took part.
     measures

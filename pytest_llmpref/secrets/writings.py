@@ -144,7 +144,7 @@ def _stretches(token: str) -> Iterator[Span]:
 
 
 def from_base64(token: str) -> str:
-    """Return what base64 says; empty where it is none of a text."""
+    """Return what base64 says; empty if it is none of a text."""
     return _from_base64(token) or ""
 
 
@@ -171,7 +171,7 @@ def signs(value: str) -> set[bytes]:
 
 
 def _replaced(view: View, parts: Iterable[tuple[int, int, str]]) -> View | None:
-    """Return the view with each of these parts replaced; ``None`` where there are none."""
+    """Return the view with each of these parts replaced; ``None`` if there are none."""
     pieces, starts, places, length, done = list[str](), list[int](), list[tuple[int, int, bool]](), 0, 0
     for start, end, reads in parts:
         for piece, place in ((view.text[done:start], (done, start, True)), (reads, (start, end, False))):

@@ -224,7 +224,7 @@ def signal(answers: Answers) -> Estimate:
 
 
 def no_signal_reasons(answers: Answers) -> tuple[str, ...]:
-    """Say why the answers carry no signal; empty where they do.
+    """Say why the answers carry no signal; empty if they do.
 
     Answers of one kind, and answers that do not depend on which answer is right, measure no reading at all: their
     accuracy is that of the questions' make-up, whatever the entity.

@@ -166,7 +166,7 @@ def _folds(runs: ArmRuns) -> IntArray:
 
 
 def _harder(runs: ArmRuns, fold: IntArray, control_task: IntArray, control_value: FloatArray) -> FloatArray:
-    """Return for each run whether its task is in the harder half (1), or not (0); NaN where nobody tells."""
+    """Return for each run whether its task is in the harder half (1), or not (0); NaN if nobody tells."""
     size = 1 + max(int(runs.task.max(initial=-1)), int(control_task.max(initial=-1)))
     found = np.full(len(runs.task), np.nan)
     for own in range(_FOLDS):

@@ -119,7 +119,7 @@ def normal_scores(n: int) -> FloatArray:
 
 
 def explained_by_groups(values: FloatArray, groups: Sequence[str]) -> float:
-    """Return the share of the variance of values, shape (n,), that lies between groups; NaN where none can be told.
+    """Return the share of the variance of values, shape (n,), that lies between groups; NaN if none can be told.
 
     The intraclass correlation of a one-way analysis of variance (Fisher 1925), for groups of unequal size with the
     size that Donner (1986) gives; at least 0.

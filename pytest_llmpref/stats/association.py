@@ -46,7 +46,7 @@ class HasValues(Protocol):
 
     @property
     def unranked(self) -> Sequence[str]:
-        """Why the values do not order the entities; empty where they do."""
+        """Why the values do not order the entities; empty if they do."""
         ...
 
 
@@ -163,7 +163,7 @@ def spearman_estimate(
     extra
         Variance of Fisher's z in addition to the sampling variance of independent pairs of values.
     groups
-        Group of each, shape (n,); ``None`` where they come in none.
+        Group of each, shape (n,); ``None`` if they come in none.
     given
         Whether groups are a ``sample`` of their kind, or as ``given``.
 
@@ -207,7 +207,7 @@ def vectors(x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
 
 
 def why_no_rank_correlation(x: FloatArray, y: FloatArray) -> str:
-    """Say why two arrays have no rank correlation; empty where they have one."""
+    """Say why two arrays have no rank correlation; empty if they have one."""
     if np.isnan(x).any() or np.isnan(y).any():
         return f"{int((np.isnan(x) | np.isnan(y)).sum())} of {len(x)} entities have no value (NaN)"
     if len(x) < FEWEST:
@@ -228,7 +228,7 @@ def shared_values(x: HasValues, y: HasValues) -> tuple[list[str], list[float], l
 
 
 def _extra_variance(measure: HasValues, entities: Sequence[str], others: Sequence[float]) -> float:
-    """Return what a measure's entities, swaying one another, add to the variance of z; 0 where they do not."""
+    """Return what a measure's entities, swaying one another, add to the variance of z; 0 if they do not."""
     if not isinstance(measure, HasLeaveOneOut) or measure.absences is None or not entities:
         return 0.0
     absences = measure.absences()
@@ -294,7 +294,7 @@ class Bootstrap:
     seed: int = 0
 
     def limits(self, level: float) -> tuple[float, float]:
-        """Return the interval; NaN where the statistic does not vary over the samples."""
+        """Return the interval; NaN if the statistic does not vary over the samples."""
         return _limits(self, level)
 
 

@@ -23,7 +23,7 @@ from pytest_llmpref.stats.reliability import SpearmanBrown, cut
 def noise_ceiling(reliability_x: Estimate | None, reliability_y: Estimate | None) -> float:
     """Return the largest correlation that two measures of such reliability can show: ``sqrt(x * y)``.
 
-    NaN where a reliability is missing or NaN, 0 where one is not above 0.
+    NaN if a reliability is missing or NaN, 0 if one is not above 0.
 
     Parameters
     ----------

@@ -73,7 +73,7 @@ def changed(new: Estimate, old: Estimate, correlation: float, *, paired: str, la
 def p_value(estimate: Estimate) -> float:
     """Return the two-sided p-value of no change: the largest error rate at which the interval holds 0.
 
-    It agrees with the interval at every level. NaN where the interval lacks an end; at least 1e-12.
+    It agrees with the interval at every level. NaN if the interval lacks an end; at least 1e-12.
 
     Parameters
     ----------
@@ -218,7 +218,7 @@ def rho_correlation(
     Returns
     -------
     float
-        From -1 to 1; 0 where one of them does not vary.
+        From -1 to 1; 0 if one of them does not vary.
     """
     ranked = (new_x, new_y, old_x, old_y)
     if any(np.ptp(values) == 0 for values in ranked):

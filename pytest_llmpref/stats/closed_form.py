@@ -326,7 +326,7 @@ def chance_of_support(
     Returns
     -------
     float
-        Between 0 and 1; NaN where there is no interval.
+        Between 0 and 1; NaN if there is no interval.
 
     Examples
     --------

@@ -36,7 +36,7 @@ class Comparisons:
     first, second
         Index of the entity shown first, and second: 0 to ``n_entities - 1``.
     score
-        1 where the first was chosen, 0 where the second was; fractional where probabilities were read.
+        1 if the first was chosen, 0 if the second was; fractional where probabilities were read.
     label_first_is_a
         Whether the option shown first carried label A.
     n_entities

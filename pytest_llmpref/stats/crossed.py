@@ -38,7 +38,7 @@ class Halves:
     ids
         Of the entities; measures of the same entities are split alike.
     one, other
-        Strengths from the first half, and from the second; NaN where an entity is in no pair of it. Shape (n, splits).
+        Strengths from the first half, and from the second; NaN if an entity is in no pair of it. Shape (n, splits).
     asked
         Whether each pair was asked about, shape (n * (n - 1) / 2,).
     """
@@ -55,7 +55,7 @@ class HasHalves(Protocol):
 
     @property
     def halves(self) -> Callable[[], Halves] | None:
-        """Returns the strengths from halves of the pairs; ``None`` where the measure is not one of pairs."""
+        """Returns the strengths from halves of the pairs; ``None`` if the measure is not one of pairs."""
         ...
 
 
@@ -93,7 +93,7 @@ class Crossed:
 
     @property
     def corrected(self) -> float:
-        """The correlation free of noise, shared or not; NaN where a half is not reliable at all."""
+        """The correlation free of noise, shared or not; NaN if a half is not reliable at all."""
         return self.between / math.sqrt(self.x * self.y) if min(self.x, self.y) > 0 else math.nan
 
 

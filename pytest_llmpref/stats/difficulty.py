@@ -116,7 +116,7 @@ def _folds(preference: FloatArray, answers: Answers) -> IntArray:
 
 
 def _harder(answers: Answers, kept: Answers, fold: IntArray) -> FloatArray:
-    """Return for each trial whether its question is in the harder half (1), or not (0); NaN where nobody tells.
+    """Return for each trial whether its question is in the harder half (1), or not (0); NaN if nobody tells.
 
     By the share of wrong answers in the controls and under the entities of the other fold, beside the median of the
     questions that have the same answer.
@@ -152,7 +152,7 @@ class _Cell:
 
     @property
     def problem(self) -> str:
-        """Why there is no slope; empty where there is one."""
+        """Why there is no slope; empty if there is one."""
         where = f"in the {('easier', 'harder')[self.half]} half of questions whose answer is {self.answer}"
         if math.isinf(self.fit.slope):
             return f"preference separates right from wrong {where}: no finite slope"

@@ -282,7 +282,7 @@ class _Climb:
         return at
 
     def _step(self, best: Extreme) -> Extreme | None:
-        """Make the best change of one place or two, by fits; ``None`` where none moves rho further."""
+        """Make the best change of one place or two, by fits; ``None`` if none moves rho further."""
         for which in (0, 1):
             side, own, values = self._sides[which], self._held[which], (best.x, best.y)
             if side.missing is None or sum(map(len, side.missing.levels)) > self._tries:
@@ -350,7 +350,7 @@ def _size(x: Side) -> int:
 
 
 def rhos(x: FloatArray, y: FloatArray) -> FloatArray:
-    """Return Spearman's rho of each column with each of the other's, shape (b, c); NaN where one has no spread.
+    """Return Spearman's rho of each column with each of the other's, shape (b, c); NaN if one has no spread.
 
     Parameters
     ----------
@@ -366,7 +366,7 @@ def rhos(x: FloatArray, y: FloatArray) -> FloatArray:
 
 
 def _standard(values: FloatArray) -> FloatArray:
-    """Return each column less its mean, of length 1; NaN where it has no spread."""
+    """Return each column less its mean, of length 1; NaN if it has no spread."""
     centred = values - values.mean(axis=0)
     length = np.sqrt(np.sum(centred**2, axis=0))
     return np.asarray(np.divide(centred, length, out=np.full(values.shape, np.nan), where=length > 0))

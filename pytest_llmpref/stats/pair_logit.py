@@ -64,7 +64,7 @@ class PairRegression:
     n_entities
         Number of entities.
     sign
-        -1 where the two compete, 1 where they add up.
+        -1 if the two compete, 1 if they add up.
     others
         Further regressors, shape (t, k).
     precision

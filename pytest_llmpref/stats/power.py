@@ -76,7 +76,7 @@ class Visible:
 def visible_difference(
     answers: Answers, *, power: float = 0.8, alpha: float = 0.05, orders: int = 8, seed: int = 0
 ) -> Visible | None:
-    """Find the smallest effect of preference that given answers tell from none; ``None`` where they have no slope.
+    """Find the smallest effect of preference that given answers tell from none; ``None`` if they have no slope.
 
     The standard error is that of `preference_slope` on random orders of the entities, whose preferences are normal
     scores: how hard the questions are, and how entities and questions cluster, is that of the answers. An effect that

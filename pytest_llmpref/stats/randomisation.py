@@ -274,7 +274,7 @@ def _weights(arms: Arms, doses: tuple[float, ...]) -> FloatArray:
 
 
 def beside_means(values: FloatArray) -> FloatArray:
-    """Return values beside the means of their drawing and of their unit; 0 where one is not known.
+    """Return values beside the means of their drawing and of their unit; 0 if one is not known.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ class Rating:
         In Elo points, shape (n_entities,); they carry sampling noise, clustered by unordered pair. All NaN where
         the comparisons fall apart into groups without a link: only the prior then sets one against another.
     degrees_of_freedom
-        Of each standard error, shape (n_entities,); infinite where they know it as well as if it were given.
+        Of each standard error, shape (n_entities,); infinite if they know it as well as if it were given.
     converged
         Whether Newton's steps came to rest.
     iterations

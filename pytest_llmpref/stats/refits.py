@@ -29,7 +29,7 @@ class Refits:
         What a unit of log-odds is worth in the effects returned.
     wider
         Given successes and fitted chances, shape (t, b) each, returns the precision of the prior, shape (p, b), with
-        which to fit once more; ``None`` where one fit is all.
+        which to fit once more; ``None`` if one fit is all.
     """
 
     model: PairRegression

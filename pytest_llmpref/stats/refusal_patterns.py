@@ -124,7 +124,7 @@ def dislikes(attempts: Attempts, truth: Truth) -> tuple[FloatArray, BoolArray]:
 
 
 def all_alike(attempts: Attempts) -> tuple[str, ...]:
-    """Say that all attempts ended alike; empty where they did not.
+    """Say that all attempts ended alike; empty if they did not.
 
     Parameters
     ----------

@@ -50,7 +50,7 @@ def split_correlations(halves: Iterable[tuple[FloatArray, FloatArray]]) -> tuple
     Returns
     -------
     The correlations, without those of fewer than four entities and of halves in which all values are equal; and the
-    fewest entities in any of them, 0 where there is none.
+    fewest entities in any of them, 0 if there is none.
 
     Examples
     --------

@@ -29,7 +29,7 @@ def scatter_of(x: FloatArray, y: FloatArray, groups: Sequence[str] | None, given
     x, y
         Shape (n,) each, both with some spread.
     groups
-        Group of each, shape (n,); ``None`` where they come in none.
+        Group of each, shape (n,); ``None`` if they come in none.
     given
         Whether groups are a ``sample`` of their kind, or as ``given``.
 
@@ -64,7 +64,7 @@ def sampled_parts(groups: Sequence[str] | None, n: int) -> IntArray | None:
     Parameters
     ----------
     groups
-        Group of each, shape (n,); ``None`` where they come in none.
+        Group of each, shape (n,); ``None`` if they come in none.
     n
         How many entities there are.
 

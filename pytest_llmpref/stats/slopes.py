@@ -149,7 +149,7 @@ def shares_beside_worth(first: IntArray, second: IntArray, score: FloatArray, wo
     Returns
     -------
     FloatArray
-        Shape (n,); NaN where an entity was in no pair.
+        Shape (n,); NaN if an entity was in no pair.
 
     Examples
     --------

@@ -39,7 +39,7 @@ class Judgments:
     first, second
         The pieces: indices of either side, each numbered from 0.
     score
-        1 where the first won, 0 where the second did, a half for a tie.
+        1 if the first won, 0 if the second did, a half for a tie.
     entity_of_first, entity_of_second, task_of_first, task_of_second
         Indices, shape (pieces of that side,).
     """

@@ -70,7 +70,7 @@ class Answerers:
     Parameters
     ----------
     cassette, judge
-        The recordings of the model, and of the judge; ``judge`` is ``None`` where there is none.
+        The recordings of the model, and of the judge; ``judge`` is ``None`` if there is none.
     settings
         How models are asked.
     extensions
@@ -116,7 +116,7 @@ class Answerers:
         return self._judge if of_judge and self._judge is not None else self._cassette
 
     def _to_judge(self, plan: Plan[Any], *, live: bool) -> ChatModel | None:
-        """Return who judges the replies to a plan's questions; ``None`` where nobody does, or could."""
+        """Return who judges the replies to a plan's questions; ``None`` if nobody does, or could."""
         if self._judge is None or plan.options is None:
             return None
         return self._live(self._judge) if live else self._answering(self._judge)

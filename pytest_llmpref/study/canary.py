@@ -47,7 +47,7 @@ class Canary:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why the recording may say nothing of the model any more; empty where it does."""
+        """Why the recording may say nothing of the model any more; empty if it does."""
         if not self.questions:
             return (
                 "no question that the canary asked again was answered, so nothing tells whether it is this model's",

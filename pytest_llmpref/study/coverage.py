@@ -133,7 +133,7 @@ class Gap:
     room
         Tokens that each reply may take beyond its own limit, for hidden reasoning.
     judge
-        Who may have to judge the reply to each; empty where nobody does.
+        Who may have to judge the reply to each; empty if nobody does.
     unjudged
         The numbers of those of which the reply is recorded, and the judge's word is not.
     of_judge
@@ -201,7 +201,7 @@ class Recorded:
     Parameters
     ----------
     cassette, judge
-        The recordings; ``judge`` is ``None`` where there is no judge.
+        The recordings; ``judge`` is ``None`` if there is no judge.
     settings
         What a recording run asks anew.
     """
@@ -255,7 +255,7 @@ class Recorded:
         return found
 
     def _trial(self, plan: Plan[Any], number: int) -> tuple[Replies, Request | None]:
-        """Return the recorded replies to a trial, and the attempt that has to be asked; ``None`` where none has."""
+        """Return the recorded replies to a trial, and the attempt that has to be asked; ``None`` if none has."""
         replies = list[Reply]()
         cassette = self._judge if plan.of_judge and self._judge is not None else self._cassette
         while True:
@@ -274,7 +274,7 @@ class Recorded:
                 return tuple(replies), None
 
     def _reply(self, cassette: Cassette, request: Request) -> Reply | None:
-        """Return the recorded reply to a request; ``None`` where it has to be asked."""
+        """Return the recorded reply to a request; ``None`` if it has to be asked."""
         found = cassette.interaction(request.key)
         if found is None or must_ask(found, self._settings.record_mode, self._settings.began):
             return None

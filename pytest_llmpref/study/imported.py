@@ -117,7 +117,7 @@ class ImportedStudy:
         return self.data.header.record
 
     def why_absent(self, measures: Iterable[str]) -> str:
-        """Say which of some measures the data cannot give; empty where they give all."""
+        """Say which of some measures the data cannot give; empty if they give all."""
         return self.plans.why_absent(measures)
 
     def found(self, name: str, measure: Measure) -> Measure:
@@ -132,7 +132,7 @@ class ImportedStudy:
         return invalidated(replace(measure, diagnostics=diagnostics), trials.reasons)
 
     def _readers(self, trials: ImportedTrials, read_by: str) -> dict[str, Any] | None:
-        """Count how often the data and our reader say the same of a reply; ``None`` where none has both."""
+        """Count how often the data and our reader say the same of a reply; ``None`` if none has both."""
         both = same = 0
         for one in readings(trials.plan, trials.replies):
             if one.judge is not None and trials.replies[one.number][one.place].text:
@@ -184,7 +184,7 @@ class ImportedPlans(Plans):
         return self._trials[measure]
 
     def why_absent(self, measures: Iterable[str]) -> str:
-        """Say which of some measures the data cannot give; empty where they give all."""
+        """Say which of some measures the data cannot give; empty if they give all."""
         for name in measures:
             if not isinstance(self.experiment(name), ImportableExperiment):
                 return f"{self._conditions.model}: {name} is {NOT_TESTABLE} from imported data"

@@ -26,7 +26,7 @@ READERS: Mapping[Reader, _Reads] = {
     "judge": lambda reading: reading.judge,
     "both": lambda reading: reading.final,
 }
-"""Reader -> what it reads, ``None`` where it read nothing."""
+"""Reader -> what it reads, ``None`` if it read nothing."""
 
 
 class Labelling:
@@ -37,7 +37,7 @@ class Labelling:
     settings
         Whether and how many replies are sampled.
     labels
-        People's labels; ``None`` where there are none.
+        People's labels; ``None`` if there are none.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ class Labelling:
 
 
 def compared(labels: Labels, found: Sequence[Reading], possible: Sequence[str]) -> LabelsRecord | None:
-    """Return what labels say of the readings of a measure; ``None`` where none is of its replies.
+    """Compare a measure's readings with labels; ``None`` if no label is about its replies.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def compared(labels: Labels, found: Sequence[Reading], possible: Sequence[str]) 
 
 
 def _most_say(labels: Any) -> str:  # noqa: ANN401 - the values of a mapping
-    """Return the label that more than half of the raters give; empty where there is none."""
+    """Return the label that more than half of the raters give; empty if there is none."""
     (label, count), *_ = Counter(labels).most_common(1)
     return str(label) if 2 * count > len(labels) else ""
 

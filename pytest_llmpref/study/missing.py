@@ -41,7 +41,7 @@ def check_recorded(study: "Study", measures: Sequence[str], settings: Settings) 
 
 
 def describe_gaps(model: str, gaps: Sequence[Gap], settings: Settings, after: Mapping[str, Collection[str]]) -> str:
-    """Say how many trials of which experiment are missing, and how to record just those.
+    """Say how many trials of each experiment are missing, and how to record only these.
 
     The first line stands by itself: it says what all of them cost, and a gate that did not run quotes it.
 

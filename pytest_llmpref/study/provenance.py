@@ -36,7 +36,7 @@ def answered_since(began: datetime, *cassettes: Cassette | None) -> bool:
 
 
 def served_reasons(measure: Measure, others: Iterable[Measure] = ()) -> tuple[str, ...]:
-    """Say why a measure, or its comparison with others, cannot be one model's; empty where the provider named one.
+    """Say why a measure, or its comparison with others, cannot be one model's; empty if the provider named one.
 
     Fingerprints do not count. Providers change them from call to call, as with the machine that answers.
 
@@ -96,7 +96,7 @@ def invalidated(measure: Measure, reasons: Sequence[str]) -> Measure:
 
 
 def _days(measure: Measure, cassette: Cassette) -> dict[str, str] | None:
-    """Return the first and the last day, UTC, on which an answer was recorded; ``None`` where none was."""
+    """Return the first and the last day, UTC, on which an answer was recorded; ``None`` if none was."""
     found = [one.at for key in _keys(measure) if (one := cassette.interaction(key)) is not None]
     return {"first": f"{min(found):%Y-%m-%d}", "last": f"{max(found):%Y-%m-%d}"} if found else None
 

@@ -123,7 +123,7 @@ def _columns(trials: Sequence[Trial], controls: Sequence[Trial]) -> TrialColumns
 
 
 def _some(trials: Sequence[Trial], name: str) -> list[Any] | None:
-    """Return a column that few measures have; ``None`` where no trial has it."""
+    """Return a column that few measures have; ``None`` if no trial has it."""
     return column(trials, name) if any(name in trial.columns for trial in trials) else None
 
 
@@ -140,7 +140,7 @@ class ClaimingTest:
     says
         First paragraph of its docstring.
     entity
-        Id of the entity that it is about; ``None`` where it is about the model as a whole.
+        Id of the entity that it is about; ``None`` if it is about the model as a whole.
     measures
         Names of the measures that it asks for.
     gate, exploratory, xfail
@@ -217,7 +217,7 @@ def _missing_record(claim: Claim) -> MissingRecord | None:
 
 
 def _supported_again(claim: Claim) -> float | None:
-    """Return the chance that a repetition of the study would support the claim; ``None`` where it cannot be said."""
+    """Return the chance that a repetition of the study would support the claim; ``None`` if it cannot be said."""
     value, interval, threshold = claim.estimate.value, claim.interval, claim.threshold
     if claim.verdict is Verdict.INVALID or not all(map(math.isfinite, (value, interval.low, interval.high))):
         return None

@@ -27,7 +27,7 @@ class Source(Protocol):
     judging
         Those of the model that judges its replies; ``None`` where rules alone read them.
     judge
-        The name of that model; empty where there is none.
+        The name of that model; empty if there is none.
     conditions
         Of the study, as its plans have them.
     is_asked
@@ -56,7 +56,7 @@ class Source(Protocol):
         ...
 
     def why_absent(self, measures: Iterable[str]) -> str:
-        """Say which of some measures can never be had; empty where all can."""
+        """Say which of some measures can never be had; empty if all can."""
         ...
 
     def found(self, name: str, measure: Measure) -> Measure:

@@ -122,7 +122,7 @@ class Study:
         return [gap for name in measures if (gap := self._gap(name)) is not None]
 
     def answered(self, keys: Iterable[str], measures: Iterable[str]) -> set[str]:
-        """Return those of some keys of which there is a reply; from a model in this process, there may be one."""
+        """Return the given keys that have a reply; a model in this process may reply to any."""
         if not self._answerers.in_process and self.source.is_asked:
             return {key for key in keys if self.cassette.interaction(key) is not None}
         plans = [self.plans[name] for name in measures if not self.source.why_absent([name])]

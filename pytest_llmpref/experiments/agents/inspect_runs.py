@@ -294,7 +294,7 @@ def _faults(sample: Any) -> Counter[str]:
 
 
 def _success(sample: Any, going: OwnRun) -> bool | float | None:
-    """Return which part of a success a run is, by the first of its scorers; ``None`` where that gave no score.
+    """Return which part of a success a run is, by the first of its scorers; ``None`` if that gave no score.
 
     Raises
     ------

@@ -38,7 +38,7 @@ class PlannedRun:
     request
         The run's identity: see `Request.asked`.
     context
-        What stands before the agent's system message; empty where nothing does.
+        Text before the agent's system message; empty for none.
     """
 
     task: AgentTask
@@ -73,7 +73,7 @@ class Ending(msgspec.Struct, frozen=True):
     faults
         How many calls came to nothing, by reason: ``parsing``, ``timeout``, ``limit``, ``sandbox``, ...
     sandbox
-        What confined it; empty where nothing had to.
+        The sandbox that confined it; empty if none was needed.
     transcript
         SHA-256 of the conversation: a replay of the whole run must give the same.
     """
@@ -117,7 +117,7 @@ class Wished:
     Attributes
     ----------
     temperature, max_tokens
-        ``None`` where it leaves them open.
+        ``None`` if it leaves them open.
     parameters
         Others, in litellm's words.
     unmet

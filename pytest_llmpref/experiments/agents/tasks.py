@@ -51,7 +51,7 @@ class AgentTask:
     compose
         Compose file of its Docker sandbox.
     sample
-        Which sample of which task of Inspect's it is; ``None`` for one that our own agent works on.
+        The sample of an Inspect task; ``None`` for a task of our own agent.
     """
 
     id: str

@@ -36,7 +36,7 @@ class ContextAgents(ComparedByArms):
     agents
         How the tasks are put.
     family
-        The contexts, each of which is a system prompt.
+        The contexts; each is a system prompt.
     """
 
     trial: ClassVar[type[Trial]] = ContextRunTrial
@@ -76,7 +76,7 @@ class ContextAgents(ComparedByArms):
         return replace(conditions, profile=replace(profile, entities=entities))
 
     def analyse(self, conditions: Conditions, plan: Plan[Asked], replies: Sequence[Replies]) -> Measure:
-        """Return, for each entity, how many of its tasks are solved in its arm, beside the filler."""
+        """Return, for each entity, how many of its tasks are solved in its arm, relative to the filler."""
         from pytest_llmpref.experiments.agents.measure import run_trial  # noqa: PLC0415 - a plan needs no numpy
         from pytest_llmpref.experiments.contexts.measure import context_measure  # noqa: PLC0415 - as above
 

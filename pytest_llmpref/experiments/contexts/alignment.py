@@ -132,6 +132,6 @@ def _shares(measure: Measure) -> dict[str, dict[str, float]]:
 
 
 def _mean(values: Sequence[float]) -> float:
-    """Return the mean of what is known; NaN where nothing is."""
+    """Return the mean of what is known; NaN if nothing is."""
     known = [one for one in values if not math.isnan(one)]
     return float(np.mean(known)) if known else math.nan

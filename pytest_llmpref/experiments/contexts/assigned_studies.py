@@ -92,7 +92,7 @@ class AssignedStudy(Unpredicted):
         return found / self.partners
 
     def averaged(self, chances: Callable[[Assigned], FloatArray], assignments: int) -> float:
-        """Return the share of choices in the first arm less that in the second, over assignments.
+        """Return the difference in the share of choices, first minus second arm, over assignments.
 
         Parameters
         ----------

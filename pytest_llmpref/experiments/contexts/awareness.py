@@ -64,7 +64,7 @@ class AwarenessExperiment(ComparedAsReported):
         return self.first.family
 
     def plan(self, conditions: Conditions) -> Plan[Asked]:
-        """Return the first turns, and for each of them one trial after either answer, of which one is asked."""
+        """Return the first turns and, for each, a trial after either answer. Only one of these two is asked."""
         first = self.first.plan(conditions)
         if not lead_for(conditions.model).turns:
             return Plan([], [], lambda _, reply: _is_answer(reply), 1)
@@ -89,7 +89,7 @@ class AwarenessExperiment(ComparedAsReported):
         )
 
     def analyse(self, conditions: Conditions, plan: Plan[Asked], replies: Sequence[Replies]) -> Measure:
-        """Return, for each entity, how much more often its questions looked like a test than beside the filler."""
+        """Return, for each entity, how much more often its questions looked like a test than in the filler."""
         from pytest_llmpref.experiments.contexts.measure import context_measure  # noqa: PLC0415 - a plan needs no numpy
 
         asked, answered = plan.asked(replies)

@@ -29,7 +29,7 @@ class PressedStudy(Unpredicted):
     partners
         With how many others each is compared in each context, in both orders.
     shown
-        Which share of the liking shows in the choices there; beside the filler all of it does.
+        Share of the liking that shows in the choices there; in the filler, all of it shows.
     spread, noise
         Standard deviation of the liking, in log-odds, and of the noise in the preferences.
     stirred

@@ -14,7 +14,7 @@ _COLUMNS = {"context": "Context", "value": "Share", "low": "Low", "high": "High"
 
 
 def context_chart(drawing: Drawing, title: str) -> Chart | None:
-    """Return the chart of a measure of questions in contexts; ``None`` where nothing can be drawn.
+    """Return the chart of a measure of questions in contexts; ``None`` if nothing can be drawn.
 
     Parameters
     ----------

@@ -48,7 +48,7 @@ class Turn(Generic[First]):
     place
         Which of a conversation's questions it is: the ``first``, or one that follows.
     after
-        Label of the answer that it follows; empty where it follows none of the model's.
+        Label of the answer that it follows; empty if it follows none of the model's.
     """
 
     bare: First
@@ -87,7 +87,7 @@ def following(asked: Request, label: str, lead: str, then: Request) -> Request:
 
 
 def first_answers(plan: Plan[PairQuestion], conditions: Conditions, replies: Sequence[Replies]) -> list[str | None]:
-    """Return the label that answers each first question; ``None`` where none does, or none was asked for.
+    """Return the label that answers each first question; ``None`` if none does, or none was asked for.
 
     Parameters
     ----------

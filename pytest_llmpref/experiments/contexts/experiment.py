@@ -72,7 +72,7 @@ def in_every_context(bare: Plan[Bare], family: Family, conditions: Conditions) -
 
 
 class ComparedByArms:
-    """An experiment in contexts of which two releases are compared by what became of the effect of the arms."""
+    """An experiment in contexts that compares two releases by the change in the effect of the arms."""
 
     __slots__ = ()
 
@@ -129,7 +129,7 @@ class ContextExperiment(ComparedByArms):
     def analyse(
         self, conditions: Conditions, plan: Plan[ContextQuestion[PairQuestion]], replies: Sequence[Replies]
     ) -> Measure:
-        """Return, for each entity, what its arm did beside the filler; or, without arms, what the context did."""
+        """Return, for each entity, the effect of its arm or, without arms, of the context, relative to the filler."""
         from pytest_llmpref.experiments.contexts.measure import context_measure  # noqa: PLC0415 - a plan needs no numpy
 
         answers = conditions.answers if self.looked_at == "chosen" else "text"
@@ -161,7 +161,7 @@ def pairs_in_contexts(
     purpose
         As in `pair_questions`.
     free
-        Whether nothing leads into an answer, so that the model may refuse.
+        Whether to ask without a prefill, so that the model can refuse.
     """
     profile = conditions.profile
     partners = min(profile.context_partners, profile.partners or profile.context_partners)
@@ -207,7 +207,7 @@ class ContextReading(ComparedByArms):
     def analyse(
         self, conditions: Conditions, plan: Plan[ContextQuestion[Framed]], replies: Sequence[Replies]
     ) -> Measure:
-        """Return, for each entity, how often answers that help it are right in its arm, beside the filler."""
+        """Return, for each entity, how often answers that help it are right in its arm, relative to the filler."""
         from pytest_llmpref.experiments.contexts.measure import context_measure  # noqa: PLC0415 - a plan needs no numpy
 
         by_logprobs = use_logprobs(conditions.answers, replies, YES_NO)

@@ -1,4 +1,4 @@
-"""The measure of questions in contexts: for each entity, what its arm or the context did, beside the filler."""
+"""The measure in contexts: for each entity, the effect of its arm or of the context, relative to the filler."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -58,7 +58,7 @@ def context_measure(
     replies: Sequence[Replies],
     unasked: Sequence[str] = (),
 ) -> Measure:
-    """Return the measure; each entity's estimate is that of its treatment, less the same in the filler.
+    """Return the measure; each entity's estimate is its value under treatment minus its value in the filler.
 
     Of a family with arms, the treatment's estimate is the share in the arm of the highest dose less that in the arm of
     the lowest; of one without, the share itself.

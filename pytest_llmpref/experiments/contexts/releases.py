@@ -17,7 +17,7 @@ Place = tuple[str, str, int]
 def changed_effect(
     family: Family, looked_at: Outcomes, new: Sequence[InContext], old: Sequence[InContext]
 ) -> Estimate | None:
-    """Return the change of the effect of the arms, from the highest dose to the lowest, beside the filler.
+    """Return the change in the effect of the arms, highest minus lowest dose, relative to the filler.
 
     Errors are clustered by entity, and the two releases taken as independent. The effect is the slope on the dose; that
     of `causal_effect` is the difference of two arms, whose interval rests on the assignment of one study.

@@ -29,7 +29,7 @@ class ContextTrial(PairTrial, frozen=True, gc=False):
     drawing
         Number of the assignment that it followed.
     arms
-        The arms of the two entities, in the order in which they were shown; empty where there are none.
+        The arms of the two entities, in the order in which they were shown; empty if there are none.
     """
 
     columns: ClassVar[Mapping[str, str]] = {**PairTrial.columns, **_COLUMNS}
@@ -57,7 +57,7 @@ class ContextReadingTrial(ReadingTrial, frozen=True, gc=False):
     context, drawing
         As in `ContextTrial`.
     arms
-        The arm of the entity; empty where there are none.
+        The arm of the entity; empty if there are none.
     """
 
     columns: ClassVar[Mapping[str, str]] = {**ReadingTrial.columns, **_COLUMNS}
@@ -87,7 +87,7 @@ class ContextRunTrial(Trial, frozen=True, gc=False):
     context, drawing
         As in `ContextTrial`.
     arms
-        The arm of the entity; empty where there are none.
+        The arm of the entity; empty if there are none.
     """
 
     columns: ClassVar[Mapping[str, str]] = {"task": "task", **_COLUMNS}
@@ -162,7 +162,7 @@ class InContext(Protocol):
 
     @property
     def arms(self) -> Sequence[str]:
-        """The arm of each entity; empty where there are none."""
+        """The arm of each entity; empty if there are none."""
         ...
 
     @property
@@ -190,7 +190,7 @@ def in_place(kind: type[SomeTrial], trial: Trial, one: Placed) -> SomeTrial:
     Parameters
     ----------
     kind
-        The class of trials in contexts, which derives from that of the bare trial.
+        The class of trials in contexts, which derives from the class of the trial without a context.
     trial
         As read.
     one

@@ -131,7 +131,7 @@ def exhorted_share(graded_effort: Measure) -> Estimate:
 
 
 def judged_pairs(trials: Sequence[EffortTrial], shown: tuple[Shown, Shown]) -> list[JudgedPair]:
-    """Return the pairs of pieces of which both orders were judged.
+    """Return the pairs of pieces that were judged in both orders.
 
     Parameters
     ----------

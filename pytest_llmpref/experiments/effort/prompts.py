@@ -52,7 +52,7 @@ class WritingPrompts:
     tasks: tuple[WritingTask, ...]
 
     def prompt(self, number: int, entity: str, wordings: Wordings, *, exhorted: bool) -> str:
-        """Return what is asked for an entity's name; ``number`` is that of the task."""
+        """Return the prompt for an entity's name and the task ``number``."""
         framings: Sequence[str] = wordings.get(NAME, {}).get("entity", self.framings)
         framing = framings[number % len(framings)].format(entity=entity)
         task = self.tasks[number].text

@@ -25,7 +25,7 @@ ROOM = 4
 
 @dataclass(frozen=True, slots=True)
 class Sided:
-    """One prompt: of which pair, and of which side (0 for a, 1 for b)."""
+    """One prompt: its pair and its side (0 for a, 1 for b)."""
 
     pair: PromptPair
     side: int

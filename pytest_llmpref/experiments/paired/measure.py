@@ -155,7 +155,7 @@ def _declined(trials: Sequence[PairedTrial], side: str) -> Estimate:
 
 
 def _apart(trials: Sequence[PairedTrial]) -> dict[str, float] | None:
-    """Count the pairs of which both sides, or one, were declined; ``None`` where no pair was read."""
+    """Count the pairs of which both sides, or one, were declined; ``None`` if no pair was read."""
     pairs = next(iter(_pairs(trials).values()), [])
     if not pairs:
         return None

@@ -35,11 +35,11 @@ class PromptPair:
     topic
         Pairs of one topic are taken to be alike.
     kind
-        What is asked for; empty where the file does not say.
+        What is asked for; empty if the file does not say.
     prompts
         Those of the sides a and b.
     left
-        Which of the sides is the left one: 0 or 1; ``None`` where the file does not say.
+        Which of the sides is the left one: 0 or 1; ``None`` if the file does not say.
     """
 
     id: str

@@ -185,7 +185,7 @@ class PairStudy:
         }
 
     def predicted_power(self, kind: str) -> float:
-        """Return the power that `stats.correlation_power` predicts for the claim; NaN where it predicts none."""
+        """Return the power that `stats.correlation_power` predicts for the claim; NaN if it predicts none."""
         relation: Mapping[str, Literal[">", "<", "abs <"]] = {
             "spearman >": ">",
             "spearman <": "<",

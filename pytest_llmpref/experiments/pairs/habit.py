@@ -164,9 +164,9 @@ def pull_of_liking(measure: Measure, preferences: Measure, *, beyond: Measure | 
 
 
 def pull_over_entities(liked: FloatArray, choices: Sequence[Choices], groups: Sequence[str], label: str) -> Estimate:
-    """Return the slope of shares on two standard deviations of liking; of two measures, of the first less the second.
+    """Return the slope of shares per two standard deviations of liking; for two measures, of their difference.
 
-    Two more questions are counted in the error, as if they came out otherwise: so it is not 0 where all answers are
+    Two more questions are counted in the error, as if they came out otherwise: so it is not 0 if all answers are
     alike (as in `slope_over_pairs`). One whose entities lie as far apart as two usually do moves a slope over n
     questions by the square root of 2, divided by n.
 
@@ -192,7 +192,7 @@ def pull_over_entities(liked: FloatArray, choices: Sequence[Choices], groups: Se
 
 
 def _chosen(measure: Measure) -> list[str]:
-    """Say that the answers chose the pairs; empty where they did not."""
+    """Say that the answers chose the pairs; empty if they did not."""
     if measure.diagnostics.get("selection") != "adaptive":
         return []
     # Close pairs make the shares against the average entity lie further apart than other pairs do.

@@ -100,11 +100,11 @@ class Rated:
     reliability
         Split-half reliability of the strengths.
     formats
-        How far they hold in other formats; ``None`` where there are too few entities to tell.
+        How far they hold in other formats; ``None`` if there are too few entities to tell.
     estimates
         Entity id -> strength on the Elo scale.
     reasons
-        Why the measurement is invalid, as far as the comparisons tell; empty where it is not.
+        Why the measurement is invalid, as far as the comparisons tell; empty if it is not.
     """
 
     rating: Rating | None
@@ -153,7 +153,7 @@ def rate(
 
 
 def missing_choices(trials: Sequence[PairTrial], ids: Sequence[str]) -> MissingAnswers | None:
-    """Return the trials without a choice, and the strengths had they ended in one; ``None`` where there are none.
+    """Return the trials without a choice, and the strengths had they ended in one; ``None`` if there are none.
 
     A missing answer could have been as firm as the firmest of the others, for either entity, or less so, in steps of a
     quarter. Where these are choices, that is a choice of either. Where they are probabilities, one of 0 or 1 would lie
@@ -311,7 +311,7 @@ def _pair_diagnostics(comparisons: Comparisons, rating: Rating, ids: list[str], 
 
 
 def _rating_reasons(comparisons: Comparisons, rating: Rating, *, labelled: bool) -> list[str]:
-    """Say why the answers' biases, or the fit, make a measure invalid; empty where they do not."""
+    """Say why the answers' biases, or the fit, make a measure invalid; empty if they do not."""
     reasons = bias_reasons(comparisons, labelled=labelled)
     if not rating.converged:
         reasons.append(f"the Bradley-Terry fit did not converge in {rating.iterations} iterations")
@@ -321,7 +321,7 @@ def _rating_reasons(comparisons: Comparisons, rating: Rating, *, labelled: bool)
 
 
 def bias_reasons(comparisons: Comparisons, *, labelled: bool = True) -> list[str]:
-    """Say why the answers' biases make a measure invalid; empty where they do not.
+    """Say why the answers' biases make a measure invalid; empty if they do not.
 
     Parameters
     ----------

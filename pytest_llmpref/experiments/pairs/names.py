@@ -143,7 +143,7 @@ def contraries(question: PairQuestion, names: Mapping[str, str], wordings: int) 
 
 
 def _ahead(fact: str, first: str, second: str) -> bool | None:
-    """Tell whether the first of two names is the longer, the earlier or the upper one; ``None`` where it is not clear.
+    """Tell whether the first of two names is the longer, the earlier or the upper one; ``None`` if it is not clear.
 
     It must not matter whether spaces, or a leading article, are counted. Names with one initial are not told apart.
     """
@@ -159,7 +159,7 @@ def _ahead(fact: str, first: str, second: str) -> bool | None:
 
 
 def _sign(differences: Sequence[int], least: int) -> bool | None:
-    """Return whether all differences are above 0, by at least so much; ``None`` where they are not of one sign."""
+    """Return whether all differences are above 0, by at least so much; ``None`` if they are not of one sign."""
     if all(one >= least for one in differences):
         return True
     return False if all(one <= -least for one in differences) else None

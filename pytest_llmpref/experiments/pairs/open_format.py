@@ -71,7 +71,7 @@ class OpenExperiment(AboutPairs):
 
 
 def insisting(first: Request, replies: Sequence[Reply]) -> Request:
-    """Return the conversation so far, in which the user insists; the question again where nothing was said.
+    """Return the conversation so far, in which the user insists; the question again if the reply was empty.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ class Protocol:
     wording
         Index of the wording.
     first_is_a
-        Whether the option shown first is labelled A; ``None`` where that is not known.
+        Whether the option shown first is labelled A; ``None`` if that is not known.
     in_order
         Whether the entity whose id comes first in the alphabet is shown first: each pair is shown once so, and once
         the other way.
@@ -86,7 +86,7 @@ class Cell:
 
 
 def cells_of(preferences: Sequence[Measure], advice: Sequence[Measure]) -> list[Cell]:
-    """Cut measures into cells, and put each of the preferences beside those of the advice in other formats.
+    """Split measures into cells, and pair each protocol of the preferences with those of the advice in other formats.
 
     In the same format, a pull of labels or of places that has nothing to do with liking would be shared by both.
 
@@ -152,7 +152,7 @@ def robustness(cells: Sequence[Cell], hypothesis: Callable[[Cell], Claim]) -> Es
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """Interval of a share of which some cases are not decided: from none of them to all (Wilson 1927 at either end).
+    """Interval of a share with undecided cases: from none of them to all (Wilson 1927 at either end).
 
     ``held``, ``open_`` and ``n`` are numbers of cases: those that hold, those not decided, and all. A case that was
     tried several times may hold in part.

@@ -57,7 +57,7 @@ class PairTrial(Trial, frozen=True, gc=False):
     Attributes
     ----------
     first_is_a
-        Whether the first option carried label A; ``None`` where that is not known, as of imported trials.
+        Whether the first option carried label A; ``None`` if that is not known, as of imported trials.
     form
         Name of the question's form; ``None`` for the usual one.
     """
@@ -242,7 +242,7 @@ def plan_pairs(
     names
         Id in a question -> name shown.
     prefill
-        What leads into an answer.
+        The prefill of the answer.
     max_tokens
         Most tokens of a reply.
     form

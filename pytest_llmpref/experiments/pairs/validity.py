@@ -45,12 +45,12 @@ def levels_of(trials: Sequence[PairTrial]) -> dict[Facet, IntArray]:
 
 
 def survival_reasons(study: GStudy | None) -> list[str]:
-    """Say which swap of the format the order of the entities does not survive; empty where it survives all.
+    """Say which swap of the format the order of the entities does not survive; empty if it survives all.
 
     Parameters
     ----------
     study
-        ``None`` where there are too few entities to tell.
+        ``None`` if there are too few entities to tell.
     """
     if study is None:
         return []
@@ -73,7 +73,7 @@ def generalizability_record(study: GStudy | None) -> dict[str, Any] | None:
     Parameters
     ----------
     study
-        ``None`` where there are too few entities to tell.
+        ``None`` if there are too few entities to tell.
     """
     if study is None:
         return None
@@ -89,7 +89,7 @@ def generalizability_record(study: GStudy | None) -> dict[str, Any] | None:
 
 
 def formats_of(comparisons: Comparisons, trials: Sequence[PairTrial]) -> dict[str, Any] | None:
-    """Return the generalizability study of some trials, ready for JSON; ``None`` where none ended in a choice.
+    """Return the generalizability study of some trials, ready for JSON; ``None`` if none ended in a choice.
 
     Parameters
     ----------

@@ -59,7 +59,7 @@ def ranking_measure(
 
 
 def _scores(trials: "Sequence[RankingTrial]", ids: list[str]) -> FloatArray:
-    """Return normalised ranks, shape (valid repetitions, entities); NaN where an entity was left out."""
+    """Return normalised ranks, shape (valid repetitions, entities); NaN if an entity was left out."""
     rankings = [trial.ranking for trial in trials if trial.ranking]
     scores = np.full((len(rankings), len(ids)), np.nan)
     column = {entity: number for number, entity in enumerate(ids)}

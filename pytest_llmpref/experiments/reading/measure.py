@@ -166,7 +166,7 @@ def _bounds(trials: Sequence[ReadingTrial]) -> dict[str, float]:
 def missing_readings(trials: Sequence[ReadingTrial], ids: Sequence[str]) -> MissingAnswers | None:
     """Return the questions without an answer, and the accuracies had these been right or wrong.
 
-    ``None`` where there are none. Those about one entity count alike, so how many of them are right is what varies.
+    ``None`` if there are none. Those about one entity count alike, so how many of them are right is what varies.
 
     Parameters
     ----------

@@ -68,7 +68,7 @@ class ReadingStopping:
 
     @property
     def of_each(self) -> tuple[Threshold, ...]:
-        """What the claims for each entity are compared with; none where there is no such claim."""
+        """Thresholds of the claims for each entity; empty without such claims."""
         return self.conditions.thresholds.get(for_each("boolq"), ())
 
     @cached_property

@@ -55,7 +55,7 @@ class RefusalStudy:
     quirks
         Standard deviation of what a pair adds in both orders.
     uneven
-        Share of the entities whose pairs alone have them; ``None`` where all do.
+        Share of the entities whose pairs alone have them; ``None`` if all do.
     trend
         How much the share of one reason rises from one quartile of preference to the next.
     floor

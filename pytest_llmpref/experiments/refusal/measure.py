@@ -197,7 +197,7 @@ def absences_in(attempts: Attempts, ids: Sequence[str]) -> dict[str, dict[str, f
 def missing_attempts(trials: Sequence[Trial], ids: Sequence[str]) -> MissingAnswers | None:
     """Return the attempts that are neither an answer nor a refusal, and the propensities had they been either.
 
-    ``None`` where there are none. A call that failed is one of them. Those at one trial count alike, so how many
+    ``None`` if there are none. A call that failed is one of them. Those at one trial count alike, so how many
     of them are refusals is what varies.
 
     Parameters

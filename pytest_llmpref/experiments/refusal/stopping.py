@@ -127,7 +127,7 @@ class Course:
     rates
         Each entity's share of refusals: at the look that decided its claims, else at the last look.
     decided
-        At which look, from 1, the claims about an entity were decided; 0 where they are not.
+        At which look, from 1, the claims about an entity were decided; 0 if they are not.
     refuted, futile
         Whether one of them is refuted; whether one can no longer be supported, whatever the answers to come (futility).
     looks
@@ -161,11 +161,11 @@ def follow(
     looks
         The questions.
     refused
-        1 where the first attempt was refused, 0 where not, NaN where there is no answer; shape (t,).
+        1 where the first attempt was refused, 0 where not, NaN if there is no answer; shape (t,).
     asked
         Whether a question was asked; shape (t,).
     control
-        Rate of the control, of which all questions are asked before the first look.
+        Rate of the control, whose questions are all asked before the first look.
     thresholds
         What the claims are compared with. Whatever they are, the intervals hold.
 

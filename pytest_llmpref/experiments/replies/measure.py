@@ -137,7 +137,7 @@ def _reasons(trials: Sequence[OpenTrial]) -> list[str]:
 
 
 def _readers(questions: Sequence[OpenQuestion], replies: Sequence[Replies]) -> dict[str, Any] | None:
-    """Count how often the data and our reader say alike whether a reply declines; ``None`` where none has both."""
+    """Count how often the data and our reader say alike whether a reply declines; ``None`` if none has both."""
     both = [
         (question.row.given == "declined", read_open_answer(reply) is OpenAnswer.DECLINED)
         for question, (reply,) in zip(questions, replies, strict=True)

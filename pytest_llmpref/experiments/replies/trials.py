@@ -23,12 +23,12 @@ SCORES = {Outcome.CHOICE: 0.0, Outcome.REFUSAL: 1.0}
 
 
 class OpenTrial(Trial, frozen=True, gc=False):
-    """An open question about one entity, and the reply. The score is 1 where it was declined, 0 where it was not.
+    """An open question about one entity, and the reply. The score is 1 if it was declined, 0 if it was not.
 
     Attributes
     ----------
     question
-        Id of the question; empty where the data have none.
+        Id of the question; empty if the data have none.
     """
 
     columns: ClassVar[Mapping[str, str]] = {"question": "question"}

@@ -30,7 +30,7 @@ PATIENCE = 24 * 3600.0
 
 
 class BatchError(LLMPrefError):
-    """A provider did not do what was asked of its batch API; ``status`` is what HTTP says, 0 where it says nothing."""
+    """A provider did not do what was asked of its batch API; ``status`` is what HTTP says, 0 if it says nothing."""
 
     def __init__(self, said: str, status: int = 0) -> None:
         super().__init__(said)
@@ -108,7 +108,7 @@ class BatchApi(Protocol):
         ...
 
     async def find(self, job: Job) -> str | None:
-        """Return the id of a job of which it is not known whether it was created; ``None`` where there is none."""
+        """Return the id of a job that may have been created; ``None`` if there is none."""
         ...
 
     async def status(self, identity: str) -> Status:
@@ -116,7 +116,7 @@ class BatchApi(Protocol):
         ...
 
     def read(self, line: str) -> tuple[str, Answer] | None:
-        """Read one line of results; ``None`` where it is none."""
+        """Read one line of results; ``None`` if it is not a result."""
         ...
 
     def results(self, status: Status) -> AsyncIterator[Result]:
@@ -282,7 +282,7 @@ def stamp(at: datetime) -> float:
 
 
 def decoded_line(line: str) -> dict[str, Any] | None:
-    """Return the JSON object of a line; ``None`` where it is none."""
+    """Return the JSON object of a line; ``None`` if it is not one."""
     try:
         return msgspec.json.decode(line.encode(), type=dict[str, Any])
     except (msgspec.MsgspecError, UnicodeError):

@@ -64,7 +64,7 @@ class Answer(msgspec.Struct, frozen=True):
     Attributes
     ----------
     status
-        The HTTP status that an ordinary call would have had; 0 where the batch brought nothing.
+        The HTTP status that an ordinary call would have had; 0 if the batch brought nothing.
     body
         The body that it would have had, or in words why there is none.
     """

@@ -39,7 +39,7 @@ class Question(msgspec.Struct, frozen=True, omit_defaults=True):
     key
         Of the request as the provider gets it, with room for reasoning.
     request
-        The request as its recording knows it; ``None`` where it holds a secret, which no file may.
+        The request as its recording knows it; ``None`` if it holds a secret, which no file may.
     """
 
     key: str
@@ -147,7 +147,7 @@ class JobFile:
             raise JobFileError(explained(error, "read", "make it readable")) from error
 
     def latest(self, key: str) -> Job | None:
-        """Return the latest job with a question; ``None`` where no job has it."""
+        """Return the latest job with a question; ``None`` if no job has it."""
         return self._latest.get(key)
 
     @contextlib.contextmanager

@@ -113,7 +113,7 @@ class Rounds:
             self._last = asyncio.get_running_loop().time()
 
     async def answer(self, question: Question, call: Call, *, refused: str = "") -> tuple[Job, Result] | None:
-        """Return what a job brings for a question, and the job; ``None`` where it goes the ordinary way.
+        """Return what a job brings for a question, and the job; ``None`` if it goes the ordinary way.
 
         Parameters
         ----------

@@ -49,7 +49,7 @@ class Heard:
     options
         Label and name of each option, in the order shown, but for one that stands for none of them.
     neither
-        Label of the option that stands for none of them; empty where there is none.
+        Label of the option that stands for none of them; empty if there is none.
     names
         The list to be ranked, in the order shown.
     question
@@ -327,7 +327,7 @@ class Mind:
 
 
 def said_to_like(messages: Sequence[Message]) -> str:
-    """Return which name was said to be liked more, earlier in a conversation; empty where that was not asked."""
+    """Return which name was said to be liked more, earlier in a conversation; empty if that was not asked."""
     for asked, answer in pairwise(messages):
         options = dict(_OPTION.findall(asked.content))
         question = _OPTION.sub("", asked.content)
@@ -348,7 +348,7 @@ def log_odds_right(planted: Reading | Agent, of_what: Draws, dislike: float | No
     of_what
         Draws of the question or the task, which it has under every entity.
     dislike
-        By how many standard deviations the entity is liked less than the mean; ``None`` where none is named.
+        How many standard deviations the entity lies below the mean; ``None`` if none is named.
     """
     skill = _inside(planted.skill)
     ease = of_what.normal("difficulty")

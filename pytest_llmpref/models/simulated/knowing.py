@@ -111,7 +111,7 @@ _ABOUT = (
 
 
 def asked_of_names(said: str) -> str:
-    """Return what is asked of two names, such as ``longer``; empty where the question is about something else.
+    """Return what is asked of two names, such as ``longer``; empty if the question is about something else.
 
     Parameters
     ----------

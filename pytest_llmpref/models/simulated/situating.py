@@ -19,7 +19,7 @@ class Situation:
     Attributes
     ----------
     context
-        Id of the context; empty where there is none, or none that is known.
+        Id of the context; empty if there is none, or none that is known.
     role
         Its role.
     doses
@@ -37,7 +37,7 @@ class Situation:
     text: str = ""
 
     def dose(self, name: str) -> float:
-        """Return how much the model, or its user, is said to like a name; 0 where nothing is said."""
+        """Return how much the model, or its user, is said to like a name; 0 if nothing is said."""
         return self.doses.get(bare(name), 0.0)
 
 
