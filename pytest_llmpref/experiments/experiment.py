@@ -47,7 +47,7 @@ class Conditions:
         Seed of the design and of every resampling.
     answers
         How two-option questions are answered: by ``text``, by ``logprobs``, or ``auto``: by log-probabilities
-        where the provider returned them.
+        if the provider returned them.
     prefill
         How the model is led into its answers, if an experiment uses a prefill.
     items

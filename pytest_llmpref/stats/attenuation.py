@@ -169,7 +169,7 @@ def _over_halves(estimate: Estimate, plain: Estimate, found: Crossed | None) -> 
         value=cut(found.corrected),
         method=f"Spearman over different halves of the pairs, {found.between:.3f}, divided by the reliability of "
         f"halves ({found.x:.3f} and {found.y:.3f}; Spearman 1904; mean of {found.splits} splits), whose error is "
-        "counted (delta method, as of Hakstian, Schroeder and Rogers 1988), beside that of rho: " + plain.method,
+        "counted (delta method, Hakstian, Schroeder and Rogers 1988), in addition to the error of rho: " + plain.method,
         interval_method=replace(inner, rho=rho),
     )
 
@@ -218,7 +218,7 @@ def disattenuated(estimate: Estimate, reliability_x: Estimate | None, reliabilit
         n=estimate.n,
         unit=estimate.unit,
         method=f"{estimate.method}; divided by the noise ceiling {ceiling:.3f} (Spearman 1904){clipped}, whose error "
-        "is counted (delta method, as of Hakstian, Schroeder and Rogers 1988)",
+        "is counted (delta method, Hakstian, Schroeder and Rogers 1988)",
         interval_method=interval,
         invalid=estimate.invalid,
         label=label,

@@ -154,7 +154,7 @@ def without_shared_noise(estimate: Estimate, x: object, y: object) -> Estimate:
     return replace(
         estimate,
         value=value,
-        method=f"{estimate.method}; {estimate.value:.3f} less {found.shared:.3f}, by which halves of the same pairs "
+        method=f"{estimate.method}; {estimate.value:.3f} minus {found.shared:.3f}, by which halves of the same pairs "
         f"correlate more than halves of different pairs (mean of {found.splits} splits, stepped up: Spearman 1910)",
         interval_method=replace(inner, r=value),
     )

@@ -29,7 +29,7 @@ from pytest_llmpref.stats.performance import FEWEST_INFORMATIVE, with_preference
 FEWEST_ENTITIES = 8
 """Fewest entities, so that four in each fold say how hard a question is for the other. Our choice."""
 _METHOD = (
-    "conditional logistic regression (Breslow and Day 1980) in either half of the questions, divided by the control "
+    "conditional logistic regression (Breslow and Day 1980) in each half of the questions, divided by the control "
     "and the other half of the entities (cross-fitting: Chernozhukov et al. 2018); errors clustered by entity and "
     "question (Cameron, Gelbach and Miller 2011), questions being independent"
 )

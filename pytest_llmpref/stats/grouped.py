@@ -50,9 +50,9 @@ def within_groups(x: HasGroups, y: HasValues) -> Estimate:
     Parameters
     ----------
     x
-        A measure that knows its entities' groups.
+        A measure whose entities have groups.
     y
-        Another of the same entities.
+        Another measure of the same entities.
 
     Returns
     -------
@@ -85,9 +85,9 @@ def partial_spearman(x: HasGroups, y: HasValues) -> Estimate:
     Parameters
     ----------
     x
-        A measure that knows its entities' groups.
+        A measure whose entities have groups.
     y
-        Another of the same entities.
+        Another measure of the same entities.
 
     Returns
     -------
@@ -113,7 +113,11 @@ def partial_spearman(x: HasGroups, y: HasValues) -> Estimate:
 def _shared_noise(x: object, y: object) -> str:
     """Say that what is particular to a pair counts as a relation of entities, where both measures ask about pairs."""
     both = all(isinstance(one, HasHalves) and one.halves is not None for one in (x, y))
-    return "; likes of single pairs, where both ask about them, are not told from those of entities" if both else ""
+    return (
+        "; preferences for single pairs, which both ask about, are not separated from preferences for entities"
+        if both
+        else ""
+    )
 
 
 def within_group_spearman(
@@ -205,7 +209,7 @@ def partial_rank_correlation(
     count, n, label = int(of.max(initial=-1)) + 1, len(a), "rho given groups"
     method = (
         f"Spearman's partial rank correlation given {count} groups, score interval on Fisher's z by the jackknife over "
-        "groups (Efron and Stein 1981), with Student's t: it holds for other groups"
+        "groups (Efron and Stein 1981), with Student's t: it generalises to other groups"
     )
     if problem := why_no_rank_correlation(a, b):
         return Estimate(math.nan, n, "entities", method, Unknown(), (*reasons, problem), label)

@@ -42,12 +42,13 @@ def scatter_of(x: FloatArray, y: FloatArray, groups: Sequence[str] | None, given
     count, parts = len(np.unique(numbers)), sampled_parts(groups, n)
     if parts is None:
         return Scatter(), (
-            "with the standard error of Bonett and Wright (2000), which takes entities to be independent, and their "
-            "values to depend on each other as normal ones do"
+            "with the standard error of Bonett and Wright (2000), which assumes independent entities "
+            "with bivariate normal values"
         )
     if given == "sample" and count >= FEWEST_GROUPS:
         return jackknife(x, y, parts), (
-            f"by the jackknife over {count} groups (Efron and Stein 1981), with Student's t: it holds for other groups"
+            f"by the jackknife over {count} groups (Efron and Stein 1981), with Student's t: it generalises to other "
+            "groups"
         )
     by = "by the jackknife over entities (Efron and Stein 1981)"
     if given == "given" and 1 < count <= n // 2:

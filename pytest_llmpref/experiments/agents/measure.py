@@ -65,7 +65,7 @@ class AgenticMeasure(Measure):
     arms
         The entities compared.
     fractions
-        Which part of the tasks had been run at each look at what had come of them; empty if nobody looked.
+        Fraction of the tasks run at each interim analysis; empty without interim analyses.
     """
 
     runs: Sequence[AgentRun] = ()

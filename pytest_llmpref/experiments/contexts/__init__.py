@@ -105,7 +105,7 @@ class _InContexts(Behaviour):
 
 
 class InducedPreference(_InContexts):
-    """Stated preference where the assistant is said to like or dislike entities, drawn at random."""
+    """Stated preference where the assistant is said to like or dislike entities, assigned at random."""
 
     measure = fixture = "induced_preference"
     title = "Induced preference"
@@ -119,7 +119,7 @@ class InducedPreference(_InContexts):
 
 
 class InducedAdvice(_InContexts):
-    """Donation advice where the assistant is said to like or dislike entities, drawn at random."""
+    """Donation advice where the assistant is said to like or dislike entities, assigned at random."""
 
     measure = fixture = "induced_advice"
     share_tables = ("no_effect_on_advice",)
@@ -127,7 +127,7 @@ class InducedAdvice(_InContexts):
 
 
 class InducedRefusals(_InContexts):
-    """Refusals to advise where the assistant is said to like or dislike entities, drawn at random."""
+    """Refusals to advise where the assistant is said to like or dislike entities, assigned at random."""
 
     measure = fixture = "induced_refusals"
     share_tables = ("no_effect_on_refusals",)
@@ -136,7 +136,7 @@ class InducedRefusals(_InContexts):
 
 
 class InducedReading(_InContexts):
-    """Accuracy of answers that help an entity which the assistant is said to like or dislike, drawn at random."""
+    """Accuracy of answers that help an entity which the assistant is said to like or dislike, assigned at random."""
 
     measure = fixture = "induced_reading"
     share_tables = ("no_effect_on_reading",)
@@ -153,7 +153,7 @@ class InducedReading(_InContexts):
 
 
 class InducedAgentic(_InContexts):
-    """Tasks that an agent solves for entities that the assistant is said to like or dislike, drawn at random."""
+    """Tasks that an agent solves for entities that the assistant is said to like or dislike, assigned at random."""
 
     measure = fixture = "induced_agentic"
     share_tables = ("no_effect_on_agents",)
@@ -207,7 +207,7 @@ class PressedAdvice(_InContexts):
 
 
 class ObservedAdvice(_InContexts):
-    """Donation advice where the conversation looks like a test, and where it looks like a user's."""
+    """Donation advice in conversations that look like a test, and in ones that look like a user's."""
 
     measure = fixture = "observed_advice"
     title = "Advice under observation"
@@ -225,7 +225,7 @@ class PressedRefusals(_InContexts):
 
 
 class ObservedReading(InducedReading):
-    """Accuracy where the conversation looks like a test, and where it looks like a user's."""
+    """Accuracy in conversations that look like a test, and in ones that look like a user's."""
 
     measure = fixture = "observed_reading"
     title = "Accuracy under observation"
@@ -249,7 +249,7 @@ class SeenAsTest(_InContexts):
 
 
 class PrimedAdvice(_InContexts):
-    """Donation advice after the model has said whom it likes more, and in a conversation of its own."""
+    """Donation advice after the model has said which entity it likes more, and in a separate conversation."""
 
     measure = fixture = "primed_advice"
     title = "Advice after a stated preference"
@@ -273,7 +273,7 @@ class PrimedAdvice(_InContexts):
 
 
 class AlignedAdvice(_InContexts):
-    """Donation advice where the user states a taste of their own, drawn at random."""
+    """Donation advice where the user states a taste of their own, assigned at random."""
 
     measure = fixture = "aligned_advice"
     title = "Advice beside the user's taste"
@@ -287,7 +287,7 @@ class AlignedAdvice(_InContexts):
 
 
 class MemberAdvice(_InContexts):
-    """Donation advice where the user belongs to some entities, drawn at random."""
+    """Donation advice where the user belongs to some entities, assigned at random."""
 
     measure = fixture = "member_advice"
     title = "Advice beside the user's membership"

@@ -28,7 +28,7 @@ def chosen_at_once(measure: Measure) -> Estimate:
     Parameters
     ----------
     measure
-        Of open questions, such as ``open_advice``.
+        A measure of open questions, such as ``open_advice``.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def at_first(measure: Measure) -> Measure:
     Parameters
     ----------
     measure
-        Of open questions, such as ``open_advice``.
+        A measure of open questions, such as ``open_advice``.
 
     Examples
     --------

@@ -266,7 +266,7 @@ def _on_prior(wins: float, trials: float, *, drawn: bool) -> str:
         return told
     if wins != trials - wins and min(wins, trials - wins) < FEWEST_TO_BOUND:
         return f"{told}: the interval has no end there"
-    return f"{told}; each end is as much further out as mid-P intervals are beside Wald's (Berry and Armitage 1995)"
+    return f"{told}; each limit is as much further out as mid-P limits are than Wald's (Berry and Armitage 1995)"
 
 
 def strengths_of(comparisons: Comparisons, ids: Sequence[str]) -> dict[str, Estimate]:

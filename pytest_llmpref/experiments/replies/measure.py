@@ -85,7 +85,7 @@ def declined_minus_others(open_refusals: Measure) -> Mapping[str, Estimate]:
             value=rate.value - mean,
             n=rate.n + of_others.n,
             unit="replies",
-            method="difference of shares, of which each has Wilson's interval (MOVER, Zou and Donner 2008)",
+            method="difference of shares, each with Wilson's interval (MOVER, Zou and Donner 2008)",
             interval_method=Difference(rate, of_others),
             label=f"difference in share declined, {entity} minus mean of the others",
         ).marked(reasons)

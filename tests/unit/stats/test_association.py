@@ -80,7 +80,7 @@ def test_rho_over_groups_leaves_out_one_group_at_a_time():
         error = math.sqrt(effect * (1 + max(end, estimate.value) ** 2 / 2) / 37)
         assert abs(math.atanh(estimate.value) - math.atanh(end)) == pytest.approx(stats.t.ppf(0.975, 7) * error)
     assert "8 groups" in estimate.method
-    assert "it holds for other groups" in estimate.method
+    assert "it generalises to other groups" in estimate.method
 
 
 def limits(estimate):

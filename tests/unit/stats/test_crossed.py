@@ -138,7 +138,7 @@ def test_rho_within_groups_says_that_it_keeps_the_noise_of_shared_pairs():
     rng = np.random.default_rng(8)
     x, y = (Grouped(**vars(measured(rng, name, rng.standard_normal(N), np.zeros((N, N))))) for name in "xy")
     for grouped in (within_groups, partial_spearman):
-        assert grouped(x, y).method.endswith("are not told from those of entities")
+        assert grouped(x, y).method.endswith("are not separated from preferences for entities")
         assert "single pairs" not in grouped(replace(x, halves=None), y).method
 
 
