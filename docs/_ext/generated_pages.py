@@ -8,6 +8,9 @@ import inspect
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import GenericAlias
+
+from sphinx.pycode import ModuleAnalyzer
 
 import pytest_llmpref
 from pytest_llmpref import cli
@@ -151,6 +154,10 @@ def python() -> str:
 
 def _directive(name: str) -> str:
     found = getattr(pytest_llmpref, name)
+    if isinstance(found, GenericAlias):  # whose own docstring is that of the class, such as tuple
+        docs = ModuleAnalyzer.for_module(f"pytest_llmpref.{pytest_llmpref._HOMES[name]}").find_attr_docs()  # noqa: SLF001
+        said = "\n".join(f"   {line}" for line in docs["", name])
+        return f".. py:data:: pytest_llmpref.{name}\n   :value: {found}\n\n{said}"
     if inspect.isclass(found):
         return f".. autoclass:: pytest_llmpref.{name}\n   :members:"
     return f".. autofunction:: pytest_llmpref.{name}" if callable(found) else f".. autodata:: pytest_llmpref.{name}"

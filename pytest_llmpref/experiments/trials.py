@@ -22,7 +22,7 @@ from pytest_llmpref.models.chat import Reply
 from pytest_llmpref.parsing.outcome import Attempt, Outcome
 
 Replies = tuple[Reply, ...]
-"""The replies to one trial, in the order of its attempts; none to a trial that was not asked."""
+"""The replies to one trial, in the order of its attempts; empty if it was not asked."""
 
 
 class PromptError(LLMPrefError):
