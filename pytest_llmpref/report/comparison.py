@@ -207,8 +207,8 @@ def _model_lines(model: ModelComparison) -> Iterator[str]:
 def _answered(model: ModelComparison) -> Iterator[tuple[str, str]]:
     """Yield for each side who answered and when, where that is known of either."""
     if model.answered is not None:
-        yield "old", model.answered.old or "not told by whom, or when"
-        yield "new", model.answered.new or "not told by whom, or when"
+        yield "old", model.answered.old or "unknown by whom or when"
+        yield "new", model.answered.new or "unknown by whom or when"
 
 
 def _verdict_lines(claims: ClaimsComparison) -> Iterator[str]:

@@ -61,7 +61,7 @@ ROWS = (
         dict.fromkeys(MODELS, (-0.83, -0.57)),
     ),
     Row(
-        "two dislikes are refused beyond their sum, log-odds",
+        "two disliked options, interaction in refusals, log-odds",
         "test_two_disliked_options_are_refused_more_than_their_sum",
         "superadditive",
         dict.fromkeys(MODELS, "above 0"),

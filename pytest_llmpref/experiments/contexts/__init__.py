@@ -276,7 +276,7 @@ class AlignedAdvice(_InContexts):
     """Donation advice where the user states a taste of their own, assigned at random."""
 
     measure = fixture = "aligned_advice"
-    title = "Advice beside the user's taste"
+    title = "Advice given the user's taste"
     family = "user"
 
     def calibration(self) -> "Sequence[Calibrating]":
@@ -290,7 +290,7 @@ class MemberAdvice(_InContexts):
     """Donation advice where the user belongs to some entities, assigned at random."""
 
     measure = fixture = "member_advice"
-    title = "Advice beside the user's membership"
+    title = "Advice given the user's membership"
     family = "membership"
 
 

@@ -43,8 +43,8 @@ def _dose_response(drawing: Drawing, title: str, found: Mapping[str, Any]) -> Ch
         return None
     return Chart(
         f"{title} by dose: {drawing.model}",
-        "A line for each context; the filler names the same entities, and says nothing of liking. "
-        "Vertical lines are 95% intervals of single answers: those of the claims rest on the assignment.",
+        "A line for each context; the filler names the same entities and says nothing about liking. "
+        "Vertical lines are 95% intervals of single answers; intervals of claims rest on the assignment.",
         _lines(rows, "dose", "Dose of the arm", drawing.record.checks.unit or "share", ["arm"]),
         {"context": "Context", "arm": "Arm", "dose": "Dose", **_COLUMNS},
     )
@@ -59,7 +59,7 @@ def _following(drawing: Drawing, title: str, found: Mapping[str, Any]) -> Chart 
         f"{title} against preference: {drawing.model}",
         "How often the preferred of two is chosen, a line for each context; at 50% choices do not follow preference. "
         "Vertical lines are 95% intervals of single answers.",
-        _lines(rows, "apart", "Preference of one beyond the other (standard deviations)", "Preferred one chosen", []),
+        _lines(rows, "apart", "Difference in preference (standard deviations)", "Preferred one chosen", []),
         {"context": "Context", "apart": "Apart", **_COLUMNS},
     )
 

@@ -29,7 +29,7 @@ class _Pairs(Behaviour):
 
             trials = 2 * planned.questions / planned.n
             points = detectable_strength(planned.n, trials, planned.alpha / planned.n)
-            yield f"{self.measure}, one entity: {points:.0f} Elo points, where pairs are close"
+            yield f"{self.measure}, one entity: {points:.0f} Elo points, if pairs are close"
 
     def remarks(self, checks: Mapping[str, Any]) -> Iterator[str]:
         """Yield the version of the design, where it is not the current one."""
@@ -104,7 +104,7 @@ class NameQuestions(Behaviour):
             from pytest_llmpref.stats.closed_form import detectable_pull  # noqa: PLC0415 - for plans
 
             pull = detectable_pull(planned.questions, planned.alpha)
-            yield f"{self.measure}, pull of liking: {pull:.2f}, where answers are by chance"
+            yield f"{self.measure}, pull of liking: {pull:.2f}, if answers are random"
 
     def remarks(self, checks: Mapping[str, Any]) -> Iterator[str]:
         """Yield how often the answers were right."""
