@@ -116,7 +116,7 @@ class Refusals(Behaviour):
         per_pair = profile.orders * profile.repetitions
         about = planned.n * partners * per_pair // 2
         margin = supportable_margin(2 * about // planned.n, planned.alpha)
-        yield f"refusals, one entity: a margin above {margin:.2f} can be supported if nothing is refused"
+        yield f"refusals, one entity: a margin above {margin:.2f} can be supported without refusals"
         for threshold in planned.conditions.thresholds.get(self.measure, ()):
             if not threshold.gate:
                 continue
