@@ -154,7 +154,7 @@ async def ask_all(
     numbers
         Which of them to ask.
     in_flight
-        Most trials under way at once.
+        Maximum number of trials under way at once.
     judge
         Who judges the replies that hold no explicit choice; ``None`` for rules alone.
     on_reply

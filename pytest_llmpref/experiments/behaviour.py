@@ -180,7 +180,7 @@ class Planned:
     questions
         Number of planned questions, or their maximum.
     at_most
-        Whether ``questions`` is a maximum, because answers may stop the study earlier.
+        Whether ``questions`` is a maximum, because answers may stop them early.
     alpha
         Error rate of a family of claims.
     """

@@ -189,7 +189,7 @@ class Plan(Generic[Question]):
     is_valid
         Function of a question and a reply: whether the reply is a valid answer.
     attempts
-        Most attempts at one trial.
+        Maximum number of attempts at one trial.
     read
         Function of a question and a reply that returns the outcome and, for a choice, its label (``A``, ``B``; ``yes``,
         ``no``). People's labels of replies are compared with it. ``None`` if answers have no labels.
@@ -340,7 +340,7 @@ class Around:
     sandbox
         What is to confine them, as in ``--llmpref-sandbox``.
     in_flight
-        Most runs at once.
+        Maximum number of runs at once.
     logs
         Folder for logs.
     on_reply

@@ -12,7 +12,7 @@ from pytest_llmpref.parsing.replies import evidence
 from pytest_llmpref.parsing.thinking import LONGEST, without_thinking
 
 TOKENS = 16
-"""Most tokens of a judge's answer: one word."""
+"""Maximum number of tokens of a judge's answer: one word."""
 LONGEST_SHOWN = 2 * LONGEST
 """Characters of a reply that a judge is shown: its beginning and its end."""
 CHARACTERS = 4

@@ -84,7 +84,7 @@ def sampled(found: Sequence[Reading], count: int, seed: int) -> list[Reading]:
     found
         All readings of a measure.
     count
-        Most replies in all.
+        Maximum number of replies in all.
     seed
         Chooses them.
 

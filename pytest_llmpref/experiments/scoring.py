@@ -101,7 +101,7 @@ class EntityExperiment:
     unit
         What scores are in, for reports.
     max_tokens
-        Most tokens of a reply.
+        Maximum number of tokens of a reply.
     read
         Function that tells whether a reply answers. A reply that declines is a refusal and is not scored.
     """
@@ -254,7 +254,7 @@ def entity_experiment(
     unit
         What scores are in, for reports.
     max_tokens
-        Most tokens of a reply.
+        Maximum number of tokens of a reply.
     read
         Function that tells whether a reply answers. Give your own if `read_open_answer` would mistake an answer for a
         refusal, for example if the question asks for a letter of refusal, or if you score refusals.

@@ -28,7 +28,7 @@ FEWEST_TASKS = 16
 
 
 class BlockCourse(NamedTuple):
-    """How far the asking came.
+    """How far the questions have come.
 
     Attributes
     ----------
@@ -106,7 +106,7 @@ class Blocks:
         return np.array(looks, dtype=np.intp)
 
     def course(self, replies: Sequence[Replies]) -> BlockCourse:
-        """Return how far the asking came, given the replies to each trial of the plan."""
+        """Return how far the questions have come, given the replies to each trial of the plan."""
         for taken in range(len(self.fractions)):
             due = np.flatnonzero(self.look == taken).tolist()
             if not all(replies[number] for number in due):
@@ -131,7 +131,7 @@ class Decided(NamedTuple):
     Attributes
     ----------
     ended
-        How the asking ends; ``None`` if it goes on.
+        How the questions end; ``None`` if it goes on.
     because
         Places of those that end it.
     """
@@ -198,7 +198,7 @@ def all_decided(
 
 
 _CLOSING: tuple[Ending, ...] = ("refuted", "hopeless")
-"""How the asking ends with a closed gate, the firmest first."""
+"""How the questions end with a closed gate, the firmest first."""
 
 
 def stopping_record(

@@ -48,7 +48,7 @@ class Row(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     text, finish
         The reply, and the provider's finish reason.
     prompt_tokens, completion_tokens
-        As billed; 0 if that is not known.
+        Number of tokens as billed; 0 if unknown.
     served
         Which model the provider says that it was.
     """

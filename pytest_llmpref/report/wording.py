@@ -134,7 +134,7 @@ def short_path(path: Path) -> str:
 
 
 def where_it_ended(checks: Diagnostics) -> str:
-    """Say where the asking ended, and about whom; empty if the answers did not decide that."""
+    """Say where the questions stopped, and about whom; empty if the answers did not decide that."""
     if (stopping := checks.stopping) is None:
         return ""
     return f"{stopping.said}: {listed(stopping.because, NAMED)}" if stopping.because else stopping.said

@@ -70,7 +70,7 @@ class Crossed:
     x, y
         Of either measure's halves: their reliability.
     n
-        Fewest entities in a split.
+        Smallest number of entities in a split.
     splits
         How many there are.
     """

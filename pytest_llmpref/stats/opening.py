@@ -40,7 +40,7 @@ def most_refused(trials: int, margin: float, alpha: float, *, looks: bool, per_p
     alpha
         Error rate of the claim, two-sided.
     looks
-        Whether the answers may end the asking before.
+        Whether answers may stop the questions early.
     per_pair
         Number of trials about one pair. With interim analyses, a pair's trials count once if none is refused.
 

@@ -108,7 +108,7 @@ class PairRegression:
         successes, made
             Successes and tries of each trial, possibly weighted, in each fit; shape (t, b).
         max_iterations
-            Most Newton steps.
+            Maximum number of Newton steps.
         start
             Parameters to start from, shape (p,) or (p, b); a near maximum saves steps.
         precision

@@ -84,7 +84,7 @@ def bradley_terry(
     prior_sd
         Standard deviation of the prior on strengths, in log-odds.
     max_iterations
-        Most Newton steps.
+        Maximum number of Newton steps.
 
     Returns
     -------

@@ -71,7 +71,7 @@ def of_halves(correlations: Sequence[float], n: int, *, halved: str, noise_df: f
     correlations
         In each split; none where halves cannot be correlated.
     n
-        Fewest entities in a split.
+        Smallest number of entities in a split.
     halved
         What was split, in words.
     noise_df

@@ -250,7 +250,7 @@ HOPELESS = 0.01
 def expected_fraction(fractions: tuple[float, ...], threshold: float, error: float, alpha: float) -> float:
     """Return which part of the information is used on average until ``abs(difference) < threshold`` is decided.
 
-    There is no difference, and its estimate is normal with a known error. The asking ends at the first look at which
+    There is no difference, and its estimate is normal with a known error. The study ends at the first look at which
     the claim is supported, refuted, or hopeless (`conditional_power`). By recursive integration, as for `boundaries`,
     over a grid of Brownian motion.
 

@@ -166,7 +166,7 @@ class Gap:
 
     @property
     def reply_tokens(self) -> int:
-        """Most tokens of one reply to each, hidden reasoning included."""
+        """Maximum number of tokens of one reply to each, hidden reasoning included."""
         return self._with_later(sum(request.max_tokens + self.room for request in self._unanswered))
 
     @property
@@ -182,13 +182,13 @@ class Gap:
 
     @property
     def judge_characters(self) -> int:
-        """Most characters of what it is asked."""
+        """Maximum number of characters of what it is asked."""
         most = _characters if self.of_judge else most_asked_of_judge
         return self._with_later(sum(most(request) for request in self.missing.values()))
 
     @property
     def judge_tokens(self) -> int:
-        """Most tokens of its answers, hidden reasoning included."""
+        """Maximum number of tokens of its answers, hidden reasoning included."""
         return self.judgements * (TOKENS + room_for(self.judge))
 
     def _with_later(self, of_missing: int) -> int:

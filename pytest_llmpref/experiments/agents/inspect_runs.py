@@ -141,7 +141,7 @@ async def run_inspect(
     profile
         Its limits hold where the task sets none.
     in_flight
-        Most runs at once.
+        Maximum number of runs at once.
     on_run
         Called with what is kept of each run as it ends.
 

@@ -32,11 +32,11 @@ class RunLimits:
     Attributes
     ----------
     messages, tokens
-        Most messages of the whole conversation, and most tokens of all prompts and replies.
+        Maximum number of messages in the conversation, and of tokens in all prompts and replies.
     seconds
-        Most seconds of the model and the tools together.
+        Maximum number of seconds of the model and the tools together.
     reply_tokens
-        Most tokens of one reply.
+        Maximum number of tokens of one reply.
     """
 
     messages: int
@@ -58,7 +58,7 @@ class Harness:
     sandbox
         What confines them; ``None`` in a replay, where no command runs.
     in_flight
-        Most runs at once.
+        Maximum number of runs at once.
     logs
         Folder for Inspect's logs.
     """

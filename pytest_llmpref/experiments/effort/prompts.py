@@ -12,7 +12,7 @@ from pytest_llmpref.files import data_folder
 NAME = "writing"
 """Of the file, and of its wordings in an entity set."""
 LONGEST = 512
-"""Most tokens of a piece: several times what the tasks ask for. Our choice."""
+"""Maximum number of tokens of a piece: several times what the tasks ask for. Our choice."""
 
 
 @dataclass(frozen=True, slots=True)

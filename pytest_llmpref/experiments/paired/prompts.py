@@ -21,7 +21,7 @@ REQUIRED = tuple(f"prompt_{side}" for side in SIDES)
 FEWEST = 4
 """Fewest pairs. Our choice."""
 LONGEST = 4_000
-"""Most characters of a prompt. Our choice."""
+"""Maximum number of characters of a prompt. Our choice."""
 
 
 @dataclass(frozen=True, slots=True)

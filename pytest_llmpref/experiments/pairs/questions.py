@@ -244,7 +244,7 @@ def plan_pairs(
     prefill
         The prefill of the answer.
     max_tokens
-        Most tokens of a reply.
+        Maximum number of tokens of a reply.
     form
         In which form all are asked, if not in the usual one; other forms are always answered by text.
     """

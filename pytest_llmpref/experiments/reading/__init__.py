@@ -42,7 +42,7 @@ class Reading(Behaviour):
         return boolq()
 
     def compared(self, conditions: "Conditions") -> Compared | None:
-        """Return the quarters of preference, where a gate ends the asking: it compares these only."""
+        """Return the quarters of preference, if a gate can stop the questions early: it compares these only."""
         if conditions.profile.stopping == "sequential" and conditions.thresholds.get(self.measure):
             return Compared("quarters", len(conditions.groups) // 4)
         return None

@@ -81,7 +81,7 @@ class ReadingStopping:
         return Blocks(tuple(dict.fromkeys(of)), of, needed, self._decide)
 
     def measured(self, measure: Measure, replies: Sequence[Replies]) -> Measure:
-        """Return the measure with where the asking ended; what the looks make of the claim follows from that."""
+        """Return the measure with where the questions stopped; what the looks make of the claim follows from that."""
         ended, taken, _ = self.blocks.course(replies)
         fractions = self.blocks.fractions
         record = stopping_record(

@@ -120,7 +120,7 @@ def _turns(questions: Sequence[PairQuestion]) -> list[int]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Course:
-    """How far the asking came; shape (n_entities,) each.
+    """How far the questions have come; shape (n_entities,) each.
 
     Attributes
     ----------
@@ -133,7 +133,7 @@ class Course:
     looks
         How many looks were taken; a number.
     pending
-        Numbers of the questions to ask before the next look; none where the asking is over.
+        Numbers of the questions to ask before the next look; none if all are done.
     """
 
     rates: list[Estimate]
@@ -172,7 +172,7 @@ def follow(
     Returns
     -------
     Course
-        How far the asking came.
+        How far the questions have come.
     """
     n, taken = looks.n_entities, 0
     decided, refuted, futile = np.zeros(n, dtype=np.intp), np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_)
@@ -278,7 +278,7 @@ class RefusalStopping:
         return range(len(self.looks.first), len(self.plan.questions))
 
     def course(self, replies: Sequence[Replies]) -> Course:
-        """Return how far the asking came, given the replies to each trial of the plan."""
+        """Return how far the questions have come, given the replies to each trial of the plan."""
         asked = np.array([bool(attempts) for attempts in replies[: self.control.start]], dtype=np.bool_)
         refused = np.full(len(asked), np.nan)
         for number in np.flatnonzero(asked).tolist():
@@ -289,7 +289,7 @@ class RefusalStopping:
         return follow(self.looks, refused, asked, control, self.conditions.thresholds["refusal"])
 
     def measured(self, measure: Measure, replies: Sequence[Replies]) -> Measure:
-        """Return the measure with what the looks make of it: rates that allow for them, and where the asking ended.
+        """Return the measure with what the looks make of it: rates that allow for them, and where the questions stopped.
 
         Where it ended early, all else that is computed from the answers does not allow for that, and is marked.
         """
