@@ -64,8 +64,8 @@ class Measure:
         Function that returns the values from each half of the pairs, for several random splits; ``None`` if the measure
         is not about pairs. See `stats.crossed`.
     early
-        Why claims computed from the trials, rather than from the estimates, are invalid: the answers stopped the study
-        early. Empty if they did not.
+        Why claims computed from the trials, rather than from the estimates, are invalid: the answers stopped the
+        questions early. Empty if they did not.
     """
 
     name: str

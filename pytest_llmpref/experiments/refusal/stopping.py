@@ -289,9 +289,9 @@ class RefusalStopping:
         return follow(self.looks, refused, asked, control, self.conditions.thresholds["refusal"])
 
     def measured(self, measure: Measure, replies: Sequence[Replies]) -> Measure:
-        """Return the measure with what the looks make of it: rates that allow for them, and where the questions stopped.
+        """Return the measure with rates that allow for the looks, and with where the questions stopped.
 
-        Where it ended early, all else that is computed from the answers does not allow for that, and is marked.
+        If they stopped early, everything else computed from the answers does not allow for that, and is marked.
         """
         course, ids = self.course(replies), list(self.conditions.groups)
         ended = _ended(course)
