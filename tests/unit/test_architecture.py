@@ -1,10 +1,9 @@
 """Who may import whom: the rules of the house, read off the imports themselves."""
 
-import ast
 from graphlib import TopologicalSorter
 
 import pytest
-from package_tree import MODULES, PACKAGE, imports, module_name, place, room
+from package_tree import MODULES, PACKAGE, imports, module_name, place, read, room, source
 
 from pytest_llmpref.experiments.registry import SHIPPED
 
@@ -69,13 +68,17 @@ SAME_WORDS = {
 """Module and word -> what the word means there, which is not the measure."""
 
 
-@pytest.mark.parametrize("path", MODULES, ids=place)
-def test_a_module_knows_only_its_own_floor_and_those_below(path):
-    if room(path) == "__init__":
-        pytest.skip("hands out names from anywhere, when asked")
-    for name in imports(path):
-        if name.startswith("pytest_llmpref.") and name.split(".")[1] in FLOORS:
-            assert FLOORS[name.split(".")[1]] <= FLOORS[room(path)], f"{place(path)} imports {name}"
+def test_a_module_knows_only_its_own_floor_and_those_below():
+    upwards = {
+        f"{place(path)} imports {name}"
+        for path in MODULES
+        if room(path) != "__init__"  # hands out names from anywhere, when asked
+        for name in imports(path)
+        if name.startswith("pytest_llmpref.")
+        and name.split(".")[1] in FLOORS
+        and FLOORS[name.split(".")[1]] > FLOORS[room(path)]
+    }
+    assert upwards == set()
 
 
 @pytest.mark.parametrize("library", ONLY)
@@ -84,38 +87,25 @@ def test_a_library_is_imported_only_where_it_belongs(library):
     assert all(any(user.startswith(allowed) for allowed in ONLY[library]) for user in users), users
 
 
-@pytest.mark.parametrize("path", MODULES, ids=place)
-def test_no_module_outgrows_its_idea(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+def test_no_module_outgrows_its_idea():
+    lines = {place(path): len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
+    assert {name: number for name, number in lines.items() if number > 400} == {}
 
 
-def long_functions(source, most=60):
-    """Name the functions of a module that have more lines than a screen shows, docstrings counted."""
-    functions = ast.FunctionDef | ast.AsyncFunctionDef
-    found = [node for node in ast.walk(ast.parse(source)) if isinstance(node, functions)]
-    return {node.name for node in found if node.end_lineno - node.lineno + 1 > most}
-
-
-@pytest.mark.parametrize("path", MODULES, ids=place)
-def test_a_function_fits_a_screen(path):
-    assert long_functions(path.read_text(encoding="utf-8")) == set()
+def test_a_function_fits_a_screen():
+    assert {place(path): source(path).long_functions for path in MODULES if source(path).long_functions} == {}
 
 
 @pytest.mark.parametrize("kind", ["def", "async def"])
 def test_a_function_that_outgrows_a_screen_is_found(kind):
-    source = "class Inside:\n" + "".join(
+    text = "class Inside:\n" + "".join(
         f"    {kind} of_{lines}():\n" + "        pass\n" * (lines - 1) for lines in (60, 61)
     )
-    assert long_functions(source) == {"of_61"}
+    assert read(text).long_functions == {"of_61"}
 
 
 def test_no_class_has_more_than_24_methods():
-    sizes = {
-        f"{place(path)}: {node.name}": sum(isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef) for one in node.body)
-        for path in MODULES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.ClassDef)
-    }
+    sizes = {f"{place(path)}: {name}": methods for path in MODULES for name, methods in source(path).methods.items()}
     assert sizes
     assert {name: size for name, size in sizes.items() if size > 24} == {}
 
@@ -145,11 +135,11 @@ def test_no_module_outside_a_slice_names_a_measure():
         name.split("/")[1] for name in SLICES
     }
     found = {
-        (place(path), node.value)
+        (place(path), text)
         for path in MODULES
         if not place(path).startswith(SLICES)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in NAMES
+        for text in source(path).strings
+        if text in NAMES
     }
     # An exception that nothing needs any more goes too.
     assert found == SAME_WORDS.keys()

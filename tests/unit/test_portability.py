@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from package_tree import MODULES, place
+from package_tree import MODULES, place, source
 
 from pytest_llmpref.cassettes import Cassette, files
 from pytest_llmpref.cassettes.files import slug
@@ -19,24 +19,7 @@ IN_THE_SANDBOX = {"experiments/agents/supervisor.py"}
 
 
 def test_no_module_of_an_ordinary_run_imports_what_only_posix_has():
-    found = {}
-    for path in MODULES:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        guarded = {id(inner) for node in ast.walk(tree) if isinstance(node, ast.Try) for inner in ast.walk(node)}
-        names = {
-            name
-            for node in ast.walk(tree)
-            if id(node) not in guarded
-            for name in (
-                [alias.name for alias in node.names]
-                if isinstance(node, ast.Import)
-                else [node.module or ""]
-                if isinstance(node, ast.ImportFrom)
-                else []
-            )
-        }
-        if names & POSIX_ONLY:
-            found[place(path)] = names & POSIX_ONLY
+    found = {place(path): names for path in MODULES if (names := source(path).unguarded & POSIX_ONLY)}
     assert found.keys() <= IN_THE_SANDBOX, found
 
 
@@ -95,7 +78,10 @@ def test_no_two_names_share_a_file_where_capitals_are_not_told_apart():
 def test_a_file_has_the_same_bytes_on_every_system():
     """Every text file is written with a newline of its own and an encoding of its own, or as bytes."""
     for path in MODULES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        text = path.read_text(encoding="utf-8")
+        if "write_text" not in text and ".open(" not in text:
+            continue
+        for node in ast.walk(ast.parse(text)):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
                 continue
             given = {keyword.arg for keyword in node.keywords}
