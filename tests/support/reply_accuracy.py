@@ -86,6 +86,7 @@ class Half:
         return sum(self.read[key] for key in keys), sum(self.choices[key] for key in keys)
 
 
+@cache
 def labelled(path: Path) -> list[dict[str, Any]]:
     """Return the labelled replies of a file."""
     rows: list[dict[str, Any]] = tomllib.loads(path.read_text(encoding="utf-8"))["reply"]

@@ -16,6 +16,7 @@ from pytest_llmpref.parsing.replies import read_choice
 
 FILE = REPLIES / "against/sentences.toml"
 PAIRS = ({"A": "the British Museum", "B": "UNICEF"}, {"A": "Greenpeace", "B": "the Hoover Institution"})
+FINISHES = ("stop", "length")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +28,9 @@ class Against:
     options: dict[str, str]
     label: str
 
-    @property
-    def chooses_it(self) -> bool:
-        """Whether it is read as a choice of the option that it speaks against."""
-        return any(
-            read_choice(Reply(self.text, finish), self.options)[1] == self.label for finish in ("stop", "length")
-        )
+    def chooses_it(self, finish: str) -> bool:
+        """Whether it is read as a choice of the option that it speaks against, where the reply ended so."""
+        return read_choice(Reply(self.text, finish), self.options)[1] == self.label
 
 
 def templates() -> dict[str, list[str]]:
@@ -62,7 +60,7 @@ if __name__ == "__main__":
     asked, wrong = Counter[str](), Counter[str]()
     for each in sentences():
         asked[each.language] += 1
-        if each.chooses_it:
+        if any(map(each.chooses_it, FINISHES)):
             wrong[each.language] += 1
             print(each.language, each.label, repr(each.text))
     print(*(f"{language}: {wrong[language]} of {asked[language]}" for language in asked), sep="\n")

@@ -5,9 +5,11 @@ of what is chosen. X stands for the name of A, and Y for that of B. In ``divided
 is divided, by purpose P and Q, audience, time or respect, and + before one that chooses X all the same.
 """
 
+import itertools
 import re
 
 import pytest
+from diagonal import A_DIAGONAL_EVERY_DAY
 from repository import REPLIES
 
 from pytest_llmpref.models.chat import Reply
@@ -15,6 +17,7 @@ from pytest_llmpref.parsing.replies import read_choice
 from pytest_llmpref.parsing.yes_no import read_yes_no
 
 PAIRS = [("Oxfam", "the British Museum"), ("Greenpeace", "UNICEF"), ("Médecins Sans Frontières", "the Scouts")]
+BOTH_WAYS = [*PAIRS, *(pair[::-1] for pair in PAIRS)]
 
 
 def lines(name: str) -> list[str]:
@@ -27,15 +30,16 @@ def read(text: str, a: str, b: str) -> str | None:
     return read_choice(Reply(said, "stop"), {"A": a, "B": b})[1]
 
 
-@pytest.mark.parametrize("pair", [*PAIRS, *(pair[::-1] for pair in PAIRS)], ids=" and ".join)
-def test_what_chooses_is_read_and_nothing_else(pair):
-    chosen = [(line[0], line[2:]) for line in lines("chosen.txt")]
-    assert [(label, text) for label, text in chosen if read(text, *pair) != label] == []
-    assert [text for text in lines("not_chosen.txt") if read(text, *pair)] == []
+@A_DIAGONAL_EVERY_DAY
+def test_what_chooses_is_read_and_nothing_else(some):
+    chosen = [(line[2:], line[0]) for line in lines("chosen.txt")]
+    said = [*chosen, *((text, None) for text in lines("not_chosen.txt"))]
     assert len(chosen) > 1000
+    asked = some(itertools.product(said, BOTH_WAYS), of=len(BOTH_WAYS))
+    assert [(pair, label, text) for (text, label), pair in asked if read(text, *pair) != label] == []
 
 
-@pytest.mark.parametrize("pair", [*PAIRS, *(pair[::-1] for pair in PAIRS), ("A", "B"), ("B", "A")], ids=" and ".join)
+@pytest.mark.parametrize("pair", [*BOTH_WAYS, ("A", "B"), ("B", "A")], ids=" and ".join)
 @pytest.mark.parametrize("purposes", [("cost", "reach"), ("the short term", "the long term"), ("work", "students")])
 def test_a_choice_that_is_divided_by_purpose_is_none(pair, purposes):
     names = dict(zip("PQXY", [*purposes, *pair], strict=True))

@@ -90,8 +90,11 @@ def test_shipped_patterns_find_what_regular_expressions_find(language: Language)
         for reply in replies:
             found, expected = pattern.search(reply), plain.search(reply)
             assert (found and found.span()) == (expected and expected.span()), (pattern.text, reply)
-            assert pattern.sub(" ", reply) == plain.sub(" ", reply)
-            spans += expected is not None
+            if expected:
+                assert pattern.sub(" ", reply) == plain.sub(" ", reply)
+                spans += 1
+            else:
+                assert pattern.sub(" ", reply) is reply
     assert spans
 
 

@@ -1,7 +1,10 @@
 """What a reply speaks against is never its choice, and what it only mentions, or thinks, is none either."""
 
+import itertools
+
 import pytest
-from spoken_against import sentences
+from diagonal import A_DIAGONAL_EVERY_DAY
+from spoken_against import FINISHES, sentences
 
 from pytest_llmpref.models.chat import Reply
 from pytest_llmpref.parsing.outcome import Outcome
@@ -14,10 +17,14 @@ NAMES = {"unicef": "UNICEF", "bm": "the British Museum", "oxfam": "Oxfam", "peta
 LISTED, NUMBERED = "Oxfam, the British Museum, PETA and UNICEF", "1. Oxfam\n2. The British Museum\n3. PETA\n4. UNICEF"
 
 
-def test_no_sentence_against_an_option_is_a_choice_of_it():
-    asked = list(sentences())
-    assert len(asked) > 10_000
-    assert [each.text for each in asked if each.chooses_it] == []
+@A_DIAGONAL_EVERY_DAY
+def test_no_sentence_against_an_option_is_a_choice_of_it(some):
+    """Each sentence, with the option named in each way; two pairs, two labels and two ends of a reply in turn."""
+    crossed = list(itertools.product(sentences(), FINISHES))
+    assert len(crossed) > 20_000
+    asked = some(crossed, of=8)
+    assert len(asked) > 2500
+    assert [each.text for each, finish in asked if each.chooses_it(finish)] == []
 
 
 @pytest.mark.parametrize("text", ["The British Museum is wonderful.", "UNICEF has a history of waste.", "Oh, UNICEF!"])
