@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -166,8 +166,7 @@ def load_entities(path: Path | None = None) -> EntitySet:
     source = _shipped("default") if path is None else path
     if not source.suffix and _shipped(source.name).is_file():
         source = _shipped(source.name)
-    parse = _PARSERS.get(source.suffix.lower())
-    if parse is None:
+    if source.suffix.lower() not in _PARSERS:
         names = ", ".join(sorted(file.stem for file in _shipped("default").parent.glob("*.toml")))
         said = f"the suffix {shown(source.suffix)} is not known; write the set as .toml or .csv"
         raise EntityFileError(source, [f"{said}, or name a shipped one: {names}"])
@@ -177,7 +176,13 @@ def load_entities(path: Path | None = None) -> EntitySet:
         if not isinstance(error.__cause__, FileNotFoundError):
             raise
         raise EntityFileError(source, [f"there is no such file; {_similar_file(source)}"]) from None
-    content = parse(data, source)
+    return _checked(data, source)
+
+
+@lru_cache(maxsize=16)
+def _checked(data: bytes, source: Path) -> EntitySet:
+    """Read and check the bytes of a file: a process needs the same set for each study, model and command."""
+    content = _PARSERS[source.suffix.lower()](data, source)
     entities, problems = _check_rows(content.rows)
     problems = content.problems + problems
     if len(content.rows) < MIN_ENTITIES:

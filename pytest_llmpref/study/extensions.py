@@ -2,9 +2,11 @@
 
 import keyword
 import re
+import sys
 import traceback
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -160,8 +162,21 @@ def register_installed() -> None:
     ExtensionError
         If a package cannot be loaded, or its behaviours cannot be used.
     """
-    found = [returned for plugin in entry_points(group="pytest11") if _needs_ours(plugin) for returned in _of(plugin)]
+    found = [returned for plugin in _installed(tuple(map(_with_time, sys.path))) for returned in _of(plugin)]
     register(checked_extensions([], [], [SHIPPED, *found], taken=()).behaviours)
+
+
+@lru_cache(maxsize=4)
+def _installed(_path: tuple[tuple[str, int], ...]) -> tuple[EntryPoint, ...]:
+    """Return the plugins that need ours; looked for again where a folder of packages has changed, and there alone."""
+    return tuple(plugin for plugin in entry_points(group="pytest11") if _needs_ours(plugin))
+
+
+def _with_time(folder: str) -> tuple[str, int]:
+    try:
+        return folder, Path(folder).stat().st_mtime_ns
+    except OSError:
+        return folder, 0
 
 
 def _needs_ours(plugin: EntryPoint) -> bool:

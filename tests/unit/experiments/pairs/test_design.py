@@ -64,18 +64,20 @@ def test_every_entity_is_asked_equally_often_in_each_position(design, partners):
 
 
 def test_labels_are_crossed_with_position_and_wordings_are_balanced(design):
-    cells = Counter((q.wording, q.first_is_a) for q in design())
+    questions = design()
+    cells = Counter((q.wording, q.first_is_a) for q in questions)
     assert len(cells) == 8
     assert max(cells.values()) - min(cells.values()) <= 72
-    label = {frozenset((q.first, q.second)): set() for q in design()}
-    for q in design():
+    label = {frozenset((q.first, q.second)): set() for q in questions}
+    for q in questions:
         label[frozenset((q.first, q.second))].add((q.wording, q.first_is_a))
     assert all(len(cell) == 1 for cell in label.values()), "both orders of a pair share wording and labels"
 
 
 def test_each_entity_meets_every_wording_and_both_labels(design):
+    questions = design()
     for entity in IDS:
-        met = Counter((q.wording, q.first_is_a) for q in design() if entity in (q.first, q.second))
+        met = Counter((q.wording, q.first_is_a) for q in questions if entity in (q.first, q.second))
         assert len(met) == 8
         assert min(met.values()) >= 6  # 142 questions over 8 cells: 17.75 on average
 
