@@ -2,12 +2,13 @@
 
 import json
 import math
+from functools import cache
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from pytest_llmpref.calibration import running
+from pytest_llmpref.calibration import findings, running
 from pytest_llmpref.calibration.findings import CalibrationError, claim_kinds, matching, scenarios
 from pytest_llmpref.calibration.rows import rows
 from pytest_llmpref.calibration.running import calibrate
@@ -20,6 +21,25 @@ from pytest_llmpref.experiments.pairs.calibration import deleted_residuals
 from pytest_llmpref.experiments.registry import behaviours
 
 SMALL = "advice/n=12"
+
+
+@pytest.fixture
+def short_references(monkeypatch):
+    """Take truths from a fortieth of the reference studies, apart from those that other tests share.
+
+    For tests of which studies run and what is kept, to which it is no matter how exactly a truth is known.
+    """
+    monkeypatch.setattr(findings, "_scenarios", cache(findings._scenarios.__wrapped__))
+    sizes = [
+        (part, name)
+        for behaviour in behaviours().values()
+        for part in behaviour.calibration()
+        for name in ("REFERENCE", "REFERENCES")
+        if hasattr(part, name)
+    ]
+    assert len(sizes) >= 5
+    for part, name in sizes:
+        monkeypatch.setattr(part, name, max(10, getattr(part, name) // 40))
 
 
 class Means:
@@ -99,6 +119,7 @@ def test_false_alarms_of_valid_studies_are_counted_apart(monkeypatch, tmp_path):
     assert row.false_alarms_of_valid > 2 * row.false_alarms
 
 
+@pytest.mark.usefixtures("short_references")
 def test_the_command_writes_the_table_and_resumes_where_it_was_killed(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(running, "CHUNK", 2)
     results, report = tmp_path / "done.jsonl", tmp_path / "report"
@@ -153,6 +174,7 @@ OFFSHOOTS = ("agents by difficulty/no gap", "effort/deaf judge")
 """Cells whose truth is known without reference studies."""
 
 
+@pytest.mark.usefixtures("short_references")
 def test_every_kind_of_claim_is_made_by_some_study_and_every_cell_runs():
     made = set()
     cells = ("advice/n=12", "refusals/n=12", "refusals/gate=one", "reading/n=12", "agents/n=16", "difficulty/main")

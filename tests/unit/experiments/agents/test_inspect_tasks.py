@@ -3,10 +3,8 @@
 import shutil
 
 import pytest
+from extras import needs
 from repository import ROOT
-
-pytest.importorskip("inspect_ai")
-pytest.importorskip("inspect_cyber")
 
 from pytest_llmpref.config.entities import load_entities
 from pytest_llmpref.config.profiles import load_profile
@@ -15,6 +13,8 @@ from pytest_llmpref.experiments.agents.inspect_tasks import TasksError, named_ta
 from pytest_llmpref.experiments.agents.tasks import load_tasks
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.participants import Arms
+
+pytestmark = needs("inspect_ai", "inspect_cyber")
 
 
 @pytest.fixture(autouse=True)

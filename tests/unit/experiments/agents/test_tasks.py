@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-
-pytest.importorskip("inspect_ai")
-pytest.importorskip("inspect_cyber")
+from extras import needs
 
 from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.agents import tasks as task_module
 from pytest_llmpref.experiments.agents.tasks import CYBENCH, CYBENCH_WHEEL, TasksError, load_tasks
+
+pytestmark = needs("inspect_ai", "inspect_cyber")
 
 
 @pytest.mark.parametrize(("name", "said"), [("chess", "use one of bundled"), ("gaia:/nowhere", "name the folder")])

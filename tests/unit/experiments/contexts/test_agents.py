@@ -5,6 +5,7 @@ from functools import cache
 
 import msgspec
 import pytest
+from extras import needs
 
 from pytest_llmpref import Conditions, causal_effect, negative_control, positive_control, with_assay_sensitivity
 from pytest_llmpref.comparison.baseline import measure_of
@@ -18,7 +19,7 @@ from pytest_llmpref.models.simulated.server import SimulatedModel
 from pytest_llmpref.models.simulated.situating import situation_of
 from pytest_llmpref.study.records import measure_record
 
-pytest.importorskip("inspect_cyber")
+pytestmark = needs("inspect_cyber")
 
 MARGIN = 0.20
 
