@@ -1,6 +1,7 @@
 """Robustness over protocols: which cells there are, what holds in them, and what an interval makes of the rest."""
 
 import asyncio
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -22,7 +23,9 @@ from pytest_llmpref.models.chat import Reply
 from pytest_llmpref.models.simulated.server import SimulatedModel
 from pytest_llmpref.parsing.outcome import Outcome
 
-CONDITIONS = Conditions("sim/paper-a", load_entities(), load_profile("paper"), seed=0, answers="text", prefill="cue")
+ENTITIES = 48
+PROFILE = replace(load_profile("paper"), entities=ENTITIES)
+CONDITIONS = Conditions("sim/paper-a", load_entities(), PROFILE, seed=0, answers="text", prefill="cue")
 OPTIONS = {"A": "Oxfam", "B": "the British Museum"}
 
 
@@ -50,18 +53,22 @@ def preferences():
     return measured(Preference().experiment(), SimulatedModel("sim/paper-a"))
 
 
-def test_each_trial_is_in_the_cells_of_one_protocol_and_order_labels_and_wording_are_crossed(preferences):
-    cells = cells_of([preferences], [preferences])
+@pytest.fixture(scope="module")
+def cells(preferences):
+    """Cells of preferences that stand for advice too."""
+    return cells_of([preferences], [preferences])
+
+
+def test_each_trial_is_in_the_cells_of_one_protocol_and_order_labels_and_wording_are_crossed(preferences, cells):
     by_protocol = {cell.protocol: cell for cell in cells}
     assert len(by_protocol) == 2 * 2 * 4
     keys = [trial.key for cell in by_protocol.values() for trial in cell.preferences.trials]
     assert sorted(keys) == sorted(trial.key for trial in preferences.trials)
     for cell in by_protocol.values():
-        assert len(cell.preferences.trials) == pytest.approx(5112 / 16, rel=0.15)
+        assert len(cell.preferences.trials) == pytest.approx(ENTITIES * (ENTITIES - 1) / 16, rel=0.15)
 
 
-def test_preference_is_paired_only_with_advice_in_another_format(preferences):
-    cells = cells_of([preferences], [preferences])
+def test_preference_is_paired_only_with_advice_in_another_format(cells):
     assert len(cells) == len({(cell.protocol, cell.advised) for cell in cells}) == 16 * 3
     for cell in cells:
         one, other = cell.protocol, cell.advised
@@ -130,21 +137,21 @@ def test_an_invalid_measure_makes_it_invalid():
 
 
 @pytest.mark.parametrize(("count", "enough"), [(3, False), (4, True)])
-def test_a_share_needs_four_protocols(preferences, count, enough):
-    found = robustness(cells_of([preferences], [preferences])[: 3 * count], follows)
+def test_a_share_needs_four_protocols(cells, count, enough):
+    found = robustness(cells[: 3 * count], follows)
     assert found.n == count
     assert (found.invalid == ()) is enough
 
 
-def test_claims_about_cells_are_not_the_tests_own(preferences):
+def test_claims_about_cells_are_not_the_tests_own(cells):
     with ledger(1) as claims:
-        assert robustness(cells_of([preferences], [preferences]), follows) > 0.5
+        assert robustness(cells, follows) > 0.5
     assert len(claims.entries) == 1
 
 
-def test_a_hypothesis_that_is_no_claim_says_what_to_write(preferences):
+def test_a_hypothesis_that_is_no_claim_says_what_to_write(cells):
     with pytest.raises(TypeError, match="leave out `assert` and `bool"):
-        robustness(cells_of([preferences], [preferences]), lambda cell: bool(follows(cell)))
+        robustness(cells, lambda cell: bool(follows(cell)))
 
 
 @pytest.mark.parametrize(
