@@ -13,13 +13,13 @@ Smyth 2004
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from scipy.sparse import coo_array, csr_array
 
 from pytest_llmpref.stats.arrays import BoolArray, FloatArray, IntArray
 from pytest_llmpref.stats.noise import shrunk_variances
+from pytest_llmpref.stats.pair_design import PairDesign
 
 TOGETHER = 32
 """Fits that take their steps together: more do not fit into a processor's cache, and take three times as long."""
@@ -54,7 +54,7 @@ class PairFits:
     iterations: IntArray
 
 
-class PairRegression:
+class PairRegression(PairDesign):
     """The model ``logit P(success) = effect[first] + sign * effect[second] + others @ coefficients``.
 
     Parameters
@@ -81,16 +81,8 @@ class PairRegression:
         others: FloatArray,
         precision: FloatArray,
     ) -> None:
-        t, k = others.shape
-        rows = np.arange(t)
-        self._n, self._sign, self._others, self._precision = n_entities, sign, others, precision
-        values = np.concatenate([np.ones(t), np.full(t, sign), *others.T])
-        columns = np.concatenate([first, second, *(np.full(t, n_entities + column) for column in range(k))])
-        self._design = csr_array(coo_array((values, (np.tile(rows, 2 + k), columns)), (t, n_entities + k)))
-        # Of regressors that tell categories apart, all but one are 0 in each trial.
-        self._design.eliminate_zeros()
-        self._turned = csr_array(self._design.T)
-        self._cell = first * n_entities + second
+        super().__init__(first, second, n_entities, sign=sign, others=others)
+        self._precision = precision
 
     def fit(
         self,
@@ -119,7 +111,7 @@ class PairRegression:
         PairFits
             Side by side, in the order given.
         """
-        p, b = self._design.shape[1], successes.shape[1]
+        p, b = self._p, successes.shape[1]
         origin = np.zeros(p) if start is None else start
         origin = np.array(np.broadcast_to(origin.reshape(p, -1), (p, b)), dtype=np.float64)
         prior = np.broadcast_to((self._precision if precision is None else precision).reshape(p, -1), (p, b))
@@ -201,9 +193,10 @@ class PairRegression:
             if not len(going):
                 break
             iterations[going] += 1
-            s, m, at, prior = successes[:, going], made[:, going], parameters[:, going], precision[:, going]
-            slope = self.add_up(s - m * chances[:, going]) - prior * at
-            information = self.information(m * chances[:, going] * (1 - chances[:, going]), with_prior=False)
+            of = slice(None) if len(going) == b else going  # a slice copies nothing
+            s, m, at, prior, chance = (each[:, of] for each in (successes, made, parameters, precision, chances))
+            slope = self.add_up(s - m * chance) - prior * at
+            information = self.information(m * chance * (1 - chance), with_prior=False)
             information[:, every, every] += prior.T
             step = np.linalg.solve(information, slope.T[:, :, None])[:, :, 0].T
             size = np.ones(len(going))
@@ -218,49 +211,16 @@ class PairRegression:
             converged[going] = np.max(np.abs(step), axis=0) <= TOLERANCE
         return PairFits(parameters, chances, converged, iterations)
 
-    def trials(self, rows: IntArray) -> csr_array:
-        """Return the regressors of some trials, shape (rows, p): what a success of each adds to the slope."""
-        return csr_array(self._design[rows])
-
-    def add_up(self, values: FloatArray) -> FloatArray:
-        """Return the values of all trials, shape (t, b), added up by parameter; shape (p, b)."""
-        return np.asarray(self._turned @ values)
-
-    def met(self, weights: FloatArray) -> FloatArray:
-        """Return the weight of the trials about each entity; shape (n_entities, b) for weights of shape (t, b)."""
-        return np.asarray(abs(self._turned[: self._n]) @ weights)
-
     def information(self, variance: FloatArray, *, with_prior: bool = True) -> FloatArray:
         """Return the Fisher information where trials vary so much, shape (t, b); shape (b, p, p)."""
-        n, (p, b) = self._n, (self._design.shape[1], variance.shape[1])
-        found = np.empty((b, p, p))
-        met = self._by_cell(variance)
-        between = self._sign * (met + met.transpose(0, 2, 1))
-        between[:, np.arange(n), np.arange(n)] += met.sum(axis=1) + met.sum(axis=2)
-        found[:, :n, :n] = between
-        if b == 1:
-            found[0, n:] = self.add_up(variance * self._others).T
-        else:
-            for column, regressor in enumerate(self._others.T):
-                found[:, n + column] = self.add_up(variance * regressor[:, None]).T
-        found[:, :n, n:] = found[:, n:, :n].transpose(0, 2, 1)
+        found = self.squares(variance)
         if with_prior:
-            found[:, np.arange(p), np.arange(p)] += self._precision
+            found[:, np.arange(self._p), np.arange(self._p)] += self._precision
         return found
 
-    def _by_cell(self, variance: FloatArray) -> FloatArray:
-        """Return the variance of the trials about each first and each second entity, shape (b, n, n)."""
-        n, b = self._n, variance.shape[1]
-        if b == 1:
-            # To begin a product with a sparse matrix takes ten times as long as this whole sum.
-            return np.asarray(np.bincount(self._cell, variance[:, 0], n**2), dtype=np.float64).reshape(1, n, n)
-        return np.moveaxis(np.asarray(self._met @ variance).reshape(n, n, b), -1, 0)
-
-    @cached_property
-    def _met(self) -> csr_array:
-        """Which trials are about each first and each second entity; shape (n * n, t)."""
-        t = len(self._cell)
-        return csr_array(coo_array((np.ones(t), (self._cell, np.arange(t))), (self._n**2, t)))
+    def _leverage(self, variance: FloatArray, bread: FloatArray) -> FloatArray:
+        """Return how far the fit follows each trial, shape (t,): the diagonal of the hat matrix."""
+        return np.asarray(variance * self.forms(bread))
 
     def sandwich(self, residuals: FloatArray, variance: FloatArray, bread: FloatArray, cluster: IntArray) -> FloatArray:
         """Return the covariance of the parameters, trials of one cluster being alike; shape (p, p).
@@ -343,16 +303,12 @@ class PairRegression:
 
     def _effective_clusters(self, variance: FloatArray, cluster: IntArray, spread: FloatArray) -> FloatArray:
         """Return Satterthwaite's degrees of freedom of each estimate's clustered variance, shape (p,)."""
-        parts = np.asarray(self._design @ spread.T) ** 2 * variance[:, None]
+        parts = np.asarray(self._regressors @ spread.T) ** 2 * variance[:, None]
         gathered = coo_array((np.ones(len(cluster)), (cluster, np.arange(len(cluster)))))
         of_cluster = np.asarray(csr_array(gathered) @ parts)
         squares = np.sum(of_cluster**2, axis=0)
         found = np.divide(of_cluster.sum(axis=0) ** 2, squares, out=np.ones_like(squares), where=squares > 0)
         return np.asarray(found)
-
-    def _leverage(self, variance: FloatArray, bread: FloatArray) -> FloatArray:
-        """Return how far the fit follows each trial, shape (t,): the diagonal of the hat matrix."""
-        return np.asarray(variance * np.asarray(self._design.multiply(self._design @ bread).sum(axis=1)).ravel())
 
     def cluster_scores(self, residuals: FloatArray, cluster: IntArray) -> FloatArray:
         """Return the sums of the scores over clusters, shape (clusters, p); residuals have shape (t,)."""
@@ -360,13 +316,13 @@ class PairRegression:
 
     def _sums(self, residuals: FloatArray, cluster: IntArray) -> csr_array:
         gathered = coo_array((residuals, (cluster, np.arange(len(cluster)))), (int(cluster.max()) + 1, len(cluster)))
-        return csr_array(csr_array(gathered) @ self._design)
+        return csr_array(csr_array(gathered) @ self._regressors)
 
     def _evaluate(
         self, successes: FloatArray, made: FloatArray, parameters: FloatArray, precision: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Return the penalised log-likelihood, shape (b,), and the chances, shape (t, b)."""
-        logits = self._design @ parameters
+        logits = self.log_odds(parameters)
         decay = np.exp(-np.abs(logits))
         chances = np.where(logits >= 0, 1.0, decay) / (1 + decay)
         softplus = np.maximum(logits, 0) + np.log1p(decay)
