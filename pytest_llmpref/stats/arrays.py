@@ -174,6 +174,13 @@ def ranks(values: FloatArray) -> FloatArray:
     >>> ranks(np.array([10.0, 30.0, 20.0, 20.0]))
     array([1. , 4. , 2.5, 2.5])
     """
+    order = values.argsort()
+    ordered = values[order]
+    if (ordered[1:] > ordered[:-1]).all():
+        # Without ties, as most are: a quarter of the time.
+        found = np.empty(len(values))
+        found[order] = np.arange(1, len(values) + 1)
+        return found
     _, place, count = np.unique(values, return_inverse=True, return_counts=True)
     return np.asarray((np.cumsum(count) - (count - 1) / 2)[place])
 

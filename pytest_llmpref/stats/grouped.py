@@ -12,6 +12,7 @@ Hoeffding 1948
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -264,8 +265,8 @@ def unbiased_rank_correlation(x: FloatArray, y: FloatArray) -> float:
     1.0
     """
     n = len(x)
-    above = np.triu_indices(n, 1)
-    order_x, order_y = (np.sign(np.subtract.outer(values, values)[above]) for values in (x, y))
+    # Each pair of values twice, which is one factor above and below.
+    order_x, order_y = (np.sign(values[:, None] - values).ravel() for values in (x, y))
     tau = float(order_x @ order_y) / math.sqrt(float(order_x @ order_x) * float(order_y @ order_y))
     return ((n + 1) * rank_correlation(x, y) - 3 * tau) / (n - 2)
 
@@ -290,9 +291,18 @@ def unbiased_variance(rho: float, n: IntArray) -> FloatArray:
     FloatArray
         Shape (g,).
     """
+    return np.asarray(sum(kernel * part for kernel, part in zip(_kernels(rho), _parts(n), strict=True)))
+
+
+def _kernels(rho: float) -> tuple[float, float, float]:
+    """Return ``z1``, ``z2`` and ``z3`` of the variance."""
     left = 1 - rho**2
-    z1, z2 = left**2 * (1 + rho**2 / 2) / 9, 7 / 18 * left**1.5
-    return np.asarray((9 * (n - 3) * (n - 4) * z1 + 18 * (n - 3) * z2 + 6 * left) / (n * (n - 1) * (n - 2)))
+    return left**2 * (1 + rho**2 / 2) / 9, 7 / 18 * left**1.5, left
+
+
+def _parts(n: IntArray) -> FloatArray:
+    """Return what each of them counts for in samples of these sizes, shape (3, g)."""
+    return np.asarray(np.stack([9 * (n - 3) * (n - 4), 18 * (n - 3), np.full_like(n, 6)]) / (n * (n - 1) * (n - 2)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,7 +323,7 @@ class MeanRho:
     @property
     def mean(self) -> float:
         """Mean, weighted by the inverse of the variances at rho 0."""
-        return float(np.clip(self._weights @ np.asarray(self.correlations), -1, 1))
+        return float(np.clip(_weights(self.sizes) @ np.asarray(self.correlations), -1, 1))
 
     def limits(self, level: float) -> tuple[float, float]:
         """Return the smallest and the largest rho from which the mean is no further than its own variance allows."""
@@ -321,9 +331,11 @@ class MeanRho:
         # At 1 the variance is 0: perfect agreement would have no interval.
         mean, scatter = max(-largest, min(largest, self.mean)), self.scatter
         reach = quantile((1 + level) / 2, scatter.df) * math.sqrt(scatter.design_effect)
+        first, second, third = _counts(self.sizes)
 
         def beyond(rho: float) -> float:
-            return abs(mean - rho) - reach * math.sqrt(self._variance(rho))
+            z1, z2, z3 = _kernels(rho)
+            return abs(mean - rho) - reach * math.sqrt(first * z1 + second * z2 + third * z3)
 
         low, high = (root(beyond, mean, end) for end in (-1.0, 1.0))
         return min(low, self.mean), max(high, self.mean)
@@ -333,17 +345,23 @@ class MeanRho:
         """How the mean scatters over groups: the jackknife, where groups are enough to tell."""
         if (count := len(self.sizes)) < FEWEST_GROUPS:
             return Scatter()
-        weights, rhos = self._weights, np.asarray(self.correlations)
+        weights, rhos = _weights(self.sizes), np.asarray(self.correlations)
         without = (weights @ rhos - weights * rhos) / (1 - weights)
         variance = (count - 1) / count * float(np.sum((without - without.mean()) ** 2))
         largest = largest_rho(sum(self.sizes))
-        independent = self._variance(max(-largest, min(largest, self.mean)))
+        kernels = _kernels(max(-largest, min(largest, self.mean)))
+        independent = sum(count * kernel for count, kernel in zip(_counts(self.sizes), kernels, strict=True))
         return Scatter(max(variance / independent, least_design_effect(count - 1)), count - 1)
 
-    def _variance(self, rho: float) -> float:
-        return float(self._weights**2 @ unbiased_variance(rho, np.asarray(self.sizes)))
 
-    @property
-    def _weights(self) -> FloatArray:
-        weights = 1 / unbiased_variance(0.0, np.asarray(self.sizes))
-        return np.asarray(weights / weights.sum())
+@lru_cache(maxsize=64)
+def _weights(sizes: tuple[int, ...]) -> FloatArray:
+    """Return the weight of each group, by the inverse of the variances at rho 0."""
+    weights = 1 / unbiased_variance(0.0, np.asarray(sizes))
+    return np.asarray(weights / weights.sum())
+
+
+@lru_cache(maxsize=64)
+def _counts(sizes: tuple[int, ...]) -> list[float]:
+    """Return what each of the variance's three parts counts for in that of the mean."""
+    return [float(one) for one in _parts(np.asarray(sizes)) @ _weights(sizes) ** 2]
