@@ -7,9 +7,9 @@ Wilson 1927
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 from scipy import special
@@ -22,6 +22,10 @@ from pytest_llmpref.stats.roots import root
 
 _FARTHEST = 12.0
 """Log-odds by which questions are at most made harder, or easier: what is left of any chance is nothing."""
+_MOST_STEPS = 10
+"""Steps of the secant; about four are taken."""
+_REST = 1e-14
+"""Length of a step, in log-odds, at which it has come to rest."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +80,7 @@ class AccuracyShift:
     def _limit(self, reach: float) -> float:
         """Return the difference from which the value is so many standard errors away, those of that difference."""
 
+        @cache
         def beyond(shift: float) -> float:
             mean, error = self._moments(shift)
             return self.value - mean - reach * error
@@ -84,7 +89,24 @@ class AccuracyShift:
         for end, sign in ((-_FARTHEST, 1), (_FARTHEST, -1)):
             if sign * beyond(end) <= 0:
                 return self._moments(end)[0]
-        return self._moments(root(beyond, -_FARTHEST, _FARTHEST))[0]
+        found = self._nearby(beyond)
+        return self._moments(root(beyond, -_FARTHEST, _FARTHEST) if found is None else found)[0]
+
+    def _nearby(self, beyond: Callable[[float], float]) -> float | None:
+        """Return where a function of the shift is 0, by the secant from no shift; ``None`` where that leads nowhere.
+
+        Most limits are a few tenths away, where half as many steps are taken as from one end to the other.
+        """
+        before, at_before = 0.0, beyond(0.0)
+        shift = at_before * len(self.chances) / float(self.chances @ (1 - self.chances))
+        for _ in range(_MOST_STEPS):
+            if not abs(shift) < _FARTHEST or (at := beyond(shift)) == at_before:
+                return None
+            step = at * (shift - before) / (at - at_before)
+            before, at_before, shift = shift, at, shift - step
+            if abs(step) <= _REST:
+                return shift
+        return None
 
     def _moments(self, shift: float) -> tuple[float, float]:
         """Return the mean difference if the entity's log-odds are shifted, and the standard error of the value."""

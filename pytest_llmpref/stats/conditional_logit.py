@@ -212,19 +212,28 @@ def _moments(padded: _Padded, slope: float) -> tuple[float, float, float]:
     x, real, successes = padded.x, padded.real, padded.successes
     levels = stratum_levels(x, real, successes, slope)
     logits = levels[:, None] + slope * x
-    chances = np.where(real, special.expit(logits), 0.0)
-    total, first, second = (np.zeros((len(x), int(successes.max()) + 1)) for _ in range(3))
-    total[:, 0] = 1
-    for p, value in zip(chances.T[:, :, None], x.T[:, :, None], strict=True):
+    # Where most rows succeed, failures are counted: fewer sums, and what fails adds up to less of what all add up to.
+    fail = 2 * successes > real.sum(axis=1)
+    turned = np.where(fail, -1.0, 1.0)[:, None]
+    counted = np.where(fail, real.sum(axis=1) - successes, successes)
+    chances = np.where(real, special.expit(turned * logits), 0.0)
+    # Chance of so many, and sums of x and of its square times that; shape (3, most + 1, s).
+    sums = np.zeros((3, int(counted.max()) + 1, len(x)))
+    sums[0, 0] = 1
+    for row, (p, value) in enumerate(zip(chances.T, (turned * x).T, strict=True)):
+        # One more row counts, and adds its x to the sums so far, or does not; no more count than there are rows.
+        upper, lower = sums[:, 1 : row + 2], sums[:, : min(row + 1, sums.shape[1] - 1)]
         weighted = p * value
-        # One more row: it fails, or it succeeds and adds its x to the sums so far. Highest power first, in place.
-        second[:, 1:] += p * (second[:, :-1] - second[:, 1:]) + weighted * (2 * first[:, :-1] + value * total[:, :-1])
-        first[:, 1:] += p * (first[:, :-1] - first[:, 1:]) + weighted * total[:, :-1]
-        total[:, 1:] += p * (total[:, :-1] - total[:, 1:])
-        total[:, :1] *= 1 - p
-    line = np.arange(len(x))
-    chance, mean = total[line, successes], first[line, successes] / total[line, successes]
-    variance = second[line, successes] / chance - mean**2
+        added = weighted * lower[0]
+        more = 2 * weighted * lower[1] + value * added
+        upper += p * (lower - upper)
+        upper[1] += added
+        upper[2] += more
+        sums[0, 0] *= 1 - p
+    chance, mean, square = sums[:, counted, np.arange(len(x))]
+    mean = mean / chance
+    variance = square / chance - mean**2
+    mean = mean + np.where(fail, x.sum(axis=1), 0.0)
     log_failures = np.sum(np.where(real, np.logaddexp(0, logits), 0.0))
     log_normaliser = float(np.sum(np.log(chance)) + log_failures - levels @ successes)
     return log_normaliser, float(mean.sum()), float(variance.sum())
