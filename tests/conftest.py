@@ -17,7 +17,8 @@ from planted_server import SUITE, PlantedServer
 from simulated_recordings import ENTITIES, record
 
 from pytest_llmpref.config.entities import load_entities
-from pytest_llmpref.models.simulated.server import Server, SimulatedModel
+from pytest_llmpref.models.simulated.model import SimulatedModel
+from pytest_llmpref.models.simulated.server import Server
 
 # Else litellm looks its price list up at an address outside, while a unit test may reach nobody.
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")

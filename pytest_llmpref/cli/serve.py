@@ -21,7 +21,8 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
 
 def _serve(options: argparse.Namespace) -> None:
     from pytest_llmpref.experiments.registry import simulated_answers  # noqa: PLC0415 - for those who serve
-    from pytest_llmpref.models.simulated.server import Server, SimulatedModel  # noqa: PLC0415
+    from pytest_llmpref.models.simulated.model import SimulatedModel  # noqa: PLC0415
+    from pytest_llmpref.models.simulated.server import Server  # noqa: PLC0415
     from pytest_llmpref.study.extensions import register_installed  # noqa: PLC0415
 
     register_installed()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_llmpref.experiments.trials import Trial
-    from pytest_llmpref.models.simulated.server import Answer
+    from pytest_llmpref.models.simulated.model import Answer
     from pytest_llmpref.stats.change import Changes
 
 SHIPPED = (

@@ -11,7 +11,7 @@ from pytest_llmpref.models.dressing import headers_of, key_of
 from pytest_llmpref.models.parameters import provider_of
 
 if TYPE_CHECKING:
-    from pytest_llmpref.models.simulated.server import Answer
+    from pytest_llmpref.models.simulated.model import Answer
 
 
 def is_simulated(name: str) -> bool:
@@ -120,7 +120,7 @@ def open_model(
             f"{name} is imported data, and is never asked; leave out what asks it, or name the model itself by --model"
         )
     if answers_in_process(name):
-        from pytest_llmpref.models.simulated.server import SimulatedModel  # noqa: PLC0415 - only what is used is imported
+        from pytest_llmpref.models.simulated.model import SimulatedModel  # noqa: PLC0415 - only what is used is imported
 
         return SimulatedModel(name, answers)
     prefix, slash, _ = name.partition("/")

@@ -59,7 +59,8 @@ def record(name: str, folder: Path) -> int:
     from pytest_llmpref.experiments.registry import behaviours
     from pytest_llmpref.files import data_folder
     from pytest_llmpref.models.prefill import lead_for
-    from pytest_llmpref.models.simulated.server import SimulatedModel, _completion
+    from pytest_llmpref.models.simulated.model import SimulatedModel
+    from pytest_llmpref.models.simulated.server import _completion
 
     cassette = Cassette.open(folder / "cassettes", name)
 

@@ -10,7 +10,7 @@ from studies_in_contexts import profile_of
 from pytest_llmpref import causal_effect
 from pytest_llmpref.comparison.baseline import measures_of
 from pytest_llmpref.files import data_folder
-from pytest_llmpref.models.simulated.server import SimulatedModel
+from pytest_llmpref.models.simulated.model import SimulatedModel
 from pytest_llmpref.results.loading import load_results
 
 SUITE = data_folder("suites") / "causal"

@@ -44,6 +44,13 @@ def test_looking_at_the_package_loads_nothing():
     assert not {"numpy", "scipy", "pandas", "litellm", "vcr", "msgspec"} & set(loaded)
 
 
+def test_a_simulated_model_that_is_not_served_needs_no_server_and_no_yaml_reader():
+    program = "from pytest_llmpref.models.simulated.model import SimulatedModel as m; m('sim/paper-a'); import sys; "
+    program += "print(*sorted({'aiohttp', 'ssl', 'yaml', 'numpy'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
 def test_reading_entities_needs_nothing_but_msgspec():
     program = (
         "import sys; before = set(sys.modules);"

@@ -7,7 +7,7 @@ from planted_server import PlantedServer
 from studies_in_contexts import profile_of
 
 from pytest_llmpref.files import data_folder
-from pytest_llmpref.models.simulated.server import SimulatedModel
+from pytest_llmpref.models.simulated.model import SimulatedModel
 
 SUITE = data_folder("suites") / "moderators"
 

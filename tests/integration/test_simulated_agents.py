@@ -17,7 +17,7 @@ from pytest_llmpref.experiments.experiment import Around
 from pytest_llmpref.experiments.registry import behaviour_of
 from pytest_llmpref.models.chat import Message, Request
 from pytest_llmpref.models.live import LiveModel
-from pytest_llmpref.models.simulated.server import SimulatedModel
+from pytest_llmpref.models.simulated.model import SimulatedModel
 from pytest_llmpref.models.simulated.situating import situation_of
 
 

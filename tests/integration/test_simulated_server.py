@@ -11,7 +11,8 @@ import pytest
 from fork_server import LIVE
 
 from pytest_llmpref.models.chat import Message, Request
-from pytest_llmpref.models.simulated.server import HEADER, SimulatedModel
+from pytest_llmpref.models.simulated.model import SimulatedModel
+from pytest_llmpref.models.simulated.server import HEADER
 
 SUITE = """
 from pytest_llmpref import spearman

@@ -10,8 +10,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pytest_llmpref.files import data_folder
 
 
@@ -91,6 +89,8 @@ def known_tasks() -> tuple[KnownTask, ...]:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    import yaml  # noqa: PLC0415 - for agents alone
+
     table: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return table
 

@@ -15,7 +15,7 @@ from pytest_llmpref.config.profiles import load_profile
 from pytest_llmpref.experiments.agents.run import Ending
 from pytest_llmpref.experiments.registry import behaviour_of
 from pytest_llmpref.models.chat import Reply
-from pytest_llmpref.models.simulated.server import SimulatedModel
+from pytest_llmpref.models.simulated.model import SimulatedModel
 from pytest_llmpref.models.simulated.situating import situation_of
 from pytest_llmpref.study.records import measure_record
 

@@ -20,7 +20,7 @@ from pytest_llmpref.experiments.pairs.measure import pair_measure
 from pytest_llmpref.experiments.pairs.protocols import Undecided, cells_of
 from pytest_llmpref.experiments.pairs.questions import PairTrial, read_pair
 from pytest_llmpref.models.chat import Reply
-from pytest_llmpref.models.simulated.server import SimulatedModel
+from pytest_llmpref.models.simulated.model import SimulatedModel
 from pytest_llmpref.parsing.outcome import Outcome
 
 ENTITIES = 48

@@ -14,7 +14,7 @@ from pytest_llmpref.experiments.agents.measure import agentic_measure, effort_ga
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.models.chat import Message, Reply, Request, Tool
 from pytest_llmpref.models.simulated.knowing import known_tasks, recognised
-from pytest_llmpref.models.simulated.server import SimulatedModel
+from pytest_llmpref.models.simulated.model import SimulatedModel
 from pytest_llmpref.models.simulated.working import MOST_LOOKS
 
 BASH = Tool("bash", "", {})

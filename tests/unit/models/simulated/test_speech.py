@@ -9,7 +9,7 @@ from pytest_llmpref.experiments.trials import load_prompts
 from pytest_llmpref.models.chat import Message, Reply, Request
 from pytest_llmpref.models.prefill import led_messages
 from pytest_llmpref.models.simulated.deciding import hear
-from pytest_llmpref.models.simulated.server import SimulatedModel
+from pytest_llmpref.models.simulated.model import SimulatedModel
 from pytest_llmpref.models.simulated.speaking import speech
 from pytest_llmpref.models.simulated.world import Language, Manner, ReasonName
 from pytest_llmpref.parsing.outcome import Outcome

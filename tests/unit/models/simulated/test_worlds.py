@@ -6,7 +6,7 @@ import pytest
 
 from pytest_llmpref.files import data_folder
 from pytest_llmpref.models.chat import ModelUnavailableError
-from pytest_llmpref.models.simulated.server import SimulatedModel
+from pytest_llmpref.models.simulated.model import SimulatedModel
 from pytest_llmpref.models.simulated.tastes import Tastes
 from pytest_llmpref.models.simulated.world import WorldError, load_world, world_file
 
