@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 import jsonschema
 import pytest
 
+from pytest_llmpref.plugin.gating import chosen_by
 from pytest_llmpref.results.json_schema import SCHEMA_FILE
 
 HEAD = """
@@ -94,16 +95,9 @@ CLOSED = {
 }
 
 
-@pytest.mark.parametrize(("body", "said"), CLOSED.values(), ids=CLOSED)
-def test_a_gate_that_is_not_supported_or_fails_closes_it(suite, pytester, body, said):
-    run = suite(
-        f"""{HEAD}
-    @pytest.mark.gate
-    def test_other(preferences, donation_advice, request):
-        {body}
-    """,
-        "--junitxml=junit.xml",
-    )
+def test_a_gate_that_is_not_supported_closes_it(suite, pytester):
+    body, said = CLOSED["refuted"]
+    run = suite(HEAD + gates({"other": body}), "--junitxml=junit.xml")
     assert run.ret == pytest.ExitCode.TESTS_FAILED
     assert said in run.stdout.str()
     run.stdout.fnmatch_lines(["*1 failed, 1 passed*"])
@@ -115,55 +109,66 @@ def test_a_gate_that_is_not_supported_or_fails_closes_it(suite, pytester, body, 
     assert suite_property(pytester) == "closed"
 
 
+def test_each_gate_that_is_not_supported_or_fails_is_one_that_closes_it(suite, pytester):
+    """All ways in one run: each is listed among those that failed, and its own failure says why."""
+    run = suite(HEAD + gates({named(way): body for way, (body, _) in CLOSED.items()}))
+    assert run.ret == pytest.ExitCode.TESTS_FAILED
+    run.stdout.fnmatch_lines([f"*{len(CLOSED)} failed, 1 passed*"])
+    text = run.stdout.str()
+    for way, (_, said) in CLOSED.items():
+        # From the heading of its failure to the next.
+        _, _, shown = text.partition(f"_ test_{named(way)}[sim/plain] _")
+        assert said in re.split(r"\n_+ test_", shown)[0], way
+    state = gate_of(pytester)
+    assert (state["state"], state["not_run"]) == ("closed", [])
+    assert state["collected"] == state["ran"] == len(CLOSED) + 1
+    assert state["failed"] == [f"test_it.py::test_{named(way)}" for way in CLOSED]
+
+
+def gates(bodies):
+    """Gates for a suite to hold, each with its body."""
+    return "".join(
+        f"""
+    @pytest.mark.gate
+    def test_{name}(preferences, donation_advice, request):
+        {body}
+"""
+        for name, body in bodies.items()
+    )
+
+
+def named(way):
+    """A way, as a name that Python allows."""
+    return re.sub(r"\W+", "_", way)
+
+
 VANISHES = {
-    "skipped in its body": ("pytest.skip('not today')", "", (), "skipped: not today", 1),
-    "skipped by a marker": ("pass", "@pytest.mark.skip(reason='never')", (), "skipped: never", 1),
-    "skipped on a condition": ("pass", "@pytest.mark.skipif(True, reason='no such system')", (), "no such system", 1),
+    "skipped in its body": ("pytest.skip('not today')", "", "donation_advice", "skipped: not today"),
+    "skipped by a marker": ("pass", "@pytest.mark.skip(reason='never')", "donation_advice", "skipped: never"),
+    "skipped on a condition": (
+        "pass", "@pytest.mark.skipif(True, reason='no such system')", "donation_advice", "no such system",
+    ),
     "an import that is missing": (
-        "pytest.importorskip('no_such_module')",
-        "",
-        (),
-        "could not import 'no_such_module'",
-        1,
+        "pytest.importorskip('no_such_module')", "", "donation_advice", "could not import 'no_such_module'",
     ),
-    "a fixture that is missing": ("no_such_fixture", "", (), "fixture 'no_such_fixture' not found", 1),
-    "a fixture that raises": ("breaks", "", (), "error at setup: RuntimeError: broken", 1),
-    "a fixture that skips": ("skips", "", (), "skipped: not here", 1),
-    "-k": ("pass", "", ("-k", "ok"), "not selected", 0),
-    "-k=": ("pass", "", ("-k=ok",), "not selected", 0),
-    "-kok": ("pass", "", ("-kok",), "not selected", 0),
-    "-m": ("pass", "@pytest.mark.slow", ("-m", "not slow"), "not selected", 0),
-    "node id": ("pass", "", ("test_it.py::test_ok",), "not selected", 0),
-    "--deselect": ("pass", "", ("--deselect", "test_it.py::test_other"), "not selected", 1),
-    "--deselect=": ("pass", "", ("--deselect=test_it.py::test_other",), "not selected", 1),
-    "-m of the ini file": ("pass", "@pytest.mark.slow", ("-c", "ours.ini"), "not selected", 1),
-    "-m of the ini file, and a word like it": (
-        "pass",
-        "@pytest.mark.slow",
-        ("-c", "ours.ini", "--basetemp", "not slow"),
-        "not selected",
-        1,
-    ),
-    "-m of the ini file, and a value like it": (
-        "pass",
-        "@pytest.mark.slow",
-        ("-c", "ours.ini", "--basetemp=not slow"),
-        "not selected",
-        1,
-    ),
-    "-k among other letters": ("pass", "", ("-vk", "ok"), "not selected", 0),
-    "-k beside -m of the ini file": ("pass", "@pytest.mark.slow", ("-c", "ours.ini", "-k", "ok"), "not selected", 0),
-    "a worker that dies": ("os._exit(137)", "", ("-n", "2"), "worker 'gw* crashed", 1),
-}
+    "a fixture that is missing": ("pass", "", "no_such_fixture", "fixture 'no_such_fixture' not found"),
+    "a fixture that raises": ("pass", "", "breaks", "error at setup: RuntimeError: broken"),
+    "a fixture that skips": ("pass", "", "skips", "skipped: not here"),
+}  # fmt: skip
+"""How -> the test's body, its marker, a fixture that it asks for, and the reason that is told."""
 
 
-@pytest.mark.parametrize(("body", "marker", "options", "reason", "status"), VANISHES.values(), ids=VANISHES)
-def test_a_gate_that_does_not_run_is_missed_and_named_with_the_reason(
-    suite, pytester, body, marker, options, reason, status
-):
-    pytester.makefile(".ini", ours="[pytest]\naddopts = -m 'not slow'\nmarkers =\n    slow: takes long")
-    pytester.makeini("[pytest]\nmarkers =\n    slow: takes long")
-    fixture = body if body in {"no_such_fixture", "breaks", "skips"} else "donation_advice"
+def test_a_gate_that_does_not_run_is_missed_and_named_with_the_reason(suite, pytester):
+    """Each way in one run; what each makes of the run is what the next test shows of one."""
+    tests = "".join(
+        f"""
+    @pytest.mark.gate
+    {marker}
+    def test_{named(way)}(preferences, {fixture}):
+        {body}
+"""
+        for way, (body, marker, fixture, _) in VANISHES.items()
+    )
     run = suite(
         f"""{HEAD}
     @pytest.fixture
@@ -173,11 +178,45 @@ def test_a_gate_that_does_not_run_is_missed_and_named_with_the_reason(
     @pytest.fixture
     def skips():
         pytest.skip("not here")
+    {tests}"""
+    )
+    state = gate_of(pytester)
+    count = len(VANISHES) + 1
+    assert (state["state"], state["collected"], state["ran"], state["failed"]) == ("incomplete", count, 1, [])
+    reasons = {absent["gate"].partition("::test_")[2]: absent["reason"] for absent in state["not_run"]}
+    assert reasons.keys() == {named(way) for way in VANISHES}
+    said = last_line(run)
+    assert said.startswith(f"GATE INCOMPLETE: 1 of {count} ran. Not run: ")
+    for way, (*_, reason) in VANISHES.items():
+        assert reason in reasons[named(way)]
+        assert f"test_{named(way)} ({reasons[named(way)]})" in said
+    assert run.ret == 1
 
+
+LEFT_OUT = {
+    "-k": ("", ("-k", "ok"), 0),
+    "-m": ("@pytest.mark.slow", ("-m", "not slow"), 0),
+    "node id": ("", ("test_it.py::test_ok",), 0),
+    "--deselect": ("", ("--deselect", "test_it.py::test_other"), 1),
+    "-m of the ini file, and a word like it": ("@pytest.mark.slow", ("-c", "ours.ini", "--basetemp", "not slow"), 1),
+    "a worker that dies": ("", ("-n", "2"), 1),
+}
+"""How -> the test's marker, options, and the exit status: pytest's own stands where the user chose a part."""
+
+
+@pytest.mark.parametrize(("marker", "options", "status"), LEFT_OUT.values(), ids=LEFT_OUT)
+def test_a_gate_that_is_left_out_or_dies_is_missed_and_fails_the_run_unless_it_was_left_out_on_purpose(
+    suite, pytester, marker, options, status
+):
+    pytester.makefile(".ini", ours=WITHOUT_SLOW)
+    pytester.makeini("[pytest]\nmarkers =\n    slow: takes long")
+    dies = "-n" in options
+    run = suite(
+        f"""{HEAD}
     @pytest.mark.gate
     {marker}
-    def test_other(preferences, {fixture}):
-        {"pass" if body == fixture else body}
+    def test_other(preferences, donation_advice):
+        {"os._exit(137)" if dies else "pass"}
     """,
         "--junitxml=junit.xml",
         *options,
@@ -186,9 +225,7 @@ def test_a_gate_that_does_not_run_is_missed_and_named_with_the_reason(
     assert (state["state"], state["collected"], state["ran"], state["failed"]) == ("incomplete", 2, 1, [])
     (absent,) = state["not_run"]
     assert (absent["model"], absent["gate"], absent["tests"]) == ("sim/plain", "test_it.py::test_other", 1)
-    first, _, last = reason.partition("*")
-    assert first in absent["reason"]
-    assert last in absent["reason"]
+    assert re.search(r"worker 'gw.*' crashed" if dies else "not selected", absent["reason"])
     assert state["reproducibility"] is None
     assert results(pytester)["models"]["sim/plain"]["gate"] == state
     assert last_line(run).startswith(f"GATE INCOMPLETE: 1 of 2 ran. Not run: test_other ({absent['reason']})")
@@ -201,6 +238,34 @@ def test_a_gate_that_does_not_run_is_missed_and_named_with_the_reason(
     assert ".gate-incomplete .word" in page
     assert suite_property(pytester) == "incomplete"
     assert run.ret == status
+
+
+WITHOUT_SLOW = "[pytest]\naddopts = -m 'not slow'\nmarkers =\n    slow: takes long"
+
+
+@pytest.mark.parametrize(
+    ("words", "chosen"),
+    [
+        ((), ""),
+        (("-k", "ok"), "-k"),
+        (("-k=ok",), "-k"),
+        (("-kok",), "-k"),
+        (("-vk", "ok"), "-k"),
+        (("-m", "not slow"), "-m"),
+        (("test_it.py::test_ok",), "node id"),
+        (("--deselect", "test_it.py::test_other"), ""),
+        (("--deselect=test_it.py::test_other",), ""),
+        (("-c", "ours.ini"), ""),
+        (("-c", "ours.ini", "--basetemp", "not slow"), ""),
+        (("-c", "ours.ini", "--basetemp=not slow"), ""),
+        (("-c", "ours.ini", "-k", "ok"), "-k"),
+    ],
+)
+def test_what_the_user_chose_is_told_from_what_the_ini_file_and_other_options_say(pytester, words, chosen):
+    """The exit status follows it: of each kind, one is a run above."""
+    pytester.makefile(".ini", ours=WITHOUT_SLOW)
+    pytester.makepyfile(test_it="def test_ok(): pass\ndef test_other(): pass")
+    assert chosen_by(pytester.parseconfig(*words)) == chosen
 
 
 def test_a_gate_behind_the_failure_that_stops_the_run_is_missed(suite, pytester):
@@ -341,10 +406,11 @@ FAMILIES = """
             "test_it.py::test_a",
             "test_it.py::TestMore::test_b",
             "test_it.py::TestEntities::test_d[sim/plain-apple-fund]",
+            "-n",
+            "2",
         ),
-        ("test_it.py::test_a", "test_it.py::TestMore::test_b", "test_it.py::TestEntities::test_d", "-n", "2"),
     ],
-    ids=["file", "-k", "node ids", "node ids, workers"],
+    ids=["file", "-k", "node ids, workers"],
 )
 def test_a_part_of_a_file_has_the_levels_of_the_whole_file(suite, pytester, options):
     suite(FAMILIES, *options)
@@ -393,38 +459,43 @@ def test_a_policy_turns_a_test_off_and_agents_are_off_unless_asked_for(suite, py
     assert {claim["estimate"]["level"] for claim in claims(pytester).values()} == {0.95}
 
 
+MISMARKED = {
+    "exploratory": (("gate", "exploratory"), "marked gate and exploratory, and an exploratory claim never"),
+    "xfail": (("gate", "xfail"), "marked gate and xfail, and a gate cannot be expected to fail"),
+    "strict": (("gate", "xfail(strict=True)"), "marked gate and xfail"),
+    "gates": (("gates",), "marked gates; did you mean gate?"),
+    "misspelt": (("gate", "explorator"), "marked explorator; did you mean exploratory?"),
+}
+"""What a test is called -> its markers, and what is said of them."""
+
+
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
-@pytest.mark.parametrize(
-    ("marker", "message"),
-    [
-        (
-            "@pytest.mark.exploratory",
-            "test_it.py::test_bad: marked gate and exploratory, and an exploratory claim never",
-        ),
-        ("@pytest.mark.xfail", "test_it.py::test_bad: marked gate and xfail, and a gate cannot be expected to fail"),
-        ("@pytest.mark.xfail(strict=True)", "test_it.py::test_bad: marked gate and xfail"),
-        ("@pytest.mark.gates", "test_it.py::test_bad: marked gates; did you mean gate?"),
-        ("@pytest.mark.gate\n    @pytest.mark.explorator", "test_bad: marked explorator; did you mean exploratory?"),
-    ],
-)
-def test_markers_that_contradict_or_are_misspelt_are_usage_errors(suite, workers, marker, message):
-    run = suite(
-        f"""{HEAD}
-    {"@pytest.mark.gate" if "gates" not in marker else ""}
-    {marker}
-    def test_bad(preferences, donation_advice):
-        assert spearman(preferences, donation_advice) > 0.5
-    """,
-        *workers,
+def test_markers_that_contradict_or_are_misspelt_are_usage_errors(suite, workers):
+    tests = "".join(
+        "".join(f"\n    @pytest.mark.{marker}" for marker in markers)
+        + f"\n    def test_{name}(preferences, donation_advice):"
+        + "\n        assert spearman(preferences, donation_advice) > 0.5\n"
+        for name, (markers, _) in MISMARKED.items()
     )
+    run = suite(HEAD + tests, *workers)
     text = run.stdout.str() + run.stderr.str()
-    assert message in text
+    for name, (_, message) in MISMARKED.items():
+        assert f"test_it.py::test_{name}: {message}" in text
     assert "Traceback" not in text
     assert "passed" not in text
     if workers:
         assert run.ret != 0
     else:
         assert run.ret == pytest.ExitCode.USAGE_ERROR
+
+
+@pytest.mark.parametrize("name", ["strict", "misspelt"])
+def test_one_such_marker_is_enough(suite, name):
+    markers, message = MISMARKED[name]
+    marked = "".join(f"\n    @pytest.mark.{marker}" for marker in markers)
+    run = suite(f"{HEAD}{marked}\n    def test_bad(preferences):\n        assert preferences.valid\n")
+    assert run.ret == pytest.ExitCode.USAGE_ERROR
+    assert f"test_it.py::test_bad: {message}" in run.stdout.str() + run.stderr.str()
 
 
 def test_a_marker_that_the_user_registered_is_the_users_own(suite, pytester):
@@ -717,28 +788,43 @@ def test_pytests_own_words_agree_with_the_verdicts(suite):
     assert "1 invalid" in closing
 
 
+FOLLOWS = "assert spearman(preferences, donation_advice) > 0.5"
 AROUND = {
-    "refuted in a fixture": ("before", "", "failed", 1),
-    "refuted while tearing down": ("after", "assert spearman(preferences, donation_advice) > 0.5", "failed", 2),
-    "not asserted while tearing down": ("quietly", "assert spearman(preferences, donation_advice) > 0.5", "failed", 2),
+    "refuted in a fixture": ("before", "pass", "failed", 1),
+    "refuted while tearing down": ("after", FOLLOWS, "failed", 2),
+    "not asserted while tearing down": ("quietly", FOLLOWS, "failed", 2),
     "refuted, and skipped": (
-        "donation_advice",
+        "request",
         "bool(spearman(preferences, donation_advice) < 0.2)\n        pytest.skip('not today')",
         "failed",
         1,
     ),
-    "supported, and skipped": (
-        "donation_advice",
-        "assert spearman(preferences, donation_advice) > 0.5\n        pytest.skip('not today')",
-        "not run",
-        1,
-    ),
+    "supported, and skipped": ("request", f"{FOLLOWS}\n        pytest.skip('not today')", "not run", 1),
 }
+"""Where a claim is made -> a fixture of the test, its body, how it ends, and how many claims it makes."""
+SKIPPED = "supported, and skipped"
 
 
-@pytest.mark.parametrize("gate", ["@pytest.mark.gate", ""], ids=["gate", "claim"])
-@pytest.mark.parametrize(("fixture", "body", "ended", "count"), AROUND.values(), ids=AROUND)
-def test_claims_outside_of_the_body_and_before_a_skip_count(suite, pytester, fixture, body, ended, count, gate):
+@pytest.mark.parametrize(
+    ("marker", "ways", "state", "status"),
+    [
+        ("@pytest.mark.gate", AROUND.keys() - {SKIPPED}, "closed", 1),
+        ("@pytest.mark.gate", {SKIPPED}, "incomplete", 1),
+        ("", AROUND.keys() - {SKIPPED}, "open", 1),
+        ("", {SKIPPED}, "open", 0),
+    ],
+    ids=["gates that fail", "a gate that is skipped", "claims that fail", "a claim that is skipped"],
+)
+def test_claims_outside_of_the_body_and_before_a_skip_count(suite, pytester, marker, ways, state, status):
+    chosen = {way: AROUND[way] for way in AROUND if way in ways}
+    tests = "".join(
+        f"""
+    {marker}
+    def test_{named(way)}(preferences, donation_advice, {fixture}):
+        {body}
+"""
+        for way, (fixture, body, *_) in chosen.items()
+    )
     run = suite(
         f"""{HEAD}
     @pytest.fixture
@@ -754,36 +840,41 @@ def test_claims_outside_of_the_body_and_before_a_skip_count(suite, pytester, fix
     def quietly(preferences, donation_advice):
         yield
         bool(spearman(preferences, donation_advice) < 0.2)
-
-    {gate}
-    def test_other(preferences, donation_advice{"" if fixture == "donation_advice" else f", {fixture}"}):
-        {body or "pass"}
-    """
+    {tests}"""
     )
-    assert run.ret == (ended == "failed" or bool(gate))
+    assert run.ret == status
     (model,) = results(pytester)["models"].values()
-    made = [claim for claim in model["claims"] if "test_other" in claim["nodeid"]]
-    assert len(made) == count
-    assert sum(claim["fails"] for claim in made) == (ended == "failed")
-    state = gate_of(pytester)
-    assert state["failed"] == (["test_it.py::test_other"] if gate and ended == "failed" else [])
-    assert state["state"] == ({"failed": "closed", "not run": "incomplete"}[ended] if gate else "open")
+    for way, (_, _, ended, count) in chosen.items():
+        made = [claim for claim in model["claims"] if f"::test_{named(way)}[" in claim["nodeid"]]
+        assert len(made) == count, way
+        assert sum(claim["fails"] for claim in made) == (ended == "failed"), way
+    found = gate_of(pytester)
+    failed = [f"test_it.py::test_{named(way)}" for way in chosen if chosen[way][2] == "failed"]
+    assert found["failed"] == (failed if marker else [])
+    assert found["state"] == state
 
 
 UNCOLLECTED = {
-    "fails": ("import no_such_module", "mark.gate", "test_more.py could not be collected", 1),
-    "is skipped": (
-        "pytest.importorskip('no_such_module')", "mark.gate", "test_more.py was skipped (could not import", 1,
+    "fails": ("import no_such_module", "mark.gate", "test_fails.py could not be collected"),
+    "skipped": (
+        "pytest.importorskip('no_such_module')", "mark.gate", "test_skipped.py was skipped (could not import",
     ),
-    "is skipped, and holds none": ("pytest.importorskip('no_such_module')", "mark.slow", "", 0),
+    "harmless": ("pytest.importorskip('no_such_module')", "mark.slow", ""),
 }  # fmt: skip
+"""A file -> why it is not collected, the marker in it, and the reason that is told, if it may hold a gate."""
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
-@pytest.mark.parametrize(("line", "marker", "reason", "status"), UNCOLLECTED.values(), ids=UNCOLLECTED)
-def test_gates_of_a_file_that_is_not_collected_are_missed(suite, pytester, line, marker, reason, status, workers):
-    pytester.makepyfile(
-        test_more=f"""
+@pytest.mark.parametrize(
+    ("files", "workers"),
+    [(("fails", "skipped", "harmless"), ()), (("fails", "skipped", "harmless"), ("-n", "2")), (("harmless",), ())],
+    ids=["alone", "workers", "holds none"],
+)
+def test_gates_of_a_file_that_is_not_collected_are_missed(suite, pytester, files, workers):
+    for name in files:
+        line, marker, _ = UNCOLLECTED[name]
+        pytester.makepyfile(
+            **{
+                f"test_{name}": f"""
         import pytest
         {line}
 
@@ -791,13 +882,16 @@ def test_gates_of_a_file_that_is_not_collected_are_missed(suite, pytester, line,
         def test_more(preferences):
             pass
         """
-    )
+            }
+        )
     run = suite(HEAD, "--continue-on-collection-errors", *workers)
-    assert run.ret == status
+    reasons = [reason for name in files if (reason := UNCOLLECTED[name][2])]
+    assert run.ret == bool(reasons)
     state = gate_of(pytester)
     assert state == results(pytester)["models"]["sim/plain"]["gate"]
-    assert (state["state"], state["collected"], state["ran"]) == ("incomplete" if reason else "open", 1, 1)
-    assert [absent["reason"].startswith(reason) for absent in state["not_run"]] == ([True] if reason else [])
+    assert (state["state"], state["collected"], state["ran"]) == ("incomplete" if reasons else "open", 1, 1)
+    told = sorted(absent["reason"] for absent in state["not_run"])
+    assert [one.startswith(reason) for one, reason in zip(told, reasons, strict=True)] == [True] * len(reasons)
     assert f"GATE {state['state'].upper()}" in last_line(run)
     assert (pytester.path / "reports/latest/summary.md").read_text().startswith(f"# Gate {state['state']}:")
 
