@@ -8,12 +8,14 @@ from batch_server import BatchServer, planted
 from forty_entities import ASKED, write_forty
 from planted import PlantedModel
 from planted_server import SUITE
+from simulated_recordings import ENTITIES
 
 from pytest_llmpref.cli import main
 from pytest_llmpref.config.entities import load_entities
 
-SMALL = 132
-"""Questions of a pair experiment over 12 entities."""
+SIX = "\n".join(ENTITIES.splitlines()[:7])
+SMALL = 6 * 5
+"""Questions of a pair experiment over 6 entities: enough for a job, and a tenth of the calls that all 12 would take."""
 BATCHED = ("--record-mode=new_episodes", "--llmpref-batch=wait")
 UNDER_WAY = 75
 
@@ -26,6 +28,12 @@ def server(recorded, monkeypatch):
     found.start()
     yield found
     found.stop()
+
+
+@pytest.fixture
+def live(live, pytester):
+    (pytester.path / "six.csv").write_text(SIX)
+    return lambda *options, **source: live("--llmpref-entities=six.csv", *options, **source)
 
 
 def results(pytester):
