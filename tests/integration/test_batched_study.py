@@ -12,6 +12,7 @@ from simulated_recordings import ENTITIES
 
 from pytest_llmpref.cli import main
 from pytest_llmpref.config.entities import load_entities
+from pytest_llmpref.models.litellm_client import litellm
 
 SIX = "\n".join(ENTITIES.splitlines()[:7])
 SMALL = 6 * 5
@@ -28,6 +29,15 @@ def server(recorded, monkeypatch):
     found.start()
     yield found
     found.stop()
+
+
+@pytest.fixture(scope="module")
+def _litellm_stays():
+    """Import litellm before a test that does so in this process.
+
+    pytester forgets the modules that a test imports, and litellm, imported twice, fails every call of later tests.
+    """
+    litellm()
 
 
 @pytest.fixture
@@ -144,6 +154,7 @@ def test_the_jobs_of_several_models_are_waited_for_at_once(live, pytester, serve
     assert set(models) == {"openai/served", "openai/other"}
 
 
+@pytest.mark.usefixtures("_litellm_stays")
 def test_the_command_waits_for_collects_lists_and_cancels_jobs(live, pytester, server, capsys):
     server.looks_needed = 2
     assert live("--record-mode=new_episodes", "--llmpref-batch=submit").ret == UNDER_WAY

@@ -5,6 +5,7 @@ import re
 
 import pytest
 from loopback import Answer, Loopback, completion
+from simulated_recordings import ENTITIES
 
 UNFINISHED = "Both of them are well known, so it helps to look at what each of them does, and at how it"
 SUITE = """
@@ -64,13 +65,14 @@ def claims(pytester):
 
 
 def test_claims_of_coverage_are_invalid_where_every_reply_was_cut(live, pytester):
-    run = live("--record-mode=new_episodes", "--profile=smoke", source=SUITE)
+    (pytester.path / "six.csv").write_text("\n".join(ENTITIES.splitlines()[:7]))
+    run = live("--record-mode=new_episodes", "--profile=smoke", "--llmpref-entities=six.csv", source=SUITE)
     assert run.ret == pytest.ExitCode.OK
-    run.stdout.fnmatch_lines(["*61 invalid*"])
+    run.stdout.fnmatch_lines(["*31 invalid*"])
     assert {claim["verdict"] for claim in claims(pytester)} == {"invalid"}
     text = run.stdout.str()
     for name in ("preference", "donation_advice", "refusal", "direct_ranking", "boolq"):
-        assert len(re.findall(rf"^\[\d\] {name} failed its checks: 1[23] claims invalid$", text, re.MULTILINE)) == 1
+        assert len(re.findall(rf"^\[\d\] {name} failed its checks: [67] claims invalid$", text, re.MULTILINE)) == 1
     assert text.count("to do: raise max_tokens in the profile, or let the model think less") == 1
     assert text.count("to do: as for [1]") == 4
 

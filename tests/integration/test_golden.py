@@ -27,6 +27,7 @@ STUDIES = {
     "gemma-standard": (GEMMA, "standard", ALL, ()),
     "gemma-adaptive": (GEMMA, "adaptive", PAIRS[:2], ()),
     "smollm2-standard": (SMOLLM2, "standard", ALL, ()),
+    "smollm2-smoke": (SMOLLM2, "smoke", ALL, ()),
     "organism-paper": (ORGANISM, "paper", (*PAIRS, "direct_ranking"), ()),
     "organism-standard": (ORGANISM, "standard", (*PAIRS, "direct_ranking"), ()),
     "organism-open": ("local/organism-open", "standard", PAIRS, ()),
@@ -36,6 +37,12 @@ STUDIES = {
     "simulated-gate": ("sim/refuser", "gate", ("refusals", "boolq"), ("-m", "gate or golden")),
 }
 """File of expected values -> the model, the profile, fixtures, and options of the run."""
+SMALLER = {
+    "gemma-paper": "gemma-standard",
+    "organism-paper": "organism-standard",
+    "smollm2-standard": "smollm2-smoke",
+}
+"""Study that is asked every night -> the daily one, whose questions and code are the same, of fewer trials."""
 
 
 @pytest.fixture
@@ -96,7 +103,9 @@ def differences(found, expected, place=""):
         yield f"{place}: {found!r}, not {expected!r}"
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in SMALLER else name for name in STUDIES]
+)
 def test_a_study_asks_the_same_and_estimates_the_same(captured, name):
     if name == "smollm2-agents":
         pytest.importorskip("inspect_cyber")
