@@ -81,11 +81,12 @@ def fork_server() -> Iterator[Callable[[Sequence[str]], ForkServer | None]]:
         if not (modules and hasattr(os, "fork")):
             return None
         if modules not in servers:
-            servers[modules] = ForkServer(modules)
+            base = next((one for one in (LIVE, PLUGIN) if one == modules[: len(one)] != modules), ())
+            servers[modules] = ForkServer(modules, server(base))
         return servers[modules] if servers[modules].variables == at_start(os.environ) else None
 
     yield server
-    for one in servers.values():
+    for one in reversed(servers.values()):
         one.stop()
 
 

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from fork_server import PLUGIN, ForkServer
 from forked_workers import IS_POSSIBLE
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no process can be copied here")
@@ -82,3 +83,25 @@ def test_a_worker_that_dies_is_replaced_by_another_copy(pytester):
     run = pytester.runpytest_subprocess("-n2")
     run.assert_outcomes(passed=5, failed=1)
     run.stdout.fnmatch_lines(["worker 'gw?' crashed while running 'test_*"])
+
+
+def test_a_copy_that_serves_itself_has_imported_more_and_ends_with_its_server(pytester):
+    pytester.makepyfile(SHOWN.replace("pytest_llmpref.study.studies", "this"))
+    base = ForkServer(PLUGIN)
+    copy = ForkServer((*PLUGIN, "this"), base)
+    found = [server.run("pytest", ["-s", "-q"], pytester.path).stdout for server in (base, copy)]
+    assert ["imported True" in printed for printed in found] == [False, True]
+    process = copy._begun.pid
+    copy.stop()
+    base.stop()
+    assert not Path(f"/proc/{process}").exists()
+
+
+def test_runs_side_by_side_are_told_apart(pytester, fork_server, monkeypatch):
+    pytester.makepyfile("import os, time\n\ndef test_it():\n    time.sleep(0.2)\n    os._exit(int(os.environ['OURS']))")
+    (pytester.path / "printed.txt").touch()
+    runs = []
+    for number in (3, 4):
+        monkeypatch.setenv("OURS", str(number))
+        runs.append(fork_server(PLUGIN).start("pytest", [], pytester.path, pytester.path / "printed.txt"))
+    assert [runs[1].wait(), runs[0].wait()] == [4, 3]

@@ -4,17 +4,17 @@ import contextlib
 import json
 import os
 import random
-import resource
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from fork_server import LIVE, Run
 from planted import PlantedModel
 from planted_server import PlantedServer
 
@@ -56,39 +56,44 @@ def server(recorded) -> Iterator[PlantedServer]:
     found.stop()
 
 
-PYTEST = """
-import signal, sys, pytest
-# Where the tests run in the background of a shell, Ctrl-C is ignored from the start.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-sys.exit(pytest.main())
-"""
+class Begun(subprocess.Popen):
+    """A run in a process that has imported nothing, as `fork_server.Run` is one in a copy."""
+
+    def __init__(self, arguments: Sequence[str], folder: Path, printed: Path) -> None:
+        # Where the tests run in the background of a shell, Ctrl-C is ignored from the start.
+        heeds = "import signal, sys, pytest; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        command = [sys.executable, "-c", heeds + "sys.exit(pytest.main())", *arguments]
+        with printed.open("ab") as file:
+            super().__init__(command, cwd=folder, start_new_session=True, stdout=file, stderr=file)
 
 
 @pytest.fixture
-def start(tmp_path, recorded, server, monkeypatch):
+def start(tmp_path, recorded, server, monkeypatch, fork_server) -> Callable[..., Run]:
     """Start a run in a process group of its own; its folder of cassettes stays."""
     monkeypatch.setenv("OPENAI_API_BASE", server.api_base)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789abcdefghij")
     (tmp_path / "test_it.py").write_text(SUITE)
 
-    def run(*options: str, **popen) -> subprocess.Popen:
-        command = [sys.executable, "-c", PYTEST, "-p", "no:cacheprovider", f"--model={MODEL}"]
-        command += [f"--rootdir={tmp_path}", f"--llmpref-entities={recorded / 'twelve.csv'}", *options]
-        return subprocess.Popen(
-            command,
-            cwd=tmp_path,
-            start_new_session=True,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            **popen,
-        )
+    def run(*options: str, anew: bool = False) -> Run:
+        arguments = ["-p", "no:cacheprovider", f"--model={MODEL}", f"--rootdir={tmp_path}"]
+        arguments += [f"--llmpref-entities={recorded / 'twelve.csv'}", "--record-mode=new_episodes", *options]
+        printed = tmp_path / f"printed-{len([*tmp_path.glob('printed-*')])}.txt"
+        printed.touch()
+        copies = None if anew else fork_server(LIVE)
+        begun = copies.start("pytest", arguments, tmp_path, printed) if copies else Begun(arguments, tmp_path, printed)
+        begun.printed = printed
+        return begun
 
     return run
 
 
-def finish(process: subprocess.Popen) -> str:
-    return process.communicate(timeout=300)[0]
+def finish(run: Run) -> str:
+    run.wait(300)
+    return run.printed.read_text()
+
+
+def in_workers(count: int) -> list[str]:
+    return [f"-n{count}"] if count else []
 
 
 def measures(folder: Path) -> dict:
@@ -105,14 +110,14 @@ def prompts(bodies: list[dict]) -> Counter[str]:
     return Counter(json.dumps(body["messages"], sort_keys=True) for body in bodies)
 
 
-def kill_when_answered(process: subprocess.Popen, server: PlantedServer, answered: int, delay: float) -> None:
+def kill_when_answered(process: Run, server: PlantedServer, answered: int, delay: float) -> None:
     """Kill a whole process group, a moment after the server has been asked so many questions."""
     deadline = time.monotonic() + 120
     while len(server.received) < answered and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.001)
     time.sleep(delay)
     os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    process.wait()
     while server.connections and time.monotonic() < deadline:
         # What was sent before may still be on its way.
         time.sleep(0.001)
@@ -130,7 +135,7 @@ def test_killed_at_random_moments_a_recording_loses_nothing_and_resumes(tmp_path
         already = len(server.received)
         # With one question in flight, no answer but the last may be missing.
         in_flight = chance.choice([1, 4, 16])
-        run = start("--record-mode=new_episodes", f"-n{workers}", f"--llmpref-in-flight={in_flight}")
+        run = start(*in_workers(workers), f"--llmpref-in-flight={in_flight}")
         if number % 5 == 4:
             kill_when_answered(run, server, 0, chance.uniform(0, 3))
         else:
@@ -148,9 +153,8 @@ def test_killed_at_random_moments_a_recording_loses_nothing_and_resumes(tmp_path
         texts = {json.dumps(json.loads(line)["request"]["messages"], sort_keys=True) for line in lines}
         asked_before = Counter(texts)
     already = len(server.received)
-    run = start("--record-mode=new_episodes", f"-n{workers}")
+    run = start(*in_workers(workers))
     assert run.wait(300) == 0, finish(run)
-    finish(run)
     assert len(server.received) - already == PLANNED - len(asked_before), "the last run asks only what is missing"
     assert len(journal_lines(tmp_path)) == PLANNED
     after_kills = measures(tmp_path)
@@ -158,13 +162,13 @@ def test_killed_at_random_moments_a_recording_loses_nothing_and_resumes(tmp_path
 
     for path in (tmp_path / "cassettes").iterdir():
         path.unlink()
-    finish(start("--record-mode=new_episodes"))
+    finish(start())
     assert measures(tmp_path) == after_kills, "an undisturbed run measures the same"
 
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_ctrl_c_ends_cleanly_and_keeps_what_was_answered(tmp_path, server, start, workers):
-    process = start("--record-mode=new_episodes", f"-n{workers}")
+    process = start(*in_workers(workers))
     while len(server.received) < 60:
         time.sleep(0.001)
     os.killpg(process.pid, signal.SIGINT)
@@ -175,7 +179,7 @@ def test_ctrl_c_ends_cleanly_and_keeps_what_was_answered(tmp_path, server, start
     lines = journal_lines(tmp_path)
     assert len(lines) >= 60 - IN_FLIGHT
     already = len(server.received)
-    assert finish(start("--record-mode=new_episodes"))
+    assert finish(start())
     assert len(server.received) - already == PLANNED - len(lines)
 
 
@@ -202,7 +206,8 @@ def test_ctrl_c_on_a_server_that_never_answers_ends_cleanly(tmp_path, start, mon
     (tmp_path / "conftest.py").write_text(PRESSES_CTRL_C.format(moment=MOMENTS[moment]))
     with socket.create_server(("127.0.0.1", 0)) as hung:
         monkeypatch.setenv("OPENAI_API_BASE", f"http://127.0.0.1:{hung.getsockname()[1]}/v1")
-        process = start("--record-mode=new_episodes")
+        # A copy has imported litellm.
+        process = start(anew="imported" in moment)
         connections = []
         hung.settimeout(0.05)
         while process.poll() is None:
@@ -218,7 +223,7 @@ def test_ctrl_c_on_a_server_that_never_answers_ends_cleanly(tmp_path, start, mon
 
 
 def test_two_runs_on_one_cassette_at_once_ask_everything_once(tmp_path, server, start):
-    runs = [start("--record-mode=new_episodes", f"--report-dir=reports{number}") for number in range(2)]
+    runs = [start(f"--report-dir=reports{number}") for number in range(2)]
     outputs = [finish(run) for run in runs]
     assert [run.returncode for run in runs] == [0, 0], outputs
     assert len(server.received) == PLANNED
@@ -227,19 +232,20 @@ def test_two_runs_on_one_cassette_at_once_ask_everything_once(tmp_path, server, 
     assert found[0] == found[1]
 
 
-def limit_files(size: int):
-    """Let no file of a process grow beyond a size: what a full disk looks like from inside."""
+GROWS_NO_FILE = """
+import resource
 
-    def limit() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-    return limit
+def pytest_configure():
+    # What a full disk looks like from inside. Python ignores the signal.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
+"""
 
 
 def test_a_file_that_cannot_grow_is_a_clear_error_and_the_run_resumes(tmp_path, server, start):
-    process = start("--record-mode=new_episodes", preexec_fn=limit_files(60_000))
+    (tmp_path / "conftest.py").write_text(GROWS_NO_FILE)
+    process = start()
     output = finish(process)
+    (tmp_path / "conftest.py").unlink()
     assert process.returncode in {pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.USAGE_ERROR}, output
     assert "openai--served.jsonl: cannot append (" in output
     assert "make the folder writable, or free disk space" in output
@@ -248,7 +254,7 @@ def test_a_file_that_cannot_grow_is_a_clear_error_and_the_run_resumes(tmp_path, 
     assert path.read_bytes().endswith(b"}\n"), "no half line is left"
     kept, already = len(journal_lines(tmp_path)), len(server.received)
     assert kept >= 10
-    assert finish(start("--record-mode=new_episodes"))
+    assert finish(start())
     assert len(server.received) - already == PLANNED - kept
 
 
@@ -270,19 +276,19 @@ def mounted(tmp_path):
 
 def test_a_full_disk_is_a_clear_error_and_the_run_resumes(tmp_path, server, start, mounted):
     mounted("size=64k")
-    output = finish(start("--record-mode=new_episodes"))
+    output = finish(start())
     assert "openai--served.jsonl: cannot append (No space left on device)" in output
     assert "INTERNALERROR" not in output
     kept, already = len(journal_lines(tmp_path)), len(server.received)
     assert kept >= 10
     subprocess.run(["mount", "-o", "remount,size=8m", str(tmp_path / "cassettes")], check=True)
-    assert finish(start("--record-mode=new_episodes"))
+    assert finish(start())
     assert len(server.received) - already == PLANNED - kept
 
 
 def test_a_read_only_folder_is_an_error_before_the_first_test(start, server, mounted):
     mounted("ro")
-    process = start("--record-mode=new_episodes")
+    process = start()
     output = finish(process)
     assert process.returncode == pytest.ExitCode.USAGE_ERROR, output
     assert "openai--served.lock: cannot write (Read-only file system)" in output
@@ -292,7 +298,7 @@ def test_a_read_only_folder_is_an_error_before_the_first_test(start, server, mou
 
 def test_a_report_folder_that_cannot_be_written_fails_the_run_and_names_the_fix(tmp_path, start):
     (tmp_path / "reports").write_text("a file")
-    process = start("--record-mode=new_episodes")
+    process = start()
     output = finish(process)
     assert process.returncode == pytest.ExitCode.INTERNAL_ERROR, output
     assert "results.json: cannot write (" in output

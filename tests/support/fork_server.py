@@ -5,11 +5,13 @@ are hundreds of such runs. Each copy is a process of its own still: it has its o
 crash. What must hold of imports is tested in processes that begin empty (`test_imports`).
 
 ``python fork_server.py MODULE ...`` imports the modules and waits for orders on standard input, one JSON object a line.
-It answers each with two lines: the process, and how it ended.
+It says in a line which process began, and in another how each ended. A copy may serve itself: it imports more, and the
+imports that two servers share are made once.
 """
 
 import atexit
 import contextlib
+import dataclasses
 import gc
 import importlib.util
 import json
@@ -23,9 +25,10 @@ import sys
 import tempfile
 import threading
 import tomllib
-from collections.abc import Mapping, Sequence
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, NoReturn, TextIO
 
 from forked_workers import IS_POSSIBLE, copy_workers
 from repository import REPLIES
@@ -97,21 +100,38 @@ def at_start(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 class ForkServer:
-    """A process that has imported some modules, and copies itself for each run."""
+    """A process that has imported some modules, and copies itself for each run.
 
-    def __init__(self, modules: Sequence[str]) -> None:
+    Parameters
+    ----------
+    modules
+        The modules.
+    base
+        A server that has imported the first of them; the process is a copy of its own.
+    """
+
+    def __init__(self, modules: Sequence[str], base: "ForkServer | None" = None) -> None:
         self.variables = at_start(os.environ)
         self._folder = tempfile.TemporaryDirectory()
-        self._process = subprocess.Popen(
+        self._begun = base._copy(modules, Path(self._folder.name)) if base else self._begin(modules)
+        self._answers = _Answers(self._begun.stdout.fileno())
+
+    def _begin(self, modules: Sequence[str]) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
             [sys.executable, __file__, *modules],
             cwd=self._folder.name,
             # All plugins, those too that the runs leave out: see `_import_all`.
             env={name: said for name, said in os.environ.items() if name != "PYTEST_ADDOPTS"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            text=True,
-            bufsize=1,
         )
+
+    def _copy(self, modules: Sequence[str], folder: Path) -> "_Copy":
+        pipes = [folder / name for name in ("orders", "answers")]
+        for pipe in pipes:
+            os.mkfifo(pipe)
+        begun = self._order({"serve": list(modules), "pipes": [*map(str, pipes)]})
+        return _Copy(begun, pipes[0].open("wb"), pipes[1].open("rb"))
 
     def popen(self, command: Sequence[str], *, stdin: object, stdout: TextIO, stderr: TextIO) -> "Run":
         """Start pytest as `pytest.Pytester.popen` does, whose place this takes; its input is empty."""
@@ -128,57 +148,138 @@ class ForkServer:
         stdout, stderr = (path.read_text(encoding="utf-8") for path in printed)
         return subprocess.CompletedProcess([module, *arguments], status, stdout, stderr)
 
+    def start(self, module: str, arguments: Sequence[str], folder: Path, printed: Path) -> "Run":
+        """Start a module as ``python -m`` does, in a process group of its own that heeds Ctrl-C."""
+        return self._start(module, arguments, os.environ, str(folder), str(printed), str(printed), alone=True)
+
     def _start(
-        self, module: str, arguments: Sequence[str], variables: Mapping[str, str], folder: str, stdout: str, stderr: str
+        self,
+        module: str,
+        arguments: Sequence[str],
+        variables: Mapping[str, str],
+        folder: str,
+        stdout: str,
+        stderr: str,
+        *,
+        alone: bool = False,
     ) -> "Run":
         order = {"module": module, "arguments": list(arguments), "variables": dict(variables), "folder": folder}
-        self._process.stdin.write(json.dumps(order | {"stdout": stdout, "stderr": stderr}) + "\n")
-        return Run(int(self._answer()), self._answer)
+        return self._order(order | {"stdout": stdout, "stderr": stderr, "alone": alone})
 
-    def _answer(self, timeout: float | None = None) -> str:
-        if timeout is not None and not select.select([self._process.stdout], [], [], timeout)[0]:
-            raise subprocess.TimeoutExpired("pytest", timeout)
-        if not (line := self._process.stdout.readline()):
-            raise RuntimeError("the fork server ended; its error is above")
-        return line
+    def _order(self, order: Mapping[str, object]) -> "Run":
+        self._begun.stdin.write(json.dumps(order).encode() + b"\n")
+        self._begun.stdin.flush()
+        return Run(self._answers.began(), self._answers)
 
     def stop(self) -> None:
         """End the process."""
-        self._process.stdin.close()
-        self._process.wait()
-        self._process.stdout.close()
+        self._begun.stdin.close()
+        self._begun.wait()
+        self._begun.stdout.close()
         self._folder.cleanup()
 
 
+class _Copy:
+    """As much of `subprocess.Popen` as `ForkServer` asks for."""
+
+    def __init__(self, begun: "Run", stdin: BinaryIO, stdout: BinaryIO) -> None:
+        self.pid, self.wait, self.stdin, self.stdout = begun.pid, begun.wait, stdin, stdout
+
+
+class _Answers:
+    """What a server says: which process began, and how each ended."""
+
+    def __init__(self, pipe: int) -> None:
+        self._pipe, self._read, self._ended = pipe, b"", dict[int, int]()
+
+    def began(self) -> int:
+        while (answer := self._next(None))[0] != "began":
+            self._note(*answer[1:])
+        return int(answer[1])
+
+    def ended(self, process: int, timeout: float | None) -> int:
+        while process not in self._ended:
+            self._note(*self._next(timeout)[1:])
+        return self._ended.pop(process)
+
+    def _note(self, process: str, status: str) -> None:
+        self._ended[int(process)] = int(status)
+
+    def _next(self, timeout: float | None) -> list[str]:
+        while b"\n" not in self._read:
+            if timeout is not None and not select.select([self._pipe], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired("pytest", timeout)
+            if not (more := os.read(self._pipe, 4096)):
+                raise RuntimeError("the fork server ended; its error is above")
+            self._read += more
+        line, _, self._read = self._read.partition(b"\n")
+        return line.decode().split()
+
+
 class Run:
-    """As much of `subprocess.Popen` as `pytest.Pytester.run` asks for."""
+    """As much of `subprocess.Popen` as `pytest.Pytester.run` and the tests ask for."""
 
     stdin = None
 
-    def __init__(self, process: int, answer) -> None:
-        self.pid, self._answer, self.returncode = process, answer, None
+    def __init__(self, process: int, answers: _Answers) -> None:
+        self.pid, self._answers, self.returncode = process, answers, None
 
     def wait(self, timeout: float | None = None) -> int:
         """Return how the process ended, as `subprocess` says it."""
         if self.returncode is None:
-            self.returncode = int(self._answer(timeout))
+            self.returncode = self._answers.ended(self.pid, timeout)
+        return self.returncode
+
+    def poll(self) -> int | None:
+        """Return how the process ended; ``None`` while it runs."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.wait(0)
         return self.returncode
 
     def kill(self) -> None:
         os.kill(self.pid, signal.SIGKILL)
 
 
-def serve(modules: Sequence[str]) -> None:
-    """Import the modules, and make a copy for each order."""
-    orders, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w", buffering=1)
-    _import_all(modules)
-    for line in orders:
-        if not (process := os.fork()):
-            orders.close()
-            answers.close()
-            _run(**json.loads(line))
-        print(process, file=answers)
-        print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), file=answers)
+def serve(orders: int, answers: int) -> None:
+    """Make a copy for each order, and say how each ended."""
+    signal.signal(signal.SIGCHLD, lambda *_: _say_who_ended(answers))
+    with os.fdopen(orders) as lines:
+        for line in lines:
+            order = json.loads(line)
+            if not (process := os.fork()):
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                os.close(orders)
+                os.close(answers)
+                if "serve" in order:
+                    _serve_more(order["serve"], *order["pipes"])
+                _run(**order)
+            if order.get("alone"):
+                os.setpgid(process, process)
+            os.write(answers, f"began {process}\n".encode())
+
+
+def _say_who_ended(answers: int) -> None:
+    for process, status in _ended():
+        os.write(answers, f"ended {process} {status}\n".encode())
+
+
+def _ended() -> Iterator[tuple[int, int]]:
+    """Yield each copy that ended since, and how."""
+    with contextlib.suppress(ChildProcessError):
+        while (found := os.waitpid(-1, os.WNOHANG))[0]:
+            yield found[0], os.waitstatus_to_exitcode(found[1])
+
+
+def _serve_more(modules: Sequence[str], orders: str, answers: str) -> NoReturn:
+    """Become a server that has imported more."""
+    pipes = os.open(orders, os.O_RDONLY), os.open(answers, os.O_WRONLY)
+    try:
+        _import(modules)
+        serve(*pipes)
+    except BaseException:  # noqa: BLE001 - else the copy would go on as the server that it was
+        traceback.print_exc()
+        _end(1)
+    _end(0)
 
 
 def _import_all(modules: Sequence[str]) -> None:
@@ -189,15 +290,19 @@ def _import_all(modules: Sequence[str]) -> None:
     empty.mkdir()
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
         pytest.main([str(empty), f"--rootdir={empty}", "-p", "no:cacheprovider", f"--basetemp={empty / 'temporary'}"])
-    for module in modules:
-        importlib.import_module(module)
-    from pytest_llmpref.parsing.language import languages
+    _import(PLUGIN)
     from pytest_llmpref.report.page import template
 
     # What a run reads of the package's own data, and nothing else can change.
-    languages()
     template("report.html.j2")
     _read_replies()
+    _compile_patterns()
+    _import(modules)
+
+
+def _import(modules: Sequence[str]) -> None:
+    for module in modules:
+        importlib.import_module(module)
     assert threading.active_count() == 1, "a copy would lack the other threads, and wait for what they hold"
     tempfile.tempdir = None
     gc.collect()
@@ -214,10 +319,33 @@ def _read_replies() -> None:
             read_choice(Reply(row["text"], row["finish"]), {"A": row["a"], "B": row["b"]})
 
 
+def _compile_patterns() -> None:
+    """Compile what replies in English are read by: a run that reads real ones would compile the half of it."""
+    from pytest_llmpref.parsing.language import languages
+    from pytest_llmpref.parsing.patterns import Pattern
+
+    (english,) = (one for one in languages() if one.name == "en")
+    for field in dataclasses.fields(english):
+        said = getattr(english, field.name)
+        for pattern in said if isinstance(said, tuple) else (said,):
+            if isinstance(pattern, Pattern):
+                _ = pattern.compiled
+
+
 def _run(
-    *, module: str, arguments: list[str], variables: dict[str, str], folder: str, stdout: str, stderr: str
-) -> None:
+    *,
+    module: str,
+    arguments: list[str],
+    variables: dict[str, str],
+    folder: str,
+    stdout: str,
+    stderr: str,
+    alone: bool,
+) -> NoReturn:
     """Become a process as ``python -m`` starts it."""
+    if alone:
+        # Where the tests run in the background of a shell, Ctrl-C is ignored from the start.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for number, path, how in ((0, os.devnull, os.O_RDONLY), (1, stdout, os.O_WRONLY), (2, stderr, os.O_WRONLY)):
         opened = os.open(path, how | os.O_APPEND)
         os.dup2(opened, number)
@@ -248,7 +376,7 @@ def _folders(variables: Mapping[str, str]) -> list[str]:
     return [folder for folder in variables.get("PYTHONPATH", "").split(os.pathsep) if folder]
 
 
-def _end(status: int) -> None:
+def _end(status: int) -> NoReturn:
     """End as `multiprocessing` ends a copy: taking thousands of modules down would copy the memory of all."""
     threading._shutdown()
     atexit._run_exitfuncs()
@@ -259,4 +387,8 @@ def _end(status: int) -> None:
 
 if __name__ == "__main__":
     sys.path.remove(str(Path(__file__).parent))
-    serve(sys.argv[1:])
+    pipes = os.dup(0), os.dup(1)
+    # What a module prints when it is imported is no answer.
+    os.dup2(2, 1)
+    _import_all(sys.argv[1:])
+    serve(*pipes)
