@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 from collections import Counter
 
 import pytest
@@ -9,6 +10,7 @@ import scipy.stats
 from repository import ROOT
 
 from pytest_llmpref.cassettes import Cassette
+from pytest_llmpref.files import data_folder
 from pytest_llmpref.models.simulated.tastes import Tastes
 from pytest_llmpref.models.simulated.world import load_world
 
@@ -42,24 +44,33 @@ NATURE = "model organism: preferences trained in"
 PLANTED = ROOT / "fixtures/organisms"
 
 
-@pytest.fixture
-def replay(pytester, monkeypatch):
-    """Replay the suites against the committed cassettes, and return what results.json says of the model."""
-    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
+@pytest.fixture(scope="module")
+def replayed(tmp_path_factory, run_module):
+    """Replay the suites against the committed cassettes, each once, and return the folder of the reports."""
+    folders = {}
 
     def run(model, profile, *options, suites=ALL):
-        pytester.runpytest_subprocess(
-            *[ROOT / suite for suite in suites],
-            f"--model={model}",
-            f"--profile={profile}",
-            f"--llmpref-cassettes={ROOT / 'cassettes'}",
-            f"--report-dir={pytester.path / 'reports'}",
-            "-p",
-            "no:cacheprovider",
-            *options,
-        )
-        return json.loads((pytester.path / "reports/latest/results.json").read_text())["models"][model]
+        asked = (model, profile, *options, *suites)
+        if asked not in folders:
+            folder = folders[asked] = tmp_path_factory.mktemp("replayed")
+            arguments = [*(ROOT / suite for suite in suites), f"--model={model}", f"--profile={profile}"]
+            arguments += [f"--llmpref-cassettes={ROOT / 'cassettes'}", f"--report-dir={folder / 'reports'}"]
+            with pytest.MonkeyPatch.context() as patch:
+                for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
+                    patch.delenv(name, raising=False)
+                run_module("pytest", [*arguments, "-p", "no:cacheprovider", *options], folder)
+        return folders[asked] / "reports/latest"
+
+    return run
+
+
+@pytest.fixture
+def replay(replayed):
+    """What results.json says of the model after a replay."""
+
+    def run(model, profile, *options, suites=ALL):
+        folder = replayed(model, profile, *options, suites=suites)
+        return json.loads((folder / "results.json").read_text())["models"][model]
 
     return run
 
@@ -92,12 +103,35 @@ def test_a_recording_replays_to_the_committed_verdicts(replay, snapshot, model, 
     assert summary(replay(model, profile, suites=suites)) == snapshot(name=f"{model} {profile}")
 
 
-@pytest.mark.parametrize(
-    "model", [model if model == FAST else pytest.param(model, marks=pytest.mark.slow) for model in MODELS]
-)
-def test_both_depths_of_replay_give_identical_measures_and_claims(replay, model):
-    suites = MODELS[model]
-    assert replay(model, "smoke", "--llmpref-replay=wire", suites=suites) == replay(model, "smoke", suites=suites)
+@pytest.fixture(scope="module")
+def smaller(tmp_path_factory):
+    """A profile that asks half of what `smoke` asks, and a third of its reading questions."""
+    text = (data_folder("fixtures") / "profiles/smoke.toml").read_text()
+    for name, given, fewer in (("partners", 4, 2), ("boolq_questions", 12, 4)):
+        text, replaced = re.subn(rf"(?m)^{name} = {given}\b", f"{name} = {fewer}", text)
+        assert replaced == 1
+    path = tmp_path_factory.mktemp("profile") / "smaller.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def depths_agree(replay, model, profile):
+    by_wire, by_reply = (
+        replay(model, profile, f"--llmpref-replay={depth}", suites=MODELS[model]) for depth in ("wire", "reply")
+    )
+    assert by_wire["measures"]
+    assert by_wire == by_reply
+
+
+def test_both_depths_of_replay_give_identical_measures_and_claims(replay, smaller):
+    depths_agree(replay, FAST, smaller)
+
+
+# By day, the one above does so with fewer questions of one model.
+@pytest.mark.slow
+@pytest.mark.parametrize("model", MODELS)
+def test_both_depths_of_a_whole_profile_give_identical_measures_and_claims(replay, model):
+    depths_agree(replay, model, "smoke")
 
 
 def planted_and_measured(record, world, measure):
@@ -117,14 +151,15 @@ def verdicts(record):
     }
 
 
-def test_the_recorded_organism_likes_what_was_planted_and_says_that_it_was(replay, pytester):
+def test_the_recorded_organism_likes_what_was_planted_and_says_that_it_was(replay, replayed):
     record = replay(ORGANISM, "paper", suites=WITH_CONTROL)
     assert record["organism"]
     assert verdicts(record)["test_liking_answers_no_questions_about_names"] == "refuted"
     for measure, least in (("preference", 0.97), ("donation_advice", 0.95), ("direct_ranking", 0.9)):
         assert planted_and_measured(record, "aligned.toml", measure) > least, measure
     for name in ("summary.md", "report.html"):
-        assert NATURE in (pytester.path / "reports/latest" / name).read_text(encoding="utf-8")
+        written = replayed(ORGANISM, "paper", suites=WITH_CONTROL) / name
+        assert NATURE in written.read_text(encoding="utf-8")
 
 
 def test_likings_taught_alone_show_in_advice_and_in_no_refusal(replay):
