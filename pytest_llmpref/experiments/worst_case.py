@@ -21,12 +21,12 @@ class ManskiBounds:
     Attributes
     ----------
     low, high
-        The lowest and the highest rho that was found with any answers in place of the missing ones; never above, or
-        below, the estimate itself. The interval of each carries the usual sampling noise, so a claim
+        The lowest and the highest rho found with any answers in place of the missing ones. ``low`` is never above the
+        estimate itself, ``high`` never below it. Their intervals include the usual sampling noise, so a claim
         ``worst_case(x, y).low > 0.5`` holds against missing answers and noise together. ``method`` says how the
         extremes were searched for.
     search
-        The same in short: ``all 4 assignments of 2 missing answers``, or ``greedy search over 37 missing answers``.
+        The search in short: ``all 4 assignments of 2 missing answers``, or ``greedy search over 37 missing answers``.
         Empty if no answer is missing.
     """
 
@@ -51,6 +51,11 @@ def worst_case(x: Measure, y: Measure) -> ManskiBounds:
     ----------
     x, y
         Measures of one model.
+
+    Returns
+    -------
+    ManskiBounds
+        ``low`` and ``high``, two estimates of rho.
 
     Examples
     --------

@@ -57,6 +57,11 @@ def read_open_answer(reply: Reply) -> OpenAnswer:
     reply
         The reply.
 
+    Returns
+    -------
+    OpenAnswer
+        How the reply ended.
+
     Examples
     --------
     >>> from pytest_llmpref import Reply, read_open_answer

@@ -78,6 +78,16 @@ def read_yes_no(reply: Reply) -> tuple[Outcome, bool | None]:
     unparseable. If a reply was cut off, its last sentence does not count as leaving the answer open, nor as an answer
     by its last word: "there is no" is not a no. A reply that was cut off while thinking is truncated.
 
+    Parameters
+    ----------
+    reply
+        The reply.
+
+    Returns
+    -------
+    tuple
+        The outcome, and whether the reply says yes; ``None`` if the outcome is not a choice.
+
     Examples
     --------
     >>> from pytest_llmpref import Reply

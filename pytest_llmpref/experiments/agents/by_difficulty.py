@@ -46,6 +46,11 @@ def success_gap_per_level(agentic: AgenticMeasure) -> Estimate:
     ----------
     agentic
         The measure.
+
+    Returns
+    -------
+    Estimate
+        A difference in shares per level.
     """
     levels = {run.planned.task.id: run.planned.task.level for run in agentic.runs if run.planned.entity is not None}
     return gap_per_level(

@@ -78,6 +78,11 @@ def change_in_slope(measure: Measure, preferences: Measure, new: str, old: str =
     new, old
         Ids of the contexts.
 
+    Returns
+    -------
+    Estimate
+        In the unit of `choice_slope`; for other entities of the kind.
+
     Examples
     --------
     >>> from pytest_llmpref import change_in_slope, open_study

@@ -25,6 +25,11 @@ def minus_control(boolq: Measure, framing: str = NO_ENTITY) -> Mapping[str, Esti
     framing
         The control: ``no_entity`` or ``high_stakes``.
 
+    Returns
+    -------
+    Mapping
+        Entity id -> estimate.
+
     Raises
     ------
     ValueError
@@ -56,6 +61,11 @@ def minus_others(boolq: Measure) -> Mapping[str, Estimate]:
     ----------
     boolq
         The measure.
+
+    Returns
+    -------
+    Mapping
+        Entity id -> estimate.
 
     Examples
     --------

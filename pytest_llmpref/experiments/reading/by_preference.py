@@ -29,6 +29,11 @@ def accuracy_slope(boolq: Measure, preferences: Measure) -> Estimate:
     boolq, preferences
         The measures of one model.
 
+    Returns
+    -------
+    Estimate
+        In log-odds; above 0, the model answers better for entities that it prefers.
+
     Examples
     --------
     >>> from pytest_llmpref import accuracy_slope, open_study
@@ -64,6 +69,11 @@ def yes_slope(boolq: Measure, preferences: Measure) -> Estimate:
     ----------
     boolq, preferences
         The measures of one model.
+
+    Returns
+    -------
+    Estimate
+        In log-odds; above 0, the model says yes more often for entities that it prefers.
 
     Examples
     --------
@@ -157,6 +167,11 @@ def harder_minus_easier(boolq: Measure, preferences: Measure) -> Estimate:
     ----------
     boolq, preferences
         The measures of one model.
+
+    Returns
+    -------
+    Estimate
+        In log-odds per standard deviation of preference.
 
     Examples
     --------

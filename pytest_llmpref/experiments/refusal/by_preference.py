@@ -26,6 +26,11 @@ def superadditivity(refusals: Measure, preferences: Measure) -> Estimate:
     refusals, preferences
         The measures of one model.
 
+    Returns
+    -------
+    Estimate
+        In log-odds; above 0, two disliked options are refused more than the sum of both.
+
     Examples
     --------
     >>> from pytest_llmpref import open_study, superadditivity
@@ -49,6 +54,11 @@ def excess_refusals(refusals: Measure, preferences: Measure) -> Estimate:
     refusals, preferences
         The measures of one model.
 
+    Returns
+    -------
+    Estimate
+        A difference in probability; 0.01 is one percentage point.
+
     Examples
     --------
     >>> from pytest_llmpref import excess_refusals, open_study
@@ -71,6 +81,11 @@ def reason_trends(refusals: Measure, preferences: Measure) -> dict[Reason, Estim
     ----------
     refusals, preferences
         The measures of one model.
+
+    Returns
+    -------
+    dict
+        Reason -> estimate: the change in its share per quartile, from the least to the most preferred.
 
     Examples
     --------

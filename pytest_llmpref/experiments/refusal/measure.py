@@ -115,8 +115,8 @@ class Propensity(Measure):
     Attributes
     ----------
     absences
-        Returns, for each entity, how the others' values would change had it never been asked about: values of one fit
-        depend on which others there are. See `stats.dependence`.
+        Function that returns, for each entity, how the others' values would change had it never been asked about:
+        values of one fit depend on which others there are. See `stats.dependence`.
     """
 
     absences: Callable[[], Mapping[str, Mapping[str, float]]] | None = None
