@@ -40,6 +40,12 @@ def pytest_xdist_make_scheduler(config, log):
     return WorkStealingScheduling(config, log)
 
 
+def pytest_collection_finish() -> None:
+    """Let the garbage collector leave out the tests and modules that there are: they stay until the end."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache_folder(tmp_path_factory, worker_id) -> Iterator[Path]:
     """A cache folder of its own for all that runs, shared by all workers.

@@ -25,8 +25,8 @@ def test_a_model_that_reads_for_all_alike_does_not_show_it(profile):
     assert (harder_minus_easier(boolq, preferences) > 0).verdict == "inconclusive"
 
 
-def test_reasons_pass_on(profile):
-    boolq, preferences = measured("sim/position-biased", profile, "boolq", "preference")
+def test_reasons_pass_on(tmp_path):
+    boolq, preferences = measured("sim/position-biased", profile_of(tmp_path), "boolq", "preference")
     claim = harder_minus_easier(boolq, preferences) > 0
     assert claim.verdict == "invalid"
     assert any(reason.startswith("preference: one-sided") for reason in claim.reasons)
