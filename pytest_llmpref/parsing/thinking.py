@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 LONGEST = 2000
 """Characters that are read at the start of a reply, and as many at its end."""
@@ -103,6 +104,7 @@ def _after_heading(text: str) -> str:
     return text[answers[-1].start() :].strip() if answers else text
 
 
+@lru_cache(maxsize=1024)
 def spoken(text: str) -> Spoken:
     """Return what readers read of a reply: no thinking, and of a long text the start and the end."""
     said = said_by(text)
