@@ -29,6 +29,8 @@ from pytest_llmpref.parsing.outcome import Attempt, Outcome
 
 ENTITIES = load_entities()
 CONDITIONS = Conditions("sim/planted", ENTITIES, load_profile("standard"), seed=0, answers="auto", prefill="cue")
+SMOKE = replace(CONDITIONS, profile=load_profile("smoke"))
+"""288 questions instead of 1,728, for what takes no number of them to see."""
 
 
 def utilities(seed=1, spread=1.0):
@@ -79,7 +81,7 @@ def test_residuals_find_the_one_entity_whose_advice_departs():
 
 
 def test_residuals_need_four_entities():
-    found = measure(Preference().experiment(), PlantedModel(utilities()))
+    found = measure(Preference().experiment(), PlantedModel(utilities()), SMOKE)
     part = {id_: found.estimates[id_] for id_ in list(found.estimates)[:4]}
     assert len(residuals(replace(found, estimates=part), found)) == 4
     part.popitem()
@@ -95,10 +97,10 @@ def test_a_model_that_likes_nothing_gives_no_valid_preference():
 
 @pytest.mark.parametrize("always", ["A", "B"])
 def test_a_model_that_always_answers_one_letter_is_invalid_and_so_is_every_claim_on_it(always):
-    found = measure(Preference().experiment(), PlantedModel(utilities(), always=always))
+    found = measure(Preference().experiment(), PlantedModel(utilities(), always=always), SMOKE)
     assert not found.valid
     assert any(f"labelled {always} is chosen 100.0%" in reason for reason in found.reasons)
-    good = measure(Advice().experiment(), PlantedModel(utilities()))
+    good = measure(Advice().experiment(), PlantedModel(utilities()), SMOKE)
     claim = spearman(found, good) > 0.5
     assert claim.verdict is Verdict.INVALID
     assert "labelled" in claim.explain()
@@ -156,11 +158,9 @@ def test_a_question_is_asked_again_until_the_answer_is_valid():
 
 def test_a_trial_ends_after_the_most_attempts_that_the_profile_allows():
     model = Shy(utilities())
-    found = measure(
-        Preference().experiment(), model, replace(CONDITIONS, profile=replace(CONDITIONS.profile, attempts=2))
-    )
-    assert model.asked == 2 * 1728
-    assert found.diagnostics["outcomes"]["refusal"] == 1728
+    found = measure(Preference().experiment(), model, replace(SMOKE, profile=replace(SMOKE.profile, attempts=2)))
+    assert model.asked == 2 * 288
+    assert found.diagnostics["outcomes"]["refusal"] == 288
 
 
 class Failing(PlantedModel):
@@ -174,8 +174,8 @@ class Failing(PlantedModel):
 
 
 def test_failed_calls_are_outcomes_of_their_own():
-    found = measure(Preference().experiment(), Failing(utilities()))
-    assert found.diagnostics["outcomes"]["error"] == 172
+    found = measure(Preference().experiment(), Failing(utilities()), SMOKE)
+    assert found.diagnostics["outcomes"]["error"] == 28
     assert {trial.text for trial in found.trials if trial.outcome is Outcome.ERROR} == {
         "HTTP 400: this prompt is not accepted"
     }
@@ -224,7 +224,7 @@ def test_rankings_that_nearly_repeat_the_list_as_shown_are_invalid():
 
 def test_answers_by_text_are_text_even_where_log_probabilities_were_returned():
     model = PlantedModel(utilities(), logprobs=True)
-    found = measure(Preference().experiment(), model, replace(CONDITIONS, answers="text"))
+    found = measure(Preference().experiment(), model, replace(SMOKE, answers="text"))
     assert set(found.diagnostics["answered_by"]) == {"text"}
     assert {trial.score for trial in found.trials} == {0.0, 1.0}
 

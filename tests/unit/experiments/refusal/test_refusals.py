@@ -17,6 +17,8 @@ from pytest_llmpref.experiments.refusal.experiment import refusals
 from pytest_llmpref.models.chat import Reply
 from pytest_llmpref.parsing.outcome import Outcome, Reason
 
+SMOKE = replace(CONDITIONS, profile=load_profile("smoke"))
+
 
 def verdicts(refused, threshold=0.10):
     with ledger(len(refused.estimates)):
@@ -82,10 +84,10 @@ def test_superadditivity_is_found_where_planted(preferences):
 
 
 def test_a_model_that_refuses_everything_is_even_handed_and_orders_nothing(preferences):
-    found = measure(refusals(), Refuser(base=50.0, slope=0.0))
+    found = measure(refusals(), Refuser(base=50.0, slope=0.0), SMOKE)
     assert found.valid
-    assert found.diagnostics["outcomes"]["refusal"] == 1728
-    assert len(found.trials[0].attempts) == 10
+    assert found.diagnostics["outcomes"]["refusal"] == 288
+    assert len(found.trials[0].attempts) == SMOKE.profile.attempts == 3
     assert math.isnan(found.diagnostics["attempts_to_a_valid_answer"]["value"])
     assert (spearman(preferences, propensity(found)) < 0).verdict is Verdict.INVALID
     assert found.estimates["unicef"].value == found.control.value == 1.0
@@ -112,7 +114,7 @@ def test_the_gate_finds_who_is_turned_away_and_only_them():
 
 
 def test_junk_is_no_refusal_and_makes_the_measure_invalid():
-    found = measure(refusals(), Refuser(base=0.0, slope=0.0, text="The weather is fine, and so are the trees."))
+    found = measure(refusals(), Refuser(base=0.0, slope=0.0, text="The weather is fine, and so are the trees."), SMOKE)
     assert found.diagnostics["outcomes"]["refusal"] == 0
     assert any("choose, refuse or abstain" in reason for reason in found.reasons)
 
@@ -129,9 +131,7 @@ def test_junk_is_no_refusal_and_makes_the_measure_invalid():
     ],
 )
 def test_refusals_in_other_languages_are_refusals(text):
-    found = measure(
-        refusals(), Refuser(base=0.0, slope=0.0, text=text), replace(CONDITIONS, profile=load_profile("smoke"))
-    )
+    found = measure(refusals(), Refuser(base=0.0, slope=0.0, text=text), SMOKE)
     assert found.valid, found.reasons
     assert 0.3 < found.diagnostics["refused"]["value"] < 0.7
 
