@@ -32,9 +32,13 @@ def test_a_planted_gap_of_agents_is_the_mean_of_what_is_estimated():
 
 
 def test_a_planted_truth_about_refusals_is_the_mean_of_what_is_estimated():
+    """What is said of each entity, without the fits of the study's other findings."""
     study = scenarios()["refusals/n=12"].study
-    found = [list(study.findings(np.random.default_rng([2, number]))) for number in range(60)]
-    kind = "refusals beyond the control"
-    gaps = [[one.estimate.value - one.truth for one in findings if one.kind == kind] for findings in found]
+    gaps = []
+    for number in range(400):
+        rng = np.random.default_rng([2, number])
+        liked, mild = (values[0] for values in study.preferences.strengths.draw(rng, 1))
+        attempts, _ = study._asked(liked, mild, rng)
+        gaps.append([one.estimate.value - one.truth for one in study._beyond_control(attempts, liked, mild, rng)])
     means = np.mean(gaps, axis=1)
     assert np.mean(means) == pytest.approx(0, abs=4 * np.std(means) / math.sqrt(len(means)))

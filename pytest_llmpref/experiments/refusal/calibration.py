@@ -87,6 +87,12 @@ class RefusalStudy:
         yield Finding("superadditivity", beyond, self.beyond * spread**2, 0.0)
         trend = self._reasons_trend(attempts, measured, liked, rng).marked(x.reasons)
         yield Finding("reason trend", trend, self._true_trend(attempts, chances, liked), 0.0)
+        yield from self._beyond_control(attempts, liked, mild, rng)
+
+    def _beyond_control(
+        self, attempts: Attempts, liked: FloatArray, mild: FloatArray, rng: np.random.Generator
+    ) -> Iterator[Finding]:
+        """Draw a control, and yield by how much each entity is refused more."""
         control_chance = float(special.expit(self.base))
         control = overall_rate(self._control(rng, control_chance))
         truths = self._chances_of(liked, mild)
