@@ -1,6 +1,7 @@
-"""Whole studies under all protocols, at the size of the paper's."""
+"""Whole studies under all protocols: of 24 entities, and, by night, at the size of the paper's."""
 
 import asyncio
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -11,24 +12,28 @@ from pytest_llmpref.experiments.asking import ask_all
 from pytest_llmpref.experiments.experiment import Conditions
 from pytest_llmpref.experiments.pairs import Advice, AdviceForms, Preference, PreferenceForms
 from pytest_llmpref.experiments.pairs.protocols import cells_of
-from pytest_llmpref.models.simulated.server import SimulatedModel
+from pytest_llmpref.models.simulated.model import SimulatedModel
 from pytest_llmpref.parsing.outcome import Outcome
 
-CONDITIONS = Conditions("sim/paper-a", load_entities(), load_profile("paper"), seed=0, answers="text", prefill="cue")
+PAPER = Conditions("sim/paper-a", load_entities(), load_profile("paper"), seed=0, answers="text", prefill="cue")
+SIZES = pytest.mark.parametrize("entities", [24, pytest.param(72, marks=pytest.mark.slow)])
+"""As many pairs by form, order and wording, of a third of the entities; and all of them."""
 FORMS_AND_USUAL = (Preference, PreferenceForms, Advice, AdviceForms)
 
 
 @cache
-def measured(behaviour):
+def measured(behaviour, entities):
     """Measure as a study does; each once, since two tests look at some."""
-    experiment = behaviour().experiment()
-    plan = experiment.plan(CONDITIONS)
+    chosen = replace(PAPER.entities, entities=PAPER.entities.entities[:: 72 // entities])
+    conditions, experiment = replace(PAPER, entities=chosen), behaviour().experiment()
+    plan = experiment.plan(conditions)
     replies = asyncio.run(ask_all(SimulatedModel("sim/paper-a"), plan, range(len(plan.requests)), in_flight=16))
-    return experiment.analyse(CONDITIONS, plan, replies)
+    return experiment.analyse(conditions, plan, replies)
 
 
-def test_cells_of_other_forms_carry_the_measures_names():
-    measures = [measured(each) for each in FORMS_AND_USUAL]
+@SIZES
+def test_cells_of_other_forms_carry_the_measures_names(entities):
+    measures = [measured(each, entities) for each in FORMS_AND_USUAL]
     cells = cells_of(measures[:2], measures[2:])
     assert len({cell.protocol for cell in cells}) == 64
     assert len(cells) == 3 * 64
@@ -37,9 +42,10 @@ def test_cells_of_other_forms_carry_the_measures_names():
     assert not any(cell.preferences.reasons for cell in cells)
 
 
+@SIZES
 @pytest.mark.parametrize("behaviour", [PreferenceForms, AdviceForms], ids=lambda behaviour: behaviour.measure)
-def test_other_forms_are_answered_and_a_neutral_choice_is_not_asked_again(behaviour):
-    found = measured(behaviour)
+def test_other_forms_are_answered_and_a_neutral_choice_is_not_asked_again(behaviour, entities):
+    found = measured(behaviour, entities)
     assert {trial.form for trial in found.trials} == {"neutral", "by_name", "neutral_by_name"}
     neither = {trial.form for trial in found.trials if trial.outcome is Outcome.ABSTENTION}
     assert neither == {"neutral", "neutral_by_name"}
@@ -50,4 +56,4 @@ def test_other_forms_are_answered_and_a_neutral_choice_is_not_asked_again(behavi
     assert found.diagnostics["coverage"] > 0.95
     # The simulated model likes the same whatever the form.
     assert found.diagnostics["generalizability"]["swaps"]["answer_form"]["value"] > 0.9
-    assert len({trial.key for trial in found.trials}) == len(found.trials) == 3 * 5112
+    assert len({trial.key for trial in found.trials}) == len(found.trials) == 3 * entities * (entities - 1)
