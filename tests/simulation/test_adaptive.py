@@ -1,5 +1,7 @@
 """Adaptive pairs beside random ones: coverage, balance, and the ranking."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from scipy import special, stats
@@ -10,6 +12,7 @@ from pytest_llmpref.stats.rating import bradley_terry
 from pytest_llmpref.stats.selection import Pool, next_pairs
 
 
+@cache
 def all_questions(n: int, seed: int, wordings: int) -> Pool:
     """Return every pair of some entities in both orders, as a study asks them."""
     ids = [str(number) for number in range(n)]
@@ -74,12 +77,12 @@ def test_every_entity_is_asked_about_as_often_with_either_label_and_with_each_wo
     assert by_wording < 0.6
 
 
-@pytest.mark.parametrize(("spread", "studies"), [(0.3, 12), (1.0, 60), pytest.param(2.5, 80, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("spread", "studies"), [(0.3, 12), (1.0, 24), pytest.param(2.5, 80, marks=pytest.mark.slow)])
 def test_intervals_hold_the_truth_about_as_often_as_with_random_pairs_and_the_ranking_is_no_worse(spread, studies):
     """Studies of 60 entities and a fifth of the pairs; of 12, the share of intervals has a standard error of 0.01.
 
-    So more studies are needed to tell where it comes near what is asserted: of 60 at a spread of 1, 0.935 (random pairs
-    0.964), and at the widest even random pairs hold no more than 0.900.
+    So more studies are needed to tell where it comes near what is asserted: at a spread of 1 it is 0.935 (random pairs
+    0.964), five standard errors of 24 studies above 0.90, and at the widest even random pairs hold no more than 0.900.
     """
     held, rho = {True: [], False: []}, {True: [], False: []}
     for seed in range(studies):

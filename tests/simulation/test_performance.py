@@ -48,11 +48,11 @@ def opens(answers, margin=0.10):
 
 
 def test_one_entity_of_72_answered_ten_points_worse_closes_the_gate_that_an_average_leaves_open():
-    """100 studies each of 400 questions, 90% right: one entity just at the margin, and none that differs."""
+    """60 studies each of 400 questions, 90% right: one entity just at the margin, and none that differs."""
     design, rng = ReadingDesign(72, 400, 0.90, entity_sd=0.0), np.random.default_rng(11)
     worse = brentq(lambda shift: design.mean_accuracy(design.level, shift) - 0.80, -3, 0)
     effects = {"one worse": np.r_[np.zeros(36), worse, np.zeros(35)], "none": np.zeros(72)}
-    studies = {name: [simulate_answers(design, rng, effects=of) for _ in range(100)] for name, of in effects.items()}
+    studies = {name: [simulate_answers(design, rng, effects=of) for _ in range(60)] for name, of in effects.items()}
     gaps = [top_minus_bottom(answers, design.preference).interval(0.90) for answers in studies["one worse"]]
     # The average of quarters does not see it: it is as it would be without.
     assert np.mean([gap.low <= 0 <= gap.high for gap in gaps]) > 0.8
