@@ -9,7 +9,7 @@ from entity_files import as_csv, as_toml, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_llmpref.config.entities import EntityFileError, EntitySet, load_entities
+from pytest_llmpref.config.entities import LIKE_LABELS, EntityFileError, EntitySet, load_entities
 
 RUNS = settings(database=None, deadline=None)
 
@@ -83,10 +83,18 @@ def test_toml_of_any_shape_is_read_or_complained_of(scratch, lines):
 WORD = st.text(
     st.characters(categories=["L", "N", "P", "S"], exclude_characters="\u2800\u3164\uffa0\u115f\u1160"), min_size=1
 )
+
+
+def comparable(name):
+    """A name as entities' names are compared."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+
+
 NAME = (
     st.lists(WORD, min_size=1, max_size=4)
     .map(" ".join)
     .filter(lambda name: len(name) <= 200 and any(character.isalnum() for character in name))
+    .filter(lambda name: comparable(name) not in LIKE_LABELS)
 )
 
 
@@ -96,9 +104,7 @@ NAME = (
         NAME,
         min_size=4,
         max_size=9,
-        unique_by=lambda name: unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).replace(
-            " ", ""
-        ),
+        unique_by=lambda name: comparable(name).replace(" ", ""),
     )
 )
 @pytest.mark.parametrize(("suffix", "writer"), [("toml", as_toml), ("csv", as_csv)])
