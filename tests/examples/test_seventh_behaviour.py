@@ -57,14 +57,20 @@ def registered(monkeypatch, tmp_path):
         del sys.modules[name]
 
 
-def llmpref(*arguments: str, installed: Path | None = None) -> str:
+@pytest.fixture
+def llmpref(run_module, monkeypatch):
     """Run the command line in a process that has never heard of the package, unless it is installed in a folder."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    command = [sys.executable, "-m", "pytest_llmpref", *arguments]
-    environment |= {"PYTHONPATH": str(installed)} if installed else {}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    assert "Error" not in done.stderr, done.stderr
-    return done.stdout
+
+    def run(*arguments: str, installed: Path | None = None) -> str:
+        with monkeypatch.context() as patch:
+            patch.delenv("PYTHONPATH", raising=False)
+            if installed:
+                patch.setenv("PYTHONPATH", str(installed))
+            done = run_module("pytest_llmpref", arguments, Path.cwd())
+        assert "Error" not in done.stderr, done.stderr
+        return done.stdout
+
+    return run
 
 
 @pytest.fixture
@@ -90,7 +96,7 @@ def test_a_plan_shows_its_questions_and_its_smallest_effect(run):
     assert "    trust, one entity: a margin above 0.59 can be supported, if all are trusted" in plan
 
 
-def test_a_run_shows_it_in_every_output(run, pytester, installed):
+def test_a_run_shows_it_in_every_output(run, pytester, installed, llmpref):
     screen = run().stdout.str()
     assert "trust               576  100.0%    0.61" in screen
     assert "    6 questions: 84% yes about entities, 62% about nobody known" in screen
@@ -116,7 +122,7 @@ def test_a_run_shows_it_in_every_output(run, pytester, installed):
     assert "Trust by question: sim/paper-a" in (pytester.path / "elsewhere/report.html").read_text()
 
 
-def test_the_command_plans_and_calibrates_it_where_it_is_installed(pytester, installed):
+def test_the_command_plans_and_calibrates_it_where_it_is_installed(pytester, installed, llmpref):
     plan = llmpref("plan", "--model=sim/paper-a", "--profile=smoke", installed=installed)
     assert "  trust                     584        0" in plan
     assert "trust" not in llmpref("plan", "--model=sim/paper-a", "--profile=smoke")
@@ -151,7 +157,7 @@ def test_a_gate_ends_its_asking(run, pytester, recorded, margin, said, gate):
     assert trust["early"]
 
 
-def test_two_releases_are_compared_question_by_question(run, pytester, installed):
+def test_two_releases_are_compared_question_by_question(run, pytester, installed, llmpref):
     assert "1 passed" in run("test_it.py").stdout.str()
     shutil.copy(pytester.path / "reports/latest/results.json", pytester.path / "old.json")
     screen = run("test_it.py", "--baseline=old.json", model="sim/refuser").stdout.str()
