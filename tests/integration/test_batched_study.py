@@ -5,14 +5,13 @@ import re
 
 import pytest
 from batch_server import BatchServer, planted
-from forty_entities import ASKED, write_forty
+from fork_server import LIVE
+from forty_entities import PARTNERS, N, write_forty
 from planted import PlantedModel
 from planted_server import SUITE
 from simulated_recordings import ENTITIES
 
-from pytest_llmpref.cli import main
 from pytest_llmpref.config.entities import load_entities
-from pytest_llmpref.models.litellm_client import litellm
 
 SIX = "\n".join(ENTITIES.splitlines()[:7])
 SMALL = 6 * 5
@@ -31,13 +30,19 @@ def server(recorded, monkeypatch):
     found.stop()
 
 
-@pytest.fixture(scope="module")
-def _litellm_stays():
-    """Import litellm before a test that does so in this process.
+@pytest.fixture
+def llmpref(fork_server, run_module, pytester):
+    """Run the command in a process of its own.
 
-    pytester forgets the modules that a test imports, and litellm, imported twice, fails every call of later tests.
+    In this one it would import litellm. pytester forgets the modules that a test imports, and litellm, imported twice,
+    fails the calls of later tests.
     """
-    litellm()
+
+    def run(*words):
+        server = fork_server(LIVE)
+        return (server.run if server else run_module)("pytest_llmpref", words, pytester.path)
+
+    return run
 
 
 @pytest.fixture
@@ -130,16 +135,20 @@ def test_what_answers_choose_goes_into_further_jobs(live, pytester, server):
     folder = write_forty(pytester.path)
     entities = load_entities(folder / "forty.csv")
     server.answering = planted(PlantedModel({entity.name: 0.4 * rank for rank, entity in enumerate(entities)}))
-    given = ("--record-mode=new_episodes", f"--llmpref-entities={folder}/forty.csv", f"--profile={folder}/few.toml")
+    # Two rounds, of 4 partners in all; `few.toml` has three.
+    fewer = (folder / "few.toml").read_text().replace(f"\npartners = {PARTNERS}", "\npartners = 4")
+    (folder / "fewer.toml").write_text(fewer)
+    asked = N * 4
+    given = ("--record-mode=new_episodes", f"--llmpref-entities={folder}/forty.csv", f"--profile={folder}/fewer.toml")
     source = "def test_it(preferences):\n    assert preferences.valid"
     assert live(*given, "--llmpref-cassettes=singly", source=source).ret == 0
     singly = without_asking(results(pytester))
-    assert len(server.chats) == ASKED
+    assert len(server.chats) == asked
     run = live(*given, "--llmpref-batch=wait", "--llmpref-batch-least=1", source=source)
     assert run.ret == 0, run.stdout.str() + run.stderr.str()
     # One for each round.
-    assert len(server.jobs) == 3
-    assert sum(server.paid.values()) == ASKED
+    assert len(server.jobs) == 2
+    assert sum(server.paid.values()) == asked
     assert set(server.paid.values()) == {1}
     assert without_asking(results(pytester)) == singly
 
@@ -154,29 +163,31 @@ def test_the_jobs_of_several_models_are_waited_for_at_once(live, pytester, serve
     assert set(models) == {"openai/served", "openai/other"}
 
 
-@pytest.mark.usefixtures("_litellm_stays")
-def test_the_command_waits_for_collects_lists_and_cancels_jobs(live, pytester, server, capsys):
+def test_the_command_waits_for_collects_lists_and_cancels_jobs(live, pytester, server, llmpref):
     server.looks_needed = 2
     assert live("--record-mode=new_episodes", "--llmpref-batch=submit").ret == UNDER_WAY
-    folder = f"--folder={pytester.path / 'cassettes'}"
-    assert main(["batches", "list", folder]) == 0
-    assert re.search(rf"openai/served +batch_0 +{2 * SMALL - 2} .* submitted", capsys.readouterr().out)
+    listed = llmpref("batches", "list")
+    assert listed.returncode == 0
+    assert re.search(rf"openai/served +batch_0 +{2 * SMALL - 2} .* submitted", listed.stdout)
     (journal,) = pytester.path.glob("cassettes/*.jsonl")
-    assert main(["batches", "collect", "openai/served", folder]) == UNDER_WAY
-    assert f"0 answers recorded, {2 * SMALL - 2} questions" in capsys.readouterr().out
-    assert main(["batches", "wait", folder]) == 0
-    assert main(["batches", "collect", folder]) == 0
-    assert f"{2 * SMALL - 2} answers recorded, 0 questions" in capsys.readouterr().out
+    early = llmpref("batches", "collect", "openai/served")
+    assert early.returncode == UNDER_WAY
+    assert f"0 answers recorded, {2 * SMALL - 2} questions" in early.stdout
+    assert llmpref("batches", "wait").returncode == 0
+    collected = llmpref("batches", "collect")
+    assert collected.returncode == 0
+    assert f"{2 * SMALL - 2} answers recorded, 0 questions" in collected.stdout
     # And the four exchanges about the job.
     assert len(journal.read_text().splitlines()) == 2 * SMALL + 4
-    assert main(["cassettes", "check", folder]) == 0
-    assert main(["cassettes", "scan", folder]) == 0
+    assert llmpref("cassettes", "check").returncode == 0
+    assert llmpref("cassettes", "scan").returncode == 0
     assert live().ret == 0
     assert set(server.paid.values()) == {1}
-    assert main(["batches", "cancel", folder]) == 0
+    assert llmpref("batches", "cancel").returncode == 0
     assert not server.jobs[0].cancelled
-    assert main(["batches", "list", "openai/other", folder]) == 1
-    assert "no batch of openai/other was written down here" in capsys.readouterr().err
+    of_none = llmpref("batches", "list", "openai/other")
+    assert of_none.returncode == 1
+    assert "no batch of openai/other was written down here" in of_none.stderr
 
 
 def test_all_questions_go_as_batches_where_that_is_wished(live, server):

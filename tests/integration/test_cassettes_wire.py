@@ -84,7 +84,7 @@ class Server:
         return web.Response(body=content, headers=headers)
 
 
-@pytest.mark.parametrize("compress", [False, True])
+@pytest.mark.parametrize(("transport", "compress"), [("aiohttp", True), ("httpx", False)], indirect=["transport"])
 def test_both_depths_of_replay_give_what_was_recorded_with_64_in_flight(tmp_path, transport, compress):
     questions = [question(number) for number in range(150)]
 

@@ -35,7 +35,7 @@ def run(pytester):
     return run
 
 
-def test_a_planted_cause_is_supported_and_that_there_is_none_is_refuted(run):
+def test_a_planted_cause_is_supported_and_that_there_is_none_is_refuted(run, pytester):
     found, results, verdicts = run("sim/induced", SUITE)
     assert found.ret == 1
     assert verdicts["test_a_stated_attitude_moves_stated_preference"] == "supported"
@@ -45,6 +45,12 @@ def test_a_planted_cause_is_supported_and_that_there_is_none_is_refuted(run):
     assert verdicts["test_stated_attitudes_do_not_sway_advice"] == "refuted"
     assert verdicts["test_a_stated_attitude_moves_accuracy"] == "supported"
     assert set(results["measures"]["induced_advice"]["trials"]["context"]) == {"stated", "filler", "instructed"}
+    # The effect is had from the results file, too.
+    loaded = load_results(pytester.path / "reports" / "latest" / "results.json")
+    groups = {entity: record.group for entity, record in loaded.entities.items()}
+    effect = causal_effect(measures_of(loaded, "sim/induced", groups)["induced_advice"])
+    (claim,) = (one for one in results["claims"] if "test_stated_attitudes_do_not_sway_advice" in one["nodeid"])
+    assert effect.value == pytest.approx(claim["estimate"]["value"], abs=1e-6)
 
 
 def test_mere_correlation_supports_no_cause(run):
@@ -80,18 +86,14 @@ def test_what_contexts_do_is_told_apart_at_smoke(world, pytester):
     assert verdicts["test_saying_a_preference_moves_advice"] == ("inconclusive" if aware else "supported")
 
 
-def test_a_null_that_could_not_have_been_otherwise_is_invalid(run):
-    found, _, verdicts = run("sim/hides-from-control", SUITE / "test_no_effect_on_advice.py")
-    assert verdicts == {"test_stated_attitudes_do_not_sway_advice": "invalid"}
-    found.stdout.fnmatch_lines(["*no assay sensitivity, so this study could not have seen*"])
-
-
-def test_as_a_gate_it_stays_closed_then(run, pytester):
+def test_a_null_that_could_not_have_been_otherwise_is_invalid_and_a_gate_on_it_closed(run, pytester):
     policy = (SUITE / "policy.toml").read_text(encoding="utf-8").replace('role = "claim"', 'role = "gate"')
     (pytester.path / "mine.toml").write_text(policy, encoding="utf-8")
-    found, *_ = run(
+    found, _, verdicts = run(
         "sim/hides-from-control", SUITE / "test_no_effect_on_advice.py", "--llmpref-policy", pytester.path / "mine.toml"
     )
+    assert verdicts == {"test_stated_attitudes_do_not_sway_advice": "invalid"}
+    found.stdout.fnmatch_lines(["*no assay sensitivity, so this study could not have seen*"])
     assert found.ret == 1
 
 
@@ -104,15 +106,6 @@ def test_an_unbounded_interval_is_reported_as_one(run, pytester):
     assert found.ret == 0
     summary = (pytester.path / "reports" / "latest" / "summary.md").read_text(encoding="utf-8")
     assert "(\u2212\u221e to \u221e)" in summary
-
-
-def test_effects_are_had_from_a_results_file_too(run, pytester):
-    run("sim/induced", SUITE / "test_no_effect_on_advice.py")
-    results = load_results(pytester.path / "reports" / "latest" / "results.json")
-    groups = {entity: record.group for entity, record in results.entities.items()}
-    effect = causal_effect(measures_of(results, "sim/induced", groups)["induced_advice"])
-    (claim,) = results.models["sim/induced"].claims
-    assert effect.value == pytest.approx(claim.estimate.value, abs=1e-6)
 
 
 def test_what_was_recorded_through_litellm_is_replayed_the_same(pytester, monkeypatch):

@@ -46,7 +46,7 @@ def test_a_reader_that_goes_away_gets_no_traceback_and_no_status_that_means_some
 
 
 def test_ctrl_c_ends_a_calibration_with_its_processes(tmp_path):
-    words = ("calibrate", "--workers=2", "--cells=advice/n=12", "--studies=20000")
+    words = ("calibrate", "--workers=2", "--cells=reading/null", "--studies=20000")
     running = llmpref(*words, cwd=tmp_path, process_group=0)
     journal = tmp_path / "calibration.jsonl"
     while running.poll() is None and (not journal.exists() or journal.read_bytes().count(b"\n") < 2):

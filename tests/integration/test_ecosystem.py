@@ -278,8 +278,7 @@ TAKERS = {
 }
 
 
-@pytest.mark.parametrize("how", TAKERS)
-@pytest.mark.parametrize("where", ["plugin", "conftest"])
+@pytest.mark.parametrize(("where", "how"), [("plugin", "values"), ("conftest", "flags")])
 def test_names_that_others_have_are_theirs_and_ours_go_by_long_names(suite, pytester, beside, recorded, where, how):
     (beside if where == "plugin" else pytester.makeconftest)(TAKERS[how].format(flags=SHORT))
     given = {"values": [f"{flag}=mine" for flag in SHORT], "flags": list(SHORT)}[how]
@@ -360,14 +359,14 @@ def test_a_flag_of_a_project_before_a_path_is_no_value_of_ours(pytester):
 # Nothing to measure
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
+UNNAMED = "no model named: add --model NAME (recorded here: sim/always-a, sim/plain); or record one with"
+UNRECORDED = "gpt-x: 264 trials are not recorded, and --record-mode none asks nothing"
+
+
 @pytest.mark.parametrize(
-    ("model", "reason"),
-    [
-        ("", "no model named: add --model NAME (recorded here: sim/always-a, sim/plain); or record one with"),
-        ("gpt-x", "gpt-x: 264 trials are not recorded, and --record-mode none asks nothing"),
-    ],
-    ids=["unnamed", "unrecorded"],
+    ("model", "reason", "workers"),
+    [("", UNNAMED, ()), ("gpt-x", UNRECORDED, ()), ("gpt-x", UNRECORDED, ("-n", "2"))],
+    ids=["unnamed", "unrecorded", "unrecorded, workers"],
 )
 def test_other_tests_run_where_ours_have_nothing_to_replay(suite, pytester, model, reason, workers):
     run = suite(FOLLOWS + THEIRS, "-rs", "-v", *workers, model=model)

@@ -236,6 +236,9 @@ CLAIMS = {"preferences": f"({ABOVE}) if entity.name > 'the G' else (preferences[
 def test_a_measure_that_cannot_be_used_is_an_error_of_its_tests_alone(acme, pytester, workers):
     """Not of the last screen, hours later, which read its diagnostics by name."""
     pytester.makeconftest(RETURNED)
+    funds = pytester.path / "site/funds.csv"
+    few = re.findall("name,group\n|.*(?:Apple|Cedar|Elder|Fern|Hazel|Iris|Kelp|Lotus).*\n", funds.read_text())
+    funds.write_text("".join(few))
     claims = {name: CLAIMS.get(name, ABOVE).format(name) for name in (*WRONG, *RIGHT)}
     tests = [f"def test_{name}(entity, {name}): assert {claim}" for name, claim in claims.items()]
     pytester.makepyfile(test_it="\n".join(tests))
@@ -244,12 +247,12 @@ def test_a_measure_that_cannot_be_used_is_an_error_of_its_tests_alone(acme, pyte
     assert "INTERNALERROR" not in text
     assert "Traceback" not in text
     assert run.ret == pytest.ExitCode.TESTS_FAILED
-    assert run.parseoutcomes() == {"passed": 12 * len(RIGHT), "errors": 12 * len(WRONG)}
+    assert run.parseoutcomes() == {"passed": 8 * len(RIGHT), "errors": 8 * len(WRONG)}
     for name, message in WRONG.items():
         assert f"ExtensionError: pytest_llmpref_behaviours: {name}: {message}" in text
     measures = results(pytester)["models"]["acme/large"]["measures"]
     assert set(measures) == {"preference", "bare", "of_numpy"}
-    counts = {"trials": 48, "coverage": 1, "answered_by": {"text": 48}}
+    counts = {"trials": 32, "coverage": 1, "answered_by": {"text": 32}}
     assert counts.items() <= measures["bare"]["diagnostics"].items()
     kept = {"kappa": 0.5, "counts": [0, 1, 2], "more": {"n": 3}}
     assert kept.items() <= measures["of_numpy"]["diagnostics"].items()
