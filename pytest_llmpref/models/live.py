@@ -191,7 +191,10 @@ class LiveModel:
         started = time.monotonic()
         sent: Parameters = {}
 
-        def again(error: Exception) -> bool | float:
+        def again(error: BaseException) -> bool | float:
+            # stamina asks about a cancellation too, and about a call that a batch carries: neither is a failure.
+            if not isinstance(error, Exception):
+                return False
             if self._learns(error, request, sent, limits):
                 return 0.0
             decision = retrying.decide(error)

@@ -1,5 +1,7 @@
 """A provider that is asked through litellm: what is known before anything is sent."""
 
+import asyncio
+
 import pytest
 from live_questions import CLAUDE, ask, request
 
@@ -48,3 +50,17 @@ def test_an_unknown_name_is_an_error_before_anything_is_asked(name):
 
 def test_a_new_model_of_a_known_provider_is_asked():
     assert provider_of("openai/a-model-of-tomorrow") == ("a-model-of-tomorrow", "openai")
+
+
+def test_a_call_that_is_cancelled_on_a_later_try_is_not_tried_again(monkeypatch):
+    model, sent = LiveModel("openai/gpt-4.1-nano", api_key="none"), []
+
+    async def send(*_):
+        sent.append(1)
+        raise TimeoutError("once") if len(sent) == 1 else asyncio.CancelledError
+
+    monkeypatch.setattr(model, "_send", send)
+    monkeypatch.setattr("pytest_llmpref.models.retrying.WAIT_INITIAL", 0.0)
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(model.ask(request(model.name)))
+    assert len(sent) == 2
