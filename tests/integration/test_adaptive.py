@@ -81,7 +81,7 @@ def lines_without_times(lines) -> list[str]:
 
 def test_a_recording_of_all_pairs_serves_an_adaptive_study_too(forty, pytester):
     entities = load_entities(forty / "forty.csv")
-    record(forty / "cassettes", planted(forty), "sim/planted", entities, str(forty / "all.toml"))
+    record(forty / "cassettes", planted(forty), "sim/planted", entities, str(forty / "all.toml"), "preference")
     pytester.makepyfile(test_it=textwrap.dedent(SUITE))
     options = [f"--llmpref-entities={forty / 'forty.csv'}", f"--llmpref-cassettes={forty / 'cassettes'}"]
     found = {}

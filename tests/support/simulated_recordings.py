@@ -17,14 +17,16 @@ ENTITIES = 'name,group\n' + "".join(f"the {word} Fund,{'ab'[n % 2]}\n" for n, wo
 ))  # fmt: skip
 
 
-def record(folder: Path, model: PlantedModel, name: str, entities: EntitySet, profile: str = "standard") -> None:
-    """Record every experiment of a simulated model under a name of its own."""
+def record(
+    folder: Path, model: PlantedModel, name: str, entities: EntitySet, profile: str = "standard", measure: str = ""
+) -> None:
+    """Record every experiment of a simulated model under a name of its own, or the one of a measure."""
     model.name = name
     cassette = Cassette.open(folder, name)
     recording = RecordingModel(model, cassette)
     conditions = Conditions(name, entities, load_profile(profile), seed=0, answers="auto", prefill="cue")
     cassette.design = conditions.profile.design
-    for behaviour in (one for one in behaviours().values() if not one.is_apart):
+    for behaviour in (one for one in behaviours().values() if not one.is_apart and measure in {"", one.measure}):
         plan = behaviour.experiment().plan(conditions)
         asyncio.run(ask_all(recording, plan, range(len(plan.requests)), in_flight=4))
     asyncio.run(recording.close())
