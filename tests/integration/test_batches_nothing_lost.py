@@ -60,7 +60,7 @@ def answers(cassette: Cassette) -> int:
 def test_killed_at_random_moments_it_loses_nothing_and_pays_for_nothing_twice(recorder, tmp_path, kills):
     """The server counts its answers. Kills fall between any two of its requests, or just after one arrived."""
     chance = random.Random(kills)
-    count = 100
+    count = 40
     ended_early = 0
     with serving_batches() as server:
         server.looks_needed = 2

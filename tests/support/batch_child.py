@@ -25,7 +25,7 @@ def questions(count: int) -> list[Request]:
 
 
 def record(port: int, folder: Path, count: int) -> None:
-    """Record questions, in jobs of at most 40 where there are few; leave what it took in a file."""
+    """Record questions, in jobs of at most 16 where there are few; leave what it took in a file."""
     rounds.SETTLED, following.POLL_FIRST, following.POLL_MOST, following.LISTED = 0.02, 0.01, 0.05, 0.2
     began = time.monotonic()
     live = LiveModel(MODEL, api_base=f"http://127.0.0.1:{port}/v1", api_key="sk-test-0123456789abcdefghij")
@@ -33,7 +33,7 @@ def record(port: int, folder: Path, count: int) -> None:
     def api(call, clock):
         made = api_of(live)(call, clock)
         if count < 1000:
-            made.most_requests = 40
+            made.most_requests = 16
         return made
 
     async def asked() -> None:
