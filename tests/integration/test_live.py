@@ -521,8 +521,7 @@ class Limited(Loopback):
         """Ignore what the base class sets."""
 
 
-@pytest.mark.parametrize("says", [True, False])
-@pytest.mark.parametrize(("rate", "minute"), [(60, 0.6), (500, 2.0), (5000, 12.0)])
+@pytest.mark.parametrize(("rate", "minute", "says"), [(60, 0.6, False), (500, 2.0, True), (5000, 12.0, False)])
 def test_no_call_is_lost_at_any_rate(rate, minute, says):
     """Over HTTP, in minutes that last some seconds; how long it takes is tested in virtual time."""
     server = Limited(rate, minute, says)

