@@ -96,7 +96,7 @@ class TrialColumns(msgspec.Struct, frozen=True, kw_only=True):
     course
         First letter of the outcome of each attempt.
     score
-        The score of the answer, from 0 to 1; null where there is none.
+        The score of the answer; null where there is none.
     first_is_a
         Whether the entity shown first has label A.
     wording, repetition
@@ -125,7 +125,7 @@ class TrialColumns(msgspec.Struct, frozen=True, kw_only=True):
     outcome: list[OutcomeName]
     attempts: list[Annotated[int, Meta(ge=1)]]
     course: list[Course] | None = None
-    score: list[Annotated[float, Meta(ge=0, le=1)] | None]
+    score: list[float | None]
     first_is_a: list[bool | None] | None = None
     wording: list[int]
     repetition: list[int]

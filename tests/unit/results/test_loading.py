@@ -53,8 +53,6 @@ def test_fields_of_a_later_release_are_let_be():
         ((*MEASURE, "valid"), GONE, 'field models."sim/plain".measures.preference.valid: it is missing'),
         ((*MEASURE, "entities", "apple", "value"), "x", ".measures.preference.entities.apple.value: Expected `float"),
         ((*MEASURE, "diagnostics", "coverage"), GONE, ".preference.diagnostics.coverage: it is missing"),
-        ((*MEASURE, "trials", "score"), [1.5, None], ".trials.score[0]: Expected `float` <= 1.0"),
-        ((*MEASURE, "trials", "score"), [None, -0.1], ".trials.score[1]: Expected `float` >= 0.0"),
         ((*MEASURE, "diagnostics", "refusals"), 3, ".diagnostics.refusals: Expected `array`, got `int`"),
         ((*MEASURE, "diagnostics", "refusals"), [{"key": "0"}], ".diagnostics.refusals[0].entities: it is missing"),
         ((*MEASURE, "diagnostics", "cost"), "free", ".diagnostics.cost: Expected `float | null`, got `str`"),
