@@ -41,9 +41,14 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_collection_finish() -> None:
-    """Let the garbage collector leave out the tests and modules that there are: they stay until the end."""
-    gc.collect()
-    gc.freeze()
+    """Let the garbage collector leave out the tests and modules that there are: they stay until the end.
+
+    Where hypothesis is imported later, as in a run of few tests, it looks for who refers to trio's random numbers, and
+    would warn that nobody does.
+    """
+    if "hypothesis" in sys.modules:
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
