@@ -71,6 +71,7 @@ TESTS: dict[str, list[str]] = {
     "stats/closed_form": [f"{STATS}/test_{name}.py" for name in ("detectable", "reproducibility")],
     "stats/conditional_logit": [f"{STATS}/test_performance.py"],
     "stats/rating": [f"{STATS}/test_{name}.py" for name in ("rating", "reliability")],
+    "stats/pair_design": [f"{STATS}/test_{name}.py" for name in ("pair_logit", "rating")],
     "stats/pair_logit": [f"{STATS}/test_{name}.py" for name in ("pair_logit", "rating")],
     "stats/few_outcomes": [f"{STATS}/test_few_outcomes.py"],
     "stats/clustering": [f"{STATS}/test_clustering.py"],
