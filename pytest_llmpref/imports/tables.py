@@ -114,7 +114,8 @@ def _opened(path: Path, *, packed: bool) -> Iterator[IO[bytes]]:
 
 
 def _csv_rows(path: Path, file: IO[bytes]) -> Iterator[TableRow]:
-    csv.field_size_limit(LONGEST_LINE)  # Python's own limit, 128 kB, is shorter than a reply may be
+    # Python's own limit, 128 kB, is shorter than a reply may be. It is one for the whole process.
+    before = csv.field_size_limit(LONGEST_LINE)
     text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
     reader = csv.reader(text, strict=True)
     heads: list[str] = []
@@ -134,6 +135,8 @@ def _csv_rows(path: Path, file: IO[bytes]) -> Iterator[TableRow]:
     except UnicodeDecodeError as error:
         said = f"not UTF-8 after line {reader.line_num} ({error.reason}); save it with the encoding UTF-8"
         raise ImportFileError(path, [said]) from error
+    finally:
+        csv.field_size_limit(before)
 
 
 def _check_heads(path: Path, heads: list[str]) -> None:

@@ -75,6 +75,13 @@ def measured(tmp_path, name="preference", model="imported/m"):
         return study[name]
 
 
+def test_a_long_reply_is_read_and_other_readers_of_the_process_keep_their_limit(tmp_path):
+    limit, path = csv.field_size_limit(), tmp_path / "long.csv"
+    path.write_text(f"reply\n{'x' * (limit + 1)}\n", encoding="utf-8")
+    assert [len(row.cells["reply"]) for row in rows_of(path)] == [limit + 1]
+    assert csv.field_size_limit() == limit
+
+
 def test_bradley_terry_of_imported_choices_is_that_of_choix(tmp_path):
     rng = np.random.default_rng(3)
     imported(tmp_path, votes(rng, rng.normal(0, 1, 8), label=False, repeats=20))
