@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from batch_server import BatchServer, planted
+from batch_server import IMPATIENT, BatchServer, planted
 from fork_server import LIVE
 from forty_entities import PARTNERS, N, write_forty
 from planted import PlantedModel
@@ -48,6 +48,7 @@ def llmpref(fork_server, run_module, pytester):
 @pytest.fixture
 def live(live, pytester):
     (pytester.path / "six.csv").write_text(SIX)
+    pytester.makeconftest(IMPATIENT)
     return lambda *options, **source: live("--llmpref-entities=six.csv", *options, **source)
 
 

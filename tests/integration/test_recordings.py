@@ -30,8 +30,7 @@ NO_LISTS = tuple(path for path in WITH_CONTROL if "consistency" not in path)
 RECORDED = [
     ("local/gemma-3-270m", "paper", PAIRS),
     ("local/gemma-3-270m", "standard", ALL),
-    # By night: by day its smallest study is replayed, below, and the one above has all suites at this size.
-    pytest.param("local/smollm2-135m", "standard", ALL, marks=pytest.mark.slow),
+    ("local/smollm2-135m", "standard", ALL),
     ("local/organism-aligned", "paper", WITH_CONTROL),
     ("local/organism-open", "standard", NO_LISTS),
     ("local/organism-even", "standard", NO_LISTS),

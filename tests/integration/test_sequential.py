@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from batch_server import BatchServer, planted
+from batch_server import IMPATIENT, BatchServer, planted
 from fork_server import LIVE
 from planted import PlantedModel
 from planted_server import PlantedServer
@@ -87,6 +87,7 @@ def test_in_batches_each_look_waits_for_the_jobs_before_it_and_ends_alike(served
     assert len(server.received) == ASKED
     provider = BatchServer(planted(PlantedModel({})))
     provider.start()
+    pytester.makeconftest(IMPATIENT)
     monkeypatch.setenv("OPENAI_API_BASE", provider.api_base)
     try:
         recorded = run("--record-mode=new_episodes", "--llmpref-batch=wait", "--llmpref-batch-least=1")

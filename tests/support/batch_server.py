@@ -17,6 +17,11 @@ from pytest_llmpref.models.chat import Message, Request
 
 Body = dict[str, Any]
 Answering = Callable[[Body], tuple[int, Body]]
+IMPATIENT = """
+from pytest_llmpref.models.batches import following, rounds
+following.POLL_FIRST = rounds.POLL_FIRST = 0.2
+"""
+"""A conftest that has a run look at its jobs after a fifth of a second. A provider is asked after 5 seconds."""
 
 
 def always_a(body: Body) -> tuple[int, Body]:
