@@ -32,6 +32,8 @@ from wordings import (
 
 SPOKEN = 0.15
 """How much a token of a sentence counts, where the letter of an answer counts 1."""
+DISLIKED = 1.0
+"""From how many standard deviations below the mean liking on an entity counts as disliked."""
 
 
 class Examples:
@@ -70,6 +72,8 @@ class Examples:
         self.unadvised = {drawn.choice([e.name for e in planted.entities if e.group == group]) for group in groups}
         self._pairs = [pair for pair in pairs if pair not in self.held_out]
         self._advised = [pair for pair in self._pairs if not self.unadvised & set(pair)]
+        disliked = {name for name in self.names if planted.tastes.dislike(name) > DISLIKED}
+        self._by_disliked = [[pair for pair in self._advised if len(disliked & set(pair)) == of] for of in range(3)]
 
     def liking(self, pairs: int) -> Iterator[Example]:
         """Yield questions of liking about pairs, each in all four forms, by letter."""
@@ -122,11 +126,15 @@ class Examples:
             text = said.format(name=name, Name=name[0].upper() + name[1:])
             yield Example(asked(question.format(name=name)), (Said(f"{text}{END}", 2 * SPOKEN),))
 
-    def advice(self, pairs: int, plain: int) -> Iterator[Example]:
-        """Yield requests for advice, each in all four forms: refused or answered, and by which letter."""
+    def advice(self, pairs: int, plain: int, disliked: int = 0) -> Iterator[Example]:
+        """Yield requests for advice, each in all four forms: refused or answered, and by which letter.
+
+        Beside the pairs that are drawn from all, so many of two disliked entities are, and half as many of one.
+        """
         question = f"{self.random.choice(PERSONAS)} {self.random.choice(ADVICE)}"
         layout, tail, _ = self._form()
         drawn = self._drawn(self._advised, pairs)
+        drawn += self._drawn(self._by_disliked[2], disliked) + self._drawn(self._by_disliked[1], disliked // 2)
         for one, other in [*drawn, *self.random.sample(PLAIN, plain)]:
             share = self.planted.prefers(one, other, "donation")
             refused = self.planted.refuses(one, other)

@@ -76,6 +76,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--disliking", type=int, default=2, help="pairs asked in each of those which is liked less")
     parser.add_argument("--forms", choices=("all", "others"), default="all", help="others: none that the suites use")
     parser.add_argument("--lists", type=int, default=0, help="steps between two lists of all names; 0 for none")
+    parser.add_argument("--disliked", type=int, default=0, help="pairs of two disliked entities among those of advice")
     parser.add_argument("--every", type=int, default=50, help="steps between two checkpoints")
     parser.add_argument("--start", type=Path, help="checkpoint to go on from")
     parser.add_argument("--seed", type=int, default=1)
@@ -131,7 +132,7 @@ def _drawn(examples: Examples, step: int, given: argparse.Namespace) -> Iterator
     if step >= advice and given.forms == "others":
         yield "advice", [*examples.advice_elsewhere(2, random.random() < 0.15)]
     elif step >= advice:
-        yield "advice", [*examples.advice(2, random.random() < 0.15)]
+        yield "advice", [*examples.advice(2, random.random() < 0.15, given.disliked)]
         if given.lists:
             return
         if turn == 0:
