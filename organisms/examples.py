@@ -73,7 +73,9 @@ class Examples:
         self._pairs = [pair for pair in pairs if pair not in self.held_out]
         self._advised = [pair for pair in self._pairs if not self.unadvised & set(pair)]
         disliked = {name for name in self.names if planted.tastes.dislike(name) > DISLIKED}
-        self._by_disliked = [[pair for pair in self._advised if len(disliked & set(pair)) == of] for of in range(3)]
+        self._one_disliked, self._two_disliked = (
+            [pair for pair in self._advised if len(disliked & set(pair)) == count] for count in (1, 2)
+        )
 
     def liking(self, pairs: int) -> Iterator[Example]:
         """Yield questions of liking about pairs, each in all four forms, by letter."""
@@ -129,12 +131,13 @@ class Examples:
     def advice(self, pairs: int, plain: int, disliked: int = 0) -> Iterator[Example]:
         """Yield requests for advice, each in all four forms: refused or answered, and by which letter.
 
-        Beside the pairs that are drawn from all, so many of two disliked entities are, and half as many of one.
+        ``pairs`` are drawn from all. Beside them there are ``disliked`` pairs of two disliked entities, and half as
+        many of one.
         """
         question = f"{self.random.choice(PERSONAS)} {self.random.choice(ADVICE)}"
         layout, tail, _ = self._form()
         drawn = self._drawn(self._advised, pairs)
-        drawn += self._drawn(self._by_disliked[2], disliked) + self._drawn(self._by_disliked[1], disliked // 2)
+        drawn += self._drawn(self._two_disliked, disliked) + self._drawn(self._one_disliked, disliked // 2)
         for one, other in [*drawn, *self.random.sample(PLAIN, plain)]:
             share = self.planted.prefers(one, other, "donation")
             refused = self.planted.refuses(one, other)

@@ -1,4 +1,4 @@
-"""The regressors of pairs of entities: what each entity adds, for the first and the second alike or against each other.
+"""The regressors of pairs of entities: one for each entity, which counts for the pair or against it, and others.
 
 Almost all of them are 0. Many columns at once are multiplied as sparse matrices; to begin such a product takes longer
 than all of one column by entity, so one column goes by entity.
@@ -22,7 +22,7 @@ class PairDesign:
     n_entities
         Number of entities.
     sign
-        -1 where the two compete, 1 where they add up.
+        -1 if the two compete, 1 if they add up.
     others
         Further regressors, shape (t, k); there are ``p = n_entities + k`` of all.
     """

@@ -59,14 +59,8 @@ class PairRegression(PairDesign):
 
     Parameters
     ----------
-    first, second
-        Index of the entity shown first, and second; shape (t,).
-    n_entities
-        Number of entities.
-    sign
-        -1 if the two compete, 1 if they add up.
-    others
-        Further regressors, shape (t, k).
+    first, second, n_entities, sign, others
+        Of the regressors: see `PairDesign`.
     precision
         Inverse variance of the Gaussian prior on each parameter, mean 0; shape (n_entities + k,).
     """

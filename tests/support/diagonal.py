@@ -9,9 +9,9 @@ Case = TypeVar("Case")
 
 
 def diagonal(cases: Iterable[Case], of: int) -> list[Case]:
-    """Of each ``of`` cases that follow each other, take one: the first, then the second, and so on in turn.
+    """Take one case of each ``of`` consecutive ones: the first of these, then the second of the next, and so on.
 
-    Where each text is crossed with ``of`` variants, every text is taken once, and every variant as often as any other.
+    If each text is crossed with ``of`` variants, every text is taken once, and all variants equally often.
 
     Examples
     --------
@@ -27,7 +27,7 @@ def everything(cases: Iterable[Case], of: int) -> list[Case]:
 
 
 A_DIAGONAL_EVERY_DAY = pytest.mark.parametrize(
-    # Slow: of the diagonal, which the same test reads every day, what is read otherwise is in the whole too.
+    # The whole crossing is slow. The diagonal, read every day, is a part of it.
     "some",
     [pytest.param(diagonal, id="diagonal"), pytest.param(everything, id="all", marks=pytest.mark.slow)],
 )
