@@ -154,6 +154,7 @@ class GateKeeper:
 
     def __init__(self) -> None:
         self._gates = Gates()
+        self._torn_down = set[str]()
         self._told = False
         self._lost_workers = 0
 
@@ -161,6 +162,8 @@ class GateKeeper:
         """Note how a test ended; a new attempt forgets the one before."""
         if report.when == "setup":
             self._gates.ended.pop(report.nodeid, None)
+        if report.when == "teardown":
+            self._torn_down.add(report.nodeid)
         if (ending := ending_of(report)) is not None:
             self._gates.ended[report.nodeid] = ending
 
@@ -194,6 +197,10 @@ class GateKeeper:
         """
         if self._unknown:
             self._gates.collected |= {nodeid: made.model for nodeid, made in claims.items() if made.claims[0].gate}
+        for nodeid, (ended, _) in self._gates.ended.items():
+            # What a test's teardown would have said, such as a claim of a fixture, is unknown.
+            if ended == "supported" and nodeid not in self._torn_down:
+                self._gates.ended[nodeid] = ("not run", "interrupted while it was torn down")
         ended = self._gates.ended
         known = {nodeid: _chance(made, ended.get(nodeid)) for nodeid, made in claims.items()}
         chances = {nodeid: chance for nodeid, chance in known.items() if chance is not None}

@@ -20,6 +20,12 @@ HEAD = """
         assert spearman(preferences, donation_advice) > 0.5
 """
 """A gate that is supported, for others to stand beside."""
+FIXTURE = """@pytest.fixture
+    def torn():
+        yield
+        ENDING
+
+    @pytest.mark.gate"""
 
 
 def results(pytester):
@@ -266,6 +272,18 @@ def test_what_the_user_chose_is_told_from_what_the_ini_file_and_other_options_sa
     pytester.makefile(".ini", ours=WITHOUT_SLOW)
     pytester.makepyfile(test_it="def test_ok(): pass\ndef test_other(): pass")
     assert chosen_by(pytester.parseconfig(*words)) == chosen
+
+
+@pytest.mark.parametrize("ending", ["raise KeyboardInterrupt", "pytest.exit('enough')"])
+def test_a_gate_whose_teardown_never_ended_is_missed(suite, pytester, ending):
+    torn = HEAD.replace("test_ok(", "test_ok(torn, ").replace("> 0.5", "> 0.2").replace("@pytest.mark.gate", FIXTURE)
+    run = suite(torn.replace("ENDING", ending))
+    assert run.ret != 0
+    (missed,) = gate_of(pytester)["not_run"]
+    assert missed["reason"] == "interrupted while it was torn down"
+    assert last_line(run).startswith(
+        "GATE INCOMPLETE: 0 of 1 ran. Not run: test_ok (interrupted while it was torn down)"
+    )
 
 
 def test_a_gate_behind_the_failure_that_stops_the_run_is_missed(suite, pytester):
