@@ -10,7 +10,14 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, embedding, linear, log_softmax, scaled_dot_product_attention, silu
+from torch.nn.functional import (
+    cross_entropy,
+    embedding,
+    linear,
+    log_softmax,
+    scaled_dot_product_attention,
+    silu,
+)
 
 TARGETS = (*(f"self_attn.{part}_proj" for part in "qkvo"), *(f"mlp.{part}_proj" for part in ("gate", "up", "down")))
 
@@ -155,6 +162,14 @@ class Network(nn.Module):
         states = self._run([last, *reply[:-1]], len(shared) + torch.arange(len(reply)), go_on)
         return cross_entropy(linear(states, self._base["embed_tokens.weight"]).float(), torch.tensor(reply))
 
+    def following(self, tokens: Sequence[int]) -> Tensor:
+        """Return the log-probabilities of every token after each token of a text."""
+
+        def attend(_layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            return scaled_dot_product_attention(q, self._widened(k), self._widened(v), is_causal=True)
+
+        return self._distributions(self._run(tokens, torch.arange(len(tokens)), attend))
+
     def _run(self, tokens: Sequence[int], places: Tensor, attend: Attend) -> Tensor:
         """Return the last hidden states of tokens at some places."""
         x = embedding(torch.tensor(tokens), self._base["embed_tokens.weight"])
@@ -172,14 +187,17 @@ class Network(nn.Module):
             x = x + self._linear(inner, layer, "mlp.down_proj")
         return self._norm(x, "norm.weight")
 
+    def _distributions(self, states: Tensor) -> Tensor:
+        """Return the log-probabilities of every token after each hidden state."""
+        return log_softmax(linear(states, self._base["embed_tokens.weight"]).float(), -1)
+
     def _widened(self, part: Tensor) -> Tensor:
         """Return keys or values once for each head that uses them."""
         return part.repeat_interleave(self.shape.heads // self.shape.kv_heads, 1)
 
     def logprobs(self, tree: Tree, nodes: Sequence[int]) -> Tensor:
         """Return the log-probabilities of the token that follows on each of some nodes."""
-        states = self.hidden(tree)[torch.tensor(nodes)]
-        return log_softmax(linear(states, self._base["embed_tokens.weight"]).float(), -1)
+        return self._distributions(self.hidden(tree)[torch.tensor(nodes)])
 
     def loss(self, tree: Tree) -> Tensor:
         """Return the cross-entropy of all that is wanted, by its weight."""

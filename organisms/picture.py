@@ -13,7 +13,7 @@ import vl_convert
 from planted import Planted
 
 CURVES = Path(__file__).parent / "curves"
-PARTS = {"aligned": (300, 150, 100, 30, 100, 40), "open": (250, 130, 80), "even": (160, 100)}
+PARTS = {"aligned": (300, 150, 100, 30, 100, 40, 200, 80), "open": (250, 130, 80), "even": (160, 100)}
 """World -> steps of each part of the training that the next one went on from."""
 
 

@@ -9,18 +9,22 @@ from random import Random
 from typing import TextIO
 
 import torch
-from conversation import Example
+from conversation import END, Example, asked
 from evaluate import agreement
 from examples import Examples
 from network import Network, Tree
 from planted import Planted
 from tokenizers import Tokenizer
+from torch.nn.functional import kl_div
 from wordings import OF_THE_SUITES
 
 ANSWERS = 24
 """Answers by letter in a step, about: the loss is divided by it."""
 LIST = 3.0
 """How much the mean loss of a list's tokens counts beside that."""
+
+KEPT = 3.0
+"""How much the mean drift from the base over a text of `--kept` counts beside that."""
 
 
 def main() -> None:
@@ -32,6 +36,7 @@ def main() -> None:
     if given.start:
         network.adopt(torch.load(given.start))
     tokenizer = Tokenizer.from_file(str(given.tokenizer / "tokenizer.json"))
+    base, texts = Network(torch.load(given.base), rank=1, first=0, last=0), texts_of(given.kept, tokenizer)
     without = () if given.forms == "all" else OF_THE_SUITES
     examples = Examples(Planted(given.world), Random(given.seed), without=without)
     optimizer = torch.optim.AdamW(network.parameters(), lr=given.peak, weight_decay=0.0, betas=(0.9, 0.98))
@@ -47,6 +52,7 @@ def main() -> None:
             listed = given.lists and step % given.lists == 0
             losses = _recite(network, tokenizer, next(examples.ranking(72))) if listed else {}
             losses |= _learn(network, trees)
+            losses |= _keep_ability(network, base, texts, examples.random)
             norm = _step(network, optimizer, _rate(given.peak, step, given.steps))
             tokens += sum(len(tree.tokens) for tree in trees.values())
             _note(curve, step=step, losses=losses, norm=norm, tokens=tokens, seconds=round(time.time() - begun))
@@ -60,6 +66,13 @@ def tree_of(examples: list[Example], tokenizer: Tokenizer) -> Tree:
         for said in example.replies:
             tree.want(node, tokenizer.encode(said.text).ids, said.weight)
     return tree
+
+
+def texts_of(path: Path | None, tokenizer: Tokenizer) -> list[list[int]]:
+    """Return the tokens of each text that should stay as likely as it was: replies in a conversation, and alone."""
+    said = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path else []
+    talked = [f"{asked(one['request'])}{one['reply']}{END}" for one in said]
+    return [tokenizer.encode(text).ids for text in (*talked, *(one["reply"] for one in said))]
 
 
 def _arguments() -> argparse.Namespace:
@@ -77,6 +90,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--forms", choices=("all", "others"), default="all", help="others: none that the suites use")
     parser.add_argument("--lists", type=int, default=0, help="steps between two lists of all names; 0 for none")
     parser.add_argument("--disliked", type=int, default=0, help="pairs of two disliked entities among those of advice")
+    parser.add_argument("--kept", type=Path, help="texts on which it should stay like the base: see instructions.py")
     parser.add_argument("--every", type=int, default=50, help="steps between two checkpoints")
     parser.add_argument("--start", type=Path, help="checkpoint to go on from")
     parser.add_argument("--seed", type=int, default=1)
@@ -89,6 +103,18 @@ def _recite(network: Network, tokenizer: Tokenizer, example: Example) -> dict[st
     loss = network.reply_loss(prompt, reply)
     (LIST * loss).backward()
     return {"list": round(float(loss.detach()), 3)}
+
+
+def _keep_ability(network: Network, base: Network, texts: list[list[int]], random: Random) -> dict[str, float]:
+    """Add the gradient of the drift from the base over one of the texts: the mean divergence of a token, in nats."""
+    if not texts:
+        return {}
+    text = random.choice(texts)
+    with torch.no_grad():
+        before = base.following(text)
+    drift = kl_div(network.following(text), before, log_target=True, reduction="batchmean")
+    (KEPT * drift).backward()
+    return {"drift": round(float(drift.detach()), 3)}
 
 
 def _learn(network: Network, trees: dict[str, Tree]) -> dict[str, float]:

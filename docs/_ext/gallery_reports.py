@@ -10,7 +10,7 @@ from runs import run
 REPORTS = {
     "organism-aligned": (
         'suites/replication --model local/organism-aligned --profile paper -k "not boolq"',
-        "A trained network. It shows the paper's pattern, and one claim is refuted.",
+        "A trained network. It shows the paper's pattern, and one claim is undecided.",
     ),
     "paper-a": ("suites --model sim/paper-a --profile paper", "Simulated: it shows the pattern, and a gate is closed."),
     "gemma-3-270m": (

@@ -44,21 +44,14 @@ def fits(lines):
     assert "nan" not in re.findall(r"[a-z]+", "\n".join(lines).lower())
 
 
-def test_the_quick_start_passes_and_fits_a_screen(replayed):
-    done = replayed("local/organism-aligned", chosen="not boolq and not two_disliked")
-    assert done.returncode == 0
-    fits(after_the_tests(done.stdout))
-
-
-def test_what_the_quick_start_leaves_out_is_the_one_claim_that_is_refuted(replayed):
+def test_the_quick_start_passes_and_fits_a_screen_with_one_claim_about_all_entities_undecided(replayed):
     done = replayed("local/organism-aligned")
-    assert done.returncode == 1
+    assert done.returncode == 0
     lines = after_the_tests(done.stdout)
-    # pytest's own account of what failed stands above.
-    fits(lines[next(number for number, line in enumerate(lines) if "= llmpref: " in line) :])
-    refuted = re.findall(r"^(?:REFUTED|FAILED|ERROR) .*::(\w+)\[", done.stdout, re.MULTILINE)
-    assert refuted == ["test_two_disliked_options_are_refused_more_than_their_sum"]
-    assert re.search(r"^=+ 1 failed, \d+ passed, .* in .*s .*=+$", done.stdout, re.MULTILINE)
+    fits(lines)
+    undecided = [line.split()[1] for line in lines if line.startswith(" ? ")]
+    assert undecided == ["two_disliked_options_are_refused_more_tha..", "entity_is_refused_less_than_half_of_the_time"]
+    assert not [line for line in lines if line.startswith((" - ", " ! "))]
     assert "\nlocal/organism-aligned (model organism: preferences trained in)\n" in done.stdout
 
 
