@@ -13,6 +13,27 @@ class LLMPrefError(Exception):
         return on_lines(super().__str__())
 
 
+def first_line(error: object) -> str:
+    r"""Return the first line of an error's text, which says by itself what is wrong.
+
+    Examples
+    --------
+    >>> first_line("gpt-x: 3 trials are not recorded:\n  preference: 3 of 3")
+    'gpt-x: 3 trials are not recorded'
+
+    Parameters
+    ----------
+    error
+        The error, or its text.
+
+    Returns
+    -------
+    str
+        Its first line, without the colon that leads to the next.
+    """
+    return next(iter(str(error).splitlines()), "").removesuffix(":")
+
+
 class MissingError(LLMPrefError):
     """Something that a test needs is not there yet, and nothing is wrong; the message says how to get it."""
 

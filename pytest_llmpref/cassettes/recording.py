@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+from msgspec.structs import astuple
 
 from pytest_llmpref.cassettes import files, wire
 from pytest_llmpref.cassettes.interaction import CassetteWarning, Interaction, MissingRecordingError
 from pytest_llmpref.cassettes.store import Cassette
+from pytest_llmpref.config.options import Settings
 from pytest_llmpref.models.chat import CallFailedError, ChatModel, ModelUnavailableError, Reply, Request
-from pytest_llmpref.models.parameters import FREE, Price
+from pytest_llmpref.models.parameters import FREE, Price, price_under
 from pytest_llmpref.secrets import scrub_log_records
 
 ASCII_PER_TOKEN = 3
@@ -33,11 +35,12 @@ class BudgetSpentError(ModelUnavailableError):
 
 
 class Spent(msgspec.Struct):
-    """What was spent, and set aside for calls under way."""
+    """What was spent, and set aside for calls under way; ``unpriced`` counts the replies whose price is unknown."""
 
     tokens: float = 0
     dollars: float = 0.0
     calls: int = 0
+    unpriced: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +63,9 @@ class Budget:
         """Set so much aside for a call; false, and nothing is set aside, where it would exceed a limit."""
         return self._book(Spent(tokens, dollars, 1), limited=True)
 
-    def settle(self, tokens: float, dollars: float) -> None:
+    def settle(self, tokens: float, dollars: float, *, unpriced: bool = False) -> None:
         """Correct what was set aside for a call by what it took, or by minus all of it."""
-        self._book(Spent(tokens, dollars, 0), limited=False)
+        self._book(Spent(tokens, dollars, 0, int(unpriced)), limited=False)
 
     def spent(self) -> Spent:
         """Return what was spent until now."""
@@ -72,7 +75,7 @@ class Budget:
         self.ledger.parent.mkdir(parents=True, exist_ok=True)
         with files.locked(self.ledger) as (descriptor, _):
             now = self._read(files.read_from(descriptor, 0))
-            new = Spent(now.tokens + more.tokens, now.dollars + more.dollars, now.calls + more.calls)
+            new = Spent(*(was + plus for was, plus in zip(astuple(now), astuple(more), strict=True)))
             if limited and (new.dollars > self.most_dollars or new.tokens > self.most_tokens):
                 return False
             os.ftruncate(descriptor, 0)
@@ -96,6 +99,7 @@ class BudgetedModel:
         self._inner = inner
         self._budget = budget
         self._price = price or FREE
+        self._known = price is not None
         self._under_way = 0
         self._settled = asyncio.Condition()
 
@@ -115,17 +119,18 @@ class BudgetedModel:
                     raise BudgetSpentError(self._spent())
                 await self._settled.wait()
             self._under_way += 1
-        took_tokens, took_dollars = 0.0, 0.0
+        took_tokens, took_dollars, unpriced = 0.0, 0.0, False
         try:
             reply = await self._inner.ask(request)
             took_tokens = reply.prompt_tokens + reply.completion_tokens
             known = self._price.of(reply.prompt_tokens, reply.completion_tokens)
             known *= self._price.batch if reply.batch else 1.0
             took_dollars = known if self._price is not FREE else reply.cost or 0.0
+            unpriced = not self._known and reply.cost is None
             return reply
         finally:
             self._under_way -= 1
-            self._budget.settle(took_tokens - tokens, took_dollars - dollars)
+            self._budget.settle(took_tokens - tokens, took_dollars - dollars, unpriced=unpriced)
             async with self._settled:
                 self._settled.notify_all()
 
@@ -137,11 +142,56 @@ class BudgetedModel:
         spent, budget = self._budget.spent(), self._budget
         limits = [f"--llmpref-max-cost {budget.most_dollars:g}"] * (budget.most_dollars < float("inf"))
         limits += [f"--llmpref-max-tokens {budget.most_tokens:g}"] * (budget.most_tokens < float("inf"))
+        price = f" and ${spent.dollars:.4f}"
+        if spent.unpriced and not spent.dollars:
+            price = ", at an unknown price"
+        elif spent.unpriced:
+            price += f", and {spent.unpriced:,} replies of unknown price"
+        # The first line stands by itself: what ends early because of the limit quotes it.
         return (
-            f"{self.name}: the next call might exceed {' or '.join(limits)}: this run took {spent.tokens:,.0f} tokens "
-            f"and ${spent.dollars:.4f}. All answers are recorded; to go on from there, run the same command again: "
-            "the limit is for each run"
+            f"{self.name}: the next call might exceed {' or '.join(limits)}:\n"
+            f"this run took {spent.tokens:,.0f} tokens{price}.\n"
+            "All answers are recorded. To go on from there, run the same command again:\n"
+            "the limit is for each run."
         )
+
+
+class PricedModel:
+    """A `ChatModel` that asks another, and notes what each reply cost at a price that litellm does not know.
+
+    A price that the user gave comes before litellm's. A reply that says nothing of its tokens has no known cost.
+
+    Parameters
+    ----------
+    inner
+        The model that is asked. Closed with this one.
+    price
+        What its tokens cost.
+    """
+
+    def __init__(self, inner: ChatModel, price: Price) -> None:
+        self.name = inner.name
+        self._inner = inner
+        self._price = price
+
+    async def ask(self, request: Request) -> Reply:
+        """Answer one request."""
+        reply = await self._inner.ask(request)
+        told = reply.prompt_tokens + reply.completion_tokens > 0
+        if not told or (reply.cost is not None and not self._price.given):
+            return reply
+        cost = self._price.of(reply.prompt_tokens, reply.completion_tokens)
+        return msgspec.structs.replace(reply, cost=cost * (self._price.batch if reply.batch else 1.0))
+
+    async def close(self) -> None:
+        """Close the inner model."""
+        await self._inner.close()
+
+
+def priced(model: ChatModel, settings: Settings) -> ChatModel:
+    """Return the model, or one that notes what each reply cost where the price is known."""
+    price = price_under(model.name, settings)
+    return model if price is None else PricedModel(model, price)
 
 
 def _most_prompt_tokens(request: Request) -> int:

@@ -274,9 +274,13 @@ class WireReplayModel:
                     f"{self._cassette.packed.parent}: the exchange with key {request.key} cannot be replayed at the "
                     f"wire ({error}); replay it with --llmpref-replay reply, or record it again"
                 ) from error
-        known = {"latency": recorded.reply.latency, "parameters": sent or reply.parameters}
-        if recorded.reply.batch:
-            known |= {"batch": recorded.reply.batch, "cost": recorded.reply.cost}
+        # What a reply cost is not on the wire: the user may have given the price, and litellm's list changes.
+        known = {
+            "latency": recorded.reply.latency,
+            "parameters": sent or reply.parameters,
+            "batch": recorded.reply.batch,
+            "cost": recorded.reply.cost,
+        }
         if not recorded.reply.served:
             # Recorded by a release that kept neither.
             known |= {"served": "", "fingerprint": "", "reasoning_tokens": 0}

@@ -85,6 +85,8 @@ class Gates:
         File that may hold gates, and could not be collected -> why.
     ended
         Node id -> how the test ended, and why it did not run.
+    never_began
+        Why the run ended before its first test, a line for each problem; empty if it did not.
     """
 
     collected: dict[str, str] = field(default_factory=dict)
@@ -92,6 +94,7 @@ class Gates:
     left_out: dict[str, str] = field(default_factory=dict)
     uncollected: dict[str, str] = field(default_factory=dict)
     ended: dict[str, tuple[Ended, str]] = field(default_factory=dict)
+    never_began: list[str] = field(default_factory=list)
 
     def record(self) -> dict[str, dict[str, object]]:
         """Return what a worker of pytest-xdist tells the controller: what was collected. Reports tell how it ended."""
@@ -131,7 +134,7 @@ class Gates:
         off = _absent({nodeid: of for nodeid, of in self.off.items() if of[0] == model})
         if not tests and not off:
             return None
-        ends = {nodeid: self._end(nodeid) for nodeids in tests.values() for nodeid in nodeids}
+        ends = {nodeid: self._end(nodeid, model) for nodeids in tests.values() for nodeid in nodeids}
         failed = tuple(
             gate for gate, nodeids in tests.items() if any(ends[nodeid][0] == "failed" for nodeid in nodeids)
         )
@@ -145,8 +148,13 @@ class Gates:
         chance = _same_state(state, known) if tests and one_each and not not_run else None
         return GateState(state, len(tests), ran, failed, not_run, off, chance)
 
-    def _end(self, nodeid: str) -> tuple[Ended, str]:
-        return self.ended.get(nodeid) or ("not run", self.left_out.get(nodeid, NEVER_REACHED))
+    def _end(self, nodeid: str, model: str) -> tuple[Ended, str]:
+        return self.ended.get(nodeid) or ("not run", self.left_out.get(nodeid) or self._why_never_reached(model))
+
+    def _why_never_reached(self, model: str) -> str:
+        """Say why the run ended before a test of a model: that model's own problem, if it has one."""
+        own = (problem for problem in self.never_began if problem.startswith(f"{model}: "))
+        return next(own, self.never_began[0] if self.never_began else NEVER_REACHED)
 
 
 def together(states: Iterable[GateState]) -> GateState | None:

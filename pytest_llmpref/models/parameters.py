@@ -103,11 +103,12 @@ class PriceError(LLMPrefError):
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars for one token of a prompt, and of a reply; and what a batch costs of that."""
+    """US dollars for one token of a prompt, and of a reply; what a batch costs of that; whether the user said so."""
 
     prompt: float
     reply: float
     batch: float = HALF
+    given: bool = field(default=False, compare=False)
 
     def of(self, prompt_tokens: int, reply_tokens: int) -> float:
         """Return what so many tokens cost."""
@@ -200,4 +201,4 @@ def _given(text: str) -> Price:
         prompt = reply = -1.0
     if not (0 <= prompt < 1 and 0 <= reply < 1):
         raise PriceError(f"--llmpref-price {text}: give IN/OUT, US dollars for a million tokens, such as 0.10/0.40")
-    return Price(prompt, reply)
+    return Price(prompt, reply, given=True)

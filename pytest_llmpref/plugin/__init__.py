@@ -148,9 +148,11 @@ class RunHooks:
             self._preparation.prepare(getattr(session, "items", []))
         except pytest.UsageError as error:
             if not self._run.is_worker:
+                self._findings.keep_problems(error.args)
                 raise
-            session.shouldfail = str(error)
-            session.config.workeroutput["llmpref_usage_error"] = str(error)  # type: ignore[attr-defined]
+            # The controller shows them, once for all workers.
+            session.shouldfail = "a run of llmpref cannot start"
+            session.config.workeroutput["llmpref_problems"] = list(map(str, error.args))  # type: ignore[attr-defined]
             session.config.pluginmanager.register(RunsNothing())
         if self._preparation.under_way:
             self._preparation.show_under_way()
@@ -246,10 +248,10 @@ class RunHooks:
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:  # noqa: ANN401 - xdist's
         """Take over the measures of an xdist worker."""
-        from pytest_llmpref.plugin.distribution import handed_over, usage_error_of  # noqa: PLC0415 - for runs with workers
+        from pytest_llmpref.plugin.distribution import handed_over, problems_of  # noqa: PLC0415 - for runs with workers
 
         self._findings.keep_part(handed_over(node))
-        self._findings.usage_error = self._findings.usage_error or usage_error_of(node)
+        self._findings.keep_problems(problems_of(node))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, Any, Any]:

@@ -103,6 +103,14 @@ def attached_claims(report: Any) -> "TestClaims | None":  # noqa: ANN401 - a tes
     return msgspec.convert(found, TestClaims)
 
 
-def usage_error_of(node: Any) -> str:  # noqa: ANN401 - xdist's
+def problems_of(node: Any) -> list[str]:  # noqa: ANN401 - xdist's
     """Return why a worker ran no test; empty if it ran some."""
-    return str(getattr(node, "workeroutput", {}).get("llmpref_usage_error", ""))
+    return list(getattr(node, "workeroutput", {}).get("llmpref_problems", ()))
+
+
+def why_stopped(session: Any) -> str:  # noqa: ANN401 - pytest's
+    """Say why pytest, or the controller of xdist, stopped a run; empty if neither did, or gave a reason."""
+    controller = session.config.pluginmanager.getplugin("dsession")
+    why = session.shouldfail or session.shouldstop or getattr(controller, "shouldstop", False)
+    # Of Ctrl-C in a worker, xdist says which object received it.
+    return why if isinstance(why, str) and "received keyboard-interrupt" not in why else "stopped early" * bool(why)

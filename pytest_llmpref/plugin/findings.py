@@ -2,7 +2,7 @@
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,8 +35,8 @@ class Findings:
     def __init__(self, run: "Run", preparation: "Preparation") -> None:
         self._run = run
         self._preparation = preparation
-        self.usage_error = ""
-        """What the workers of this run found wrong before the first test."""
+        self._problems: list[str] = []
+        """What was found wrong before the first test, whichever worker found it."""
         self._claims: dict[str, TestClaims] = {}  # by node id
         self._gates = gating.GateKeeper()
         self._measures: dict[str, dict[str, MeasureRecord]] = {}
@@ -79,6 +79,11 @@ class Findings:
         for model, measures in part.measures.items():
             self._measures.setdefault(model, {}).update(measures)
 
+    def keep_problems(self, problems: Iterable[str]) -> None:
+        """Keep what ended the run before its first test. Workers find the same."""
+        self._problems = list(dict.fromkeys([*self._problems, *map(str, problems)]))
+        self._gates.note_problems(self._problems)
+
     def finish(self, session: pytest.Session) -> None:
         """Stop the models; hand over what was found to the controller, or write the results."""
         part = self._found(session)
@@ -91,7 +96,7 @@ class Findings:
         if not self._runs_tests:
             return
         if self._measures or self._claims or (names_model(self._run.config) and self._gates.any):
-            self._part = kept_runs.part_of(session, self.gate)
+            self._part = "it could not start" if self._problems else kept_runs.part_of(session, self.gate)
             self._write()
         self._tell_junit()
 
@@ -121,7 +126,7 @@ class Findings:
 
     def exit_status(self, status: int) -> int:
         """Return the status of the run, where pytest's own is ``status``: a gate that did not run is no success."""
-        if self.usage_error:
+        if self._problems:
             return int(pytest.ExitCode.USAGE_ERROR)
         if self._unwritten:
             return int(pytest.ExitCode.INTERNAL_ERROR)
@@ -143,7 +148,6 @@ class Findings:
             or self._preparation.plans
             or self._preparation.is_shard
             or self._preparation.under_way
-            or self.usage_error
         )
 
     def _forget_spending(self) -> None:
@@ -211,7 +215,8 @@ class Findings:
     @property
     def gate(self) -> GateState | None:
         """The state of this run's gates; ``None`` if none was collected."""
-        return self._gate_states.get(None)
+        state = self._gate_states.get(None)
+        return gating.unwritten(state) if state is not None and self._unwritten else state
 
     def _tell_junit(self) -> None:
         """Write the state of the gates into JUnit's XML, as a property of the suite."""
@@ -264,6 +269,7 @@ class Findings:
 
     def show(self, reporter: Any) -> None:  # noqa: ANN401 - pytest's terminal reporter, which is private
         """Show measures, claims and the state of the gates, which stands last."""
+        self._show_problems(reporter)
         if not self._runs_tests:
             return
         if self._measures or self._claims or (names_model(self._run.config) and self._gates.any):
@@ -276,6 +282,15 @@ class Findings:
             self._show_unasked(reporter, nothing_else=True)
             self._show_gate(reporter)
 
+    def _show_problems(self, reporter: Any) -> None:  # noqa: ANN401 - as above
+        """Show what workers of pytest-xdist found wrong before the first test. Without workers, pytest does so."""
+        if not self._problems or self._run.config.getoption("dist", "no") == "no":
+            return
+        from pytest_llmpref.report.terminal import write_text  # noqa: PLC0415 - see the class
+
+        for problem in self._problems:
+            write_text(reporter, f"ERROR: {problem}", red=True, bold=True)
+
     def _show_unasked(self, reporter: Any, *, nothing_else: bool) -> None:  # noqa: ANN401 - as above
         """Say which tests measured nothing, in a run that names a model: without one, the last line says it of all."""
         if not names_model(self._run.config) or self._run.config.option.verbose < 0:
@@ -285,13 +300,25 @@ class Findings:
         for line in self._unasked.lines(nothing_else=nothing_else):
             reporter.write_line(for_terminal(line), yellow=True)
 
+    def _shown(self) -> "Results":
+        """Return the results as they are shown: if they could not be written, no gate is called open."""
+        if not self._unwritten:
+            return self.results
+        import msgspec  # noqa: PLC0415 - see the class
+
+        states = {of: gating.as_record(gating.unwritten(state)) for of, state in self._gate_states.items()}
+        models = {
+            name: msgspec.structs.replace(model, gate=states.get(name)) for name, model in self.results.models.items()
+        }
+        return msgspec.structs.replace(self.results, models=models, gate=states.get(None))
+
     def _show_failure(self, reporter: Any) -> None:  # noqa: ANN401 - as above
-        from pytest_llmpref.report.wording import for_terminal, short_path  # noqa: PLC0415 - see the class
+        from pytest_llmpref.report.terminal import write_text  # noqa: PLC0415 - see the class
+        from pytest_llmpref.report.wording import short_path  # noqa: PLC0415
 
         path = self._folder / "results.json"
-        for line in self._unwritten.splitlines():
-            reporter.write_line(for_terminal(line), red=True)
-        reporter.write_line(f"results  {short_path(path)}")
+        write_text(reporter, self._unwritten, red=True)
+        write_text(reporter, f"results  {short_path(path)}")
         self._show_gate(reporter)
 
     def _show_gate(self, reporter: Any) -> None:  # noqa: ANN401 - as above
@@ -303,10 +330,10 @@ class Findings:
                 reporter.write_line(for_terminal(text), **markup)
 
     def _show_results(self, reporter: Any) -> None:  # noqa: ANN401 - as above
-        from pytest_llmpref.report.terminal import last_lines, show_results  # noqa: PLC0415 - see the class
+        from pytest_llmpref.report.terminal import last_lines, show_results, write_text  # noqa: PLC0415 - see the class
         from pytest_llmpref.report.wording import for_terminal  # noqa: PLC0415
 
-        results = self.results
+        results = self._shown()
         show_results(reporter, results, self._run.config.option.verbose)
         if results.comparison is not None:
             from pytest_llmpref.report.comparison import comparison_lines  # noqa: PLC0415
@@ -316,10 +343,8 @@ class Findings:
             for line in comparison_lines(results.comparison):
                 reporter.write_line(line)
         self._tell_github(reporter, results)
-        for line in self._unwritten.splitlines():
-            reporter.write_line(for_terminal(line), red=True)
-        if self._sampled:
-            reporter.write_line(for_terminal(self._sampled))
+        write_text(reporter, self._unwritten, red=True)
+        write_text(reporter, self._sampled)
         self._show_unasked(reporter, nothing_else=False)
         verbosity = self._run.config.option.verbose
         for text, markup in last_lines(results, self._folder, self._full, verbosity):

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_llmpref.claims.gates import AbsentGate, Ended, Gates, GateState, function_of, together
 from pytest_llmpref.claims.verdicts import Verdict
-from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.errors import LLMPrefError, first_line
 from pytest_llmpref.plugin.collection import model_of
 from pytest_llmpref.plugin.distribution import attached_claims
 from pytest_llmpref.plugin.stash import OFF
@@ -167,6 +167,10 @@ class GateKeeper:
         if (ending := ending_of(report)) is not None:
             self._gates.ended[report.nodeid] = ending
 
+    def note_problems(self, problems: Iterable[str]) -> None:
+        """Note what ended the run before its first test: it is the reason for each gate that was never reached."""
+        self._gates.never_began = list(map(first_line, problems))
+
     def take_over(self, collected: Mapping[str, Any] | None) -> None:
         """Take over what was collected, by this process or by a worker; ``None`` of a worker that died."""
         if collected is None:
@@ -197,9 +201,9 @@ class GateKeeper:
         """
         if self._unknown:
             self._gates.collected |= {nodeid: made.model for nodeid, made in claims.items() if made.claims[0].gate}
-        for nodeid, (ended, _) in self._gates.ended.items():
+        for nodeid, (how, _) in self._gates.ended.items():
             # What a test's teardown would have said, such as a claim of a fixture, is unknown.
-            if ended == "supported" and nodeid not in self._torn_down:
+            if how == "supported" and nodeid not in self._torn_down:
                 self._gates.ended[nodeid] = ("not run", "interrupted while it was torn down")
         ended = self._gates.ended
         known = {nodeid: _chance(made, ended.get(nodeid)) for nodeid, made in claims.items()}
@@ -243,6 +247,11 @@ def under_control(state: GateState, control: str) -> GateState:
     return replace(
         state, state="incomplete", ran=0, not_run=(AbsentGate("", "every gate", why, 1),), reproducibility=None
     )
+
+
+def unwritten(state: GateState) -> GateState:
+    """Return a state as it is where the results could not be written: nobody can look up what opened the gate."""
+    return replace(state, state="incomplete", reproducibility=None) if state.state == "open" else state
 
 
 def why_uncollected(report: pytest.CollectReport, root: Path) -> str:

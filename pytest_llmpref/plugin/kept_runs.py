@@ -14,6 +14,7 @@ from pytest_llmpref.claims.gates import GateState
 from pytest_llmpref.config.options import DATED
 from pytest_llmpref.files import explained, open_to_read, refuse_linked_folder, write_whole
 from pytest_llmpref.plugin import gating
+from pytest_llmpref.plugin.distribution import why_stopped
 
 if TYPE_CHECKING:
     from pytest_llmpref.config.options import Settings
@@ -44,8 +45,8 @@ def part_of(session: pytest.Session, gate: GateState | None) -> str:
     given = [str(word).partition("=")[0] for word in session.config.invocation_params.args]
     if chosen := next((flag for flag in CHOOSING if flag in given), ""):
         return f"chosen by {chosen}"
-    if ended := session.shouldfail or session.shouldstop:
-        return str(ended) if isinstance(ended, str) else "stopped early"
+    if ended := why_stopped(session):
+        return ended
     if session.exitstatus not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
         return "ended early"
     if gate is not None and any(absent.gate == gating.UNKNOWN for absent in gate.not_run):

@@ -63,7 +63,8 @@ class Preparation:
         if alone or names_model(self._run.config):
             wrong = [str(problem) for problem in self._run.problems] + wrong
         if wrong or (alone and missing):
-            raise pytest.UsageError("\n\n".join(dict.fromkeys([*wrong, *missing])))
+            # pytest writes an error for each.
+            raise pytest.UsageError(*dict.fromkeys([*wrong, *missing]))
 
     def why_skipped(self, item: pytest.Item) -> str:
         """Say what is missing for a test of ours, and how to get it; empty if nothing is."""

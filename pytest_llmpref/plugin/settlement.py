@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmpref.errors import LLMPrefError
+from pytest_llmpref.errors import LLMPrefError, first_line
 from pytest_llmpref.plugin import collection
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ class Settlement:
         if isinstance(error, LLMPrefError):
             report.longrepr = f"{type(error).__name__}: {error}"
             if type(error).__name__ == "BudgetSpentError":
-                item.session.shouldstop = str(error)
+                # pytest repeats it below the error itself.
+                item.session.shouldstop = first_line(error)
         self._scrub(report)
         if report.when != "call":
             self._complete_around(item, report, measured)

@@ -163,6 +163,9 @@ def gate_sentences(gate: GateRecord | None) -> list[str]:
         found.append(f"No model was named, so {plural(gate.collected, 'gate')} did not run: add --model NAME.")
     elif gate.state == "open":
         found.append(f"{gate.ran} of {gate.collected} supported.")
+    elif gate.state == "incomplete" and not gate.not_run:
+        # The run's own word where its results are lost; see `plugin.gating.unwritten`.
+        found.append(f"{gate.ran} of {gate.collected} supported, but the results could not be written.")
     if gate.failed:
         names = ", ".join(map(short_name, gate.failed))
         found.append(f"{len(gate.failed)} of {gate.collected} not supported or failed: {names}.")

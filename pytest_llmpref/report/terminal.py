@@ -62,13 +62,19 @@ def show_results(reporter: Any, results: Results, verbosity: int) -> None:  # no
         reporter.section(f"llmpref: {shown}, profile {results.run.profile}", sep="=", bold=True)
         if shown != label:
             reporter.write_line(label, bold=True)
-        if control := control_said(results.run.control):
-            reporter.write_line(control, bold=True)
+        write_text(reporter, control_said(results.run.control), bold=True)
         if nothing := nothing_asked(results.run, name, model):
             for line in wrapped(nothing):
                 reporter.write_line(for_terminal(line), yellow=True, bold=True)
         for text, markup in model_lines(model, verbosity):
             reporter.write_line(for_terminal(text), **markup)
+
+
+def write_text(reporter: Any, text: str, **markup: bool) -> None:  # noqa: ANN401 - as above
+    """Write a text whose lines may be long. An indented one may be a command or a path, and stays whole."""
+    for line in text.splitlines():
+        for part in [line] if line.startswith(" ") else wrapped(line, then="  "):
+            reporter.write_line(for_terminal(part), **markup)
 
 
 def model_lines(model: ModelRecord, verbosity: int) -> Iterator[Line]:
@@ -171,7 +177,7 @@ def last_lines(results: Results, folder: Path, full: str, verbosity: int) -> Ite
             yield f"{word:<7}  {short_path(folder / name)}", {}
     if results.run.part:
         keeps = f": {short_path(folder.with_name('latest'))} keeps the full run of {full}" if full else ""
-        yield f"PART OF THE TESTS ({results.run.part}){keeps}", {"yellow": True}
+        yield from _lines(f"PART OF THE TESTS ({results.run.part}){keeps}", {"yellow": True}, then="  ")
     for name, model in results.models.items():
         before = f"{name}: " if len(verdicts) > 1 else ""
         for end in early_ends(model.measures):

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pytest_llmpref.cassettes import Cassette, Deeds, RecordingModel, ReplayModel
-from pytest_llmpref.cassettes.recording import Budget, BudgetedModel
+from pytest_llmpref.cassettes.recording import Budget, BudgetedModel, priced
 from pytest_llmpref.config.options import Settings
 from pytest_llmpref.config.setups import setup_of
 from pytest_llmpref.experiments.asking import FirstReplies, WatchedModel, ask_all
@@ -192,7 +192,7 @@ class Answerers:
             model = self._open(cassette)
             if batched:
                 model = in_batches(model, cassette, settings, self._tell, only_collect=mode == "collecting")
-            model = within_budget(model, settings)
+            model = within_budget(priced(model, settings), settings)
             if not setup.limits_replies:
                 # Each call that reasoning makes longer, or makes again, counts.
                 model = RoomForReasoning(model, without_thinking, setup.model)
