@@ -239,7 +239,8 @@ def _explained(conflicts: Sequence[str]) -> str:
     more = [f"  and {len(conflicts) - SHOWN:,} more"] if len(conflicts) > SHOWN else []
     return "\n".join(
         [
-            f"{len(conflicts):,} questions have different replies, and nothing was written:",
+            f"{len(conflicts):,} {'question has' if len(conflicts) == 1 else 'questions have'} different replies, and "
+            "nothing was written:",
             *conflicts[:SHOWN],
             *more,
             "leave one of the folders out, or say which reply holds by --keep earliest or --keep latest",

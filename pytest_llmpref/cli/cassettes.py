@@ -93,7 +93,10 @@ def _scan(options: argparse.Namespace) -> int:
         return 1
     revoke = "; revoke them, and record again" if found.leaks else ""
     not_read = f", {len(found.unread)} NOT READ" if found.unread else ""
-    print(f"{len(found.leaks)} secrets found in {len(found.read)} files{not_read}{revoke}")
+    from pytest_llmpref.report.wording import plural  # noqa: PLC0415 - the other commands are quick without it
+
+    where = plural(len(found.read), "file")
+    print(f"{plural(len(found.leaks), 'secret')} found in {where}{not_read}{revoke}")
     return int(bool(found.leaks or found.unread))
 
 

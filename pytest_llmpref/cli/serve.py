@@ -33,12 +33,14 @@ def _serve(options: argparse.Namespace) -> None:
             address = await server.start(options.port)
         except (OSError, OverflowError) as error:
             raise LLMPrefError(f"--port {options.port}: cannot listen there ({error}); leave it out") from None
-        print(f"{options.model} (simulated) at {address}; Ctrl-C stops it. Measure it over HTTP with:", flush=True)
-        print(
-            f"  HOSTED_VLLM_API_BASE={address} pytest suites/replication --model hosted_vllm/{options.model} "
-            "--profile smoke --record-mode new_episodes",
-            flush=True,
+        said = (
+            f"{options.model} (simulated) at {address}; Ctrl-C stops it.",
+            "Measure it over HTTP, from another terminal, with:",
+            f"  HOSTED_VLLM_API_BASE={address} \\",
+            f"  pytest suites/replication --model hosted_vllm/{options.model} \\",
+            "    --profile smoke --record-mode new_episodes",
         )
+        print("\n".join(said), flush=True)
         try:
             await asyncio.Event().wait()
         finally:

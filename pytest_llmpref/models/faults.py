@@ -175,7 +175,7 @@ def retry_after(error: Exception) -> float | None:
 def describe(error: Exception, secrets: Secrets) -> str:
     """Say in one line what failed, without litellm's prefixes and without keys."""
     text = _first_line(str(error)).removesuffix("Traceback (most recent call last):").strip()
-    text = _PREFIX.sub("", text) or type(error).__name__
+    text = _AN_OBJECT.sub("", _PREFIX.sub("", text)) or type(error).__name__
     if misfit := _MISFIT.search(str(error)):
         # litellm says which field of a reply it could not take, far below.
         text = f"{text.rstrip('. ')}: field {misfit['field']}: {misfit['what']}"
@@ -184,6 +184,10 @@ def describe(error: Exception, secrets: Secrets) -> str:
 
 # What litellm puts before the provider's own words, once or several times.
 _PREFIX = re.compile(r"^((litellm\.)?(\w*(Error|Exception|Timeout)( Error)?|LiteLLM)( ?[:-]+ | - ?))+")
+
+
+# What aiohttp says of a connection's encryption: where an object lies in memory, which differs in each run.
+_AN_OBJECT = re.compile(r" \w+:<[\w.]+ object at 0x[0-9a-fA-F]+>")
 
 
 # How pydantic names the first field that did not fit, and why.

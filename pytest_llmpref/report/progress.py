@@ -1,5 +1,6 @@
 """Shows how far the asking is: a live line in a terminal, a line now and then in a log."""
 
+import re
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -16,6 +17,9 @@ LOG_SECONDS = 10.0
 LIVE = "  {n_fmt} of {total_fmt} {bar:8} {rate_fmt}, {remaining} left{postfix}"
 """The line of a terminal, below its title: with four digits and what went wrong it keeps to 80 columns."""
 LOGGED = "{desc}: {n}/{total}, {rate_fmt}, {remaining} left{postfix}\n"
+PACE = re.compile(r",? ?\{rate_fmt\}, \{remaining\} left")
+EARLY = 50
+"""Trials before which the rate says nothing: the first question goes alone, and what asks it is still starting."""
 
 
 def progress_bar(title: str, total: int, unit: str) -> "tqdm[Any]":
@@ -24,7 +28,7 @@ def progress_bar(title: str, total: int, unit: str) -> "tqdm[Any]":
     seconds = 0.5 if terminal else LOG_SECONDS
     if terminal:
         tqdm.write(title, file=sys.stderr)
-    return tqdm(
+    return _Bar(
         total=total,
         desc=title,
         unit=unit,
@@ -35,8 +39,21 @@ def progress_bar(title: str, total: int, unit: str) -> "tqdm[Any]":
         mininterval=seconds,
         maxinterval=seconds,
         bar_format=LIVE if terminal else LOGGED,
+        # Else tqdm's monitor shows a line, and the next trial another.
+        miniters=1,
         leave=True,
     )
+
+
+class _Bar(tqdm):  # type: ignore[type-arg] # at run time it takes no argument
+    """tqdm's bar, without rate and time left until the rate says something."""
+
+    @property
+    def format_dict(self) -> Any:  # noqa: ANN401 - tqdm's
+        """What a line is written from."""
+        found = super().format_dict
+        early = self.n < EARLY and found["bar_format"]
+        return found | {"bar_format": PACE.sub("", found["bar_format"])} if early else found
 
 
 class AskingProgress:

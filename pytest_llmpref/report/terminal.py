@@ -146,6 +146,8 @@ def claim_lines(model: ModelRecord, groups: Sequence[ClaimGroup], numbers: Mappi
             first = next(claim for claim in group.claims if claim.verdict is Verdict.INVALID)
             found += "".join(f" [{numbers[cause]}]" for cause in causes_of(first, model.measures))
         mark = _mark(group)
+        # As the terminal has it, which writes one sign with two characters.
+        found = found.replace("\u00b1", "+-")
         width = WIDTH - len(" + ") - len(" ") - len(found)
         name, room = group.first.function.removeprefix("test_"), width - len(mark)
         name = name if len(name) <= room else f"{name[: room - 2]}.."
@@ -262,8 +264,16 @@ def _mark(group: ClaimGroup) -> str:
         return f" [{group.note}]"
     if not group.first.gate:
         return ""
-    chance = group.reproducibility
+    chance = _chance_shown(group)
     return " [gate]" if chance is None else f" [gate, {percent(chance)}]"
+
+
+def _chance_shown(group: ClaimGroup) -> float | None:
+    """Return the chance that a repetition gives the same verdict; ``None`` of one that decided nothing.
+
+    A high chance to be inconclusive again would be read as that of a study that is large enough.
+    """
+    return group.reproducibility if group.verdict in {Verdict.SUPPORTED, Verdict.REFUTED} else None
 
 
 def _problem_lines(
@@ -301,7 +311,7 @@ def _legend(groups: Sequence[ClaimGroup]) -> Iterator[str]:
     yield from wrapped(f"{letters}{': the measurement failed its checks' if Verdict.INVALID in present else ''}")
     gates = [group for group in groups if group.first.gate and not group.note]
     if gates:
-        chance = any(group.reproducibility is not None for group in gates)
+        chance = any(_chance_shown(group) is not None for group in gates)
         fails = "fails the run unless it is supported"
         again = "; N%: chance that a repetition of the study gives the same verdict"
         yield from wrapped(f"[gate{', N%' * chance}]: {fails}{again * chance}", then="  ")

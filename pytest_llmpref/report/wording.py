@@ -212,14 +212,21 @@ def judge_sentence(model: ModelRecord) -> str:
     if model.judge is None:
         return ""
     judged = sum(measure.checks.judged for measure in model.measures.values())
-    return f"{model.judge} judged {judged:,} replies in which the rules found no choice"
+    return f"{model.judge} judged {plural(judged, 'reply', 'replies')} in which the rules found no choice"
 
 
 def wrapped(text: str, first: str = "", then: str = "") -> list[str]:
     """Return a text in lines of `WIDTH`; ``first`` and ``then`` begin the first and the others.
 
-    Names are not broken at their hyphens, so that they can be searched for.
+    Names are not broken at their hyphens, so that they can be searched for. A sign for which terminals have two
+    characters takes their room.
+
+    Examples
+    --------
+    >>> [len(line) for line in wrapped("0.02 is within \u00b10.05. " * 10)][:2]
+    [75, 75]
     """
+    text = text.replace("\u00b1", "+-")
     return wrap(text, WIDTH, initial_indent=first, subsequent_indent=then, break_on_hyphens=False)
 
 
