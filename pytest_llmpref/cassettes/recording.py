@@ -146,7 +146,7 @@ class BudgetedModel:
         if spent.unpriced and not spent.dollars:
             price = ", at an unknown price"
         elif spent.unpriced:
-            price += f", and {spent.unpriced:,} replies of unknown price"
+            price += f", and {spent.unpriced:,} {'reply' if spent.unpriced == 1 else 'replies'} of unknown price"
         # The first line stands by itself: what ends early because of the limit quotes it.
         return (
             f"{self.name}: the next call might exceed {' or '.join(limits)}:\n"

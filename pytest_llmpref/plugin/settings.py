@@ -21,7 +21,7 @@ from pytest_llmpref.config.options import (
     configuration_in,
     converted,
 )
-from pytest_llmpref.files import LinkedFolderError, refuse_links_below
+from pytest_llmpref.files import LinkedFolderError, explained, refuse_links_below
 
 
 def names_model(config: pytest.Config) -> bool:
@@ -81,7 +81,8 @@ def check_folders(config: pytest.Config, settings: Settings) -> None:
     Raises
     ------
     pytest.UsageError
-        If a part of their folders below the project is a link; the message names the link and the option.
+        If a part of their folders below the project is a link, or may not be looked into; the message names it and the
+        option.
     """
     below = {"--llmpref-cassettes": settings.cassettes, "--report-dir": settings.report_dir / "latest"}
     for flag, folder in below.items():
@@ -89,6 +90,9 @@ def check_folders(config: pytest.Config, settings: Settings) -> None:
             refuse_links_below(project_folder(config), folder)
         except LinkedFolderError as error:
             raise pytest.UsageError(f"{spelled(config, flag)}: {error}") from None
+        except OSError as error:
+            said = explained(error, "look into the folder", "make it readable, or name another")
+            raise pytest.UsageError(f"{spelled(config, flag)}: {said}") from None
 
 
 def project_folder(config: pytest.Config) -> Path:

@@ -61,8 +61,8 @@ def describe_gaps(model: str, gaps: Sequence[Gap], settings: Settings, after: Ma
     at_most = {gap.measure: bool(gap.later or after.get(gap.measure)) for gap in gaps}
     most = "up to " * any(at_most.values())
     lines = [
-        f"{model}: {most}{count:,} {'trial is' if count == 1 else 'trials are'} not recorded, and --record-mode none asks nothing; "
-        f"recording all of them {_in_all(costs)}:"
+        f"{model}: {most}{count:,} {'trial is' if count == 1 else 'trials are'} not recorded, and --record-mode none "
+        f"asks nothing; recording all of them {_in_all(costs)}:"
     ]
     for gap in gaps:
         lines.append(f"  {gap.measure}: {'up to ' * at_most[gap.measure]}{gap.count:,} of {gap.planned:,}")

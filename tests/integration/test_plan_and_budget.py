@@ -1,5 +1,6 @@
 """Before and while money is spent: the plan, prices as litellm has them, and limits that hold for a whole run."""
 
+import json
 import re
 
 import pytest
@@ -116,9 +117,14 @@ def test_the_command_plans_with_the_settings_of_a_run(recorded, tmp_path, capsys
 def test_a_limit_holds_for_the_whole_run_keeps_all_and_can_be_gone_on_from(live, server, pytester, workers):
     most = 1200
     run = live("--record-mode=new_episodes", f"--llmpref-max-tokens={most}", *workers)
-    assert run.ret != 0
+    assert run.ret == pytest.ExitCode.INTERRUPTED
     text = run.stdout.str() + run.stderr.str()
-    assert f"exceed --llmpref-max-tokens {most}" in text
+    said = f"openai/served: the next call might exceed --llmpref-max-tokens {most}"
+    assert f"{said}:\n" in text
+    assert "tokens, at an unknown price." in text
+    assert f"PART OF THE TESTS ({said})" in " ".join(text.split())
+    # The whole of it stands once, however many lines name the limit.
+    assert text.count("To go on from there") == 1
     asked = len(server.received)
     assert 0.7 * most < asked * USED <= most
     (journal,) = pytester.path.glob("cassettes/*.jsonl")
@@ -129,7 +135,7 @@ def test_a_limit_holds_for_the_whole_run_keeps_all_and_can_be_gone_on_from(live,
     assert len(server.received) == 2 * SMALL
 
 
-def test_an_unknown_price_never_counts_as_zero(live, server):
+def test_an_unknown_price_never_counts_as_zero_and_a_given_one_is_noted(live, server, pytester):
     run = live("--record-mode=new_episodes", "--llmpref-max-cost=0.01")
     assert run.ret == pytest.ExitCode.USAGE_ERROR
     run.stderr.fnmatch_lines(["*its price is not in litellm's list*--llmpref-price IN/OUT*"])
@@ -138,4 +144,10 @@ def test_an_unknown_price_never_counts_as_zero(live, server):
     run = live("--record-mode=new_episodes", "--llmpref-max-cost=0.01", f"--llmpref-price={price}/{price}")
     assert run.ret != 0
     assert "--llmpref-max-cost 0.01" in run.stdout.str() + run.stderr.str()
-    assert 0.5 * 0.01 < len(server.received) * USED * price / 1e6 <= 0.01
+    spent = len(server.received) * USED * price / 1e6
+    assert 0.5 * 0.01 < spent <= 0.01
+    checks = json.loads((pytester.path / "reports/latest/results.json").read_text())["run"]
+    assert checks["part"] == "openai/served: the next call might exceed --llmpref-max-cost 0.01"
+    assert "of unknown price" not in run.stdout.str() + run.stderr.str()
+    replies = [json.loads(line) for line in next(pytester.path.glob("cassettes/*.jsonl")).read_text().splitlines()]
+    assert sum(one["reply"]["cost"] for one in replies) == pytest.approx(spent)

@@ -128,7 +128,7 @@ def test_a_plan_and_conflicting_recordings_are_shown_safely(tmp_path, monkeypatc
         cassette.append(Request(name, (Message("user", name),), 1.0, 8), Reply(f"{folder}\n{name}", "stop"))
     assert main(["cassettes", "merge", "one", "other"]) == 1
     said = capsys.readouterr()
-    assert "1 questions have different replies" in said.err
+    assert "1 question has different replies" in said.err
     assert is_safe(said.out + said.err)
 
 

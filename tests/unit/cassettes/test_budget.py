@@ -7,7 +7,14 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from pytest_llmpref.cassettes.recording import Budget, BudgetedModel, BudgetSpentError, Spent
+from pytest_llmpref.cassettes.recording import (
+    Budget,
+    BudgetedModel,
+    BudgetSpentError,
+    PricedModel,
+    Spent,
+    priced,
+)
 from pytest_llmpref.config.options import default_settings
 from pytest_llmpref.models.chat import Message, Reply, Request
 from pytest_llmpref.models.parameters import Price, PriceError
@@ -82,8 +89,69 @@ def test_calls_under_way_are_answered_before_the_run_ends(tmp_path):
     *answered, ended = asyncio.run(run())
     assert answered == [REPLY, REPLY]
     assert isinstance(ended, BudgetSpentError)
-    assert "might exceed --llmpref-max-tokens 44: this run took 20 tokens" in str(ended)
+    assert str(ended).startswith("m: the next call might exceed --llmpref-max-tokens 44:\nthis run took 20 tokens")
     assert model.asked == 2
+
+
+@pytest.mark.parametrize(
+    ("costs", "price", "said"),
+    [
+        ((None, None), None, "took 20 tokens, at an unknown price."),
+        ((0.5, None), None, "took 20 tokens and $0.5000, and 1 reply of unknown price."),
+        ((0.5, 0.25), None, "took 20 tokens and $0.7500."),
+        ((None, None), Price(0.01, 0.02), "took 20 tokens and $0.2400."),
+        ((0.0, 0.0), Price(0.0, 0.0), "took 20 tokens and $0.0000."),
+    ],
+)
+def test_the_limit_says_what_was_spent_and_an_unknown_price_is_not_zero(tmp_path, costs, price, said):
+    class Costing(Model):
+        async def ask(self, request):
+            return msgspec.structs.replace(await super().ask(request), cost=costs[self.asked - 1])
+
+    budgeted = BudgetedModel(Costing(), Budget(tmp_path / "run.spent", math.inf, 40), price)
+
+    async def run():
+        for _ in range(3):
+            await budgeted.ask(ASKED)
+
+    with pytest.raises(BudgetSpentError) as ended:
+        asyncio.run(run())
+    assert said in str(ended.value)
+    assert max(map(len, str(ended.value).splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("price", "cost", "expected"),
+    [
+        ("1/2", None, (8 * 1 + 2 * 2) / 1e6),
+        # The user's own price comes before what litellm made of its list.
+        ("1/2", 0.5, (8 * 1 + 2 * 2) / 1e6),
+        ("", 0.5, 0.5),
+        ("", None, None),
+    ],
+)
+def test_a_reply_is_noted_with_the_price_that_is_known(tmp_path, price, cost, expected):
+    class Costing(Model):
+        async def ask(self, request):
+            return msgspec.structs.replace(await super().ask(request), cost=cost)
+
+    reply = asyncio.run(priced(Costing(), settings(tmp_path, price=price)).ask(ASKED))
+    assert reply.cost == (None if expected is None else pytest.approx(expected))
+
+
+def test_a_reply_from_a_batch_is_noted_at_the_price_of_batches_and_one_without_tokens_at_none(tmp_path):
+    class Fixed(Model):
+        def __init__(self, **reply):
+            super().__init__()
+            self.reply = msgspec.structs.replace(REPLY, **reply)
+
+        async def ask(self, request):
+            return self.reply
+
+    batched = PricedModel(Fixed(batch="batch_1"), Price(0.01, 0.02, 0.4))
+    assert asyncio.run(batched.ask(ASKED)).cost == pytest.approx(0.4 * (8 * 0.01 + 2 * 0.02))
+    silent = PricedModel(Fixed(prompt_tokens=0, completion_tokens=0), Price(0.01, 0.02))
+    assert asyncio.run(silent.ask(ASKED)).cost is None
 
 
 def settings(tmp_path, **given):

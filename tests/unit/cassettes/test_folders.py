@@ -72,7 +72,7 @@ def test_a_failure_never_replaces_an_answer_whichever_comes_first(tmp_path):
 def test_folders_that_differ_still_conflict(tmp_path):
     recorded(tmp_path / "one", "tea")
     recorded(tmp_path / "other", "tea", "mud")
-    with pytest.raises(CassetteError, match="1 questions have different replies"):
+    with pytest.raises(CassetteError, match="1 question has different replies"):
         merge([tmp_path / "one", tmp_path / "other"], tmp_path / "all")
     assert not (tmp_path / "all").exists()
 

@@ -94,7 +94,7 @@ def test_a_secret_in_a_recording_of_another_kind_is_found(scanned, tmp_path, nam
     status, said = scanned(name, content)
     assert status == 1
     assert f"{tmp_path / name}:{line}: " in said
-    assert "1 secrets found in 1 files; revoke them, and record again" in said
+    assert "1 secret found in 1 file; revoke them, and record again" in said
 
 
 @pytest.mark.parametrize("compressed", [False, True])
@@ -139,7 +139,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_read(scanned, tmp_path, na
     assert status == 1
     assert f"{tmp_path / name}: NOT READ: " in said
     assert "whole/m.jsonl: read, 1 interactions" in said
-    assert said.endswith("0 secrets found in 1 files, 1 NOT READ\n")
+    assert said.endswith("0 secrets found in 1 file, 1 NOT READ\n")
 
 
 def test_what_is_no_regular_file_is_not_opened(scanned, tmp_path):
@@ -157,4 +157,4 @@ def test_the_committed_recordings_hold_no_secret(capsys, tmp_path):
     shutil.copytree(ROOT / "cassettes", tmp_path / "cassettes")
     assert main(["cassettes", "scan", f"--folder={tmp_path / 'cassettes'}"]) == 0
     files = list((ROOT / "cassettes").rglob("*.jsonl*"))
-    assert f"0 secrets found in {len(files)} files" in capsys.readouterr().out
+    assert f"0 secrets found in {len(files)} file" in capsys.readouterr().out

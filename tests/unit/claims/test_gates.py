@@ -46,6 +46,15 @@ def test_a_deselected_test_gives_its_reason_and_a_lost_one_says_that_the_run_end
     assert reasons == {"suites/test_a.py::test_a": "deselected by -k", "suites/test_b.py::test_b": NEVER_REACHED}
 
 
+def test_what_kept_the_run_from_starting_is_the_reason_and_a_model_has_its_own():
+    found = gates(A, B)
+    found.left_out[A] = "not selected"
+    found.never_began = ["other: not recorded", "m: no key"]
+    assert [absent.reason for absent in found.state("m", {}).not_run] == ["not selected", "m: no key"]
+    found.never_began = ["other: not recorded"]
+    assert [absent.reason for absent in found.state("m", {}).not_run] == ["not selected", "other: not recorded"]
+
+
 def test_tests_of_one_function_are_one_gate_and_count_by_reason():
     nodeids = [PER_ENTITY.format(entity) for entity in "xyz"]
     found = gates(*nodeids)

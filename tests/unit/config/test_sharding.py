@@ -37,7 +37,7 @@ def test_different_replies_to_one_question_are_named_and_nothing_is_written(tmp_
     into = ["--folder", str(tmp_path / "into")]
     assert main(["cassettes", "merge", *folders, *into]) == 1
     said = capsys.readouterr().err
-    assert "1 questions have different replies, and nothing was written" in said
+    assert "1 question has different replies, and nothing was written" in said
     assert f"key {found[0].key}" in said
     assert "'A'" in said
     assert "'B'" in said

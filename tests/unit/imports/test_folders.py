@@ -34,7 +34,7 @@ def test_they_are_listed_checked_and_scanned(here, capsys):
     assert main(["cassettes", "check"]) == 0
     assert "imported/votes.jsonl.gz: whole" in capsys.readouterr().out
     assert main(["cassettes", "scan"]) == 0
-    assert "imported/votes.jsonl.gz: read, 13 lines\n0 secrets found in 1 files\n" in capsys.readouterr().out
+    assert "imported/votes.jsonl.gz: read, 13 lines\n0 secrets found in 1 file\n" in capsys.readouterr().out
 
 
 def test_a_secret_in_one_is_found(here, capsys):

@@ -2,10 +2,12 @@
 
 import copy
 
+import pytest
 from results_record import RECORD
 
 from pytest_llmpref.report.claims import grouped
 from pytest_llmpref.report.terminal import claim_lines, last_lines
+from pytest_llmpref.report.wording import for_terminal, wrapped
 from pytest_llmpref.results.loading import parse_results
 
 
@@ -56,3 +58,21 @@ def test_the_brackets_of_a_gate_are_explained(tmp_path):
     alone = legend(supported_again=None)
     assert "[gate]: fails the run unless it is supported" in alone
     assert "N%" not in alone
+
+
+def test_a_sign_that_terminals_write_with_two_characters_makes_no_line_too_long():
+    record = results_at(0.95, gate=True, relation="abs <", function="test_" + "very_long_name_" * 8)
+    model = record.models["sim/plain"]
+    lines = [for_terminal(text) for text, _ in claim_lines(model, grouped(model.claims), {})]
+    assert "within +-" in lines[-1]
+    assert max(map(len, lines)) == 80
+    assert max(len(for_terminal(line)) for line in wrapped("within \u00b10.05, and " * 20)) <= 80
+
+
+@pytest.mark.parametrize(("verdict", "shown"), [("supported", True), ("refuted", True), ("inconclusive", False)])
+def test_no_chance_stands_beside_a_gate_that_decided_nothing(tmp_path, verdict, shown):
+    results = results_at(0.95, gate=True, supported_again=0.93, verdict=verdict)
+    model = results.models["sim/plain"]
+    *_, line = (text for text, _ in claim_lines(model, grouped(model.claims), {}))
+    assert ("%]" in line) == shown
+    assert ("N%" in " ".join(text for text, _ in last_lines(results, tmp_path, "", 0))) == shown

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import re
 
 import pytest
 
@@ -47,6 +48,25 @@ def test_a_terminal_of_80_columns_shows_all_of_it_and_a_bar_that_moves(shown):
         sum(character in "\u2588\u258f\u258e\u258d\u258c\u258b\u258a\u2589#123456789" for character in last[15:27]) >= 1
     )
     assert "the provider is out; waiting" in lines
+
+
+@pytest.mark.parametrize("stream", [Terminal, io.StringIO])
+def test_no_time_is_left_before_the_rate_says_something(shown, stream):
+    lines = [line for line in shown(stream()) if "0 failed" in line or "refused" in line]
+    early = [line for line in lines if int(re.search(r"(\d+)(?: of |/)5112", line)[1]) < progress.EARLY]
+    assert early
+    assert not any(" left" in line or "/s" in line for line in early)
+    assert " left, " in lines[-1]
+
+
+def test_one_line_of_a_log_follows_directly_on_no_other(monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr("sys.stderr", stream)
+    bar = progress.progress_bar("m", 5112, "")
+    # What tqdm's monitor looks at before it writes a line that the next trial would write again.
+    assert bar.miniters == 1
+    assert not bar.dynamic_miniters
+    bar.close()
 
 
 def test_a_log_gets_whole_lines_with_the_title(shown):
