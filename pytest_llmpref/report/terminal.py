@@ -71,9 +71,9 @@ def show_results(reporter: Any, results: Results, verbosity: int) -> None:  # no
 
 
 def write_text(reporter: Any, text: str, **markup: bool) -> None:  # noqa: ANN401 - as above
-    """Write a text whose lines may be long. An indented one may be a command or a path, and stays whole."""
+    """Write a text whose lines may be long. A path stays whole, and an indented line, which may be a command."""
     for line in text.splitlines():
-        for part in [line] if line.startswith(" ") else wrapped(line, then="  "):
+        for part in [line] if line.startswith(" ") else wrapped(line, then="  ", whole=True):
             reporter.write_line(for_terminal(part), **markup)
 
 

@@ -215,8 +215,10 @@ def judge_sentence(model: ModelRecord) -> str:
     return f"{model.judge} judged {plural(judged, 'reply', 'replies')} in which the rules found no choice"
 
 
-def wrapped(text: str, first: str = "", then: str = "") -> list[str]:
+def wrapped(text: str, first: str = "", then: str = "", *, whole: bool = False) -> list[str]:
     """Return a text in lines of `WIDTH`; ``first`` and ``then`` begin the first and the others.
+
+    A word that is longer is broken, unless ``whole`` keeps it: a path.
 
     Names are not broken at their hyphens, so that they can be searched for. A sign for which terminals have two
     characters takes their room.
@@ -227,7 +229,9 @@ def wrapped(text: str, first: str = "", then: str = "") -> list[str]:
     [75, 75]
     """
     text = text.replace("\u00b1", "+-")
-    return wrap(text, WIDTH, initial_indent=first, subsequent_indent=then, break_on_hyphens=False)
+    return wrap(
+        text, WIDTH, initial_indent=first, subsequent_indent=then, break_on_hyphens=False, break_long_words=not whole
+    )
 
 
 def for_terminal(text: str) -> str:

@@ -69,9 +69,9 @@ def test_a_part_does_not_replace_a_full_run_and_says_where_it_is(suite, pytester
         [
             f"report   reports/{part.name}/report.html",
             f"results  reports/{part.name}/results.json",
-            f"PART OF THE TESTS ({why}): reports/latest keeps the full run of *",
         ]
     )
+    assert f"PART OF THE TESTS ({why}): reports/latest keeps the full run of 20" in " ".join(run.stdout.str().split())
     assert f"Part of the tests ({why})" in (part / "summary.md").read_text()
     assert why in (part / "report.html").read_text()
 
@@ -137,6 +137,6 @@ def test_no_file_is_shown_that_could_not_be_written(suite, pytester):
     (pytester.path / "taken").write_text("a file, and no folder")
     run = suite(TWO, "--report-dir=taken")
     assert run.ret == pytest.ExitCode.INTERNAL_ERROR
-    shown = run.stdout.str()
+    shown = " ".join(run.stdout.str().split())
     assert "results.json: cannot write (" in shown
     assert not [line for line in run.outlines if line.startswith(("report ", "results "))]
