@@ -53,7 +53,7 @@ class _Bar(tqdm):  # type: ignore[type-arg] # at run time it takes no argument
         """What a line is written from."""
         found = super().format_dict
         early = self.n < EARLY and found["bar_format"]
-        return found | {"bar_format": PACE.sub("", found["bar_format"])} if early else found
+        return {**found, "bar_format": PACE.sub("", found["bar_format"])} if early else found
 
 
 class AskingProgress:

@@ -122,9 +122,9 @@ def test_a_limit_holds_for_the_whole_run_keeps_all_and_can_be_gone_on_from(live,
     said = f"openai/served: the next call might exceed --llmpref-max-tokens {most}"
     assert f"{said}:\n" in text
     assert "tokens, at an unknown price." in text
-    assert f"PART OF THE TESTS ({said})" in " ".join(text.split())
-    # The whole of it stands once, however many lines name the limit.
-    assert text.count("To go on from there") == 1
+    assert f"{said} !" in text
+    # The whole of it stands once for each process that met the limit, however many lines name it.
+    assert 1 <= text.count("To go on from there") <= (2 if workers else 1)
     asked = len(server.received)
     assert 0.7 * most < asked * USED <= most
     (journal,) = pytester.path.glob("cassettes/*.jsonl")
@@ -146,8 +146,6 @@ def test_an_unknown_price_never_counts_as_zero_and_a_given_one_is_noted(live, se
     assert "--llmpref-max-cost 0.01" in run.stdout.str() + run.stderr.str()
     spent = len(server.received) * USED * price / 1e6
     assert 0.5 * 0.01 < spent <= 0.01
-    checks = json.loads((pytester.path / "reports/latest/results.json").read_text())["run"]
-    assert checks["part"] == "openai/served: the next call might exceed --llmpref-max-cost 0.01"
     assert "of unknown price" not in run.stdout.str() + run.stderr.str()
     replies = [json.loads(line) for line in next(pytester.path.glob("cassettes/*.jsonl")).read_text().splitlines()]
     assert sum(one["reply"]["cost"] for one in replies) == pytest.approx(spent)

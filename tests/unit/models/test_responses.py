@@ -5,8 +5,9 @@ from types import SimpleNamespace as Given
 import pytest
 
 from pytest_llmpref.models.chat import Message, Tool, ToolCall
-from pytest_llmpref.models.faults import MalformedResponseError
+from pytest_llmpref.models.faults import MalformedResponseError, describe
 from pytest_llmpref.models.responses import message_to_send, reply_from, take_other_forms, tools_to_send
+from pytest_llmpref.secrets import Secrets
 
 
 def response(finish="stop", *, content="A", tokens=(7, 1, 8), native=None, logprobs=None, cost=0.5, **message):
@@ -30,6 +31,15 @@ def test_text_counts_cost_and_parameters_are_kept():
     assert (reply.text, reply.finish, reply.refusal, reply.top_logprobs) == ("A", "stop", None, None)
     assert (reply.prompt_tokens, reply.completion_tokens, reply.cost, reply.latency) == (7, 1, 0.5, 0.25)
     assert reply.parameters == {"temperature": 1.0}
+
+
+def test_a_server_that_is_down_is_described_without_an_object_in_memory():
+    said = (
+        "litellm.InternalServerError: InternalServerError: Hosted_vllmException - Cannot connect to host 127.0.0.1:8009 "
+        "ssl:<ssl.SSLContext object at 0x7f12ab34cd50> [Connect call failed ('127.0.0.1', 8009)]"
+    )
+    expected = "Cannot connect to host 127.0.0.1:8009 [Connect call failed ('127.0.0.1', 8009)]"
+    assert describe(RuntimeError(said), Secrets([])) == expected
 
 
 def test_no_content_is_an_empty_text_and_no_choice_is_an_error():
