@@ -35,8 +35,8 @@ def test_text_counts_cost_and_parameters_are_kept():
 
 def test_a_server_that_is_down_is_described_without_an_object_in_memory():
     said = (
-        "litellm.InternalServerError: InternalServerError: Hosted_vllmException - Cannot connect to host 127.0.0.1:8009 "
-        "ssl:<ssl.SSLContext object at 0x7f12ab34cd50> [Connect call failed ('127.0.0.1', 8009)]"
+        "litellm.InternalServerError: InternalServerError: Hosted_vllmException - Cannot connect to host "
+        "127.0.0.1:8009 ssl:<ssl.SSLContext object at 0x7f12ab34cd50> [Connect call failed ('127.0.0.1', 8009)]"
     )
     expected = "Cannot connect to host 127.0.0.1:8009 [Connect call failed ('127.0.0.1', 8009)]"
     assert describe(RuntimeError(said), Secrets([])) == expected
