@@ -61,7 +61,7 @@ def test_the_brackets_of_a_gate_are_explained(tmp_path):
 
 
 def test_a_sign_that_terminals_write_with_two_characters_makes_no_line_too_long():
-    record = results_at(0.95, gate=True, relation="abs <", function="test_" + "very_long_name_" * 8)
+    record = results_at(0.95, gate=True, relation="abs <", verdict="refuted", function="test_" + "very_long_name_" * 8)
     model = record.models["sim/plain"]
     lines = [for_terminal(text) for text, _ in claim_lines(model, grouped(model.claims), {})]
     assert "within +-" in lines[-1]
@@ -69,9 +69,11 @@ def test_a_sign_that_terminals_write_with_two_characters_makes_no_line_too_long(
     assert max(len(for_terminal(line)) for line in wrapped("within \u00b10.05, and " * 20)) <= 80
 
 
-@pytest.mark.parametrize(("verdict", "shown"), [("supported", True), ("refuted", True), ("inconclusive", False)])
-def test_no_chance_stands_beside_a_gate_that_decided_nothing(tmp_path, verdict, shown):
-    results = results_at(0.95, gate=True, supported_again=0.93, verdict=verdict)
+@pytest.mark.parametrize(
+    ("verdict", "bound", "shown"), [("supported", 0.5, True), ("refuted", 0.9, True), ("inconclusive", 0.7, False)]
+)
+def test_no_chance_stands_beside_a_gate_that_decided_nothing(tmp_path, verdict, bound, shown):
+    results = results_at(0.95, gate=True, supported_again=0.93, relation=">", verdict=verdict, bound=bound)
     model = results.models["sim/plain"]
     *_, line = (text for text, _ in claim_lines(model, grouped(model.claims), {}))
     assert ("%]" in line) == shown
