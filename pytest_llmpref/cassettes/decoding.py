@@ -41,8 +41,15 @@ MOST_RATIO = 200
 """A packed file of a few bytes may hold this many bytes of lines, a larger one this many times its size. Recordings
 shrink to about a twelfth, and a decompression bomb to a thousandth. Our choice."""
 
+_MAGIC = b"\x1f\x8b"
+"""How every gzip file begins (RFC 1952)."""
+
 _PIECE = 1 << 18
 """Bytes that are decompressed at a time: few enough to stay near the processor."""
+
+
+class _NotPackedError(Exception):
+    """A file is no packed recording, cut off or not; the message says what it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,9 @@ class Source:
 
     @property
     def _fix(self) -> str:
+        if not self.model:
+            # No line says whose recording it is, and the name of the file does not tell every name.
+            return "restore the file from version control, or delete it and record that model again"
         return (
             "restore the file from version control, or delete it and record again with: "
             f"pytest suites --model {self.model} --record-mode new_episodes"
@@ -142,8 +152,9 @@ def decode_packed(source: Source, kind: type[_Kind], aside: list[LostNumber] | N
             recorded += decode_lines(lines, here, kind, aside)
             read += lines.count(b"\n")
     except EOFError:
-        raise source.unreadable(f"truncated, somewhere after line {read}") from None
-    except OverflowError as error:
+        where = f"somewhere after line {read}" if read else "before a line of it can be read"
+        raise source.unreadable(f"truncated, {where}") from None
+    except (OverflowError, _NotPackedError) as error:
         raise source.unreadable(str(error)) from None
     except _NOT_GZIP as error:
         raise source.unreadable(f"not a readable gzip file ({error})") from None
@@ -155,8 +166,12 @@ def _pieces(path: Path) -> Iterator[bytes]:
     with open_to_read(path) as packed, _GzipFile(fileobj=packed) as file:
         size = os.fstat(packed.fileno()).st_size
         room = max(MOST_BYTES, MOST_RATIO * size)
+        # Not left to the decompressor, which finds a few bytes of anything truncated.
         if not size:
-            raise EOFError
+            raise _NotPackedError("empty")
+        if not _MAGIC.startswith(packed.read(len(_MAGIC))):
+            raise _NotPackedError("not a gzip file")
+        packed.seek(0)
         begun, read = b"", 0
         while piece := file.read(_PIECE):
             read += len(piece)

@@ -31,8 +31,15 @@ class Listed:
     last: datetime
 
 
-def cassette_files(folder: Path) -> list[Path]:
+def cassette_files(folder: Path, fix: str = "give --folder the one that holds the cassettes") -> list[Path]:
     """Return the cassettes of a folder, packed ones and journals.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+    fix
+        What to do if there is none, for the message.
 
     Raises
     ------
@@ -40,8 +47,20 @@ def cassette_files(folder: Path) -> list[Path]:
         If there is no such folder.
     """
     if not folder.is_dir():
-        raise CassetteError(f"{folder}: no such folder; give --folder the one that holds the cassettes")
+        raise CassetteError(f"{folder}: no such folder; {fix}")
     return sorted([*folder.glob("*.jsonl"), *folder.glob("*.jsonl.gz")])
+
+
+def models_in(folder: Path) -> list[str]:
+    """Return the names of the models whose recordings a folder holds, as far as their first lines can be read.
+
+    A name is not read from the name of a file, which does not tell a slash from two hyphens in every name.
+    """
+    names = set[str]()
+    for path in cassette_files(folder) if folder.is_dir() else ():
+        with contextlib.suppress(OSError):
+            names.add(_model(path))
+    return sorted(names - {""})
 
 
 def lines_of(path: Path, lost: list[LostNumber] | None = None) -> list[Line]:
@@ -192,11 +211,14 @@ def merge(sources: Sequence[Path], folder: Path, keep: Keep | None = None) -> li
     return [_write(folder, model, (one for _, one in kept.values())) for model, kept in found.items()]
 
 
+_NO_SOURCE = "name folders of recordings that there are (--folder is the one that they are added to)"
+
+
 def _recorded(folder: Path) -> Iterator[tuple[Path, Line]]:
     """Yield what a replay would find in a folder, and the file that holds it."""
     found: dict[tuple[str, str], tuple[Path, Line]] = {}
     # The packed file of a cassette before its journal.
-    for path in sorted(cassette_files(folder), key=lambda path: path.suffix != ".gz"):
+    for path in sorted(cassette_files(folder, _NO_SOURCE), key=lambda path: path.suffix != ".gz"):
         found |= {(one.request.model, one.key): (path, one) for one in lines_of(path)}
     yield from found.values()
 

@@ -1,14 +1,16 @@
 """``llmpref cassettes``: looks after recordings."""
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
 from pytest_llmpref.cassettes import Cassette, CassetteError
-from pytest_llmpref.cassettes.folders import Keep, cassette_files, disagreements, listed, merge
+from pytest_llmpref.cassettes.folders import Keep, cassette_files, disagreements, listed, merge, models_in
 from pytest_llmpref.cassettes.scanning import IMPORTED, scan
 from pytest_llmpref.characters import on_lines, on_one_line
+from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.files import refuse_links_below
 from pytest_llmpref.imports.folders import copy, fault_of, import_files, stored, to_merge
 
@@ -47,17 +49,41 @@ def _in_own_folders(run: "_Action") -> "_Action":
     return checked
 
 
-def _list(options: argparse.Namespace) -> None:
-    files = [found for path in cassette_files(options.folder) if (found := listed(path))]
+def _list(options: argparse.Namespace) -> int:
+    """List what can be read, whatever lies beside it. What cannot be is named on standard error, not in the table."""
+    described = [(path, _described) for path in cassette_files(options.folder)]
+    described += [(path, _import_described) for path in import_files(options.folder)]
     print(f"{'model':<32}{'interactions':>13}{'kB':>9}  recorded")
-    for one in files:
-        dates = dict.fromkeys(f"{time:%Y-%m-%d}" for time in (one.first, one.last))
-        model = on_one_line(one.model)
-        print(f"{model:<32}{one.interactions:>13,}{one.size / 1000:>9,.0f}  {' to '.join(dates)}")
-    for found_import in map(stored, import_files(options.folder)):
-        record, model = found_import.header.record, on_one_line(found_import.header.model)
-        names = on_one_line(", ".join(source.file for source in record.sources))
-        print(f"{model:<32}{record.kept:>13,}{found_import.size / 1000:>9,.0f}  imported from {names}")
+    faults = []
+    for path, describe in described:
+        try:
+            row = describe(path)
+        except LLMPrefError as error:
+            faults.append(on_one_line(str(error)))
+            continue
+        if row:
+            print(row)
+    if faults:
+        faults.append(f"{len(faults)} of {len(described)} files cannot be read, and are not listed")
+        print("\n".join(faults), file=sys.stderr)
+    return int(bool(faults))
+
+
+def _described(path: Path) -> str:
+    """Return the row of a cassette; an empty one if nothing is recorded in it."""
+    one = listed(path)
+    if one is None:
+        return ""
+    dates = dict.fromkeys(f"{time:%Y-%m-%d}" for time in (one.first, one.last))
+    return f"{on_one_line(one.model):<32}{one.interactions:>13,}{one.size / 1000:>9,.0f}  {' to '.join(dates)}"
+
+
+def _import_described(path: Path) -> str:
+    """Return the row of an imported model."""
+    found = stored(path)
+    names = on_one_line(", ".join(source.file for source in found.header.record.sources))
+    numbers = f"{found.header.record.kept:>13,}{found.size / 1000:>9,.0f}"
+    return f"{on_one_line(found.header.model):<32}{numbers}  imported from {names}"
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -108,11 +134,11 @@ def _pack(options: argparse.Namespace) -> None:
 
 def _recorded(options: argparse.Namespace) -> Cassette:
     """Return the cassette of the model; an error that lists what is there if nothing of it was recorded."""
-    files = cassette_files(options.folder)
+    cassette_files(options.folder)  # an error if there is no such folder
     cassette = Cassette.open(options.folder, options.model)
     if not len(cassette):
-        models = dict.fromkeys(found.model for path in files if (found := listed(path)))
-        there = f"it holds recordings of {', '.join(models)}" if models else "it holds no recordings"
+        models = models_in(options.folder)
+        there = on_one_line(f"it holds recordings of {', '.join(models)}") if models else "it holds no recordings"
         raise CassetteError(f"{options.model}: nothing is recorded in {options.folder}; {there}")
     return cassette
 
@@ -146,7 +172,12 @@ def _merge(options: argparse.Namespace) -> None:
 
 _Action = Callable[[argparse.Namespace], int | None]
 _ACTIONS: tuple[tuple[str, _Action, tuple[str, ...], str], ...] = (
-    ("list", _list, (), "list every recording with its model, interactions, size and dates"),
+    (
+        "list",
+        _list,
+        (),
+        "list every recording with its model, interactions, size and dates; exit with 1 if a file cannot be read",
+    ),
     ("check", _check, (), "decode every line; exit with 1 if a key or a raw response does not match"),
     (
         "scan",

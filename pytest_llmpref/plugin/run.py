@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_llmpref.characters import on_one_line
 from pytest_llmpref.config.options import Settings
 from pytest_llmpref.errors import LLMPrefError, MissingError
 from pytest_llmpref.experiments.registry import behaviours, measured_by, register
@@ -187,10 +188,10 @@ class Run:
             If its cassette cannot be read.
         """
         if model == collection.NO_MODEL:
-            recorded = sorted(path.name.split(".jsonl")[0] for path in self.settings.cassettes.glob("*.jsonl*"))
-            known = (
-                f" (recorded here: {', '.join(name.replace('--', '/', 1) for name in recorded)})" if recorded else ""
-            )
+            from pytest_llmpref.cassettes.folders import models_in  # noqa: PLC0415 - see the class
+
+            recorded = models_in(self.settings.cassettes)
+            known = f" (recorded here: {on_one_line(', '.join(recorded))})" if recorded else ""
             raise MissingError(
                 f"no model named: add --model NAME{known}; or record one with --model NAME --record-mode new_episodes"
             )

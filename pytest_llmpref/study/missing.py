@@ -75,6 +75,7 @@ def describe_gaps(model: str, gaps: Sequence[Gap], settings: Settings, after: Ma
     of_model, *of_judge = costs
     lines += [
         f"searched for in {settings.cassettes.absolute()}",
+        "(--llmpref-cassettes=FOLDER names another)",
         "record just those with:",
         f"  {settings.command} --record-mode new_episodes",
         f"which takes about {of_model.prompt:,} tokens of prompts, and at most {of_model.reply:,} of replies",

@@ -146,6 +146,9 @@ class Studies:
                 f"no reply of {' or '.join(needed)} has this key; valid ones are those of trials in results.json, and "
                 "those that --llmpref-to-label writes"
             )
+            if unknown == set(self._labels.given):
+                # Which replies there are depends on what is asked.
+                said += "; none of the file is known: give the tests, model, profile and seed that drew the sample"
             raise self._labels.error({key: f"{key}: {said}" for key in self._labels.given if key in unknown})
 
     def entities(self) -> list[Entity]:

@@ -96,7 +96,8 @@ def test_labels_stand_beside_the_results_everywhere(sampled, suite, pytester):
     [
         (
             "f" * 32 + ",A",
-            "*labels.csv: row 2: ffff*: no reply of sim/plain has this key; valid ones are those*",
+            "*labels.csv: row 2: ffff*: no reply of sim/plain has this key; valid ones are those*none of the file is "
+            "known: give the tests, model, profile and seed that drew the sample*",
         ),
         (
             "f" * 32 + ",C",
@@ -109,6 +110,13 @@ def test_what_cannot_be_used_ends_the_run_before_it_begins(suite, pytester, row,
     run = suite(PAIRS, "--llmpref-labels=labels.csv")
     assert run.ret == pytest.ExitCode.USAGE_ERROR
     run.stderr.fnmatch_lines([said])
+
+
+def test_one_unknown_key_among_known_ones_suggests_no_other_profile(sampled, suite, pytester):
+    write(pytester.path / "labels.csv", [{**sampled[0], "label": "A"}, {**sampled[1], "key": "f" * 32, "label": "A"}])
+    run = suite(PAIRS, "--llmpref-labels=labels.csv")
+    run.stderr.fnmatch_lines(["*row 3: ffff*: no reply of sim/plain has this key*"])
+    run.stderr.no_fnmatch_line("*profile and seed*")
 
 
 def test_a_label_of_another_kind_of_question_is_refused(sampled, suite, pytester):

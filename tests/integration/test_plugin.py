@@ -8,6 +8,8 @@ from datetime import datetime
 import jsonschema
 import pytest
 
+from pytest_llmpref.cassettes import Cassette
+from pytest_llmpref.models.chat import Message, Reply, Request
 from pytest_llmpref.results.json_schema import SCHEMA_FILE
 
 FOLLOWS = """
@@ -290,6 +292,16 @@ def test_without_a_model_the_run_says_what_to_add(suite):
     run = suite(FOLLOWS, model="")
     assert run.ret == pytest.ExitCode.USAGE_ERROR
     run.stderr.fnmatch_lines(["ERROR: no model named: add --model NAME (recorded here: sim/always-a, sim/plain)*"])
+
+
+def test_without_a_model_recorded_ones_have_the_names_that_model_takes(pytester):
+    names = ["a--b", "hosted_vllm/sim/even-handed"]
+    for name in names:
+        request = Request(name, (Message("user", "Tea or mud?"),), 1.0, 8)
+        Cassette.open(pytester.path / "cassettes", name).append(request, Reply("tea", "stop"))
+    pytester.makepyfile(FOLLOWS)
+    run = pytester.runpytest_subprocess()
+    run.stderr.fnmatch_lines([f"ERROR: no model named: add --model NAME (recorded here: {', '.join(names)})*"])
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])

@@ -257,7 +257,9 @@ def test_a_baseline_elsewhere_moves_neither_recordings_nor_reports(suite, pytest
     shutil.rmtree(pytester.path / "cassettes")
     words[0] = "--model=openai/none"
     done = pytester.runpytest_subprocess(*words, "--baseline", str(elsewhere))
-    done.stderr.fnmatch_lines([f"*searched for in {pytester.path / 'cassettes'}"])
+    done.stderr.fnmatch_lines(
+        [f"*searched for in {pytester.path / 'cassettes'}", "*(--llmpref-cassettes=FOLDER names another)"]
+    )
 
 
 @pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["alone", "workers"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_llmpref.cassettes import Cassette, CassetteError, Exchange, WireRequest, WireResponse
-from pytest_llmpref.cassettes.folders import merge
+from pytest_llmpref.cassettes.folders import merge, models_in
 from pytest_llmpref.cli import main
 from pytest_llmpref.models.chat import Message, Reply, Request
 
@@ -67,6 +67,22 @@ def test_a_failure_never_replaces_an_answer_whichever_comes_first(tmp_path):
     merge([tmp_path / "failed", tmp_path / "answered"], tmp_path / "other")
     merge([tmp_path / "failed"], tmp_path / "answered", "latest")
     assert {text(tmp_path / folder) for folder in ("one", "other", "answered")} == {"tea"}
+
+
+NAMES = ("hosted_vllm/sim/even-handed", "a--b", "a/b", "gpt--4--nano/x", "Org/Model-7B", "ollama/qwen3:8b")
+
+
+def test_models_are_named_as_they_were_recorded_whatever_lies_beside_them(tmp_path):
+    assert models_in(tmp_path / "nowhere") == []
+    for number, name in enumerate(NAMES):
+        cassette = Cassette.open(tmp_path, name)
+        cassette.append(Request(name, QUESTION.messages, 1.0, 8), Reply("tea", "stop"))
+        if number % 2:
+            cassette.pack()
+    (tmp_path / "broken.jsonl.gz").write_bytes(b"no gzip")
+    (tmp_path / "empty.jsonl").touch()
+    (tmp_path / "folder.jsonl").mkdir()
+    assert models_in(tmp_path) == sorted(NAMES)
 
 
 def test_folders_that_differ_still_conflict(tmp_path):

@@ -223,9 +223,13 @@ def test_the_line_number_counts_from_the_start_of_the_journal_when_only_its_tail
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        pytest.param(lambda data: data[: len(data) // 2], r"gz: truncated, somewhere after line \d+;", id="truncated"),
-        pytest.param(lambda _: b"", "truncated, somewhere after line 0", id="empty"),
-        pytest.param(lambda _: b"this is no gzip file", "not a readable gzip file", id="no gzip"),
+        pytest.param(
+            lambda data: data[: len(data) // 2],
+            r"gz: truncated, (?:somewhere after line [1-9]|before a line of it can be read);",
+            id="truncated",
+        ),
+        pytest.param(lambda _: b"", "gz: empty;", id="empty"),
+        pytest.param(lambda _: b"this is no gzip file", "gz: not a gzip file;", id="no gzip"),
         pytest.param(lambda data: data[:-8] + b"\0" * 8, "not a readable gzip file", id="checksum"),
         pytest.param(
             lambda data: gzip.compress(gzip.decompress(data)[:-100]), r"gz:20: the last line is cut off", id="cut line"

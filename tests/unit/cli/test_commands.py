@@ -107,6 +107,46 @@ def test_recordings_are_listed_checked_and_scanned(cassettes, capsys):
     assert main(["cassettes", "list", "--folder=/nowhere/at/all"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"", " empty"),
+        (b"x", " not a gzip file"),
+        (b"{}\n" * 99, " not a gzip file"),
+        (gzip.compress(b"{}\n" * 99)[:-9], " truncated, before a line of it can be read"),
+        (gzip.compress(b"{}\n"), "1: not an interaction"),
+    ],
+)
+def test_a_list_goes_on_past_a_file_that_cannot_be_read(cassettes, capsys, content, what):
+    assert main(["cassettes", "list", f"--folder={cassettes}"]) == 0
+    before = capsys.readouterr().out
+    broken = cassettes / "a--first.jsonl.gz"
+    broken.write_bytes(content)
+    (cassettes / "imported").mkdir()
+    (cassettes / "imported/a.jsonl.gz").write_bytes(content)
+    assert main(["cassettes", "list", f"--folder={cassettes}"]) == 1
+    said = capsys.readouterr()
+    assert said.out == before
+    assert "sim/plain" in said.out
+    one, other, count = said.err.splitlines()
+    assert one.startswith(f"{broken}:{what}")
+    assert one.endswith("or delete it and record that model again")
+    assert other.startswith(f"{cassettes / 'imported/a.jsonl.gz'}:")
+    assert count == "2 of 4 files cannot be read, and are not listed"
+    # Nor does the file hide what others hold from whoever mistypes a name.
+    assert main(["cassettes", "pack", "sim/plian", f"--folder={cassettes}"]) == 1
+    assert "it holds recordings of sim/always-a, sim/plain" in capsys.readouterr().err
+
+
+def test_a_merge_of_folders_that_are_not_there_names_the_sources(cassettes, tmp_path, capsys):
+    missing = tmp_path / "shards/shard-1"
+    assert main(["cassettes", "merge", str(missing), f"--folder={cassettes}"]) == 1
+    assert capsys.readouterr().err == (
+        f"llmpref: {missing}: no such folder; name folders of recordings that there are (--folder is the one that they "
+        "are added to)\n"
+    )
+
+
 @pytest.mark.parametrize("action", ["pack", "export"])
 def test_a_model_that_was_not_recorded_is_an_error_that_lists_those_that_were(cassettes, tmp_path, capsys, action):
     before = sorted(cassettes.iterdir())
