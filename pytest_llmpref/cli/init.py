@@ -34,6 +34,7 @@ llmpref_profile = {llmpref_profile}
 asyncio_default_fixture_loop_scope = {asyncio_default_fixture_loop_scope}
 """
 IGNORED = (
+    ".venv/",
     "__pycache__/",
     ".pytest_cache/",
     "reports/",

@@ -47,6 +47,15 @@ def test_it_holds_for_a_simulated_model_with_the_figures_that_the_tutorial_gives
     assert f"`{said.split('.. ')[1]}`" in TUTORIAL
 
 
+def test_a_hypothesis_finds_the_recordings_of_a_clone_elsewhere(tutorial, pytester):
+    start = (ROOT / "docs/index.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```", start, re.MULTILINE | re.DOTALL)
+    (pytester.path / "test_advice.py").write_text(code)
+    run = tutorial(COMMANDS[1].replace("/path/to/clone", str(ROOT)))
+    assert run.ret == 0
+    run.stdout.fnmatch_lines([f"rootdir: {pytester.path}", " + advice_follows_preference *"])
+
+
 def test_it_is_planned_recorded_and_replayed_over_http(tutorial, pytester, monkeypatch):
     names = [line.split(",")[0] for line in FILES["languages.csv"].splitlines()[1:]]
     server = PlantedServer(PlantedModel({name: 0.8 * rank - 4.4 for rank, name in enumerate(names)}))
@@ -54,7 +63,7 @@ def test_it_is_planned_recorded_and_replayed_over_http(tutorial, pytester, monke
     monkeypatch.setenv("OPENAI_API_BASE", server.api_base)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789abcdefghij")
     try:
-        plan, record, replay = COMMANDS[1:]
+        plan, record, replay = COMMANDS[2:]
         planned = tutorial(plan).stdout.str()
         assert "  first_language            132      132" in planned
         assert not server.received

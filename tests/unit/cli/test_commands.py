@@ -83,7 +83,7 @@ def test_init_adds_to_a_gitignore_and_says_what_a_configuration_of_the_users_lac
     lines = (tmp_path / ".gitignore").read_text().splitlines()
     assert lines[:2] == ["node_modules/", "__pycache__/"]
     assert len(lines) == len(set(lines))
-    assert {"reports/", "cassettes/**/*.jsonl"} <= set(lines)
+    assert {".venv/", "reports/", "cassettes/**/*.jsonl"} <= set(lines)
 
 
 def test_init_writes_a_pytest_ini_where_pyproject_configures_something_else(tmp_path):
