@@ -47,19 +47,19 @@ def _certify(options: argparse.Namespace) -> None:
 
 def _verify(options: argparse.Namespace) -> int:
     from pytest_llmpref.characters import on_one_line  # noqa: PLC0415 - as above
-    from pytest_llmpref.plugin.certifying import certified, words_of  # noqa: PLC0415
-    from pytest_llmpref.study.certificate import CertificateError, changes, load  # noqa: PLC0415
+    from pytest_llmpref.plugin.certifying import verified, words_of  # noqa: PLC0415
+    from pytest_llmpref.study.certificate import CertificateError, load  # noqa: PLC0415
 
     known = load(options.file)
     try:
-        words = words_of(known, Path.cwd())
+        found = verified(known, words_of(known, Path.cwd()))
     except CertificateError as error:
         raise CertificateError(f"{options.file}: {error}") from None
-    now = certified([*words, "-q"], plan=known.get("kind") == "plan")
-    changed = changes(known, now)
-    for line in changed:
+    for line in found.changed:
         print(on_one_line(f"changed: {line}"))
-    if known.get("version") != now["version"]:
-        print(on_one_line(f"certified by pytest-llmpref {known.get('version')}, verified by {now['version']}"))
-    print(on_one_line(f"{options.file}: {f'{len(changed)} CHANGED' if changed else 'verified'}"))
-    return int(bool(changed))
+    if known.get("version") != found.version:
+        print(on_one_line(f"certified by pytest-llmpref {known.get('version')}, verified by {found.version}"))
+    if found.unreplayed:
+        print(on_one_line(f"{options.file}: {found.unreplayed}"))
+    print(on_one_line(f"{options.file}: {f'{len(found.changed)} CHANGED' if found.changed else 'verified'}"))
+    return int(bool(found.changed))

@@ -8,7 +8,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -16,8 +16,8 @@ from pytest_llmpref.claims.gates import function_of
 from pytest_llmpref.config.options import OPTIONS
 from pytest_llmpref.errors import LLMPrefError
 from pytest_llmpref.plugin import collection, gating
-from pytest_llmpref.plugin.kept_runs import CHOOSING
-from pytest_llmpref.plugin.stash import OFF, POLICY, RUN
+from pytest_llmpref.plugin.kept_runs import CHOOSING, WRITTEN
+from pytest_llmpref.plugin.stash import CALLED, OFF, POLICY, RUN
 from pytest_llmpref.study import certificate
 from pytest_llmpref.study.certificate import CertificateError
 
@@ -51,16 +51,77 @@ def certified(words: Sequence[str], *, plan: bool) -> dict[str, Any]:
     CertificateError
         If a part of the tests was chosen, no model was named, or the run did not come to verdicts.
     """
-    certifier = Certifier(plan=plan)
-    more = ["--llmpref-record-mode=none"]
+    certifier = Certifier(words, plan=plan)
+    status = _run(certifier)
+    if certifier.found is None or status not in _VERDICTS:
+        raise CertificateError(f"pytest ended with status {status}, so nothing was certified; see above")
+    return certifier.found
+
+
+class Verified(NamedTuple):
+    """What came of a certificate.
+
+    Attributes
+    ----------
+    changed
+        What is not as certified, a line for each kind of thing.
+    version
+        Of this tool, which compared.
+    unreplayed
+        Why there were no verdicts to compare; empty if there were.
+    """
+
+    changed: list[str]
+    version: str
+    unreplayed: str
+
+
+def verified(known: Mapping[str, Any], words: Sequence[str]) -> Verified:
+    """Plan or replay the study of a certificate, and compare.
+
+    If its replay fails, what is asked and claimed is compared all the same: a change there is why.
+
+    Parameters
+    ----------
+    known
+        The certificate.
+    words
+        What `words_of` returns for it.
+
+    Raises
+    ------
+    CertificateError
+        If nothing can be compared; or if there are no verdicts, and nothing that was planned changed.
+    """
+    certifier = Certifier(words, plan=known.get("kind") == "plan", known=known)
+    status = _run(certifier, "-q")
+    now = certifier.found
+    if now is not None and status in _VERDICTS:
+        return Verified(certificate.changes(known, now), now["version"], "")
+    if not certifier.planned:
+        raise CertificateError(f"pytest ended with status {status}, so nothing was verified; see above")
+    if not certifier.changed:
+        raise CertificateError(
+            f"what is asked and claimed is as certified, but pytest ended with status {status}, so the verdicts were "
+            "not verified; see above"
+        )
+    why = f"the verdicts were not compared, since pytest ended with status {status}; see above"
+    return Verified(certifier.changed, certifier.planned["version"], why)
+
+
+_VERDICTS = {int(pytest.ExitCode.OK), int(pytest.ExitCode.TESTS_FAILED)}
+"""How pytest ends if the tests came to verdicts."""
+
+
+def _run(certifier: "Certifier", *quiet: str) -> int:
+    """Run pytest for a certifier, and return its exit status."""
+    more = ["--llmpref-record-mode=none", *quiet]
     # A certificate of many workers would be the same, and the ini file may ask for some.
     more += ["-n0"] if _has_xdist() else []
-    more += ["--llmpref-plan"] if plan else []
+    more += ["--llmpref-plan"] if certifier.plan else []
     with tempfile.TemporaryDirectory() as reports:
-        status = pytest.main([*words, *more, f"--llmpref-report-dir={reports}"], plugins=[certifier])
-    if certifier.found is None or status not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
-        raise CertificateError(f"pytest ended with status {int(status)}, so nothing was certified; see above")
-    return certifier.found
+        words = [*certifier.words, *more, f"--llmpref-report-dir={reports}"]
+        return int(pytest.main(words, plugins=[certifier]))
 
 
 def _has_xdist() -> bool:
@@ -74,15 +135,35 @@ class Certifier:
 
     Parameters
     ----------
+    words
+        pytest's arguments, as the user gave them.
     plan
         Whether no test is run.
+    known
+        The certificate to compare with, if there is one.
+
+    Attributes
+    ----------
+    found
+        The certificate; ``None`` before the run came to it.
+    planned
+        What of it is known before the first test; empty if the run did not come so far.
+    changed
+        What of that is not as in the certificate to compare with.
     """
 
-    def __init__(self, *, plan: bool) -> None:
+    def __init__(self, words: Sequence[str], *, plan: bool, known: Mapping[str, Any] | None = None) -> None:
+        self.words, self.plan = tuple(words), plan
         self.found: dict[str, Any] | None = None
-        self._plan = plan
-        self._planned: dict[str, Any] = {}
+        self.planned: dict[str, Any] = {}
+        self.changed: list[str] = []
+        self._known = known
         self._studies: dict[str, Study] = {}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_load_initial_conftests(self, early_config: pytest.Config) -> None:
+        """Note how the user called the run: messages repeat this, and none of the options that are added to it."""
+        early_config.stash[CALLED] = self.words
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
@@ -91,17 +172,26 @@ class Certifier:
         if why := _why_not(session.config, run):
             raise pytest.UsageError(why)
         try:
-            self._planned = _planned(run, session.items)
+            self.planned = _planned(run, session.items)
             # Closed when the results are written; what they measured is there still.
-            self._studies = {model: run.study(model) for model in self._planned["models"]}
+            self._studies = {model: run.study(model) for model in self.planned["models"]}
         except LLMPrefError as error:
             raise pytest.UsageError(str(error)) from None
-        done = yield
-        if self._plan:
-            self.found = self._planned
+        if self._known is not None:
+            self.changed = certificate.changes_of_plan(self._known, self.planned)
+        try:
+            done = yield
+        except pytest.UsageError as error:
+            if not self.changed:
+                raise
+            # What follows, such as how to record what is missing, is no remedy for a study that changed.
+            raise pytest.UsageError(str(error).partition("\n")[0].rstrip(":")) from None
+        if self.plan:
+            self.found = self.planned
         return done
 
-    def pytest_llmpref_run_finished(self, results: "Results") -> None:
+    @pytest.hookimpl(trylast=True)
+    def pytest_llmpref_run_finished(self, results: "Results", folder: Path) -> None:
         """Add what was replayed, and what came of it."""
         found: dict[str, Any] = {}
         for model, one in results.models.items():
@@ -113,7 +203,10 @@ class Certifier:
             state = None if one.gate is None else one.gate.state
             recordings = certificate.recorded(self._studies[model])
             found[model] = {"recordings": recordings, "claims": claims, "gate": state}
-        self.found = self._planned | {"kind": "results", "found": found}
+        self.found = self.planned | {"kind": "results", "found": found}
+        # The last screen names the files that there are, and these would vanish with their folder.
+        for name in WRITTEN:
+            (folder / name).unlink(missing_ok=True)
 
 
 def _why_not(config: pytest.Config, run: "Run") -> str:

@@ -22,6 +22,7 @@ from pytest_llmpref.config.options import (
     converted,
 )
 from pytest_llmpref.files import LinkedFolderError, explained, refuse_links_below
+from pytest_llmpref.plugin.stash import CALLED
 
 
 def names_model(config: pytest.Config) -> bool:
@@ -143,7 +144,8 @@ def spelled(config: pytest.Config, text: str) -> str:
 def _command(config: pytest.Config) -> str:
     """Return the run as the user called it, without its record mode; a worker knows how its controller was called."""
     worker = getattr(config, "workerinput", None)
-    words = list(map(str, worker["mainargv"][1:] if worker else config.invocation_params.args))
+    given = config.stash.get(CALLED, config.invocation_params.args)
+    words = list(map(str, worker["mainargv"][1:] if worker else given))
     kept: list[str] = []
     for word in words:
         name, separator, _ = word.partition("=")

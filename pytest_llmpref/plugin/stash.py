@@ -19,5 +19,7 @@ OFF: "pytest.StashKey[str]" = pytest.StashKey()
 """Why a policy turns a test off."""
 UNASKED: "pytest.StashKey[str]" = pytest.StashKey()
 """Why a test is skipped whatever a policy says: what it measures is off in this run, or is not recorded."""
+CALLED: "pytest.StashKey[tuple[str, ...]]" = pytest.StashKey()
+"""The arguments that the user gave, where a command of ours runs pytest with more of its own."""
 MEASURED: "pytest.StashKey[Measured]" = pytest.StashKey()
 """The claims that a test makes."""

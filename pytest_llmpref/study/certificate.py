@@ -174,6 +174,21 @@ def changes(certified: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return [_of_one_kind(kind, members) for kind, members in together.items()]
 
 
+def changes_of_plan(certified: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Say what of the asking and the claims is not as a certificate says, whatever was found.
+
+    Parameters
+    ----------
+    certified
+        The certificate, of a plan or of results.
+    now
+        One of the same study's plan today.
+    """
+    return changes(
+        *({name: value for name, value in one.items() if name in now and name != "kind"} for one in (certified, now))
+    )
+
+
 _EFFECTS = ("models", "files", "found")
 """Parts of a certificate that follow from others, in the order of cause and effect."""
 _FOUND = ("recordings", "claims")

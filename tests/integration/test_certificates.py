@@ -93,6 +93,8 @@ def test_an_unchanged_study_is_verified_and_writes_no_report(llmpref, copy, name
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1] == f"{name}: verified"
     assert not (copy / "reports").exists()
+    # Its report vanishes with a temporary folder, so none is named.
+    assert "results.json" not in done.stdout.rpartition("\n" + name)[0]
 
 
 def test_the_same_study_has_the_same_bytes(llmpref, copy):
@@ -164,6 +166,39 @@ def test_the_cause_is_named_before_the_verdicts_that_changed_with_it(llmpref, co
     done = llmpref(copy, "verify", "results.json")
     first, *_ = [line for line in done.stdout.splitlines() if line.startswith("changed: ")]
     assert first == f"{FIRST} > policy: margin: was 0.5, now 0.45"
+
+
+def test_the_cause_is_named_where_the_study_cannot_be_replayed_any_more(llmpref, copy):
+    change_entity(copy)
+    done = llmpref(copy, "verify", "results.json")
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert next(line for line in lines if line.startswith("changed: ")).startswith("changed: entities: ")
+    assert lines[-2] == ("results.json: the verdicts were not compared, since pytest ended with status 4; see above")
+    assert lines[-1].endswith(" CHANGED")
+    # Recording more is no remedy.
+    assert "trials are not recorded" in done.stderr
+    assert "record just those" not in done.stderr
+
+
+def test_recordings_that_are_gone_are_told_from_a_change_of_plan(llmpref, copy):
+    write_lines(cassette(copy), lines_of(cassette(copy))[:-1])
+    done = llmpref(copy, "verify", "results.json")
+    assert done.returncode == 1
+    assert "what is asked and claimed is as certified" in done.stderr
+    assert "so the verdicts were not verified" in done.stderr
+    assert "changed: " not in done.stdout
+    words = "pytest test_it.py --llmpref-model=sim/plain --llmpref-entities=twelve.csv --record-mode new_episodes"
+    assert words in done.stderr
+
+
+def test_the_command_that_records_has_only_the_words_of_the_user(llmpref, copy):
+    words = ["test_it.py", "--model", "hosted_vllm/none", "--llmpref-entities", "twelve.csv"]
+    done = llmpref(copy, "certify", "none.json", *words)
+    assert done.returncode == 1
+    command = done.stderr.partition("record just those with:\n")[2].splitlines()[0]
+    assert command == f"  pytest {' '.join(words)} --record-mode new_episodes"
+    assert "nothing was certified" in done.stderr
 
 
 def test_pytest_does_not_warn_that_the_command_imported_the_plugin_before_it(pytester):
