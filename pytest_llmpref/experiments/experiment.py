@@ -165,6 +165,8 @@ class Rounds:
     expected
         Function that returns a condition that favours the gate, in words, and the approximate number of trials asked if
         it holds.
+    most
+        Maximum number of rounds, since each takes a job of its own in batches; 0 if it is not known beforehand.
     """
 
     total: int
@@ -174,6 +176,7 @@ class Rounds:
     measured: Callable[[Measure, Sequence[Replies]], Measure] = _as_found
     least: int = 0
     expected: Callable[[], Sequence[tuple[str, int]]] = tuple
+    most: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +244,11 @@ class Plan(Generic[Question]):
     def total(self) -> int:
         """Number of trials that are asked."""
         return len(self.requests) if self.rounds is None else self.rounds.total
+
+    @property
+    def most_rounds(self) -> int:
+        """Maximum number of rounds in which they are asked; 0 if it is not known beforehand."""
+        return 1 if self.rounds is None else self.rounds.most
 
     def next_round(self, replies: Sequence[Replies]) -> Sequence[int]:
         """Return which trials to ask next, given the replies to each; empty if all were asked."""

@@ -91,6 +91,7 @@ class Blocks:
             setting='stopping = "sequential"',
             at_most=True,
             measured=measured,
+            most=len(self.fractions),
         )
 
     @cached_property

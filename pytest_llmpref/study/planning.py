@@ -177,6 +177,8 @@ def _batches(study: Study, measures: Sequence[str], steps: Sequence[Step], price
     rounds = study.rounds_of_batches(measures)
     if not rounds:
         return
+    # The measures of one group go into the same jobs, so that the group takes as many rounds as the longest of them.
+    least, most = len(rounds), sum(max(study.plans[name].most_rounds or 1 for name in names) for names in rounds)
     batched = {name for names in rounds for name in names}
     cost = ""
     if price is not None:
@@ -185,11 +187,11 @@ def _batches(study: Study, measures: Sequence[str], steps: Sequence[Step], price
             for step in steps
         )
         cost = f"at most about ${sum(dollars):,.4f}, "
-    yield f"    in batches (--llmpref-batch wait): {cost}within {len(rounds) * LONGEST_WAIT} h"
+    yield f"    in batches (--llmpref-batch wait): {cost}within {most * LONGEST_WAIT:,} h"
     more = ["where answers are not valid"]
-    if any(step.at_most and step.missing for step in steps):
+    if not all(study.plans[name].most_rounds for name in batched):
         more.append("where answers choose the next questions")
-    counted = "1 round" if len(rounds) == 1 else f"{len(rounds)} rounds"
+    counted = "1 round" if most == 1 else f"{least} rounds" if least == most else f"{least} to {most} rounds"
     yield from _wrapped(f"{counted} of {LONGEST_WAIT} h at the most, more {' or '.join(more)}", "      ", "      ")
 
 

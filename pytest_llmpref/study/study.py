@@ -144,9 +144,9 @@ class Study:
         return rounds is not None and rounds.at_most
 
     def rounds_of_batches(self, measures: Sequence[str]) -> list[list[str]]:
-        """Return what is asked together in batches, round by round, if every answer is valid and chooses no question.
+        """Return what is asked together in batches, group after group; agents are in none.
 
-        Agents are in none.
+        A group takes one round if every answer is valid and chooses no question.
         """
         return [names for names in in_order_of_need(measures, self.plans, self.conditions) if self.gaps(names)]
 

@@ -132,4 +132,4 @@ def two_turns(count: int, others: int, answered: Callable[[Sequence[Replies]], S
         ]
         return [number for number in chosen if not replies[number]]
 
-    return Rounds(2 * count + others, choose, "its second turn", at_most=True)
+    return Rounds(2 * count + others, choose, "its second turn", at_most=True, most=2)

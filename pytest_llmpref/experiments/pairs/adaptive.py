@@ -67,7 +67,8 @@ def adaptive_rounds(conditions: Conditions, plan: Plan[PairQuestion], design: Se
         chosen[next_pairs(pool, scores, closed, count, seed=conditions.seed)] = True
         return [int(number) for number in np.flatnonzero(chosen[pool.pair_of])]
 
-    return Rounds(len(design) // len(pairs) * min(most, len(pairs)), choose, 'selection = "adaptive"')
+    total = len(design) // len(pairs) * min(most, len(pairs))
+    return Rounds(total, choose, 'selection = "adaptive"', most=math.ceil(most / len(ids)))
 
 
 def _pool(questions: Sequence[PairQuestion], pairs: Sequence[Pair], ids: Sequence[str]) -> Pool:

@@ -253,6 +253,7 @@ class RefusalStopping:
             measured=self.measured,
             least=int(np.sum(self.looks.look == 0)) + len(self.control),
             expected=self._expected,
+            most=max(self.looks.count, 1),
         )
 
     def _expected(self) -> list[tuple[str, int]]:
