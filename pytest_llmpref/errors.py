@@ -16,11 +16,6 @@ class LLMPrefError(Exception):
 def first_line(error: object) -> str:
     r"""Return the first line of an error's text, which says by itself what is wrong.
 
-    Examples
-    --------
-    >>> first_line("gpt-x: 3 trials are not recorded:\n  preference: 3 of 3")
-    'gpt-x: 3 trials are not recorded'
-
     Parameters
     ----------
     error
@@ -30,6 +25,11 @@ def first_line(error: object) -> str:
     -------
     str
         Its first line, without the colon that leads to the next.
+
+    Examples
+    --------
+    >>> first_line("gpt-x: 3 trials are not recorded:\n  preference: 3 of 3")
+    'gpt-x: 3 trials are not recorded'
     """
     return next(iter(str(error).splitlines()), "").removesuffix(":")
 

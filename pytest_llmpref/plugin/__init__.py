@@ -151,7 +151,7 @@ class RunHooks:
                 self._findings.keep_problems(error.args)
                 raise
             # The controller shows them, once for all workers.
-            session.shouldfail = "a run of llmpref cannot start"
+            session.shouldfail = "the run cannot start; the end of this screen says why"
             session.config.workeroutput["llmpref_problems"] = list(map(str, error.args))  # type: ignore[attr-defined]
             session.config.pluginmanager.register(RunsNothing())
         if self._preparation.under_way:
