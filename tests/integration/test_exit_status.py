@@ -87,7 +87,7 @@ def test_results_that_cannot_be_written_open_no_gate_and_the_verdicts_are_shown(
     assert any(line.startswith(" + gate [gate") for line in lines)
     assert any(line.startswith("preference ") for line in lines)
     assert "cannot write (Not a directory)" in " ".join(run.stdout.str().split())
-    suites = ET.parse(pytester.path / "junit.xml").getroot().iter("property")
+    suites = ET.parse(pytester.path / "junit.xml").getroot().iterfind("./testsuite/properties/property")
     assert [one.get("value") for one in suites if one.get("name") == "llmpref.gate"] == ["incomplete"]
 
 
@@ -107,7 +107,7 @@ def test_a_replay_that_cannot_start_says_everywhere_why_its_gate_did_not_run(sui
     for text in (pytester.path / "step.md", folder / "summary.md"):
         assert "264 trials are not recorded" in " ".join(text.read_text().split())
     assert (folder / "results.json").is_file()
-    suites = ET.parse(pytester.path / "junit.xml").getroot().iter("property")
+    suites = ET.parse(pytester.path / "junit.xml").getroot().iterfind("./testsuite/properties/property")
     assert [one.get("value") for one in suites if one.get("name") == "llmpref.gate"] == ["incomplete"]
 
 
