@@ -269,7 +269,7 @@ class Findings:
 
     def show(self, reporter: Any) -> None:  # noqa: ANN401 - pytest's terminal reporter, which is private
         """Show measures, claims and the state of the gates, which stands last."""
-        self._show_problems(reporter)
+        _show_problems(reporter, self._problems, self._run.config)
         if not self._runs_tests:
             return
         if self._measures or self._claims or (names_model(self._run.config) and self._gates.any):
@@ -282,15 +282,6 @@ class Findings:
             self._show_unasked(reporter, nothing_else=True)
             self._show_gate(reporter)
 
-    def _show_problems(self, reporter: Any) -> None:  # noqa: ANN401 - as above
-        """Show what workers of pytest-xdist found wrong before the first test. Without workers, pytest does so."""
-        if not self._problems or self._run.config.getoption("dist", "no") == "no":
-            return
-        from pytest_llmpref.report.terminal import write_text  # noqa: PLC0415 - see the class
-
-        for problem in self._problems:
-            write_text(reporter, f"ERROR: {problem}", red=True, bold=True)
-
     def _show_unasked(self, reporter: Any, *, nothing_else: bool) -> None:  # noqa: ANN401 - as above
         """Say which tests measured nothing, in a run that names a model: without one, the last line says it of all."""
         if not names_model(self._run.config) or self._run.config.option.verbose < 0:
@@ -299,18 +290,6 @@ class Findings:
 
         for line in self._unasked.lines(nothing_else=nothing_else):
             reporter.write_line(for_terminal(line), yellow=True)
-
-    def _shown(self) -> "Results":
-        """Return the results as they are shown: if they could not be written, no gate is called open."""
-        if not self._unwritten:
-            return self.results
-        import msgspec  # noqa: PLC0415 - see the class
-
-        states = {of: gating.as_record(gating.unwritten(state)) for of, state in self._gate_states.items()}
-        models = {
-            name: msgspec.structs.replace(model, gate=states.get(name)) for name, model in self.results.models.items()
-        }
-        return msgspec.structs.replace(self.results, models=models, gate=states.get(None))
 
     def _show_failure(self, reporter: Any) -> None:  # noqa: ANN401 - as above
         from pytest_llmpref.report.terminal import write_text  # noqa: PLC0415 - see the class
@@ -333,7 +312,7 @@ class Findings:
         from pytest_llmpref.report.terminal import last_lines, show_results, write_text  # noqa: PLC0415 - see the class
         from pytest_llmpref.report.wording import for_terminal  # noqa: PLC0415
 
-        results = self._shown()
+        results = gating.unwritten_results(self.results, self._gate_states) if self._unwritten else self.results
         show_results(reporter, results, self._run.config.option.verbose)
         if results.comparison is not None:
             from pytest_llmpref.report.comparison import comparison_lines  # noqa: PLC0415
@@ -366,6 +345,16 @@ class Findings:
         for line in annotations(results, config.rootpath, os.environ, failures=ANNOTATES_FAILURES not in plugins):
             reporter.write_line(line)
         append_summary(summary(results), os.environ)
+
+
+def _show_problems(reporter: Any, problems: Iterable[str], config: pytest.Config) -> None:  # noqa: ANN401 - as above
+    """Show what workers of pytest-xdist found wrong before the first test. Without workers, pytest does so."""
+    if not problems or config.getoption("dist", "no") == "no":
+        return
+    from pytest_llmpref.report.terminal import write_text  # noqa: PLC0415 - see the class
+
+    for problem in problems:
+        write_text(reporter, f"ERROR: {problem}", red=True, bold=True)
 
 
 class HookWarning(pytest.PytestWarning):

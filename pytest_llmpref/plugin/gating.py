@@ -19,7 +19,7 @@ from pytest_llmpref.plugin.stash import OFF
 
 if TYPE_CHECKING:
     from pytest_llmpref.results.parts import TestClaims
-    from pytest_llmpref.results.schema import GateRecord
+    from pytest_llmpref.results.schema import GateRecord, Results
 
 OUR_MARKERS = ("gate", "exploratory")
 UNKNOWN = "unknown gates"
@@ -252,6 +252,15 @@ def under_control(state: GateState, control: str) -> GateState:
 def unwritten(state: GateState) -> GateState:
     """Return a state as it is where the results could not be written: nobody can look up what opened the gate."""
     return replace(state, state="incomplete", reproducibility=None) if state.state == "open" else state
+
+
+def unwritten_results(results: "Results", states: Mapping[str | None, GateState]) -> "Results":
+    """Return results as they are shown where they could not be written; ``states`` has each model's gates'."""
+    import msgspec  # noqa: PLC0415 - for runs that measure
+
+    gates = {of: as_record(unwritten(state)) for of, state in states.items()}
+    models = {name: msgspec.structs.replace(model, gate=gates.get(name)) for name, model in results.models.items()}
+    return msgspec.structs.replace(results, models=models, gate=gates.get(None))
 
 
 def why_uncollected(report: pytest.CollectReport, root: Path) -> str:
