@@ -57,8 +57,8 @@ PROVIDERS = {
 if tuple(map(int, version("litellm").split(".")[:2])) < (1, 106):
     # Those before look for AWS's credentials on the network, which a replay refuses. 1.91 does, 1.106 does not.
     del PROVIDERS["bedrock/anthropic.claude-3-haiku-20240307-v1:0"]
-ADDRESSES = {"AZURE_API_BASE": "http://own.test", "AZURE_API_VERSION": "2024-06-01"}
-"""What users of Azure set; an address is no key. Servers of one's own need none in a replay."""
+ADDRESSES = ("AZURE_API_BASE", "AZURE_API_VERSION", "HOSTED_VLLM_API_BASE")
+"""What users of these two set to record. A replay needs none of it."""
 
 REPLAY = """
 import asyncio, json, sys
@@ -110,9 +110,8 @@ async def record(folder) -> dict[str, str]:
 def without_keys(monkeypatch) -> dict[str, str]:
     """The environment without all that could be a credential."""
     monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-    monkeypatch.delenv("HOSTED_VLLM_API_BASE", raising=False)
-    for name, value in ADDRESSES.items():
-        monkeypatch.setenv(name, value)
+    for name in ADDRESSES:
+        monkeypatch.delenv(name, raising=False)
     return {name: value for name, value in os.environ.items() if not re.search("KEY|TOKEN|SECRET|AWS_|GOOGLE_", name)}
 
 
