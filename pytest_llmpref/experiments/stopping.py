@@ -126,6 +126,18 @@ class Blocks:
         return {task: max(0, place * BLOCKS // count - FIRST_LOOK + 1) for place, task in enumerate(self.tasks)}
 
 
+def fractions_of(count: int) -> tuple[float, ...]:
+    """Return which part of so many tasks has been asked at each look.
+
+    Examples
+    --------
+    >>> fractions_of(64)
+    (0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0)
+    """
+    tasks = [str(number) for number in range(count)]
+    return Blocks(tasks, tasks, [True] * count, lambda _look, _seen, _replies: None).fractions
+
+
 class Decided(NamedTuple):
     """What a look decides of several claims.
 

@@ -135,8 +135,8 @@ def chance_of_no_gap(n: int, questions: int, margin: float, alpha: float, *, acc
     """Return how often two quarters of n entities are shown to be answered alike, where they are.
 
     By two one-sided tests (Schuirmann 1987), each question being asked under every entity of both quarters, with the
-    errors of `closed_form.supportable_gap`, and an interval that is `CLUSTERED`. Interim analyses make it a little
-    smaller.
+    errors of `closed_form.supportable_gap`, and an interval that is `CLUSTERED`. Interim analyses make it smaller:
+    `stats.sequential.expected_course`.
 
     Parameters
     ----------

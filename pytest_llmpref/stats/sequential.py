@@ -23,6 +23,7 @@ Ville 1939
 import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import scipy
@@ -247,8 +248,25 @@ HOPELESS = 0.01
 """Chance of being supported at the end, at best, below which a claim is given up. Our choice."""
 
 
-def expected_fraction(fractions: tuple[float, ...], threshold: float, error: float, alpha: float) -> float:
-    """Return which part of the information is used on average until ``abs(difference) < threshold`` is decided.
+class Expected(NamedTuple):
+    """What becomes of a sequential study if there is no difference.
+
+    Attributes
+    ----------
+    fraction
+        Which part of the information it uses on average.
+    supported
+        How often it ends with the claim supported, at any look.
+    """
+
+    fraction: float
+    supported: float
+
+
+def expected_course(
+    fractions: tuple[float, ...], threshold: float, error: float, alpha: float, *, wider: float = 1.0
+) -> Expected:
+    """Return what becomes of a study that asks until ``abs(difference) < threshold`` is decided.
 
     There is no difference, and its estimate is normal with a known error. The study ends at the first look at which
     the claim is supported, refuted, or hopeless (`conditional_power`). By recursive integration, as for `boundaries`,
@@ -262,23 +280,29 @@ def expected_fraction(fractions: tuple[float, ...], threshold: float, error: flo
         The claim's, tested by two one-sided tests at ``alpha``.
     error
         Standard error of the difference at the last look, above 0.
+    wider
+        How many times as wide the interval is as that of a normal estimate.
 
     Returns
     -------
-    float
-        At least the first of the fractions, and at most the last.
+    Expected
+        Of one claim.
 
     Examples
     --------
-    >>> from pytest_llmpref.stats.sequential import expected_fraction
+    >>> from pytest_llmpref.stats.sequential import expected_course
     >>> looks = (0.25, 0.5, 0.75, 1.0)
-    >>> [round(expected_fraction(looks, threshold, 1.0, 0.05), 2) for threshold in (1.0, 3.0, 6.0)]
-    [0.25, 0.89, 0.52]
+    >>> for threshold in (1.0, 3.0, 6.0):
+    ...     fraction, supported = expected_course(looks, threshold, 1.0, 0.05)
+    ...     print(f"{fraction:.2f} {supported:.2f}")
+    0.25 0.00
+    0.89 0.81
+    0.52 1.00
     """
     at = np.linspace(-_WIDEST, _WIDEST, _GRID)
     density = (np.arange(_GRID) == _GRID // 2).astype(np.float64)  # all of it at 0, before anything is asked
-    before, mean, wide = 0.0, 0.0, threshold / error
-    limits = boundaries(fractions, 2 * alpha)
+    before, mean, supported, wide = 0.0, 0.0, 0.0, threshold / error
+    limits = [wider * boundary for boundary in boundaries(fractions, 2 * alpha)]
     room = wide - limits[-1]
     for fraction, boundary in zip(fractions, limits, strict=True):
         # Those that were not decided before ask for this part too.
@@ -286,13 +310,15 @@ def expected_fraction(fractions: tuple[float, ...], threshold: float, error: flo
         kernel = np.exp(-((at[:, None] - at[None, :]) ** 2) / (2 * (fraction - before)))
         density = (kernel / kernel.sum(axis=0)) @ density
         reach = boundary * math.sqrt(fraction)
-        ends = (np.abs(at) < fraction * wide - reach) | (np.abs(at) > fraction * wide + reach)
+        within = np.abs(at) < fraction * wide - reach
+        supported += float(density[within].sum())
+        ends = within | (np.abs(at) > fraction * wide + reach)
         if fraction < 1:
             left = math.sqrt(1 - fraction)
             at_end = special.ndtr((room - at) / left) - special.ndtr((-room - at) / left)
             ends |= at_end < HOPELESS
         density, before = np.where(ends, 0.0, density), fraction
-    return mean
+    return Expected(mean, supported)
 
 
 _WIDEST, _GRID = 5.0, 501

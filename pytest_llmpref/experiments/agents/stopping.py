@@ -12,7 +12,7 @@ from pytest_llmpref.experiments.participants import interleaved
 from pytest_llmpref.experiments.stopping import Blocks, Ending, decided, stopping_record
 from pytest_llmpref.experiments.trials import Replies
 from pytest_llmpref.stats.closed_form import arms_error
-from pytest_llmpref.stats.sequential import expected_fraction
+from pytest_llmpref.stats.sequential import expected_course
 
 EARLY = "run only until the gate's verdict was decided, which only the differences of the arms allow for"
 """Why nothing else that is computed from such runs may be claimed."""
@@ -79,9 +79,9 @@ class AgenticStopping:
         """Return which part of the tasks the gate has run, if either arm solves half of them."""
         blocks, entities = self.blocks, self.conditions.profile.agentic_entities
         parts = [
-            expected_fraction(
+            expected_course(
                 blocks.fractions, threshold.margin, arms_error(len(blocks.tasks) * entities), threshold.of_each
-            )
+            ).fraction
             for threshold in self.conditions.thresholds["agentic"]
         ]
         return {"half of the tasks are solved": max(parts)}

@@ -69,8 +69,9 @@ class Reading(Behaviour):
         from pytest_llmpref.stats.closed_form import POWER  # noqa: PLC0415 - for plans
         from pytest_llmpref.stats.opening import chance_of_like_accuracies, chance_of_no_gap  # noqa: PLC0415 - as above
 
+        of_quarters = _chance_with_looks if planned.at_most else chance_of_no_gap
         kinds = (
-            ("gate", self.measure, chance_of_no_gap),
+            ("gate", self.measure, of_quarters),
             ("each entity", for_each(self.measure), chance_of_like_accuracies),
         )
         for title, compared, chance_of in kinds:
@@ -84,9 +85,9 @@ class Reading(Behaviour):
                 opens = ", ".join(f"{chance:.0%}" for chance in chances)
                 rights = ", ".join(f"{100 * accuracy:g}" for accuracy in PLANNED_ACCURACIES)
                 yield f"reading, {title} within {100 * threshold.margin:g} points: opens in {opens} of studies"
-                yield f"  without any difference, if {rights}% are answered correctly"
+                yield f"  without any difference, if {rights}% are right, by chance anew for each entity"
                 if max(chances) < POWER:
-                    yield "  FEW QUESTIONS: it opens only if answers hardly vary by chance"
+                    yield "  FEW QUESTIONS: it opens only if a question is mostly answered alike"
 
     def remarks(self, checks: Mapping[str, Any]) -> Iterator[str]:
         """Yield how often answers are right and yes, and how small a difference between entities they could show."""
@@ -111,6 +112,16 @@ class Reading(Behaviour):
         from pytest_llmpref.experiments.reading import calibration, difficulty_calibration  # noqa: PLC0415 - as above
 
         return (calibration, difficulty_calibration)
+
+
+def _chance_with_looks(n: int, questions: int, margin: float, alpha: float, *, accuracy: float) -> float:
+    """Return what `chance_of_no_gap` does, of a gate that stops the questions early."""
+    from pytest_llmpref.experiments.stopping import fractions_of  # noqa: PLC0415 - imports numpy, as such a plan does
+    from pytest_llmpref.stats.opening import CLUSTERED, quarters_error  # noqa: PLC0415 - for plans
+    from pytest_llmpref.stats.sequential import expected_course  # noqa: PLC0415 - as above
+
+    error = quarters_error(n, questions, accuracy=accuracy)
+    return expected_course(fractions_of(questions), margin, error, alpha, wider=CLUSTERED).supported
 
 
 def _percent(share: Mapping[str, Any] | None) -> str:

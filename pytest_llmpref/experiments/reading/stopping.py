@@ -26,7 +26,7 @@ from pytest_llmpref.stats.accuracy_shift import minus_others
 from pytest_llmpref.stats.answers import Answers
 from pytest_llmpref.stats.opening import quarters_error
 from pytest_llmpref.stats.performance import quarters_difference
-from pytest_llmpref.stats.sequential import expected_fraction, with_repeated_interval
+from pytest_llmpref.stats.sequential import expected_course, with_repeated_interval
 
 EARLY = "asked only until the gate's verdict was decided, which only the quarters' difference allows for"
 """Why nothing else that is computed from such answers may be claimed."""
@@ -113,12 +113,12 @@ class ReadingStopping:
         n, blocks = len(self.conditions.groups), self.blocks
         return {
             f"{accuracy:.0%} are right": max(
-                expected_fraction(
+                expected_course(
                     blocks.fractions,
                     threshold.margin,
                     quarters_error(n, len(blocks.tasks), accuracy=accuracy),
                     threshold.of_each,
-                )
+                ).fraction
                 for threshold in self.conditions.thresholds["boolq"]
             )
             for accuracy in PLANNED_ACCURACIES

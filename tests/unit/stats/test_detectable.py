@@ -11,6 +11,7 @@ from statsmodels.stats.proportion import proportion_confint
 from pytest_llmpref.claims.claim import ledger
 from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.cli import main
+from pytest_llmpref.experiments.stopping import fractions_of
 from pytest_llmpref.stats.answers import ReadingDesign, simulate_answers
 from pytest_llmpref.stats.arms import ArmRuns, arm_difference, minimum_detectable
 from pytest_llmpref.stats.closed_form import (
@@ -22,10 +23,11 @@ from pytest_llmpref.stats.closed_form import (
     supportable_gap,
     supportable_margin,
 )
-from pytest_llmpref.stats.opening import chance_of_no_gap
+from pytest_llmpref.stats.opening import CLUSTERED, chance_of_no_gap, quarters_error
 from pytest_llmpref.stats.performance import top_minus_bottom
 from pytest_llmpref.stats.power import reading_power
 from pytest_llmpref.stats.rating import bradley_terry
+from pytest_llmpref.stats.sequential import expected_course
 
 ALPHA = 0.05
 ERRORS = special.ndtri(1 - ALPHA / 2) + special.ndtri(POWER)
@@ -75,6 +77,18 @@ def test_a_gate_on_quarters_opens_about_as_often_as_in_simulation(questions, acc
     assert chance_of_no_gap(3, questions, 0.02, ALPHA, accuracy=accuracy) == 0
 
 
+@pytest.mark.parametrize(
+    ("questions", "accuracy", "opens"),
+    [(64, 0.85, 0.004), (64, 0.95, 0.29), (200, 0.85, 0.57), (200, 0.95, 0.97), (1000, 0.85, 0.999)],
+)
+def test_with_looks_a_gate_on_quarters_opens_about_as_often_as_the_validation_found(questions, accuracy, opens):
+    """2,000 studies each by the real rule: docs/validation/gates.md, under Reading."""
+    error = quarters_error(72, questions, accuracy=accuracy)
+    stated = expected_course(fractions_of(questions), 0.02, error, ALPHA, wider=CLUSTERED).supported
+    assert stated == pytest.approx(opens, abs=0.05)
+    assert stated < chance_of_no_gap(72, questions, 0.02, ALPHA, accuracy=accuracy) + 1e-9
+
+
 def test_arms_are_told_apart_from_what_their_runs_scatter_by():
     tasks, entities, rng = 60, 10, np.random.default_rng(2)
     task, entity = np.divmod(np.arange(tasks * entities), entities)
@@ -111,6 +125,14 @@ def test_a_plan_says_before_money_is_spent_that_a_profile_cannot_open_a_gate(cap
         text = capsys.readouterr().out
         assert opens in text
         assert ("TOO FEW QUESTIONS" in text) == (profile == "standard")
+
+
+def test_the_chance_that_reading_opens_allows_for_early_stopping(capsys):
+    assert main(["plan", "--model=openai/gpt-4.1-nano", "--profile=gate", "--measure=boolq"]) == 0
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 80
+    assert "reading, gate within 2 points: opens in 0%, 32% of studies" in text
+    assert "if 85, 95% are right, by chance anew for each entity" in text
 
 
 def test_detectable_effects_by_hand():

@@ -17,7 +17,7 @@ from pytest_llmpref.stats.sequential import (
     RepeatedInterval,
     boundaries,
     conditional_power,
-    expected_fraction,
+    expected_course,
     spent,
     with_repeated_interval,
 )
@@ -42,20 +42,25 @@ def test_all_looks_together_are_wrong_as_often_as_is_allowed(alpha):
 
 
 @pytest.mark.parametrize("threshold", [1.5, 2.5, 4.0, 7.0])
-def test_the_expected_part_is_that_of_simulated_studies(threshold):
+def test_the_expected_course_is_that_of_simulated_studies(threshold):
     """Of the estimates and the rule that decide in a run, with an error that is all but known."""
     rng, studies = np.random.default_rng(2), 600
     steps = np.sqrt(np.diff(np.r_[0, FIFTHS]))
-    asked = []
+    asked, supported = [], 0
     for walk in np.cumsum(rng.standard_normal((studies, len(FIFTHS))) * steps, axis=1):
         for look, fraction in enumerate(FIFTHS, start=1):
             found = Normal(walk[look - 1] / fraction, 1 / math.sqrt(fraction), 1e6)
             estimate = with_repeated_interval(Estimate(0.0, 10, "questions", "difference", found), FIFTHS[:look])
-            if decided(estimate, FIFTHS, [Threshold(threshold, 0.05)]) or look == len(FIFTHS):
+            ended = decided(estimate, FIFTHS, [Threshold(threshold, 0.05)])
+            if ended or look == len(FIFTHS):
                 asked.append(fraction)
+                supported += ended == "supported"
                 break
     error = np.std(asked) / math.sqrt(studies)
-    assert expected_fraction(FIFTHS, threshold, 1.0, 0.05) == pytest.approx(np.mean(asked), abs=4 * error + 0.005)
+    expected = expected_course(FIFTHS, threshold, 1.0, 0.05)
+    assert expected.fraction == pytest.approx(np.mean(asked), abs=4 * error + 0.005)
+    share_error = math.sqrt(expected.supported * (1 - expected.supported) / studies)
+    assert supported / studies == pytest.approx(expected.supported, abs=4 * share_error + 0.005)
 
 
 def test_one_look_is_students_interval_and_more_cost_little_at_the_end():
