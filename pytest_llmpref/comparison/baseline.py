@@ -13,7 +13,7 @@ from pytest_llmpref.experiments.measure import Measure
 from pytest_llmpref.experiments.registry import behaviour_of
 from pytest_llmpref.experiments.trials import Trial
 from pytest_llmpref.parsing.outcome import Attempt, Outcome
-from pytest_llmpref.results.loading import ResultsFileError
+from pytest_llmpref.results.loading import FIX, ResultsFileError
 from pytest_llmpref.results.measure_record import EstimateRecord, MeasureRecord
 from pytest_llmpref.results.schema import Results
 
@@ -81,6 +81,30 @@ def earlier_name(path: Path, old: Results, model: str, models: Collection[str]) 
             "or measure one model, and give a baseline of one"
         )
     return found
+
+
+def check_scores(path: Path, results: Results) -> None:
+    """Make sure that trials have scores that those of their class can have, before anything is computed from them.
+
+    The schema cannot say so: behaviours of users' own score by any number.
+
+    Raises
+    ------
+    ResultsFileError
+        If one has not; the message names the file, the measure and the row.
+    """
+    for model, found in results.models.items():
+        for name, record in found.measures.items():
+            bounds, columns = behaviour_of(name).trial().scores, record.columns
+            if bounds is None or columns is None:
+                continue
+            low, high = bounds
+            for row, score in enumerate(columns.score):
+                if score is not None and not low <= score <= high:
+                    raise ResultsFileError(
+                        f"{path}: models.{model}.measures.{name}: row {row} of the trials has score {score:g}, which "
+                        f"lies outside {low:g} to {high:g}; {FIX}"
+                    )
 
 
 def measures_of(results: Results, model: str, groups: Mapping[str, str] | None = None) -> dict[str, Measure]:

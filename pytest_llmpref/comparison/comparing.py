@@ -108,7 +108,7 @@ def _compare_models(old: Results, earlier: str, new: Results, name: str) -> Mode
     rho = _correlations(before, now)
     claims = _claims(old_model.claims, new_model.claims)
     families = [overall, rho, *(measure.changes for measure in measures.values())]
-    answered = AnsweredSides(old_model.provenance, new_model.provenance)
+    answered = AnsweredSides(_answered_by(old_model), _answered_by(new_model))
     return ModelComparison(
         old=earlier,
         simulated=new_model.simulated or old_model.simulated,
@@ -120,8 +120,13 @@ def _compare_models(old: Results, earlier: str, new: Results, name: str) -> Mode
         rho=rho,
         claims=claims,
         changed=bool(claims.changed) or any(one.moved for family in families for one in family.values()),
-        answered=answered if answered.old or answered.new else None,
+        answered=answered if old_model.provenance or new_model.provenance else None,
     )
+
+
+def _answered_by(model: ModelRecord) -> str:
+    """Say who answered, and when; empty if unknown."""
+    return model.provenance or ("a simulated model" if model.simulated else "")
 
 
 def _measure(found: Change, old: Measure, new: Measure) -> MeasureComparison:

@@ -149,6 +149,8 @@ class Trial(msgspec.Struct, frozen=True, gc=False):
 
     columns: ClassVar[Mapping[str, str]] = {}
     """Column of results.json -> field, of the fields that a derived class adds, in their order."""
+    scores: ClassVar[tuple[float, float] | None] = None
+    """Least and greatest score, where a behaviour's scores are bounded."""
 
     attempts: tuple[Attempt, ...]
     entities: tuple[str, ...]

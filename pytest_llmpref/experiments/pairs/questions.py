@@ -63,6 +63,7 @@ class PairTrial(Trial, frozen=True, gc=False):
     """
 
     columns: ClassVar[Mapping[str, str]] = {"first_is_a": "first_is_a", "framing": "form"}
+    scores: ClassVar[tuple[float, float] | None] = (0.0, 1.0)
 
     first_is_a: bool | None = True
     form: str | None = None
