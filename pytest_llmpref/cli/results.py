@@ -87,7 +87,8 @@ def _write_history(files: "dict[Path, Results]", folder: Path) -> list[Path]:
 
 def _diff(options: argparse.Namespace) -> int:
     from pytest_llmpref.characters import in_json  # noqa: PLC0415
-    from pytest_llmpref.comparison.comparing import compare_results  # noqa: PLC0415 - imports the statistics
+    from pytest_llmpref.comparison.baseline import check_scores  # noqa: PLC0415 - imports the statistics
+    from pytest_llmpref.comparison.comparing import compare_results  # noqa: PLC0415 - as above
     from pytest_llmpref.report.comparison import comparison_lines  # noqa: PLC0415
     from pytest_llmpref.report.summary import comparison_summary  # noqa: PLC0415
     from pytest_llmpref.results.loading import load_results  # noqa: PLC0415
@@ -97,8 +98,10 @@ def _diff(options: argparse.Namespace) -> int:
         register_installed()
         # Hundreds of thousands of trials are built, and none is dropped before the end.
         with no_garbage_collection():
-            new = load_results(options.new)
-            comparison = compare_results(load_results(options.old), new, str(options.old))
+            old, new = load_results(options.old), load_results(options.new)
+            check_scores(options.old, old)
+            check_scores(options.new, new)
+            comparison = compare_results(old, new, str(options.old))
     except LLMPrefError as error:
         print(f"llmpref: {error}", file=sys.stderr)
         return 2

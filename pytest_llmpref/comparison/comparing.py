@@ -31,7 +31,7 @@ from pytest_llmpref.results.comparison_record import (
 )
 from pytest_llmpref.results.loading import ResultsFileError
 from pytest_llmpref.results.measure_record import written
-from pytest_llmpref.results.schema import ClaimRecord, Results, RunRecord
+from pytest_llmpref.results.schema import ClaimRecord, ModelRecord, Results, RunRecord
 from pytest_llmpref.stats.association import spearman
 from pytest_llmpref.stats.change import holm_adjusted, p_value
 

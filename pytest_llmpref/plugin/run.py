@@ -100,11 +100,13 @@ class Run:
         """The results of the last release, where a baseline was named; one that cannot be used is a usage error."""
         if self.settings.baseline is None:
             return None
+        from pytest_llmpref.comparison.baseline import check_scores  # noqa: PLC0415 - see the class
         from pytest_llmpref.comparison.comparing import why_incomparable  # noqa: PLC0415 - see the class
         from pytest_llmpref.results.loading import load_results  # noqa: PLC0415
 
         try:
             found = load_results(self.settings.baseline)
+            check_scores(self.settings.baseline, found)
         except LLMPrefError as error:
             raise pytest.UsageError(f"--baseline {error}") from None
         if why := why_incomparable(found.run, self.settings.control, self.settings.control_seed):

@@ -47,6 +47,8 @@ def test_a_recording_asks_until_it_is_decided_resumes_where_it_stopped_and_repla
     run, server = served
     plan = run("--llmpref-plan")
     plan.stdout.fnmatch_lines([f"*refusal *<= {PLANNED} *<= {PLANNED} *", "*time: up to *"])
+    # A look of each of 4 waits for the jobs of the one before.
+    plan.stdout.fnmatch_lines(["*in batches *within 96 h", "*1 to 4 rounds of 24 h at the most, *"])
     recorded = run("--record-mode=new_episodes")
     assert recorded.ret == 0, recorded.stdout.str()
     assert len(server.received) == ASKED

@@ -34,6 +34,20 @@ def test_init_lays_what_users_edit_and_never_overwrites_unasked(tmp_path, capsys
     assert policy.read_text() != "# ours\n"
 
 
+def test_a_comparison_names_the_row_of_a_score_that_a_pair_cannot_have(tmp_path, capsys):
+    whole = ROOT / "tests/fuzz/corpus/results/whole.json"
+    record = json.loads(whole.read_text())
+    ((model, found),) = record["models"].items()
+    scores = found["measures"]["preference"]["trials"]["score"]
+    row = next(number for number, score in enumerate(scores) if score is not None)
+    scores[row] = 1.5
+    edited = tmp_path / "edited.json"
+    edited.write_text(json.dumps(record))
+    assert main(["diff", str(whole), str(edited)]) == 2
+    said = f"{edited}: models.{model}.measures.preference: row {row} of the trials has score 1.5, which lies outside"
+    assert said in capsys.readouterr().err
+
+
 def test_a_comparison_is_printed_as_text_markdown_and_json(tmp_path, capsys):
     whole = str(ROOT / "tests/fuzz/corpus/results/whole.json")
     printed = {}
