@@ -33,15 +33,18 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse does not export the t
 
 
 def _certify(options: argparse.Namespace) -> None:
-    from pytest_llmpref.files import write_whole  # noqa: PLC0415 - only these commands need them
+    from pytest_llmpref.characters import on_one_line  # noqa: PLC0415 - only these commands need them
+    from pytest_llmpref.files import write_whole  # noqa: PLC0415
     from pytest_llmpref.plugin.certifying import certified  # noqa: PLC0415
-    from pytest_llmpref.study.certificate import CertificateError, encoded  # noqa: PLC0415
+    from pytest_llmpref.study.certificate import BEFORE, CertificateError, encoded  # noqa: PLC0415
 
     found = certified(options.pytest, plan=options.plan)
     try:
         write_whole(options.file, encoded(found), f"{options.file.name}.part")
     except OSError as error:
         raise CertificateError(f"{options.file}: cannot be written ({error.strerror or error})") from None
+    for model, before in found.get(BEFORE, {}).items():
+        print(on_one_line(f"{model}: {before['answers']:,} of {before['of']:,} answers are already recorded"))
     print(f"{options.file}: certified {'what will be asked and claimed' if options.plan else 'with its verdicts'}")
 
 

@@ -187,7 +187,11 @@ class Certifier:
             # What follows, such as how to record what is missing, is no remedy for a study that changed.
             raise pytest.UsageError(str(error).partition("\n")[0].rstrip(":")) from None
         if self.plan:
-            self.found = self.planned
+            before = {
+                model: certificate.answers_recorded(self._studies[model], list(measures))
+                for model, measures in self.planned["models"].items()
+            }
+            self.found = self.planned | {certificate.BEFORE: before}
         return done
 
     @pytest.hookimpl(trylast=True)

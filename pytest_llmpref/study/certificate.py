@@ -26,6 +26,8 @@ FORMAT = 1
 """Version of the format."""
 SHORT = 12
 """Hex digits that name one question, reply or text; the digest of all of them has 64."""
+BEFORE = "recorded"
+"""Part of a plan's certificate: how many answers were recorded when it was made."""
 NAMED = 3
 """How many changes of one kind are named; the others are counted."""
 
@@ -112,6 +114,29 @@ def _questions(study: Study, name: str) -> dict[str, Any]:
     return found | ({"chosen_by": "answers"} if study.at_most(name) else {})
 
 
+def answers_recorded(study: Study, measures: Sequence[str]) -> dict[str, int]:
+    """Return how many answers are there when a plan is certified, and how many there will be at most.
+
+    Only the first attempt at each question counts. A simulated model in this process has no recording.
+
+    Parameters
+    ----------
+    study
+        Of the model.
+    measures
+        Their names.
+    """
+    study.only_plan(measures)
+    most = sum(map(study.planned, measures))
+    if not study.source.is_asked:  # imported
+        return {"answers": most, "of": most}
+    found = 0
+    for plan in map(study.plans.__getitem__, measures):
+        cassette = study.judging if plan.of_judge and study.judging is not None else study.cassette
+        found += sum(cassette.interaction(request.key) is not None for request in plan.requests)
+    return {"answers": found, "of": most}
+
+
 def recorded(study: Study) -> dict[str, Any]:
     """Return the replies that a model's measures rest on: every attempt's, by its key.
 
@@ -164,6 +189,8 @@ def changes(certified: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         The certificate, and one of the same study today. Another version of this tool alone is no change.
     """
     found: dict[tuple[str, ...], list[str]] = {}
+    # How much was recorded before says when a plan was certified, and not what it is.
+    certified, now = ({name: part for name, part in one.items() if name != BEFORE} for one in (certified, now))
     for place, name, text in _differences(certified, now, ()):
         if place or name != "version":
             found.setdefault(place, []).append(f"{name}: {text}" if text else name)

@@ -78,6 +78,9 @@ def test_what_will_be_asked_and_claimed_stands_in_the_plan(project):
     function = plan["functions"]["test_it.py::test_follows"]
     policy = {"margin": 0.5, "negative_control": "", "positive_control": "", "role": "gate"}
     assert (function["gate"], function["family"], function["policy"]) == (True, 2, policy)
+    # The study of this test was recorded before, and the certificate of its plan says so.
+    before = plan.pop("recorded")["sim/plain"]
+    assert before["answers"] == before["of"] >= 132
     results = json.loads((project / "results.json").read_text())
     assert {name: results[name] for name in plan if name != "kind"} == {n: plan[n] for n in plan if n != "kind"}
     found = results["found"]["sim/plain"]

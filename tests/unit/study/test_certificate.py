@@ -33,6 +33,10 @@ def test_nothing_and_another_version_are_no_change():
     assert changed("version", to="2.0") == []
 
 
+def test_how_much_was_recorded_before_is_no_change():
+    assert changed("recorded", to={"sim/x": {"answers": 0, "of": 9}}) == []
+
+
 def test_values_are_told_and_digests_are_not():
     assert changed("profile", "repetitions", to=3) == ["profile: repetitions: was 1, now 3"]
     assert changed("entities", "unicef", to=KEYS[5]) == ["entities: unicef: changed"]
