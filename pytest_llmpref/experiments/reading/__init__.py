@@ -85,7 +85,7 @@ class Reading(Behaviour):
                 opens = ", ".join(f"{chance:.0%}" for chance in chances)
                 rights = ", ".join(f"{100 * accuracy:g}" for accuracy in PLANNED_ACCURACIES)
                 yield f"reading, {title} within {100 * threshold.margin:g} points: opens in {opens} of studies"
-                yield f"  without any difference, if {rights}% are right, by chance anew for each entity"
+                yield f"  without any difference, if {rights}% are right, drawn anew for each entity"
                 if max(chances) < POWER:
                     yield "  FEW QUESTIONS: it opens only if a question is mostly answered alike"
 

@@ -132,7 +132,7 @@ def test_the_chance_that_reading_opens_allows_for_early_stopping(capsys):
     text = capsys.readouterr().out
     assert max(map(len, text.splitlines())) <= 80
     assert "reading, gate within 2 points: opens in 0%, 32% of studies" in text
-    assert "if 85, 95% are right, by chance anew for each entity" in text
+    assert "if 85, 95% are right, drawn anew for each entity" in text
 
 
 def test_detectable_effects_by_hand():
