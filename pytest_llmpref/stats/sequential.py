@@ -268,9 +268,8 @@ def expected_course(
 ) -> Expected:
     """Return what becomes of a study that asks until ``abs(difference) < threshold`` is decided.
 
-    There is no difference, and its estimate is normal with a known error. The study ends at the first look at which
-    the claim is supported, refuted, or hopeless (`conditional_power`). By recursive integration, as for `boundaries`,
-    over a grid of Brownian motion.
+    There is no difference, and its estimate is normal with a known error. The study ends at the first look at which the
+    claim is supported, refuted, or hopeless. By recursive integration, as for `boundaries`, over a grid of a walk.
 
     Parameters
     ----------
