@@ -103,7 +103,7 @@ _HOMES = {
     "negative_control": "experiments.contexts.effects",
     "open_study": "notebooks",
     "outcome_diagnostics": "experiments.measure",
-    "over_entities": "stats.association",
+    "over_entities": "stats.own_statistic",
     "own_slope": "experiments.contexts.alignment",
     "pair_experiment": "experiments.pairs.experiment",
     "partial_spearman": "stats.grouped",

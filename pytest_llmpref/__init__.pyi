@@ -92,11 +92,12 @@ from pytest_llmpref.parsing.open_answers import OpenAnswer, read_open_answer
 from pytest_llmpref.parsing.outcome import Attempt, Outcome, Reason
 from pytest_llmpref.parsing.replies import read_choice
 from pytest_llmpref.parsing.yes_no import read_yes_no
-from pytest_llmpref.stats.association import over_entities, spearman
+from pytest_llmpref.stats.association import spearman
 from pytest_llmpref.stats.attenuation import attenuation_corrected
 from pytest_llmpref.stats.change import changed, share_correlation
 from pytest_llmpref.stats.grouped import partial_spearman, within_groups
 from pytest_llmpref.stats.noise import residuals
+from pytest_llmpref.stats.own_statistic import over_entities
 from pytest_llmpref.stats.reliability import split_half
 from pytest_llmpref.stats.sequential import SequentialShare
 

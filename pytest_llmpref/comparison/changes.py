@@ -195,7 +195,7 @@ def change_in_rho(new: tuple[HasValues, HasValues], old: tuple[HasValues, HasVal
     ]
     columns = [np.array([side.values[entity] for entity in shared], dtype=np.float64) for side in (x, y, old_x, old_y)]
     now, before = (spearman(_part(a, shared), _part(b, shared)) for a, b in ((x, y), (old_x, old_y)))
-    sampled = sampled_parts(groups_of(x, y, shared), len(shared))
+    sampled = sampled_parts(groups_of((x, y), shared), len(shared))
     correlation = rho_correlation(*columns, sampled=sampled) if len(shared) > 1 else 0.0
     source = "Pearson and Filon 1898" if sampled is None else "jackknife, Efron and Stein 1981"
     return changed(

@@ -1,19 +1,16 @@
-"""Do two measures order the entities alike? Spearman's rho, and a statistic of a user's own.
+"""Do two measures order the entities alike? Spearman's rho.
 
-Within groups: `stats.grouped`.
+Within groups: `stats.grouped`. A statistic of a user's own: `stats.own_statistic`.
 
 References
 ----------
 Bonett and Wright 2000
-Efron 1987
 Efron and Stein 1981
 """
 
 import math
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from functools import lru_cache
+from dataclasses import dataclass, fields, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -25,7 +22,7 @@ from pytest_llmpref.stats.arrays import FloatArray, explained_by_groups
 from pytest_llmpref.stats.closed_form import FEWEST_GROUPS
 from pytest_llmpref.stats.crossed import without_shared_noise
 from pytest_llmpref.stats.ranks import FEWEST, RhoInterval, rank_correlation, shared_variance
-from pytest_llmpref.stats.sampled import FEWEST_RESAMPLED, Groups, scatter_of
+from pytest_llmpref.stats.sampled import Groups, scatter_of
 
 
 class HasValues(Protocol):
@@ -126,17 +123,24 @@ def spearman(x: HasValues, y: HasValues, *, groups: Groups = "sample") -> Correl
         raise ValueError(f'spearman(groups={groups!r}): groups are a "sample" of their kind, or as "given"')
     entities, x_values, y_values = shared_values(x, y)
     extra = _extra_variance(x, entities, y_values) + _extra_variance(y, entities, x_values)
-    of = groups_of(x, y, entities)
+    of = groups_of((x, y), entities)
     plain = spearman_estimate(x_values, y_values, invalid=reasons_of(x, y), extra=extra, groups=of, given=groups)
     estimate = without_shared_noise(plain, x, y)
     estimate = replace(estimate, method=estimate.method + _explained(x, y, entities, of))
-    note = _ONLY[groups] if groups == "given" or 1 < len(set(of or ())) < FEWEST_GROUPS else ""
+    note = _ONLY[groups] if groups == "given" or few_groups(of) else ""
     described = described_as(estimate, f"rho({x.name}, {y.name}{note})", x, y, len(entities))
     return Correlation(**{one.name: getattr(described, one.name) for one in fields(Estimate)}, x=x, y=y)
 
 
 _SWAYED = "; and for that entities sway each other's values, by the jackknife over entities"
-_ONLY = {"sample": "; these entities only", "given": "; groups as given"}
+THESE_ONLY = "; these entities only"
+"""Label of an interval that tells nothing of other groups."""
+_ONLY = {"sample": THESE_ONLY, "given": "; groups as given"}
+
+
+def few_groups(groups: Sequence[str] | None) -> bool:
+    """Return whether there are groups, and too few to tell how far others would differ from them."""
+    return 1 < len(set(groups or ())) < FEWEST_GROUPS
 
 
 def spearman_estimate(
@@ -239,9 +243,9 @@ def _extra_variance(measure: HasValues, entities: Sequence[str], others: Sequenc
     return shared_variance(np.asarray(others), values, changes)
 
 
-def groups_of(x: HasValues, y: HasValues, entities: Sequence[str]) -> list[str] | None:
-    """Return the group of each entity, as the first of two measures has it that knows them; ``None`` if none does."""
-    known = next((one.groups for one in (x, y) if isinstance(one, HasGroups)), None)
+def groups_of(measures: Iterable[HasValues], entities: Sequence[str]) -> list[str] | None:
+    """Return the group of each entity, as the first of the measures has it that knows them; ``None`` if none does."""
+    known = next((one.groups for one in measures if isinstance(one, HasGroups)), None)
     return None if known is None else [known.get(entity, "") for entity in entities]
 
 
@@ -269,97 +273,3 @@ def described_as(estimate: Estimate, label: str, x: HasValues, y: HasValues, sha
     missing = len({*x.values, *y.values}) - shared
     note = f"; {missing} entities without a value in both are left out" if missing else ""
     return replace(estimate, method=estimate.method + note, label=label)
-
-
-RESAMPLES = 5_000
-"""Bootstrap samples; enough for the tails of an interval that is corrected for some 20 claims."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Bootstrap:
-    """Bias-corrected and accelerated interval (BCa: Efron 1987) by `scipy.stats.bootstrap`, entities resampled.
-
-    Attributes
-    ----------
-    statistic
-        Takes one vector for each measure, entities in the same order.
-    values
-        The vectors.
-    seed
-        Random seed of the resampling.
-    """
-
-    statistic: Callable[..., float]
-    values: tuple[FloatArray, ...] = field(repr=False)
-    seed: int = 0
-
-    def limits(self, level: float) -> tuple[float, float]:
-        """Return the interval; NaN if the statistic does not vary over the samples."""
-        return _limits(self, level)
-
-
-@lru_cache(maxsize=256)
-def _limits(method: Bootstrap, level: float) -> tuple[float, float]:
-    from scipy import stats  # noqa: PLC0415 - slow to import, and needed by few
-
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that all samples are alike is said by the interval, which is NaN
-        found = stats.bootstrap(
-            method.values,
-            lambda *columns: float(method.statistic(*columns)),
-            n_resamples=RESAMPLES,
-            paired=True,
-            vectorized=False,
-            confidence_level=level,
-            method="BCa",
-            rng=np.random.default_rng(method.seed),
-        )
-    return float(found.confidence_interval.low), float(found.confidence_interval.high)
-
-
-def over_entities(statistic: Callable[..., float], *measures: HasValues, label: str = "", seed: int = 0) -> Estimate:
-    """Return a statistic of your own over the entities that have a value in every measure.
-
-    As in `spearman`, the interval treats the entities as a sample of their kind. The estimate is invalid if a measure
-    is.
-
-    Parameters
-    ----------
-    statistic
-        Function of one numpy vector per measure, shape (n_entities,) each, that returns a number.
-    measures
-        The measures.
-    label
-        Name in reports; by default, made from the names of the function and the measures.
-    seed
-        Random seed of the resampling.
-
-    Returns
-    -------
-    Estimate
-        NaN for fewer than 8 entities.
-
-    Examples
-    --------
-    >>> from types import SimpleNamespace as Values
-    >>> over_entities(np.mean, Values(name="x", values=dict(enumerate(range(12))), reasons=(), unranked=())).value
-    5.5
-    """
-    columns = [measure.values for measure in measures]
-    shared = [entity for entity in columns[0] if all(not math.isnan(one.get(entity, math.nan)) for one in columns)]
-    values = tuple(np.array([one[entity] for entity in shared], dtype=np.float64) for one in columns)
-    reasons = [f"{measure.name}: {reason}" for measure in measures for reason in (*measure.reasons, *measure.unranked)]
-    enough = len(shared) >= FEWEST_RESAMPLED
-    if not enough:
-        reasons.append(
-            f"{len(shared)} entities with a value in each measure are too few: resampling needs {FEWEST_RESAMPLED}"
-        )
-    name = getattr(statistic, "__name__", "statistic")
-    return Estimate(
-        value=float(statistic(*values)) if enough else math.nan,
-        n=len(shared),
-        unit="entities",
-        method=f"{name}, BCa interval (Efron 1987) over {RESAMPLES:,} resamples of the entities",
-        interval_method=Bootstrap(statistic, values, seed) if enough else Unknown(),
-        label=label or f"{name}({', '.join(measure.name for measure in measures)})",
-    ).marked(reasons)

@@ -158,3 +158,22 @@ def without_shared_noise(estimate: Estimate, x: object, y: object) -> Estimate:
         f"correlate more than halves of different pairs (mean of {found.splits} splits, stepped up: Spearman 1910)",
         interval_method=replace(inner, r=value),
     )
+
+
+def kept_shared_noise(*measures: object) -> str:
+    """Say that what is particular to a pair counts as a relation of entities, where several measures ask about pairs.
+
+    Parameters
+    ----------
+    measures
+        Measures whose relation is estimated without removing it.
+
+    Returns
+    -------
+    str
+        The end of a method; empty if there is nothing to say.
+    """
+    of_pairs = sum(isinstance(one, HasHalves) and one.halves is not None for one in measures)
+    if of_pairs < 2:
+        return ""
+    return "; preferences for single pairs, which both ask about, are not separated from preferences for entities"

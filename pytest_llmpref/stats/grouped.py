@@ -30,7 +30,7 @@ from pytest_llmpref.stats.association import (
     why_no_rank_correlation,
 )
 from pytest_llmpref.stats.closed_form import FEWEST_GROUPS
-from pytest_llmpref.stats.crossed import HasHalves
+from pytest_llmpref.stats.crossed import kept_shared_noise
 from pytest_llmpref.stats.ranks import (
     FEWEST,
     RhoInterval,
@@ -72,7 +72,7 @@ def within_groups(x: HasGroups, y: HasValues) -> Estimate:
     entities, x_values, y_values = shared_values(x, y)
     groups = [x.groups[entity] for entity in entities]
     estimate = within_group_spearman(x_values, y_values, groups, invalid=reasons_of(x, y))
-    estimate = replace(estimate, method=estimate.method + _shared_noise(x, y))
+    estimate = replace(estimate, method=estimate.method + kept_shared_noise(x, y))
     return described_as(estimate, f"rho within groups({x.name}, {y.name})", x, y, len(entities))
 
 
@@ -107,18 +107,8 @@ def partial_spearman(x: HasGroups, y: HasValues) -> Estimate:
     entities, x_values, y_values = shared_values(x, y)
     groups = [x.groups[entity] for entity in entities]
     estimate = partial_rank_correlation(x_values, y_values, groups, invalid=reasons_of(x, y))
-    estimate = replace(estimate, method=estimate.method + _shared_noise(x, y))
+    estimate = replace(estimate, method=estimate.method + kept_shared_noise(x, y))
     return described_as(estimate, f"rho given groups({x.name}, {y.name})", x, y, len(entities))
-
-
-def _shared_noise(x: object, y: object) -> str:
-    """Say that what is particular to a pair counts as a relation of entities, where both measures ask about pairs."""
-    both = all(isinstance(one, HasHalves) and one.halves is not None for one in (x, y))
-    return (
-        "; preferences for single pairs, which both ask about, are not separated from preferences for entities"
-        if both
-        else ""
-    )
 
 
 def within_group_spearman(

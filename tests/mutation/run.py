@@ -55,9 +55,10 @@ TESTS: dict[str, list[str]] = {
     ],
     "stats/arrays": [f"{STATS}/test_ranks.py"],
     "stats/association": [
-        *(f"{STATS}/test_{name}.py" for name in ("association", "resampling", "dependence")),
+        *(f"{STATS}/test_{name}.py" for name in ("association", "dependence")),
         COVERAGE_OF_RHO,
     ],
+    "stats/own_statistic": [f"{STATS}/test_resampling.py"],
     "stats/change": [f"{STATS}/test_change.py"],
     "stats/reliability": [f"{STATS}/test_{name}.py" for name in ("attenuation", "reliability")],
     "stats/noise": [f"{STATS}/test_{name}.py" for name in ("noise", "shrinkage", "association")],

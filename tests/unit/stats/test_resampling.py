@@ -8,12 +8,13 @@ import pytest
 from scipy import stats
 
 from pytest_llmpref import over_entities
-from pytest_llmpref.stats import association as resampling
+from pytest_llmpref.stats import own_statistic as resampling
 
 
-def measure(values, name="it", reasons=(), unranked=()):
+def measure(values, name="it", reasons=(), unranked=(), groups=None):
     values = {f"e{n}": float(value) for n, value in enumerate(values)}
-    return SimpleNamespace(name=name, values=values, reasons=reasons, unranked=unranked)
+    known = {} if groups is None else {"groups": dict(zip(values, groups, strict=True))}
+    return SimpleNamespace(name=name, values=values, reasons=reasons, unranked=unranked, **known)
 
 
 def tau(x, y):
@@ -69,3 +70,41 @@ def test_few_entities_and_a_statistic_that_does_not_vary_have_no_interval():
     same = over_entities(np.mean, measure([1.0] * 12))
     assert math.isnan(same.interval().low)
     assert (same > 0).verdict == "invalid"
+
+
+def test_from_five_groups_on_a_whole_group_is_left_out_at_a_time(monkeypatch):
+    monkeypatch.setattr(resampling, "RESAMPLES_OF_GROUPS", 50)
+    groups = [number % 6 for number in range(24)]
+    x = np.random.default_rng(5).normal(size=24) + np.array(groups)
+    found = over_entities(np.mean, measure(x, groups=groups))
+    means = [x[np.array(groups) == one].mean() for one in range(6)]
+    expected = stats.t.interval(0.95, 5, np.mean(means), stats.sem(means))
+    interval = found.interval()
+    assert (interval.low, interval.high) == pytest.approx(expected, rel=1e-9)
+    assert found.label == "mean(it)"
+    assert "it generalises to other groups" in found.method
+
+
+def test_of_fewer_groups_the_label_says_that_it_is_about_these_entities_only():
+    x, y = two(24, 0.7, 6)
+    few = [number % 4 for number in range(24)]
+    found = over_entities(tau, measure(x, "a"), measure(y, "b", groups=few))
+    assert found.label == "tau(a, b; these entities only)"
+    assert "since 4 groups are too few to tell of others" in found.method
+    assert over_entities(np.mean, measure(x, "a", groups=few), label="mine").label == "mine; these entities only"
+    one = over_entities(tau, measure(x, "a", groups=["all"] * 24), measure(y, "b"))
+    assert one.label == "tau(a, b)"
+
+
+def test_a_median_that_hardly_moves_without_one_group_has_the_error_of_resampled_groups():
+    x = np.repeat([0.0, 1.0, 2.0, 3.0, 9.0, 10.0], 4)
+    groups = np.repeat(list("abcdef"), 4)
+    found = over_entities(np.median, measure(x, groups=groups)).interval(0.95)
+    without = [np.median(x[groups != one]) for one in "abcdef"]
+    jackknife = math.sqrt(5 / 6 * np.sum((np.array(without) - 2.5) ** 2))
+    assert found.high - 2.5 > stats.t.ppf(0.975, 5) * jackknife
+
+
+def test_groups_that_are_all_alike_give_no_interval():
+    same = over_entities(np.mean, measure([1.0, 2.0] * 12, groups=[number // 2 % 6 for number in range(24)]))
+    assert math.isnan(same.interval().low)
