@@ -162,8 +162,8 @@ DATED = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}Z")
 """Name of the folder of a run's reports, as `Settings.run_dir` makes it."""
 
 
-NO_RUN = "pytest"
-"""The command of settings that belong to no pytest run, for messages."""
+NO_RUN = ""
+"""The command of settings that belong to no pytest run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_llmpref.config.options import Settings
+from pytest_llmpref.config.options import NO_RUN, Settings
 from pytest_llmpref.errors import MissingError
 from pytest_llmpref.experiments.registry import in_order
 from pytest_llmpref.models.parameters import price_under
@@ -60,9 +60,15 @@ def describe_gaps(model: str, gaps: Sequence[Gap], settings: Settings, after: Ma
     # What was recorded of later rounds cannot be known before the answers that choose them.
     at_most = {gap.measure: bool(gap.later or after.get(gap.measure)) for gap in gaps}
     most = "up to " * any(at_most.values())
+    mode, again = "--record-mode none", f"{settings.command} --record-mode new_episodes"
+    elsewhere = "--llmpref-cassettes=FOLDER"
+    if settings.command == NO_RUN:
+        # In a notebook there is no command line.
+        mode, again = 'record_mode="none"', f'open_study("{model}", ..., record_mode="new_episodes")'
+        elsewhere = 'cassettes="FOLDER"'
     lines = [
-        f"{model}: {most}{count:,} {'trial is' if count == 1 else 'trials are'} not recorded, and --record-mode none "
-        f"asks nothing; recording all of them {_in_all(costs)}:"
+        f"{model}: {most}{count:,} {'trial is' if count == 1 else 'trials are'} not recorded, and {mode} asks "
+        f"nothing; recording all of them {_in_all(costs)}:"
     ]
     for gap in gaps:
         lines.append(f"  {gap.measure}: {'up to ' * at_most[gap.measure]}{gap.count:,} of {gap.planned:,}")
@@ -75,9 +81,9 @@ def describe_gaps(model: str, gaps: Sequence[Gap], settings: Settings, after: Ma
     of_model, *of_judge = costs
     lines += [
         f"searched for in {settings.cassettes.absolute()}",
-        "(--llmpref-cassettes=FOLDER names another)",
+        f"({elsewhere} names another)",
         "record just those with:",
-        f"  {settings.command} --record-mode new_episodes",
+        f"  {again}",
         f"which takes about {of_model.prompt:,} tokens of prompts, and at most {of_model.reply:,} of replies",
         f"({of_model.in_words}).",
     ]

@@ -83,7 +83,7 @@ def below(rate, errors=3.0):
 @pytest.mark.parametrize("statistic", STATISTICS)
 @pytest.mark.parametrize("groups", [5, 8, 20])
 def test_a_false_claim_is_supported_as_seldom_as_promised_on_either_side(groups, statistic):
-    """The truth is 0, so that "> 0" and "< 0" are both false; with 5 and 8 groups, errors of independent entities gave 17 to 33%."""
+    """The truth is 0, so that "> 0" and "< 0" are both false: with independent entities, 17 to 33% in 5 or 8 groups."""
     studies = list(found(statistic, groups, 0.0, between=0.7))
     assert np.mean([(each > 0).verdict is Verdict.SUPPORTED for each in studies]) < below(0.025)
     assert np.mean([(each < 0).verdict is Verdict.SUPPORTED for each in studies]) < below(0.025)

@@ -40,11 +40,20 @@ def test_all_that_is_missing_is_counted_and_priced(study_with):
     assert "    (which they are depends on the answers to preference and written_pieces)" in lines
     steps = plan_of(study_with(price="1/2")[0], NEEDED)
     count = sum(step.missing or step.judgements for step in steps)
-    assert head.startswith(f"any/model: up to {count:,} trials are not recorded, and --record-mode none asks nothing; ")
+    assert head.startswith(f'any/model: up to {count:,} trials are not recorded, and record_mode="none" asks nothing; ')
+    assert '  open_study("any/model", ..., record_mode="new_episodes")' in lines
     prompt = sum(step.prompt_tokens for step in steps)
     reply = sum(step.reply_tokens for step in steps)
     # A judge that runs here is free, so all of it is the model's.
     assert f"costs at most about ${(prompt + 2 * reply) / 1e6:,.2f}, with one attempt at each:" in head
+
+
+def test_a_run_of_pytest_is_told_its_own_command(study_with):
+    study, settings = study_with(command="pytest suites --model any/model")
+    with pytest.raises(NotRecordedError) as raised:
+        check_recorded(study, MEASURES, settings)
+    assert "\n  pytest suites --model any/model --record-mode new_episodes\n" in str(raised.value)
+    assert "open_study" not in str(raised.value)
 
 
 def test_an_unknown_price_is_no_sum(study_with):
