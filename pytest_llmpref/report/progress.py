@@ -45,7 +45,7 @@ def progress_bar(title: str, total: int, unit: str) -> "tqdm[Any]":
     )
 
 
-class _Bar(tqdm):  # type: ignore[type-arg] # at run time it takes no argument
+class _Bar(tqdm):  # type: ignore[misc] # tqdm has no types
     """tqdm's bar, without rate and time left until the rate says something."""
 
     @property
