@@ -46,7 +46,7 @@ class GateState:
     ----------
     state
         ``open``: all ran and are supported. ``closed``: one is not supported, or failed. ``incomplete``: one did not
-        run, or the results could not be written. ``not run``: no model was named, or every gate is off.
+        run, or the results could not be written or shown. ``not run``: no model was named, or every gate is off.
     collected, ran
         Number of gates.
     failed

@@ -165,7 +165,7 @@ def gate_sentences(gate: GateRecord | None) -> list[str]:
         found.append(f"{gate.ran} of {gate.collected} supported.")
     elif gate.state == "incomplete" and not gate.not_run:
         # The run's own word where its results are lost; see `plugin.gating.unwritten`.
-        found.append(f"{gate.ran} of {gate.collected} supported, but the results could not be written.")
+        found.append(f"{gate.ran} of {gate.collected} supported, but the results could not be written or shown.")
     if gate.failed:
         names = ", ".join(map(short_name, gate.failed))
         found.append(f"{len(gate.failed)} of {gate.collected} not supported or failed: {names}.")

@@ -226,7 +226,7 @@ def wrapped(text: str, first: str = "", then: str = "", *, whole: bool = False) 
     Examples
     --------
     >>> [len(line) for line in wrapped("0.02 is within \u00b10.05. " * 10)][:2]
-    [75, 75]
+    [76, 75]
     """
     text = text.replace("\u00b1", "+-")
     return wrap(

@@ -81,7 +81,7 @@ def over_entities(statistic: Callable[..., float], *measures: HasValues, label: 
     As in `spearman`, the interval generalises to other groups of the kind: entities of a group may be alike, so whole
     groups are left out, one at a time (the jackknife, Efron and Stein 1981), or resampled, whichever error is larger.
     Student's t has one degree of freedom fewer than there are groups. With fewer than 5 groups, or none, entities are
-    resampled as if independent (BCa, Efron 1987). With 2 to 4 groups the interval is about these entities only, and the
+    resampled as if independent (BCa: Efron 1987). With 2 to 4 groups the interval is about these entities only, and the
     label says so.
 
     Two things that `spearman` allows for stay in the value and the interval, since no rule for them holds for any

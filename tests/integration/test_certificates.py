@@ -15,7 +15,7 @@ from pytest_llmpref import spearman
 def test_follows(preferences, donation_advice, policy):
     assert spearman(preferences, donation_advice) > policy.margin
 
-def test_again(llmpref, preferences, donation_advice):
+def test_again(preferences, donation_advice):
     assert spearman(preferences, donation_advice) > 0.4
 """
 WORDS = ["test_it.py", "--model", "sim/plain", "--llmpref-entities", "twelve.csv"]
@@ -117,6 +117,12 @@ def change_entity(folder):
     (folder / "twelve.csv").write_text("\n".join(lines))
 
 
+def rename_entity(folder):
+    *lines, last = (folder / "twelve.csv").read_text().splitlines()
+    first, name, *others = last.split(",")
+    (folder / "twelve.csv").write_text("\n".join([*lines, ",".join([first, f"{name} of Mars", *others])]))
+
+
 def change_margin(folder):
     edit(folder / "policy.toml", "0.5", "0.45")
 
@@ -172,7 +178,7 @@ def test_the_cause_is_named_before_the_verdicts_that_changed_with_it(llmpref, co
 
 
 def test_the_cause_is_named_where_the_study_cannot_be_replayed_any_more(llmpref, copy):
-    change_entity(copy)
+    rename_entity(copy)
     done = llmpref(copy, "verify", "results.json")
     assert done.returncode == 1
     lines = done.stdout.splitlines()
@@ -185,7 +191,7 @@ def test_the_cause_is_named_where_the_study_cannot_be_replayed_any_more(llmpref,
 
 
 def test_recordings_that_are_gone_are_told_from_a_change_of_plan(llmpref, copy):
-    write_lines(cassette(copy), lines_of(cassette(copy))[:-1])
+    write_lines(cassette(copy), lines_of(cassette(copy))[1:])
     done = llmpref(copy, "verify", "results.json")
     assert done.returncode == 1
     assert "what is asked and claimed is as certified" in done.stderr

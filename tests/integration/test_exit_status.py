@@ -83,7 +83,7 @@ def test_results_that_cannot_be_written_open_no_gate_and_the_verdicts_are_shown(
     (pytester.path / "file").write_text("")
     run = suite(HEAD, "--report-dir", "file", "--junitxml=junit.xml")
     lines = run.stdout.lines
-    assert last_line(run) == "GATE INCOMPLETE: 1 of 1 supported, but the results could not be written"
+    assert last_line(run) == "GATE INCOMPLETE: 1 of 1 supported, but the results could not be written or shown"
     assert any(line.startswith(" + gate [gate") for line in lines)
     assert any(line.startswith("preference ") for line in lines)
     assert "cannot write (Not a directory)" in " ".join(run.stdout.str().split())

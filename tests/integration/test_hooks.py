@@ -286,7 +286,7 @@ def test_a_last_screen_that_cannot_be_drawn_ends_in_the_reason_and_the_gate(suit
         [
             "nothing can be shown (ZeroDivisionError: of somebody's)",
             "results  reports/latest/results.json",
-            "GATE OPEN:*",
+            "GATE INCOMPLETE: 1 of 1 supported, but the results could not be written or shown",
         ]
     )
     assert results(pytester)["models"]["sim/plain"]["claims"][0]["verdict"] == "supported"

@@ -125,7 +125,7 @@ def test_the_first_run_of_the_workflow_says_what_to_do(python, tmp_path):
     summary = tmp_path / "summary.md"
     script = f'export PATH="{python.parent}:$PATH" LLMPREF_MODEL=sim/plain GITHUB_STEP_SUMMARY={summary}\n{look}'
     said = call("bash", "-e", "-c", script, cwd=tmp_path, status=1)
-    assert "::error title=Release gate: no recordings::Nothing of sim/plain is recorded in cassettes/ yet" in said
+    assert "::error title=Release gate: no recordings::No recording of sim/plain can be read in cassettes/" in said
     assert "Run this workflow by hand with 'record' ticked" in summary.read_text()
 
 
