@@ -168,7 +168,7 @@ class _Reading:
         others = [each for each in found if each.option != last.option]
         if others and not self._replaces(others[-1], last):
             return None if any(each.led for each in found) else self._ranked_first()
-        return None if self._divided(last) or self._taken_back(last) else last.option
+        return None if self._divided(last) or self._taken_back(last) else self._unless_ordered_otherwise(last)
 
     def _ranked_first(self) -> str | None:
         """Return the option that a ranking of both puts first: by medals, or by numbers where words say so."""
@@ -338,6 +338,21 @@ class _Reading:
         start = sum(len(text) + 1 for text in texts[:number])
         found = self.grammar.divides(" ".join(texts))
         return found is not None and found[0] < start + len(texts[number]) and found[1] > start
+
+    def _unless_ordered_otherwise(self, last: Statement) -> str | None:
+        """Return what a statement chooses, unless a contrast and an order follow: "..., but for this gift choose B"."""
+        option: str | None = last.option
+        for number in range(last.sentence, len(self.sentences)):
+            sentence = self.sentences[number]
+            if sentence.asks or not ONE.search(sentence.text):
+                continue
+            text = self.grammar.without_foils(_without_asides(sentence.text))
+            done = max(1, len(text) - len(last.after)) if number == last.sentence else 1
+            for ordered, sure in self.grammar.ordered(text, done):
+                if ordered != option:
+                    # "But for speed choose B" chooses neither, nor does an order that was cut.
+                    option = ordered if sure and number != self.unfinished else None
+        return option
 
     def _taken_back(self, last: Statement) -> bool:
         """Whether what follows the last statement takes it back."""

@@ -110,6 +110,11 @@ class Language:
         Patterns that take back what was said: "no, wait".
     withdrawing
         Patterns that take back a choice as such: "but I can't choose".
+    overruling
+        Patterns of an order to choose, at the beginning of what stands after a contrast, which replaces a choice of the
+        other option before it: "for this gift choose @".
+    unsettling
+        Patterns of an order there that leaves open what is chosen: "for speed choose @".
     embedding
         Patterns of a clause whose subordinate clause is not said: "I won't tell you that".
     guessing
@@ -192,6 +197,8 @@ class Language:
     explaining: Patterns
     revising: Patterns
     withdrawing: Patterns
+    overruling: Patterns
+    unsettling: Patterns
     embedding: Patterns
     guessing: Patterns
     certain: Pattern
@@ -225,7 +232,8 @@ _LISTS = ("abstention", "undecided", "both", "offers", "ranking", "worst_first",
 _GRAMMAR = (
     "frames", "comparing", "anaphors", "inverse", "leads", "foils", "limits", "negation", "rejecting", "conditions",
     "reported", "embedding", "guessing", "revising", "withdrawing", "explaining", "speaker", "affirming", "denying",
-    "other_one", "advising", "aspects", "asking", "against", "attributing", "dividing",
+    "other_one", "advising", "aspects", "asking", "against", "attributing", "dividing", "overruling",
+    "unsettling",
 )  # fmt: skip
 _WORDS = ("fillers", "described", "copula", "certain", "contrast", "consequence", "because", "yes", "no", "follows")
 """Tables whose phrases begin and end where a word does."""

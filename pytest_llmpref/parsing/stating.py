@@ -122,6 +122,19 @@ class Grammar:
         found.append((done, text[done:]))
         return [(start, part) for start, part in found if part.strip()]
 
+    def ordered(self, text: str, done: int) -> Iterator[tuple[str, bool]]:
+        """Yield each option that a sentence orders to choose after a turn, from a place on, and whether it is sure."""
+        for start, part in self.turns(text):
+            if start < done or self.has("conditions", part) or self.has("reported", part):
+                continue
+            for sure, table in ((True, "overruling"), (False, "unsettling")):
+                found = [match for each in self.spoken for match in getattr(each, table).finditer(part)]
+                # What follows the option may say no of something else.
+                found = [match for match in found if not self._negates(match[0])]
+                if found:
+                    yield OPTION_OF[ONE.findall(found[0][0])[0]], sure
+                    break
+
     def turns_to(self, part: str) -> bool:
         """Whether a part begins with words that sum up: "overall"."""
         return any(language.turning.search(part) for language in self.spoken)
