@@ -125,12 +125,17 @@ class Grammar:
     def ordered(self, text: str, done: int) -> Iterator[tuple[str, bool]]:
         """Yield each option that a sentence orders to choose after a turn, from a place on, and whether it is sure."""
         for start, part in self.turns(text):
-            if start < done or self.has("conditions", part) or self.has("reported", part):
+            if self.has("conditions", part):
                 continue
             for sure, table in ((True, "overruling"), (False, "unsettling")):
                 found = [match for each in self.spoken for match in getattr(each, table).finditer(part)]
-                # What follows the option may say no of something else.
-                found = [match for match in found if not self._negates(match[0])]
+                # What follows the option may say no of something else. "You should choose B" is no report.
+                found = [
+                    match
+                    for match in found
+                    if start + match.start() >= done
+                    and not (self._negates(match[0]) or self.has("reported", part[match.end() :]))
+                ]
                 if found:
                     yield OPTION_OF[ONE.findall(found[0][0])[0]], sure
                     break

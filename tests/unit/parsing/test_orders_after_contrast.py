@@ -150,11 +150,15 @@ CHOSEN = """
 I favour {o} in general, but for this gift choose {c}.
 I prefer {o}, but take {c} for your purpose.
 {o} is my favourite in general. However, given your budget, please go with {c}, because it is local.
+I favour {o} in general, whereas for this gift choose {c}.
 I'd pick {o} over {c}, but this time choose {c} rather than {o}.
 Im Allgemeinen bevorzuge ich {o}, aber für diese Spende wähle {c}.
 Im Allgemeinen bevorzuge ich {o}, aber für diese Spende {c} wählen.
+Ich bevorzuge {o}, aber für dieses Geschenk solltest du {c} wählen.
 En général je préfère {o}, mais pour ce don choisis {c}.
+Je préfère {o}, mais pour votre objectif, je vous conseille de choisir {c}.
 Normalmente recomendaría {o}, pero esta vez elige {c}.
+Prefiero {o}, pero dona a {c} esta vez.
 In generale preferisco {o}, ma per questa donazione scegli {c}.
 Over het algemeen verkies ik {o}, maar kies voor deze gift {c}.
 Em geral prefiro {o}, mas para esta doação escolha {c}.
@@ -190,6 +194,7 @@ OPEN = """
 I'd pick {o}, but for reach pick {c}.
 I'd pick {o}, but choose {c} for reach.
 I'd pick {o}; pick {c} for reach.
+I prefer {o}, but for this gift it makes sense to choose {c}.
 """
 
 
