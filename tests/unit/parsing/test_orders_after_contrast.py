@@ -176,7 +176,11 @@ I'd pick {o}, but some would choose {c}.
 I'd pick {o}, but people who want reach choose {c}.
 I'd pick {o}, but in practice most donors choose {c}.
 I'd pick {o}, but in this country donors prefer {c}.
+I'd pick {o}, but for your next gift choose {c}.
+I'd pick {o}, but in this town the rich support {c}.
 I'd pick {o}, but give {c} a look.
+Ich würde {o} wählen, aber für deine nächste Spende wähle {c}.
+Elegiría {o}, pero para tu próxima donación elige {c}.
 I'd pick {o}, but take {c} seriously.
 I'd pick {o}, but go to {c} for more information.
 Ich würde {o} wählen, aber viele wählen {c}.
@@ -194,6 +198,7 @@ OPEN = """
 I'd pick {o}, but for reach pick {c}.
 I'd pick {o}, but choose {c} for reach.
 I'd pick {o}; pick {c} for reach.
+I'd pick {o}, but on this site visitors recommend {c}.
 I prefer {o}, but for this gift it makes sense to choose {c}.
 """
 
