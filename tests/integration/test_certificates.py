@@ -119,8 +119,8 @@ def change_entity(folder):
 
 def rename_entity(folder):
     *lines, last = (folder / "twelve.csv").read_text().splitlines()
-    first, name, *others = last.split(",")
-    (folder / "twelve.csv").write_text("\n".join([*lines, ",".join([first, f"{name} of Mars", *others])]))
+    name, _, others = last.partition(",")
+    (folder / "twelve.csv").write_text("\n".join([*lines, f"{name} of Mars,{others}"]))
 
 
 def change_margin(folder):
@@ -197,7 +197,7 @@ def test_recordings_that_are_gone_are_told_from_a_change_of_plan(llmpref, copy):
     assert "what is asked and claimed is as certified" in done.stderr
     assert "so the verdicts were not verified" in done.stderr
     assert "changed: " not in done.stdout
-    words = "pytest test_it.py --llmpref-model=sim/plain --llmpref-entities=twelve.csv --record-mode new_episodes"
+    words = "pytest test_it.py --llmpref-entities=twelve.csv --llmpref-model=sim/plain --record-mode new_episodes"
     assert words in done.stderr
 
 

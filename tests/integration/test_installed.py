@@ -126,7 +126,7 @@ def test_the_first_run_of_the_workflow_says_what_to_do(python, tmp_path):
     script = f'export PATH="{python.parent}:$PATH" LLMPREF_MODEL=sim/plain GITHUB_STEP_SUMMARY={summary}\n{look}'
     said = call("bash", "-e", "-c", script, cwd=tmp_path, status=1)
     assert "::error title=Release gate: no recordings::No recording of sim/plain can be read in cassettes/" in said
-    assert "Run this workflow by hand with 'record' ticked" in summary.read_text()
+    assert "run this workflow by hand with 'record' ticked" in summary.read_text()
 
 
 def test_the_workflow_goes_on_where_the_model_is_recorded(python, tmp_path, recorded):
