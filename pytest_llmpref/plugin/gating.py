@@ -250,7 +250,7 @@ def under_control(state: GateState, control: str) -> GateState:
 
 
 def unwritten(state: GateState) -> GateState:
-    """Return a state as it is where the results could not be written or shown: nobody can look up what opened the gate."""
+    """Return a state as it is where the results could not be written or shown: nobody can look up why it opened."""
     return replace(state, state="incomplete", reproducibility=None) if state.state == "open" else state
 
 
