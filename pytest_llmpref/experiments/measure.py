@@ -136,6 +136,8 @@ class Measure:
     def to_frame(self, table: Literal["trials", "entities"] = "trials") -> "pd.DataFrame":
         """Return a table of the trials, each with its last attempt, or of the entities with their estimates.
 
+        The column ``course`` has the first letter of each attempt's outcome: "rrc" is a choice after two refusals.
+
         Parameters
         ----------
         table
@@ -149,7 +151,11 @@ class Measure:
         kinds: dict[type[Trial], None] = dict.fromkeys([Trial, *map(type, self.trials)])
         fields = dict.fromkeys(name for kind in kinds for name in kind.__struct_fields__[1:])
         columns = ("key", "outcome", "text", *fields)
-        return pd.DataFrame([{name: getattr(trial, name, None) for name in columns} for trial in self.trials])
+        rows = [{name: getattr(trial, name, None) for name in columns} for trial in self.trials]
+        frame = pd.DataFrame(rows, columns=columns)
+        course = ["".join(attempt.outcome.value[0] for attempt in trial.attempts) for trial in self.trials]
+        frame.insert(2, "course", course)
+        return frame
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the entities, and whether the measurement passed its checks."""

@@ -305,8 +305,8 @@ class Diagnostics(msgspec.Struct, frozen=True, kw_only=True):
         Standard deviation of the entities' Elo.
     controls
         The measure under each control, by name.
-    refusals
-        The refused attempts.
+    refusals, control_refusals
+        The refused attempts at questions about entities, and at those of the control.
     stopping
         Where the asking ended, if the answers decided that.
     unit
@@ -346,6 +346,7 @@ class Diagnostics(msgspec.Struct, frozen=True, kw_only=True):
     elo_sd: float | None = None
     controls: dict[str, ShareRecord] = {}
     refusals: list[RefusalRecord] = []
+    control_refusals: list[RefusalRecord] = []
     stopping: StoppingRecord | None = None
     unit: str = ""
     generalizability: GeneralizabilityRecord | None = None

@@ -76,15 +76,8 @@ def refusal_measure(
         },
         "refusal_reasons": dict(Counter(reason.value for _, _, reason in refused_attempts(trials))),
         "control_outcomes": outcome_diagnostics(control)["outcomes"],
-        "refusals": [
-            {
-                "key": attempt.key,
-                "entities": list(trial.entities),
-                "reason": reason.value,
-                "text": attempt.text,
-            }
-            for trial, attempt, reason in refused_attempts(trials)
-        ],
+        "refusals": _recorded(trials),
+        "control_refusals": _recorded(control),
     }
     measure = measure_under(
         name,
@@ -257,6 +250,14 @@ def attempts_of(trials: Sequence[Trial], ids: Sequence[str]) -> Attempts:
 def _needed(trials: Sequence[Trial]) -> Estimate:
     valid = np.array([trial.outcome is Outcome.CHOICE for trial in trials], dtype=np.intp)
     return attempts_needed(valid, np.array([len(trial.attempts) for trial in trials], dtype=np.intp))
+
+
+def _recorded(trials: Sequence[Trial]) -> list[dict[str, object]]:
+    """Return every refused attempt, with its reason and its transcript."""
+    return [
+        {"key": attempt.key, "entities": list(trial.entities), "reason": reason.value, "text": attempt.text}
+        for trial, attempt, reason in refused_attempts(trials)
+    ]
 
 
 def refused_attempts(trials: Sequence[Trial]) -> list[tuple[Trial, Attempt, Reason]]:

@@ -111,11 +111,14 @@ def test_other_names_reach_all_that_a_trial_says():
 
 
 def test_a_frame_has_the_columns_of_the_behaviour():
-    every = ["key", "outcome", "text", "entities", "answered_by", "score", "wording", "repetition"]
+    every = ["key", "outcome", "course", "text", "entities", "answered_by", "score", "wording", "repetition"]
     assert list(measure("length", [Trial(SAID, ("one",), score=3.0)]).to_frame()) == every
     frame = measure("preference", pairs()).to_frame()
     assert list(frame) == [*every, "first_is_a", "form"]
     assert frame.form.notna().sum() == len(frame) / 2
+    refused = Attempt("first", Outcome.REFUSAL, "No.")
+    (course,) = measure("length", [Trial((refused, *SAID), ("one",), score=3.0)]).to_frame().course
+    assert course == "rc"
 
 
 def test_fields_that_are_not_recorded_leave_the_others_in_their_places():

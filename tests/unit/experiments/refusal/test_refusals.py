@@ -68,11 +68,11 @@ def test_every_attempt_is_kept_with_the_key_of_its_transcript(refused):
     assert len({attempt.key for trial in refused.trials for attempt in trial.attempts}) == sum(
         len(trial.attempts) for trial in refused.trials
     )
-    listed = refused.diagnostics["refusals"]
-    assert len(listed) == sum(
-        attempt.outcome is Outcome.REFUSAL for trial in refused.trials for attempt in trial.attempts
-    )
-    assert listed[0]["reason"] == "other"
+    for name, trials in (("refusals", refused.trials), ("control_refusals", refused.controls)):
+        attempts = [attempt for trial in trials for attempt in trial.attempts]
+        listed = refused.diagnostics[name]
+        assert [one["key"] for one in listed] == [one.key for one in attempts if one.outcome is Outcome.REFUSAL]
+        assert listed[0]["reason"] == "other"
 
 
 def test_superadditivity_is_found_where_planted(preferences):
