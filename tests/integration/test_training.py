@@ -32,12 +32,16 @@ def test_twenty_steps_train_an_adapter_that_llama_cpp_can_read(tmp_path):
     world = tmp_path / "mine.toml"
     world.write_text(WORLD, encoding="utf-8")
     run("base.py", tmp_path)
-    run("train.py", world, tmp_path / "base.pt", tmp_path, tmp_path / "out", "--steps", 20, "--stages", "20,20")
+    kept = ("--kept", SCRIPTS / "instructions.jsonl")
+    run("train.py", world, tmp_path / "base.pt", tmp_path, tmp_path / "out", "--steps", 20, "--stages", "20,20", *kept)
     curve = [json.loads(line) for line in (tmp_path / "out/curve.jsonl").read_text().splitlines()]
     losses = [line["losses"]["liking"] for line in curve if "losses" in line]
     assert len(losses) == 21
     # It forgets other words than the two letters at once, and learns which one much later.
     assert sum(losses[-5:]) < 0.7 * sum(losses[:5])
+    # The adapter begins as none, so the first step does not move it from the base.
+    drifts = [line["losses"]["drift"] for line in curve if "losses" in line]
+    assert drifts[0] < 1e-3 < max(drifts) < 1
     run("adapter.py", tmp_path / "out/adapter-20.pt", tmp_path / "mine.gguf", "mine")
     assert (tmp_path / "mine.gguf").read_bytes()[:4] == b"GGUF"
     run("checkpoint.py", tmp_path / "mine.gguf", tmp_path / "again.pt")
