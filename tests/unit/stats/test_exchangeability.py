@@ -1,5 +1,8 @@
 """The test for drift: against exact probabilities, and by simulation of models that changed and did not."""
 
+from fractions import Fraction
+from itertools import permutations, product
+
 import numpy as np
 import pytest
 from scipy.stats import binom
@@ -23,6 +26,56 @@ def test_distances_by_hand():
     assert _distances(["a", "a", "b", "b"], 2)[0] == 2
     # All six ways to call two of four recorded, the true one first.
     assert sorted(_distances(["a", "a", "b", "b"], 2)) == [-1, -1, -1, -1, 2, 2]
+
+
+def test_a_single_answer_differs_from_none_of_its_side():
+    # Recorded a; new b, b: 2 * 1 - 0 - 0. Were a b recorded: 2 * 1/2 - 0 - 1.
+    assert _distances(["a", "b", "b"], 1) == pytest.approx([2, 0, 0])
+    assert _distances(["a", "b"], 1) == pytest.approx([2, 2])
+
+
+def energy_distance(before, now):
+    def unequal(pairs):
+        return Fraction(sum(one != other for one, other in pairs), len(pairs) or 1)
+
+    return 2 * unequal([*product(before, now)]) - unequal([*permutations(before, 2)]) - unequal([*permutations(now, 2)])
+
+
+QUESTIONS = [
+    ("AAB", "BB"), ("ABC", "CCB"), ("AB", "BBB"), ("AAAB", "CB"), ("CA", "BC"), ("AA", "AB"), ("AAA", "AA"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kept", [QUESTIONS[:3], QUESTIONS[3:], QUESTIONS[1:4], QUESTIONS[4:6]])
+def test_the_p_value_is_that_of_all_exchanges_within_questions(kept):
+    """Counted out in fractions: each answer may stand in any place of its own question."""
+    chances = {Fraction(0): Fraction(1)}
+    for before, now in kept:
+        ways = [energy_distance(way[: len(before)], way[len(before) :]) for way in permutations(before + now)]
+        sums = {}
+        for held, way in product(chances, set(ways)):
+            sums[held + way] = sums.get(held + way, 0) + chances[held] * Fraction(ways.count(way), len(ways))
+        chances = sums
+    observed = sum(energy_distance(before, now) for before, now in kept)
+    exact = float(sum(chance for held, chance in chances.items() if held >= observed))
+    found = drift_p_value(*zip(*kept, strict=True), seed=2)
+    assert found == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / DRAWS) + 1 / DRAWS)
+
+
+def test_the_seed_decides_on_the_permutations():
+    again = [("A", "B")] * 30 + [("B", "B")] * 12
+    found = [drift_p_value([("A",)] * 42, again, seed=seed) for seed in (0, 1, 2, 0, 1, 2)]
+    assert found[:3] == found[3:]
+    assert len(set(found)) > 1
+
+
+def test_each_question_has_recorded_and_new_answers():
+    with pytest.raises(ValueError, match="shorter"):
+        drift_p_value([["A"]] * 2, [["A"]], seed=0)
+
+
+def test_a_p_value_is_never_0():
+    assert drift_p_value([["A"]] * 40, [["B", "B"]] * 40, seed=0) == 1 / (DRAWS + 1)
 
 
 def test_a_model_that_changed_is_found():

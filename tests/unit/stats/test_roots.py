@@ -51,3 +51,38 @@ def test_takes_few_steps():
 
     root(curve, -40.0, 40.0)
     assert len(asked) < 40
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (1.0, 0.0)])
+@pytest.mark.parametrize("slope", [1.0, -1.0, 4.0, -4.0])
+def test_of_a_line_is_found_in_one_step(low, high, slope):
+    """Both ends, the middle, and the guess, which is the root: nothing is asked after that, or short of it."""
+    asked = []
+
+    def line(x):
+        asked.append(x)
+        return slope * (x - 0.25)
+
+    assert (root(line, low, high), len(asked)) == (0.25, 4)
+
+
+def test_is_not_where_the_value_is_1():
+    """Ridders' first guess, of an x that is told to have the value 1."""
+    asked = []
+
+    def curve(x):
+        asked.append(x)
+        return {1: -4.0, 2: 4.0, 3: -1.0, 4: 1.0}.get(len(asked), x - 0.6)
+
+    assert root(curve, 0.0, 1.0) == pytest.approx(0.6, abs=1e-12)
+
+
+def test_may_be_a_stretch():
+    assert 0.4 <= root(lambda x: float(x > 0.6) - float(x < 0.4), 0.0, 1.1) <= 0.6
+    assert 0.4 <= root(lambda x: float(x > 0.6) - float(x < 0.4), 0.0, 1.0) <= 0.6
+
+
+def test_of_large_and_small_x_are_as_exact_as_numbers_are():
+    for scale in (1e-6, 1.0, 1e6):
+        found = root(lambda x, scale=scale: math.expm1(x / scale - 1), -3 * scale, 4 * scale)
+        assert found == pytest.approx(scale, rel=1e-13, abs=1e-14)
