@@ -11,6 +11,7 @@ from scipy import stats
 from pytest_llmpref.claims.estimates import Estimate
 from pytest_llmpref.claims.intervals import Normal, Unknown
 from pytest_llmpref.claims.verdicts import Verdict
+from pytest_llmpref.stats import attenuation
 from pytest_llmpref.stats.association import spearman, spearman_estimate
 from pytest_llmpref.stats.attenuation import (
     DisattenuatedRho,
@@ -19,6 +20,7 @@ from pytest_llmpref.stats.attenuation import (
     disattenuated,
     noise_ceiling,
 )
+from pytest_llmpref.stats.crossed import Crossed
 from pytest_llmpref.stats.ranks import RhoInterval
 from pytest_llmpref.stats.reliability import (
     SpearmanBrown,
@@ -259,3 +261,43 @@ def test_halves_of_scores_are_correlated_over_entities_that_both_know():
     assert split_half(sparse, seed=1, unit="samples").value == pytest.approx(1.0)
     sparse[1:, 1] = math.nan
     assert split_half(sparse, seed=1, unit="samples") is None
+
+
+def over_halves(monkeypatch, found, *, reasons=()):
+    """Correct a correlation of two measures whose halves correlate so; return it, corrected and plain."""
+    monkeypatch.setattr(attenuation, "crossed", lambda *_: found)
+    x_values, y_values = bivariate(np.random.default_rng(13), 0.5, 40)
+    x = replace(measure("preference", x_values, reliable(0.81)), reasons=reasons)
+    y = measure("donation_advice", y_values, reliable(0.64))
+    return attenuation_corrected(x, y), spearman(x, y)
+
+
+@pytest.mark.parametrize(("between", "value", "rho"), [(0.3, 0.5, 0.36), (-0.3, -0.5, -0.36), (0.9, 1.0, 1.0)])
+def test_halves_decide_the_value_and_the_interval_is_about_it(monkeypatch, between, value, rho):
+    """0.3 / sqrt(0.9 * 0.4) is 0.5; whole measures, whose ceiling is 0.9 * 0.8, would correlate 0.72 times that."""
+    corrected, plain = over_halves(monkeypatch, Crossed(between, 0.7, 0.9, 0.4, 40, 6))
+    assert corrected.value == pytest.approx(value)
+    inner = corrected.interval_method
+    assert (inner.x, inner.y) == (Scale.of(reliable(0.81)), Scale.of(reliable(0.64)))
+    assert inner.rho == replace(plain.interval_method, r=pytest.approx(rho))
+    assert corrected.method == (
+        f"Spearman over different halves of the pairs, {between:.3f}, divided by the reliability of halves (0.900 and "
+        "0.400; Spearman 1904; mean of 6 splits), whose error is counted (delta method, Hakstian, Schroeder and Rogers "
+        f"1988), in addition to the error of rho: {plain.method}"
+    )
+    assert corrected.label == "rho(preference, donation_advice) corrected for attenuation"
+    assert (corrected.n, corrected.unit, corrected.invalid) == (plain.n, plain.unit, plain.invalid)
+
+
+def test_halves_that_do_not_agree_make_it_invalid_beside_what_else_does(monkeypatch):
+    corrected, _ = over_halves(monkeypatch, Crossed(0.3, 0.4, -0.1, 0.5, 40, 6), reasons=("few answers",))
+    assert math.isnan(corrected.value)
+    assert corrected.interval_method == Unknown()
+    assert corrected.invalid[-1] == "no correction for attenuation: halves of the pairs do not agree"
+    assert any("few answers" in reason for reason in corrected.invalid[:-1])
+    assert (corrected > 0).verdict is Verdict.INVALID
+
+
+def test_without_halves_whole_measures_are_corrected(monkeypatch):
+    corrected, plain = over_halves(monkeypatch, None)
+    assert corrected == disattenuated(plain, reliable(0.81), reliable(0.64))

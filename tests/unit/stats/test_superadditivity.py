@@ -1,8 +1,10 @@
 """Superadditivity and its rivals: the fit above a floor beside scipy's, and the rival that decides alone."""
 
+import math
+
 import numpy as np
 import pytest
-from planted_refusals import DISLIKE, FIRST, SECOND, N, found, world
+from planted_refusals import DISLIKE, FIRST, SECOND, N, asked, found, world
 from scipy import optimize, special
 
 from pytest_llmpref.claims.intervals import Envelope, Normal
@@ -10,8 +12,11 @@ from pytest_llmpref.stats import superadditivity
 from pytest_llmpref.stats.refusal import PRIOR_SD, WORDING_SD
 from pytest_llmpref.stats.superadditivity import (
     BETTER_BY,
+    LEAST_LIKELY,
+    FitAbove,
     better_by,
     fit_above,
+    fits_above,
     floor_allowed,
     worse_alone,
 )
@@ -75,3 +80,73 @@ def test_a_model_is_better_by_how_far_pairs_agree_that_it_is():
 def test_superadditivity_is_claimed_only_where_the_rival_fits_worse_by_more_than_chance(monkeypatch, z, valid):
     monkeypatch.setattr(superadditivity, "better_by", lambda *_: z)
     assert bool(found(5, product=0.4).invalid) is not valid
+
+
+@pytest.mark.parametrize(
+    ("allowed", "lost", "scatter", "expected"),
+    [
+        # A loss of 1000 floor**2 comes to 0.82 at 0.0286356; where pairs scatter twice as much, one of 2000 does.
+        (0.1, lambda floor: 1000 * floor**2, 1.0, 0.0286356),
+        (0.1, lambda floor: 2000 * floor**2, 2.0, 0.0286356),
+        # From the best on: at 0.05 + 0.0286356.
+        (0.1, lambda floor: 1000 * (floor - 0.05) ** 2, 1.0, 0.0786356),
+        # A straight line comes to 0.82 at 0.041.
+        (0.1, lambda floor: 20 * floor, 1.0, 0.041),
+        # As far as the least refused allow, where all answers do not object.
+        (0.1, lambda floor: (LEAST_LIKELY - 1e-9) * floor / 0.1, 1.0, 0.1),
+        (0.1, lambda floor: 1000 * (floor - 0.1) ** 2, 1.0, 0.1),
+    ],
+)
+def test_the_highest_floor_is_where_the_likelihood_is_too_low(monkeypatch, allowed, lost, scatter, expected):
+    """By hand: losses that are parabolas, of pairs that scatter once or twice as independent attempts do."""
+    attempts, covariates = world(6), (DISLIKE[FIRST] * DISLIKE[SECOND])[:, None]
+
+    def fitted(of, regressors, floor):
+        assert of is attempts
+        assert regressors is covariates
+        return FitAbove(floor, 0.0, 1.0, math.inf, np.array([-300.0, -lost(floor)]), scatter, True)
+
+    monkeypatch.setattr(superadditivity, "fit_above", fitted)
+    monkeypatch.setattr(superadditivity, "floor_allowed", lambda _: allowed)
+    fits = fits_above(attempts, covariates)
+    assert [fit.floor for fit in fits] == pytest.approx([0.0, expected], rel=1e-5)
+
+
+@pytest.mark.parametrize("floor", [0.0, 0.1])
+def test_pairs_scatter_about_the_fit_as_their_residuals_do(floor):
+    """With one attempt in a trial, its likelihood is its chance, or 1 less that: the rest is Pearson's chi-square."""
+    rng = np.random.default_rng(7)
+    of_pair = np.tile(rng.normal(0, 3, len(FIRST) // 2), 2)
+    attempts = asked(rng, FIRST, SECOND, special.expit(-1 + of_pair), most=1, n=N)
+    fit = fit_above(attempts, (DISLIKE[FIRST] * DISLIKE[SECOND])[:, None], floor)
+    chances = np.where(attempts.refused == 1, np.exp(fit.likelihood), 1 - np.exp(fit.likelihood))
+    residuals = (attempts.refused - chances).reshape(2, -1).sum(axis=0)
+    pairs = len(residuals)
+    # 24 entities, one wording, one covariate.
+    expected = pairs / (pairs - 26) * np.sum(residuals**2) / np.sum(chances * (1 - chances))
+    assert fit.scatter == pytest.approx(expected)
+    assert fit.scatter > 1.3
+    assert chances.min() > floor
+    independent = asked(rng, FIRST, SECOND, special.expit(np.full(len(FIRST), -1.0)), most=1, n=N)
+    assert 1 <= fit_above(independent, (DISLIKE[FIRST] * DISLIKE[SECOND])[:, None], floor).scatter < 1.25
+
+
+@pytest.mark.parametrize("seed", [4, 6])
+def test_which_option_decides_is_told_anew_until_it_stays(seed):
+    """No worse than what scipy finds from the planted effects, if the higher one counts; one round is worse by 2."""
+    attempts = world(seed, worse=True)
+
+    def likelihood(parameters):
+        logits = 2 * np.maximum(parameters[FIRST], parameters[SECOND]) + parameters[N]
+        return np.sum(
+            attempts.refused * special.log_expit(logits)
+            + (attempts.made - attempts.refused) * special.log_expit(-logits)
+        )
+
+    def loss(parameters):
+        prior = np.sum(parameters[:N] ** 2) / PRIOR_SD**2 + parameters[N] ** 2 / WORDING_SD**2
+        return prior / 2 - likelihood(parameters)
+
+    planted = 0.8 * (0.7 * DISLIKE + 0.5 * np.random.default_rng(seed).standard_normal(N))
+    best = optimize.minimize(loss, np.r_[planted, -2.0], method="L-BFGS-B").x
+    assert -0.01 < worse_alone(attempts).sum() - likelihood(best) < 5
