@@ -69,6 +69,12 @@ def test_the_seed_decides_on_the_permutations():
     assert len(set(found)) > 1
 
 
+def test_questions_that_are_answered_alike_change_nothing():
+    differing, again = [["A"]] * 9, [["A", "B"]] * 5 + [["B", "B"]] * 4
+    alone = drift_p_value(differing, again, seed=3)
+    assert drift_p_value([["C"]] * 30 + differing, [["C", "C"]] * 30 + again, seed=3) == alone
+
+
 def test_each_question_has_recorded_and_new_answers():
     with pytest.raises(ValueError, match="shorter"):
         drift_p_value([["A"]] * 2, [["A"]], seed=0)
