@@ -265,7 +265,7 @@ def test_halves_of_scores_are_correlated_over_entities_that_both_know():
 
 def over_halves(monkeypatch, found, *, reasons=()):
     """Correct a correlation of two measures whose halves correlate so; return it, corrected and plain."""
-    monkeypatch.setattr(attenuation, "crossed", lambda *_: found)
+    monkeypatch.setattr(attenuation, "crossed", lambda *pair: found if pair == (x, y) else None)
     x_values, y_values = bivariate(np.random.default_rng(13), 0.5, 40)
     x = replace(measure("preference", x_values, reliable(0.81)), reasons=reasons)
     y = measure("donation_advice", y_values, reliable(0.64))

@@ -7,9 +7,10 @@ import pytest
 from planted_refusals import DISLIKE, FIRST, SECOND, N, asked, found, world
 from scipy import optimize, special
 
-from pytest_llmpref.claims.intervals import Envelope, Normal
+from pytest_llmpref.claims.intervals import Envelope, Normal, Unknown
 from pytest_llmpref.stats import superadditivity
-from pytest_llmpref.stats.refusal import PRIOR_SD, WORDING_SD
+from pytest_llmpref.stats.noise import Noisy, true_values
+from pytest_llmpref.stats.refusal import PRIOR_SD, WORDING_SD, Attempts
 from pytest_llmpref.stats.superadditivity import (
     BETTER_BY,
     LEAST_LIKELY,
@@ -18,6 +19,7 @@ from pytest_llmpref.stats.superadditivity import (
     fit_above,
     fits_above,
     floor_allowed,
+    interaction,
     worse_alone,
 )
 
@@ -131,7 +133,7 @@ def test_pairs_scatter_about_the_fit_as_their_residuals_do(floor):
     assert 1 <= fit_above(independent, (DISLIKE[FIRST] * DISLIKE[SECOND])[:, None], floor).scatter < 1.25
 
 
-@pytest.mark.parametrize("seed", [4, 6])
+@pytest.mark.parametrize("seed", [4, 6, 8])
 def test_which_option_decides_is_told_anew_until_it_stays(seed):
     """No worse than what scipy finds from the planted effects, if the higher one counts; one round is worse by 2."""
     attempts = world(seed, worse=True)
@@ -150,3 +152,110 @@ def test_which_option_decides_is_told_anew_until_it_stays(seed):
     planted = 0.8 * (0.7 * DISLIKE + 0.5 * np.random.default_rng(seed).standard_normal(N))
     best = optimize.minimize(loss, np.r_[planted, -2.0], method="L-BFGS-B").x
     assert -0.01 < worse_alone(attempts).sum() - likelihood(best) < 5
+
+
+@pytest.mark.parametrize("floor", [0.0, 0.3])
+def test_the_error_is_that_of_the_information_where_the_model_holds(floor):
+    """Fisher's, at the planted chances, over six studies; the error of one scatters by about 5%."""
+    covariate, ratios = DISLIKE[FIRST] * DISLIKE[SECOND], []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        above = special.expit(-0.5 + 0.7 * (DISLIKE[FIRST] + DISLIKE[SECOND]) + 0.3 * covariate)
+        chances = floor + (1 - floor) * above
+        made = np.full(len(FIRST), 10)
+        refused = rng.binomial(made, chances)
+        fit = fit_above(Attempts(FIRST, SECOND, 0 * FIRST, refused, made, refused > 0, N), covariate[:, None], floor)
+        design = np.column_stack([np.eye(N)[FIRST] + np.eye(N)[SECOND], np.ones(len(FIRST)), covariate])
+        weight = made * ((1 - floor) * above * (1 - above)) ** 2 / (chances * (1 - chances))
+        prior = np.diag(np.r_[np.full(N, PRIOR_SD**-2.0), np.full(2, WORDING_SD**-2.0)])
+        ratios.append(fit.error / math.sqrt(np.linalg.inv((design.T * weight) @ design + prior)[-1, -1]))
+        assert fit.converged
+        assert abs(fit.interaction - 0.3) < 4 * fit.error
+    assert np.mean(ratios) == pytest.approx(1, abs=0.08)
+
+
+def test_both_fits_bear_what_is_unknown_of_the_reliability(monkeypatch):
+    """By hand: the coefficient is as uncertain as its error and its share of the reliability's error are together."""
+    attempts, rng = world(8), np.random.default_rng(8)
+    preference = Noisy(-DISLIKE + 0.5 * rng.standard_normal(N), np.full(N, 0.25), np.full(N, 10.0))
+    preference.values[3] = preference.variances[3] = np.nan
+    given, asked_of = [], []
+
+    def fits(of, covariates):
+        asked_of.append(of)
+        given.append(covariates)
+        likelihood = np.full(len(of), -1.0)
+        return [
+            FitAbove(0.0, 0.4, 0.03, 20.0, likelihood, 1.0, True),
+            FitAbove(0.052, 0.5, 0.04, 18.0, likelihood, 1.0, True),
+        ]
+
+    monkeypatch.setattr(superadditivity, "fits_above", fits)
+    monkeypatch.setattr(superadditivity, "better_by", lambda *_: 5.0)
+    found = interaction(attempts, preference, np.arange(N) // 6)
+    known = (FIRST != 3) & (SECOND != 3)
+    truth = true_values(preference)
+    share = truth.reliability_error / truth.reliability
+    assert 0.02 < share < 0.5
+    assert found.interval_method == Envelope((
+        Normal(0.4, pytest.approx(math.hypot(0.03, 0.4 * share)), 20.0),
+        Normal(0.5, pytest.approx(math.hypot(0.04, 0.5 * share)), 18.0),
+    ))  # fmt: skip
+    assert (found.value, found.n, found.unit, found.label) == (0.4, known.sum(), "trials", superadditivity.LABEL)
+    assert found.invalid == ()
+    assert found.method == (
+        "logistic model with one effect for each entity and one for options of one group, clustered by pair, dislikes "
+        f"corrected for noise (reliability {truth.reliability:.2f}; Carroll et al. 2006); log-odds scale, interval "
+        "over no floor and a floor of 5.2%, the highest that agrees with the answers"
+    )
+    assert len(asked_of[0]) == known.sum()
+    same, product = given[0].T
+    assert (same == (FIRST // 6 == SECOND // 6)[known]).all()
+    dislike = (truth.centre - truth.means) / truth.spread
+    assert product == pytest.approx((dislike[FIRST] * dislike[SECOND])[known])
+    interaction(attempts, preference)
+    interaction(attempts, preference, np.zeros(N, dtype=int))
+    assert [one.shape[1] for one in given] == [2, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("preference", "n", "reason"),
+    [
+        (
+            Noisy(0.01 * DISLIKE, np.full(N, 4.0), np.full(N, 100.0)),
+            len(FIRST),
+            "preferences differ by no more than their noise",
+        ),
+        (Noisy.exact(np.full(N, np.nan)), 0, "no trial with two known preferences"),
+        (Noisy.exact(np.r_[1.0, np.full(N - 1, np.nan)]), 0, "no trial with two known preferences"),
+    ],
+)
+def test_what_is_not_known_of_dislikes_is_said(preference, n, reason):
+    found = interaction(world(9), preference)
+    assert (found.n, found.unit, found.invalid, found.label) == (n, "trials", (reason,), "interaction of dislikes")
+    assert found.method.endswith("one effect for each entity and one for options of one group, clustered by pair")
+    assert math.isnan(found.value)
+    assert found.interval_method == Unknown()
+
+
+def test_what_is_planted_is_found_and_what_a_rival_planted_is_not_claimed():
+    planted = found(10, product=0.5)
+    assert planted.invalid == ()
+    assert planted.interval().low < 0.5 < planted.interval().high
+    assert "alone explains refusals as well" in found(10, worse=True).invalid[0]
+
+
+def test_a_fit_that_does_not_come_to_rest_is_said_beside_the_rival(monkeypatch):
+    real = superadditivity.fits_above
+    monkeypatch.setattr(superadditivity, "better_by", lambda *_: 0.0)
+    for rests in ((True, False), (False, True)):
+        monkeypatch.setattr(
+            superadditivity,
+            "fits_above",
+            lambda *given, rests=rests: [
+                fit._replace(converged=one) for fit, one in zip(real(*given), rests, strict=True)
+            ],
+        )
+        reasons = found(11, product=0.5).invalid
+        assert reasons[0] == "the fit did not converge"
+        assert "alone explains refusals as well" in reasons[1]
