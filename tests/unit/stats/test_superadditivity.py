@@ -135,7 +135,7 @@ def test_pairs_scatter_about_the_fit_as_their_residuals_do(floor):
 
 @pytest.mark.parametrize("seed", [4, 6, 8])
 def test_which_option_decides_is_told_anew_until_it_stays(seed):
-    """No worse than what scipy finds from the planted effects, if the higher one counts; one round is worse by 2."""
+    """No worse than what scipy finds from the planted effects, if the higher one counts; a single round may be worse."""
     attempts = world(seed, worse=True)
 
     def likelihood(parameters):
