@@ -135,7 +135,7 @@ def test_pairs_scatter_about_the_fit_as_their_residuals_do(floor):
 
 @pytest.mark.parametrize("seed", [4, 6, 8])
 def test_which_option_decides_is_told_anew_until_it_stays(seed):
-    """No worse than what scipy finds from the planted effects, if the higher one counts; a single round may be worse."""
+    """No worse than what scipy finds from the planted effects, if the higher one counts; one round may be worse."""
     attempts = world(seed, worse=True)
 
     def likelihood(parameters):
@@ -259,3 +259,13 @@ def test_a_fit_that_does_not_come_to_rest_is_said_beside_the_rival(monkeypatch):
         reasons = found(11, product=0.5).invalid
         assert reasons[0] == "the fit did not converge"
         assert "alone explains refusals as well" in reasons[1]
+
+
+def test_where_it_stays_who_decides_the_fit_is_what_was_planted():
+    """Five entities far apart, of whose pairs as many attempts are refused as the worse one's chance says."""
+    first, second = np.triu_indices(5, 1)
+    chances = special.expit(np.array([-3.0, -2.0, -1.0, 0.0, 1.0])[np.maximum(first, second)])
+    made = np.full(len(first), 1000)
+    refused = np.round(made * chances).astype(int)
+    fitted = worse_alone(Attempts(first, second, 0 * first, refused, made, refused > 0, 5))
+    assert fitted == pytest.approx(refused * np.log(chances) + (made - refused) * np.log1p(-chances), abs=0.5)
