@@ -261,11 +261,13 @@ def test_a_fit_that_does_not_come_to_rest_is_said_beside_the_rival(monkeypatch):
         assert "alone explains refusals as well" in reasons[1]
 
 
-def test_where_it_stays_who_decides_the_fit_is_what_was_planted():
-    """Five entities far apart, of whose pairs as many attempts are refused as the worse one's chance says."""
-    first, second = np.triu_indices(5, 1)
-    chances = special.expit(np.array([-3.0, -2.0, -1.0, 0.0, 1.0])[np.maximum(first, second)])
+@pytest.mark.parametrize("logits", [[-3.0, -2.0, -1.0, 0.0, 1.0], [1.0, 1.0]])
+def test_of_entities_far_apart_the_worse_one_has_the_chance_that_was_planted(logits):
+    """As many attempts of a pair are refused as the worse one's chance says. Of two entities the same one decides on."""
+    n = len(logits)
+    first, second = np.triu_indices(n, 1)
+    chances = special.expit(np.array(logits)[np.maximum(first, second)])
     made = np.full(len(first), 1000)
     refused = np.round(made * chances).astype(int)
-    fitted = worse_alone(Attempts(first, second, 0 * first, refused, made, refused > 0, 5))
+    fitted = worse_alone(Attempts(first, second, 0 * first, refused, made, refused > 0, n))
     assert fitted == pytest.approx(refused * np.log(chances) + (made - refused) * np.log1p(-chances), abs=0.5)
