@@ -263,7 +263,7 @@ def test_a_fit_that_does_not_come_to_rest_is_said_beside_the_rival(monkeypatch):
 
 @pytest.mark.parametrize("logits", [[-3.0, -2.0, -1.0, 0.0, 1.0], [1.0, 1.0]])
 def test_of_entities_far_apart_the_worse_one_has_the_chance_that_was_planted(logits):
-    """As many attempts of a pair are refused as the worse one's chance says. Of two entities the same one decides on."""
+    """As many attempts of a pair are refused as the worse one's chance says. Of two, the same one decides on."""
     n = len(logits)
     first, second = np.triu_indices(n, 1)
     chances = special.expit(np.array(logits)[np.maximum(first, second)])
