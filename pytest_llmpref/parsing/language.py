@@ -224,7 +224,7 @@ class Language:
     hints: Mapping[str, Patterns]
 
 
-_APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "\u00b4": "'"})
+_APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'"})
 _BACKTICK = re.compile(r"(?<=\w)`(?=\w)")
 _SWAPPED = 5
 """Letters of a word from which on two neighbours may be swapped, and it is still none but that word."""
@@ -254,7 +254,9 @@ _FEW = 5
 
 def normal(text: str) -> str:
     """Return a text with full-width letters made plain, and with one kind of apostrophe."""
-    text = text if text.isascii() else unicodedata.normalize("NFKC", text).translate(_APOSTROPHES)
+    if not text.isascii():
+        # NFKC would make a blank and an accent of an acute that stands for an apostrophe.
+        text = unicodedata.normalize("NFKC", text.replace("\u00b4", "'")).translate(_APOSTROPHES)
     return _BACKTICK.sub("'", text) if "`" in text else text
 
 

@@ -36,10 +36,10 @@ PARSING = [
 OWN = f"{READING}/test_own_replies.py::"
 CHOOSING = [
     *PARSING,
-    f"{OWN}test_what_chooses_is_read_and_nothing_else[Oxfam and the British Museum]",
+    f"{OWN}test_what_chooses_is_read_and_nothing_else[diagonal]",
     f"{OWN}test_a_choice_that_is_divided_by_purpose_is_none[purposes0-Oxfam and the British Museum]",
 ]
-"""With one pair of names of several: each takes seconds."""
+"""With one pair of names for each line: more of them take seconds."""
 COVERAGE_OF_RHO = "tests/simulation/test_association.py"
 TESTS: dict[str, list[str]] = {
     "claims/verdicts": [CLAIMS],
@@ -107,11 +107,11 @@ TESTS: dict[str, list[str]] = {
     "parsing/options": CHOOSING,
     "parsing/yes_no": [*PARSING, f"{OWN}test_yes_and_no_are_read"],
     "parsing/ranking": PARSING,
-    "parsing/markup": PARSING,
+    "parsing/markup": [*PARSING, f"{READING}/test_markup.py"],
     "parsing/thinking": [f"{READING}/test_{name}.py" for name in ("thinking", "reading_rules", "replies")],
     "parsing/outcome": [f"{READING}/test_declining.py"],
     "parsing/logprobs": [f"{READING}/test_{name}.py" for name in ("logprobs", "reading_rules", "replies")],
-    "parsing/language": PARSING,
+    "parsing/language": [*PARSING, f"{READING}/test_language.py"],
     "parsing/patterns": PARSING,
     "parsing/open_answers": [f"{READING}/test_open_answers.py"],
     "parsing/open_text": [f"{READING}/test_open_answers.py"],
