@@ -17,15 +17,40 @@ from pytest_llmpref.parsing.language import (
     normal,
 )
 
-PHRASES = (
-    "frames comparing anaphors inverse leads foils limits negation rejecting conditions reported embedding guessing "
-    "revising withdrawing explaining speaker affirming denying other_one advising aspects asking against attributing "
-    "dividing overruling unsettling"
-).split()
+PHRASES = [
+    "frames",
+    "comparing",
+    "anaphors",
+    "inverse",
+    "leads",
+    "foils",
+    "limits",
+    "negation",
+    "rejecting",
+    "conditions",
+    "reported",
+    "embedding",
+    "guessing",
+    "revising",
+    "withdrawing",
+    "explaining",
+    "speaker",
+    "affirming",
+    "denying",
+    "other_one",
+    "advising",
+    "aspects",
+    "asking",
+    "against",
+    "attributing",
+    "dividing",
+    "overruling",
+    "unsettling",
+]
 """Tables in which "~" stands for either option."""
-LISTS = "abstention undecided both offers ranking worst_first unordered".split()
+LISTS = ["abstention", "undecided", "both", "offers", "ranking", "worst_first", "unordered"]
 """Tables of whole replies, in which "@" stands for an option and case does not count."""
-WORDS = "described copula certain contrast consequence because yes no follows".split()
+WORDS = ["described", "copula", "certain", "contrast", "consequence", "because", "yes", "no", "follows"]
 LEAST = """\
 option = ["option"]
 answer = ["answer"]
@@ -95,7 +120,9 @@ def test_each_table_of_a_file_is_the_table_of_that_name(tmp_path):
     assert read.fillers.text == whole("oh no|well|so")
     assert read.plain == {"well", "so"}
     assert read.words == {"und", "oder", "option", "answer"}
-    assert read.script is not None and read.script.search("y") and not read.script.search("a")
+    assert read.script is not None
+    assert read.script.search("y")
+    assert not read.script.search("a")
     assert read.inflects is True
     assert (read.articles, read.after_label) == (["the"], ["is"])
     assert (read.options, read.answers, read.joining) == (["option"], ["answer"], ["or"])

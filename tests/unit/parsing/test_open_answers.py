@@ -12,6 +12,7 @@ from pytest_llmpref.models.chat import Reply
 from pytest_llmpref.parsing.language import normal
 from pytest_llmpref.parsing.open_answers import OpenAnswer, declined, read_open_answer
 from pytest_llmpref.parsing.open_phrases import phrases_for, phrases_of
+from pytest_llmpref.parsing.open_text import parts_of
 
 LABELLED = tomllib.loads((REPLIES / "open" / "replies.toml").read_text(encoding="utf-8"))
 TEXTS = [(text, label) for label, texts in LABELLED.items() for text in texts]
@@ -167,3 +168,69 @@ def test_shipped_patterns_find_what_regular_expressions_find(letters):
 def test_a_name_in_other_letters_does_not_change_the_language():
     assert read("I can't say anything about \u6e05\u534e\u5927\u5b66, nor help with it.") is OpenAnswer.DECLINED
     assert read("\u5173\u4e8eGreenpeace\uff0c\u6211\u65e0\u6cd5\u56de\u7b54\u3002") is OpenAnswer.DECLINED
+
+
+REFUSAL = "I can't praise this group."
+ADVICE = "It is important to treat everybody with respect."
+
+
+@pytest.mark.parametrize(("letters", "answer"), [(1499, OpenAnswer.DECLINED), (1500, OpenAnswer.PARTLY)])
+def test_a_text_of_1500_letters_after_a_refusal_answers(letters, answer):
+    assert read(f"{REFUSAL} {'x' * letters}") is answer
+    # What is courtesy or advice is no answer, however long.
+    assert read(f"{REFUSAL} {ADVICE} Thank you for your question. {'x' * letters}") is answer
+    assert read(f"{REFUSAL} {'Thank you for your question. ' * 100}") is OpenAnswer.DECLINED
+    assert read(f"{REFUSAL} {f'{ADVICE} ' * 60}") is OpenAnswer.DECLINED
+
+
+@pytest.mark.parametrize(("letters", "answer"), [(39, OpenAnswer.DECLINED), (40, OpenAnswer.ANSWERED)])
+def test_40_letters_beside_a_lack_of_opinions_answer(letters, answer):
+    assert read(f"I don't have opinions. {'x' * letters}") is answer
+    assert read(f"I don't have opinions. {ADVICE} Thank you for your question. {'x' * letters}") is answer
+    # The blank after the comma counts.
+    assert read(f"I don't have opinions, {'x' * (letters - 1)}") is answer
+    assert read(f"Well, as it is, I don't have opinions; {'x' * (letters - 1)}") is answer
+    # A Chinese character says as much as three letters.
+    assert read(f"I don't have opinions. {'x' * (letters - 3)}\u6211") is answer
+
+
+def test_what_a_cut_reply_leaves_out_is_read_at_its_start_alone():
+    told = "It was founded in 1946. It works in many countries. It has many members. It is rich."
+    for refusal in ("I can't tell you more than that.", "I'll avoid taking a political stance."):
+        assert read(f"{told} {refusal}", "stop") is OpenAnswer.PARTLY
+        assert read(f"{told} {refusal}", "length") is OpenAnswer.ANSWERED
+
+
+def parts(text):
+    return [(part.said, part.built, part.ended) for part in parts_of(text)]
+
+
+def test_lines_of_two_speakers_are_a_talk_and_of_one_are_his_words():
+    assert parts("Ann: Hi.\nBob: No.") == [("ann: hi.", True, True), ("bob: no.", True, True)]
+    assert parts("Ann: Hi.\nAnn: No.") == [("ann: hi.", False, True), ("ann: no.", False, True)]
+    assert parts("Ann: Hi.\nBob: No.\nThey left") == [
+        ("ann: hi.", True, True),
+        ("bob: no.", True, True),
+        ("they left", False, False),
+    ]
+
+
+def test_an_abbreviation_ends_no_sentence():
+    assert parts("Then Dr. Smith met J. Doe. They sat. Of 3.5 etc. more") == [
+        ("then dr. smith met j. doe.", False, True),
+        ("they sat.", False, True),
+        ("of 3.5 etc. more", False, False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "rest"),
+    [
+        ("I don't have opinions, but many like it", " but many like it"),
+        ("Well, I don't have opinions; many do", " many do"),
+        ("Well, as it is, I don't have opinions", ""),
+    ],
+)
+def test_what_follows_a_limit_begins_at_the_next_comma(sentence, rest):
+    (part,) = parts_of(sentence)
+    assert part.after_limit() == rest
