@@ -207,10 +207,9 @@ def is_part_of_one(text: str, shown: Shown) -> str | None:
 def _with_names(text: str, shown: Shown, *, declined: bool) -> str:
     """Mark names: as they are written, then without regard to capitals; in all cases of their declension on request."""
     longest_first = sorted(shown, key=lambda named: -len(named[1]))
-    found = set[str]()
     for loose in (False, True):
         for option, name in longest_first:
-            if loose and (option in found or NAMES[option] in text):
+            if loose and NAMES[option] in text:
                 continue
             stem, heard = _stem(name, loose), text.lower() if loose else text
             # Most texts name nobody, and a pattern takes a thousand times as long to compile.

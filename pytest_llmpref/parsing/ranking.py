@@ -163,7 +163,7 @@ def _lines(text: str) -> list[_List]:
         item = _ITEM.match(line)
         if item and not _BREAKS.search(line, item.end()) and not _RUN.match(line, item.start("name")):
             number = int(item["number"]) if item["number"] else None
-            if number is not None and numbers and abs(number - numbers[-1]) != 1 and number <= numbers[-1]:
+            if number is not None and _begins_anew(number, numbers):
                 close()
             numbers += [number] if number is not None else []
             items.append(item["name"])
@@ -173,6 +173,13 @@ def _lines(text: str) -> list[_List]:
             items.append(None)
     close()
     return lists
+
+
+def _begins_anew(number: int, numbers: list[int]) -> bool:
+    """Whether a number does not go on with those before it: it is no higher, and they do not count down to it."""
+    if not numbers or number > numbers[-1]:
+        return False
+    return number != numbers[-1] - 1 or numbers[-2:] == sorted(numbers[-2:]) != numbers[-1:]
 
 
 def _counts_down(numbers: list[int], items: list[str | None]) -> bool:
