@@ -61,7 +61,7 @@ class Pattern:
         while match := search(part, start):
             place, end = match.span()
             inside = place > 0 and _IN_WORD.match(part, place - 1)
-            start = place + 1 if inside else max(end, place + 1)
+            start = place + 1 if inside else end
             if not inside:
                 yield match
 
@@ -110,7 +110,7 @@ class Union:
     Parameters
     ----------
     patterns
-        The patterns, none of which begins with a boundary.
+        The patterns, none of which begins with a boundary, or matches where there is nothing.
     """
 
     def __init__(self, patterns: Iterable[Pattern]) -> None:
@@ -142,7 +142,7 @@ class Union:
         while found := [match for pattern in possible if (match := pattern.search(part, place))]:
             first = min(found, key=re.Match.start)
             yield first
-            place = max(first.end(), first.start() + 1)
+            place = first.end()
 
     def sub(self, replacement: str, part: str) -> str:
         """Return a part of a text with every match replaced."""

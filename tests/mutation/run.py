@@ -105,7 +105,7 @@ TESTS: dict[str, list[str]] = {
     "parsing/stating": CHOOSING,
     "parsing/sentences": [*CHOOSING, f"{READING}/test_options.py"],
     "parsing/options": [*CHOOSING, f"{READING}/test_options.py"],
-    "parsing/yes_no": [*PARSING, f"{OWN}test_yes_and_no_are_read"],
+    "parsing/yes_no": [*PARSING, f"{OWN}test_yes_and_no_are_read", f"{READING}/test_yes_no.py"],
     "parsing/ranking": [*PARSING, f"{READING}/test_ranking.py"],
     "parsing/markup": [*PARSING, f"{READING}/test_markup.py"],
     "parsing/thinking": [f"{READING}/test_{name}.py" for name in ("thinking", "reading_rules", "replies")],

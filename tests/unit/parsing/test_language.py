@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from pytest_llmpref.models.chat import Reply
 from pytest_llmpref.parsing.language import (
     FOIL,
     LATIN,
@@ -16,6 +17,8 @@ from pytest_llmpref.parsing.language import (
     languages_of,
     normal,
 )
+from pytest_llmpref.parsing.outcome import Outcome
+from pytest_llmpref.parsing.replies import read_choice
 
 PHRASES = [
     "frames",
@@ -230,3 +233,10 @@ def test_a_text_is_in_the_language_whose_words_it_has(text, expected):
 def test_languages_in_latin_letters_are_those_without_letters_of_their_own():
     assert {"de", "en", "fr"} <= set(LATIN_ONES)
     assert not {"ja", "ru", "zh"} & set(LATIN_ONES)
+
+
+@pytest.mark.parametrize("apostrophe", "'\u2019\u2018\u02bc\u00b4`")
+def test_a_choice_is_read_with_any_apostrophe(apostrophe):
+    options = {"A": "Oxfam", "B": "UNICEF"}
+    assert read_choice(Reply(f"I{apostrophe}d pick Oxfam.", "stop"), options) == (Outcome.CHOICE, "A")
+    assert read_choice(Reply(f"I won{apostrophe}t say.", "stop"), options) == (Outcome.REFUSAL, None)

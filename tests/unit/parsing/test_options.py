@@ -55,6 +55,12 @@ def test_a_name_is_read_as_written_and_else_in_any_letters(text, said):
     assert marked(text, shown("Oxfam", "UNICEF")).text == said
 
 
+def test_a_short_name_is_read_with_its_capitals_alone():
+    assert marked("They ask anyone who helps.", shown("the WHO", "UNICEF")).text == "they ask anyone who helps."
+    assert marked("They ask the WHO.", shown("the WHO", "UNICEF")).text == f"they ask {A}."
+    assert marked("They ask kiva.", shown("Kiva", "UNICEF")).text == f"they ask {A}."
+
+
 def test_a_name_in_letters_without_spaces_may_be_followed_by_more_of_them():
     thai = "\u0e2d\u0e2d\u0e01\u0e0b\u0e4c\u0e41\u0e1f\u0e21"
     assert A in marked(f"{thai}\u0e14\u0e35", shown(thai, "UNICEF")).text

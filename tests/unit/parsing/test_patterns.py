@@ -105,3 +105,47 @@ def test_a_union_looks_for_letters_once_in_a_text_that_it_is_asked_about_at_many
     union, part = Union([Pattern("yes"), Pattern("sure")]), "(" * 50 + "sure"
     assert [place for place in range(len(part)) if union.match(part, place)] == [50]
     assert asked == [part, part]
+
+
+@pytest.mark.parametrize(
+    "text", [r"\byes", r"\b(?:yes|sure)\b", r"\byes(?: sir)?", r"\bye.?s", r"\ba", r"yes", r"\b\W?yes"]
+)
+@pytest.mark.parametrize(
+    "reply", ["yes", "yes yes", "eyes yes", "yesyes", "eyes", "yes sir, yes", "aa a ba", "yes eyes yes", " yes", "_yes"]
+)
+def test_a_pattern_that_begins_a_word_finds_what_its_expression_finds(text: str, reply: str) -> None:
+    pattern, whole = Pattern(text), re.compile(text)
+    assert [match.span() for match in pattern.finditer(reply)] == [match.span() for match in whole.finditer(reply)]
+    assert pattern.sub("-", reply) == whole.sub("-", reply)
+
+
+def test_many_patterns_are_looked_up_and_found_as_each_alone() -> None:
+    words = [first + second + third for first in "abcde" for second in "aeiou" for third in ("nt", "rk", "l")]
+    texts = [*(rf"\b{word}\b" for word in words), *(f"(?:{word}|no) (?:or|and)" for word in words[::7]), "a.", r"\W"]
+    many, few = Patterns(map(Pattern, texts)), Patterns(map(Pattern, texts[:3]))
+    share_index([many, few])
+    for reply in ("bark and bent", "barking", "no or cal", "no", "", "?", "dint eurk or al", " ".join(words)):
+        for patterns in (many, few):
+            expected = [match.span() for each in patterns for match in re.finditer(each.text, reply)]
+            assert [match.span() for match in patterns.finditer(reply)] == expected
+            assert patterns.found_in(reply) == bool(expected)
+            one_by_one = reply
+            for each in patterns:
+                one_by_one = re.sub(each.text, "-", one_by_one)
+            # Looked up in the text as it is given, and not in what the others make of it.
+            if len(expected) <= 1:
+                assert patterns.sub("-", reply) == one_by_one
+
+
+def test_a_pattern_is_compiled_only_for_a_text_with_its_letters() -> None:
+    pattern = Pattern(r"\b(?:your|my) decision")
+    assert not pattern.may_match("my choice")
+    assert pattern.search("my choice") is None
+    assert "compiled" not in vars(pattern)
+    # The rarest run first: the longest. Short runs are not looked for beside it.
+    assert pattern.conditions == ((" decision",),)
+    assert pattern.search("it is my decision").span() == (6, 17)
+    assert Pattern("a|b").conditions == (("a", "b"),)
+    assert Pattern("your (?:own|sole) choice").conditions[1:] == (("your ",), ("own", "sole"))
+    assert Pattern(".*").conditions == ()
+    assert Pattern(".*").may_match("")
