@@ -163,9 +163,8 @@ def _said(sentence: Sentence, number: int, spoken_in: tuple[Language, ...], unfi
         begin, last = turn.end() if turn else 0, end == len(text)
         part = words.either_way.sub(PAIR, text[begin:end])
         opposed = turn is not None and not words.consequence.fullmatch(turn[0])
-        if found_in("conditions", part, spoken_in):
-            continue
-        if last and sentence.asks and not found_in("guessing", part, spoken_in):
+        asks = last and sentence.asks and not found_in("guessing", part, spoken_in)
+        if asks or found_in("conditions", part, spoken_in):
             continue
         for each in _answers(part, words, spoken_in):
             whole = number == 0 and begin == 0 and not each.led
