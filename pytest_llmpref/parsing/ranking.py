@@ -179,7 +179,8 @@ def _begins_anew(number: int, numbers: list[int]) -> bool:
     """Whether a number does not go on with those before it: it is no higher, and they do not count down to it."""
     if not numbers or number > numbers[-1]:
         return False
-    return number != numbers[-1] - 1 or numbers[-2:] == sorted(numbers[-2:]) != numbers[-1:]
+    counted_up = len(numbers) > 1 and numbers[-2] < numbers[-1]
+    return counted_up or number != numbers[-1] - 1
 
 
 def _counts_down(numbers: list[int], items: list[str | None]) -> bool:
