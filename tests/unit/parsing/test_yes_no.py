@@ -52,3 +52,8 @@ def test_an_opening_passes_over_words_that_say_nothing_and_remembers_where_it_en
     assert _opening_end(part, 0, words, known) == 99
     assert known == {0: 99, 6: 99}
     assert _opening_end("maybe", 0, words, {}) == 0
+
+
+def test_a_bare_no_after_declining_only_declines_and_a_yes_answers():
+    assert says("As an AI, I don't have opinions. No.") is None
+    assert says("As an AI, I don't have opinions. Yes.") is True
