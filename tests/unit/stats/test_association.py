@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,6 +21,7 @@ from pytest_llmpref.stats.grouped import (
     within_group_spearman,
     within_groups,
 )
+from pytest_llmpref.stats.ranks import shared_variance
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,8 @@ def test_few_groups_say_nothing_of_others():
     assert enough.interval_method.scatter.df == 4
     given = spearman(*grouped_measures(8), groups="given")
     assert given.label == "rho(x, y; groups as given)"
+    assert "within 8 groups as given" in given.method
+    assert given.interval_method.scatter.df == 40 - 8
     with pytest.raises(ValueError, match='groups are a "sample" of their kind, or as "given"'):
         spearman(*grouped_measures(8), groups="fixed")
 
@@ -279,3 +282,38 @@ def test_values_that_order_nothing_make_correlations_invalid():
     claim = spearman(x, measure("preference", range(10))) > 0
     assert claim.verdict is Verdict.INVALID
     assert claim.reasons == ("refusal: nobody is refused",)
+
+
+@pytest.mark.parametrize("exchanged", [False, True])
+def test_answers_of_yes_and_no_have_a_rho_as_numbers_have(exchanged):
+    rng = np.random.default_rng(3)
+    x, y = rng.random(30) < 0.4, rng.normal(size=30)
+    x, y = (y, x) if exchanged else (x, y)
+    assert spearman_estimate(x, y).value == pytest.approx(stats.spearmanr(x, y).statistic)
+
+
+@dataclass(frozen=True)
+class Swayed(Values):
+    absences: Callable[[], Mapping[str, Mapping[str, float]]] | None = None
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_that_entities_sway_each_others_values_adds_to_the_variance(first):
+    rng = np.random.default_rng(5)
+    values = rng.normal(size=(2, 12))
+    # Each absence moves all the others' values towards the other measure's, or away from them.
+    changes = np.outer(values[1], rng.normal(size=12)) / 4
+    gone = {f"e{i}": {f"e{j}": changes[j, i] for j in range(12) if j != i} for i in range(12)}
+    plain, other = measure("preference", values[0]), measure("advice", values[1])
+    of = Swayed(plain.name, plain.values, absences=lambda: gone)
+    found = spearman(*((of, other) if first else (other, of)))
+    np.fill_diagonal(changes, math.nan)
+    expected = shared_variance(values[1], values[0], changes)
+    assert found.interval_method.extra == pytest.approx(expected)
+    assert expected > 0
+    assert "entities sway each other's values" in found.method
+    # Without the absence of one entity, or with no such knowledge at all, nothing is added.
+    for absences in (lambda: gone | {"e3": {}}, None):
+        less = spearman(Swayed(plain.name, plain.values, absences=absences), other)
+        assert less.interval_method.extra == 0
+        assert "sway" not in less.method

@@ -1,5 +1,6 @@
 """Slopes by difficulty: against fits by hand, on planted truths, and whose answers say what is hard."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -98,3 +99,37 @@ def test_a_question_that_only_a_control_knows_is_divided_by_it():
 def test_what_tells_no_difference_is_invalid(design, reason):
     result = found(DifficultyStudy(design))
     assert any(reason in one for one in result.difference.invalid)
+
+
+def test_an_entity_without_answers_and_the_order_of_entities_change_nothing():
+    """Folds are made by rank among those asked: one in their middle who was not asked would move half of them."""
+    answers, rng = drawn(STUDY, 3), np.random.default_rng(1)
+    place = rng.permutation(25)[:24]
+    other = Answers(place[answers.entity], answers.question, answers.correct, answers.said_yes, 25, answers.controls)
+    preference = np.full(25, np.sort(DESIGN.preference)[11:13].mean())
+    preference[place] = DESIGN.preference
+    plain, moved = slopes_by_difficulty(answers, DESIGN.preference), slopes_by_difficulty(other, preference)
+    for name in ("easier", "harder", "difference"):
+        one, two = getattr(plain, name), getattr(moved, name)
+        assert math.isfinite(one.value)
+        assert two.value == pytest.approx(one.value)
+        assert two.interval().low == pytest.approx(one.interval().low)
+
+
+@pytest.mark.parametrize(("entities", "known"), [(7, False), (8, True)])
+def test_eight_entities_are_enough(entities, known):
+    result = found(replace(STUDY, design=ReadingDesign(entities, 80)))
+    for one in (result.easier, result.harder, result.difference):
+        assert math.isfinite(one.value) == known
+        assert any("entities are too few" in reason for reason in one.invalid) != known
+
+
+def test_the_difference_is_harder_less_easier_and_says_so():
+    result = found(STUDY)
+    assert [one.label for one in (result.easier, result.harder, result.difference)] == [
+        "slope of accuracy in easier questions",
+        "slope of accuracy in harder questions",
+        "difference in slope of accuracy, harder minus easier questions",
+    ]
+    assert all((one.n, one.unit) == (80, "questions") for one in (result.easier, result.harder, result.difference))
+    assert "cross-fitting: Chernozhukov et al. 2018" in result.difference.method

@@ -13,6 +13,7 @@ from pytest_llmpref.stats.grouped import (
     unbiased_rank_correlation,
     unbiased_variance,
     within_group_spearman,
+    within_groups,
 )
 
 GROUP = np.repeat(np.arange(6), [4, 5, 6, 6, 7, 8])
@@ -97,3 +98,36 @@ def test_a_partial_correlation_of_measures_takes_the_groups_of_the_first():
     assert estimate.value == partial_rank_correlation(x, y, NAMES).value
     assert estimate.label == "rho given groups(x, y)"
     assert estimate.invalid == ("y: broken",)
+
+
+@pytest.mark.parametrize("correlation", [within_groups, partial_spearman])
+def test_that_both_measures_ask_about_pairs_is_said(correlation):
+    x, y = drawn(3)
+    ids = [f"e{i}" for i in range(len(x))]
+    one, other, plain = (
+        Values(name=name, values=dict(zip(ids, column, strict=True)), reasons=(), unranked=(), halves=halves)
+        for name, column, halves in (("x", x, dict), ("y", y, dict), ("z", y, None))
+    )
+    one.groups = dict(zip(ids, NAMES, strict=True))
+    said = "preferences for single pairs, which both ask about, are not separated from preferences for entities"
+    assert said in correlation(one, other).method
+    assert said not in correlation(one, plain).method
+
+
+def test_five_groups_and_four_entities_more_than_groups_are_enough():
+    x, y = drawn(4)
+    five = GROUP < 5
+    names = [name for name, kept in zip(NAMES, five, strict=True) if kept]
+    assert within_group_spearman(x[five], y[five], names).interval_method.scatter.df == 4
+    found = partial_rank_correlation(x[five], y[five], names)
+    assert (found.invalid, found.interval_method.scatter.df) == ((), 4)
+    few = [f"g{i % 5}" for i in range(9)]
+    assert not partial_rank_correlation(x[:9], y[:9], few).invalid
+    assert "8 entities in 5 groups leave no" in partial_rank_correlation(x[:8], y[:8], few[:8]).invalid[0]
+
+
+def test_no_entities_at_all_are_too_few():
+    for correlation in (partial_rank_correlation, within_group_spearman):
+        estimate = correlation([], [], [])
+        assert math.isnan(estimate.value)
+        assert len(estimate.invalid) == 1

@@ -1,6 +1,7 @@
 """Refusal statistics: against statsmodels, and by simulation with planted rates and effects."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from pytest_llmpref.stats.refusal import (
     design_effect,
     fit_additive,
     overall_rate,
+    refits,
     refusal_rates,
     regression,
     split_half,
@@ -376,3 +378,15 @@ def test_pairs_refused_in_both_orders_or_in_none_count_once():
         refused = 2 * sum((entity + other) % 2 for other in range(6) if other != entity)
         interval = rate.interval()
         assert (interval.low, interval.high) == pytest.approx(wilson_by_hand(refused / 2, 5))
+
+
+def test_other_readings_of_attempts_are_fitted_as_if_they_had_been_read_so(world):
+    """Some refusals are taken for attempts that cannot be read, and then given back: all of them, or half."""
+    _, attempts = world
+    unread = np.where(np.arange(len(attempts)) % 3 == 0, attempts.refused, 0)
+    less = replace(attempts, refused=attempts.refused - unread)
+    again, varying = refits(less, unread), np.flatnonzero(unread)
+    assert again.varying.tolist() == varying.tolist()
+    found = again.effects(np.c_[unread[varying], unread[varying] // 2].astype(float))
+    for column, refused in zip(found.T, (attempts.refused, less.refused + unread // 2), strict=True):
+        assert column == pytest.approx(fit_additive(replace(attempts, refused=refused)).effects, abs=1e-5)

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -14,8 +15,10 @@ from pytest_llmpref.claims.verdicts import Verdict
 from pytest_llmpref.stats.attenuation import noise_ceiling
 from pytest_llmpref.stats.comparisons import Comparisons, cycle_rate, decided_pairs
 from pytest_llmpref.stats.halves import split_half
+from pytest_llmpref.stats.ranks import RhoInterval
 from pytest_llmpref.stats.rating import bradley_terry
-from pytest_llmpref.stats.reliability import spearman_brown
+from pytest_llmpref.stats.reliability import means, spearman_brown, split_correlations
+from pytest_llmpref.stats.reliability import split_half as split_half_of_scores
 
 
 def reliable(value):
@@ -166,3 +169,53 @@ def test_repetitions_within_an_order_are_averaged_before_the_orders():
     # Asked three times with 0 first, once with 1 first: plain averaging would call it for 0.
     rate = cycle_rate(few([(0, 1, 1), (0, 1, 1), (0, 1, 1), (1, 0, 1)], 2))
     assert rate.undecided_pairs == 1
+
+
+def test_means_have_students_interval_and_one_sample_has_none():
+    scores = np.array([[1.0, 5.0, 2.0, np.nan], [2.0, np.nan, np.nan, np.nan], [4.0, 8.0, np.nan, np.nan]])
+    with np.errstate(all="raise"), warnings.catch_warnings(action="error"):
+        found = means(scores, list("abcd"), unit="replies", method="mean", label="score")
+    assert [found[one].n for one in "abcd"] == [3, 2, 1, 0]
+    for one, values in (("a", [1, 2, 4]), ("b", [5, 8])):
+        theirs = stats.t.interval(0.9, len(values) - 1, np.mean(values), stats.sem(values))
+        interval = found[one].interval(0.9)
+        assert found[one].value == np.mean(values)
+        assert (interval.low, interval.high) == pytest.approx(theirs)
+    assert found["c"].value == 2
+    assert math.isnan(found["c"].interval().low)
+    assert math.isnan(found["d"].value)
+    assert (found["a"].label, found["a"].unit, found["a"].method) == ("score of a", "replies", "mean")
+
+
+def test_halves_of_samples_are_as_alike_as_in_the_three_splits_that_four_have():
+    scores = np.random.default_rng(3).normal(size=(4, 9)) + np.arange(9) / 3
+    each = [
+        stats.spearmanr(scores[[0, one]].mean(axis=0), scores[[i for i in (1, 2, 3) if i != one]].mean(axis=0))[0]
+        for one in (1, 2, 3)
+    ]
+    found = split_half_of_scores(scores, seed=1, unit="replies", splits=900)
+    rho = np.mean(each)
+    assert found.value == pytest.approx(2 * rho / (1 + rho), abs=4 * np.std(each) / math.sqrt(900))
+    assert (found.n, found.interval_method.noise_df) == (9, 3 * 8)
+    assert "split half over replies, Spearman-Brown, mean of 900 splits" in found.method
+    low, high = RhoInterval(found.interval_method.halves.r, 9).limits(0.95)
+    assert (found.interval().low, found.interval().high) == (spearman_brown(low), spearman_brown(high))
+
+
+def test_fewer_than_four_samples_or_entities_have_no_halves():
+    scores = np.random.default_rng(4).normal(size=(6, 5))
+    assert split_half_of_scores(scores[:3], seed=1, unit="replies") is None
+    assert split_half_of_scores(scores[:4], seed=1, unit="replies") is not None
+    assert split_half_of_scores(scores[:, :4], seed=1, unit="replies") is not None
+    assert split_half_of_scores(scores[:, :3], seed=1, unit="replies") is None
+    scores[1:, 0] = np.nan
+    assert split_half_of_scores(scores, seed=1, unit="replies").interval_method.halves.n == 5
+    scores[1:, 1] = np.nan
+    assert split_half_of_scores(scores, seed=1, unit="replies") is None
+
+
+def test_no_split_that_tells_entities_apart_has_no_correlation():
+    four = np.arange(4.0)
+    assert split_correlations([]) == ([], 0)
+    assert split_correlations([(four[:3], four[:3]), (four, np.ones(4)), (np.ones(4), four)]) == ([], 0)
+    assert split_correlations([(np.arange(6.0), np.arange(6.0)), (four, -four)]) == ([1.0, -1.0], 4)
