@@ -83,3 +83,20 @@ def test_a_limit_takes_about_four_steps(monkeypatch):
     monkeypatch.setattr(AccuracyShift, "_moments", lambda own, shift: asked.append(shift) or moments(own, shift))
     AccuracyShift(-0.02, np.linspace(0.3, 0.95, 100), 71).limits(0.95)
     assert len(asked) <= 2 * (3 + 5 + 1)
+
+
+def test_the_secant_meets_a_line_in_one_step_and_knows_where_it_leads_nowhere():
+    """From no shift it tries four times the gap here, and from these two points a line has its root at once."""
+    asked, shift = [], AccuracyShift(0.0, np.full(10, 0.5), 71)
+
+    def line(at, slope, height):
+        asked.append(at)
+        return height - slope * at
+
+    assert shift._nearby(lambda at: line(at, 2, 2.5 / 10)) == 0.125
+    assert asked == [0, 1, 0.125]
+    # Flat, or with a first try, or a later one, beyond what counts as nothing: 12.
+    assert shift._nearby(lambda at: line(at, 0, 2.5 / 10)) is None
+    assert shift._nearby(lambda at: line(at, 2, 30 / 10)) is None
+    assert shift._nearby(lambda at: line(at, 2, 29 / 10)) == pytest.approx(1.45)
+    assert shift._nearby(lambda at: line(at, 0.25 / 13, 2.5 / 10)) is None
