@@ -75,6 +75,7 @@ def test_one_question_that_others_answered_too_is_too_few():
         assert math.isnan(one.value)
         few = "1 questions were answered both under the entity and under another; at least 2 are needed"
         assert (one.n, one.invalid) == (1, ("given", few))
+        assert one.label == "difference in accuracy, entity minus mean of the others"
 
 
 def test_a_limit_takes_about_four_steps(monkeypatch):

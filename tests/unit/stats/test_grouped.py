@@ -131,3 +131,22 @@ def test_no_entities_at_all_are_too_few():
         estimate = correlation([], [], [])
         assert math.isnan(estimate.value)
         assert len(estimate.invalid) == 1
+
+
+@pytest.mark.parametrize(
+    ("correlation", "label"),
+    [(partial_rank_correlation, "rho given groups"), (within_group_spearman, "rho within groups")],
+)
+def test_a_correlation_has_its_label_and_each_reason_once_and_an_unknown_interval_where_it_is_invalid(
+    correlation, label
+):
+    x, y = drawn(5)
+    assert correlation(x, y, NAMES, invalid=["given", "given"]).invalid == ("given",)
+    assert correlation(x, y, NAMES).label == label
+    # No spread; and groups of one each.
+    for values, names in ((np.ones(36), NAMES), (x, [f"g{i}" for i in range(36)])):
+        estimate = correlation(values, y, names, invalid=["given"])
+        assert (estimate.label, estimate.unit, len(estimate.invalid)) == (label, "entities", 2)
+        assert estimate.invalid[0] == "given"
+        assert math.isnan(estimate.value)
+        assert all(map(math.isnan, (estimate.interval().low, estimate.interval().high)))
