@@ -9,7 +9,7 @@ import pytest
 from pytest_llmpref.experiments.reading.difficulty_calibration import DifficultyStudy
 from pytest_llmpref.stats.answers import Answers, ControlAnswers, ReadingDesign
 from pytest_llmpref.stats.conditional_logit import fit_conditional
-from pytest_llmpref.stats.difficulty import slopes_by_difficulty
+from pytest_llmpref.stats.difficulty import _folds, slopes_by_difficulty
 
 DESIGN = ReadingDesign(24, 80)
 STUDY = DifficultyStudy(DESIGN)
@@ -133,3 +133,25 @@ def test_the_difference_is_harder_less_easier_and_says_so():
     ]
     assert all((one.n, one.unit) == (80, "questions") for one in (result.easier, result.harder, result.difference))
     assert "cross-fitting: Chernozhukov et al. 2018" in result.difference.method
+
+
+def test_a_control_may_know_the_first_questions_only_and_one_fold_others():
+    answers = drawn(STUDY, 4)
+    whole = answers.controls["no_entity"]
+    some = whole.question < 40
+    control = {"no_entity": ControlAnswers(whole.question[some], whole.correct[some], whole.said_yes[some])}
+    one_fold = (np.arange(24) + 1) // 2 % 2 == 1
+    kept = (answers.question < 79) | one_fold[np.argsort(np.argsort(DESIGN.preference))[answers.entity]]
+    part = [of[kept] for of in (answers.entity, answers.question, answers.correct, answers.said_yes)]
+    with np.errstate(invalid="raise", divide="raise"):
+        result = slopes_by_difficulty(Answers(*part, 24, control), DESIGN.preference)
+    assert math.isfinite(result.difference.value)
+
+
+def test_folds_alternate_by_rank_also_with_an_entity_that_was_asked_once():
+    entity = np.r_[np.repeat([0, 1, 2, 4, 5, 6, 7], 2), 3]
+    true = np.ones(len(entity), dtype=bool)
+    answers = Answers(entity, np.arange(len(entity)), true, true, 8)
+    folds = _folds(np.arange(8.0), answers)
+    assert len({*folds[[0, 3, 4, 7]]}) == len({*folds[[1, 2, 5, 6]]}) == 1
+    assert folds[0] != folds[1]
