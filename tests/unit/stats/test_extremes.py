@@ -109,3 +109,5 @@ def test_levels_are_chosen_by_what_is_wanted_and_by_the_way():
     assert held.assignments == 8
     assert held.every.shape == (4, 8)
     assert not math.isnan(held.every.sum())
+    with pytest.raises(ValueError, match="zip"):
+        held.nearest(np.array([0.2, 0.9]))

@@ -390,3 +390,10 @@ def test_other_readings_of_attempts_are_fitted_as_if_they_had_been_read_so(world
     found = again.effects(np.c_[unread[varying], unread[varying] // 2].astype(float))
     for column, refused in zip(found.T, (attempts.refused, less.refused + unread // 2), strict=True):
         assert column == pytest.approx(fit_additive(replace(attempts, refused=refused)).effects, abs=1e-5)
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_attempts_that_all_ended_alike_have_no_reliability_and_say_why(refused):
+    found = split_half(both_orders(lambda first, _: np.full(len(first), refused)), seed=1)
+    assert math.isnan(found.value)
+    assert (found.n, found.invalid) == (6, ("refusals do not tell at least four entities apart",))
