@@ -125,6 +125,7 @@ LEFT_OUT = (
     # They run a whole pytest, or a command.
     "test_a_gate_asks", "test_what_else_such_answers", "test_without_valid_preferences", "test_a_plan_counts",
     "test_a_recording_asks", "test_the_command_plans", "test_a_plan_says",
+    "test_the_chance_that_reading_opens",
     # They take seconds for one mutant: simulations of many studies.
     "test_accuracy_that_rises", "test_the_stated_effect", "test_the_difference_between_extremes_counts",
     "test_intervals_hold_a_planted_slope", "test_one_point_at_200", "test_intervals_hold_the_planted_rho_where",
