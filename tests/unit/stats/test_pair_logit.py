@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from scipy import special
+from scipy import optimize, special
 from simulated_comparisons import drawn, every_ordered_pair
 
 from pytest_llmpref.stats.pair_logit import PairRegression
@@ -118,3 +118,83 @@ def test_the_errors_of_a_sandwich_are_added_up_by_cluster():
     # Without variance nothing is fitted, and no trial has a leverage.
     found = model.sandwich(residuals, np.zeros(len(comparisons)), np.eye(8), pair_of)
     np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+def small(seed, *, sign=-1.0):
+    """A regression of 5 entities with two further regressors, its dense matrix, and outcomes."""
+    rng = np.random.default_rng(seed)
+    first, second, _ = every_ordered_pair(5)
+    others = np.column_stack([np.ones(len(first)), rng.normal(size=len(first))])
+    precision = np.r_[np.full(5, 0.5), 0.1, 0.2]
+    model = PairRegression(first, second, 5, sign=sign, others=others, precision=precision)
+    design = np.zeros((len(first), 7))
+    design[np.arange(len(first)), first] += 1
+    design[np.arange(len(first)), second] += sign
+    design[:, 5:] = others
+    made = rng.integers(1, 4, len(first)).astype(float)
+    successes = rng.binomial(made.astype(int), 0.6).astype(float)
+    return model, design, precision, successes, made
+
+
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+def test_regressors_and_sums_are_those_of_the_dense_matrix(sign):
+    model, design, precision, successes, made = small(6, sign=sign)
+    rows = np.array([7, 0, 19])
+    np.testing.assert_allclose(model.trials(rows).toarray(), design[rows])
+    cluster = np.arange(len(made)) % 4
+    sums = np.array([design[cluster == one].T @ successes[cluster == one] for one in range(4)])
+    np.testing.assert_allclose(model.cluster_scores(successes, cluster), sums, atol=1e-12)
+    weights = np.c_[made, successes + 0.5]
+    for chosen in ([0], [1], [0, 1]):
+        each = weights[:, chosen]
+        squares = [(design * one[:, None]).T @ design for one in each.T]
+        np.testing.assert_allclose(model.squares(each), squares, atol=1e-12)
+        np.testing.assert_allclose(model.add_up(each), design.T @ each, atol=1e-12)
+        np.testing.assert_allclose(model.met(each), abs(design[:, :5]).T @ each, atol=1e-12)
+        parameters = np.random.default_rng(1).normal(size=(7, len(chosen)))
+        np.testing.assert_allclose(model.log_odds(parameters), design @ parameters, atol=1e-12)
+    matrix = np.linalg.inv(np.diag(precision) + design.T @ design)
+    np.testing.assert_allclose(model.forms(matrix), np.diag(design @ matrix @ design.T), atol=1e-12)
+    # One step from some parameters, under two weightings.
+    at = np.linspace(-0.5, 0.5, 7)
+    chance = special.expit(design @ at)
+    variance = made * chance * (1 - chance)
+    steps = model.step(at, successes - made * chance, variance, weights)
+    for found, weight in zip(steps.T, weights.T, strict=True):
+        slope = design.T @ (weight * (successes - made * chance)) - precision * at
+        information = (design * (weight * variance)[:, None]).T @ design + np.diag(precision)
+        np.testing.assert_allclose(found, np.linalg.solve(information, slope), atol=1e-12)
+
+
+def test_an_unbiased_fit_is_where_the_likelihood_with_jeffreys_prior_is_largest():
+    model, design, precision, successes, made = small(7)
+
+    def lost(at):
+        chance = special.expit(design @ at)
+        information = (design * (made * chance * (1 - chance))[:, None]).T @ design + np.diag(precision)
+        likelihood = successes @ np.log(chance) + (made - successes) @ np.log1p(-chance) - precision @ at**2 / 2
+        return -likelihood - np.linalg.slogdet(information)[1] / 2
+
+    found = model.fit_unbiased(successes, made).parameters[:, 0]
+    best = optimize.minimize(lost, np.zeros(7), tol=1e-10).x
+    np.testing.assert_allclose(found, best, atol=2e-3)
+    assert np.max(np.abs(model.fit(successes[:, None], made[:, None]).parameters[:, 0] - best)) > 0.02
+
+
+def test_a_fit_from_afar_comes_to_the_same_maximum_and_one_from_there_rests():
+    model, design, precision, successes, made = small(8)
+    once = model.fit(successes[:, None], made[:, None])
+    at = once.parameters[:, 0]
+    # At the maximum what the data say is what the prior takes.
+    np.testing.assert_allclose(design.T @ (successes - made * once.chances[:, 0]), precision * at, atol=1e-9)
+    afar = np.array([9.0, -9, 9, -9, 9, 3, 3])
+    both = model.fit(np.c_[successes, successes], np.c_[made, made], start=np.c_[at, afar])
+    assert both.converged.all()
+    assert both.iterations[0] == 1
+    np.testing.assert_allclose(both.parameters, np.c_[at, at], atol=1e-9)
+    stopped = model.fit(successes[:, None], made[:, None], max_iterations=1)
+    assert (stopped.converged[0], stopped.iterations[0]) == (False, 1)
+    twice = model.fit(np.c_[successes, successes], np.c_[made, made], precision=np.c_[precision, 4 * precision])
+    np.testing.assert_allclose(twice.parameters[:, 0], at, atol=1e-9)
+    residual = design.T @ (successes - made * twice.chances[:, 1])
+    np.testing.assert_allclose(residual, 4 * precision * twice.parameters[:, 1], atol=1e-9)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, special, stats
 
 from pytest_llmpref.claims.claim import ledger
 from pytest_llmpref.claims.verdicts import Verdict
@@ -341,6 +341,70 @@ def test_too_few_entities_or_questions_are_invalid_and_say_so():
     assert (found > 0).verdict is Verdict.INVALID
     with pytest.raises(ValueError, match="one value for each of 8 entities"):
         preference_slope(answers(np.ones((8, 20))), np.arange(7.0))
+
+
+def test_a_slope_that_cannot_be_told_is_unknown_in_all_its_parts():
+    found = preference_slope(answers(np.ones((8, 20))), np.arange(8.0), invalid=("cut",))
+    labels = [
+        "slope of accuracy",
+        "difference in accuracy, most minus least preferred entity",
+        "slope of answering yes",
+    ]
+    parts = (found.log_odds, found.between_extremes, found.yes_bias)
+    assert [part.label for part in parts] == labels
+    for part_ in parts:
+        assert math.isnan(part_.value)
+        assert math.isnan(part_.interval().low)
+        assert (part_.n, part_.unit, part_.invalid[0]) == (20, "questions", "cut")
+        assert part_.method.startswith("conditional logistic regression")
+
+
+def test_the_difference_between_extremes_and_its_error_computed_a_second_way():
+    """Each question's level is where the model expects as many right answers as there are; the slope moves it."""
+    data = simulate_answers(DESIGN, np.random.default_rng(15), slope=0.4, yes_bias_slope=0.2)
+    right, x = data.correct.reshape(24, 60), DESIGN.preference
+    found = preference_slope(data, x)
+    skill = found.log_odds.value
+
+    def gains(slope):
+        gained = []
+        for row in right.T:
+            if not 0 < row.sum() < 24:
+                gained.append(0.0)
+                continue
+            level = optimize.brentq(lambda at, row=row: special.expit(at + slope * x).sum() - row.sum(), -30, 30)
+            gained.append(special.expit(level + slope * x[-1]) - special.expit(level + slope * x[0]))
+        return np.array(gained)
+
+    # The levels are fitted with each side's own slope.
+    yes, no = (
+        fit_conditional(x[data.entity[side]], data.correct[side], data.question[side]).slope for side in data.sides
+    )
+    assert skill == pytest.approx((yes + no) / 2)
+    assert found.yes_bias.value == pytest.approx((yes - no) / 2)
+    change = (gains(skill + 1e-4).mean() - gains(skill - 1e-4).mean()) / 2e-4
+    scatter = gains(skill).std(ddof=1) / math.sqrt(60)
+    assert found.between_extremes.value == pytest.approx(gains(skill).mean(), rel=0.02)
+    error = math.hypot(found.log_odds.interval_method.se * change, scatter)
+    assert found.between_extremes.interval_method.se == pytest.approx(error, rel=0.02)
+    assert found.between_extremes.interval_method.df == found.log_odds.interval_method.df
+
+
+def test_reliability_leaves_out_entities_without_answers_in_one_half():
+    """The first entity was asked one question; the others agree about the rest, each question in its own way."""
+    correct = np.random.default_rng(16).random((9, 40)) < np.linspace(0.2, 0.9, 9)[:, None]
+    whole = answers(correct)
+    found = split_half(part(whole, (whole.entity > 0) | (whole.question == 3)), splits=7, seed=4)
+    relative = np.where(np.arange(40) == 3, correct - correct.mean(axis=0), correct - correct[1:].mean(axis=0))
+    rng, rhos = np.random.default_rng(4), []
+    for _ in range(7):
+        first = rng.permutation(40) % 2 == 0
+        halves = (relative[1:, half].mean(axis=1).round(12) for half in (first, ~first))
+        rhos.append(stats.spearmanr(*halves).statistic)
+    rho = np.mean(rhos)
+    assert found.value == pytest.approx(2 * rho / (1 + rho))
+    assert (found.n, found.unit) == (8, "entities")
+    assert "7 splits" in found.method
 
 
 def test_accuracy_that_rises_with_preference_agrees_with_a_logit_of_all_trials():

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from pytest_llmpref.stats.arrays import explained_by_groups, means_by, normal_scores, quartiles, ranks
+from pytest_llmpref.stats.arrays import (
+    column_ranks,
+    explained_by_groups,
+    means_by,
+    normal_scores,
+    quartiles,
+    ranks,
+)
 from pytest_llmpref.stats.grouped import unbiased_rank_correlation, unbiased_variance
 from pytest_llmpref.stats.power import correlation_power
 from pytest_llmpref.stats.ranks import (
@@ -96,6 +103,13 @@ def test_five_entities_are_enough():
 def test_ranks_are_those_of_scipy_ties_included():
     values = np.array([3.0, 1.0, 3.0, -2.0, 3.0, 1.0])
     assert ranks(values).tolist() == stats.rankdata(values).tolist() == [5, 2.5, 5, 1, 5, 2.5]
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 40])
+def test_ranks_of_columns_are_those_of_scipy_ties_included(n):
+    values = np.random.default_rng(n).integers(0, 1 + n // 2, (n, 6)).astype(float)
+    values[:, 0], values[:, 1] = 3.0, np.arange(n)[::-1]
+    assert column_ranks(values).tolist() == stats.rankdata(values, axis=0).tolist()
 
 
 def test_rho_has_twelve_digits_so_that_rounding_makes_no_order():
