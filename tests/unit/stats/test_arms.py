@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from pytest_llmpref.stats import arms
 from pytest_llmpref.stats.arms import (
     ArmRuns,
     arm_difference,
@@ -233,3 +234,12 @@ def test_permuting_entities_is_counted_by_brute_force_and_not_beyond_10_000_ways
     assert entities_p_value(runs) == pytest.approx(np.mean([one >= seen - 1e-9 for one in gaps]))
     many = runs_of(np.ones((1, 9)), np.zeros((1, 9)))
     assert math.isnan(entities_p_value(many))
+
+
+@pytest.mark.parametrize("resamples", [1, 9])
+def test_what_was_seen_is_one_of_the_permutations(monkeypatch, resamples):
+    """Of arms that differ as much as can be, no shuffle is as extreme; of values all alike, each one is."""
+    monkeypatch.setattr(arms, "RESAMPLES", resamples)
+    apart = runs_of(np.ones((8, 5)), np.zeros((8, 5)))
+    assert arms.permutation_p_value(apart, seed=1) == pytest.approx(1 / (resamples + 1))
+    assert arms.permutation_p_value(runs_of(np.ones((8, 5)), np.ones((8, 5))), seed=1) == 1

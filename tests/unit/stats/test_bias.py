@@ -96,3 +96,21 @@ def test_no_comparisons_are_refused():
     none = np.array([], dtype=np.intp)
     with pytest.raises(ValueError, match="no comparisons"):
         position_bias(Comparisons(none, none, none.astype(float), none.astype(bool), 3))
+
+
+@pytest.mark.parametrize(
+    ("score", "effective"),
+    [
+        ([1, 0], 0.25 / (1 * (0 + 2) / 4)),  # one pair
+        ([1, 1, 1, 0], 0.1875 / (2 * (0.5 + 2) / 16)),
+        ([1, 1, 1, 0, 0, 0], 0.25 / (1.5 * (2 + 2) / 36)),
+        ([1, 1, 1, 1], 2),  # one-sided: each pair counts once
+    ],
+)
+def test_effective_trials_of_few_pairs_by_hand(score, effective):
+    """Sums over pairs, two one-sided pairs more, and pairs / (pairs - 1)."""
+    first, second = np.array([0, 1, 0, 2, 1, 2]), np.array([1, 0, 2, 0, 2, 1])
+    kept = len(score)
+    found = position_bias(Comparisons(first[:kept], second[:kept], np.array(score, float), np.arange(kept) % 2 == 0, 3))
+    assert found.interval_method.n == pytest.approx(effective)
+    assert (found.value, found.n, found.unit) == (np.mean(score), kept, "trials")

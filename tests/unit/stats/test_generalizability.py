@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 from planted_formats import World, answers
+from scipy import special, stats
+from simulated_comparisons import every_ordered_pair
 
 from pytest_llmpref.stats.comparisons import Comparisons
-from pytest_llmpref.stats.generalizability import FEWEST, LEAST_TOLD, _Facet, _Fit, _varied, g_study
+from pytest_llmpref.stats.generalizability import FEWEST, LEAST_TOLD, _Facet, _Fit, _jackknifed, _varied, g_study
 
 
 def components(found):
@@ -107,3 +109,31 @@ def test_a_facet_counts_from_a_quarter_of_what_it_does_to_answers_on(beyond, tol
     alone = np.sum((facet.design.toarray().T @ weighted) ** 2) - np.sum((by_pair @ weighted) ** 2)
     facet.__dict__["own"] = (LEAST_TOLD + beyond) * alone
     assert facet.told_apart is told
+
+
+def test_the_error_of_a_mean_by_the_jackknife_is_scipys_and_of_a_ratio_by_hand():
+    rng = np.random.default_rng(8)
+    one, other = rng.normal(0.3, 0.2, 15), rng.normal(1.0, 0.2, 15)
+    mean = _jackknifed(lambda a, _: a, one, other, label="mean")
+    assert mean.value == pytest.approx(one.mean())
+    low, high = stats.t.interval(0.95, 14, one.mean(), stats.sem(one))
+    assert (mean.interval().low, mean.interval().high) == pytest.approx((low, high))
+    assert (mean.n, mean.unit, mean.label, mean.invalid) == (15, "entities", "mean", ())
+    ratio = _jackknifed(lambda a, b: a / b, one, other, label="ratio")
+    left = [np.delete(one, entity).mean() / np.delete(other, entity).mean() for entity in range(15)]
+    assert ratio.value == pytest.approx(one.mean() / other.mean())
+    assert ratio.interval_method.inner.se == pytest.approx(np.sqrt(14 * np.var(left)))
+    beyond = _jackknifed(lambda a, _: 5 * a, one, other, label="cut")
+    assert (beyond.value, beyond.interval().high) == (1, 1)
+    unknown = _jackknifed(lambda *_: np.nan, one, other, label="none")
+    assert unknown.invalid == ("entities do not differ beyond noise",)
+
+
+def test_probabilities_without_noise_are_not_shrunk_by_the_prior():
+    rng = np.random.default_rng(9)
+    first, second, is_a = every_ordered_pair(12)
+    strength, gain = rng.normal(0, 1.5, 12), rng.normal(0, 0.05, 12)
+    logits = strength[first] - strength[second] + np.where(is_a, 1, -1) * (gain[first] + gain[second])
+    found = g_study(Comparisons(first, second, special.expit(logits), is_a, 12), {})
+    assert found.entity == pytest.approx(strength.var(ddof=1), rel=0.01)
+    assert found.swaps["label"].value > 0.99

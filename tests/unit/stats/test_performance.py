@@ -1,6 +1,7 @@
 """Reading tasks: the conditional regression beside statsmodels', and every statistic on planted truths."""
 
 import math
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -445,3 +446,44 @@ def test_an_entity_less_the_others_is_paired_by_question():
     chances = np.array([2.5, 1.5, 1.5, 0.5]) / 3
     assert first.value == pytest.approx(np.mean(differences))
     assert first.interval_method.se == pytest.approx(math.sqrt(np.sum(chances * (1 - chances) * 1.5)) / 4)
+
+
+def test_a_fit_without_a_finite_slope_tells_nothing_else():
+    alike, separated = np.ones(10, dtype=bool), np.arange(10) > 4
+    for success, slope in ((alike, math.nan), (separated, math.inf), (~separated, -math.inf)):
+        found = fit_conditional(np.arange(10.0), success, np.full(10, 7))
+        assert found.slope == pytest.approx(slope, nan_ok=True)
+        assert (found.information, found.strata) == (0.0, 1)
+        assert (found.levels.tolist(), found.centres.tolist(), found.influence.tolist()) == ([], [], [0.0] * 10)
+
+
+def test_the_conditional_fit_by_all_ways_to_place_the_successes():
+    """Strata of unequal size, in no order; one without spread of the regressor informs nothing."""
+    rng = np.random.default_rng(17)
+    stratum = rng.permutation(np.repeat([2, 3, 5, 8, 9], [4, 6, 5, 7, 3]))
+    x, success = rng.standard_normal(25), np.zeros(25, dtype=bool)
+    x[stratum == 9] = 0.4
+    for one, successes in ((2, 2), (3, 1), (5, 4), (8, 5), (9, 1)):
+        success[rng.permutation(np.flatnonzero(stratum == one))[:successes]] = True
+    found = fit_conditional(x, success, stratum)
+
+    def likelihood(slope):
+        total = 0.0
+        for one in (2, 3, 5, 8):
+            own, won = x[stratum == one], success[stratum == one]
+            ways = [slope * sum(chosen) for chosen in combinations(own, int(won.sum()))]
+            total += slope * own[won].sum() - special.logsumexp(ways)
+        return total
+
+    best = optimize.minimize_scalar(lambda slope: -likelihood(slope), bounds=(-5, 5), method="bounded").x
+    assert found.slope == pytest.approx(best, abs=1e-4)
+    around = [likelihood(found.slope + step) for step in (-1e-3, 0, 1e-3)]
+    assert found.information == pytest.approx(-np.diff(around, 2)[0] / 1e-6, rel=1e-4)
+    assert (found.strata, len(found.levels)) == (5, 4)
+    for one, level, centre in zip((2, 3, 5, 8), found.levels, found.centres, strict=True):
+        own, won = x[stratum == one], success[stratum == one]
+        chance = special.expit(level + found.slope * own)
+        assert chance.sum() == pytest.approx(won.sum())
+        assert centre == pytest.approx(np.average(own, weights=chance * (1 - chance)))
+        assert found.influence[stratum == one] == pytest.approx((own - centre) * (won - chance) / found.information)
+    assert not found.influence[stratum == 9].any()

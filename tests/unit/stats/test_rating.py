@@ -8,7 +8,7 @@ from simulated_comparisons import chances, comparisons_of, drawn, every_ordered_
 
 from pytest_llmpref.stats.closed_form import ELO_PER_LOGIT
 from pytest_llmpref.stats.comparisons import ELO_MEAN, Comparisons, order_averaged_elo, win_rates
-from pytest_llmpref.stats.rating import NUISANCE_SD, bradley_terry, fit_strengths, fit_to_all
+from pytest_llmpref.stats.rating import NUISANCE_SD, bradley_terry, fit_strengths, fit_to_all, refits
 
 
 def centred(values):
@@ -267,3 +267,21 @@ def test_a_prior_hardly_shrinks_strengths_from_probabilities_and_their_intervals
     # As draws, the same answers would be drawn 3% to the mean.
     assert np.mean(shrinkage) == pytest.approx(1, abs=0.01)
     assert np.mean(held) == pytest.approx(0.95, abs=0.025)
+
+
+@pytest.mark.parametrize("probabilities", [False, True])
+def test_refits_are_the_strengths_of_a_fit_to_the_scores_that_vary(probabilities):
+    rng = np.random.default_rng(11)
+    strengths = rng.normal(0, 1, 8)
+    comparisons = drawn(rng, strengths)
+    if probabilities:
+        comparisons = comparisons_of(np.clip(chances(strengths) + rng.normal(0, 0.05, 56), 0.01, 0.99), 8)
+    varying = np.isin(np.arange(56), [3, 20, 41])
+    outcomes = np.array([[0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
+    if probabilities:
+        outcomes = 0.2 + 0.5 * outcomes
+    found = refits(comparisons, varying).effects(outcomes)
+    for fit, scores in zip(found.T, outcomes.T, strict=True):
+        whole = comparisons.score.copy()
+        whole[varying] = scores
+        assert fit + ELO_MEAN == pytest.approx(bradley_terry(comparisons_of(whole, 8)).elo, abs=0.01)

@@ -397,3 +397,48 @@ def test_attempts_that_all_ended_alike_have_no_reliability_and_say_why(refused):
     found = split_half(both_orders(lambda first, _: np.full(len(first), refused)), seed=1)
     assert math.isnan(found.value)
     assert (found.n, found.invalid) == (6, ("refusals do not tell at least four entities apart",))
+
+
+def test_the_error_of_an_excess_is_that_of_pairs_or_of_a_few_more_trials_if_that_is_larger():
+    """Shares by hand; of each, the variance over pairs, or Agresti and Coull's with two of either more."""
+    first, second = pairs(20)
+    half = len(first) // 2
+    of_pair = np.random.default_rng(21).random(half) < 0.4
+    attempts = asked(np.random.default_rng(22), first, second, np.r_[of_pair, of_pair].astype(float))
+    found = refusal_patterns.excess(attempts, np.arange(20.0))
+    low = first < 5, second < 5
+    high = first > 14, second > 14
+    variance = 0.0
+    for weight, cell in ((1, low[0] & low[1]), (4, (low[0] & high[1]) | (high[0] & low[1])), (1, high[0] & high[1])):
+        refused, n = attempts.refused_first[cell], int(cell.sum())
+        p = (refused.sum() + 2) / (n + 4)
+        # Both orders of a pair end alike here, so that a pair's sum is twice its residual.
+        clustered = np.sum((2 * (refused - refused.mean())) ** 2) / 2 / n**2
+        variance += weight * max(p * (1 - p) / (n + 4), clustered)
+    assert found.interval_method.se == pytest.approx(math.sqrt(variance))
+    assert (found.unit, found.label) == ("trials", "excess refusal rate beyond additivity (probability)")
+    assert found.method.startswith("two options of the least-liked quarter are refused in")
+    never = refusal_patterns.excess(asked(np.random.default_rng(1), first, second, 0.0 * first), np.arange(20.0))
+    expected = sum(w * 2 / (n + 4) * (1 - 2 / (n + 4)) / (n + 4) for w, n in ((1, 20), (4, 50), (1, 20)))
+    assert never.interval_method.se == pytest.approx(math.sqrt(expected))
+    assert never.invalid == ("no attempt was refused: nothing can add up",)
+    few = refusal_patterns.excess(attempts, np.where(np.arange(20) < 3, 1.0, math.nan))
+    assert (few.n, few.unit, few.label, few.invalid) == (
+        0, "trials", found.label, ("fewer than four known preferences",)
+    )  # fmt: skip
+
+
+def test_attempts_and_trends_say_what_they_are():
+    valid, made = np.array([1, 0, 1]), np.array([1, 5, 2])
+    for found in (attempts_needed(valid, made), attempts_needed(0 * valid, made)):
+        assert (found.n, found.unit, found.label) == (3, "trials", "attempts to a valid answer")
+        assert found.method.startswith("censored geometric")
+    assert attempts_needed(0 * valid, made).invalid == ("no answer was valid",)
+    quartile, has = np.repeat(np.arange(4.0), 5), np.arange(20) >= 10
+    for cluster, reasons in (
+        (np.arange(20), ()),
+        (np.arange(20) % 2, ("20 refusals in 2 pairs are too few for a trend",)),
+    ):
+        trend = share_trend(quartile, has, cluster, "rise", unit="refusals")
+        assert (trend.n, trend.unit, trend.label, trend.invalid) == (20, "refusals", "rise", reasons)
+        assert trend.method.startswith("slope of the share over quartiles")

@@ -108,3 +108,19 @@ def test_a_median_that_hardly_moves_without_one_group_has_the_error_of_resampled
 def test_groups_that_are_all_alike_give_no_interval():
     same = over_entities(np.mean, measure([1.0, 2.0] * 12, groups=[number // 2 % 6 for number in range(24)]))
     assert math.isnan(same.interval().low)
+
+
+def test_the_interval_is_scipys_with_the_seed_given():
+    x, y = two(12, 0.5, 6)
+    for seed in (3, 4):
+        found = over_entities(slope, measure(x), measure(y), seed=seed).interval()
+        theirs = stats.bootstrap(
+            (x, y),
+            slope,
+            n_resamples=5000,
+            paired=True,
+            vectorized=False,
+            method="BCa",
+            rng=np.random.default_rng(seed),
+        ).confidence_interval
+        assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high))

@@ -5,7 +5,9 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy import stats
 
+from pytest_llmpref.stats.sampled import jackknife, scatter_of
 from pytest_llmpref.stats.slopes import shares_against_average, shares_beside_worth, slope_per_two_sd
 
 RNG = np.random.default_rng(3)
@@ -126,3 +128,28 @@ def test_an_entity_that_was_in_one_pair_has_that_share_beside_worth():
     # In both orders the first leads by 0.1 for a unit, and the third trial by 0.2 for two.
     found = shares_beside_worth(first, second, np.array([0.6, 0.4, 0.7]), worth)
     assert found == pytest.approx([0.6, 0.5, 0.4])
+
+
+def test_groups_that_are_too_few_are_told_of_where_they_are_a_sample_alone():
+    x, y = np.arange(8.0), np.array([1.0, 0, 3, 2, 5, 4, 7, 6])
+    alone = "by the jackknife over entities (Efron and Stein 1981), which are taken to be independent"
+    of_six = ["a", "a", "a", "b", "c", "d", "e", "f"]
+    assert scatter_of(x, y, of_six, "given")[1] == alone
+    assert scatter_of(x, y, None, "sample")[1] == alone
+    few = "; for these entities only, since 4 groups are too few to tell of others"
+    assert scatter_of(x, y, list("aabbccdd"), "sample")[1] == alone + few
+    assert "within 4 groups as given" in scatter_of(x, y, list("aabbccdd"), "given")[1]
+    assert "over 6 groups" in scatter_of(x, y, of_six, "sample")[1]
+    assert "Bonett and Wright" in scatter_of(x[:7], y[:7], of_six[:7], "sample")[1]
+
+
+def test_a_stratum_with_a_single_part_is_compared_with_all_others():
+    rng = np.random.default_rng(5)
+    x, y = rng.standard_normal((2, 12))
+    strata = np.array([0] * 6 + [1] * 5 + [2])
+    left = np.array([np.arctanh(stats.spearmanr(np.delete(x, one), np.delete(y, one)).statistic) for one in range(12)])
+    variance = 6 * left[:6].var(ddof=1) + 5 * left[6:11].var(ddof=1) + (left[11] - left.mean()) ** 2
+    rho = stats.spearmanr(x, y).statistic
+    found = jackknife(x, y, np.arange(12), strata)
+    assert found.df == 9
+    assert found.design_effect == pytest.approx(variance * (11 / 12) ** 2 * 9 / (1 + rho**2 / 2))
