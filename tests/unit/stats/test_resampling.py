@@ -124,3 +124,20 @@ def test_the_interval_is_scipys_with_the_seed_given():
             rng=np.random.default_rng(seed),
         ).confidence_interval
         assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high))
+
+
+@pytest.mark.parametrize("seed", [0, 5])
+def test_the_error_over_groups_is_that_of_groups_drawn_anew_with_the_seed_given(seed):
+    """It is the larger one here: the jackknife has 0.1555."""
+    x, y = two(20, 0.5, 7)
+    part = np.arange(20) % 5
+    found = over_entities(slope, measure(x, groups=[f"g{one}" for one in part]), measure(y), seed=seed)
+    rng, drawn = np.random.default_rng(seed), []
+    for groups in rng.integers(0, 5, (1000, 5)):
+        sample = np.concatenate([np.flatnonzero(part == one) for one in groups])
+        drawn.append(slope(x[sample], y[sample]))
+    left = [slope(x[part != one], y[part != one]) for one in range(5)]
+    jackknife = math.sqrt(4 / 5 * np.sum((np.array(left) - slope(x, y)) ** 2))
+    assert jackknife < np.std(drawn, ddof=1)
+    assert found.interval_method.se == pytest.approx(np.std(drawn, ddof=1))
+    assert found.interval_method.df == 4
