@@ -57,7 +57,8 @@ def test_recorded_over_http_and_replayed_at_both_depths_it_measures_what_it_does
         run.stdout.fnmatch_lines([f"*llmpref: {model} (simulated)*"])
         for measure in found["measures"].values():
             # Keys hold the model's name, prices are not known of a provider's model; the rest must agree.
-            for key in ("cost", "unpriced", "parameters", "prompt_tokens", "completion_tokens", "refusals"):
+            counted = ("cost", "unpriced", "parameters", "prompt_tokens", "completion_tokens")
+            for key in (*counted, "refusals", "control_refusals"):
                 measure["diagnostics"].pop(key, None)
             measure["trials"].pop("key")
         return found["measures"]
