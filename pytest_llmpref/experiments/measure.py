@@ -150,12 +150,8 @@ class Measure:
             return pd.DataFrame(rows, columns=["entity", "group", "value", "low", "high", "n"])
         kinds: dict[type[Trial], None] = dict.fromkeys([Trial, *map(type, self.trials)])
         fields = dict.fromkeys(name for kind in kinds for name in kind.__struct_fields__[1:])
-        columns = ("key", "outcome", "text", *fields)
-        rows = [{name: getattr(trial, name, None) for name in columns} for trial in self.trials]
-        frame = pd.DataFrame(rows, columns=columns)
-        course = ["".join(attempt.outcome.value[0] for attempt in trial.attempts) for trial in self.trials]
-        frame.insert(2, "course", course)
-        return frame
+        columns = ("key", "outcome", "course", "text", *fields)
+        return pd.DataFrame([{name: getattr(trial, name, None) for name in columns} for trial in self.trials])
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the entities, and whether the measurement passed its checks."""

@@ -175,6 +175,11 @@ class Trial(msgspec.Struct, frozen=True, gc=False):
         return self.attempts[-1].text
 
     @property
+    def course(self) -> str:
+        """The first letter of each attempt's outcome: "rrc" is a choice after two refusals."""
+        return "".join(attempt.outcome.value[0] for attempt in self.attempts)
+
+    @property
     def asked(self) -> tuple[object, ...]:
         """What was asked, apart from the model. Trials of two releases with the same value are compared."""
         return self.entities, self.wording, self.repetition

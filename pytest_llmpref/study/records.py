@@ -105,7 +105,7 @@ def _columns(trials: Sequence[Trial], controls: Sequence[Trial]) -> TrialColumns
         entities=[list(trial.entities) for trial in listed],
         outcome=[trial.outcome.value for trial in listed],
         attempts=[len(trial.attempts) for trial in listed],
-        course=["".join(attempt.outcome.value[0] for attempt in trial.attempts) for trial in listed],
+        course=[trial.course for trial in listed],
         score=[None if trial.score is None else written(trial.score) for trial in listed],
         first_is_a=column(listed, "first_is_a"),
         wording=[trial.wording for trial in listed],
