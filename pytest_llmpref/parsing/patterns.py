@@ -1,9 +1,10 @@
 """Regular expressions by the hundred, of which a text meets few."""
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
+
+from pytest_llmpref.searching import Found, search_for
 
 _TOKEN = re.compile(
     r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?(?:[:=!]|<[=!]|P<\w+>|P=\w+\))|\{[^}]*\}\??|[*?+]\??"
@@ -13,10 +14,8 @@ _TOKEN = re.compile(
 _MARKS = re.compile("\\[([\ue000-\uf8ff])-([\ue000-\uf8ff])\\]")
 """A class of letters for private use, which a text holds as rarely as a word."""
 _IN_WORD = re.compile(r"\w\w")
-_GRAM = 3
-"""Letters by which runs are looked up."""
-_FEW = 32
-"""Runs up to which each is looked for by itself."""
+_TELLING = 3
+"""Letters of a run from which on it is rare enough to be looked for beside another."""
 
 Condition = tuple[str, ...]
 """Runs of letters of which every match of a pattern contains at least one."""
@@ -89,7 +88,7 @@ class Pattern:
     def conditions(self) -> tuple[Condition, ...]:
         """What every match contains, the rarest first; short runs tell little, and only where nothing else does."""
         rarest, *others = sorted(conditions_of(self.text), key=_rarity) or [()]
-        return (rarest, *(each for each in others if _tells(each))) if rarest else ()
+        return (rarest, *(each for each in others if _tells(each, _TELLING))) if _tells(rarest, 2) and rarest else ()
 
     @cached_property
     def compiled(self) -> re.Pattern[str]:
@@ -178,16 +177,28 @@ class Patterns(tuple[Pattern, ...]):
         for pattern in self.possible(part):
             yield from pattern.matches(part)
 
-    def possible(self, part: str) -> Sequence[Pattern]:
+    def possible(self, part: str) -> list[Pattern]:
         """Return the patterns that may match in a part of a text, in their order."""
-        if self._few:
-            return [pattern for pattern in self if pattern.may_match(part)]
-        return self.lookup.possible(part).get(id(self), ())
+        met = self.lookup.met(part)
+        found = [*self._unsure]
+        for condition in self._by_rarest.keys() & met:
+            found += [number for number, others in self._by_rarest[condition] if others <= met]
+        return [self[number] for number in sorted(found)]
 
     @cached_property
-    def _few(self) -> bool:
-        """Whether looking for all their letters is less work than looking a text up."""
-        return sum(len(pattern.conditions[0]) if pattern.conditions else 1 for pattern in self) <= _FEW
+    def _unsure(self) -> list[int]:
+        """The places of patterns of which nothing is sure."""
+        return [number for number, pattern in enumerate(self) if not pattern.conditions]
+
+    @cached_property
+    def _by_rarest(self) -> dict[int, list[tuple[int, frozenset[int]]]]:
+        """The rarest condition of each pattern -> the place of the pattern, and its other conditions."""
+        found: dict[int, list[tuple[int, frozenset[int]]]] = {}
+        for number, pattern in enumerate(self):
+            if pattern.conditions:
+                rarest, *others = (self.lookup.numbers[condition] for condition in pattern.conditions)
+                found.setdefault(rarest, []).append((number, frozenset(others)))
+        return found
 
     @cached_property
     def lookup(self) -> "Index":
@@ -204,87 +215,48 @@ def share_index(tables: Iterable[Patterns]) -> None:
 
 
 class Index:
-    """The patterns of several tables by the letters without which none of them matches.
+    """The runs of letters without which no pattern of several tables matches.
 
     Parameters
     ----------
     tables
-        The tables, each of which is known by its identity.
+        The tables.
     """
 
-    def __init__(self, tables: Sequence[Patterns]) -> None:
+    def __init__(self, tables: Sequence["Patterns"]) -> None:
         self.tables = tables
-        self.possible = lru_cache(maxsize=256)(self._possible)
+        self.met = lru_cache(maxsize=256)(self._met)
 
-    def _possible(self, part: str) -> dict[int, list[Pattern]]:
-        """Return the patterns that may match in a part of a text, by the identity of their table."""
-        met = set[int]()
-        for letters, conditions in self._by_few:
-            if letters in part:
-                met.update(conditions)
-        grams = {part[start : start + _GRAM] for start in range(len(part) - _GRAM + 1)}
-        for gram in grams & self._by_gram.keys():
-            for letters, conditions in self._by_gram[gram]:
-                if letters in part:
-                    met.update(conditions)
-        found = [*self._unsure]
-        for condition in met & self._by_rarest.keys():
-            found += [number for number, others in self._by_rarest[condition] if others <= met]
-        possible = dict[int, list[Pattern]]()
-        for number in sorted(found):
-            table, pattern = self._patterns[number]
-            possible.setdefault(table, []).append(pattern)
-        return possible
+    def _met(self, part: str) -> set[int]:
+        """Return the numbers of the conditions that a part of a text meets."""
+        runs = {number for number, _, _ in self._search(part.encode("utf-8", "surrogatepass"))}
+        return {condition for run in runs for condition in self._met_by[run]}
 
     @cached_property
-    def _patterns(self) -> list[tuple[int, Pattern]]:
-        """The identity of its table, and the pattern, for each pattern in order."""
-        return [(id(table), pattern) for table in self.tables for pattern in table]
-
-    @cached_property
-    def _numbers(self) -> dict[Condition, int]:
+    def numbers(self) -> dict[Condition, int]:
         """A number for each condition; a tuple of many letters would be hashed again and again."""
-        conditions = dict.fromkeys(condition for _, pattern in self._patterns for condition in pattern.conditions)
+        patterns = (pattern for table in self.tables for pattern in table)
+        conditions = dict.fromkeys(condition for pattern in patterns for condition in pattern.conditions)
         return {condition: number for number, condition in enumerate(conditions)}
-
-    @cached_property
-    def _unsure(self) -> list[int]:
-        """Patterns of which nothing is sure."""
-        return [number for number, (_, pattern) in enumerate(self._patterns) if not pattern.conditions]
-
-    @cached_property
-    def _by_rarest(self) -> dict[int, list[tuple[int, frozenset[int]]]]:
-        """The rarest condition of each pattern -> the pattern, and its other conditions."""
-        found: dict[int, list[tuple[int, frozenset[int]]]] = {}
-        for number, (_, pattern) in enumerate(self._patterns):
-            conditions = [self._numbers[condition] for condition in pattern.conditions]
-            if conditions:
-                found.setdefault(conditions[0], []).append((number, frozenset(conditions[1:])))
-        return found
 
     @cached_property
     def _by_letters(self) -> dict[str, list[int]]:
         """Each run of letters -> the conditions that it meets."""
         found: dict[str, list[int]] = {}
-        for condition, number in self._numbers.items():
+        for condition, number in self.numbers.items():
             for letters in condition:
                 found.setdefault(letters, []).append(number)
         return found
 
     @cached_property
-    def _by_gram(self) -> dict[str, list[tuple[str, list[int]]]]:
-        """The rarest `_GRAM` letters of each run -> letters, conditions; rare among the runs is rare in texts."""
-        common = Counter(gram for letters in self._by_letters for gram in _grams(letters))
-        found: dict[str, list[tuple[str, list[int]]]] = {}
-        for letters, conditions in self._by_letters.items():
-            if len(letters) >= _GRAM:
-                found.setdefault(min(_grams(letters), key=common.__getitem__), []).append((letters, conditions))
-        return found
+    def _met_by(self) -> list[list[int]]:
+        """The conditions that each run of letters meets, in the order of runs."""
+        return list(self._by_letters.values())
 
     @cached_property
-    def _by_few(self) -> list[tuple[str, list[int]]]:
-        """Runs of fewer letters, with the conditions that they meet."""
-        return [each for each in self._by_letters.items() if len(each[0]) < _GRAM]
+    def _search(self) -> Callable[[bytes], list[Found]]:
+        """The search for all runs of letters at once."""
+        return search_for([letters.encode() for letters in self._by_letters])
 
 
 def conditions_of(text: str) -> list[Condition]:
@@ -329,14 +301,9 @@ def _rarity(condition: Condition) -> tuple[int, int]:
     return -min(map(len, condition), default=0), len(condition)
 
 
-def _tells(condition: Condition) -> bool:
-    """Whether a text that meets a condition is rare enough to look for it."""
-    return all(len(letters) >= _GRAM or not letters.isascii() for letters in condition)
-
-
-def _grams(letters: str) -> list[str]:
-    """Return all runs of `_GRAM` letters in a run."""
-    return [letters[start : start + _GRAM] for start in range(len(letters) - _GRAM + 1)]
+def _tells(condition: Condition, least: int) -> bool:
+    """Whether each run has so many letters that a text that meets a condition is rare enough to look for it."""
+    return all(len(letters) >= least or not letters.isascii() for letters in condition)
 
 
 def _begins_with_letters(text: str) -> bool:

@@ -8,6 +8,7 @@ from functools import cache
 from itertools import pairwise
 from typing import Any
 
+from pytest_llmpref.searching import Found, search_for
 from pytest_llmpref.secrets.shapes import (
     BEGINNINGS,
     NAMED,
@@ -25,7 +26,6 @@ from pytest_llmpref.secrets.writings import (
     from_base64,
     in_base64,
     plain,
-    search_for,
     signs,
     views,
 )
@@ -94,7 +94,7 @@ class Secrets:
         self._named = named
         self._passing: list[str] = []
         self._known: re.Pattern[str] | None = None
-        self._places: Callable[[bytes], Iterator[tuple[int, int]]] | None = None
+        self._places: Callable[[bytes], list[Found]] | None = None
         self._lasts = True
         self.learn(values)
 
@@ -131,9 +131,9 @@ class Secrets:
         if places is None and self._values:
             known = sorted(set[bytes]().union(*self._values.values()))
             places = self._places = search_for(known, lasting=self._lasts)
-        if places is not None and any(True for _ in places(line)):
+        if places is not None and places(line):
             return True
-        for sign, start in _search_for_shapes()(line):
+        for sign, start, _ in _search_for_shapes()(line):
             if sign >= len(_FIRST) or _begins_a_word(line, start):
                 return True
         if (b"@" in line or b"%40" in line) and _USER_INFO.search(line) is not None:
@@ -233,7 +233,7 @@ def _signs_of_shapes() -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
 
 
 @cache
-def _search_for_shapes() -> Callable[[bytes], Iterator[tuple[int, int]]]:
+def _search_for_shapes() -> Callable[[bytes], list[Found]]:
     """Return the search for what every text is looked through for: made once, as it takes a millisecond to make."""
     return search_for((*_FIRST, *_INSIDE))
 

@@ -2,8 +2,6 @@
 
 Each way is undone in a `View` of the text, which knows where each of its characters stands in the text itself. So what
 a secret looks like is said once, whatever the way in which it is written.
-
-`search_for` looks for many fixed strings at once.
 """
 
 import base64
@@ -11,40 +9,10 @@ import binascii
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from urllib.parse import quote
-
-
-def search_for(texts: Sequence[bytes], *, lasting: bool = True) -> Callable[[bytes], Iterator[tuple[int, int]]]:
-    """Return a function that yields where these strings stand in a line: the number of the string, and its place.
-
-    Where ahocorasick-rs has no release, as on Windows on ARM, each string is searched for by itself: the same answer,
-    later.
-
-    Parameters
-    ----------
-    texts
-        The strings.
-    lasting
-        Whether the function will be called many times: it is then slower to make, and twice as fast.
-    """
-    try:
-        from ahocorasick_rs import BytesAhoCorasick, Implementation  # noqa: PLC0415 - no replay needs it
-    except ImportError:
-        return lambda line: _one_by_one(texts, line)
-    search = BytesAhoCorasick(texts, implementation=Implementation.DFA if lasting else None)
-    return lambda line: ((number, start) for number, start, _ in search.find_matches_as_indexes(line, overlapping=True))
-
-
-def _one_by_one(texts: Sequence[bytes], line: bytes) -> Iterator[tuple[int, int]]:
-    for number, text in enumerate(texts):
-        start = line.find(text)
-        while start >= 0:
-            yield number, start
-            start = line.find(text, start + 1)
-
 
 Span = tuple[int, int]
 
