@@ -20,7 +20,7 @@ _SOURCE = 20
 """Characters after a quotation in which a verb of saying would begin."""
 _BESIDE = rf"[^\w\n{MARK[1:-1]}]{{0,4}}"
 _TICKED = re.compile(rf"({MARK}){_BESIDE}[\u2705\u2714\u2611\U0001f44d\U0001f3c6\U0001f947\U0001f451]")
-_CHECKED, _UNCHECKED = re.compile(rf"\[x\]\s*({MARK})"), re.compile(rf"\[ ?\]\s*{MARK}")
+_CHECKED, _UNCHECKED = re.compile(rf"\[x\]\s*({MARK})"), re.compile(rf"(?:\[ ?\]|[\u2b1c\u2610])\ufe0f?\s*{MARK}")
 _FIRST = re.compile(rf"\U0001f947{_BESIDE}({MARK})")
 _RANKED = re.compile(
     rf"(?<!\w)1[.)\uff09]?[^\w\n\ue000-\ue005]{{1,4}}({MARK}).*?(?<!\w)2[.)\uff09]?[^\w\n\ue000-\ue005]{{1,4}}{MARK}",
@@ -180,16 +180,16 @@ class _Reading:
     def _statements(self, number: int, *, settled: bool = False) -> list[Statement]:
         """Return what a sentence states, in its order; once a choice is settled, only what a verb governs matters."""
         sentence = self.sentences[number]
+        if number and self._leads_elsewhere(number - 1):
+            return []
+        ticked = _ticked(sentence.text)
+        if ticked or _CROSSED.search(sentence.text) or _UNCHECKED.search(sentence.text):
+            # "1. X (tick)", beside "2. Y (cross)", or beside Y alone.
+            alone = len(set[str]().union(*(_ticked(each.text) for each in self.sentences))) == 1
+            return [Statement(ticked.pop(), number, "", led=alone)] if len(ticked) == 1 else []
         if _TABLE.search(sentence.text) and ANSWER not in sentence.text:
             option = self.grammar.summed_up(sentence.text.split("|"))
             return [Statement(option, number, "", led=True, turned=True)] if option else []
-        if number and self.sentences[number - 1].asks and self._asks_for_a_condition(number - 1):
-            return []
-        ticked = {OPTION_OF[mark] for mark in _TICKED.findall(sentence.text) + _CHECKED.findall(sentence.text)}
-        if ticked or _CROSSED.search(sentence.text) or _UNCHECKED.search(sentence.text):
-            # "1. X (tick)", beside "2. Y (cross)".
-            crossed = any(_CROSSED.search(each.text) or _UNCHECKED.search(each.text) for each in self.sentences)
-            return [Statement(ticked.pop(), number, "", led=crossed)] if len(ticked) == 1 else []
         if _SECOND.search(sentence.text):
             return []
         text = self.grammar.without_foils(_without_asides(sentence.text))
@@ -236,12 +236,15 @@ class _Reading:
         items = self.sentences[max(0, number - 2) : number]
         return all(each.heading for each in items) and len(options_in(" ".join(each.text for each in items))) > 1
 
-    def _asks_for_a_condition(self, number: int) -> bool:
-        """Whether a question only tells for whom the next sentence chooses: "Want reach?"."""
-        question = self.sentences[number].text
-        if _BOTH.search(question) or self.grammar.has("speaker", question):
+    def _leads_elsewhere(self, number: int) -> bool:
+        """Whether a sentence tells that the next one is no choice: "Want reach?", or the field "rejected"."""
+        before = self.sentences[number]
+        if _BOTH.search(before.text):
             return False
-        return self.grammar.has("conditions", question)
+        if ANSWER in self.sentences[number + 1].text:
+            return before.text.endswith(":") and self.grammar.has("rejecting", before.text)
+        speaks = self.grammar.has("speaker", before.text)
+        return before.asks and not speaks and self.grammar.has("conditions", before.text)
 
     def _before(self, number: int) -> str:
         return self.sentences[number - 1].text if number else ""
@@ -358,6 +361,11 @@ class _Reading:
         """Whether what follows the last statement takes it back."""
         rest = " \n ".join([last.after, *(each.text for each in self.sentences[last.sentence + 1 :])])
         return self.grammar.has("revising", rest) or self.grammar.has("withdrawing", rest)
+
+
+def _ticked(sentence: str) -> set[str]:
+    """Return the options that have a tick."""
+    return {OPTION_OF[mark] for mark in _TICKED.findall(sentence) + _CHECKED.findall(sentence)}
 
 
 def _without_asides(sentence: str) -> str:

@@ -29,8 +29,8 @@ _CYRILLIC = {"\u0410": "A", "\u0412": "B"}
 _NEAR = 24
 """Characters before and after a letter that tell whether it is a label."""
 _NO_OPTION = re.compile(r"\b(?:vitamin\w*|plan|hepatitis|grade|series?|type|team|class|group|part)\s\Z", re.IGNORECASE)
-_FIRST_NAME, _LAST_NAME = re.compile(r"\b[A-Z][a-z]+ \Z"), re.compile(r"\. [A-Z][a-z]")
-"""What stands beside an initial: "Ruth B. Smith"."""
+_FIRST_NAME, _LAST_NAME = re.compile(r"\b([A-Z][a-z]+) \Z"), re.compile(r"\. ([A-Z][a-z]+)")
+"""What stands beside an initial: "Ruth B. Smith"; yet not "Choose B. They"."""
 _SPACE = r"\s+"
 _IN_SENTENCE, _GOES_ON = (
     re.compile(r"[a-z\u00df-\u00ff\u0430-\u044f][,;:]?[ \t]\Z"),
@@ -263,11 +263,13 @@ def _with_endings(word: str) -> str:
 
 def _with_labels(text: str, spoken: Sequence[Language]) -> str:
     pieces, done = [], 0
-    next_words = _after_label(tuple(spoken))
+    next_words, known = _after_label(tuple(spoken)), _known_words(tuple(spoken))
     for match in _CANDIDATE.finditer(text):
         before = text[max(done, match.start() - _NEAR) : match.start()]
         word = _before_label().search(before)
-        if _is_label(match, before, next_words, led=word is not None):
+        if _is_label(match, before, next_words, led=word is not None) and (
+            word or not _is_initial(match, before, known)
+        ):
             # "Option A" is one label, "The option: A" says something of it.
             whole = word is not None and ":" not in word[0] and ANSWER not in word[0]
             start = match.start() - (len(before) - word.start()) if word and whole else match.start()
@@ -283,12 +285,24 @@ def _is_label(match: re.Match[str], before: str, next_words: re.Pattern[str], *,
     if match[0].islower() or match[0] in _CYRILLIC:
         alone = match.start() <= _NEAR and not re.search(r"\w", before) and _ALONE.match(text, end)
         return bool(alone) or (not goes_on and (led or _SAID.search(before) is not None))
-    if _NO_OPTION.search(before) or (_FIRST_NAME.search(before) and _LAST_NAME.match(text, end)):
+    if _NO_OPTION.search(before):
         return False
     if led or not goes_on or next_words.match(text, goes_on.end()) or _LABEL.match(text, goes_on.end()):
         return True
     # "i choose A for the people", yet not "A charity" nor "What A Day".
     return _IN_SENTENCE.search(before) is not None and _GOES_ON.match(text, end) is not None
+
+
+def _is_initial(match: re.Match[str], before: str, known: frozenset[str]) -> bool:
+    """Whether a letter with a full stop stands between two words of a name, neither of which is a frequent word."""
+    first, last = _FIRST_NAME.search(before), _LAST_NAME.match(match.string, match.end())
+    return first is not None and last is not None and not {first[1].lower(), last[1].lower()} & known
+
+
+@lru_cache(maxsize=256)
+def _known_words(spoken: tuple[Language, ...]) -> frozenset[str]:
+    """Return the frequent words of some languages."""
+    return frozenset().union(*(language.words | language.plain for language in spoken))
 
 
 @cache
