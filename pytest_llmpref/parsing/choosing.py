@@ -1,7 +1,7 @@
 """Which option a reply chooses in so many words: its last explicit statement, if nothing takes that back."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 from pytest_llmpref.parsing.language import ANSWER, FOIL, MARK, PAIR, QUOTE
@@ -34,7 +34,7 @@ _CROSSED = re.compile(rf"{MARK}{_BESIDE}[\u274c\u2716\u2718\U0001f44e]")
 _ITEM = re.compile(r"\s*(?:[-\u2022\u25cf*+]|\d{1,2}[.)])\s[^:.,]{0,25}:")
 """Where the item of a list begins that tells a side of something: "- Pros: ..."."""
 _NUMBERED = re.compile(r"(?:\A|\W)\d{1,2}[.)]\Z")
-_SUBJECT = re.compile(rf"[^\ue000-\ue005.!?]{{0,60}}(?P<subject>{MARK})(?!'s? |\W{{0,2}}(?:and|or)\b)[^.!?]*")
+_SUBJECT = re.compile(rf"[^\ue000-\ue005.!?]{{0,90}}(?P<subject>{MARK})(?!'s? |\W{{0,2}}(?:and|or)\b)[^.!?]*")
 """What a sentence is about: the option that it names first, and not something of its."""
 _NOTHING_ELSE = re.compile(rf"(?:{MARK}|[\s.,!*\"'()\[\]-])+")
 _TABLE = re.compile(r"\|.*\|")
@@ -210,6 +210,9 @@ class _Reading:
                 turned = (start > 0 and text[start - 1] != ";") or self.grammar.turns_to(part)
                 introduced = each.governed or start > 0 or self._is_led(number)
                 found.append(Statement(each.option, number, after, introduced, each.own, turned))
+        if found and not found[-1].own and self.grammar.refers(parts[-1][1]) is not None:
+            # "X is the stronger one, and that's my answer" is the speaker's own.
+            found[-1] = replace(found[-1], own=True)
         return found if found or settled else self._referring(number, parts)
 
     def _referring(self, number: int, parts: list[tuple[int, str]]) -> list[Statement]:
