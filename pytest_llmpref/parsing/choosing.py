@@ -8,7 +8,7 @@ from pytest_llmpref.parsing.language import ANSWER, FOIL, MARK, PAIR, QUOTE
 from pytest_llmpref.parsing.options import NAMES, OPTION_OF, Marked, Shown, marked, options_in
 from pytest_llmpref.parsing.outcome import Evidence, Grade
 from pytest_llmpref.parsing.sentences import BOUNDARY, Sentence, ends_finished, sentences_of
-from pytest_llmpref.parsing.stating import ONE, SET_OFF, Grammar, grammar_of
+from pytest_llmpref.parsing.stating import ONE, SET_OFF, Grammar, grammar_of, last_option
 
 _QUOTED = re.compile(
     r"\"[^\"\n]{2,300}\"|\u201c[^\u201c\u201d\n]{2,300}\u201d|\u201e[^\u201e\u201c\u201d\n]{2,300}[\u201c\u201d]"
@@ -224,15 +224,19 @@ class _Reading:
             place = self.grammar.refers(part)
             if place is not None:
                 place += start
-                within = ONE.search(text, 0, place) is not None
-                if not within and self._ends_list(number):
-                    return []
-                named = text[:place] if within else self._before(number)
+                named = self._referred_to(number, text[:place])
                 subject = _SUBJECT.match(self.grammar.without_foils(named))
                 options = {OPTION_OF[mark] for mark in ONE.findall(named)}
                 if subject and not self.grammar.denies(named) and (len(options) == 1 or FOIL in subject[0]):
                     return [Statement(OPTION_OF[subject["subject"]], number, text[place:], led=True)]
         return []
+
+    def _referred_to(self, number: int, before: str) -> str:
+        """Return what a sentence may refer to: what it says before that, or else the sentence before; or nothing."""
+        if ONE.search(before):
+            # "Y has had brighter moments, but I trust steadiness, and that's my side" is not about Y.
+            return "" if self.grammar.opposes(before[last_option(before) :]) else before
+        return "" if self._ends_list(number) else self._before(number)
 
     def _ends_list(self, number: int) -> bool:
         """Whether a sentence follows a list with an item for each option, so that "that" may be any of them."""

@@ -13,7 +13,7 @@ BOUNDARY = re.compile(
 )
 """Where a clause ends."""
 _END = re.compile(
-    r"[!?\u3002\u061f\u0964](?![!?.\"'\u300d\u300f)])|\.(?=[\s\"')_\]\u00bb\u201d\u300d])(?<!\.\.)"
+    r"[!?\u3002\u061f\u0964](?![!?.\"'\u300d\u300f)])|\.(?=[\s\"')_\]\u00bb\u201d\u300d])(?<!\.\.)(?<!\be\.g\.)"
     r"|(?![\U0001f947-\U0001f949])[\U0001f300-\U0001faff\u2600-\u2704\u270a-\u2712](?=\s)"
 )
 """Where a sentence ends."""

@@ -84,14 +84,14 @@ class Grammar:
         found = self._framed(part, ("frames",) if led is None else _TABLES)
         option = None if found or led is None else self._bare(part, first=first, led=led)
         if option and not found and self._announced(part):
-            found = [Stated(option, _last(part), governed=True)]
+            found = [Stated(option, last_option(part), governed=True)]
         if found and first and _labels_other(part, found[-1].option):
             return []
         if not (found or option) or self.has("conditions", part) or self.has("reported", part):
             return []
         if asks and not self.has("guessing", part):
             return []
-        return found or ([Stated(option, _last(part), governed=False)] if option else [])
+        return found or ([Stated(option, last_option(part), governed=False)] if option else [])
 
     def has(self, table: str, part: str) -> bool:
         """Whether a part of a text has a phrase of a table."""
@@ -121,6 +121,18 @@ class Grammar:
             done = match.end()
         found.append((done, text[done:]))
         return [(start, part) for start, part in found if part.strip()]
+
+    def opposes(self, text: str) -> bool:
+        """Whether a text turns against what was said, at "but", yet not at "so" or "and", and says something then."""
+        for match in self.words.contrast.finditer(text):
+            turn = match[0].strip("; ")
+            if turn and not self._goes_along(turn) and self.says(text[match.end() :]):
+                return True
+        return False
+
+    def _goes_along(self, turn: str) -> bool:
+        """Whether a word where a sentence turns only draws a conclusion, or goes on."""
+        return any(turn in each.joining or each.consequence.compiled.fullmatch(turn) for each in self.spoken)
 
     def ordered(self, text: str, done: int) -> Iterator[tuple[str, bool]]:
         """Yield each option that a sentence orders to choose after a turn, from a place on, and whether it is sure."""
@@ -274,12 +286,12 @@ class Grammar:
         """Whether a clause with an option says more than the option: "A is Oxfam", "X is, I think, a great choice"."""
         if len(ONE.findall(clause)) > 1 or len(clause) > _SHORT or self.says(clause):
             return True
-        described = self.words.described.match(clause, _last(clause))
+        described = self.words.described.match(clause, last_option(clause))
         return described is not None and (not last or _LETTER.search(clause, described.end()) is not None)
 
     def _explained(self, part: str, after: list[str], *, led: Callable[[], bool]) -> bool:
         """Whether what follows an option that stands first explains it, and does not describe it: "A, it does more"."""
-        place = _last(part) - 1
+        place = last_option(part) - 1
         if part[place] in NAMES.values() and not self.has("explaining", ",".join(after)) and not led():
             return False
         return not self.words.described.match(f" {after[0].strip()}") and not self.denies(" , ".join(after))
@@ -324,7 +336,7 @@ def _labels_other(part: str, option: str) -> bool:
     return label is not None and OPTION_OF[label[1]] != option
 
 
-def _last(part: str) -> int:
+def last_option(part: str) -> int:
     """Return where the last option of a part ends."""
     return max(match.end() for match in ONE.finditer(part))
 
