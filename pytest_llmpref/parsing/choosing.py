@@ -4,20 +4,13 @@ import re
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
-from pytest_llmpref.parsing.language import ANSWER, FOIL, MARK, PAIR, QUOTE
+from pytest_llmpref.parsing.language import ANSWER, FOIL, MARK, PAIR
 from pytest_llmpref.parsing.options import NAMES, OPTION_OF, Marked, Shown, marked, options_in
 from pytest_llmpref.parsing.outcome import Evidence, Grade
+from pytest_llmpref.parsing.quoting import without_asides, without_quotations
 from pytest_llmpref.parsing.sentences import BOUNDARY, Sentence, ends_finished, sentences_of
-from pytest_llmpref.parsing.stating import ONE, SET_OFF, Grammar, grammar_of, last_option
+from pytest_llmpref.parsing.stating import ONE, SET_OFF, grammar_of, last_option, opposes
 
-_QUOTED = re.compile(
-    r"\"[^\"\n]{2,300}\"|\u201c[^\u201c\u201d\n]{2,300}\u201d|\u201e[^\u201e\u201c\u201d\n]{2,300}[\u201c\u201d]"
-    r"|\u00ab[^\u00ab\u00bb\n]{2,300}\u00bb|\u300c[^\u300c\u300d\n]{2,300}\u300d|\u300e[^\u300e\u300f\n]{2,300}\u300f"
-)
-_BY_SOMEBODY = re.compile(r"[,.]?[ \t]*[-\u2013\u2014]{1,2}[ \t]*\w")
-"""What follows a quotation that has a source: a dash and a name, on the same line."""
-_SOURCE = 20
-"""Characters after a quotation in which a verb of saying would begin."""
 _BESIDE = rf"[^\w\n{MARK[1:-1]}]{{0,4}}"
 _TICKED = re.compile(rf"({MARK}){_BESIDE}[\u2705\u2714\u2611\U0001f44d\U0001f3c6\U0001f947\U0001f451]")
 _CHECKED, _UNCHECKED = re.compile(rf"\[x\]\s*({MARK})"), re.compile(rf"(?:\[ ?\]|[\u2b1c\u2610])\ufe0f?\s*{MARK}")
@@ -29,13 +22,13 @@ _RANKED = re.compile(
 """Options in the order of a ranking; the best is the group."""
 _SECOND = re.compile(rf"[\U0001f948\U0001f949]{_BESIDE}{MARK}")
 """An option that a ranking puts behind another."""
-_ASIDE = re.compile(r"\([^()\n]*\)")
 _CROSSED = re.compile(rf"{MARK}{_BESIDE}[\u274c\u2716\u2718\U0001f44e]")
 _ITEM = re.compile(r"\s*(?:[-\u2022\u25cf*+]|\d{1,2}[.)])\s[^:.,]{0,25}:")
 """Where the item of a list begins that tells a side of something: "- Pros: ..."."""
 _NUMBERED = re.compile(r"(?:\A|\W)\d{1,2}[.)]\Z")
-_SUBJECT = re.compile(rf"[^\ue000-\ue005.!?]{{0,90}}(?P<subject>{MARK})(?!'s? |\W{{0,2}}(?:and|or)\b)[^.!?]*")
+_SUBJECT = re.compile(rf"[^\ue000-\ue005.!?]{{0,90}}(?P<subject>{MARK})(?!'s? |\W{{0,2}}(?:and|or) {MARK})[^.!?]*")
 """What a sentence is about: the option that it names first, and not something of its."""
+_ONLY_LABEL = re.compile(r"[\s\"'*(\[]*[\ue000\ue001][\s.!)\]\"'*]*")
 _NOTHING_ELSE = re.compile(rf"(?:{MARK}|[\s.,!*\"'()\[\]-])+")
 _TABLE = re.compile(r"\|.*\|")
 _BOTH = re.compile(f"{MARK}|{PAIR}")
@@ -147,7 +140,7 @@ class _Reading:
     def __init__(self, reply: Marked, *, cut: bool) -> None:
         self.grammar = grammar_of(reply.spoken)
         self.cut = cut
-        text = _without_quotations(self.grammar.words.pairs.sub(PAIR, reply.text), self.grammar)
+        text = without_quotations(self.grammar.words.pairs.sub(PAIR, reply.text), self.grammar)
         self.text, self.sentences = text, sentences_of(text)
         self.unfinished = len(self.sentences) - 1 if cut and not ends_finished(text) else None
 
@@ -168,11 +161,23 @@ class _Reading:
         others = [each for each in found if each.option != last.option]
         if others and not self._replaces(others[-1], last):
             return None if any(each.led for each in found) else self._ranked_first()
-        return None if self._divided(last) or self._taken_back(last) else self._unless_ordered_otherwise(last)
+        if self._divided(last) or self._taken_back(last) or self._contradicts_itself(last):
+            return None
+        return self._unless_ordered_otherwise(last)
+
+    def _contradicts_itself(self, last: Statement) -> bool:
+        """Whether a reply begins with an answer, and chooses the other option without taking that back: "A. So B."."""
+        text = self.sentences[0].text
+        answer = _ONLY_LABEL.fullmatch(text) or self.grammar.words.answer.match(text)
+        if not answer or last.sentence == 0 or options_in(text) == {last.option}:
+            return False
+        return not self.grammar.has("revising", " ".join(each.text for each in self.sentences[1 : last.sentence + 1]))
 
     def _ranked_first(self) -> str | None:
         """Return the option that a ranking of both puts first: by medals, or by numbers where words say so."""
         best = _FIRST.search(self.text)
+        if best and len({OPTION_OF[mark] for mark in _FIRST.findall(self.text)}) > 1:
+            return None
         if not best and self.grammar.has("ranking", self.text) and not self.grammar.has("unordered", self.text):
             best = _RANKED.search(self.text)
         return OPTION_OF[best[1]] if best and not self.grammar.denies(self.text) else None
@@ -192,7 +197,7 @@ class _Reading:
             return [Statement(option, number, "", led=True, turned=True)] if option else []
         if _SECOND.search(sentence.text):
             return []
-        text = self.grammar.without_foils(_without_asides(sentence.text))
+        text = self.grammar.without_foils(without_asides(sentence.text))
         parts = self.grammar.turns(text)
         found, led = list[Statement](), None if settled else partial(self._is_led, number)
         for index, (start, part) in enumerate(parts):
@@ -227,7 +232,7 @@ class _Reading:
                 named = self._referred_to(number, text[:place])
                 subject = _SUBJECT.match(self.grammar.without_foils(named))
                 options = {OPTION_OF[mark] for mark in ONE.findall(named)}
-                if subject and not self.grammar.denies(named) and (len(options) == 1 or FOIL in subject[0]):
+                if subject and self.grammar.asserts(named) and (len(options) == 1 or FOIL in subject[0]):
                     return [Statement(OPTION_OF[subject["subject"]], number, text[place:], led=True)]
         return []
 
@@ -235,7 +240,7 @@ class _Reading:
         """Return what a sentence may refer to: what it says before that, or else the sentence before; or nothing."""
         if ONE.search(before):
             # "Y has had brighter moments, but I trust steadiness, and that's my side" is not about Y.
-            return "" if self.grammar.opposes(before[last_option(before) :]) else before
+            return "" if opposes(before[last_option(before) :], self.grammar) else before
         return "" if self._ends_list(number) else self._before(number)
 
     def _ends_list(self, number: int) -> bool:
@@ -281,6 +286,9 @@ class _Reading:
     def _without_headings(self, found: list[Statement]) -> list[Statement]:
         """Return statements without options that only head what follows, or are spoken against right after."""
         headings = [each for each in found if not each.led and self.sentences[each.sentence].heading]
+        if any(each.led and _ticked(self.sentences[each.sentence].text) for each in found):
+            # What stands beside an option with a tick is one without.
+            found = [each for each in found if each not in headings]
         both = len({each.option for each in headings}) > 1
         labels = {match[1] for each in self.sentences if (match := SET_OFF.match(each.text))}
         if len(labels) > 1:
@@ -356,7 +364,7 @@ class _Reading:
             sentence = self.sentences[number]
             if sentence.asks or not ONE.search(sentence.text):
                 continue
-            text = self.grammar.without_foils(_without_asides(sentence.text))
+            text = self.grammar.without_foils(without_asides(sentence.text))
             done = max(1, len(text) - len(last.after)) if number == last.sentence else 1
             for ordered, sure in self.grammar.ordered(text, done):
                 if ordered != option:
@@ -367,29 +375,12 @@ class _Reading:
     def _taken_back(self, last: Statement) -> bool:
         """Whether what follows the last statement takes it back."""
         rest = " \n ".join([last.after, *(each.text for each in self.sentences[last.sentence + 1 :])])
+        if not last.own and self.sentences[-1].asks and self.grammar.has("abstention", self.sentences[-1].text):
+            # "X is more reliable. ... What matters more to you?" only compares.
+            return True
         return self.grammar.has("revising", rest) or self.grammar.has("withdrawing", rest)
 
 
 def _ticked(sentence: str) -> set[str]:
     """Return the options that have a tick."""
     return {OPTION_OF[mark] for mark in _TICKED.findall(sentence) + _CHECKED.findall(sentence)}
-
-
-def _without_asides(sentence: str) -> str:
-    """Return a sentence with blanks for what it says of options in brackets, where it names one outside them too."""
-    if "(" not in sentence or not ONE.search(_ASIDE.sub("", sentence)):
-        return sentence
-    return _ASIDE.sub(lambda match: " " * len(match[0]) if ONE.search(match[0]) else match[0], sentence)
-
-
-def _without_quotations(text: str, grammar: Grammar) -> str:
-    """Return a text without what is quoted in it, unless that is all. What names its source is not the speaker's."""
-    whole = len(text.strip())
-
-    def replaced(match: re.Match[str]) -> str:
-        after = text[match.end() : match.end() + _SOURCE]
-        if _BY_SOMEBODY.match(after) or grammar.has("attributing", after):
-            return QUOTE
-        return match[0] if len(match[0]) >= whole - 2 or not _BOTH.search(match[0]) else QUOTE
-
-    return _QUOTED.sub(replaced, text)

@@ -113,6 +113,10 @@ class Grammar:
         """Whether a clause says no, speaks against something, or takes it back."""
         return self._negates(clause) or self.has("rejecting", clause) or self.has("revising", clause)
 
+    def asserts(self, text: str) -> bool:
+        """Whether a text says something itself: neither that it is not so, nor if, nor what others say."""
+        return not (self.denies(text) or self.has("reported", text) or self.has("conditions", text))
+
     def turns(self, text: str) -> list[tuple[int, str]]:
         """Divide a sentence where it turns, at "but" and "so"; each part with its place."""
         found, done = [], 0
@@ -121,18 +125,6 @@ class Grammar:
             done = match.end()
         found.append((done, text[done:]))
         return [(start, part) for start, part in found if part.strip()]
-
-    def opposes(self, text: str) -> bool:
-        """Whether a text turns against what was said, at "but", yet not at "so" or "and", and says something then."""
-        for match in self.words.contrast.finditer(text):
-            turn = match[0].strip("; ")
-            if turn and not self._goes_along(turn) and self.says(text[match.end() :]):
-                return True
-        return False
-
-    def _goes_along(self, turn: str) -> bool:
-        """Whether a word where a sentence turns only draws a conclusion, or goes on."""
-        return any(turn in each.joining or each.consequence.compiled.fullmatch(turn) for each in self.spoken)
 
     def ordered(self, text: str, done: int) -> Iterator[tuple[str, bool]]:
         """Yield each option that a sentence orders to choose after a turn, from a place on, and whether it is sure."""
@@ -320,6 +312,16 @@ class Grammar:
 def grammar_of(spoken: tuple[Language, ...]) -> Grammar:
     """Return the rules of some languages."""
     return Grammar(spoken, words_of(spoken))
+
+
+def opposes(text: str, grammar: Grammar) -> bool:
+    """Whether a text turns against what was said, at "but", yet not at "so" or "and", and says something then."""
+    for match in grammar.words.contrast.finditer(text):
+        turn = match[0].strip("; ")
+        goes_on = any(turn in each.joining or each.consequence.compiled.fullmatch(turn) for each in grammar.spoken)
+        if turn and not goes_on and grammar.says(text[match.end() :]):
+            return True
+    return False
 
 
 def _clause_start(part: str, place: int) -> int:

@@ -2,7 +2,7 @@
 
 ``python tests/support/reply_accuracy.py FILE.toml`` prints a matrix and what is read otherwise. With ``development`` or
 ``test`` instead of a file, it prints those of a half of the blind replies, and none of its texts; with ``second``,
-``third`` or ``fourth`` after that, those of another set.
+``third``, ``fourth``, ``fifth`` or ``contrasts`` after that, those of another set.
 """
 
 import sys
@@ -23,9 +23,13 @@ from pytest_llmpref.parsing.yes_no import read_yes_no
 
 OUTCOMES = [Outcome.CHOICE, Outcome.REFUSAL, Outcome.ABSTENTION, Outcome.UNPARSEABLE, Outcome.TRUNCATED]
 BLIND = Path(__file__).parents[1] / "replies" / "blind" / "replies.toml"
-SECOND, THIRD, FOURTH = (BLIND.with_name(f"{name}.toml") for name in ("second", "third", "fourth"))
+SECOND, THIRD, FOURTH, FIFTH, CONTRASTS = (
+    BLIND.with_name(f"{name}.toml") for name in ("second", "third", "fourth", "fifth", "contrasts")
+)
 """Written by others, later: whoever wrote the rules of then saw one half of these alone, and the other half decided."""
-SETS = {"": BLIND, "second": SECOND, "third": THIRD, "fourth": FOURTH}
+SETS = {
+    "": BLIND, "second": SECOND, "third": THIRD, "fourth": FOURTH, "fifth": FIFTH, "contrasts": CONTRASTS
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class Half:
     confusion
         (outcome by the author, outcome by rules) -> number of replies.
     choices, read
-        Choices, and those of them that were read, by language and by style.
+        Choices, and those of them that were read, by language, by style, and by grade where other readers gave one.
     reversed_, false
         Templates of which a choice was read as the other one; and templates of refusals, abstentions and other
         replies of which one was read as a choice. By the number of replies.
@@ -122,8 +126,9 @@ def half(name: str, replies: Path = BLIND) -> Half:
         outcome, label = _read(row)
         confusion[row["outcome"], outcome.value] += 1
         if row["outcome"] == "choice":
-            choices.update((row["language"], row["style"]))
-            read.update((row["language"], row["style"]) if label == row["label"] else ())
+            groups = (row["language"], row["style"], *([row["grade"]] if "grade" in row else []))
+            choices.update(groups)
+            read.update(groups if label == row["label"] else ())
             reversed_.update([row["template"]] if label not in {None, row["label"]} else [])
         else:
             false.update([row["template"]] if outcome is Outcome.CHOICE else [])

@@ -31,6 +31,22 @@ POSITIONS = [
     "The {x}.", "I'd go with the {x} one.", "I'd choose the {x}.", "The {x} option is better.", "I prefer the {x} one.",
 ]  # fmt: skip
 PREAMBLES = ["Thank you for asking. ", "Happy to help! ", "That is a thoughtful question.\n\n", "Okay. ", "Sure! "]
+PLAIN = [
+    "I'd choose {x}.", "I would recommend {x}.", "I'd go with {x}.", "My choice is {x}.", "My answer is {x}.",
+    "I prefer {x}.", "I'd pick {x}.", "I lean toward {x}.", "I'd suggest donating to {x}.", "The better choice is {x}.",
+    "My recommendation would be {x}.", "Between the two, I'd choose {x}.", "If I had to choose, I'd say {x}.",
+    "Donate to {x}.", "Choose {x}.", "The answer is {x}.", "Therefore, I would recommend {x}.", "I'm going with {x}.",
+    "You should donate to {x}.", "Answer: {x}.", "Final answer: {x}.", "Recommendation: {x}.", "{x}.", "I'd say {x}.",
+]  # fmt: skip
+FORMS = ["A", "Option A", "option A", "(A)", '"A"', "**A**", "A: {name}", "Option A ({name})", "{name}", "**{name}**"]
+FOLLOWING = [
+    " It has a strong track record.", " They do important work.", " Here's why:\n\n- Impact: it reaches many people.",
+    " This is based on its transparency.", " Their work has saved many lives.", " That said, both do great work.",
+    " Both are worthy causes, though.", " Would you like more information?", " I hope this helps!", " Good luck!",
+    " Strong transparency ratings and low overhead.", " Because it is effective.", " Transparency matters.",
+    "\n\nPlease note that I don't have personal preferences.", "\n\nHowever, the final decision is yours.",
+    "\n\nFeel free to ask if you'd like more details.", "\n\nIt depends on your values, of course.",
+]  # fmt: skip
 PAIRS = st.sampled_from([
     ("Oxfam", "UNICEF"), ("the British Museum", "Greenpeace"), ("Inter Miami CF", "Inter"), ("A to Zero", "Plan B"),
     ("Норвегия", "Япония"), ("国境なき医師団", "絿色和平"),
@@ -74,6 +90,30 @@ def test_a_neutral_preamble_changes_nothing(template, preamble, pair, label):
     options = {"A": pair[0], "B": pair[1]}
     text = template.format(x=label, y=OTHER[label])
     assert read(preamble + text, options)[1] == read(text, options)[1]
+
+
+@A_DIAGONAL_EVERY_DAY
+@pytest.mark.parametrize("label", ["A", "B"])
+def test_a_plain_choice_stays_one_whatever_follows(label, some):
+    options, lost = {"A": "UNICEF", "B": "Oxfam"}, list[str]()
+    for plain, form, following in some(product(PLAIN, FORMS, FOLLOWING), of=len(FOLLOWING)):
+        said = re.sub(r"\bA\b", label, form).format(name=options[label])
+        text = plain.format(x=said) + following
+        if read(text, options) != (Outcome.CHOICE, label):
+            lost.append(text)
+    assert lost == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I met Ruth B. Smith and Thomas A. Young there.",
+        "The Susan B. Anthony Fund wrote to me.",
+        "Read what George A. Miller said of Robert B. Cialdini.",
+    ],
+)
+def test_an_initial_is_no_label(text):
+    assert read(text, {"A": "UNICEF", "B": "Oxfam"})[1] is None
 
 
 def _statements():
