@@ -232,7 +232,7 @@ class _Reading:
                 named = self._referred_to(number, text[:place])
                 subject = _SUBJECT.match(self.grammar.without_foils(named))
                 options = {OPTION_OF[mark] for mark in ONE.findall(named)}
-                if subject and self.grammar.asserts(named) and (len(options) == 1 or FOIL in subject[0]):
+                if subject and not self.grammar.denies(named) and (len(options) == 1 or FOIL in subject[0]):
                     return [Statement(OPTION_OF[subject["subject"]], number, text[place:], led=True)]
         return []
 

@@ -44,8 +44,11 @@ _LINK = re.compile(r"\[([^\[\]\n]+)\]\([^()\s]*\)")
 _UNDERSCORE = re.compile(r"(?<!\w)_{1,3}(?=\S)|(?<=\S)_{1,3}(?!\w)")
 _TITLE = re.compile(r"^[ \t]*#{1,6}[ \t]+(?=[^\n]*\n\s*\S)", re.MULTILINE)
 """Where the title of a section begins."""
-_QUOTED_LINES = re.compile(r"(?<![:*#])\n+(?:>(?:[ \t]+[^\s>]+){4}[^\n]*\n)+\s*(?=[^\s>])")
-"""Lines that another wrote, before what is said to them: "> I always give to X" in a forum."""
+_QUOTED_LINES = re.compile(
+    r"(?:(?<![:*#])|\n(?P<title>#[^\n]*))\n+(?:>(?![^\n]*\*\*)(?:[ \t]+[^\s>]+){4}[^\n]*\n)+\s*(?=[^\s>])"
+)
+"""Lines that another wrote, before what is said to them: "> I always give to X" in a forum. Lines below a title, or
+with words in bold, are set off by the speaker."""
 _LINE_START = re.compile(
     r"^[ \t]*(?:[-=]{0,2}[>\u2192\u27a1\u21d2]\ufe0f?[ \t]?)+|^[ \t]*#{1,6}(?!\d)[ \t]*", re.MULTILINE
 )
@@ -80,7 +83,7 @@ def _of_one_turn(text: str) -> str:
     if text[:2] in {"Q:", "Q."} and not _SECOND.search(text):
         text = _ANSWERED.sub(f"{ANSWER}: ", text)
     if "\n" in text and ">" in text:
-        text = _QUOTED_LINES.sub("\n", f"\n{text}")
+        text = _QUOTED_LINES.sub(lambda lines: lines[0] if lines["title"] else "\n", f"\n{text}")
     if "\n" in text or "<" in text:
         text = _OTHERS_TURN.sub("", text)
     return text

@@ -113,10 +113,6 @@ class Grammar:
         """Whether a clause says no, speaks against something, or takes it back."""
         return self._negates(clause) or self.has("rejecting", clause) or self.has("revising", clause)
 
-    def asserts(self, text: str) -> bool:
-        """Whether a text says something itself: neither that it is not so, nor if, nor what others say."""
-        return not (self.denies(text) or self.has("reported", text) or self.has("conditions", text))
-
     def turns(self, text: str) -> list[tuple[int, str]]:
         """Divide a sentence where it turns, at "but" and "so"; each part with its place."""
         found, done = [], 0
@@ -160,7 +156,8 @@ class Grammar:
         """Return what verbs of choosing govern."""
         places, mirrored = dict[int, Stated](), False
         for match, option, table in self._matches(part, tables):
-            if match.start() in places or (table == "comparing" and self.has("limits", part)):
+            compares = table == "comparing" or (ONE.match(match[0]) and not self.has("speaker", match[0]))
+            if match.start() in places or (compares and self.has("limits", part)):
                 continue
             if table == "frames" and self.has("against", part[_clause_start(part, match.start()) : match.end()]):
                 continue
