@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from itertools import pairwise
 
 from pytest_llmpref.parsing.language import ANSWER, FOIL, MARK, PAIR
 from pytest_llmpref.parsing.options import NAMES, OPTION_OF, Marked, Shown, marked, options_in
@@ -30,6 +31,8 @@ _SUBJECT = re.compile(rf"[^\ue000-\ue005.!?]{{0,90}}(?P<subject>{MARK})(?!'s? |\
 """What a sentence is about: the option that it names first, and not something of its."""
 _ONLY_LABEL = re.compile(r"[\s\"'*(\[]*[\ue000\ue001][\s.!)\]\"'*]*")
 _NOTHING_ELSE = re.compile(rf"(?:{MARK}|[\s.,!*\"'()\[\]-])+")
+_TURNS = 2
+"""How often a reply may go from one option to the other and still choose the last."""
 _TABLE = re.compile(r"\|.*\|")
 _BOTH = re.compile(f"{MARK}|{PAIR}")
 _WHOLE = re.compile(
@@ -158,6 +161,8 @@ class _Reading:
         if not found:
             return self._ranked_first()
         last = found[-1]
+        if sum(one.option != next_.option for one, next_ in pairwise(found)) > _TURNS:
+            return None
         others = [each for each in found if each.option != last.option]
         if others and not self._replaces(others[-1], last):
             return None if any(each.led for each in found) else self._ranked_first()
@@ -180,7 +185,8 @@ class _Reading:
             return None
         if not best and self.grammar.has("ranking", self.text) and not self.grammar.has("unordered", self.text):
             best = _RANKED.search(self.text)
-        return OPTION_OF[best[1]] if best and not self.grammar.denies(self.text) else None
+        firsts = {OPTION_OF[each[1]] for each in _RANKED.finditer(self.text)} if best else set()
+        return OPTION_OF[best[1]] if best and len(firsts) < 2 and not self.grammar.denies(self.text) else None
 
     def _statements(self, number: int, *, settled: bool = False) -> list[Statement]:
         """Return what a sentence states, in its order; once a choice is settled, only what a verb governs matters."""
@@ -378,7 +384,14 @@ class _Reading:
         if not last.own and self.sentences[-1].asks and self.grammar.has("abstention", self.sentences[-1].text):
             # "X is more reliable. ... What matters more to you?" only compares.
             return True
+        if options_in(rest) - {last.option} and self._only_likes(last):
+            return True
         return self.grammar.has("revising", rest) or self.grammar.has("withdrawing", rest)
+
+    def _only_likes(self, statement: Statement) -> bool:
+        """Whether a statement says no more than that the speaker likes an option: "I have a soft spot for X"."""
+        text = self.sentences[statement.sentence].text
+        return self.grammar.has("liking", text[: len(text) - len(statement.after)])
 
 
 def _ticked(sentence: str) -> set[str]:

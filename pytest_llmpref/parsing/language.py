@@ -108,6 +108,9 @@ class Language:
         Patterns of what follows a name that is chosen, where it would describe it else: "more", "better".
     revising
         Patterns that take back what was said: "no, wait".
+    liking
+        Patterns in which the speaker likes an option, or it comes to mind: "I have a soft spot for @". That chooses it
+        unless the other option is named after it.
     withdrawing
         Patterns that take back a choice as such: "but I can't choose".
     overruling
@@ -196,6 +199,7 @@ class Language:
     limits: Patterns
     explaining: Patterns
     revising: Patterns
+    liking: Patterns
     withdrawing: Patterns
     overruling: Patterns
     unsettling: Patterns
@@ -231,8 +235,8 @@ _SWAPPED = 5
 _LISTS = ("abstention", "undecided", "both", "offers", "ranking", "worst_first", "unordered")
 _GRAMMAR = (
     "frames", "comparing", "anaphors", "inverse", "leads", "foils", "limits", "negation", "rejecting", "conditions",
-    "reported", "embedding", "guessing", "revising", "withdrawing", "explaining", "speaker", "affirming", "denying",
-    "other_one", "advising", "aspects", "asking", "against", "attributing", "dividing", "overruling",
+    "reported", "embedding", "guessing", "revising", "withdrawing", "liking", "explaining", "speaker", "affirming",
+    "denying", "other_one", "advising", "aspects", "asking", "against", "attributing", "dividing", "overruling",
     "unsettling",
 )  # fmt: skip
 _WORDS = ("fillers", "described", "copula", "certain", "contrast", "consequence", "because", "yes", "no", "follows")
