@@ -10,20 +10,11 @@ from pytest_llmpref.parsing.options import NAMES, OPTION_OF, Marked, Shown, mark
 from pytest_llmpref.parsing.outcome import Evidence, Grade
 from pytest_llmpref.parsing.quoting import without_asides, without_quotations
 from pytest_llmpref.parsing.sentences import BOUNDARY, Sentence, ends_finished, sentences_of
+from pytest_llmpref.parsing.signs import crossed, firsts_by_medal, firsts_by_number, put_second, ticked
 from pytest_llmpref.parsing.stating import ONE, SET_OFF, grammar_of, last_option, opposes
 
-_BESIDE = rf"[^\w\n{MARK[1:-1]}]{{0,4}}"
-_TICKED = re.compile(rf"({MARK}){_BESIDE}[\u2705\u2714\u2611\U0001f44d\U0001f3c6\U0001f947\U0001f451]")
-_CHECKED, _UNCHECKED = re.compile(rf"\[x\]\s*({MARK})"), re.compile(rf"(?:\[ ?\]|[\u2b1c\u2610])\ufe0f?\s*{MARK}")
-_FIRST = re.compile(rf"\U0001f947{_BESIDE}({MARK})")
-_RANKED = re.compile(
-    rf"(?<!\w)1[.)\uff09]?[^\w\n\ue000-\ue005]{{1,4}}({MARK}).*?(?<!\w)2[.)\uff09]?[^\w\n\ue000-\ue005]{{1,4}}{MARK}",
-    re.DOTALL,
-)
-"""Options in the order of a ranking; the best is the group."""
-_SECOND = re.compile(rf"[\U0001f948\U0001f949]{_BESIDE}{MARK}")
-"""An option that a ranking puts behind another."""
-_CROSSED = re.compile(rf"{MARK}{_BESIDE}[\u274c\u2716\u2718\U0001f44e]")
+_AHEAD = re.compile(rf"[^\w\ue000-\ue005]*({MARK})\s*[:\u2013\u2014-]\s*\w")
+"""An option before what is said of it."""
 _ITEM = re.compile(r"\s*(?:[-\u2022\u25cf*+]|\d{1,2}[.)])\s[^:.,]{0,25}:")
 """Where the item of a list begins that tells a side of something: "- Pros: ..."."""
 _NUMBERED = re.compile(r"(?:\A|\W)\d{1,2}[.)]\Z")
@@ -163,12 +154,19 @@ class _Reading:
         last = found[-1]
         if sum(one.option != next_.option for one, next_ in pairwise(found)) > _TURNS:
             return None
+        if not last.led and self._has_a_twin(last):
+            return None
         others = [each for each in found if each.option != last.option]
         if others and not self._replaces(others[-1], last):
             return None if any(each.led for each in found) else self._ranked_first()
         if self._divided(last) or self._taken_back(last) or self._contradicts_itself(last):
             return None
         return self._unless_ordered_otherwise(last)
+
+    def _has_a_twin(self, statement: Statement) -> bool:
+        """Whether an option only stands before what is said of it, as the other one does: "X: bigger. Y: older."."""
+        ahead = [_AHEAD.match(each.text) for each in self.sentences]
+        return ahead[statement.sentence] is not None and len({OPTION_OF[each[1]] for each in ahead if each}) > 1
 
     def _contradicts_itself(self, last: Statement) -> bool:
         """Whether a reply begins with an answer, and chooses the other option without taking that back: "A. So B."."""
@@ -180,28 +178,25 @@ class _Reading:
 
     def _ranked_first(self) -> str | None:
         """Return the option that a ranking of both puts first: by medals, or by numbers where words say so."""
-        best = _FIRST.search(self.text)
-        if best and len({OPTION_OF[mark] for mark in _FIRST.findall(self.text)}) > 1:
-            return None
-        if not best and self.grammar.has("ranking", self.text) and not self.grammar.has("unordered", self.text):
-            best = _RANKED.search(self.text)
-        firsts = {OPTION_OF[each[1]] for each in _RANKED.finditer(self.text)} if best else set()
-        return OPTION_OF[best[1]] if best and len(firsts) < 2 and not self.grammar.denies(self.text) else None
+        by_medal = firsts_by_medal(self.text)
+        in_order = self.grammar.has("ranking", self.text) and not self.grammar.has("unordered", self.text)
+        firsts = by_medal or (firsts_by_number(self.text) if in_order else set())
+        return firsts.pop() if len(firsts) == 1 and not self.grammar.denies(self.text) else None
 
     def _statements(self, number: int, *, settled: bool = False) -> list[Statement]:
         """Return what a sentence states, in its order; once a choice is settled, only what a verb governs matters."""
         sentence = self.sentences[number]
         if number and self._leads_elsewhere(number - 1):
             return []
-        ticked = _ticked(sentence.text)
-        if ticked or _CROSSED.search(sentence.text) or _UNCHECKED.search(sentence.text):
+        with_a_tick = ticked(sentence.text)
+        if with_a_tick or crossed(sentence.text):
             # "1. X (tick)", beside "2. Y (cross)", or beside Y alone.
-            alone = len(set[str]().union(*(_ticked(each.text) for each in self.sentences))) == 1
-            return [Statement(ticked.pop(), number, "", led=alone)] if len(ticked) == 1 else []
+            alone = len(set[str]().union(*(ticked(each.text) for each in self.sentences))) == 1
+            return [Statement(with_a_tick.pop(), number, "", led=alone)] if len(with_a_tick) == 1 else []
         if _TABLE.search(sentence.text) and ANSWER not in sentence.text:
             option = self.grammar.summed_up(sentence.text.split("|"))
             return [Statement(option, number, "", led=True, turned=True)] if option else []
-        if _SECOND.search(sentence.text):
+        if put_second(sentence.text):
             return []
         text = self.grammar.without_foils(without_asides(sentence.text))
         parts = self.grammar.turns(text)
@@ -292,7 +287,7 @@ class _Reading:
     def _without_headings(self, found: list[Statement]) -> list[Statement]:
         """Return statements without options that only head what follows, or are spoken against right after."""
         headings = [each for each in found if not each.led and self.sentences[each.sentence].heading]
-        if any(each.led and _ticked(self.sentences[each.sentence].text) for each in found):
+        if any(each.led and ticked(self.sentences[each.sentence].text) for each in found):
             # What stands beside an option with a tick is one without.
             found = [each for each in found if each not in headings]
         both = len({each.option for each in headings}) > 1
@@ -392,8 +387,3 @@ class _Reading:
         """Whether a statement says no more than that the speaker likes an option: "I have a soft spot for X"."""
         text = self.sentences[statement.sentence].text
         return self.grammar.has("liking", text[: len(text) - len(statement.after)])
-
-
-def _ticked(sentence: str) -> set[str]:
-    """Return the options that have a tick."""
-    return {OPTION_OF[mark] for mark in _TICKED.findall(sentence) + _CHECKED.findall(sentence)}

@@ -13,6 +13,11 @@ _OTHERS_TURN = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 """Where another's turn begins in what a base model goes on with."""
+_ASKED_ANEW = re.compile(
+    r"(?<=\S)\s*\n[^\n]*[?\uff1f]\s*\n\s*(?:\w+ )?A\s?[:.)\uff1a][^\n]*\n\s*(?:\w+ )?B\s?[:.)\uff1a][^\n]*"
+    r"(?:\n\s*(?:\w+ ?){0,2}:?[ \t]*)?\Z"
+)
+"""Another question with two options, and no more than the beginning of an answer, at the end."""
 _MY_TURN = re.compile(
     r"\A\s*(?:<\|\w+\|>\s*)*(?:(?:#{1,4}\s*)?(?:assistant|ai|bot|model|me|chatgpt|gpt)\s?:\s*)?", re.IGNORECASE
 )
@@ -39,6 +44,7 @@ _TAG = re.compile(r"<([^\W\d][\w -]{0,19})>\s*([^<>]{0,300}?)\s*</\1>")
 _ANY_TAG = re.compile(r"</?[a-zA-Z][a-zA-Z0-9]{0,9}\s?/?>")
 _OBJECT = re.compile(r"(?:```\w*\s*)?\{\s*\"[^{}]*(?:\}|\Z)(?:\s*```)?")
 _FIELD = re.compile(r'"([^"\n]{1,40})"\s*:\s*(?:"((?:[^"\\]|\\.){0,300})"|([ABab])(?=\s*[,}\n]))')
+_NO_ANSWER = re.compile(r'"([^"\n]{1,40})"\s*:\s*null\b')
 _STRUCK = re.compile(r"~~[^~\n]*~~")
 _LINK = re.compile(r"\[([^\[\]\n]+)\]\([^()\s]*\)")
 _UNDERSCORE = re.compile(r"(?<!\w)_{1,3}(?=\S)|(?<=\S)_{1,3}(?!\w)")
@@ -85,7 +91,7 @@ def _of_one_turn(text: str) -> str:
     if "\n" in text and ">" in text:
         text = _QUOTED_LINES.sub(lambda lines: lines[0] if lines["title"] else "\n", f"\n{text}")
     if "\n" in text or "<" in text:
-        text = _OTHERS_TURN.sub("", text)
+        text = _ASKED_ANEW.sub("", _OTHERS_TURN.sub("", text))
     return text
 
 
@@ -107,7 +113,9 @@ def _with_answers(text: str) -> str:
 
 
 def _fields(found: re.Match[str]) -> str:
-    """Return the answers in a JSON object, each in a line of its own; its other fields say nothing."""
+    """Return the answers in a JSON object, each in a line of its own; nothing of one whose answer is null."""
+    if any(map(_is_answer_key, _NO_ANSWER.findall(found[0]))):
+        return "\n"
     fields = [(key, text or letter) for key, text, letter in _FIELD.findall(found[0])]
     return "\n".join(["", *(f"{ANSWER}: {value}" for key, value in fields if _is_answer_key(key)), ""])
 
