@@ -254,8 +254,9 @@ class _Reading:
         before = self.sentences[number]
         if _BOTH.search(before.text):
             return False
-        if ANSWER in self.sentences[number + 1].text:
-            return before.text.endswith(":") and self.grammar.has("rejecting", before.text)
+        if before.heading and self.grammar.has("rejecting", before.text):
+            # A list below goes on about the other one, too.
+            return before.title or ANSWER in self.sentences[number + 1].text or number + 2 == len(self.sentences)
         speaks = self.grammar.has("speaker", before.text)
         return before.asks and not speaks and self.grammar.has("conditions", before.text)
 

@@ -15,7 +15,8 @@ _OTHERS_TURN = re.compile(
 """Where another's turn begins in what a base model goes on with."""
 _ASKED_ANEW = re.compile(
     r"(?<=\S)\s*\n[^\n]*[?\uff1f]\s*\n\s*(?:\w+ )?A\s?[:.)\uff1a][^\n]*\n\s*(?:\w+ )?B\s?[:.)\uff1a][^\n]*"
-    r"(?:\n\s*(?:\w+ ?){0,2}:?[ \t]*)?\Z"
+    r"(?:\n\s*(?:(?:\w+ ?){0,2}:?|(?:please )?(?:reply|answer|respond)[^\n]{0,60})[ \t]*)?\Z",
+    re.IGNORECASE,
 )
 """Another question with two options, and no more than the beginning of an answer, at the end."""
 _MY_TURN = re.compile(
@@ -28,7 +29,7 @@ _ASKED_AGAIN = re.compile(
 """The question, where a base model repeats it before its own turn."""
 _SECOND, _ANSWERED = (
     re.compile(r"^\W*B\s?[:.)]", re.MULTILINE),
-    re.compile(r"(?:^[ \t]*|(?<=\? ))A\s?[:.](?=\s)", re.MULTILINE),
+    re.compile(r"(?:^[ \t*]*|(?<=\? ))A\s?[:.]\*{0,2}(?=\s)", re.MULTILINE),
 )
 """A list of options; and the start of an answer after "Q:", where there is none."""
 _LOOP = re.compile(r"\s*(\w[^\n]{2,59}?)\1{2,}\s*\Z")
@@ -86,7 +87,7 @@ def plain(text: str) -> str:
 def _of_one_turn(text: str) -> str:
     """Return what stands in the reply's own turn, where a base model goes on with a talk."""
     text = _MY_TURN.sub("", _ASKED_AGAIN.sub("", text))
-    if text[:2] in {"Q:", "Q."} and not _SECOND.search(text):
+    if text.lstrip("*")[:2] in {"Q:", "Q."} and not _SECOND.search(text):
         text = _ANSWERED.sub(f"{ANSWER}: ", text)
     if "\n" in text and ">" in text:
         text = _QUOTED_LINES.sub(lambda lines: lines[0] if lines["title"] else "\n", f"\n{text}")

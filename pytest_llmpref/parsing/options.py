@@ -84,7 +84,7 @@ _MISNAMED = re.compile(
 )
 """A label, and the name that a reply takes for its option's: the question asks for the letter."""
 _NEXT_TO = re.compile(rf"{_MARK}[ \t).:(,=\u2014\u2013-]{{0,6}}{_MARK}")
-_RESTATED = [rf"{LABELS[option]}[\s).:\]\u3001-]{{0,6}}{NAMES[option]}" for option in "AB"]
+_RESTATED = [rf"{LABELS[option]}[\s).:=\]\u3001\u2013\u2014-]{{0,6}}{NAMES[option]}" for option in "AB"]
 _SIGN = "[\u2605\u2610\u2611\u2705\u2713\u2714\u2716\u2718\u274c\u2b1c\u2b50\U0001f3c6\U0001f44d\U0001f451\U0001f947]"
 """What tells one option from the other: a tick, a cross, a star, a thumb, a crown."""
 _RESTATEMENT = re.compile(

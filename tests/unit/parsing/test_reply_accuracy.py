@@ -3,6 +3,8 @@
 import pytest
 from reply_accuracy import (
     BLIND,
+    CONTRASTS,
+    FIFTH,
     FOURTH,
     SECOND,
     THIRD,
@@ -144,6 +146,52 @@ def test_no_choice_of_the_fourth_set_is_reversed_and_nothing_else_is_one():
 def test_the_fourth_set_is_read_as_well_as_asked():
     read, of = half("test", FOURTH).share(["en"])
     assert read / of >= 0.93
+
+
+def test_the_fifth_set_is_an_exam_and_its_rules_saw_other_replies():
+    rows = labelled(FIFTH)
+    templates = {name: {row["template"] for row in rows if row["half"] == name} for name in ("development", "test")}
+    assert not templates["development"] & templates["test"]
+    assert len(templates["test"]) == 974
+    texts = {name: {row["text"] for row in rows if row["half"] == name} for name in ("development", "test")}
+    shared = texts["development"] & texts["test"]
+    assert max(map(len, shared)) < 60, "short replies are what everybody writes"
+    grades = {row.get("grade") for row in rows if row["half"] == "test" and row["outcome"] == "choice"}
+    assert grades == {"explicit", "weak"}
+    assert {row["half"] for row in labelled(CONTRASTS)} == {"test"}
+
+
+def test_most_choices_of_the_fifth_set_are_read_in_all_languages():
+    found = half("test", FIFTH)
+    for language in ("de", "es", "fr", "ja", "pt", "ru", "zh"):
+        read, of = found.share([language])
+        assert read / of >= 0.60, table(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "most_reversed", "most_false"), [("development", 0, 11), ("test", 2, 3), ("contrasts", 3, 4)]
+)
+def test_no_more_of_the_fifth_set_and_of_contrasts_is_read_wrongly_than_the_page_says(name, most_reversed, most_false):
+    found = half("test", CONTRASTS) if name == "contrasts" else half(name, FIFTH)
+    assert len(found.reversed_) <= most_reversed, table(found)
+    assert len(found.false) <= most_false, table(found)
+
+
+@pytest.mark.xfail(strict=True, reason="85.1% of choices in English are read, 2 of 615 templates as the other option")
+def test_the_fifth_set_is_read_as_well_as_asked():
+    found = half("test", FIFTH)
+    read, of = found.share(["en"])
+    assert read / of >= 0.93
+    assert not found.reversed_
+    assert not found.false
+
+
+def test_what_must_be_concluded_is_mostly_left_to_the_judge():
+    """Others graded the replies: `weak` is what no sentence says, and so what rules should leave alone."""
+    found = half("test", FIFTH)
+    (weak, of_weak), (explicit, of_explicit) = found.share(["weak"]), found.share(["explicit"])
+    assert weak / of_weak < 0.3, table(found)
+    assert explicit / of_explicit > 0.8, table(found)
 
 
 def test_the_upper_limit_is_clopper_and_pearsons():
