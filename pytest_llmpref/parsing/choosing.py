@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import pairwise
 
+from pytest_llmpref.parsing.cut_replies import may_go_on, repeats
 from pytest_llmpref.parsing.language import ANSWER, FOIL, MARK, PAIR
 from pytest_llmpref.parsing.options import NAMES, OPTION_OF, Marked, Shown, marked, options_in
 from pytest_llmpref.parsing.outcome import Evidence, Grade
@@ -32,10 +33,6 @@ _WHOLE = re.compile(
 """A reply that is an option, or begins with a label and what sets it off; no comma shows that more was to come."""
 _GOES_ON = re.compile(r"[,;:.!?()\u2014\u2013\u3001\u3002]|\s\S+\s")
 """What follows a statement that is complete, though its sentence is not."""
-_LED = re.compile(r"(?:option|answer|choice|choose|pick|with|[:(]) ?[AB]\Z", re.IGNORECASE)
-_NUMBER = re.compile(r"[\s>*#(-]{0,8}\d{1,2}[.)]?[\s*]{0,4}\w{0,40}\Z")
-_LABELLED = re.compile(r"[\s>*#(-]{0,8}(?P<label>[AB])(?:\)|\.|:)[*\s]{1,4}(?P<name>\w[^\n]*)\Z")
-_ARTICLE = re.compile(r"\A(?:the|la|le|les|el|los|las|die|der|das)\s+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +76,7 @@ def choice_evidence(text: str, shown: Shown, *, cut: bool) -> Evidence:
         Whether the reply was cut at its end.
     """
     found = _evidence(marked(text, shown), cut=cut)
-    if found.answer and cut and (_may_go_on(text, shown, found.answer) or _repeats(text, shown)):
+    if found.answer and cut and (may_go_on(text, shown, found.answer) or repeats(text, shown)):
         return Evidence(Grade.WEAK)
     return found
 
@@ -95,29 +92,6 @@ def _evidence(reply: Marked, *, cut: bool) -> Evidence:
         return Evidence(Grade.EXPLICIT, *named)
     option = _Reading(reply, cut=cut).chosen()
     return Evidence(Grade.EXPLICIT, option) if option else Evidence(Grade.WEAK)
-
-
-def _may_go_on(text: str, shown: Shown, option: str) -> bool:
-    """Whether a cut reply may end within the name of the other option: "Inter", or "A", where that is "Inter Miami"."""
-    other = next(name for label, name in shown if label != option)
-    end, other = text.rstrip(), _ARTICLE.sub("", other)
-    for length in range(1, len(other)):
-        start = len(end) - length
-        within_word = start > 0 and end[start - 1].isalpha() and end[start - 1].isascii()
-        if start > 0 and not within_word and end[start:].lower() == other[:length].lower():
-            # "Option A" is no beginning of a name; "Inter" is, also where it is all that is said.
-            return length > 1 or _LED.search(end) is None
-        if start == 0 and length > 1 and end.lower() == other[:length].lower():
-            return True
-    return False
-
-
-def _repeats(text: str, shown: Shown) -> bool:
-    """Whether a cut reply begins a list, or quotes: a number, or a label and its name, or a part of that."""
-    if _NUMBER.match(text) or (text.startswith(">") and "\n\n" not in text):
-        return True
-    said = _LABELLED.match(text)
-    return said is not None and dict(shown)[said["label"]].lower().startswith(said["name"].strip().lower())
 
 
 class _Reading:
@@ -148,13 +122,13 @@ class _Reading:
             if found and found[-1].led and any(each.own and each.led and each.turned for each in found):
                 # Nothing that stands before it counts.
                 break
-        found = self._without_headings(found)
+        found = self._without_remarks(self._without_headings(found))
         if not found:
             return self._ranked_first()
         last = found[-1]
         if sum(one.option != next_.option for one, next_ in pairwise(found)) > _TURNS:
             return None
-        if not last.led and self._has_a_twin(last):
+        if not last.led and self._has_a_twin(last.sentence):
             return None
         others = [each for each in found if each.option != last.option]
         if others and not self._replaces(others[-1], last):
@@ -163,10 +137,10 @@ class _Reading:
             return None
         return self._unless_ordered_otherwise(last)
 
-    def _has_a_twin(self, statement: Statement) -> bool:
+    def _has_a_twin(self, number: int) -> bool:
         """Whether an option only stands before what is said of it, as the other one does: "X: bigger. Y: older."."""
         ahead = [_AHEAD.match(each.text) for each in self.sentences]
-        return ahead[statement.sentence] is not None and len({OPTION_OF[each[1]] for each in ahead if each}) > 1
+        return ahead[number] is not None and len({OPTION_OF[each[1]] for each in ahead if each}) > 1
 
     def _contradicts_itself(self, last: Statement) -> bool:
         """Whether a reply begins with an answer, and chooses the other option without taking that back: "A. So B."."""
@@ -188,11 +162,11 @@ class _Reading:
         sentence = self.sentences[number]
         if number and self._leads_elsewhere(number - 1):
             return []
-        with_a_tick = ticked(sentence.text)
-        if with_a_tick or crossed(sentence.text):
+        with_tick = ticked(sentence.text)
+        if with_tick or crossed(sentence.text):
             # "1. X (tick)", beside "2. Y (cross)", or beside Y alone.
             alone = len(set[str]().union(*(ticked(each.text) for each in self.sentences))) == 1
-            return [Statement(with_a_tick.pop(), number, "", led=alone)] if len(with_a_tick) == 1 else []
+            return [Statement(with_tick.pop(), number, "", led=alone)] if len(with_tick) == 1 else []
         if _TABLE.search(sentence.text) and ANSWER not in sentence.text:
             option = self.grammar.summed_up(sentence.text.split("|"))
             return [Statement(option, number, "", led=True, turned=True)] if option else []
@@ -214,12 +188,16 @@ class _Reading:
                     continue
                 # "I'd choose X for cost; Y for reach" does not turn.
                 turned = (start > 0 and text[start - 1] != ";") or self.grammar.turns_to(part)
-                introduced = each.governed or start > 0 or self._is_led(number)
+                introduced = each.governed or start > 0 or self._is_led(number) or self._leads_itself(part)
                 found.append(Statement(each.option, number, after, introduced, each.own, turned))
         if found and not found[-1].own and self.grammar.refers(parts[-1][1]) is not None:
             # "X is the stronger one, and that's my answer" is the speaker's own.
             found[-1] = replace(found[-1], own=True)
         return found if found or settled else self._referring(number, parts)
+
+    def _leads_itself(self, part: str) -> bool:
+        """Whether a part of a sentence asks for a choice before it gives one: "Short answer: A"."""
+        return self.grammar.says(ONE.split(part, maxsplit=1)[0])
 
     def _referring(self, number: int, parts: list[tuple[int, str]]) -> list[Statement]:
         """Return what a sentence chooses by referring to what is named just before: "X does more. That's my pick"."""
@@ -266,7 +244,7 @@ class _Reading:
     def _is_led(self, number: int) -> bool:
         """Whether the sentence before asks for a choice, or heads one: "Verdict", "Which would I choose?"."""
         before = self.sentences[number - 1].text if number else ""
-        if not before or ONE.search(before):
+        if not before or ONE.search(before) or self._has_a_twin(number):
             return False
         if not self.grammar.says(before):
             return self.grammar.words.answer_word.search(before) is not None and not self.grammar.denies(before)
@@ -297,6 +275,15 @@ class _Reading:
             # "A: ..." and "B: ..." are lists, or two who talk.
             found = [each for each in found if each.led or not SET_OFF.match(self.sentences[each.sentence].text)]
         return [each for each in found if each.led or not ((both and each in headings) or self._heads(each))]
+
+    def _without_remarks(self, found: list[Statement]) -> list[Statement]:
+        """Return statements without options that, after the last choice, only stand before what is said of them."""
+        chosen = max((number for number, each in enumerate(found) if each.led and each.own), default=len(found))
+        return [
+            each
+            for number, each in enumerate(found)
+            if number <= chosen or each.led or not _AHEAD.match(self.sentences[each.sentence].text)
+        ]
 
     def _heads(self, each: Statement) -> bool:
         """Whether an option that is all of a sentence only heads, or ends, what is said of it."""
@@ -377,7 +364,9 @@ class _Reading:
     def _taken_back(self, last: Statement) -> bool:
         """Whether what follows the last statement takes it back."""
         rest = " \n ".join([last.after, *(each.text for each in self.sentences[last.sentence + 1 :])])
-        if not last.own and self.sentences[-1].asks and self.grammar.has("abstention", self.sentences[-1].text):
+        asked = self.sentences[-1].text
+        asks_back = self.sentences[-1].asks and self.grammar.has("abstention", asked)
+        if not last.own and asks_back and not self.grammar.has("offers", asked):
             # "X is more reliable. ... What matters more to you?" only compares.
             return True
         if options_in(rest) - {last.option} and self._only_likes(last):
