@@ -102,7 +102,7 @@ def test_no_choice_of_the_second_set_is_reversed_and_most_are_read():
     assert read / of >= 0.60, table(found)
 
 
-@pytest.mark.xfail(strict=True, reason="84.9% of choices in English are read, and 3 of 162 others as a choice")
+@pytest.mark.xfail(strict=True, reason="86.5% of choices in English are read, and 3 of 162 others as a choice")
 def test_the_second_set_is_read_as_well_as_asked():
     found = half("test", SECOND)
     read, of = found.share(["en"])
@@ -124,7 +124,7 @@ def test_no_choice_of_the_third_set_is_reversed():
     assert not found.reversed_, table(found)
 
 
-@pytest.mark.xfail(strict=True, reason="81.1% of choices are read")
+@pytest.mark.xfail(strict=True, reason="82.9% of choices are read")
 def test_the_third_set_is_read_as_well_as_asked():
     found = half("test", THIRD)
     read, of = found.share(["en"])
@@ -142,7 +142,7 @@ def test_no_choice_of_the_fourth_set_is_reversed_and_nothing_else_is_one():
     assert (len(found.reversed_), len(found.false)) == (0, 0), table(found)
 
 
-@pytest.mark.xfail(strict=True, reason="64.9% of choices are read")
+@pytest.mark.xfail(strict=True, reason="65.9% of choices are read")
 def test_the_fourth_set_is_read_as_well_as_asked():
     read, of = half("test", FOURTH).share(["en"])
     assert read / of >= 0.93
@@ -169,7 +169,7 @@ def test_most_choices_of_the_fifth_set_are_read_in_all_languages():
 
 
 @pytest.mark.parametrize(
-    ("name", "most_reversed", "most_false"), [("development", 0, 11), ("test", 2, 3), ("contrasts", 3, 4)]
+    ("name", "most_reversed", "most_false"), [("development", 0, 11), ("test", 1, 3), ("contrasts", 3, 4)]
 )
 def test_no_more_of_the_fifth_set_and_of_contrasts_is_read_wrongly_than_the_page_says(name, most_reversed, most_false):
     found = half("test", CONTRASTS) if name == "contrasts" else half(name, FIFTH)
@@ -177,7 +177,7 @@ def test_no_more_of_the_fifth_set_and_of_contrasts_is_read_wrongly_than_the_page
     assert len(found.false) <= most_false, table(found)
 
 
-@pytest.mark.xfail(strict=True, reason="85.1% of choices in English are read, 2 of 615 templates as the other option")
+@pytest.mark.xfail(strict=True, reason="85.4% of choices in English are read, 1 of 615 templates as the other option")
 def test_the_fifth_set_is_read_as_well_as_asked():
     found = half("test", FIFTH)
     read, of = found.share(["en"])
