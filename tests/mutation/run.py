@@ -103,7 +103,7 @@ TESTS: dict[str, list[str]] = {
     "parsing/replies": PARSING,
     "parsing/choosing": CHOOSING,
     "parsing/stating": CHOOSING,
-    "parsing/quoting": CHOOSING,
+    "parsing/quoting": [*CHOOSING, f"{READING}/test_quoting.py"],
     "parsing/signs": [*CHOOSING, f"{READING}/test_signs.py"],
     "parsing/cut_replies": [*CHOOSING, f"{READING}/test_cut_replies.py"],
     "parsing/sentences": [*CHOOSING, f"{READING}/test_options.py"],

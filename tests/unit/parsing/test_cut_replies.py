@@ -3,6 +3,7 @@
 import pytest
 
 from pytest_llmpref.models.chat import Reply
+from pytest_llmpref.parsing.cut_replies import may_go_on
 from pytest_llmpref.parsing.yes_no import read_yes_no
 
 UNFINISHED = "Both of them are well known, so it helps to look at what each of them does, and at how it"
@@ -24,3 +25,18 @@ UNFINISHED = "Both of them are well known, so it helps to look at what each of t
 def test_the_last_sentence_of_a_cut_reply_neither_answers_nor_abstains(text, whole, cut):
     assert read_yes_no(Reply(text, "stop"))[0].value == whole
     assert read_yes_no(Reply(text, "length"))[0].value == cut
+
+
+@pytest.mark.parametrize(
+    ("text", "other", "goes_on"),
+    [
+        ("I'd choose Int", "Inter Miami", True),
+        ("aI", "Inter Miami", False),
+        ("\u00e9I", "Inter Miami", True),
+        ("I say option B", "Option B Foundation", True),
+        ("I say option A", "A to Zero", False),
+        ("I'd choose UNICEF", "Inter Miami", False),
+    ],
+)
+def test_a_cut_reply_may_end_within_the_name_of_the_other_option(text, other, goes_on):
+    assert may_go_on(text, (("A", "UNICEF"), ("B", other)), "A") is goes_on
