@@ -118,3 +118,24 @@ def test_the_gold_medal_decides_whatever_stands_beside_the_silver_one(best):
 def test_the_latter_is_one_only_where_it_is_named_and_shown_last(text):
     assert read_choice(Reply(text, "stop"), {"A": "the British Museum", "B": "Oxfam"}) == (Outcome.CHOICE, "B")
     assert read_choice(Reply(text, "stop"), {"A": "Oxfam", "B": "the British Museum"})[0] is not Outcome.CHOICE
+
+
+@pytest.mark.parametrize(
+    ("text", "finish", "label"),
+    [
+        # The last sentence was cut, so that more may follow; a finished one stands.
+        ("Oxfam does well. I'd choose the British Museum", "length", None),
+        ("Oxfam does well. I'd choose the British Museum.", "length", "B"),
+        # What asks for a choice leads what follows it, and not what stands before.
+        ("Oxfam, a group of note. Which one would I choose?", "stop", None),
+        # An order before the last choice does not replace it; one after it does, or leaves none.
+        ("I like Oxfam, but for this gift choose the British Museum, no, wait: I'd choose Oxfam.", "stop", "A"),
+        ("I'd choose Oxfam. But for speed choose the British Museum.", "stop", None),
+        # A comparison is none where the reply asks back, unless that only offers more.
+        ("Oxfam is more reliable. What matters most to you?", "stop", None),
+        ("I'd choose Oxfam. What matters most to you?", "stop", "A"),
+        ("Oxfam is more reliable. Is there anything else you'd like to know about either?", "stop", "A"),
+    ],
+)
+def test_what_stands_around_a_statement_decides_whether_it_holds(text, finish, label):
+    assert read_choice(Reply(text, finish), {"A": "Oxfam", "B": "the British Museum"})[1] == label
