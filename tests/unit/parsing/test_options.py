@@ -3,7 +3,7 @@
 import pytest
 
 from pytest_llmpref.parsing.language import TITLE
-from pytest_llmpref.parsing.options import NAMES, is_part_of_one, marked
+from pytest_llmpref.parsing.options import LABELS, NAMES, is_part_of_one, marked
 from pytest_llmpref.parsing.sentences import sentences_of
 
 A, B = NAMES["A"], NAMES["B"]
@@ -90,3 +90,9 @@ def said(text):
 def test_a_text_is_divided_where_its_sentences_end(text, sentences):
     assert said(text) == sentences
     assert {type(heading) for _, heading, _ in said(text)} == {bool}
+
+
+def test_a_label_in_cyrillic_is_the_label_and_an_article_before_a_name_says_nothing():
+    both = shown("UNICEF", "Oxfam")
+    assert marked("Мой ответ: \u0412.", both).text.endswith(f"{LABELS['B']}.")
+    assert marked("I choose the UNICEF.", both).text == f"i choose {A}."
