@@ -1,11 +1,15 @@
 """A reply that is twice as long takes twice the work, whatever it consists of. Work is counted in calls, not timed."""
 
+import signal
 import sys
+from dataclasses import fields
 from itertools import count
 
 import pytest
 
 from pytest_llmpref import Reply, read_choice, read_open_answer
+from pytest_llmpref.parsing.language import languages
+from pytest_llmpref.parsing.patterns import Patterns
 from pytest_llmpref.parsing.ranking import read_ranking
 from pytest_llmpref.parsing.yes_no import read_yes_no
 
@@ -52,3 +56,41 @@ def test_the_work_grows_with_the_length(read, repeated):
     for _ in range(2):
         read(text(2 * SHORT))  # What is compiled once does not count.
     assert work(2 * SHORT) < 2.6 * work(SHORT) + 500
+
+
+LOOPED = (
+    "then ",
+    "so ",
+    "so, ",
+    "\U0001f7e2",
+    "very ",
+    "and ",
+    "more ",
+    "also ",
+    "yes ",
+    "no ",
+    "to ",
+    "\u0438 ",
+    "und ",
+)
+"""What a model in a loop says."""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="nothing else here ends a search that would take years")
+@pytest.mark.parametrize("language", languages(), ids=lambda language: language.name)
+def test_no_phrase_may_take_a_repeated_word_in_two_ways(language):
+    """Or a search would take twice as long with each word more, sixty of them for ever."""
+
+    def give_up(*_):
+        pytest.fail(f"{language.name}: {pattern.text[:200]} does not come to an end after {word!r}")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(120)
+    try:
+        tables = (getattr(language, field.name) for field in fields(language))
+        for pattern in (each for table in tables if isinstance(table, Patterns) for each in table):
+            for word in LOOPED:
+                pattern.compiled.search(f"{word * 60}#")
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
