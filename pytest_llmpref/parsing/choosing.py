@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from itertools import pairwise
 
 from pytest_llmpref.parsing.cut_replies import may_go_on, repeats
@@ -139,8 +139,13 @@ class _Reading:
 
     def _has_a_twin(self, number: int) -> bool:
         """Whether an option only stands before what is said of it, as the other one does: "X: bigger. Y: older."."""
-        ahead = [_AHEAD.match(each.text) for each in self.sentences]
-        return ahead[number] is not None and len({OPTION_OF[each[1]] for each in ahead if each}) > 1
+        return len(self._ahead) > 1 and _AHEAD.match(self.sentences[number].text) is not None
+
+    @cached_property
+    def _ahead(self) -> set[str]:
+        """The options that stand before what is said of them."""
+        found = (_AHEAD.match(each.text) for each in self.sentences)
+        return {OPTION_OF[each[1]] for each in found if each}
 
     def _contradicts_itself(self, last: Statement) -> bool:
         """Whether a reply begins with an answer, and chooses the other option without taking that back: "A. So B."."""
@@ -165,7 +170,7 @@ class _Reading:
         with_tick = ticked(sentence.text)
         if with_tick or crossed(sentence.text):
             # "1. X (tick)", beside "2. Y (cross)", or beside Y alone.
-            alone = len(set[str]().union(*(ticked(each.text) for each in self.sentences))) == 1
+            alone = len(ticked(self.text)) == 1
             return [Statement(with_tick.pop(), number, "", led=alone)] if len(with_tick) == 1 else []
         if _TABLE.search(sentence.text) and ANSWER not in sentence.text:
             option = self.grammar.summed_up(sentence.text.split("|"))
@@ -188,16 +193,14 @@ class _Reading:
                     continue
                 # "I'd choose X for cost; Y for reach" does not turn.
                 turned = (start > 0 and text[start - 1] != ";") or self.grammar.turns_to(part)
-                introduced = each.governed or start > 0 or self._is_led(number) or self._leads_itself(part)
+                # "Short answer: A" leads to its option itself.
+                leads = self.grammar.says(ONE.split(part, maxsplit=1)[0])
+                introduced = each.governed or start > 0 or leads or self._is_led(number)
                 found.append(Statement(each.option, number, after, introduced, each.own, turned))
         if found and not found[-1].own and self.grammar.refers(parts[-1][1]) is not None:
             # "X is the stronger one, and that's my answer" is the speaker's own.
             found[-1] = replace(found[-1], own=True)
         return found if found or settled else self._referring(number, parts)
-
-    def _leads_itself(self, part: str) -> bool:
-        """Whether a part of a sentence asks for a choice before it gives one: "Short answer: A"."""
-        return self.grammar.says(ONE.split(part, maxsplit=1)[0])
 
     def _referring(self, number: int, parts: list[tuple[int, str]]) -> list[Statement]:
         """Return what a sentence chooses by referring to what is named just before: "X does more. That's my pick"."""
@@ -243,7 +246,7 @@ class _Reading:
 
     def _is_led(self, number: int) -> bool:
         """Whether the sentence before asks for a choice, or heads one: "Verdict", "Which would I choose?"."""
-        before = self.sentences[number - 1].text if number else ""
+        before = self._before(number)
         if not before or ONE.search(before) or self._has_a_twin(number):
             return False
         if not self.grammar.says(before):
