@@ -14,7 +14,7 @@ from pytest_llmpref.parsing.sentences import BOUNDARY, Sentence, ends_finished, 
 from pytest_llmpref.parsing.signs import crossed, firsts_by_medal, firsts_by_number, put_second, ticked
 from pytest_llmpref.parsing.stating import ONE, SET_OFF, grammar_of, last_option, opposes
 
-_AHEAD = re.compile(rf"[^\w\ue000-\ue005]*({MARK})\s*[:\u2013\u2014-]\s*\w")
+_AHEAD = re.compile(rf"[^\w\ue000-\ue005]*(?:\w{{2,5}}\s)?({MARK})(?:\s\w{{4,5}})?\s*[:\u2013\u2014-]\s*\w")
 """An option before what is said of it."""
 _ITEM = re.compile(r"\s*(?:[-\u2022\u25cf*+]|\d{1,2}[.)])\s[^:.,]{0,25}:")
 """Where the item of a list begins that tells a side of something: "- Pros: ..."."""
@@ -175,7 +175,7 @@ class _Reading:
         if _TABLE.search(sentence.text) and ANSWER not in sentence.text:
             option = self.grammar.summed_up(sentence.text.split("|"))
             return [Statement(option, number, "", led=True, turned=True)] if option else []
-        if put_second(sentence.text):
+        if put_second(sentence.text) or (sentence.asks and self.grammar.has("offers", sentence.text)):
             return []
         text = self.grammar.without_foils(without_asides(sentence.text))
         parts = self.grammar.turns(text)
@@ -268,7 +268,12 @@ class _Reading:
 
     def _without_headings(self, found: list[Statement]) -> list[Statement]:
         """Return statements without options that only head what follows, or are spoken against right after."""
-        headings = [each for each in found if not each.led and self.sentences[each.sentence].heading]
+        headings = [each for each in found if self.sentences[each.sentence].heading]
+        praising = [each for each in headings if each.led and not each.own]
+        if len({each.option for each in praising}) > 1:
+            # "In favour of X", and below "In favour of Y".
+            found = [each for each in found if each not in praising]
+        headings = [each for each in headings if not each.led]
         if any(each.led and ticked(self.sentences[each.sentence].text) for each in found):
             # What stands beside an option with a tick is one without.
             found = [each for each in found if each not in headings]
