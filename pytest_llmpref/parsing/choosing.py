@@ -147,6 +147,11 @@ class _Reading:
         found = (_AHEAD.match(each.text) for each in self.sentences)
         return {OPTION_OF[each[1]] for each in found if each}
 
+    @cached_property
+    def _labels_alone(self) -> set[str]:
+        """The options whose label is all of a line."""
+        return {option for each in self.sentences if _ONLY_LABEL.fullmatch(each.text) for option in options_in(each.text)}
+
     def _contradicts_itself(self, last: Statement) -> bool:
         """Whether a reply begins with an answer, and chooses the other option without taking that back: "A. So B."."""
         text = self.sentences[0].text
@@ -304,6 +309,8 @@ class _Reading:
         if following and named and (sentence.title or _ITEM.match(following[0].text)):
             # The title of a section, or of a list of what there is to say.
             return True
+        if not self.cut and self._labels_alone == {each.option} and _ONLY_LABEL.fullmatch(sentence.text):
+            return False
         if sentence.heading and following and (before or self._starts_list(sentence, following[0])):
             return True
         if before is not None and _NUMBERED.search(before.text):
@@ -322,6 +329,8 @@ class _Reading:
 
     def _replaces(self, earlier: Statement, later: Statement) -> bool:
         """Whether a statement replaces an earlier one of the other option, and does not stand beside it."""
+        if later.led and later.turned and not earlier.led:
+            return True
         if later.own != earlier.own:
             return later.own
         if later.led and (not earlier.led or (earlier.sentence < later.sentence and later.turned)):

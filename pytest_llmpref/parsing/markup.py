@@ -2,7 +2,9 @@
 
 import html
 import re
+from collections.abc import Iterator
 from functools import cache, lru_cache
+from json import JSONDecoder
 
 from pytest_llmpref.parsing.language import ANSWER, LATIN, TITLE, alternation, languages
 
@@ -43,6 +45,8 @@ _COMMAND = re.compile(r"\\(?:text|textbf|mathrm|mathbf|mathit|textit|operatornam
 _BRACKETS = re.compile(r"\[\[([^\[\]\n]{1,80})\]\]")
 _TAG = re.compile(r"<([^\W\d][\w -]{0,19})>\s*([^<>]{0,300}?)\s*</\1>")
 _ANY_TAG = re.compile(r"</?[a-zA-Z][a-zA-Z0-9]{0,9}\s?/?>")
+_OPENED, _FENCE = re.compile(r'\{\s*"'), re.compile(r"```\w*\s*\Z")
+_JSON = JSONDecoder()
 _OBJECT = re.compile(r"(?:```\w*\s*)?\{\s*\"[^{}]*(?:\}|\Z)(?:\s*```)?")
 _FIELD = re.compile(r'"([^"\n]{1,40})"\s*:\s*(?:"((?:[^"\\]|\\.){0,300})"|([ABab])(?=\s*[,}\n]))')
 _NO_ANSWER = re.compile(r'"([^"\n]{1,40})"\s*:\s*null\b')
@@ -101,7 +105,7 @@ def _with_answers(text: str) -> str:
     if "&" in text and ";" in text:
         text = html.unescape(text)
     if "{" in text:
-        text = _OBJECT.sub(_fields, text)
+        text = _OBJECT.sub(_fields, _with_objects(text))
     if "\\" in text:
         text = _BOX.sub(rf"\n{ANSWER}: \1\n", _COMMAND.sub(r"\1", text))
     if "[" in text:
@@ -113,12 +117,42 @@ def _with_answers(text: str) -> str:
     return text
 
 
+def _with_objects(text: str) -> str:
+    """Return a text with the answers of each JSON object in its place; see `_answers`."""
+    pieces, done = [], 0
+    for opened in _OPENED.finditer(text):
+        if opened.start() < done:
+            continue
+        try:
+            value, end = _JSON.raw_decode(text, opened.start())
+        except (ValueError, RecursionError):
+            continue
+        pieces += [_FENCE.sub("", text[done : opened.start()]), _answers(list(_leaves(value)))]
+        done = end
+    return "".join([*pieces, text[done:]])
+
+
+def _leaves(value: object, key: str = "") -> Iterator[tuple[str, object]]:
+    """Yield each key of a JSON object with its value, where that is neither an object nor a list."""
+    if isinstance(value, dict):
+        for inner, each in value.items():
+            yield from _leaves(each, inner)
+    elif not isinstance(value, list):
+        yield key, value
+
+
 def _fields(found: re.Match[str]) -> str:
-    """Return the answers in a JSON object, each in a line of its own; nothing of one whose answer is null."""
-    if any(map(_is_answer_key, _NO_ANSWER.findall(found[0]))):
+    """Return the answers of what is nearly a JSON object."""
+    missing = [(key, None) for key in _NO_ANSWER.findall(found[0])]
+    return _answers([*missing, *((key, text or letter) for key, text, letter in _FIELD.findall(found[0]))])
+
+
+def _answers(fields: list[tuple[str, object]]) -> str:
+    """Return the answers among fields, each in a line of its own; none where one is null."""
+    answers = [value for key, value in fields if _is_answer_key(key)]
+    if None in answers:
         return "\n"
-    fields = [(key, text or letter) for key, text, letter in _FIELD.findall(found[0])]
-    return "\n".join(["", *(f"{ANSWER}: {value}" for key, value in fields if _is_answer_key(key)), ""])
+    return "\n".join(["", *(f"{ANSWER}: {value}" for value in answers if isinstance(value, str)), ""])
 
 
 def _tagged(found: re.Match[str]) -> str:

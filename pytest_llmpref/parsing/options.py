@@ -21,7 +21,7 @@ _MARK = "[\ue000-\ue005]"
 _ANY = re.compile(_MARK)
 
 _CANDIDATE = re.compile(
-    rf"(?:[AB\u0410\u0412]|[ab](?![ \t]+[{LATIN}]))(?![{LATIN}&]|-\w|\.\w|'\w|[ \t]*&)"
+    rf"(?:[AB\u0410\u0412]|[ab](?![ \t]+[{LATIN}]))(?![{LATIN}&]|-\w|[+-][ \t]*(?:[\n.,;]|\Z)|\.\w|'\w|[ \t]*&)"
     rf"(?:(?<![{LATIN}&/.'<\\].)|(?<=\b[ABab]/.))"
 )
 """Letters that may be labels."""
@@ -76,6 +76,8 @@ _TWICE = re.compile(
     )
 )
 """An option named twice in a row: "B: Oxfam"; the last of both is enough."""
+_AGAIN = re.compile("|".join(rf"(?<={OF[one]})([^.!?\n\ue000-\ue005]{{1,60}}?) ?\({OF[one]}\)" for one in "AB"))
+"""An option named again in brackets: "Oxfam is the better choice (Option A)"."""
 _MISNAMED = re.compile(
     "|".join(
         rf"({LABELS[one]})[ \t]?[).:,=(\u2014\u2013-]{{1,2}}[ \t]*{NAMES[two]}\)?(?=[ \t]*(?:[.!,;\n]|\Z))"
@@ -275,8 +277,8 @@ def _with_labels(text: str, spoken: Sequence[Language]) -> str:
         if _is_label(match, before, next_words, led=word is not None) and (
             word or not _is_initial(match, before, known)
         ):
-            # "Option A" is one label, "The option: A" says something of it.
-            whole = word is not None and ":" not in word[0] and ANSWER not in word[0]
+            # "Option A" is one label; "The option: A" and "X is my choice (A)" say something of it.
+            whole = word is not None and not {":", "(", ANSWER} & set(word[0])
             start = match.start() - (len(before) - word.start()) if word and whole else match.start()
             pieces += [text[done:start], LABELS[_CYRILLIC.get(match[0], match[0].upper())]]
             done = match.end()
@@ -329,6 +331,8 @@ def _tidy(text: str, spoken: tuple[Language, ...]) -> str:
     text = _RESTATEMENT.sub(" ", text)
     if _NEXT_TO.search(text):
         text = _MISNAMED.sub(lambda match: match[1] or match[2], text)
+    if "(" in text:
+        text = _AGAIN.sub(lambda match: match[1] or match[2], text)
     text = _WRAPPED.sub(r"\1", text)
     text = _without_articles(text, _article(spoken))
     return _TWICE.sub("", text) if _NEXT_TO.search(text) else text

@@ -163,7 +163,7 @@ class Grammar:
                 continue
             if self._holds(part, match, option, inverse=table == "inverse"):
                 places[match.start()] = Stated(option, match.end(), governed=True, own=table == "frames")
-                mirrored = mirrored or self._is_mirrored(part, match, option)
+                mirrored = mirrored or self._is_mirrored(part, match, option, own=table == "frames")
         # "X wins on reach, Y on focus", "A: Y", which mistakes the one for the other, and "give it to X, give it to Y".
         return [] if mirrored else [places[start] for start in sorted(places)]
 
@@ -188,8 +188,11 @@ class Grammar:
         """Return the option in a row of a table that sums it up: "| Overall | @ |", if it has no other."""
         head, *others = [cell for cell in cells if _LETTER.search(cell) or ONE.search(cell)] or [""]
         options = options_in(" ".join(others))
-        sums_up = self.turns_to(head) or self.words.answer_word.search(head) is not None
-        if len(options) != 1 or ONE.search(head) or not sums_up or any(map(self.says, (head, *others))):
+        asks = self.has("leads", head.strip(" ?"))
+        sums_up = asks or self.turns_to(head) or self.words.answer_word.search(head)
+        if len(options) != 1 or ONE.search(head) or not sums_up or any(map(self.says, others)):
+            return None
+        if not asks and self.says(head):
             return None
         return next(iter(options)) if not self.denies(" , ".join(cells)) else None
 
@@ -232,10 +235,14 @@ class Grammar:
         # "My verdict: X, a hate group" and "I'd go with X: avoid" speak against it right after.
         return not self.has("rejecting", _clause_after(part, end))
 
-    def _is_mirrored(self, part: str, match: re.Match[str], option: str) -> bool:
+    def _is_mirrored(self, part: str, match: re.Match[str], option: str, *, own: bool) -> bool:
         """Whether the clause after a statement says the same of the other option, in few words."""
         after = BOUNDARY.search(part, match.end())
         following = _clause_after(part, after.start() if after else len(part))
+        named = ONE.search(following)
+        if own and named and self.words.described.match(following, named.end()):
+            # "I'd go with X, Y is fine" describes the other one.
+            return False
         return bool(options_in(following) - {option}) and len(following) < _BESIDE and not self.denies(following)
 
     def _bare(self, part: str, *, first: bool, led: Callable[[], bool]) -> str | None:
@@ -283,7 +290,10 @@ class Grammar:
         place = last_option(part) - 1
         if part[place] in NAMES.values() and not self.has("explaining", ",".join(after)) and not led():
             return False
-        return not self.words.described.match(f" {after[0].strip()}") and not self.denies(" , ".join(after))
+        # "X, to its credit, has improved" describes it.
+        if any(self.words.described.match(f" {clause.strip()}") for clause in after[:2]):
+            return False
+        return not self.denies(" , ".join(after))
 
     def _negates(self, clause: str) -> bool:
         return self.has("negation", clause) and self.has("negation", self.words.certain.sub(" ", clause))
@@ -301,7 +311,11 @@ class Grammar:
         """Return what stands before the reasons of a part, if an option stands there."""
         for reason in self.words.because.finditer(part):
             before = part[: reason.start()]
-            return f"{before}," if ONE.search(before) else part
+            # "X, while respectable, must come second" goes on about X.
+            goes_on = not self.says(before) and any(
+                self.words.described.match(f" {clause.strip()}") for clause in part[reason.end() :].split(",")[1:]
+            )
+            return f"{before}," if ONE.search(before) and not goes_on else part
         return part
 
 
