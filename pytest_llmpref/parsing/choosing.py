@@ -199,7 +199,8 @@ class _Reading:
                 # "I'd choose X for cost; Y for reach" does not turn.
                 turned = (start > 0 and text[start - 1] != ";") or self.grammar.turns_to(part)
                 # "Short answer: A" leads to its option itself.
-                leads = self.grammar.says(ONE.split(part, maxsplit=1)[0])
+                lead = ONE.split(part, maxsplit=1)[0]
+                leads = self.grammar.says(lead) or self.grammar.has("leads", lead.rstrip(" :"))
                 introduced = each.governed or start > 0 or leads or self._is_led(number)
                 found.append(Statement(each.option, number, after, introduced, each.own, turned))
         if found and not found[-1].own and self.grammar.refers(parts[-1][1]) is not None:
@@ -309,9 +310,8 @@ class _Reading:
         if following and named and (sentence.title or _ITEM.match(following[0].text)):
             # The title of a section, or of a list of what there is to say.
             return True
-        if not self.cut and self._labels_alone == {each.option} and _ONLY_LABEL.fullmatch(sentence.text):
-            return False
-        if sentence.heading and following and (before or self._starts_list(sentence, following[0])):
+        answers = not self.cut and self._labels_alone == {each.option} and _ONLY_LABEL.fullmatch(sentence.text)
+        if sentence.heading and following and (before or self._starts_list(sentence, following[0])) and not answers:
             return True
         if before is not None and _NUMBERED.search(before.text):
             return True

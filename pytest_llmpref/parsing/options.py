@@ -353,7 +353,7 @@ def _without_articles(text: str, article: re.Pattern[str]) -> str:
 def _article(spoken: tuple[Language, ...]) -> re.Pattern[str]:
     words = {"the", *(word for language in spoken for word in (*language.articles, *language.options))}
     # The title "Choice" before an option leads to it, and is no article.
-    return re.compile(rf"(?<![{LATIN}{TITLE}])(?:(?:{alternation(words) or '(?!)'})(?:\s+|(?<=')))+[{_QUOTES}]?\Z")
+    return re.compile(rf"(?<![{LATIN}{TITLE}])(?:(?:{alternation(words) or '(?!)'})(?:[^\S\n]+|(?<=')))+[{_QUOTES}]?\Z")
 
 
 @lru_cache(maxsize=65536)
