@@ -53,6 +53,8 @@ class Statement:
         Whether the speaker is the one who chooses; else it compares.
     turned
         Whether it comes after a turn: "but", "overall".
+    refers
+        Whether it only refers to an option that is named before it: "that's my pick".
     """
 
     option: str
@@ -61,6 +63,7 @@ class Statement:
     led: bool
     own: bool = True
     turned: bool = False
+    refers: bool = False
 
 
 def choice_evidence(text: str, shown: Shown, *, cut: bool) -> Evidence:
@@ -123,6 +126,9 @@ class _Reading:
                 # Nothing that stands before it counts.
                 break
         found = self._without_remarks(self._without_headings(found))
+        if any(each.own and each.led and not each.refers for each in found):
+            # "I'd choose X. Y is larger. But you asked, and that's my pick."
+            found = [each for each in found if not each.refers]
         if not found:
             return self._ranked_first()
         last = found[-1]
@@ -221,7 +227,7 @@ class _Reading:
                 subject = _SUBJECT.match(self.grammar.without_foils(named))
                 options = {OPTION_OF[mark] for mark in ONE.findall(named)}
                 if subject and not self.grammar.denies(named) and (len(options) == 1 or FOIL in subject[0]):
-                    return [Statement(OPTION_OF[subject["subject"]], number, text[place:], led=True)]
+                    return [Statement(OPTION_OF[subject["subject"]], number, text[place:], led=True, refers=True)]
         return []
 
     def _referred_to(self, number: int, before: str) -> str:
@@ -254,6 +260,9 @@ class _Reading:
         """Whether the sentence before asks for a choice, or heads one: "Verdict", "Which would I choose?"."""
         before = self._before(number)
         if not before or ONE.search(before) or self._has_a_twin(number):
+            return False
+        if self.cut and self.sentences[number].title and self.sentences[number - 1].asks:
+            # What follows the question as a title is its first section.
             return False
         if not self.grammar.says(before):
             return self.grammar.words.answer_word.search(before) is not None and not self.grammar.denies(before)
@@ -329,7 +338,7 @@ class _Reading:
 
     def _replaces(self, earlier: Statement, later: Statement) -> bool:
         """Whether a statement replaces an earlier one of the other option, and does not stand beside it."""
-        if later.led and later.turned and not earlier.led:
+        if later.led and ((later.turned and not earlier.led) or (self._only_likes(earlier) and not self._only_likes(later))):
             return True
         if later.own != earlier.own:
             return later.own
