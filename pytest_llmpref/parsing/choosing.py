@@ -22,6 +22,8 @@ _NUMBERED = re.compile(r"(?:\A|\W)\d{1,2}[.)]\Z")
 _SUBJECT = re.compile(rf"[^\ue000-\ue005.!?]{{0,90}}(?P<subject>{MARK})(?!'s? |\W{{0,2}}(?:and|or) {MARK})[^.!?]*")
 """What a sentence is about: the option that it names first, and not something of its."""
 _ONLY_LABEL = re.compile(r"[\s\"'*(\[]*[\ue000\ue001][\s.!)\]\"'*]*")
+_THIRD = re.compile(r"\W*[c-f][:.)]\s")
+"""The label of a third option."""
 _NOTHING_ELSE = re.compile(rf"(?:{MARK}|[\s.,!*\"'()\[\]-])+")
 _TURNS = 2
 """How often a reply may go from one option to the other and still choose the last."""
@@ -155,8 +157,11 @@ class _Reading:
 
     @cached_property
     def _labels_alone(self) -> set[str]:
-        """The options whose label is all of a line."""
-        return {option for each in self.sentences if _ONLY_LABEL.fullmatch(each.text) for option in options_in(each.text)}
+        """The options whose label is all of a line, unless there are others, such as C."""
+        if any(_THIRD.match(each.text) for each in self.sentences):
+            return set()
+        alone = {option for each in self.sentences if _ONLY_LABEL.fullmatch(each.text) for option in options_in(each.text)}
+        return alone | {OPTION_OF[match[1]] for each in self.sentences if (match := SET_OFF.match(each.text))}
 
     def _contradicts_itself(self, last: Statement) -> bool:
         """Whether a reply begins with an answer, and chooses the other option without taking that back: "A. So B."."""

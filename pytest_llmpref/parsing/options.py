@@ -21,10 +21,12 @@ _MARK = "[\ue000-\ue005]"
 _ANY = re.compile(_MARK)
 
 _CANDIDATE = re.compile(
-    rf"(?:[AB\u0410\u0412]|[ab](?![ \t]+[{LATIN}]))(?![{LATIN}&]|-\w|[+-][ \t]*(?:[\n.,;]|\Z)|\.\w|'\w|[ \t]*&)"
+    rf"(?:[AB\u0410\u0412]|[ab](?![ \t]+[{LATIN}]))(?![{LATIN}&]|-\w|\.\w|'\w|[ \t]*&)"
     rf"(?:(?<![{LATIN}&/.'<\\].)|(?<=\b[ABab]/.))"
 )
 """Letters that may be labels."""
+_GRADE = re.compile(r"[ \t][AB][+-][ \t]*(?:[\n.,;]|\Z)(?<!\A A-)")
+"""A mark that a teacher gives: "Greenpeace: A-"."""
 _CYRILLIC = {"\u0410": "A", "\u0412": "B"}
 _NEAR = 24
 """Characters before and after a letter that tell whether it is a label."""
@@ -78,6 +80,8 @@ _TWICE = re.compile(
 """An option named twice in a row: "B: Oxfam"; the last of both is enough."""
 _AGAIN = re.compile("|".join(rf"(?<={OF[one]})([^.!?\n\ue000-\ue005]{{1,60}}?) ?\({OF[one]}\)" for one in "AB"))
 """An option named again in brackets: "Oxfam is the better choice (Option A)"."""
+_ABBREVIATED = re.compile(r"(?<=[\ue002\ue003])[ \t]?\([a-z][a-z.&-]{1,7}\)")
+"""The abbreviation of a name behind it."""
 _MISNAMED = re.compile(
     "|".join(
         rf"({LABELS[one]})[ \t]?[).:,=(\u2014\u2013-]{{1,2}}[ \t]*{NAMES[two]}\)?(?=[ \t]*(?:[.!,;\n]|\Z))"
@@ -272,6 +276,8 @@ def _with_labels(text: str, spoken: Sequence[Language]) -> str:
     pieces, done = [], 0
     next_words, known = _after_label(tuple(spoken)), _known_words(tuple(spoken))
     for match in _CANDIDATE.finditer(text):
+        if _GRADE.match(text, match.start() - 1):
+            continue
         before = text[max(done, match.start() - _NEAR) : match.start()]
         word = _before_label().search(before)
         if _is_label(match, before, next_words, led=word is not None) and (
@@ -332,6 +338,7 @@ def _tidy(text: str, spoken: tuple[Language, ...]) -> str:
     if _NEXT_TO.search(text):
         text = _MISNAMED.sub(lambda match: match[1] or match[2], text)
     if "(" in text:
+        text = _ABBREVIATED.sub("", text)
         text = _AGAIN.sub(lambda match: match[1] or match[2], text)
     text = _WRAPPED.sub(r"\1", text)
     text = _without_articles(text, _article(spoken))

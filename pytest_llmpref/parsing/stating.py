@@ -21,6 +21,7 @@ SET_OFF = re.compile(rf"[^\w\ue000-\ue005]*([{LABELS['A']}{LABELS['B']}])\s?[:.)
 """A label that is set off from what follows it."""
 _LETTER = re.compile(r"[^\W_]")
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
+_RELATIVE = re.compile(r"(?:which|who|whose|that)\b")
 _SHORT = 90
 """Characters of a clause from which on it says more than an option; no words that say nothing take as many."""
 
@@ -290,8 +291,9 @@ class Grammar:
         place = last_option(part) - 1
         if part[place] in NAMES.values() and not self.has("explaining", ",".join(after)) and not led():
             return False
-        # "X, to its credit, has improved" describes it.
-        if any(self.words.described.match(f" {clause.strip()}") for clause in after[:2]):
+        # "X, to its credit, has improved" describes it, too.
+        describing = after[:2] if part[place] in NAMES.values() else after[:1]
+        if any(self.words.described.match(f" {clause.strip()}") for clause in describing):
             return False
         return not self.denies(" , ".join(after))
 
@@ -312,8 +314,9 @@ class Grammar:
         for reason in self.words.because.finditer(part):
             before = part[: reason.start()]
             # "X, while respectable, must come second" goes on about X.
+            clauses = [clause.strip() for clause in part[reason.end() :].split(",")[1:]]
             goes_on = not self.says(before) and any(
-                self.words.described.match(f" {clause.strip()}") for clause in part[reason.end() :].split(",")[1:]
+                self.words.described.match(f" {clause}") and not _RELATIVE.match(clause) for clause in clauses
             )
             return f"{before}," if ONE.search(before) and not goes_on else part
         return part

@@ -34,9 +34,6 @@ def test_labelled_replies_are_read_as_they_are_labelled():
     assert right / named >= 0.98
 
 
-@pytest.mark.xfail(
-    strict=True, reason="201 of 210 (95.7%): the only option that is mentioned is no longer read as a choice"
-)
 def test_replies_that_the_rules_were_not_written_for_are_read_as_well():
     """Written and labelled apart from the rules; a failure shows counts, and no text for a rule to be written on."""
     found = accuracy(labelled(REPLIES / "test.toml"))
