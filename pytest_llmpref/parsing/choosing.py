@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 from itertools import pairwise
 
+from pytest_llmpref.parsing import signs
 from pytest_llmpref.parsing.cut_replies import may_go_on, repeats
 from pytest_llmpref.parsing.language import ANSWER, FOIL, MARK, PAIR
 from pytest_llmpref.parsing.options import NAMES, OPTION_OF, Marked, Shown, marked, options_in
 from pytest_llmpref.parsing.outcome import Evidence, Grade
 from pytest_llmpref.parsing.quoting import without_asides, without_quotations
 from pytest_llmpref.parsing.sentences import BOUNDARY, Sentence, ends_finished, sentences_of
-from pytest_llmpref.parsing.signs import crossed, firsts_by_medal, firsts_by_number, put_second, ticked
 from pytest_llmpref.parsing.stating import ONE, SET_OFF, grammar_of, last_option, opposes
 
 _AHEAD = re.compile(rf"[^\w\ue000-\ue005]*(?:\w{{2,5}}\s)?({MARK})(?:\s\w{{4,5}})?\s*[:\u2013\u2014-]\s*\w")
@@ -21,9 +21,6 @@ _ITEM = re.compile(r"\s*(?:[-\u2022\u25cf*+]|\d{1,2}[.)])\s[^:.,]{0,25}:")
 _NUMBERED = re.compile(r"(?:\A|\W)\d{1,2}[.)]\Z")
 _SUBJECT = re.compile(rf"[^\ue000-\ue005.!?]{{0,90}}(?P<subject>{MARK})(?!'s? |\W{{0,2}}(?:and|or) {MARK})[^.!?]*")
 """What a sentence is about: the option that it names first, and not something of its."""
-_ONLY_LABEL = re.compile(r"[\s\"'*(\[]*[\ue000\ue001][\s.!)\]\"'*]*")
-_THIRD = re.compile(r"\W*[c-f][:.)]\s")
-"""The label of a third option."""
 _NOTHING_ELSE = re.compile(rf"(?:{MARK}|[\s.,!*\"'()\[\]-])+")
 _TURNS = 2
 """How often a reply may go from one option to the other and still choose the last."""
@@ -55,8 +52,6 @@ class Statement:
         Whether the speaker is the one who chooses; else it compares.
     turned
         Whether it comes after a turn: "but", "overall".
-    refers
-        Whether it only refers to an option that is named before it: "that's my pick".
     """
 
     option: str
@@ -65,7 +60,6 @@ class Statement:
     led: bool
     own: bool = True
     turned: bool = False
-    refers: bool = False
 
 
 def choice_evidence(text: str, shown: Shown, *, cut: bool) -> Evidence:
@@ -128,9 +122,6 @@ class _Reading:
                 # Nothing that stands before it counts.
                 break
         found = self._without_remarks(self._without_headings(found))
-        if any(each.own and each.led and not each.refers for each in found):
-            # "I'd choose X. Y is larger. But you asked, and that's my pick."
-            found = [each for each in found if not each.refers]
         if not found:
             return self._ranked_first()
         last = found[-1]
@@ -155,27 +146,19 @@ class _Reading:
         found = (_AHEAD.match(each.text) for each in self.sentences)
         return {OPTION_OF[each[1]] for each in found if each}
 
-    @cached_property
-    def _labels_alone(self) -> set[str]:
-        """The options whose label is all of a line, unless there are others, such as C."""
-        if any(_THIRD.match(each.text) for each in self.sentences):
-            return set()
-        alone = {option for each in self.sentences if _ONLY_LABEL.fullmatch(each.text) for option in options_in(each.text)}
-        return alone | {OPTION_OF[match[1]] for each in self.sentences if (match := SET_OFF.match(each.text))}
-
     def _contradicts_itself(self, last: Statement) -> bool:
         """Whether a reply begins with an answer, and chooses the other option without taking that back: "A. So B."."""
         text = self.sentences[0].text
-        answer = _ONLY_LABEL.fullmatch(text) or self.grammar.words.answer.match(text)
+        answer = signs.ONLY_LABEL.fullmatch(text) or self.grammar.words.answer.match(text)
         if not answer or last.sentence == 0 or options_in(text) == {last.option}:
             return False
         return not self.grammar.has("revising", " ".join(each.text for each in self.sentences[1 : last.sentence + 1]))
 
     def _ranked_first(self) -> str | None:
         """Return the option that a ranking of both puts first: by medals, or by numbers where words say so."""
-        by_medal = firsts_by_medal(self.text)
+        by_medal = signs.firsts_by_medal(self.text)
         in_order = self.grammar.has("ranking", self.text) and not self.grammar.has("unordered", self.text)
-        firsts = by_medal or (firsts_by_number(self.text) if in_order else set())
+        firsts = by_medal or (signs.firsts_by_number(self.text) if in_order else set())
         return firsts.pop() if len(firsts) == 1 and not self.grammar.denies(self.text) else None
 
     def _statements(self, number: int, *, settled: bool = False) -> list[Statement]:
@@ -183,15 +166,15 @@ class _Reading:
         sentence = self.sentences[number]
         if number and self._leads_elsewhere(number - 1):
             return []
-        with_tick = ticked(sentence.text)
-        if with_tick or crossed(sentence.text):
+        with_tick = signs.ticked(sentence.text)
+        if with_tick or signs.crossed(sentence.text):
             # "1. X (tick)", beside "2. Y (cross)", or beside Y alone.
-            alone = len(ticked(self.text)) == 1
+            alone = len(signs.ticked(self.text)) == 1
             return [Statement(with_tick.pop(), number, "", led=alone)] if len(with_tick) == 1 else []
         if _TABLE.search(sentence.text) and ANSWER not in sentence.text:
             option = self.grammar.summed_up(sentence.text.split("|"))
             return [Statement(option, number, "", led=True, turned=True)] if option else []
-        if put_second(sentence.text) or (sentence.asks and self.grammar.has("offers", sentence.text)):
+        if signs.put_second(sentence.text) or (sentence.asks and self.grammar.has("offers", sentence.text)):
             return []
         text = self.grammar.without_foils(without_asides(sentence.text))
         parts = self.grammar.turns(text)
@@ -232,7 +215,7 @@ class _Reading:
                 subject = _SUBJECT.match(self.grammar.without_foils(named))
                 options = {OPTION_OF[mark] for mark in ONE.findall(named)}
                 if subject and not self.grammar.denies(named) and (len(options) == 1 or FOIL in subject[0]):
-                    return [Statement(OPTION_OF[subject["subject"]], number, text[place:], led=True, refers=True)]
+                    return [Statement(OPTION_OF[subject["subject"]], number, text[place:], led=True)]
         return []
 
     def _referred_to(self, number: int, before: str) -> str:
@@ -294,7 +277,7 @@ class _Reading:
             # "In favour of X", and below "In favour of Y".
             found = [each for each in found if each not in praising]
         headings = [each for each in headings if not each.led]
-        if any(each.led and ticked(self.sentences[each.sentence].text) for each in found):
+        if any(each.led and signs.ticked(self.sentences[each.sentence].text) for each in found):
             # What stands beside an option with a tick is one without.
             found = [each for each in found if each not in headings]
         both = len({each.option for each in headings}) > 1
@@ -324,7 +307,9 @@ class _Reading:
         if following and named and (sentence.title or _ITEM.match(following[0].text)):
             # The title of a section, or of a list of what there is to say.
             return True
-        answers = not self.cut and self._labels_alone == {each.option} and _ONLY_LABEL.fullmatch(sentence.text)
+        answers = not self.cut and signs.ONLY_LABEL.fullmatch(sentence.text) is not None
+        if answers and signs.labels_ahead(other.text for other in self.sentences) != {each.option}:
+            answers = False
         if sentence.heading and following and (before or self._starts_list(sentence, following[0])) and not answers:
             return True
         if before is not None and _NUMBERED.search(before.text):
@@ -343,7 +328,8 @@ class _Reading:
 
     def _replaces(self, earlier: Statement, later: Statement) -> bool:
         """Whether a statement replaces an earlier one of the other option, and does not stand beside it."""
-        if later.led and ((later.turned and not earlier.led) or (self._only_likes(earlier) and not self._only_likes(later))):
+        liked = later.own and self._only_likes(earlier) and not self._only_likes(later)
+        if later.led and (liked or (later.turned and not earlier.led)):
             return True
         if later.own != earlier.own:
             return later.own

@@ -1,9 +1,11 @@
-"""What ticks, crosses, medals and numbers beside options say of them."""
+"""What ticks, crosses, medals and numbers beside options, and labels before what is said, tell of them."""
 
 import re
+from collections.abc import Iterable
 
 from pytest_llmpref.parsing.language import MARK
 from pytest_llmpref.parsing.options import OPTION_OF
+from pytest_llmpref.parsing.stating import SET_OFF
 
 _BESIDE = rf"[^\w\n{MARK[1:-1]}]{{0,4}}"
 _TICKED = re.compile(rf"({MARK}){_BESIDE}[\u2705\u2714\u2611\U0001f44d\U0001f3c6\U0001f947\U0001f451]")
@@ -16,6 +18,10 @@ _RANKED = re.compile(
     re.DOTALL,
 )
 """Options in the order of a ranking; the best is the group."""
+ONLY_LABEL = re.compile(r"[\s\"'*(\[]*([\ue000\ue001])[\s.!)\]\"'*]*")
+"""A line that is nothing but a label."""
+_THIRD = re.compile(r"\W*[c-f][:.)]\s")
+"""The label of a third option."""
 
 
 def ticked(text: str) -> set[str]:
@@ -41,3 +47,12 @@ def firsts_by_medal(text: str) -> set[str]:
 def firsts_by_number(text: str) -> set[str]:
     """Return the options with number 1, of which the other one has number 2 after it."""
     return {OPTION_OF[match[1]] for match in _RANKED.finditer(text)}
+
+
+def labels_ahead(lines: Iterable[str]) -> set[str]:
+    """Return the options whose label begins a line, and is all of it or set off; none where there is a third."""
+    lines = list(lines)
+    if any(_THIRD.match(line) for line in lines):
+        return set()
+    found = (ONLY_LABEL.fullmatch(line) or SET_OFF.match(line) for line in lines)
+    return {OPTION_OF[label[1]] for label in found if label}
