@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
+from operator import itemgetter
 
 from pytest_llmpref.searching import Found, search_for
 
@@ -181,9 +182,14 @@ class Patterns(tuple[Pattern, ...]):
         """Return the patterns that may match in a part of a text, in their order."""
         met = self.lookup.met(part)
         found = [*self._unsure]
-        for condition in self._by_rarest.keys() & met:
+        for condition in self._rarest & met:
             found += [number for number, others in self._by_rarest[condition] if others <= met]
         return [self[number] for number in sorted(found)]
+
+    @cached_property
+    def _rarest(self) -> frozenset[int]:
+        """The rarest condition of each pattern; two sets meet faster than a set and the keys of a dictionary."""
+        return frozenset(self._by_rarest)
 
     @cached_property
     def _unsure(self) -> list[int]:
@@ -214,6 +220,10 @@ def share_index(tables: Iterable[Patterns]) -> None:
         table.lookup = index
 
 
+_NUMBER = itemgetter(0)
+"""The number of what a search has found."""
+
+
 class Index:
     """The runs of letters without which no pattern of several tables matches.
 
@@ -229,8 +239,8 @@ class Index:
 
     def _met(self, part: str) -> set[int]:
         """Return the numbers of the conditions that a part of a text meets."""
-        runs = {number for number, _, _ in self._search(part.encode("utf-8", "surrogatepass"))}
-        return {condition for run in runs for condition in self._met_by[run]}
+        runs = set(map(_NUMBER, self._search(part.encode("utf-8", "surrogatepass"))))
+        return set().union(*map(self._met_by.__getitem__, runs))
 
     @cached_property
     def numbers(self) -> dict[Condition, int]:
