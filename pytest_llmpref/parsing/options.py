@@ -95,7 +95,7 @@ _SIGN = "[\u2605\u2610\u2611\u2705\u2713\u2714\u2716\u2718\u274c\u2b1c\u2b50\U00
 """What tells one option from the other: a tick, a cross, a star, a thumb, a crown."""
 _RESTATEMENT = re.compile(
     "|".join(
-        rf"{one}(?:(?!{_SIGN})[\W_]){{0,8}}(?:\w{{1,6}}[\W_]{{1,4}})?{two}(?![^\w\n]{{0,4}}{_SIGN})"
+        rf"{one}(?:(?!{_SIGN})[\W_]){{0,8}}(?:(?!x\])\w{{1,6}}[\W_]{{1,4}})?{two}(?![^\w\n]{{0,4}}{_SIGN})"
         for one, two in (_RESTATED, _RESTATED[::-1])
     )
 )

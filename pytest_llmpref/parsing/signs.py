@@ -8,7 +8,7 @@ from pytest_llmpref.parsing.options import OPTION_OF
 from pytest_llmpref.parsing.stating import SET_OFF
 
 _BESIDE = rf"[^\w\n{MARK[1:-1]}]{{0,4}}"
-_TICKED = re.compile(rf"({MARK}){_BESIDE}[\u2705\u2714\u2611\U0001f44d\U0001f3c6\U0001f947\U0001f451]")
+_TICKED = re.compile(rf"({MARK}){_BESIDE}[\u2705\u2714\u2611\U0001f44d\U0001f3c6\U0001f947\U0001f451\U0001f448]")
 _CHECKED, _UNCHECKED = re.compile(rf"\[x\]\s*({MARK})"), re.compile(rf"(?:\[ ?\]|[\u2b1c\u2610])\ufe0f?\s*{MARK}")
 _CROSSED = re.compile(rf"{MARK}{_BESIDE}[\u274c\u2716\u2718\U0001f44e]")
 _FIRST = re.compile(rf"\U0001f947{_BESIDE}({MARK})")
