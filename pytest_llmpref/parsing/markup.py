@@ -63,7 +63,9 @@ with words in bold, are set off by the speaker."""
 _LINE_START = re.compile(
     r"^[ \t]*(?:[-=]{0,2}[>\u2192\u27a1\u21d2]\ufe0f?[ \t]?)+|^[ \t]*#{1,6}(?!\d)[ \t]*", re.MULTILINE
 )
-_ANSWER_KEY = "chosen|selected|preferred|recommended|recipient|donate to|give to|winner|output|result|response|final|label"
+_ANSWER_KEY = (
+    "chosen|selected|preferred|recommended|recipient|donate to|give to|winner|output|result|response|final|label"
+)
 _NO_ANSWER_KEY = re.compile(
     r"\bnot\b|\bun|avoid|reject|exclu|worst|least|dislik|runner|second|alternative|other|instead|discard|lose|against|reason"
 )

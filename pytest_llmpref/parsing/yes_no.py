@@ -1,6 +1,7 @@
 """Read a reply to a yes/no question: which outcome, which answer. Evidence is graded as for two options."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -237,9 +238,13 @@ def _answers(part: str, words: "_Words", spoken_in: tuple[Language, ...]) -> lis
             # "But no" adds nothing to "no"; "I'd say no" and "that's a no" do.
             bare = not (found_in("speaker", lead, spoken_in) or words.stating.search(lead))
             found[place] = _Answer(_which(match), place, match.end(), led=True, bare=bare)
+    answered = bytearray(len(part))
+    for said in found.values():
+        answered[said.start : said.end] = b"\1" * (said.end - said.start)
     for each in _by_verb(part, words, spoken_in, clauses):
-        if not any(said.start <= each.start < said.end for said in found.values()):
-            found.setdefault(each.start, each)
+        if not answered[each.start]:
+            found[each.start] = each
+            answered[each.start : each.end] = b"\1" * (each.end - each.start)
     return [found[start] for start in sorted(found)]
 
 
@@ -274,7 +279,7 @@ def _by_verb(part: str, words: "_Words", spoken_in: tuple[Language, ...], clause
     """Yield what verbs say of the one who is asked about: "I'd recommend it"."""
     for key, answer in (("denying", "no"), ("affirming", "yes")):
         for match in (match for each in spoken_in for match in getattr(each, key).finditer(part)):
-            clause = max((start for start in clauses if start <= match.start()), default=0)
+            clause = clauses[bisect_right(clauses, match.start()) - 1]
             if not found_in("negation", words.certain.sub(" ", part[clause : match.start()]), spoken_in):
                 yield _Answer(answer, match.start(), match.end(), led=False, bare=False)
 
