@@ -247,8 +247,8 @@ class _Reading:
     def _is_led(self, number: int) -> bool:
         """Whether the sentence before asks for a choice, or heads one: "Verdict", "Which would I choose?"."""
         # "I have no preferences, but if I must pick one letter:" leads as what follows "but" does.
-        before = self.grammar.turns(self._before(number) or " ")[-1:]
-        before = before[0][1] if before else ""
+        turns = self.grammar.turns(self._before(number))
+        before = turns[-1][1] if turns else ""
         if not before or ONE.search(self._before(number)) or self._has_a_twin(number):
             return False
         if self.cut and self.sentences[number].title and self.sentences[number - 1].asks:

@@ -266,8 +266,11 @@ class Grammar:
         if self.has("rejecting", part) or (before and after):
             return None
         # "Which would I choose: A", where what stands before asks for a choice.
-        announced = self._announced(part)
-        if not all((announced or self.has("leads", clause)) and not self.denies(clause) for clause in before):
+        if self._announced(part):
+            # "I have no preferences, and this is no advice: A" says no of something else.
+            if self.has("denying", ", ".join(before)) or self.has("revising", ", ".join(before)):
+                return None
+        elif not all(self.has("leads", clause) and not self.denies(clause) for clause in before):
             return None
         if after and not (first and self._explained(part, after, led=led)):
             return None
