@@ -268,7 +268,7 @@ class Grammar:
         # "Which would I choose: A", where what stands before asks for a choice.
         if self._announced(part):
             # "I have no preferences, and this is no advice: A" says no of something else.
-            if self.has("denying", ", ".join(before)) or self.has("revising", ", ".join(before)):
+            if self.has("revising", ", ".join(before)):
                 return None
         elif not all(self.has("leads", clause) and not self.denies(clause) for clause in before):
             return None

@@ -13,8 +13,8 @@ _MARKER = re.compile(
     rf"""{_LEFT}(?P<slash>/)?(?:[a-z]{{1,20}}:)?{_TAG}(?:\s[^<>\n]{{0,80}})?{_RIGHT}
     |\[(?P<bar>/)?(?:{_TAG})\]
     |\u25c1(?P<arrow>/)?think(?:ing)?\u25b7
-    |<\|(?:begin_of_(?:thought|thinking)|start_thinking|thinking|think)\|>
-    |<\|(?P<end>end_of_(?:thought|thinking)|end_thinking|/thinking|/think)\|>
+    |<\|(?:begin_of_(?:thought|thinking)|start_think(?:ing)?|thinking|think)\|>
+    |<\|(?P<end>end_of_(?:thought|thinking)|end_think(?:ing)?|/thinking|/think)\|>
     |<\|channel\|>\s*(?:(?:analysis|commentary|thought)|(?P<final>final))[^<]{{0,60}}(?:<\|message\|>)?
     |<(?P<shut>channel)\|>
     |<\|(?P<solution>begin_of_solution|start_response)\|>

@@ -280,7 +280,10 @@ def _by_verb(part: str, words: "_Words", spoken_in: tuple[Language, ...], clause
     for key, answer in (("denying", "no"), ("affirming", "yes")):
         for match in (match for each in spoken_in for match in getattr(each, key).finditer(part)):
             clause = clauses[bisect_right(clauses, match.start()) - 1]
-            if not found_in("negation", words.certain.sub(" ", part[clause : match.start()]), spoken_in):
+            before = part[clause : match.start()]
+            if not found_in("negation", words.certain.sub(" ", before), spoken_in) and not found_in(
+                "reported", before, spoken_in
+            ):
                 yield _Answer(answer, match.start(), match.end(), led=False, bare=False)
 
 
