@@ -78,6 +78,8 @@ _TWICE = re.compile(
     )
 )
 """An option named twice in a row: "B: Oxfam"; the last of both is enough."""
+_APPOSED = re.compile("|".join(rf"{POSITIONS[one]}[ \t]?[,(][ \t]?({NAMES[one]})[,)]" for one in "AB"))
+"""An option told by its place, and by its name behind it: "the latter, Oxfam, "."""
 _AGAIN = re.compile("|".join(rf"(?<={OF[one]})([^.!?\n\ue000-\ue005]{{1,60}}?) ?\({OF[one]}\)" for one in "AB"))
 """An option named again in brackets: "Oxfam is the better choice (Option A)"."""
 _ABBREVIATED = re.compile(r"(?<=[\ue002\ue003])[ \t]?\([a-z][a-z.&-]{1,7}\)")
@@ -340,7 +342,7 @@ def _tidy(text: str, spoken: tuple[Language, ...]) -> str:
     if "(" in text:
         text = _ABBREVIATED.sub("", text)
         text = _AGAIN.sub(lambda match: match[1] or match[2], text)
-    text = _WRAPPED.sub(r"\1", text)
+    text = _WRAPPED.sub(r"\1", _APPOSED.sub(lambda match: match[1] or match[2], text))
     text = _without_articles(text, _article(spoken))
     return _TWICE.sub("", text) if _NEXT_TO.search(text) else text
 

@@ -265,14 +265,13 @@ class Grammar:
         after = [clause for clause in clauses[where + 1 :] if self.says(clause)]
         if self.has("rejecting", part) or (before and after):
             return None
-        # "Which would I choose: A", where what stands before asks for a choice.
         if self._announced(part):
             # "I have no preferences, and this is no advice: A" says no of something else.
-            if self.has("revising", ", ".join(before)):
-                return None
-        elif not all(self.has("leads", clause) and not self.denies(clause) for clause in before):
-            return None
-        if after and not (first and self._explained(part, after, led=led)):
+            asked = not self.has("revising", ", ".join(before))
+        else:
+            # "Which would I choose: A", where what stands before asks for a choice.
+            asked = all(self.has("leads", clause) and not self.denies(clause) for clause in before)
+        if not asked or (after and not (first and self._explained(part, after, led=led))):
             return None
         return next(iter(options))
 
