@@ -222,7 +222,7 @@ def test_the_table_of_the_reader_is_what_its_script_prints(capsys):
     ("name", "of"),
     [
         ("blind", ["test"]),
-        *((name, ["test", name]) for name in ("second", "third", "fourth", "fifth", "contrasts")),
+        *((name, ["test", name]) for name in ("second", "third", "fourth", "fifth", "sixth", "contrasts")),
     ],
 )
 def test_the_table_of_blind_replies_is_what_its_script_prints(name, of, capsys):
@@ -230,9 +230,15 @@ def test_the_table_of_blind_replies_is_what_its_script_prints(name, of, capsys):
     reply_accuracy.main(*of)
     (table,) = re.findall(rf"<!-- {name}-accuracy: .* -->\n(.*)<!-- /{name}-accuracy -->", page, re.DOTALL)
     assert capsys.readouterr().out == table
-    if name == "fifth":
-        english, others = (re.search(rf"{which} \|.*?([\d.]+%)", table)[1] for which in (r"\| en", "but English"))
-        assert f"[{english} of choices in English, {others} in other languages](docs/validation/reader.md)" in README
+    shares = dict(re.findall(r"^\| ([\w ]+) \|.*?\| ([\d.]+%) \|", table, re.MULTILINE))
+    if name == "sixth":
+        assert (
+            f"[{shares['explicit']} of the choices in English that a sentence states](docs/validation/reader.md)"
+            in README
+        )
+        assert f"({shares['en']} of all choices there)" in README
+    elif name == "fifth":
+        assert f"{shares['languages but English']} of the choices in seven other languages" in README
 
 
 @pytest.mark.skipif(not IS_THERE, reason=NOT_THERE)

@@ -2,7 +2,7 @@
 
 ``python tests/support/reply_accuracy.py FILE.toml`` prints a matrix and what is read otherwise. With ``development`` or
 ``test`` instead of a file, it prints those of a half of the blind replies, and none of its texts; with ``second``,
-``third``, ``fourth``, ``fifth`` or ``contrasts`` after that, those of another set.
+``third``, ``fourth``, ``fifth``, ``sixth`` or ``contrasts`` after that, those of another set.
 """
 
 import sys
@@ -23,12 +23,13 @@ from pytest_llmpref.parsing.yes_no import read_yes_no
 
 OUTCOMES = [Outcome.CHOICE, Outcome.REFUSAL, Outcome.ABSTENTION, Outcome.UNPARSEABLE, Outcome.TRUNCATED]
 BLIND = Path(__file__).parents[1] / "replies" / "blind" / "replies.toml"
-SECOND, THIRD, FOURTH, FIFTH, CONTRASTS = (
-    BLIND.with_name(f"{name}.toml") for name in ("second", "third", "fourth", "fifth", "contrasts")
+SECOND, THIRD, FOURTH, FIFTH, SIXTH, CONTRASTS = (
+    BLIND.with_name(f"{name}.toml") for name in ("second", "third", "fourth", "fifth", "sixth", "contrasts")
 )
 """Written by others, later: whoever wrote the rules of then saw one half of these alone, and the other half decided."""
 SETS = {
-    "": BLIND, "second": SECOND, "third": THIRD, "fourth": FOURTH, "fifth": FIFTH, "contrasts": CONTRASTS
+    "": BLIND, "second": SECOND, "third": THIRD, "fourth": FOURTH, "fifth": FIFTH, "sixth": SIXTH,
+    "contrasts": CONTRASTS,
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from reply_accuracy import (
     FIFTH,
     FOURTH,
     SECOND,
+    SIXTH,
     THIRD,
     accuracy,
     half,
@@ -79,7 +80,7 @@ def test_no_blind_reply_is_reversed_or_made_a_choice(name):
     assert upper_limit(0, len(found.others)) < 0.02
 
 
-@halves("86.3% of choices in English are read")
+@halves("90.1% of choices in English are read")
 def test_most_blind_choices_in_english_are_read(name):
     read, of = half(name).share(["en"])
     assert read / of >= 0.93, table(half(name))
@@ -99,7 +100,7 @@ def test_no_choice_of_the_second_set_is_reversed_and_most_are_read():
     assert read / of >= 0.60, table(found)
 
 
-@pytest.mark.xfail(strict=True, reason="86.5% of choices in English are read, and 3 of 162 others as a choice")
+@pytest.mark.xfail(strict=True, reason="87.3% of choices in English are read, and 2 of 162 others as a choice")
 def test_the_second_set_is_read_as_well_as_asked():
     found = half("test", SECOND)
     read, of = found.share(["en"])
@@ -121,7 +122,7 @@ def test_no_choice_of_the_third_set_is_reversed():
     assert not found.reversed_, table(found)
 
 
-@pytest.mark.xfail(strict=True, reason="82.9% of choices are read")
+@pytest.mark.xfail(strict=True, reason="85.8% of choices are read")
 def test_the_third_set_is_read_as_well_as_asked():
     found = half("test", THIRD)
     read, of = found.share(["en"])
@@ -139,7 +140,7 @@ def test_no_choice_of_the_fourth_set_is_reversed_and_nothing_else_is_one():
     assert (len(found.reversed_), len(found.false)) == (0, 0), table(found)
 
 
-@pytest.mark.xfail(strict=True, reason="65.9% of choices are read")
+@pytest.mark.xfail(strict=True, reason="67.0% of choices are read")
 def test_the_fourth_set_is_read_as_well_as_asked():
     read, of = half("test", FOURTH).share(["en"])
     assert read / of >= 0.93
@@ -166,7 +167,7 @@ def test_most_choices_of_the_fifth_set_are_read_in_all_languages():
 
 
 @pytest.mark.parametrize(
-    ("name", "most_reversed", "most_false"), [("development", 0, 11), ("test", 1, 3), ("contrasts", 3, 4)]
+    ("name", "most_reversed", "most_false"), [("development", 0, 11), ("test", 1, 2), ("contrasts", 3, 3)]
 )
 def test_no_more_of_the_fifth_set_and_of_contrasts_is_read_wrongly_than_the_page_says(name, most_reversed, most_false):
     found = half("test", CONTRASTS) if name == "contrasts" else half(name, FIFTH)
@@ -174,7 +175,7 @@ def test_no_more_of_the_fifth_set_and_of_contrasts_is_read_wrongly_than_the_page
     assert len(found.false) <= most_false, table(found)
 
 
-@pytest.mark.xfail(strict=True, reason="85.4% of choices in English are read, 1 of 615 templates as the other option")
+@pytest.mark.xfail(strict=True, reason="87.6% of choices in English are read, 1 of 615 templates as the other option")
 def test_the_fifth_set_is_read_as_well_as_asked():
     found = half("test", FIFTH)
     read, of = found.share(["en"])
@@ -189,6 +190,33 @@ def test_what_must_be_concluded_is_mostly_left_to_the_judge():
     (weak, of_weak), (explicit, of_explicit) = found.share(["weak"]), found.share(["explicit"])
     assert weak / of_weak < 0.3, table(found)
     assert explicit / of_explicit > 0.8, table(found)
+
+
+def test_the_sixth_set_is_an_exam_in_english_and_its_rules_saw_other_replies():
+    rows = labelled(SIXTH)
+    templates = {name: {row["template"] for row in rows if row["half"] == name} for name in ("development", "test")}
+    assert not templates["development"] & templates["test"]
+    assert len(templates["test"]) == 1150
+    texts = {name: {row["text"] for row in rows if row["half"] == name} for name in ("development", "test")}
+    assert max(map(len, texts["development"] & texts["test"])) < 60, "short replies are what everybody writes"
+    assert {row["language"] for row in rows} == {"en"}
+    grades = {row.get("grade") for row in rows if row["half"] == "test" and row["outcome"] == "choice"}
+    assert grades == {"explicit", "weak"}
+
+
+def test_what_a_sentence_of_the_sixth_set_states_is_read_as_asked():
+    """What must be concluded is left to the judge."""
+    found = half("test", SIXTH)
+    (weak, of_weak), (explicit, of_explicit) = found.share(["weak"]), found.share(["explicit"])
+    assert explicit / of_explicit >= 0.93, table(found)
+    assert weak / of_weak < 0.2, table(found)
+
+
+@pytest.mark.parametrize(("name", "most_reversed", "most_false"), [("development", 1, 8), ("test", 1, 0)])
+def test_no_more_of_the_sixth_set_is_read_wrongly_than_the_page_says(name, most_reversed, most_false):
+    found = half(name, SIXTH)
+    assert len(found.reversed_) <= most_reversed, table(found)
+    assert len(found.false) <= most_false, table(found)
 
 
 def test_the_upper_limit_is_clopper_and_pearsons():
