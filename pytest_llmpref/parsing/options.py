@@ -25,7 +25,7 @@ _CANDIDATE = re.compile(
     rf"(?:(?<![{LATIN}&/.'<\\].)|(?<=\b[ABab]/.))"
 )
 """Letters that may be labels."""
-_GRADE = re.compile(r"[ \t][AB][+-][ \t]*(?:[\n.,;]|\Z)(?<!\A A-)")
+_GRADE = re.compile(r"[ \t][AB][+-][ \t]*(?:[\n.,;]|\Z)")
 """A mark that a teacher gives: "Greenpeace: A-"."""
 _CYRILLIC = {"\u0410": "A", "\u0412": "B"}
 _NEAR = 24
