@@ -15,7 +15,7 @@ from pytest_llmpref.parsing.sentences import BOUNDARY, Sentence, ends_finished, 
 from pytest_llmpref.parsing.stating import ONE, SET_OFF, grammar_of, last_option, opposes
 
 _AHEAD = re.compile(rf"[^\w\ue000-\ue005]*(?:\w{{2,5}}\s)?({MARK})(?:\s\w{{4,5}})?\s*[:\u2013\u2014-]\s*\w")
-"""An option before what is said of it."""
+"""An option before what is said of it, with at most a short word on either side: "For X: ...", "X first: ..."."""
 _ITEM = re.compile(r"\s*(?:[-\u2022\u25cf*+]|\d{1,2}[.)])\s[^:.,]{0,25}:")
 """Where the item of a list begins that tells a side of something: "- Pros: ..."."""
 _NUMBERED = re.compile(r"(?:\A|\W)\d{1,2}[.)]\Z")
@@ -309,9 +309,9 @@ class _Reading:
         if following and named and (sentence.title or _ITEM.match(following[0].text)):
             # The title of a section, or of a list of what there is to say.
             return True
+        # A label that is all of a line, with no other label in the reply, is an answer and no title.
         answers = not self.cut and signs.ONLY_LABEL.fullmatch(sentence.text) is not None
-        if answers and signs.labels_ahead(other.text for other in self.sentences) != {each.option}:
-            answers = False
+        answers = answers and signs.labels_ahead(other.text for other in self.sentences) == {each.option}
         if sentence.heading and following and (before or self._starts_list(sentence, following[0])) and not answers:
             return True
         if before is not None and _NUMBERED.search(before.text):
